@@ -1,0 +1,348 @@
+"""The nouns of halo-opt as frozen records: what one part hands to another. No I/O, no behaviour beyond checks.
+
+Files hold these as JSON. Times are ISO 8601 strings in UTC, durations seconds, money US dollars, rates fractions,
+intervals `(low, high)`. `None` means not known or not measured; it is never a stand-in for zero.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Interval = tuple[float, float]
+Value = float | int | str | bool | list[float] | None
+
+
+class Record(BaseModel):
+    """Base: frozen, and an unknown field is an error rather than silently dropped."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Outcome(StrEnum):
+    """How an attempt ended. An `error` was not a measurement: it has no score and never counts as 0."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ERROR = "error"
+
+
+class Cause(StrEnum):
+    """Who ended an attempt that was not a measurement."""
+
+    BROWSER_DIED = "browser_died"
+    TIME_LIMIT = "time_limit"
+    MODEL_UNREACHABLE = "model_unreachable"
+    MODEL_ERROR = "model_error"
+    ENVIRONMENT_ERROR = "environment_error"
+    HARNESS_CRASHED = "harness_crashed"
+    INTERRUPTED = "interrupted"
+
+
+class AttemptKey(Record):
+    """What one attempt is to run: a line of the file that the harness command reads."""
+
+    task_id: str
+    seed: int
+    attempt: int = 0
+
+
+class AttemptResult(BaseModel):
+    """A line of results.jsonl: one finished attempt, as the harness reports it. Unlisted fields are kept out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    task_id: str
+    seed: int
+    attempt: int
+    trace_id: str
+    outcome: Outcome
+    score: float | None = Field(default=None, ge=0.0, le=1.0)
+    cause: Cause | str | None = None
+    steps: int = 0
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+    started_at: str
+    ended_at: str
+
+    @property
+    def key(self) -> AttemptKey:
+        """The attempt that this is the result of."""
+        return AttemptKey(task_id=self.task_id, seed=self.seed, attempt=self.attempt)
+
+
+class Run(Record):
+    """run.json: what a folder of traces is a run of."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    purpose: str
+    harness_revision: str
+    model: str
+    mode: str | None = None
+    command: list[str]
+    made_at: str
+
+
+class Number(Record):
+    """A number of a report with what makes it again.
+
+    `sql` is one self-contained SELECT over the store. Without `statistic` its single cell is the value; with it, the
+    rows go through the pure function of that name in `halo_opt.stats.registry`, and its result is the value.
+    """
+
+    value: Value
+    sql: str
+    statistic: str | None = None
+
+
+class Exemplar(Record):
+    """One attempt that shows a behaviour, at one step, with the words of the trace."""
+
+    trace_id: str
+    task_id: str
+    seed: int | None
+    step: int | None
+    excerpt: str
+
+
+class Finding(Record):
+    """A failure mode written up: claim, numbers, SQL, exemplars, counter-evidence, fix."""
+
+    id: str
+    behaviour: str
+    title: str
+    claim: str
+    category: Literal["harness", "model", "grader", "infrastructure", "unexplained"]
+    predicate_sql: str
+    numbers: dict[str, Number]
+    exemplars: list[Exemplar]
+    counter_examples: list[Exemplar]
+    remedies: list[str]
+    confounders: list[str] = []
+
+
+class InputFile(Record):
+    """A trace file that a report was made from, as it was then."""
+
+    path: str
+    format: str
+    sha256: str
+    bytes: int
+
+
+class Report(Record):
+    """report.json. Every number carries the SQL that made it; Markdown and HTML are drawn from this."""
+
+    schema_version: Literal[1] = 1
+    made_at: str
+    title: str
+    inputs: list[InputFile]
+    overview: dict[str, Number]
+    findings: list[Finding]
+    tested: list[dict[str, Value]]
+    triage: dict[str, Number]
+    ceiling: dict[str, Number]
+    method: str
+    caveats: list[str]
+    spend: dict[str, float]
+
+
+class SetValue(Record):
+    """Typed edit: one setting of a YAML file takes another value within the bounds that the harness declares."""
+
+    type: Literal["set"] = "set"
+    path: str
+    key: str
+    value: Value
+
+
+class ReplaceText(Record):
+    """Typed edit: the one occurrence of `old` in a text file becomes `new`."""
+
+    type: Literal["replace"] = "replace"
+    path: str
+    old: str
+    new: str
+
+
+class AppendText(Record):
+    """Typed edit: lines added at the end of a text file."""
+
+    type: Literal["append"] = "append"
+    path: str
+    text: str
+
+
+Edit = Annotated[SetValue | ReplaceText | AppendText, Field(discriminator="type")]
+
+
+class Prediction(Record):
+    """What a proposal says will be seen in the traces if its mechanism is the right one."""
+
+    behaviour: str
+    direction: Literal["down", "up"]
+
+
+class Proposal(Record):
+    """A hypothesis plus typed edits to the editable surface, with its predictions."""
+
+    id: str
+    findings: list[str]
+    hypothesis: str
+    edits: list[Edit]
+    predictions: list[Prediction]
+    source: str
+
+
+class Patch(Record):
+    """A proposal as a commit on its own branch."""
+
+    proposal: Proposal
+    branch: str
+    commit: str
+    parent: str
+    diff: str
+
+
+class TaskFlip(Record):
+    """How one task's paired attempts changed: successes of `pairs` attempts before and after."""
+
+    task_id: str
+    pairs: int
+    before: float
+    after: float
+
+
+class BehaviourShift(Record):
+    """How often a behaviour was seen among measured attempts, before and after."""
+
+    behaviour: str
+    before: float | None
+    after: float | None
+
+
+class ScoreDiff(Record):
+    """Two runs compared, paired by task and seed, clustered by task. Too little data leaves numbers None."""
+
+    before: str
+    after: str
+    pairs: int
+    tasks: int
+    rate_before: float | None
+    rate_after: float | None
+    difference: float | None
+    interval: Interval | None
+    p_value: float | None
+    gained: list[TaskFlip]
+    lost: list[TaskFlip]
+    behaviours: list[BehaviourShift]
+    errors_before: int
+    errors_after: int
+    unpaired: list[AttemptKey]
+
+
+class Verdict(Record):
+    """What the gate decided about a patch, and why in one sentence."""
+
+    proposal_id: str
+    accepted: bool
+    reason: str
+    diff: ScoreDiff | None
+    broken_guards: list[str]
+    mechanism_fired: bool | None
+
+
+class ScoreEstimate(Record):
+    """A success rate over measured attempts with its interval (clustered by task); None where there is no data."""
+
+    rate: float | None
+    interval: Interval | None
+    tasks: int
+    attempts: int
+    errors: int
+
+
+class CandidateSummary(Record):
+    """One patch that an iteration tried: what it changes, what the gate saw, what became of it."""
+
+    proposal: Proposal
+    commit: str
+    diff_text: str
+    verdict: Verdict
+
+
+class IterationSummary(Record):
+    """One turn of the loop: the train traces it read, the patches it tried, the gate score it ended with."""
+
+    number: int
+    report: str
+    train: ScoreEstimate
+    gate: ScoreEstimate
+    candidates: list[CandidateSummary]
+
+
+class NoiseFloor(Record):
+    """The unchanged harness against itself (A/A): what a difference looks like when nothing changed."""
+
+    diff: ScoreDiff
+
+
+class BestOfK(Record):
+    """The original harness given k tries per task and seed, any success counting: what the same spend buys untouched."""
+
+    k: int
+    rate: float | None
+    interval: Interval | None
+    spend_per_pair: float
+    optimized_spend_per_pair: float
+    spend_unit: str
+
+
+class SealedResult(Record):
+    """The sealed split, looked at once, at the end: tasks and seeds that no other part of the loop ever saw."""
+
+    tasks: int
+    attempts: int
+    original: ScoreEstimate
+    final: ScoreEstimate
+    difference: float | None
+    interval: Interval | None
+    p_value: float | None
+    diff: ScoreDiff
+
+
+class LoopSummary(Record):
+    """loop.json: what the loop did and what may be believed of it."""
+
+    schema_version: Literal[1] = 1
+    loop_id: str
+    made_at: str
+    model: str
+    harness_revision_before: str
+    harness_revision_after: str
+    branch: str
+    iterations: list[IterationSummary]
+    baseline_noise: NoiseFloor | None
+    best_of_k: BestOfK | None
+    sealed: SealedResult | None
+    attempts: int
+    errors: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float | None
+    seconds: float
+    stopped_because: str
+    caveats: list[str]
+
+
+def json_of(value: Any) -> Any:
+    """A record, or a container of records, as plain JSON data."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {str(k): json_of(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_of(v) for v in value]
+    return value
