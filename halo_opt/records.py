@@ -290,7 +290,7 @@ class NoiseFloor(Record):
 
 
 class BestOfK(Record):
-    """The original harness given k tries per task and seed, any success counting: what the same spend buys untouched."""
+    """The original harness given k tries per task and seed, any success counting: the same spend, no optimization."""
 
     k: int
     rate: float | None
