@@ -1,0 +1,103 @@
+"""Every file name that halo-opt writes, once. Pure: nothing here touches the disk.
+
+traces/<run_id>/
+    run.json                what this is a run of
+    attempts.jsonl          what was asked for
+    results.jsonl           one line a finished attempt
+    <mode>/<task>__seed_<s>__attempt_<k>.jsonl      spans
+    logs/                   what the harness command printed
+reports/<loop_id>/
+    journal.jsonl           every event of the loop: its only state
+    loop.json  report.md  report.html
+    iter-NN/{report.json,report.md,report.html}     the analysis of that iteration's train traces
+    iter-NN/<proposal>/{patch.diff,diff.json}       each patch that was tried
+.halo_opt/                  caches that may be deleted at any time
+    stores/  models/  worktrees/  logs/
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS = "results.jsonl"
+RUN = "run.json"
+CACHE = Path(".halo_opt")
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files of one run's folder."""
+
+    folder: Path
+
+    @property
+    def run(self) -> Path:
+        """What this is a run of."""
+        return self.folder / RUN
+
+    @property
+    def attempts(self) -> Path:
+        """What was asked for."""
+        return self.folder / "attempts.jsonl"
+
+    @property
+    def results(self) -> Path:
+        """One line a finished attempt."""
+        return self.folder / RESULTS
+
+    @property
+    def lock(self) -> Path:
+        """Held while a collector works here."""
+        return self.folder / ".lock"
+
+    @property
+    def logs(self) -> Path:
+        """What the harness command printed."""
+        return self.folder / "logs"
+
+
+@dataclass(frozen=True)
+class LoopPaths:
+    """The files of one loop's folder."""
+
+    folder: Path
+
+    @property
+    def journal(self) -> Path:
+        """Every event of the loop."""
+        return self.folder / "journal.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """loop.json."""
+        return self.folder / "loop.json"
+
+    @property
+    def page(self) -> Path:
+        """The HTML report."""
+        return self.folder / "report.html"
+
+    def iteration(self, number: int) -> Path:
+        """Where one iteration keeps its analysis and patches."""
+        return self.folder / f"iter-{number:02d}"
+
+
+@dataclass(frozen=True)
+class CachePaths:
+    """What can be made again: beside the loop file, never beside the user's traces."""
+
+    root: Path
+
+    @property
+    def models(self) -> Path:
+        """Downloaded weights and the local server's log."""
+        return self.root / "models"
+
+    @property
+    def stores(self) -> Path:
+        """DuckDB indexes."""
+        return self.root / "stores"
+
+    @property
+    def worktrees(self) -> Path:
+        """Checked-out harness revisions."""
+        return self.root / "worktrees"

@@ -1,0 +1,105 @@
+"""Harness commands of loop.yaml as processes. Starts and ends them; never interprets what they print."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from halo_opt.errors import EnvironmentMissing, InputError
+
+LEASH = Path(__file__).with_name("leash.py")
+TERMINATE_SECONDS = 5.0
+
+
+def expand(command: Sequence[str], **values: str) -> list[str]:
+    """The command with its `{placeholders}` filled; a leading `python` means the one that runs halo-opt."""
+    words = list(command)
+    for name, value in values.items():
+        words = [word.replace("{" + name + "}", value) for word in words]
+    return [sys.executable, *words[1:]] if words[0] in {"python", "python3"} else words
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The process environment with `extra` over it."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", **extra}
+
+
+def output_of(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], what: str, seconds: float = 60) -> str:
+    """What a short command prints. InputError with the last words of its stderr when it fails."""
+    words = expand(command)
+    try:
+        done = subprocess.run(
+            words, cwd=cwd, env=environment(env), capture_output=True, timeout=seconds, check=False, text=True
+        )
+    except FileNotFoundError:
+        raise EnvironmentMissing(f"{what}: '{words[0]}' is not a program here; correct it in loop.yaml") from None
+    except subprocess.TimeoutExpired:
+        raise InputError(f"{what}: '{' '.join(command)}' gave no answer in {seconds:.0f} s") from None
+    if done.returncode != 0:
+        words_of = tail_words(done.stderr) or "it printed no reason"
+        kind = EnvironmentMissing if done.returncode == EnvironmentMissing.exit_code else InputError
+        raise kind(f"{what}: '{' '.join(command)}' ended with exit code {done.returncode}: {words_of}")
+    return done.stdout
+
+
+def tail_words(text: str, limit: int = 600) -> str:
+    """The last lines of a program's stderr as one line of at most `limit` characters."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    words = " ".join(lines[-6:])
+    return words if len(words) <= limit else "..." + words[-limit:]
+
+
+class HarnessProcess:
+    """A harness command on a leash: its own process group, ended with this process whatever happens to it."""
+
+    def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self.log = log
+        self._log_file: IO[bytes] = log.open("ab")
+        self._log_start = self._log_file.tell()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-S", "-E", str(LEASH), *command],
+                cwd=cwd,
+                env=environment(env),
+                stdin=subprocess.PIPE,
+                stdout=self._log_file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except BaseException:
+            self._log_file.close()
+            raise
+
+    def poll(self) -> int | None:
+        """The exit status, or None while it runs."""
+        return self._process.poll()
+
+    def last_words(self) -> str:
+        """The end of what this process printed."""
+        with self.log.open("rb") as file:
+            file.seek(self._log_start)
+            return tail_words(file.read().decode("utf-8", "replace"))
+
+    def end(self) -> None:
+        """End the whole group: politely, then not. Safe to call twice."""
+        if self._process.poll() is None:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(TERMINATE_SECONDS)
+        # The leader may be gone while a grandchild (a browser) is not: the group is signalled in any case.
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._log_file.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return

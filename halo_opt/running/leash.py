@@ -1,0 +1,36 @@
+"""Runs a command that must not outlive its parent: `python leash.py COMMAND...`, with a pipe as standard input.
+
+When the pipe closes (the parent ended, however it ended) the command's whole process group is killed. It is run as a
+plain script and imports nothing of halo_opt, because it starts once per harness process. It never reads the pipe's
+content and never touches what the command prints.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+
+POLL_SECONDS = 0.2
+
+
+def main(command: list[str]) -> int:
+    """The command's exit status; 128 + signal number when a signal ended it."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    # The group is signalled as a whole; the leash stays until the command has cleaned up after itself.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    while True:
+        status = child.poll()
+        if status is not None:
+            return status if status >= 0 else 128 - status
+        readable, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
+        if readable and not os.read(sys.stdin.fileno(), 1024):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
