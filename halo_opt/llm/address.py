@@ -1,0 +1,48 @@
+"""Where a model is served: the value that everything else needs to call it. Opens nothing and never shows the key."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+
+def _nothing() -> None:
+    """A server that is not ours cannot be restarted."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An OpenAI-compatible address (`base_url` ends in /v1), its key, and the model's name there.
+
+    `free` means that a call has no price: our own server, Ollama or vLLM. `provider` is "local", "openai",
+    "anthropic", "ollama", "vllm" or what the user called an OpenAI-compatible server.
+    """
+
+    base_url: str
+    api_key: str = field(repr=False)
+    model: str
+    free: bool
+    provider: str = "local"
+    revive: Callable[[], None] = field(default=_nothing, repr=False, compare=False)
+
+    def environment(self) -> dict[str, str]:
+        """Variables that lead a harness command to this model.
+
+        When a proxy is configured, loopback addresses are excluded from it: a proxy cannot reach our own server.
+        """
+        variables = {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": self.api_key, "HALO_MODEL": self.model}
+        if urlsplit(self.base_url).hostname in {"127.0.0.1", "localhost", "::1"}:
+            proxied = any(os.environ.get(name) for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"))
+            if proxied:
+                known = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+                variables["NO_PROXY"] = variables["no_proxy"] = ",".join(
+                    filter(None, [known, "127.0.0.1,localhost,::1"])
+                )
+        return variables
+
+    def ensure_alive(self) -> None:
+        """Start our own server again, at the same address, if it died; a server that is not ours is left alone.
+
+        Raises EnvironmentMissing when it does not come back.
+        """
+        self.revive()

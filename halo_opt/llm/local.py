@@ -1,0 +1,227 @@
+"""The embedded model: a llama.cpp server in a child process, at a loopback address like any provider's.
+
+It never writes to the terminal (the library's chatter goes to a log file), never listens beyond loopback, and never
+outlives this process, however that ends.
+"""
+
+import contextlib
+import importlib.util
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from halo_opt.errors import EnvironmentMissing
+from halo_opt.llm.address import Endpoint
+from halo_opt.llm.gguf import locate
+from halo_opt.llm.spec import DEFAULT_MODEL, LocalModel
+
+_LOG_TAIL_LINES = 8
+# A proxy from the environment cannot reach our own loopback server.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def available_cores() -> int:
+    """How many cores this process may use: its affinity, cut by a container's CPU quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    return cores
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How the embedded server runs. `context` is tokens per slot; a slot serves one caller at a time."""
+
+    threads: int = field(default_factory=lambda: min(available_cores(), 8))
+    slots: int = 2
+    context: int = 4096
+    gpu_layers: int = 0
+    prompt_cache_mib: int = 256
+    start_limit_s: float = 120.0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class LocalServer:
+    """One server process for one model, restartable at the same address. Use `serve` unless you need to hold it."""
+
+    def __init__(self, model: LocalModel, *, cache_dir: Path, settings: ServerSettings) -> None:
+        self._path = locate(model, cache_dir=cache_dir)
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise EnvironmentMissing("the embedded model needs xllamacpp; run: pip install 'halo-opt[local]'")
+        self._settings = settings
+        self._log_dir = cache_dir / "logs"
+        self._log: Path | None = None
+        self._port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self.name = self._path.stem
+        self._key = secrets.token_urlsafe(18)  # other programs, and pages in a browser, reach loopback too
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None before start and after stop."""
+        return self._process.pid if self._process is not None else None
+
+    def start(self) -> Endpoint:
+        """Start the child and wait until it has answered a real completion.
+
+        Raises EnvironmentMissing with the end of its log when it does not within the time limit.
+        """
+        with self._lock:
+            self._start()
+        return Endpoint(
+            base_url=f"http://127.0.0.1:{self._port}/v1",
+            api_key=self._key,
+            model=self.name,
+            free=True,
+            revive=self.ensure_alive,
+        )
+
+    def ensure_alive(self) -> None:
+        """Start the server again at the same address if its process died or stopped answering."""
+        with self._lock:
+            if self._process is None or self._healthy() or self._healthy():
+                return
+            self._stop()
+            self._start()
+
+    def stop(self) -> None:
+        """End the child and drop its log. Safe to call twice."""
+        with self._lock:
+            self._stop()
+            if self._log is not None:
+                self._log.unlink(missing_ok=True)
+                self._log = None
+
+    def _start(self) -> None:
+        deadline = time.monotonic() + self._settings.start_limit_s
+        self._spawn()
+        report = self._read_report(deadline)
+        if "error" in report:
+            raise self._failed(report["error"])
+        self._port = report["port"]
+        try:
+            self._first_answer(deadline)
+        except (OSError, ValueError) as error:
+            raise self._failed(f"its first completion failed: {error}") from error
+
+    def _spawn(self) -> None:
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+        if self._log is None:
+            handle, name = tempfile.mkstemp(prefix=f"{self.name}-", suffix=".log", dir=self._log_dir)
+            os.close(handle)
+            self._log = Path(name)
+        with self._log.open("ab") as log:
+            # In a session of its own, so that Ctrl-C in the terminal does not end it while attempts drain.
+            # -P: its folder holds our modules, whose names must not hide others.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(Path(__file__).with_name("local_server.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        settings = {
+            "path": str(self._path),
+            "name": self.name,
+            "port": self._port,
+            "api_key": self._key,
+            "threads": self._settings.threads,
+            "slots": self._settings.slots,
+            "context": self._settings.context,
+            "gpu_layers": self._settings.gpu_layers,
+            "prompt_cache_mib": self._settings.prompt_cache_mib,
+            "extra": self._settings.extra,
+            "parent": os.getpid(),
+            "die_by_kernel": threading.current_thread() is threading.main_thread(),
+        }
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died at once: reading its report says so
+            self._process.stdin.write(json.dumps(settings).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def _read_report(self, deadline: float) -> dict[str, Any]:
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        lines: list[bytes] = []
+        reader = threading.Thread(target=lambda: lines.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
+        reader.start()
+        reader.join(max(0.0, deadline - time.monotonic()))
+        if not lines:
+            process.kill()
+            reader.join()
+            return {"error": f"it was not ready within {self._settings.start_limit_s:g} seconds"}
+        if not lines[0].strip():
+            return {"error": f"its process ended with status {process.wait()}"}
+        report: dict[str, Any] = json.loads(lines[0])
+        return report
+
+    def _first_answer(self, deadline: float) -> None:
+        """One token of a real chat completion: proves weights, chat template and key before anyone relies on them."""
+        body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._port}/v1/chat/completions",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"},
+        )
+        with _OPENER.open(request, timeout=max(1.0, deadline - time.monotonic())) as answer:
+            if not json.load(answer).get("choices"):
+                raise ValueError("it held no choices")
+
+    def _healthy(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            return False
+        try:
+            with _OPENER.open(f"http://127.0.0.1:{self._port}/health", timeout=10) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()  # it holds nothing worth a gentle end
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        process.wait()
+
+    def _failed(self, words: str) -> EnvironmentMissing:
+        self._stop()
+        assert self._log is not None
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        tail = "\n".join(f"    {line}" for line in lines[-_LOG_TAIL_LINES:])
+        said = f"; the end of its log:\n{tail}" if tail else ""
+        return EnvironmentMissing(f"the model server for {self._path} did not start: {words} (log: {self._log}){said}")
+
+
+@contextlib.contextmanager
+def serve(
+    model: LocalModel = DEFAULT_MODEL, *, cache_dir: Path, settings: ServerSettings | None = None
+) -> Iterator[Endpoint]:
+    """Serve a local model while the block runs.
+
+    `cache_dir` holds downloads, unpacked models and logs. Raises InputError for a model file that cannot be used and
+    EnvironmentMissing when the server does not start.
+    """
+    server = LocalServer(model, cache_dir=cache_dir, settings=settings or ServerSettings())
+    try:
+        yield server.start()
+    finally:
+        server.stop()
