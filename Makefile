@@ -1,0 +1,34 @@
+# make demo and make test do all their set-up. MODEL, WORKERS and CONFIG may be given: make demo MODEL=openai:gpt-4o-mini
+PYTHON := $(or $(HALO_VENV),.venv)/bin/python
+CONFIG ?= loop.yaml
+MODEL  ?=
+
+.PHONY: help setup demo test test-all check format bench clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup:  ## virtual environment, pinned packages, browser
+	@scripts/setup.sh
+
+demo: setup  ## the whole loop on MiniWoB++ with a local model, no key
+	@$(PYTHON) -m halo_opt run --config $(CONFIG) $(if $(MODEL),--model $(MODEL))
+
+test: setup  ## unit, flow, contract and browser tests
+	@$(PYTHON) -m pytest
+
+test-all: setup  ## with the slow ones and a real local model
+	@$(PYTHON) -m pytest -m ''
+
+check: setup  ## lint, format, types, import rules
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@$(or $(HALO_VENV),.venv)/bin/lint-imports
+
+format: setup  ## format and fix
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+clean:  ## caches; traces, reports and branches stay
+	@rm -rf .halo_opt .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
