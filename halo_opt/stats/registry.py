@@ -1,0 +1,57 @@
+"""The named pure functions that turn the rows of a number's SQL into its value.
+
+Never random in effect: a function that draws makes its own generator from a fixed seed, so that a report's numbers come
+out the same when they are run again. Rows come from a store; a wrong shape raises ValueError or TypeError.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from halo_opt.stats.contrast import Cell, Contrast, contrast
+from halo_opt.stats.intervals import Interval, cluster_t, wilson
+from halo_opt.stats.multiple import benjamini_hochberg
+
+Rows = Sequence[tuple[Any, ...]]
+Value = float | int | str | bool | list[float] | None
+
+
+def cells_of(rows: Rows) -> list[Cell]:
+    """Rows (run, task, with_all, with_failed, without_all, without_failed) as cells."""
+    return [Cell(str(run), str(task), int(w), int(wf), int(o), int(of)) for run, task, w, wf, o, of in rows]
+
+
+def _listed(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [interval[0], interval[1]]
+
+
+def rate_interval(rows: Rows) -> list[float] | None:
+    """95% interval of a rate from rows (task, value 0..1): Wilson when tasks are seen once, else cluster t over tasks."""
+    values = [float(value) for _, value in rows]
+    tasks = [str(task) for task, _ in rows]
+    if len(set(tasks)) == len(tasks) and set(values) <= {0.0, 1.0}:
+        return _listed(wilson(successes=int(sum(values)), n=len(values)))
+    return _listed(cluster_t(clusters=tasks, values=values, low=0.0, high=1.0))
+
+
+def q_value(rows: Rows) -> float | None:
+    """The Benjamini-Hochberg q-value of the one row marked true, from rows (this, p) of everything tested."""
+    q_values = benjamini_hochberg([None if p is None else float(p) for _, p in rows])
+    marked = [q for (this, _), q in zip(rows, q_values, strict=True) if this]
+    if len(marked) != 1:
+        raise ValueError(f"q_value needs exactly one marked row, got {len(marked)}")
+    return marked[0]
+
+
+def _of_contrast(pick: Callable[[Contrast], Value]) -> Callable[[Rows], Value]:
+    return lambda rows: pick(contrast(cells_of(rows)))
+
+
+STATISTICS: dict[str, Callable[[Rows], Value]] = {
+    "stratified_difference": _of_contrast(lambda c: c.difference),
+    "stratified_interval": _of_contrast(lambda c: _listed(c.interval)),
+    "stratified_p": _of_contrast(lambda c: c.p_value),
+    "failures_explained": _of_contrast(lambda c: c.explained),
+    "failures_explained_interval": _of_contrast(lambda c: _listed(c.explained_interval)),
+    "q_value": q_value,
+    "rate_interval": rate_interval,
+}
