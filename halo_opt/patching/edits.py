@@ -1,0 +1,201 @@
+"""Typed edits applied to file contents in memory, each one guarded; all of them, or none.
+
+Pure: a dict of path -> bytes in, a new one out; no disk, no git, no process. It never touches a path that is not a
+key of the dict it was given, which is how the editable surface is kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from halo_opt.patching import schema as json_schema
+from halo_opt.patching import settings
+from halo_opt.patching.guard import EditRefused, Forbidden, hidden_character, problem_with
+from halo_opt.patching.templates import SUFFIXES, template_problem
+from halo_opt.records import AppendText, Edit, Record, ReplaceText, SetValue
+
+Files = Mapping[str, bytes]
+_YAML = (".yaml", ".yml")
+
+
+class Limits(Record):
+    """Sizes in characters (one edit) and bytes (a file) above which an edit is no longer a small, readable change."""
+
+    edits: int = 40
+    added_per_edit: int = 6_000
+    added: int = 20_000
+    removed_share: float = 0.5
+    file_bytes: int = 200_000
+
+
+class Settings(Record):
+    """Where the settings are and what they may be: the path of the YAML file and its JSON Schema."""
+
+    path: str
+    json_schema: dict[str, Any]
+
+
+def apply_edits(
+    files: Files,
+    edits: Sequence[Edit],
+    *,
+    config: Settings | None,
+    forbidden: Forbidden | None = None,
+    limits: Limits | None = None,
+) -> dict[str, bytes]:
+    """All files with the edits made, in order; raises EditRefused, naming the edit and the reason, and changes nothing.
+
+    `files` is the editable surface and its only members. `config` is None for a harness without typed settings.
+    """
+    limits = limits or Limits()
+    forbidden = forbidden or Forbidden()
+    if not edits:
+        raise EditRefused("a proposal without edits changes nothing")
+    if len(edits) > limits.edits:
+        raise EditRefused(f"{len(edits)} edits at once; at most {limits.edits} are allowed")
+    if sum(len(_added(e)) for e in edits) > limits.added:
+        raise EditRefused(f"the edits add more than {limits.added} characters in all")
+    out = dict(files)
+    for number, edit in enumerate(edits, 1):
+        try:
+            out[edit.path] = _apply(out, edit, config, forbidden, limits)
+        except (settings.SettingsError, json_schema.SchemaMismatch) as error:
+            raise EditRefused(f"edit {number} ({_name(edit)}): {error}") from error
+        except _Refusal as error:
+            raise EditRefused(f"edit {number} ({_name(edit)}): {error}") from None
+    for path in {e.path for e in edits}:
+        if out[path] == files[path]:
+            raise EditRefused(f"the edits of {path} undo each other, so nothing changes")
+        _check_whole(path, files[path], out[path], limits)
+    return out
+
+
+def in_force(files: Files, edit: Edit, *, config: Settings | None) -> bool:
+    """Whether the files say already what the edit wants, so that making it would change nothing."""
+    content = files.get(edit.path)
+    if content is None:
+        return False
+    if isinstance(edit, SetValue):
+        return _holds(content, edit, config)
+    text = content.decode("utf-8", errors="replace")
+    if isinstance(edit, AppendText):
+        return edit.text.strip() in text
+    return edit.old not in text and edit.new in text
+
+
+class _Refusal(ValueError):
+    """Why one edit is refused; becomes an EditRefused that names the edit."""
+
+
+def _apply(files: Files, edit: Edit, config: Settings | None, forbidden: Forbidden, limits: Limits) -> bytes:
+    _check_characters(edit)
+    if edit.path not in files:
+        raise _Refusal(f"{edit.path} is not an editable file; editable are: {', '.join(sorted(files)) or 'none'}")
+    before = files[edit.path]
+    added = _added(edit)
+    if len(added) > limits.added_per_edit:
+        raise _Refusal(f"adds {len(added)} characters; at most {limits.added_per_edit} are allowed")
+    old_text = _text(before)
+    if problem := problem_with(added, before=old_text, forbidden=forbidden):
+        raise _Refusal(problem)
+    if isinstance(edit, SetValue):
+        return _set(before, edit, config)
+    if config is not None and edit.path == config.path:
+        raise _Refusal("settings are changed by typed edits (type set), never as text")
+    after = _replace(old_text, edit, limits) if isinstance(edit, ReplaceText) else _append(old_text, edit)
+    return after.encode("utf-8")
+
+
+def _check_characters(edit: Edit) -> None:
+    for name, value in edit.model_dump().items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and (problem := hidden_character(text)):
+                raise _Refusal(f"{name} holds {problem}")
+
+
+def _set(before: bytes, edit: SetValue, config: Settings | None) -> bytes:
+    if config is None:
+        raise _Refusal("this harness declares no settings")
+    if edit.path != config.path:
+        raise _Refusal(f"settings are in {config.path}, not in {edit.path}")
+    part = json_schema.find(config.json_schema, edit.key)
+    try:
+        json_schema.check(edit.value, part, config.json_schema)
+    except json_schema.SchemaMismatch as error:
+        raise _Refusal(f"{edit.key} {error}") from None
+    if _holds(before, edit, config):
+        raise _Refusal(f"{edit.key} is {settings.scalar(edit.value)} already, so nothing changes")
+    return settings.set_value(before, edit.key, edit.value)
+
+
+def _holds(content: bytes, edit: SetValue, config: Settings | None) -> bool:
+    """Whether the file, or the declared default where the file is silent, has this value."""
+    try:
+        there, value = settings.get(settings.load(content), edit.key)
+        if not there and config is not None:
+            part = json_schema.find(config.json_schema, edit.key)
+            there, value = "default" in part, part.get("default")
+    except (settings.SettingsError, json_schema.SchemaMismatch):
+        return False
+    return there and value == edit.value and isinstance(value, bool) == isinstance(edit.value, bool)
+
+
+def _replace(text: str, edit: ReplaceText, limits: Limits) -> str:
+    if not edit.old.strip():
+        raise _Refusal("the text to replace is empty")
+    count = text.count(edit.old)
+    if count != 1:
+        where = "is not in the file" if count == 0 else f"is there {count} times, so its place is not clear"
+        raise _Refusal(f"the text to replace {where}: {edit.old[:60]!r}")
+    if edit.old == edit.new:
+        raise _Refusal("the new text is the old one, so nothing changes")
+    if len(edit.old) - len(edit.new) > max(200, limits.removed_share * len(text)):
+        raise _Refusal("takes away more than half of the file")
+    return text.replace(edit.old, edit.new)
+
+
+def _append(text: str, edit: AppendText) -> str:
+    if not edit.text.strip():
+        raise _Refusal("the text to add is empty")
+    if edit.text.strip() in text:
+        raise _Refusal("the file holds this text already, so nothing changes")
+    start = text if not text or text.endswith("\n") else text + "\n"
+    return start + edit.text.rstrip("\n") + "\n"
+
+
+def _check_whole(path: str, before: bytes, after: bytes, limits: Limits) -> None:
+    """What must hold of a whole file after all of its edits."""
+    if len(after) > limits.file_bytes:
+        raise EditRefused(f"{path} would be {len(after)} bytes; at most {limits.file_bytes} are allowed")
+    problem = None
+    if path.endswith(SUFFIXES):
+        problem = template_problem(_text(before), _text(after))
+    elif path.endswith(_YAML):
+        try:
+            settings.check_plain(_text(after))
+        except settings.SettingsError as error:
+            problem = str(error)
+    if problem:
+        raise EditRefused(f"the edits of {path}: {problem}")
+
+
+def _text(content: bytes) -> str:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _Refusal("the file is not UTF-8 text") from None
+    if "\0" in text:
+        raise _Refusal("the file is not text")
+    return text
+
+
+def _added(edit: Edit) -> str:
+    """The words that an edit brings in. An unchanged stretch of a replacement is not new."""
+    if isinstance(edit, SetValue):
+        return edit.value if isinstance(edit.value, str) else ""
+    return edit.new if isinstance(edit, ReplaceText) else edit.text
+
+
+def _name(edit: Edit) -> str:
+    key = f" {edit.key}" if isinstance(edit, SetValue) else ""
+    words = f"{edit.path}{key}"[:160]
+    return f"{edit.type} {words if words.isprintable() else ascii(words)}"

@@ -1,0 +1,112 @@
+"""What may be edited: the globs of loop.yaml against the plain files of a git revision, and the harness's own account.
+
+Reads git and parses JSON; it never runs the harness and never writes. A link, submodule, executable or file that
+configures git, tests or the loop itself is never part of the surface, whatever the globs say.
+"""
+
+import fnmatch
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from halo_opt.errors import ConfigError
+from halo_opt.patching import gitread
+from halo_opt.patching.edits import Settings
+from halo_opt.records import Edit
+
+_PLAIN = "100644"
+_MAX_FILE = 200_000
+# Files that make git, the test runner, Python or the loop behave differently: editing one is more than editing words.
+_NEVER = (".git*", ".env*", "conftest.py", "sitecustomize.py", "usercustomize.py", "*.pth", "loop.yaml", "loop.yml",
+          "pyproject.toml", "Makefile")  # fmt: skip
+_KINDS = {"120000": "a symbolic link", "160000": "a submodule", "100755": "an executable file"}
+
+
+class HarnessDescription(BaseModel):
+    """What `harness.describe` printed: where its settings are, what they may be, its prompts, and its remedies.
+
+    `remedies` maps a remedy word to the typed edits that bring it about in this harness. Unlisted fields are ignored,
+    so that a harness may say more than this version reads.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    config: str | None = None
+    settings_schema: dict[str, Any] = Field(default_factory=dict, alias="schema")
+    prompts: list[str] = []
+    remedies: dict[str, list[Edit]] = {}
+
+    @cached_property
+    def settings(self) -> Settings | None:
+        """The settings file and its schema; None for a harness that declares none."""
+        return Settings(path=self.config, json_schema=self.settings_schema) if self.config else None
+
+
+def parse_description(text: str, *, where: str = "harness.describe") -> HarnessDescription:
+    """The description in a command's output; raises ConfigError that says what is wrong with it."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        head = " ".join(text.split())[:80] or "nothing"
+        raise ConfigError(f"{where} must print one JSON object; it printed {head!r} ({error})") from error
+    try:
+        return HarnessDescription.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the top"
+        raise ConfigError(f"{where} printed a description that cannot be used: {place}: {first['msg']}") from error
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The editable files of one revision: path -> bytes, and matched paths that are not editable -> why."""
+
+    repo: Path
+    revision: str
+    files: dict[str, bytes]
+    refused: dict[str, str]
+
+
+def resolve_surface(repo: Path, revision: str, editable: Sequence[str]) -> Surface:
+    """The files of `revision` that `editable` means; raises ConfigError when a glob is unusable or none matches."""
+    patterns = [(glob, glob_pattern(glob)) for glob in editable]
+    commit = gitread.resolve(repo, revision)
+    entries = gitread.tree(repo, commit)
+    matched = [e for e in entries if any(p.fullmatch(e.path) for _, p in patterns)]
+    refused = {e.path: reason for e in matched if (reason := _reason(e))}
+    chosen = [e for e in matched if e.path not in refused]
+    if not chosen:
+        why = "; ".join(f"{path} is {reason}" for path, reason in refused.items()) or "no tracked file matches"
+        raise ConfigError(
+            f"harness.editable ({', '.join(editable) or 'empty'}) leaves nothing to edit at {commit[:10]}: {why}"
+        )
+    contents = gitread.blobs(repo, [e.blob for e in chosen])
+    return Surface(repo, commit, {e.path: contents[e.blob] for e in chosen}, refused)
+
+
+def glob_pattern(glob: str) -> re.Pattern[str]:
+    """A glob as a pattern for whole paths: `*` and `?` stay inside one name, `**` spans folders."""
+    path = PurePosixPath(glob)
+    if not glob or path.is_absolute() or ".." in path.parts or "\\" in glob or "//" in glob:
+        raise ConfigError(f"harness.editable: {glob!r} is not a path inside the repository, with / between names")
+    out = ""
+    for part in re.split(r"(\*\*/|\*\*|\*|\?)", glob):
+        out += {"**/": "(?:[^/]+/)*", "**": ".+", "*": "[^/]*", "?": "[^/]"}.get(part, re.escape(part))
+    return re.compile(out)
+
+
+def _reason(entry: gitread.TreeEntry) -> str | None:
+    """Why a matched file may not be edited."""
+    if entry.mode != _PLAIN:
+        return _KINDS.get(entry.mode, f"of git mode {entry.mode}")
+    if any(fnmatch.fnmatch(name.lower(), never) for name in entry.path.split("/") for never in map(str.lower, _NEVER)):
+        return "a file that is never editable"
+    if entry.size > _MAX_FILE:
+        return f"{entry.size} bytes long; at most {_MAX_FILE} can be edited"
+    return None
