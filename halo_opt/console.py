@@ -47,6 +47,11 @@ def printable(text: str) -> str:
     return _HIDDEN.sub("", _SEQUENCES.sub("", text.replace("\r\n", "\n")))
 
 
+def visible(text: str) -> str:
+    """The same text with every hidden character spelled out, as in `\\u202e`: for pages and files that people read."""
+    return _HIDDEN.sub(lambda found: json.dumps(found.group())[1:-1], text.replace("\r\n", "\n"))
+
+
 def duration(seconds: float) -> str:
     """Seconds as people say them: `42 s`, `3 min 05 s`, `2 h 07 min`."""
     whole = max(0, round(seconds))
@@ -86,8 +91,7 @@ def _finite(value: Any) -> Any:
 
 def _json_text(value: Any, *, indent: int | None = 2) -> str:
     text = json.dumps(_finite(json_of(value)), indent=indent, ensure_ascii=False, default=str)
-    # Everything hidden becomes an escape, so the document says the same and a terminal obeys none of it.
-    return _HIDDEN.sub(lambda found: json.dumps(found.group())[1:-1], text)
+    return visible(text)  # as JSON escapes the document says the same, and a terminal obeys none of it
 
 
 def _unique(columns: Sequence[str]) -> list[str]:

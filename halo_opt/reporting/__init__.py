@@ -1,0 +1,1 @@
+"""Reports as files and pages: drawn from records, never a source of numbers."""

@@ -1,0 +1,128 @@
+"""Reports as Markdown. Pure; text of traces must never become markup, whatever viewer draws the file."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from halo_opt.console import visible
+from halo_opt.records import Exemplar, Finding, Number, Report, Value
+from halo_opt.reporting.words import Figure, figure, figures, title_of
+
+# Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~&$]|^[#+=-]|(?<=^\d)[.)]|:(?=//)|(?<=www)\.)")
+EXCERPT_CHARACTERS = 600  # longer belongs in the page's appendix; a reviewer reads this file in a pull request
+
+
+def escape(text: str) -> str:
+    """Text on one line with every character that a Markdown or HTML reader could act on escaped."""
+    return _MARKUP.sub(r"\\\1", " ".join(visible(text).split()))
+
+
+def code(text: str) -> str:
+    """Text as inline code; the fence is longer than any run of backticks within."""
+    line = " ".join(visible(text).split()) or " "
+    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{ticks}{pad}{line}{pad}{ticks}"
+
+
+def block(text: str, language: str = "text") -> list[str]:
+    """Text as a fenced block; the fence is longer than any within."""
+    shown = visible(text).rstrip("\n")
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    return [f"{fence}{language}", *shown.split("\n"), fence]
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table of cells that are already escaped; nothing at all for no rows."""
+    if not rows:
+        return []
+    head = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    return [*head, *(f"| {' | '.join(row)} |" for row in rows), ""]
+
+
+def figure_rows(shown: Sequence[Figure]) -> list[list[str]]:
+    """Figures as rows of name, value and interval."""
+    return [[escape(f.title), escape(f.value), escape(f.interval) if f.interval else ""] for f in shown]
+
+
+def value_table(rows: Sequence[Mapping[str, Value]]) -> list[str]:
+    """Rows of named values; the columns are all names in the order of their first appearance."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[escape(figure(name, row[name])) if name in row else "" for name in columns] for row in rows]
+    return table([escape(title_of(name)) for name in columns], cells)
+
+
+def report_markdown(report: Report) -> str:
+    """The whole analysis report, with the SQL of every number at its end."""
+    lines = [f"# {escape(report.title)}", "", f"Made {escape(report.made_at)} from {len(report.inputs)} files.", ""]
+    lines += _numbers("Overview", report.overview)
+    lines += ["## Findings", ""]
+    if not report.findings:
+        lines += [
+            "No behaviour was measurably more common in failures. Everything that was tested is listed below.",
+            "",
+        ]
+    for finding in report.findings:
+        lines += _finding(finding)
+    if report.tested:
+        lines += ["## Everything tested", "", *value_table(report.tested)]
+    lines += _numbers("Triage", report.triage) + _numbers("Ceiling", report.ceiling)
+    lines += ["## Method", "", escape(report.method) or "Not stated.", ""]
+    if report.caveats:
+        lines += ["## Caveats", "", *(f"- {escape(words)}" for words in report.caveats), ""]
+    lines += _inputs(report) + _sql(report)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _numbers(title: str, numbers: Mapping[str, Number]) -> list[str]:
+    if not numbers:
+        return []
+    return [f"## {title}", "", *table(["Measure", "Value", "Interval"], figure_rows(figures(numbers)))]
+
+
+def _finding(finding: Finding) -> list[str]:
+    lines = [f"### {escape(finding.id)}: {escape(finding.title)}", "", escape(finding.claim), ""]
+    lines += [f"Behaviour {code(finding.behaviour)}, category {escape(finding.category)}.", ""]
+    lines += table(["Measure", "Value", "Interval"], figure_rows(figures(finding.numbers)))
+    if finding.remedies:
+        lines += ["Remedies: " + ", ".join(code(remedy) for remedy in finding.remedies) + ".", ""]
+    if finding.confounders:
+        lines += ["May be confounded with: " + ", ".join(escape(words) for words in finding.confounders) + ".", ""]
+    lines += _exemplars("Exemplars", finding.exemplars) + _exemplars("Counter-evidence", finding.counter_examples)
+    return lines
+
+
+def _exemplars(title: str, exemplars: Sequence[Exemplar]) -> list[str]:
+    lines = [f"**{title}**", ""] if exemplars else []
+    for shown in exemplars:
+        seed = "" if shown.seed is None else f", seed {shown.seed}"
+        step = "" if shown.step is None else f", step {shown.step}"
+        lines += [f"- {code(shown.task_id)}{seed}{step} ({code(shown.trace_id)})", ""]
+        if shown.excerpt.strip():
+            cut = shown.excerpt[:EXCERPT_CHARACTERS]
+            cut += " [cut]" if len(shown.excerpt) > EXCERPT_CHARACTERS else ""
+            lines += [f"  {line}".rstrip() for line in block(cut)] + [""]
+    return lines
+
+
+def _inputs(report: Report) -> list[str]:
+    rows = [[code(f.path), escape(f.format), f"{f.bytes:,}", code(f.sha256[:12])] for f in report.inputs]
+    spend = [f"- {escape(title_of(name))}: {escape(figure(name, value))}" for name, value in report.spend.items()]
+    listed = ["## Inputs", "", *table(["File", "Format", "Bytes", "sha256"], rows)] if rows else []
+    return listed + (["## Spend", "", *spend, ""] if spend else [])
+
+
+def _sql(report: Report) -> list[str]:
+    """What makes each number again. Equal SQL is printed once, with the names of all numbers that it makes."""
+    groups: dict[tuple[str, str | None], list[str]] = {}
+    parts: list[tuple[str, Mapping[str, Number]]] = [("overview", report.overview)]
+    parts += [(finding.id, finding.numbers) for finding in report.findings]
+    parts += [("triage", report.triage), ("ceiling", report.ceiling)]
+    for part, numbers in parts:
+        for name, number in numbers.items():
+            groups.setdefault((number.sql, number.statistic), []).append(f"{part}.{name}")
+    lines = ["## How each number is made", ""] if groups else []
+    for (sql, statistic), names in groups.items():
+        through = f", its rows through the statistic {code(statistic)}" if statistic else ""
+        lines += [f"{', '.join(code(name) for name in names)}{through}:", "", *block(sql, "sql"), ""]
+    return lines

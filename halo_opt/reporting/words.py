@@ -1,0 +1,179 @@
+"""Numbers, names and links as people read them. Pure; must never turn a missing number into zero.
+
+A number's name says how to write it: `p_value` is a probability of chance, `difference` is in points, a fraction
+between -1 and 1 is a percentage, and `X_interval` is the interval of `X`.
+"""
+
+import hashlib
+import math
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from halo_opt.console import visible
+from halo_opt.records import Interval, Number, ScoreEstimate, Value
+
+MISSING = "not measured"
+_CHANCE = re.compile(r"(^|_)[pq](_value)?(_|$)|p_adjusted|fdr")
+_DIFFERENCE = re.compile(r"difference|delta|(^|_)gain(_|$)|change|uplift")
+_NOT_A_FRACTION = re.compile(r"ratio|odds|lift|mean|median|average|cost|usd|seconds|steps|tokens|per_")
+_INTERVAL_SUFFIXES = ("_interval", "_ci")
+
+
+def percent(fraction: float | None, *, digits: int = 0) -> str:
+    """A fraction as a percentage; `not measured` for None."""
+    if fraction is None or not math.isfinite(fraction):
+        return MISSING
+    return f"{fraction * 100:.{digits}f}%"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two rates, signed, in percentage points."""
+    if difference is None or not math.isfinite(difference):
+        return MISSING
+    value = round(difference * 100, 1) + 0.0
+    return f"{value:+.1f} points" if value else "0.0 points"
+
+
+def chance(p: float | None) -> str:
+    """A p-value, never written as zero."""
+    if p is None or not math.isfinite(p):
+        return MISSING
+    return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.01 else f"{p:.3f}"
+
+
+def interval_words(interval: Interval | None, *, signed: bool = False) -> str:
+    """An interval of fractions: `8% to 31%`, or signed `-2.0 to +9.5 points`."""
+    if interval is None or not all(math.isfinite(end) for end in interval):
+        return MISSING
+    low, high = interval
+    if signed:
+        return f"{low * 100:+.1f} to {high * 100:+.1f} points"
+    return f"{percent(low)} to {percent(high)}"
+
+
+def estimate_words(estimate: ScoreEstimate) -> str:
+    """A success rate with its interval in one phrase."""
+    if estimate.rate is None:
+        return MISSING
+    ends = f" ({interval_words(estimate.interval)})" if estimate.interval else ""
+    return f"{percent(estimate.rate)}{ends}"
+
+
+def count(value: float) -> str:
+    """A count with thousands separated: `12,345`."""
+    return f"{value:,.0f}"
+
+
+def title_of(name: str) -> str:
+    """`failures_explained` as `Failures explained`."""
+    words = visible(name).replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def figure(name: str, value: Value) -> str:  # noqa: PLR0911 one return a kind of value reads best
+    """A value under the name it has in a report, as a person reads it."""
+    match value:
+        case None:
+            return MISSING
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return value
+        case int():
+            return count(value)
+        case list():
+            fractions = _is_fraction(name, value) and all(-1 <= v <= 1 for v in value)
+            if len(value) == 2 and fractions:
+                return interval_words((value[0], value[1]), signed=bool(_DIFFERENCE.search(name)))
+            return " to ".join(f"{v:.3g}" for v in value) if len(value) == 2 else ", ".join(f"{v:.3g}" for v in value)
+    if not math.isfinite(value):
+        return MISSING
+    if _CHANCE.search(name):
+        return chance(value)
+    if _is_fraction(name, [value]):
+        return points(value) if _DIFFERENCE.search(name) else percent(value, digits=1)
+    return count(value) if value == int(value) and abs(value) < 1e15 else f"{value:.4g}"
+
+
+def _is_fraction(name: str, values: Iterable[float]) -> bool:
+    """Whether values between -1 and 1 under this name are fractions of attempts rather than quantities."""
+    if _NOT_A_FRACTION.search(name) or _CHANCE.search(name):
+        return False
+    return all(-1 <= v <= 1 for v in values)
+
+
+class Figure(NamedTuple):
+    """One line of numbers: a value, its interval where there is one, and what makes each of them again."""
+
+    name: str
+    title: str
+    value: str
+    interval: str | None
+    made: list[tuple[str, Number]]
+
+
+def figures(numbers: Mapping[str, Number]) -> list[Figure]:
+    """Numbers in their order, each `X_interval` joined to its `X`."""
+    found: list[Figure] = []
+    for name, number in numbers.items():
+        if base_of(name) in numbers:
+            continue
+        ends_name = interval_name(name, numbers)
+        ends = numbers[ends_name] if ends_name else None
+        made = [(title_of(name), number)]
+        if ends is not None and ends_name:
+            made.append((title_of(ends_name), ends))
+        found.append(
+            Figure(
+                name=name,
+                title=title_of(name),
+                value=figure(name, number.value),
+                interval=figure(ends_name, ends.value) if ends is not None and ends_name else None,
+                made=made,
+            )
+        )
+    return found
+
+
+def base_of(name: str) -> str | None:
+    """`difference` for `difference_interval`; None for a name that is no interval's."""
+    for suffix in _INTERVAL_SUFFIXES:
+        if name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return None
+
+
+def interval_name(name: str, numbers: Mapping[str, Number]) -> str | None:
+    """Under which name the interval of `name` is held, if it is."""
+    return next((name + suffix for suffix in _INTERVAL_SUFFIXES if name + suffix in numbers), None)
+
+
+def sql_command(sql: str) -> str:
+    """The shell command that runs a number's SQL again, quoted so that nothing in it is read by the shell."""
+    return f"halo-opt sql {shlex.quote(visible(sql))}"
+
+
+def slug(text: str) -> str:
+    """Text as part of an HTML id: itself when it is safe, else its safe letters and a digest, so none collide."""
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", text)
+    if safe == text and text:
+        return text
+    return f"{safe[:40]}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def safe_link(target: str) -> str | None:
+    """A relative path or an http(s) address ready for `href`; None for everything else (`javascript:`, `//host`)."""
+    if any(ord(c) < 0x20 or c == "\\" for c in target) or not target.strip():
+        return None
+    try:
+        parts = urlsplit(target.strip())
+    except ValueError:
+        return None
+    if parts.scheme in ("http", "https") and parts.netloc:
+        return quote(target.strip(), safe="/:?&=#%+,;@~!()*-._[]$")
+    if parts.scheme or parts.netloc or target.lstrip().startswith("/"):
+        return None
+    return quote(target.strip(), safe="/#-._~")

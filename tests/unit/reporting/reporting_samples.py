@@ -1,0 +1,330 @@
+"""Invented but realistic records, and hostile ones, for the tests of reports."""
+
+import math
+from typing import Any
+
+from halo_opt.records import (
+    AppendText,
+    AttemptKey,
+    BehaviourShift,
+    BestOfK,
+    CandidateSummary,
+    Exemplar,
+    Finding,
+    InputFile,
+    Interval,
+    IterationSummary,
+    LoopSummary,
+    NoiseFloor,
+    Number,
+    Outcome,
+    Prediction,
+    Proposal,
+    ReplaceText,
+    Report,
+    ScoreDiff,
+    ScoreEstimate,
+    SealedResult,
+    SetValue,
+    TaskFlip,
+    Verdict,
+)
+from halo_opt.reporting.views import StepView, TraceView
+
+TRACE_A, TRACE_B = "a" * 32, "b3" * 16
+COUNT_SQL = "SELECT count(*) FROM attempts WHERE outcome = 'failure'"
+
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "</textarea><script>alert(1)</script>",
+    "--><script>alert(1)</script><!--",
+    "<!--<script>alert(1)</script>",
+    "]]><script>alert(1)</script>",
+    '"><script>alert(1)</script>',
+    "'><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '<img src="http://198.51.100.7/beacon.gif">',
+    "<svg onload=alert(1)>",
+    "<svg/onload=alert(1)//",
+    "<svg><script>alert(1)</script></svg>",
+    "<svg><animate onbegin=alert(1) attributeName=x dur=1s>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    '" onmouseover="alert(1)" x="',
+    "' onfocus='alert(1)' autofocus='",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java\tscript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "<a href=javascript:alert(1)>click</a>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<object data='javascript:alert(1)'></object>",
+    "<link rel=stylesheet href=http://198.51.100.7/x.css>",
+    "<base href=http://198.51.100.7/>",
+    '<meta http-equiv="refresh" content="0;url=http://198.51.100.7/">',
+    "<form action=http://198.51.100.7/><button autofocus onfocus=alert(1)>",
+    "<body onload=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "{{ 7*7 }}{% for x in ().__class__.__base__.__subclasses__() %}{% endfor %}",
+    "`code` ```\n<script>alert(1)</script>\n```",
+    "[link](javascript:alert(1)) ![x](http://198.51.100.7/y.png)",
+    "\x00<\x00script>alert(1)\u202e\ufeff</script>",
+]
+
+
+def number(value: Any, sql: str = COUNT_SQL, statistic: str | None = None) -> Number:
+    return Number(value=value, sql=sql, statistic=statistic)
+
+
+def finding(ident: str, title: str, explained: float, **changes: Any) -> Finding:
+    fields: dict[str, Any] = {
+        "id": ident,
+        "behaviour": title.lower().replace(" ", "_"),
+        "title": title,
+        "claim": f"{title} was seen in {explained:.0%} of failures and in few successes; tasks do not explain it.",
+        "category": "harness",
+        "predicate_sql": "SELECT trace_id, max(step) > 3 AS value, min(step) AS step\nFROM steps GROUP BY trace_id",
+        "numbers": {
+            "failures_explained": number(explained, "SELECT trace_id, value FROM shown", "rate"),
+            "failures_explained_interval": number([explained - 0.08, min(1.0, explained + 0.11)], statistic="wilson"),
+            "failures": number(87),
+            "difference": number(0.381234, statistic="stratified_difference"),
+            "difference_interval": number([0.21, 0.52], statistic="stratified_interval"),
+            "p_value": number(0.00004, statistic="permutation_p"),
+            "q_value": number(0.0061),
+        },
+        "exemplars": [
+            Exemplar(
+                trace_id=TRACE_A, task_id="miniwob.login-user", seed=3, step=4, excerpt="click [7] button 'Login'"
+            ),
+            Exemplar(
+                trace_id="f" * 32, task_id="miniwob.enter-text", seed=1, step=None, excerpt="the page said no. " * 40
+            ),
+        ],
+        "counter_examples": [
+            Exemplar(
+                trace_id=TRACE_B, task_id="miniwob.click-tab-2", seed=0, step=1, excerpt="clicked twice, then solved"
+            )
+        ],
+        "remedies": ["loop_guard", "ban_no_effect"],
+        "confounders": ["long tasks have more steps in which to repeat"],
+    }
+    return Finding(**(fields | changes))
+
+
+def report(**changes: Any) -> Report:
+    fields: dict[str, Any] = {
+        "made_at": "2026-11-21T20:45:00Z",
+        "title": "Why 108 MiniWoB++ attempts failed",
+        "inputs": [InputFile(path="traces/run-1/results.jsonl", format="halo", sha256="9f" * 32, bytes=48213)],
+        "overview": {
+            "attempts": number(108),
+            "measured": number(105),
+            "success_rate": number(0.0857142857142857),
+            "success_rate_interval": number([0.041, 0.152]),
+            "errors": number(3),
+            "tasks": number(18),
+            "mean_steps": number(6.83333),
+        },
+        "findings": [
+            finding("F1", "Repeated an action with no effect", 0.62),
+            finding("F2", "Submitted before filling the fields that the goal names", 0.31, counter_examples=[]),
+            finding("F3", "Aimed at a target that is not on the page", 0.12, category="model", exemplars=[]),
+        ],
+        "tested": [
+            {"behaviour": "repeated_action", "measured": 105, "difference": 0.38, "p_value": 0.00004, "kept": True},
+            {"behaviour": "long_idle_start", "measured": 0, "difference": None, "p_value": None, "kept": False},
+        ],
+        "triage": {"harness": number(81), "model": number(11), "unexplained": number(4)},
+        "ceiling": {"if_all_fixed": number(0.71), "if_all_fixed_interval": number([0.6, 0.82])},
+        "method": "Each behaviour is contrasted between failures and successes within tasks; p-values are permuted "
+        "within tasks and corrected by Benjamini and Hochberg at 5%.",
+        "caveats": ["Six attempts a task: differences below 20 points cannot be seen."],
+        "spend": {"seconds": 2.4, "cost_usd": 0.0},
+    }
+    return Report(**(fields | changes))
+
+
+def traces() -> list[TraceView]:
+    steps = [
+        StepView(
+            index=n,
+            observation=f"[{n}] textbox 'username' value=''\n[{n + 1}] button 'Login'",
+            action="click",
+            target="button 'Login'",
+            result="nothing on the page changed",
+            error="no element has the number 7" if n == 4 else None,
+        )
+        for n in range(9)
+    ]
+    goal = 'Enter the username "kim" and the password "x9" into the fields and press login.'
+    return [
+        TraceView(
+            trace_id=TRACE_A, task_id="miniwob.login-user", seed=3, outcome=Outcome.FAILURE, goal=goal, steps=steps
+        ),
+        TraceView(trace_id=TRACE_B, task_id="miniwob.click-tab-2", seed=0, outcome=Outcome.SUCCESS, steps=steps[:2]),
+    ]
+
+
+def score_diff(before: float, after: float, interval: Interval | None, p: float | None, **changes: Any) -> ScoreDiff:
+    fields: dict[str, Any] = {
+        "before": "run-1",
+        "after": "run-2",
+        "pairs": 54,
+        "tasks": 18,
+        "rate_before": before,
+        "rate_after": after,
+        "difference": after - before,
+        "interval": interval,
+        "p_value": p,
+        "gained": [
+            TaskFlip(task_id="miniwob.login-user", pairs=3, before=0, after=3),
+            TaskFlip(task_id="miniwob.enter-text", pairs=3, before=1, after=2),
+        ],
+        "lost": [TaskFlip(task_id="miniwob.click-tab-2", pairs=3, before=3, after=2)],
+        "behaviours": [
+            BehaviourShift(behaviour="repeated_action", before=0.62, after=0.11),
+            BehaviourShift(behaviour="long_idle_start", before=None, after=None),
+        ],
+        "errors_before": 1,
+        "errors_after": 0,
+        "unpaired": [AttemptKey(task_id="miniwob.book-flight", seed=2)],
+    }
+    return ScoreDiff(**(fields | changes))
+
+
+def estimate(rate: float | None, half: float = 0.1) -> ScoreEstimate:
+    interval = None if rate is None else (max(0.0, rate - half), min(1.0, rate + half))
+    return ScoreEstimate(rate=rate, interval=interval, tasks=18, attempts=54, errors=1)
+
+
+DIFF_TEXT = """diff --git a/harness/config.yaml b/harness/config.yaml
+--- a/harness/config.yaml
++++ b/harness/config.yaml
+@@ -4,7 +4,7 @@ defaults:
+   observation: compact
+-  addressing: number
++  addressing: label  # targets are chosen by what they say, so that a small model need not count, however long this is
+   history: 0
+"""
+
+
+def candidate(ident: str, before: float, after: float, *, accepted: bool) -> CandidateSummary:
+    proposal = Proposal(
+        id=ident,
+        findings=["F1"],
+        hypothesis="A small model loses count of numbered targets; naming them by label removes the wrong clicks.",
+        edits=[
+            SetValue(path="harness/config.yaml", key="defaults.addressing", value="label"),
+            ReplaceText(path="prompts/harness/worker.j2", old="Answer with a number.", new="Answer with a label."),
+            AppendText(path="prompts/harness/worker.j2", text="Fill every field before you submit."),
+        ],
+        predictions=[Prediction(behaviour="unknown_target", direction="down")],
+        source="playbook",
+    )
+    reason = "better on the gate (p = 0.0004), no guard broke" if accepted else "not better than chance (p = 0.41)"
+    verdict = Verdict(
+        proposal_id=ident,
+        accepted=accepted,
+        reason=reason,
+        diff=score_diff(before, after, (after - before - 0.1, after - before + 0.1), 0.0004 if accepted else 0.41),
+        broken_guards=[] if accepted else ["miniwob.click-button"],
+        mechanism_fired=True if accepted else None,
+    )
+    return CandidateSummary(proposal=proposal, commit="1f3c9a7", diff_text=DIFF_TEXT, verdict=verdict)
+
+
+def iteration(ident: int, gate: float, candidates: list[CandidateSummary]) -> IterationSummary:
+    return IterationSummary(
+        number=ident,
+        report=f"iter-{ident:02d}/report.html",
+        train=estimate(gate - 0.03),
+        gate=estimate(gate),
+        candidates=candidates,
+    )
+
+
+def loop_summary(**changes: Any) -> LoopSummary:
+    sealed_diff = score_diff(0.083, 0.611, (0.36, 0.69), 0.00002, pairs=72)
+    fields: dict[str, Any] = {
+        "loop_id": "demo",
+        "made_at": "2026-11-21T21:05:00Z",
+        "model": "SmolLM2-135M-Instruct-Q4_1",
+        "harness_revision_before": "e4638a7",
+        "harness_revision_after": "90bd112",
+        "branch": "halo/demo",
+        "iterations": [
+            iteration(
+                1, 0.10, [candidate("P1", 0.08, 0.10, accepted=False), candidate("P2", 0.08, 0.09, accepted=False)]
+            ),
+            iteration(2, 0.33, [candidate("P3", 0.10, 0.33, accepted=True)]),
+            iteration(
+                3, 0.63, [candidate("P4", 0.33, 0.63, accepted=True), candidate("P5", 0.33, 0.2, accepted=False)]
+            ),
+            iteration(4, 0.63, []),
+        ],
+        "baseline_noise": NoiseFloor(diff=score_diff(0.083, 0.09, (-0.04, 0.055), 0.8)),
+        "best_of_k": BestOfK(
+            k=4, rate=0.19, interval=(0.1, 0.3), spend_per_pair=4.0, optimized_spend_per_pair=3.7, spend_unit="attempts"
+        ),
+        "sealed": SealedResult(
+            tasks=18,
+            attempts=72,
+            original=estimate(0.083, 0.07),
+            final=estimate(0.611, 0.13),
+            difference=0.528,
+            interval=(0.36, 0.69),
+            p_value=0.00002,
+            diff=sealed_diff,
+        ),
+        "attempts": 612,
+        "errors": 7,
+        "tokens_in": 1_284_330,
+        "tokens_out": 88_120,
+        "cost_usd": None,
+        "seconds": 893.0,
+        "stopped_because": "all 4 iterations were done",
+        "caveats": ["One model and one benchmark: nothing is claimed of others."],
+    }
+    return LoopSummary(**(fields | changes))
+
+
+def empty_report() -> Report:
+    blank: dict[str, Any] = {"inputs": [], "overview": {}, "findings": [], "tested": [], "triage": {}, "ceiling": {}}
+    return report(**blank, method="", caveats=[], spend={})
+
+
+def empty_diff() -> ScoreDiff:
+    none: dict[str, Any] = dict.fromkeys(("rate_before", "rate_after", "difference"))
+    empty: dict[str, Any] = {"gained": [], "lost": [], "behaviours": [], "unpaired": [], "errors_before": 0}
+    return score_diff(0, 0, None, None, **none, **empty, pairs=0, tasks=0)
+
+
+def empty_loop() -> LoopSummary:
+    nothing = ScoreEstimate(rate=None, interval=None, tasks=0, attempts=0, errors=0)
+    hollow = IterationSummary(number=1, report="", train=nothing, gate=nothing, candidates=[])
+    return loop_summary(
+        iterations=[hollow], baseline_noise=None, best_of_k=None, sealed=None, cost_usd=None, caveats=[], attempts=0
+    )
+
+
+def poisoned(
+    value: Any, payload: str, *, keep: frozenset[str] = frozenset({"category", "type", "direction", "outcome"})
+) -> Any:
+    """Plain data with `payload` in place of every text that is not one of a fixed few words."""
+    if isinstance(value, dict):
+        return {k: v if k in keep else poisoned(v, payload) for k, v in value.items()}
+    if isinstance(value, list):
+        return [poisoned(v, payload) for v in value]
+    return payload if isinstance(value, str) else value
+
+
+def numbers_of(value: Any) -> list[float]:
+    """All finite floats within plain data."""
+    if isinstance(value, dict):
+        return [n for v in value.values() for n in numbers_of(v)]
+    if isinstance(value, list):
+        return [n for v in value for n in numbers_of(v)]
+    return [value] if isinstance(value, float) and math.isfinite(value) else []
