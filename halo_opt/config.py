@@ -82,7 +82,12 @@ class CollectConfig(Section):
 class GateConfig(Section):
     """What a patch must show to be kept."""
 
-    alpha: float = Field(default=0.05, gt=0, lt=0.5, description="One-sided level of the paired test")
+    alpha: float = Field(
+        default=0.05,
+        gt=0,
+        lt=0.5,
+        description="One-sided level of the paired test, shared by the candidates of an iteration",
+    )
     min_gain: float = Field(default=0.0, ge=0, le=1, description="Smallest difference worth keeping")
     guards: list[str] = Field(default=[], description="Tasks that must not break, beside those always solved so far")
     futility: bool = Field(default=True, description="Stop a patch that shows no gain after its first seed")
@@ -165,7 +170,8 @@ def _put(data: dict[str, Any], key: str, value: Any) -> None:
 
 def _explain(path: Path, error: ValidationError) -> str:
     """The first mistake as one sentence with the nearest valid key."""
-    first = error.errors()[0]
+    # A mistyped key is also a missing one: the first is what the person can see in the file.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = _keys_at(first["loc"][:-1])

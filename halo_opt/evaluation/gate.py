@@ -42,10 +42,14 @@ def hopeless(diff: ScoreDiff) -> bool:
     return diff.difference is not None and diff.difference <= 0
 
 
-def decide(proposal: Proposal, diff: ScoreDiff, *, broken: list[str], config: GateConfig) -> Verdict:
-    """The verdict on a patch: better beyond chance, no guard broken, and its mechanism seen at work."""
+def decide(proposal: Proposal, diff: ScoreDiff, *, broken: list[str], config: GateConfig, candidates: int) -> Verdict:
+    """The verdict on a patch: better beyond chance, no guard broken, and its mechanism seen at work.
+
+    `gate.alpha` is shared by the `candidates` that an iteration may try (Bonferroni), because each is another
+    chance for noise to look like a gain.
+    """
     fired = mechanism_fired(proposal, diff)
-    reason = _objection(diff, broken, fired, config)
+    reason = _objection(diff, broken, fired, config, config.alpha / candidates)
     return Verdict(
         proposal_id=proposal.id,
         accepted=reason is None,
@@ -56,19 +60,14 @@ def decide(proposal: Proposal, diff: ScoreDiff, *, broken: list[str], config: Ga
     )
 
 
-def _objection(diff: ScoreDiff, broken: list[str], fired: bool | None, config: GateConfig) -> str | None:
+def _objection(diff: ScoreDiff, broken: list[str], fired: bool | None, config: GateConfig, level: float) -> str | None:
     """Why the patch is dropped; None to keep it."""
     if diff.difference is None or diff.p_value is None:
         return f"too little data: {diff.pairs} pairs on {diff.tasks} tasks"
-    if diff.difference <= 0:
-        return f"no gain on the gate split ({_points(diff.difference)} points)"
-    if diff.difference < config.min_gain:
-        return f"the gain of {_points(diff.difference)} points is below gate.min_gain"
-    if diff.p_value > config.alpha:
-        return (
-            f"a gain of {_points(diff.difference)} points may be noise: "
-            f"one-sided p = {diff.p_value:.3g} is above {config.alpha:g}"
-        )
+    if diff.difference <= config.min_gain:
+        return f"{_points(diff.difference)} points on the gate split: not above gate.min_gain, {config.min_gain:g}"
+    if diff.p_value > level:
+        return f"{_points(diff.difference)} points may be noise: one-sided p = {diff.p_value:.3g} is above {level:.3g}"
     if broken:
         return f"it broke guard tasks: {', '.join(broken)}"
     if fired is False:
