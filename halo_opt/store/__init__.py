@@ -1,0 +1,18 @@
+"""The trace store: readers for each trace format, one DuckDB index over all of them, and guarded SQL.
+
+The trace files are the truth; a store can be deleted and built again at any time.
+"""
+
+from halo_opt.store.ingest import build_store
+from halo_opt.store.location import default_store_path, fresh
+from halo_opt.store.store import Store
+from halo_opt.store.summary import ImportSummary, NotRecognised
+
+__all__ = [
+    "ImportSummary",
+    "NotRecognised",
+    "Store",
+    "build_store",
+    "default_store_path",
+    "fresh",
+]

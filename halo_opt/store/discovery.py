@@ -1,0 +1,79 @@
+"""Finding trace files under what the user named, and which reader knows each. Reads only how files begin.
+
+Links inside folders are not followed: a link could lead out of what the user named, or round in a circle.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from halo_opt.errors import InputError
+from halo_opt.store.readers import READERS
+from halo_opt.store.summary import NotRecognised
+from halo_opt.store.walk import SKIPPED_FOLDERS
+
+
+class Source(NamedTuple):
+    """A path and the name of the reader that recognised it."""
+
+    path: Path
+    format: str
+
+
+def discover(inputs: Sequence[Path]) -> tuple[list[Source], list[NotRecognised]]:
+    """All recognised sources in a stable order, each once, and the files that nothing recognised.
+
+    Raises InputError for a missing path, and when nothing is recognised at all.
+    """
+    if not inputs:
+        raise InputError("no trace files were given; give files or folders")
+    sources: dict[Path, Source] = {}
+    unknown: dict[Path, NotRecognised] = {}
+    for path in inputs:
+        if not path.exists():
+            raise InputError(f"{path} is not there; give a trace file, a run folder, or a folder that holds some")
+        for candidate in _candidates(path):
+            name, reason = _recognise(candidate)
+            if name is not None:
+                sources.setdefault(candidate.resolve(), Source(candidate, name))
+            else:
+                unknown.setdefault(candidate.resolve(), NotRecognised(path=str(candidate), reason=reason))
+    if not sources:
+        raise InputError(_nothing(inputs, list(unknown.values())))
+    return list(sources.values()), list(unknown.values())
+
+
+def _candidates(path: Path) -> Iterator[Path]:
+    """The path itself where it is one source; else the run folders and files inside it."""
+    if path.is_file() or _recognise(path)[0] is not None:
+        yield path
+        return
+    for child in sorted(path.iterdir()):
+        if child.is_symlink() or child.name in SKIPPED_FOLDERS:
+            continue
+        if child.is_dir():
+            yield from _candidates(child)
+        elif child.is_file():
+            yield child
+
+
+def _recognise(path: Path) -> tuple[str | None, str]:
+    """The name of the reader that knows the path, or None and the reason."""
+    try:
+        for reader in READERS:
+            if reader.sniff(path):
+                return reader.name, ""
+        if path.is_dir():
+            return None, "a folder that is not a run folder"
+        if path.stat().st_size == 0:
+            return None, "empty file"
+    except OSError as error:
+        return None, f"cannot be read ({error.strerror})"
+    return None, "its content is of no known trace format"
+
+
+def _nothing(inputs: Sequence[Path], unknown: list[NotRecognised]) -> str:
+    where = ", ".join(str(path) for path in inputs)
+    first = f" ({unknown[0].path}: {unknown[0].reason})" if unknown else " (no files there)"
+    supported = "; ".join(f"{reader.name}: {reader.meaning}" for reader in READERS)
+    return f"no traces were recognised in {where}{first}; supported formats are {supported}"

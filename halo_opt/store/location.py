@@ -1,0 +1,52 @@
+"""Where a store lies when the user names no place, and whether it still matches its trace files. Writes nothing."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from halo_opt.errors import InputError
+from halo_opt.store import schema
+from halo_opt.store.store import Store
+from halo_opt.store.walk import files_under
+
+STORES = Path(".halo_opt") / "stores"
+
+
+def default_store_path(inputs: Sequence[Path]) -> Path:
+    """`.halo_opt/stores/<hash of the absolute inputs>.duckdb`: beside nothing that the user owns."""
+    names = "\n".join(sorted(str(path.resolve()) for path in inputs))
+    return STORES / f"{hashlib.sha256(names.encode('utf-8', 'replace')).hexdigest()[:16]}.duckdb"
+
+
+def fingerprint(inputs: Sequence[Path]) -> str:
+    """A hash over (path, size, time of change) of all files under the inputs, and the schema's version."""
+    sha = hashlib.sha256(f"schema {schema.VERSION}\n".encode())
+    for path in sorted(path.resolve() for path in inputs):
+        for name, size, changed in _stamps(path):
+            sha.update(f"{name}\t{size}\t{changed}\n".encode("utf-8", "replace"))
+    return sha.hexdigest()
+
+
+def fresh(store_path: Path, inputs: Sequence[Path]) -> bool:
+    """Whether the store was built from exactly these inputs as they are now, so that a rebuild can be skipped."""
+    if not store_path.is_file():
+        return False
+    try:
+        with Store.open(store_path) as store:
+            rows = store.rows("SELECT value FROM meta WHERE key = 'fingerprint'")
+    except InputError:
+        return False
+    return rows == [(fingerprint(inputs),)]
+
+
+def _stamps(path: Path) -> Iterator[tuple[str, int, int]]:
+    for file in files_under(path) if path.is_dir() else [path]:
+        yield from _stamp(file)
+
+
+def _stamp(path: Path) -> Iterator[tuple[str, int, int]]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return  # a dangling link or a file that vanished: it is not read either
+    yield str(path), stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,59 @@
+"""What a reader is, and what several readers share. No format knowledge, no database.
+
+The contract: `sniff` looks at content, is cheap and never raises for what it finds; `read` hands every attempt to the
+sink and every line that it cannot use to `sink.reject`, and raises only for what makes the whole source useless
+(SourceError) or unreadable (OSError).
+"""
+
+import hashlib
+import itertools
+from pathlib import Path
+from typing import Any, Protocol
+
+from halo_opt.errors import InputError
+from halo_opt.store.lines import read_objects
+from halo_opt.store.sink import Sink
+
+SNIFF_LINES = 50
+SNIFF_BYTES = 65_536
+
+
+class SourceError(InputError):
+    """A whole source is useless; beside others it is listed, alone it is what the user sees."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class Reader(Protocol):
+    """One trace format."""
+
+    name: str
+    meaning: str
+
+    def sniff(self, path: Path) -> bool:
+        """Whether this path (a file, or a folder where the format is one) is of this format."""
+        ...
+
+    def read(self, path: Path, sink: Sink) -> None:
+        """Hand all attempts and rejects of the path to the sink."""
+        ...
+
+
+def first_objects(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects among the first lines, so that junk before the first good line does not hide a format."""
+    if path.stat().st_size == 0:
+        return []
+    return [line.value for line in itertools.islice(read_objects(path), SNIFF_LINES) if line.value is not None]
+
+
+def first_bytes(path: Path) -> bytes:
+    """How a file begins."""
+    with path.open("rb") as file:
+        return file.read(SNIFF_BYTES)
+
+
+def made_id(*parts: object) -> str:
+    """32 hex digits from what names an attempt: the same input gives the same id on every machine."""
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()[:32]

@@ -1,0 +1,211 @@
+"""What span attributes mean: OpenInference, OTel GenAI (older names too), the HALO engine's own, and ours. Pure.
+
+The first name of each list that is there wins; the order is from most to least specific.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from halo_opt.store import values
+
+Attributes = Mapping[str, Any]
+
+MODEL = (
+    "gen_ai.request.model",
+    "llm.model_name",
+    "gen_ai.response.model",
+    "inference.llm.model_name",
+    "llm.request.model",
+)
+TOKENS_IN = (
+    "gen_ai.usage.input_tokens",
+    "llm.token_count.prompt",
+    "gen_ai.usage.prompt_tokens",
+    "inference.llm.input_tokens",
+)
+TOKENS_OUT = (
+    "gen_ai.usage.output_tokens",
+    "llm.token_count.completion",
+    "gen_ai.usage.completion_tokens",
+    "inference.llm.output_tokens",
+)
+COST = ("llm.cost.total", "gen_ai.usage.cost", "inference.llm.cost.total")
+TOOL = ("gen_ai.tool.name", "tool.name", "inference.tool.name", "traceloop.entity.name")
+ARGUMENTS = ("gen_ai.tool.call.arguments", "tool.parameters", "input.value", "traceloop.entity.input")
+RESULT = ("gen_ai.tool.call.result", "output.value", "traceloop.entity.output")
+TASK = ("halo.task_id", "task_id", "task.id", "metadata.task_id", "task.name", "inference.task_id")
+SEED = ("halo.seed", "seed", "task.seed", "metadata.seed", "gen_ai.request.seed")
+SCORE = (
+    "halo.score",
+    "reward",
+    "score",
+    "metadata.reward",
+    "eval.score",
+    "gen_ai.evaluation.score.value",
+    "task.reward",
+)
+LABEL = (
+    "halo.outcome",
+    "outcome",
+    "gen_ai.evaluation.score.label",
+    "metadata.outcome",
+    "success",
+    "passed",
+    "resolved",
+)
+
+_KINDS = {
+    "chat": "LLM",
+    "text_completion": "LLM",
+    "generate_content": "LLM",
+    "completion": "LLM",
+    "embeddings": "EMBEDDING",
+    "execute_tool": "TOOL",
+    "invoke_agent": "AGENT",
+    "create_agent": "AGENT",
+    "invoke_workflow": "CHAIN",
+    "workflow": "CHAIN",
+    "task": "CHAIN",
+    "agent": "AGENT",
+    "tool": "TOOL",
+    "llm": "LLM",
+    "generation": "LLM",
+    "function": "TOOL",
+}
+_OUTCOMES = {
+    "success": "success",
+    "failure": "failure",
+    "error": "error",
+    "pass": "success",
+    "passed": "success",
+    "true": "success",
+    "correct": "success",
+    "resolved": "success",
+    "fail": "failure",
+    "failed": "failure",
+    "false": "failure",
+    "incorrect": "failure",
+    "unresolved": "failure",
+}
+# Prompt messages are stored once in `messages`; everything else of a span stays in its attributes.
+_PROMPT = re.compile(r"(llm\.input_messages\.|gen_ai\.prompt\.|gen_ai\.input\.messages$|gen_ai\.prompt$)")
+_FLAT = re.compile(r"(?:llm\.(?:input|output)_messages|gen_ai\.(?:prompt|completion))\.(\d+)\.(?:message\.)?(.+)")
+
+
+def first(names: tuple[str, ...], *sources: Attributes) -> Any:
+    """The first of some names that any source has, or None."""
+    for name in names:
+        for source in sources:
+            if source.get(name) is not None:
+                return source[name]
+    return None
+
+
+def kind_of(attributes: Attributes, name: str) -> str:
+    """The OpenInference kind of a span: AGENT, CHAIN, LLM, TOOL, ... or SPAN when nothing tells."""
+    told = first(("openinference.span.kind", "inference.observation_kind"), attributes)
+    if isinstance(told, str) and told:
+        return _KINDS.get(told.lower(), told.upper())
+    told = first(("gen_ai.operation.name", "traceloop.span.kind", "llm.request.type"), attributes)
+    if isinstance(told, str) and told.lower() in _KINDS:
+        return _KINDS[told.lower()]
+    if first(TOKENS_OUT, attributes) is not None:
+        return "LLM"
+    if first(TOOL[:3], attributes) is not None:
+        return "TOOL"
+    return "AGENT" if name.startswith("invoke_agent") else "SPAN"
+
+
+def outcome_of(*sources: Attributes) -> tuple[str | None, float | None]:
+    """(outcome, score) from whatever says either; an error has no score."""
+    score = values.number(first(SCORE, *sources))
+    outcome = _OUTCOMES.get(str(first(LABEL, *sources)).lower()) or values.outcome_of(score)
+    return outcome, None if outcome == "error" else score
+
+
+def without_prompts(attributes: Attributes) -> Attributes:
+    """The attributes without the prompt messages."""
+    return {name: value for name, value in attributes.items() if not _PROMPT.match(name)}
+
+
+def messages_in(attributes: Attributes) -> list[tuple[str, str | None]]:
+    """(role, text) of the messages that an LLM span was given."""
+    return _messages(attributes, ("llm.input_messages.", "gen_ai.prompt."), ("gen_ai.input.messages", "gen_ai.prompt"))
+
+
+def messages_out(attributes: Attributes) -> list[tuple[str, str | None]]:
+    """(role, text) of what an LLM span answered; `output.value` where no messages are kept."""
+    found = _messages(
+        attributes, ("llm.output_messages.", "gen_ai.completion."), ("gen_ai.output.messages", "gen_ai.completion")
+    )
+    if not found and attributes.get("output.value") is not None:
+        found = [("assistant", values.text(attributes["output.value"]))]
+    return found
+
+
+def asked_calls(attributes: Attributes) -> list[tuple[str, str | None]]:
+    """(tool, arguments) that an LLM span's answer asked for."""
+    calls: dict[tuple[int, int], dict[str, Any]] = {}
+    for name, value in attributes.items():
+        match = _ASKED.fullmatch(name)
+        if match:
+            calls.setdefault((int(match.group(1)), int(match.group(2))), {})[match.group(3)] = value
+    found = [
+        (values.text(c.get("name")) or "unknown", values.text(c.get("arguments"))) for _, c in sorted(calls.items())
+    ]
+    if not found:
+        for message in _listed(attributes.get("gen_ai.output.messages")):
+            parts = message.get("parts")
+            found.extend(
+                (values.text(part.get("name")) or "unknown", values.text(part.get("arguments")))
+                for part in (parts if isinstance(parts, list) else [])
+                if isinstance(part, dict) and part.get("type") == "tool_call"
+            )
+    return found
+
+
+_ASKED = re.compile(
+    r"(?:llm\.output_messages|gen_ai\.completion)\.(\d+)\.(?:message\.)?tool_calls\.(\d+)\.(?:tool_call\.function\.)?"
+    r"(name|arguments)"
+)
+
+
+def _messages(
+    attributes: Attributes, prefixes: tuple[str, ...], whole: tuple[str, ...]
+) -> list[tuple[str, str | None]]:
+    flat: dict[int, dict[str, Any]] = {}
+    for name, value in attributes.items():
+        if name.startswith(prefixes) and (match := _FLAT.fullmatch(name)):
+            flat.setdefault(int(match.group(1)), {})[match.group(2)] = value
+    if flat:
+        return [(str(m.get("role") or ""), _flat_content(m)) for _, m in sorted(flat.items())]
+    listed = _listed(first(whole, attributes))
+    return [(str(message.get("role") or ""), _listed_content(message)) for message in listed]
+
+
+def _flat_content(fields: Mapping[str, Any]) -> str | None:
+    """The text of a flattened message: its content, its text parts, or the calls that it asks for."""
+    if fields.get("content") is not None:
+        return values.text(fields["content"])
+    parts = [value for name, value in fields.items() if name.endswith((".text", ".content", "function.arguments"))]
+    return "\n".join(values.text(part) or "" for part in parts) if parts else None
+
+
+def _listed(value: Any) -> list[dict[str, Any]]:
+    """Messages from a JSON text or a list."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return []
+    return [message for message in value if isinstance(message, dict)] if isinstance(value, list) else []
+
+
+def _listed_content(message: Mapping[str, Any]) -> str | None:
+    parts = message.get("parts")
+    if not isinstance(parts, list):
+        return values.text(message.get("content"))
+    said = [first(("content", "result", "response", "arguments"), p) for p in parts if isinstance(p, dict)]
+    return "\n".join(values.text(part) or "" for part in said)

@@ -1,0 +1,222 @@
+"""Reader for InterCode result files: one JSON object of `{id: {task_id, query, turn_history, summary}}`.
+
+A step is a turn. In multi-turn mode the agent writes a command each turn, is told the reward and is stopped at reward
+1; in ReAct mode it writes a thought and `execute[command]` or `submit`, and only submitting is rewarded. Per-turn
+rewards are kept in `scores` as `turn_reward`, because who is told the reward has an easier task than who is not.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from halo_opt.store import values
+from halo_opt.store.lines import decode_json, head_of
+from halo_opt.store.readers.base import first_bytes, made_id
+from halo_opt.store.readers.made import call_of, made_spans, step_span_id
+from halo_opt.store.readers.shell import answers_by_status, error_message
+from halo_opt.store.rows import AttemptRow, MessageRow, RunRow, ScoreRow, StepRow, Trace
+from halo_opt.store.sink import Sink
+
+_MODEL = re.compile(r"(?:^|_)(gpt-\d(?:\.\d)?o?(?:-mini|-turbo)?)(?:_|$)")
+_MODE = re.compile(r"(?:^|_)(multiturn|react|plan_solve)(?:_|$)")
+_EXECUTE = re.compile(r"\s*execute\[(.*)\]\s*", re.DOTALL)
+# Written by InterCode's own loop, not by the agent, when the turns are used up.
+_FORCED = "EXCEEDED MAX TURNS"
+_MALFORMED = "Malformed command"
+_NOT_BASH = "did not contain bash code"
+
+
+class _Turn(NamedTuple):
+    thought: str | None
+    action: str
+    observation: str | None
+    reward: float | None
+    valid: bool | None
+
+
+class InterCodeReader:
+    """InterCode bash (and sibling) result files."""
+
+    name = "intercode"
+    meaning = "InterCode results, one JSON object of {id: {task_id, query, turn_history, summary}}"
+
+    def sniff(self, path: Path) -> bool:
+        """An object that soon has a turn_history with actions."""
+        if not path.is_file():
+            return False
+        head = first_bytes(path).removeprefix(b"\xef\xbb\xbf").lstrip()
+        return head.startswith(b"{") and b'"turn_history"' in head and b'"actions"' in head
+
+    def read(self, path: Path, sink: Sink) -> None:
+        """Every record with a turn history; a file that is not JSON as a whole is one reject."""
+        raw = path.read_bytes()
+        records, reason = decode_json(raw)
+        if reason is not None or not isinstance(records, dict):
+            sink.reject(str(path), 1, reason or "not an object", head_of(raw))
+            return
+        run_id = sink.unique_run_id(path.stem)
+        model, mode = _group(_MODEL, path.stem), _group(_MODE, path.stem)
+        sink.run(RunRow(run_id, self.name, None, model, mode, None, str(path)))
+        for number, (key, record) in enumerate(records.items(), start=1):
+            problem = _problem(record)
+            if problem is not None:
+                sink.reject(str(path), number, problem, f"{key}: {values.text(record)}")
+                continue
+            task = f"intercode-{record.get('task_id', key)}"
+            known = AttemptRow(
+                made_id(run_id, task, 0, 0),
+                run_id,
+                task,
+                seed=0,
+                mode=mode,
+                model=model,
+                source=str(path),
+                line=number,
+            )
+            sink.trace(_trace(record, known), format_name=self.name)
+
+
+def _group(pattern: re.Pattern[str], stem: str) -> str | None:
+    match = pattern.search(stem)
+    return match.group(1) if match else None
+
+
+def _problem(record: Any) -> str | None:
+    if not isinstance(record, dict):
+        return "not an object"
+    history = record.get("turn_history")
+    if not isinstance(history, dict):
+        return "missing field turn_history"
+    if not isinstance(history.get("actions"), list):
+        return "missing field turn_history.actions"
+    return None
+
+
+def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
+    history = record["turn_history"]
+    summary = record["summary"] if isinstance(record.get("summary"), dict) else {}
+    turns = _turns(history)
+    own = [turn for turn in turns if not (turn.thought or "").startswith(_FORCED)]
+    goal = values.text(record.get("query"))
+    steps = _steps(known.trace_id, goal, own)
+    score = values.number(summary.get("max_reward"))
+    limit = values.integer(summary.get("turns_max"))
+    attempt = known._replace(
+        outcome=values.outcome_of(score),
+        score=score,
+        end_reason=_end_reason(turns, own, score, limit),
+        goal=goal,
+        steps=len(steps),
+        step_limit=limit,
+    )
+    rest = {name: value for name, value in record.items() if name not in ("turn_history", "query")}
+    calls = [call for step in steps if (call := call_of(step, 0)) is not None]
+    return Trace(
+        attempt,
+        spans=made_spans(attempt, steps, {f"intercode.{name}": value for name, value in rest.items()}),
+        messages=_messages(known.trace_id, goal, turns),
+        steps=steps,
+        tool_calls=[call._replace(position=position) for position, call in enumerate(calls)],
+        scores=_scores(attempt, turns),
+    )
+
+
+def _turns(history: Mapping[str, Any]) -> list[_Turn]:
+    """The parallel lists as turns; a list that is missing or too short leaves None."""
+    actions = history["actions"]
+
+    def column(name: str) -> list[Any]:
+        found = history.get(name)
+        cells = found if isinstance(found, list) else []
+        return [*cells[: len(actions)], *[None] * (len(actions) - len(cells))]
+
+    rows = zip(
+        column("thoughts"), actions, column("observations"), column("rewards"), column("valid_action"), strict=True
+    )
+    return [
+        _Turn(values.text(t), values.text(a) or "", values.text(o), values.number(r), values.boolean(v))
+        for t, a, o, r, v in rows
+    ]
+
+
+def _end_reason(turns: list[_Turn], own: list[_Turn], score: float | None, limit: int | None) -> str | None:
+    if len(own) < len(turns):
+        return "step_limit"
+    if own and own[-1].action.strip() == "submit":
+        return "done"
+    if values.outcome_of(score) == "success":
+        return "task_over"
+    return "step_limit" if limit is not None and len(own) >= limit else None
+
+
+def _steps(trace_id: str, goal: str | None, turns: list[_Turn]) -> list[StepRow]:
+    steps = []
+    seen = goal
+    react = any(turn.thought is not None for turn in turns)
+    for number, turn in enumerate(turns):
+        tool, arguments = _action(turn.action, react=react)
+        kind, words = _error(turn, tool, arguments)
+        steps.append(
+            StepRow(
+                trace_id,
+                number,
+                step_span_id(number),
+                observation=seen,
+                reply=turn.thought,
+                tool=tool,
+                arguments=arguments,
+                result=turn.observation,
+                error=words,
+                error_type=kind,
+            )
+        )
+        seen = turn.observation
+    return steps
+
+
+def _action(action: str, *, react: bool) -> tuple[str | None, str]:
+    """(tool, arguments); no tool where a ReAct agent wrote something that is neither execute[...] nor submit."""
+    if action.strip() == "submit":
+        return "submit", ""
+    if not react:
+        return "execute", action
+    match = _EXECUTE.fullmatch(action)
+    return ("execute", match.group(1)) if match else (None, action)
+
+
+def _error(turn: _Turn, tool: str | None, command: str) -> tuple[str | None, str | None]:
+    """(kind, words) of what went wrong in a turn; InterCode's valid_action is whether the command exited with 0.
+
+    A message of the shell says more than the exit status, so it comes first. A submit repeats the observation and the
+    validity of the turn before it and cannot fail itself.
+    """
+    output = turn.observation or ""
+    if tool == "submit":
+        return None, None
+    if _NOT_BASH in output:
+        return "format", output.strip()
+    if output.strip() == _MALFORMED:
+        return "invalid_action", _MALFORMED
+    message = error_message(command, output, failed=turn.valid is False)
+    if message is not None:
+        return "tool_error", message
+    if turn.valid is False and not answers_by_status(command):
+        return "invalid_action", "the command ended with a non-zero exit status and no message"
+    return None, None
+
+
+def _messages(trace_id: str, goal: str | None, turns: list[_Turn]) -> list[MessageRow]:
+    spoken: list[tuple[str, str | None, str | None]] = [("user", goal, None)]
+    for number, turn in enumerate(turns):
+        said = f"{turn.thought}\n{turn.action}" if turn.thought is not None else turn.action
+        spoken += [("assistant", said, step_span_id(number)), ("tool", turn.observation, step_span_id(number))]
+    return [MessageRow(trace_id, span, n, role, content) for n, (role, content, span) in enumerate(spoken)]
+
+
+def _scores(attempt: AttemptRow, turns: list[_Turn]) -> list[ScoreRow]:
+    rows = [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "intercode")] if attempt.score is not None else []
+    for number, turn in enumerate(turns):
+        if turn.reward is not None:
+            rows.append(ScoreRow(attempt.trace_id, "turn_reward", turn.reward, str(number), "intercode"))
+    return rows

@@ -1,0 +1,177 @@
+"""Steps, tool calls and messages from the spans of one attempt. Pure: spans in, rows out.
+
+Our own harness marks each step with a CHAIN span that carries `halo.step.index`. For any other producer a step is an
+LLM span with the TOOL spans that follow it until the next LLM span; a TOOL span before any LLM span begins a step too.
+"""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from halo_opt.store import values
+from halo_opt.store.readers import conventions as names
+from halo_opt.store.readers.span_lines import Span
+from halo_opt.store.rows import MessageRow, StepRow, ToolCallRow
+
+STEP_INDEX = "halo.step.index"
+
+
+def in_order(spans: Sequence[Span]) -> list[Span]:
+    """By start, ties and missing times by place in the file: a producer may write children before parents."""
+    return sorted(spans, key=lambda span: (span.started_at is None, span.started_at or "", span.line))
+
+
+def steps_of(spans: Sequence[Span], kinds: dict[str, str]) -> tuple[list[StepRow], list[ToolCallRow]]:
+    """The steps and the tool calls of one attempt's spans; `kinds` maps span ids to their kinds."""
+    ordered = in_order(spans)
+    marked = [s for s in ordered if values.integer(s.attributes.get(STEP_INDEX)) is not None]
+    if marked:
+        return _marked_steps(marked, ordered, kinds)
+    return _derived_steps(ordered, kinds)
+
+
+def _marked_steps(
+    marked: list[Span], ordered: list[Span], kinds: dict[str, str]
+) -> tuple[list[StepRow], list[ToolCallRow]]:
+    children: dict[str, list[Span]] = {}
+    for span in ordered:
+        children.setdefault(span.parent_span_id, []).append(span)
+    steps: list[StepRow] = []
+    calls: list[ToolCallRow] = []
+    for span in marked:
+        number = values.integer(span.attributes[STEP_INDEX]) or 0
+        below = children.get(span.span_id, [])
+        tools = [child for child in below if kinds[child.span_id] == "TOOL"]
+        made = [_call(tool, number, len(calls) + n) for n, tool in enumerate(tools)]
+        calls.extend(made)
+        replies = [child for child in below if kinds[child.span_id] == "LLM"]
+        steps.append(_marked_step(span, number, made, replies))
+    return steps, calls
+
+
+def _marked_step(span: Span, number: int, calls: list[ToolCallRow], replies: list[Span]) -> StepRow:
+    told = span.attributes
+    call = calls[0] if calls else None
+    error_type = values.text(told.get("halo.action.error_type")) or (call.error_type if call else None)
+    error = values.text(told.get("halo.action.error")) or (call.error if call else None)
+    return StepRow(
+        span.trace_id,
+        number,
+        span.span_id,
+        observation=values.text(told.get("input.value")),
+        reply=_reply(replies[-1]) if replies else None,
+        tool=call.tool if call else None,
+        arguments=call.arguments if call else None,
+        target=call.target if call else None,
+        result=call.result if call else None,
+        error=error if error_type else None,
+        error_type=error_type,
+        page_changed=values.boolean(told.get("halo.page.changed")),
+        empty_fields=values.integer(told.get("halo.page.empty_fields")),
+        submits=values.boolean(told.get("halo.action.submits")),
+        started_at=span.started_at,
+        ended_at=span.ended_at,
+    )
+
+
+def _derived_steps(ordered: list[Span], kinds: dict[str, str]) -> tuple[list[StepRow], list[ToolCallRow]]:
+    turns: list[tuple[Span | None, list[Span]]] = []
+    for span in ordered:
+        kind = kinds[span.span_id]
+        if kind == "LLM":
+            turns.append((span, []))
+        elif kind == "TOOL":
+            if turns:
+                turns[-1][1].append(span)
+            else:
+                turns.append((None, [span]))
+    steps: list[StepRow] = []
+    calls: list[ToolCallRow] = []
+    seen: str | None = None
+    for number, (reply, tools) in enumerate(turns):
+        made = [_call(tool, number, len(calls) + n) for n, tool in enumerate(tools)]
+        if reply is not None and not tools:
+            made = _asked(reply, number, len(calls))
+        calls.extend(made)
+        steps.append(_derived_step(number, reply, tools, made, seen))
+        seen = made[-1].result if made else None
+    return steps, calls
+
+
+def _derived_step(
+    number: int, reply: Span | None, tools: list[Span], calls: list[ToolCallRow], seen: str | None
+) -> StepRow:
+    spans = [span for span in (reply, *tools) if span is not None]
+    failed = next((call for call in calls if call.error_type), None)
+    given = names.messages_in(reply.attributes) if reply is not None else []
+    said = _reply(reply) if reply is not None else None
+    step = StepRow(
+        spans[0].trace_id,
+        number,
+        spans[0].span_id,
+        observation=given[-1][1] if given else seen,
+        reply=said,
+        tool="respond" if said else None,
+        arguments=said,
+        started_at=spans[0].started_at,
+        ended_at=spans[-1].ended_at,
+    )
+    if calls:
+        first = calls[0]
+        step = step._replace(tool=first.tool, arguments=first.arguments, target=first.target, result=first.result)
+    if failed is not None:
+        return step._replace(error=failed.error, error_type=failed.error_type)
+    if reply is not None and reply.status == "error":
+        return step._replace(error=reply.status_message or "the model call failed", error_type="execution")
+    return step
+
+
+def _call(span: Span, step: int, position: int) -> ToolCallRow:
+    told = span.attributes
+    kind = values.text(told.get("error.type"))
+    if kind is None and span.status == "error":
+        kind = "tool_error"
+    result = values.text(names.first(names.RESULT, told))
+    return ToolCallRow(
+        span.trace_id,
+        span.span_id,
+        step,
+        position,
+        tool=values.text(names.first(names.TOOL, told)) or span.name.removeprefix("execute_tool ") or "unknown",
+        arguments=values.text(names.first(names.ARGUMENTS, told)),
+        target=values.text(told.get("halo.action.target")),
+        result=result,
+        error=(span.status_message or result or kind) if kind else None,
+        error_type=kind,
+    )
+
+
+def _asked(reply: Span, step: int, position: int) -> list[ToolCallRow]:
+    """Calls that the model asked for where the producer made no TOOL spans."""
+    return [
+        ToolCallRow(reply.trace_id, reply.span_id, step, position + n, tool, arguments, None, None, None, None)
+        for n, (tool, arguments) in enumerate(names.asked_calls(reply.attributes))
+    ]
+
+
+def _reply(span: Span) -> str | None:
+    said = names.messages_out(span.attributes)
+    return said[-1][1] if said else None
+
+
+def messages_of(spans: Sequence[Span], kinds: dict[str, str]) -> list[MessageRow]:
+    """The conversation: of each prompt only what goes beyond the conversation that the prompt before it began with."""
+    rows: list[MessageRow] = []
+    before: list[tuple[str, str | None]] = []
+    for span in in_order(spans):
+        if kinds[span.span_id] != "LLM":
+            continue
+        given, said = names.messages_in(span.attributes), names.messages_out(span.attributes)
+        same = 0
+        for old, new in zip_longest(before, given):
+            if old is None or old != new:
+                break
+            same += 1
+        for role, content in [*given[same:], *said]:
+            rows.append(MessageRow(span.trace_id, span.span_id, len(rows), role, content))
+        before = [*given, *said]
+    return rows

@@ -1,0 +1,32 @@
+"""Reader for flat span JSONL from any producer: a span a line, in the layout that the HALO engine reads.
+
+Neither task nor outcome is needed. A folder of such files is read file by file; a trace lies in one file.
+"""
+
+from pathlib import Path
+
+from halo_opt.store.readers.base import first_objects
+from halo_opt.store.readers.span_lines import traces_of
+from halo_opt.store.readers.span_trace import run_of, trace_of
+from halo_opt.store.sink import Sink
+
+
+class SpansReader:
+    """Flat span JSONL."""
+
+    name = "spans"
+    meaning = "flat OpenTelemetry span JSONL, a line {trace_id, span_id, parent_span_id, name, attributes, ...}"
+
+    def sniff(self, path: Path) -> bool:
+        """A file with a span among its first lines."""
+        return path.is_file() and any({"trace_id", "span_id"} <= line.keys() for line in first_objects(path))
+
+    def read(self, path: Path, sink: Sink) -> None:
+        """Every trace of the file; a run for each run id that its spans name, else one with the file's name."""
+        own_name: str | None = None
+        for _, spans in traces_of(path, sink.reject):
+            if own_name is None:
+                own_name = sink.unique_run_id(path.stem)
+            trace = trace_of(spans, run_id=own_name)
+            if sink.trace(trace, format_name=self.name):
+                sink.run(run_of(trace.attempt, self.name))

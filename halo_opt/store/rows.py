@@ -1,0 +1,145 @@
+"""The rows that every reader produces, one named tuple per table of the store. Data only: no I/O, no checks.
+
+Field names and order are those of `schema.TABLES`. Times are UTC text that DuckDB casts to TIMESTAMP, `None` where the
+format does not tell; it is never a stand-in for zero.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+Attributes = Mapping[str, Any]
+
+
+class RunRow(NamedTuple):
+    """A set of attempts made with one harness revision, one model, one mode."""
+
+    run_id: str
+    format: str
+    harness_revision: str | None
+    model: str | None
+    mode: str | None
+    purpose: str | None
+    source: str
+
+
+class AttemptRow(NamedTuple):
+    """One run of one task with one seed: one trace. What a reader does not know stays None."""
+
+    trace_id: str
+    run_id: str
+    task_id: str
+    seed: int | None = None
+    attempt: int = 0
+    outcome: str | None = None
+    score: float | None = None
+    cause: str | None = None
+    end_reason: str | None = None
+    mode: str | None = None
+    model: str | None = None
+    harness_revision: str | None = None
+    goal: str | None = None
+    steps: int | None = None
+    step_limit: int | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+    source: str = ""
+    line: int | None = None
+
+
+class SpanRow(NamedTuple):
+    """One timed piece of an attempt; `kind` is the OpenInference kind, `status` ok, error or unset."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    name: str
+    kind: str
+    started_at: str | None
+    ended_at: str | None
+    status: str
+    status_message: str | None
+    attributes: Attributes
+    resource: Attributes
+    source: str
+    line: int | None
+
+
+class MessageRow(NamedTuple):
+    """One message of the attempt's conversation, stored once however often a prompt repeats it."""
+
+    trace_id: str
+    span_id: str | None
+    position: int
+    role: str
+    content: str | None
+
+
+class ToolCallRow(NamedTuple):
+    """One call of one tool; a step may hold several, `position` tells their order."""
+
+    trace_id: str
+    span_id: str | None
+    step: int
+    position: int
+    tool: str
+    arguments: str | None
+    target: str | None
+    result: str | None
+    error: str | None
+    error_type: str | None
+
+
+class StepRow(NamedTuple):
+    """One observe-decide-act turn; the tool columns are those of its first call."""
+
+    trace_id: str
+    step: int
+    span_id: str | None
+    observation: str | None = None
+    reply: str | None = None
+    tool: str | None = None
+    arguments: str | None = None
+    target: str | None = None
+    result: str | None = None
+    error: str | None = None
+    error_type: str | None = None
+    page_changed: bool | None = None
+    empty_fields: int | None = None
+    submits: bool | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+
+
+class ScoreRow(NamedTuple):
+    """A judgement of an attempt and who gave it."""
+
+    trace_id: str
+    name: str
+    value: float | None
+    label: str | None
+    source: str
+
+
+class RejectRow(NamedTuple):
+    """A line (or record) that could not be used: where it is, why, and how it begins."""
+
+    source: str
+    line: int
+    reason: str
+    head: str
+
+
+@dataclass(slots=True)
+class Trace:
+    """One attempt with everything that belongs to it: the unit that a reader hands to the sink."""
+
+    attempt: AttemptRow
+    spans: list[SpanRow] = field(default_factory=list)
+    messages: list[MessageRow] = field(default_factory=list)
+    steps: list[StepRow] = field(default_factory=list)
+    tool_calls: list[ToolCallRow] = field(default_factory=list)
+    scores: list[ScoreRow] = field(default_factory=list)

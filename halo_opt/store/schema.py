@@ -1,0 +1,205 @@
+"""The tables of the store: names, types, units and meanings in one place. Pure: makes text, never touches a database.
+
+The store is an index that can be rebuilt from the trace files at any time, so a change here raises `VERSION` and a
+store of another version counts as stale; nothing is migrated in place.
+"""
+
+from typing import NamedTuple
+
+VERSION = 1
+
+
+class Column(NamedTuple):
+    """A column: its DuckDB type and what it means, with the unit where there is one."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+class Table(NamedTuple):
+    """A table: what one row is, and its columns in order."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    primary_key: str | None = None
+
+
+def _columns(*lines: str) -> tuple[Column, ...]:
+    """Columns from lines `name TYPE meaning`."""
+    return tuple(Column(*line.split(" ", 2)) for line in lines)
+
+
+TABLES: tuple[Table, ...] = (
+    Table(
+        "runs",
+        "a set of attempts made with one harness revision, one model, one mode",
+        _columns(
+            "run_id VARCHAR name of the run; a file's stem where the format names none",
+            "format VARCHAR reader that recognised it: run-folder, spans, tau-bench, intercode",
+            "harness_revision VARCHAR commit or version of the harness; NULL when not known",
+            "model VARCHAR model that the agent used; NULL when not known",
+            "mode VARCHAR way of working of the harness",
+            "purpose VARCHAR why the run was made, in the words of run.json",
+            "source VARCHAR folder or file that it was read from",
+        ),
+    ),
+    Table(
+        "attempts",
+        "one run of one task with one seed: one trace",
+        _columns(
+            "trace_id VARCHAR id of the attempt; made from run, task and seed where the format has none",
+            "run_id VARCHAR run that it belongs to",
+            "task_id VARCHAR task; goal-<hash of the goal> or the trace id where the format names none",
+            "seed BIGINT seed (tau-bench: its repetition); NULL when not known",
+            "attempt BIGINT number of the attempt for the same task and seed, from 0",
+            "outcome VARCHAR success, failure, or error (not a measurement); NULL when not known",
+            "score DOUBLE reward, at least 1 - 1e-9 is success; NULL for errors and when not known",
+            "cause VARCHAR who ended an attempt that was not a measurement",
+            "end_reason VARCHAR done, task_over, step_limit or error; NULL when not known",
+            "mode VARCHAR way of working of the harness",
+            "model VARCHAR model that the agent used",
+            "harness_revision VARCHAR commit or version of the harness",
+            "goal VARCHAR what the agent was asked to reach",
+            "steps INTEGER observe-decide-act turns",
+            "step_limit INTEGER most steps allowed; NULL when not known",
+            "tokens_in BIGINT prompt tokens over the whole attempt; NULL when not told",
+            "tokens_out BIGINT completion tokens over the whole attempt; NULL when not told",
+            "cost_usd DOUBLE cost of the model calls in US dollars; NULL when not told",
+            "started_at TIMESTAMP start, UTC",
+            "ended_at TIMESTAMP end, UTC",
+            "source VARCHAR file that holds the attempt's result",
+            "line BIGINT line or record in that file, from 1",
+        ),
+        "trace_id",
+    ),
+    Table(
+        "spans",
+        "one timed piece of an attempt, in the OpenTelemetry sense",
+        _columns(
+            "trace_id VARCHAR attempt",
+            "span_id VARCHAR id within the attempt; made up where the format has no spans",
+            "parent_span_id VARCHAR enclosing span, '' for the root",
+            "name VARCHAR name that the producer gave",
+            "kind VARCHAR AGENT, CHAIN, LLM, TOOL, ... or SPAN when not told",
+            "started_at TIMESTAMP start, UTC",
+            "ended_at TIMESTAMP end, UTC",
+            "status VARCHAR ok, error or unset",
+            "status_message VARCHAR what went wrong",
+            "attributes JSON all attributes, without the prompt messages, which are in messages",
+            "resource JSON attributes of the program that made the span",
+            "source VARCHAR file that holds the span",
+            "line BIGINT line or record in that file, from 1",
+        ),
+    ),
+    Table(
+        "messages",
+        "one message of an attempt's conversation, stored once however often prompts repeat it",
+        _columns(
+            "trace_id VARCHAR attempt",
+            "span_id VARCHAR span that sent or got it first",
+            "position INTEGER place in the conversation, from 0",
+            "role VARCHAR system, user, assistant or tool",
+            "content VARCHAR text of the message",
+        ),
+    ),
+    Table(
+        "tool_calls",
+        "one call of one tool",
+        _columns(
+            "trace_id VARCHAR attempt",
+            "span_id VARCHAR span of the call",
+            "step INTEGER step that made it, from 0",
+            "position INTEGER place among the calls of the attempt, from 0",
+            "tool VARCHAR name of the tool or action",
+            "arguments VARCHAR arguments as JSON or text",
+            "target VARCHAR what the action aims at, in words",
+            "result VARCHAR what came back",
+            "error VARCHAR what went wrong, in words; NULL when fine",
+            "error_type VARCHAR kind of error; NULL when fine",
+        ),
+    ),
+    Table(
+        "steps",
+        "one observe-decide-act turn; tool columns are those of its first call",
+        _columns(
+            "trace_id VARCHAR attempt",
+            "step INTEGER number of the step, from 0",
+            "span_id VARCHAR span of the step",
+            "observation VARCHAR what the agent saw before it decided",
+            "reply VARCHAR what the model said",
+            "tool VARCHAR action; 'respond' for words to a user; NULL when no action could be read",
+            "arguments VARCHAR arguments of the action as JSON or text",
+            "target VARCHAR what the action aims at, in words",
+            "result VARCHAR what came back",
+            "error VARCHAR what went wrong, in words; NULL when fine",
+            "error_type VARCHAR format, unknown_action, unknown_target, not_applicable, invalid_arguments, blocked,"
+            " execution, tool_error or invalid_action; NULL when fine",
+            "page_changed BOOLEAN the page changed after the action; NULL when not told or no action ran",
+            "empty_fields INTEGER editable fields still empty before the action; NULL when not told",
+            "submits BOOLEAN the target submits a form; NULL when not told",
+            "started_at TIMESTAMP start, UTC",
+            "ended_at TIMESTAMP end, UTC",
+        ),
+    ),
+    Table(
+        "scores",
+        "a judgement of an attempt and who gave it",
+        _columns(
+            "trace_id VARCHAR attempt",
+            "name VARCHAR what was judged: reward, turn_reward, ...",
+            "value DOUBLE the score; NULL when only a label was given",
+            "label VARCHAR a word beside it; for turn_reward the step",
+            "source VARCHAR who gave it",
+        ),
+    ),
+    Table(
+        "rejects",
+        "a line that could not be used; every good line around it was kept",
+        _columns(
+            "source VARCHAR file",
+            "line BIGINT line or record in that file, from 1; 0 for the file as a whole",
+            "reason VARCHAR why it was not used",
+            "head VARCHAR how it begins (200 characters at most)",
+        ),
+    ),
+    Table(
+        "inputs",
+        "a file or run folder that the store was built from",
+        _columns(
+            "path VARCHAR as the user gave it",
+            "format VARCHAR reader that recognised it",
+            "sha256 VARCHAR hash of its bytes (of all its files' names and hashes for a folder)",
+            "bytes BIGINT size in bytes",
+        ),
+    ),
+    Table(
+        "meta",
+        "facts about the store itself",
+        _columns("key VARCHAR version, fingerprint or summary", "value VARCHAR text or JSON"),
+        "key",
+    ),
+)
+
+BY_NAME = {table.name: table for table in TABLES}
+
+
+def ddl() -> str:
+    """The SQL that makes all tables in an empty database."""
+    statements = []
+    for table in TABLES:
+        columns = [
+            f'"{c.name}" {c.type}' + (" PRIMARY KEY" if c.name == table.primary_key else "") for c in table.columns
+        ]
+        statements.append(f"CREATE TABLE {table.name} ({', '.join(columns)});")
+    return "\n".join(statements)
+
+
+def describe() -> list[tuple[str, str, str, str]]:
+    """(table, column, type, meaning) in order; the first row of each table has column '' and the table's meaning."""
+    lines: list[tuple[str, str, str, str]] = []
+    for table in TABLES:
+        lines.append((table.name, "", "", table.meaning))
+        lines.extend((table.name, column.name, column.type, column.meaning) for column in table.columns)
+    return lines

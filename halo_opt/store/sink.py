@@ -1,0 +1,132 @@
+"""Where readers put what they read: rows go into a DuckDB file in batches. Never reads a trace file.
+
+Rows pass through a temporary JSONL file per table because DuckDB's own JSON reader is many times faster than inserting
+from Python row by row. A row too long for that reader's buffer is inserted by itself.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import duckdb
+
+from halo_opt.store import schema
+from halo_opt.store.lines import HEAD
+from halo_opt.store.rows import RejectRow, RunRow, Trace
+
+BATCH_BYTES = 64_000_000
+# DuckDB takes twice this as buffer per thread; 64 MB was measured to cost over 600 MB of memory.
+LONGEST_ROW = 8_000_000
+
+
+class Sink:
+    """Collects rows of all tables. `close()` writes what is left; counts are right at any time."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+        self._connection = connection
+        self._scratch = scratch
+        self._files: dict[str, TextIO] = {}
+        self._pending = 0
+        self._seen: set[str] = set()
+        self._run_ids: dict[str, int] = {}
+        self.attempts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.reject_reasons: Counter[str] = Counter()
+
+    def unique_run_id(self, wanted: str) -> str:
+        """`wanted`, or `wanted~2` and so on when another source has that name: two files may share a stem."""
+        self._run_ids[wanted] = count = self._run_ids.get(wanted, 0) + 1
+        return wanted if count == 1 else f"{wanted}~{count}"
+
+    def run(self, row: RunRow) -> None:
+        """Add a run."""
+        self._put("runs", row)
+
+    def trace(self, trace: Trace, *, format_name: str) -> bool:
+        """Add an attempt with all its rows; False and a reject when its trace id is already taken."""
+        attempt = trace.attempt
+        if attempt.trace_id in self._seen:
+            self.reject(attempt.source, attempt.line or 0, "duplicate trace id", attempt.trace_id)
+            return False
+        self._seen.add(attempt.trace_id)
+        self._put("attempts", attempt)
+        tables = {
+            "spans": trace.spans,
+            "messages": trace.messages,
+            "steps": trace.steps,
+            "tool_calls": trace.tool_calls,
+            "scores": trace.scores,
+        }
+        for table, rows in tables.items():
+            for row in rows:
+                self._put(table, row)
+        self.attempts[format_name] += 1
+        self.counts["spans"] += len(trace.spans)
+        return True
+
+    def reject(self, source: str, line: int, reason: str, head: str) -> None:
+        """Count a line that cannot be used and keep its place."""
+        self.counts["rejects"] += 1
+        self.reject_reasons[reason.split(" (", maxsplit=1)[0]] += 1
+        self._put("rejects", RejectRow(source, line, reason, head[:HEAD]))
+
+    def close(self) -> None:
+        """Write what is pending and remove the temporary files."""
+        try:
+            self._flush()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close and remove the temporary files without writing what is pending."""
+        for name, file in self._files.items():
+            file.close()
+            self._path(name).unlink(missing_ok=True)
+        self._files.clear()
+
+    def _put(self, table: str, row: NamedTuple) -> None:
+        line = _encode(row._asdict())
+        if len(line) > LONGEST_ROW:
+            self._insert_alone(table, row)
+            return
+        file = self._files.get(table)
+        if file is None:
+            file = self._files[table] = self._path(table).open("w", encoding="utf-8")
+        file.write(line)
+        file.write("\n")
+        self._pending += len(line)
+        if self._pending > BATCH_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        for table, file in self._files.items():
+            file.flush()
+            if file.tell():
+                columns = ", ".join(f"'{c.name}': '{c.type}'" for c in schema.BY_NAME[table].columns)
+                self._connection.execute(
+                    f"INSERT INTO {table} SELECT * FROM read_json(?, format = 'newline_delimited', "
+                    f"columns = {{{columns}}}, maximum_object_size = {2 * LONGEST_ROW})",
+                    [str(self._path(table))],
+                )
+                file.seek(0)
+                file.truncate()
+        self._pending = 0
+
+    def _insert_alone(self, table: str, row: NamedTuple) -> None:
+        values = [_encode(v) if isinstance(v, Mapping) else _clean(v) for v in row]
+        self._connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+
+    def _path(self, table: str) -> Path:
+        return self._scratch.with_name(f"{self._scratch.name}.{table}.jsonl")
+
+
+def _encode(value: Any) -> str:
+    """JSON text that UTF-8 can hold: a lone surrogate, which JSON may spell but no text can hold, becomes `?`."""
+    encoded = json.dumps(value, ensure_ascii=False)
+    return encoded if encoded.isascii() else str(_clean(encoded))
+
+
+def _clean(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

@@ -1,0 +1,89 @@
+"""Reading a built store: a read-only DuckDB connection. Never writes, and never runs SQL that a model wrote.
+
+SQL from a model or from somebody's report goes through `guarded.guarded_query`; what comes here is our own or typed by
+the user at the command line.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from halo_opt.errors import InputError
+from halo_opt.store import schema
+from halo_opt.store.summary import ImportSummary
+
+# Our own queries need neither files nor the network: a trace's text that found its way into SQL must find them shut.
+LOCKED = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_persistent_secrets": "false",
+    "python_enable_replacements": "false",
+    "temp_directory": "",
+}
+
+
+class Store:
+    """A store opened for reading; use it as a context manager. Several may read one file while nothing writes it."""
+
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a store file read-only. Raises InputError when it is missing, not a store, or of another version."""
+        if not path.is_file():
+            raise InputError(f"{path} is not there; build a store with 'halo-opt import PATH'")
+        try:
+            connection = duckdb.connect(str(path), read_only=True, config=dict(LOCKED))
+        except duckdb.Error as error:
+            raise InputError(f"{path} cannot be opened as a store ({_first_line(error)}); import it again") from error
+        try:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+        except duckdb.Error as error:
+            connection.close()
+            raise InputError(f"{path} is a database but not a store; import the traces again") from error
+        if row is None or row[0] != str(schema.VERSION):
+            connection.close()
+            raise InputError(f"{path} was made by another version of halo-opt; import the traces again")
+        return cls(path, connection)
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of one query. Raises InputError with DuckDB's words when the SQL cannot run."""
+        return self._execute(sql, params).fetchall()
+
+    def columns(self, sql: str, params: Sequence[Any] = ()) -> list[str]:
+        """The column names that a query gives, without fetching its rows."""
+        return [column[0] for column in self._execute(sql, params).description or []]
+
+    def summary(self) -> ImportSummary:
+        """What the import that built this store read, skipped and rejected."""
+        [(text,)] = self.rows("SELECT value FROM meta WHERE key = 'summary'")
+        return ImportSummary.model_validate_json(text)
+
+    def close(self) -> None:
+        """Close the connection; a closed store cannot be asked again."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _execute(self, sql: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._connection.execute(sql, list(params))
+        except duckdb.Error as error:
+            raise InputError(f"the query cannot run on {self.path}: {str(error).strip()}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

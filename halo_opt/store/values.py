@@ -1,0 +1,64 @@
+"""Values of any shape turned into what a column can hold, or None. Pure, and never raises for what it is given."""
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+_BIGINT = 2**63
+_NANOSECONDS = 1_000_000_000
+
+
+def text(value: Any) -> str | None:
+    """Text as it is; numbers, lists and objects as JSON; None for None."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def integer(value: Any) -> int | None:
+    """A whole number that fits a BIGINT, also from a numeral; None for anything else."""
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if -_BIGINT <= number < _BIGINT else None
+
+
+def number(value: Any) -> float | None:
+    """A finite number, also from a numeral or a yes/no; None for anything else."""
+    try:
+        result = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return result if math.isfinite(result) else None
+
+
+def boolean(value: Any) -> bool | None:
+    """A yes/no, also from the words true and false; None for anything else."""
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None
+
+
+def time(value: Any) -> str | None:
+    """A time as UTC text without zone, from ISO 8601 or nanoseconds since 1970; a time without zone is taken as UTC."""
+    try:
+        if isinstance(value, str) and not value.isdigit():
+            moment = datetime.fromisoformat(value)
+        else:
+            moment = datetime.fromtimestamp(int(value) / _NANOSECONDS, UTC)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+    return moment.replace(tzinfo=None).isoformat(" ")
+
+
+def outcome_of(score: float | None) -> str | None:
+    """Success from a score of 1 (within rounding), failure below, None without a score."""
+    if score is None:
+        return None
+    return "success" if score >= 1 - 1e-9 else "failure"
