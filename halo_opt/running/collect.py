@@ -22,7 +22,7 @@ from halo_opt.errors import EnvironmentMissing, ExitCode, InputError
 from halo_opt.paths import RunPaths
 from halo_opt.records import AttemptKey, AttemptResult, Cause, Outcome, Run
 from halo_opt.running.command import HarnessProcess, expand
-from halo_opt.running.results import ResultsTail, append_result
+from halo_opt.running.results import ResultsTail, append_result, end_torn_line
 
 POLL_SECONDS = 0.1
 # Importing a harness and starting its browser happens before the first attempt and is not part of it.
@@ -168,6 +168,8 @@ class Collector:
             ended_at=now,
         )
         append_result(self.tail.path, result)
+        # Before anything is dealt again: a share that still held this attempt would be blamed for the next one.
+        self._take_results()
 
 
 def collect(job: Job, *, on_result: Callable[[AttemptResult], None] = lambda _result: None) -> ResultsTail:
@@ -181,6 +183,7 @@ def collect(job: Job, *, on_result: Callable[[AttemptResult], None] = lambda _re
         _claim(paths, job.run)
         lines = "".join(key.model_dump_json() + "\n" for key in job.keys)
         paths.attempts.write_text(lines, encoding="utf-8")
+        end_torn_line(paths.results)
         tail = ResultsTail(paths.results)
         tail.poll()
         Collector(job, tail, on_result).work()

@@ -77,10 +77,19 @@ def read_results(path: Path) -> ResultsTail:
 
 def append_result(path: Path, result: AttemptResult) -> None:
     """Append one whole line in one write, as every writer of this file must."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    end_torn_line(path)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        size = os.fstat(fd).st_size
-        torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
-        os.write(fd, (b"\n" if torn else b"") + result.model_dump_json().encode() + b"\n")
+        os.write(fd, result.model_dump_json().encode() + b"\n")
     finally:
         os.close(fd)
+
+
+def end_torn_line(path: Path) -> None:
+    """Give a half-written last line its newline, so that it spoils itself alone and not the next result."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
