@@ -14,6 +14,7 @@ from halo_opt.records import Interval
 from halo_opt.reporting.svg import Scale, drawing, ends, finite, inside, number, rate_scale, tag, words
 
 EDGE = 12.0  # room at both sides: a marker or a tick's words at 0 or 100% must not be cut
+BAR_EDGE = 2.0
 ROW = 46.0
 
 
@@ -56,17 +57,17 @@ class Turn(NamedTuple):
 def bars(rows: Sequence[Bar], *, width: float, label: str) -> Markup:
     """Horizontal bars in the order given, each with its whisker; words stand above their bar, so any width will do."""
     values = [v for r in rows for v in (finite(r.value), *(ends(r.interval) or ())) if v is not None]
-    scale, ticks = rate_scale(values, EDGE, width - EDGE)
+    scale, ticks = rate_scale(values, BAR_EDGE, width - BAR_EDGE)
     height = ROW * len(rows) + 26
     pieces = _ticks(scale, ticks, top=4, bottom=height - 24)
     for position, row in enumerate(rows):
         top = position * ROW
-        pieces += _heading(row.label, row.said, top + 18, width)
+        pieces += _heading(row.label, row.said, top + 18, width, BAR_EDGE)
         value, whisker = finite(row.value), ends(row.interval)
-        pieces.append(tag("rect", x=EDGE, y=top + 27, width=width - 2 * EDGE, height=12, class_="track"))
+        pieces.append(tag("rect", x=BAR_EDGE, y=top + 27, width=width - 2 * BAR_EDGE, height=12, rx=2, class_="track"))
         if value is not None:
             left, right = sorted((scale(min(0.0, value)), scale(max(0.0, value))))
-            pieces.append(tag("rect", x=left, y=top + 27, width=right - left, height=12, class_="bar"))
+            pieces.append(tag("rect", x=left, y=top + 27, width=right - left, height=12, rx=2, class_="bar"))
         if whisker:
             pieces += _whisker(scale(whisker[0]), scale(whisker[1]), top + 33)
     return drawing(pieces, width=width, height=height, label=_spoken(label, [(r.label, r.said) for r in rows]))
@@ -87,7 +88,7 @@ def estimates(
     pieces += _ticks(scale, ticks, top=4, bottom=bottom)
     for position, row in enumerate(rows):
         top = position * ROW
-        pieces += _heading(row.label, row.said, top + 20, width)
+        pieces += _heading(row.label, row.said, top + 20, width, EDGE)
         value, whisker = finite(row.value), ends(row.interval)
         if whisker:
             pieces += _whisker(scale(whisker[0]), scale(whisker[1]), top + 34)
@@ -176,12 +177,12 @@ def _legend(left: float, y: float, width: float) -> list[str]:
     return pieces
 
 
-def _heading(label: str, said: str, y: float, width: float) -> list[str]:
+def _heading(label: str, said: str, y: float, width: float, edge: float) -> list[str]:
     """A row's name at the left and its value at the right of one line."""
     value_room = min(0.5 * width, len(said) * 13 * 0.6 + 4)
     return [
-        words(label, EDGE, y, room=width - 2 * EDGE - value_room - 8),
-        words(said, width - EDGE, y, room=value_room, anchor="end", kind="value"),
+        words(label, edge, y, room=width - 2 * edge - value_room - 8),
+        words(said, width - edge, y, room=value_room, anchor="end", kind="value"),
     ]
 
 

@@ -68,7 +68,9 @@ def count(value: float) -> str:
 
 
 def title_of(name: str) -> str:
-    """`failures_explained` as `Failures explained`."""
+    """`failures_explained` as `Failures explained`, `p_value` as `p-value`."""
+    if name in ("p_value", "q_value"):
+        return name.replace("_", "-")
     words = visible(name).replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
@@ -105,6 +107,14 @@ def _is_fraction(name: str, values: Iterable[float]) -> bool:
     return all(-1 <= v <= 1 for v in values)
 
 
+class Made(NamedTuple):
+    """What makes one number again, or two that come of the same rows."""
+
+    title: str
+    sql: str
+    statistics: list[str]
+
+
 class Figure(NamedTuple):
     """One line of numbers: a value, its interval where there is one, and what makes each of them again."""
 
@@ -112,7 +122,7 @@ class Figure(NamedTuple):
     title: str
     value: str
     interval: str | None
-    made: list[tuple[str, Number]]
+    made: list[Made]
 
 
 def figures(numbers: Mapping[str, Number]) -> list[Figure]:
@@ -123,9 +133,13 @@ def figures(numbers: Mapping[str, Number]) -> list[Figure]:
             continue
         ends_name = interval_name(name, numbers)
         ends = numbers[ends_name] if ends_name else None
-        made = [(title_of(name), number)]
-        if ends is not None and ends_name:
-            made.append((title_of(ends_name), ends))
+        made = [_made(name, number)]
+        if ends is not None and ends_name and ends.sql == number.sql:
+            made = [
+                Made(f"{made[0].title} and interval", number.sql, [s for n in (number, ends) if (s := n.statistic)])
+            ]
+        elif ends is not None and ends_name:
+            made.append(_made(ends_name, ends))
         found.append(
             Figure(
                 name=name,
@@ -136,6 +150,10 @@ def figures(numbers: Mapping[str, Number]) -> list[Figure]:
             )
         )
     return found
+
+
+def _made(name: str, number: Number) -> Made:
+    return Made(title_of(name), number.sql, [number.statistic] if number.statistic else [])
 
 
 def base_of(name: str) -> str | None:

@@ -1,0 +1,134 @@
+"""A paired comparison in words: for a terminal's tables, for Markdown and for a page. Must never compute a statistic.
+
+What the numbers do not show is said to be not shown: an interval that includes 0 is no reliable difference.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from halo_opt.records import AttemptKey, ScoreDiff, TaskFlip
+from halo_opt.reporting.html import page
+from halo_opt.reporting.markdown import escape, table
+from halo_opt.reporting.words import MISSING, chance, interval_words, percent, points
+
+Kind = Literal["gain", "worse", "unsure", "unmeasured"]
+SIGNIFICANT = 0.05
+UNPAIRED_LISTED = 50  # more would bury the answer; the count is always given
+
+
+class NamedTable(NamedTuple):
+    """Rows of plain, unescaped words under a title; `numeric` are the columns to align right."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    numeric: list[int]
+
+
+class Headline(NamedTuple):
+    """What may be believed, in one line and a sentence."""
+
+    kind: Kind
+    title: str
+    sentence: str
+
+
+def kind_of(difference: float | None, interval: tuple[float, float] | None, p_value: float | None) -> Kind:
+    """A gain or loss only when the interval leaves out 0 and the test, where there is one, agrees."""
+    if difference is None:
+        return "unmeasured"
+    if interval is None or (p_value is not None and p_value >= SIGNIFICANT):
+        return "unsure"
+    return "gain" if interval[0] > 0 else "worse" if interval[1] < 0 else "unsure"
+
+
+def change_words(difference: float | None, interval: tuple[float, float] | None, p_value: float | None) -> str:
+    """`+52.8 points (95% interval +36.0 to +69.0 points, p < 0.0001)`."""
+    if difference is None:
+        return MISSING
+    ends = f"95% interval {interval_words(interval, signed=True)}" if interval else "no interval: too little data"
+    if p_value is None:
+        return f"{points(difference)} ({ends})"
+    said = chance(p_value)
+    return f"{points(difference)} ({ends}, p {said if said.startswith('<') else '= ' + said})"
+
+
+def diff_headline(diff: ScoreDiff) -> Headline:
+    """What a comparison shows, honestly."""
+    kind = kind_of(diff.difference, diff.interval, diff.p_value)
+    title = {
+        "gain": f"{diff.after} is better",
+        "worse": f"{diff.after} is worse",
+        "unsure": "No reliable difference",
+        "unmeasured": "Nothing to compare",
+    }[kind]
+    if kind == "unmeasured":
+        return Headline(kind, title, "No attempt of the two runs has the same task and seed and was measured in both.")
+    rates = f"{percent(diff.rate_before)} to {percent(diff.rate_after)}"
+    over = f"over {diff.pairs} pairs of {diff.tasks} tasks"
+    return Headline(kind, title, f"{rates} {over}: {change_words(diff.difference, diff.interval, diff.p_value)}.")
+
+
+def diff_tables(diff: ScoreDiff) -> list[NamedTable]:
+    """The comparison as tables; one that would be empty is left out, save the first."""
+    rates = [
+        ["success rate", percent(diff.rate_before, digits=1), percent(diff.rate_after, digits=1)],
+        ["errors (not measured)", str(diff.errors_before), str(diff.errors_after)],
+    ]
+    tables = [
+        NamedTable("Scores", ["", diff.before, diff.after], rates, [1, 2]),
+        NamedTable("Tasks that changed", ["task", "before", "after", "change"], flip_rows(diff), [1, 2]),
+        NamedTable("Behaviours", ["behaviour", "before", "after", "change"], _shift_rows(diff), [1, 2, 3]),
+        NamedTable(f"Unpaired attempts ({len(diff.unpaired)})", ["task", "seed", "attempt"], _unpaired(diff), [1, 2]),
+    ]
+    return [t for n, t in enumerate(tables) if n == 0 or t.rows]
+
+
+def flip_rows(diff: ScoreDiff) -> list[list[str]]:
+    """Tasks whose paired successes changed, gains first: task, before, after, change."""
+    return [_flip(flip, "gained") for flip in diff.gained] + [_flip(flip, "lost") for flip in diff.lost]
+
+
+def _flip(flip: TaskFlip, what: str) -> list[str]:
+    return [flip.task_id, f"{flip.before:g}/{flip.pairs}", f"{flip.after:g}/{flip.pairs}", what]
+
+
+def _shift_rows(diff: ScoreDiff) -> list[list[str]]:
+    return [
+        [
+            shift.behaviour,
+            percent(shift.before),
+            percent(shift.after),
+            MISSING if shift.before is None or shift.after is None else points(shift.after - shift.before),
+        ]
+        for shift in diff.behaviours
+    ]
+
+
+def _unpaired(diff: ScoreDiff) -> list[list[str]]:
+    listed: Sequence[AttemptKey] = diff.unpaired[:UNPAIRED_LISTED]
+    rows = [[key.task_id, str(key.seed), str(key.attempt)] for key in listed]
+    left = len(diff.unpaired) - len(listed)
+    return [*rows, [f"and {left} more", "", ""]] if left else rows
+
+
+def diff_markdown(diff: ScoreDiff, *, level: int = 1) -> str:
+    """The comparison as Markdown, its title at heading `level`."""
+    head = diff_headline(diff)
+    lines = [f"{'#' * level} {escape(diff.before)} and {escape(diff.after)}", ""]
+    lines += [f"**{escape(head.title)}.** {escape(head.sentence)}", ""]
+    return "\n".join(lines + table_lines(diff_tables(diff), level + 1)).rstrip() + "\n"
+
+
+def table_lines(tables: Sequence[NamedTable], level: int) -> list[str]:
+    """Tables as Markdown lines under headings of `level`."""
+    lines: list[str] = []
+    for shown in tables:
+        lines += [f"{'#' * level} {escape(shown.title)}", ""]
+        lines += table([escape(c) for c in shown.columns], [[escape(c) for c in row] for row in shown.rows])
+    return lines
+
+
+def diff_html(diff: ScoreDiff) -> str:
+    """The comparison as a page of its own."""
+    return page("diff.html.j2", diff=diff, headline=diff_headline(diff), tables=diff_tables(diff))

@@ -1,0 +1,176 @@
+"""loop.json, and the page and the Markdown drawn from it. Must never compute or alter a number."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from halo_opt.records import Interval, LoopSummary
+from halo_opt.reporting.diff_view import NamedTable, diff_tables, table_lines
+from halo_opt.reporting.files import json_text, read_record, write_files
+from halo_opt.reporting.html import page
+from halo_opt.reporting.loop_words import (
+    diff_lines,
+    edit_words,
+    iteration_table,
+    loop_headline,
+    mechanism_words,
+    spend_rows,
+    tiles,
+)
+from halo_opt.reporting.markdown import block, code, escape, table
+from halo_opt.reporting.plots import Estimate, Tried, Turn, estimates, turns
+from halo_opt.reporting.words import percent, safe_link
+
+LOOP_JSON, LOOP_MARKDOWN, LOOP_HTML = "loop.json", "report.md", "report.html"
+
+
+class LoopReportPaths(NamedTuple):
+    """The files of one loop's report."""
+
+    json: Path
+    markdown: Path
+    html: Path
+
+
+def write_loop_report(
+    summary: LoopSummary, folder: Path, *, reports: Mapping[int, str] | None = None
+) -> LoopReportPaths:
+    """Write loop.json, report.md and report.html into `folder`.
+
+    `reports` maps an iteration's number to the link of its analysis page, relative to `folder`; without it the
+    iteration's own `report` is used. Raises InputError when the folder cannot be written.
+    """
+    links = {turn.number: turn.report for turn in summary.iterations} if reports is None else reports
+    paths = LoopReportPaths(folder / LOOP_JSON, folder / LOOP_MARKDOWN, folder / LOOP_HTML)
+    write_files(
+        {
+            paths.json: json_text(summary),
+            paths.markdown: loop_markdown(summary, reports=links),
+            paths.html: loop_html(summary, reports=links),
+        }
+    )
+    return paths
+
+
+def read_loop(path: Path) -> LoopSummary:
+    """The summary at `path`: a loop.json, or the folder that holds one. Raises InputError with place and remedy."""
+    return read_record(LoopSummary, path / LOOP_JSON if path.is_dir() else path, made_by="halo-opt run")
+
+
+def loop_html(summary: LoopSummary, *, reports: Mapping[int, str]) -> str:
+    """The loop as one self-contained page."""
+    return page(
+        "loop.html.j2",
+        summary=summary,
+        headline=loop_headline(summary),
+        tiles=tiles(summary),
+        sealed_plot=sealed_plot(summary),
+        gate_plot=gate_plot(summary),
+        iterations=iteration_table(summary.iterations),
+        links={number: link for number, link in reports.items() if safe_link(link) is not None},
+        spend=spend_rows(summary),
+        diff_lines=diff_lines,
+        diff_tables=diff_tables,
+        edit_words=edit_words,
+        mechanism_words=mechanism_words,
+    )
+
+
+def sealed_plot(summary: LoopSummary) -> dict[str, Markup] | None:
+    """Original, best of k and final on one scale, over the A/A noise; None without a sealed look."""
+    sealed, best = summary.sealed, summary.best_of_k
+    if sealed is None:
+        return None
+    rows = [
+        Estimate(
+            "Original harness", sealed.original.rate, sealed.original.interval, _said(sealed.original.rate), "before"
+        )
+    ]
+    if best is not None:
+        rows.append(Estimate(f"Original harness, best of {best.k}", best.rate, best.interval, _said(best.rate)))
+    rows.append(Estimate("Final harness", sealed.final.rate, sealed.final.interval, _said(sealed.final.rate), "after"))
+    options: dict[str, Any] = {
+        "label": "Success rate on the sealed tasks",
+        "band": noise_band(summary),
+        "band_says": "where the unchanged harness lands by chance",
+    }
+    return {"wide": estimates(rows, width=760, **options), "narrow": estimates(rows, width=340, **options)}
+
+
+def _said(rate: float | None) -> str:
+    return percent(rate, digits=1)
+
+
+def noise_band(summary: LoopSummary) -> Interval | None:
+    """Rates that the unchanged harness would show again by chance: the A/A interval around its sealed rate."""
+    noise, sealed = summary.baseline_noise, summary.sealed
+    if noise is None or noise.diff.interval is None or sealed is None or sealed.original.rate is None:
+        return None
+    low, high = noise.diff.interval
+    return max(0.0, sealed.original.rate + low), min(1.0, sealed.original.rate + high)
+
+
+def gate_plot(summary: LoopSummary) -> dict[str, Markup] | None:
+    """The gate's score by iteration with the patches tried; None when no gate was measured."""
+    points = [
+        Turn(
+            str(turn.number),
+            turn.gate.rate,
+            turn.gate.interval,
+            [
+                Tried(c.proposal.id, c.verdict.diff.rate_after if c.verdict.diff else None, c.verdict.accepted)
+                for c in turn.candidates
+            ],
+        )
+        for turn in summary.iterations
+    ]
+    if all(point.value is None for point in points):
+        return None
+    first = (c.verdict.diff for turn in summary.iterations for c in turn.candidates if c.verdict.diff)
+    start = next((diff.rate_before for diff in first), None)
+    shown = [Turn("start", start, None), *points] if start is not None else points
+    label = "Success rate on the gate tasks by iteration"
+    return {"wide": turns(shown, width=760, label=label), "narrow": turns(shown, width=340, label=label)}
+
+
+def loop_markdown(summary: LoopSummary, *, reports: Mapping[int, str]) -> str:
+    """The loop as Markdown."""
+    head = loop_headline(summary)
+    lines = [f"# Loop {escape(summary.loop_id)}: {escape(head.title)}", "", escape(head.sentence), ""]
+    lines += [f"Model {code(summary.model)}, harness {code(summary.harness_revision_before)} to"]
+    lines += [
+        f"{code(summary.harness_revision_after)} on branch {code(summary.branch)}, {escape(summary.made_at)}.",
+        "",
+    ]
+    lines += table(["Figure", "Value", ""], [[escape(part) for part in tile] for tile in tiles(summary)])
+    lines += table_lines([iteration_table(summary.iterations)], 2)
+    linked = [(n, safe_link(link)) for n, link in reports.items()]
+    lines += [f"- [Analysis of iteration {n}](<{link}>)" for n, link in linked if link is not None] + [""]
+    lines += _patches(summary)
+    if summary.sealed is not None:
+        changed: list[NamedTable] = diff_tables(summary.sealed.diff)[1:]
+        lines += ["## Sealed tasks, before and after", "", *table_lines(changed, 3)]
+    lines += ["## Spend", "", *table(["", ""], [[escape(part) for part in row] for row in spend_rows(summary)])]
+    if summary.caveats:
+        lines += ["## Caveats", "", *(f"- {escape(words)}" for words in summary.caveats), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _patches(summary: LoopSummary) -> list[str]:
+    lines = ["## Patches", ""]
+    tried = [(turn.number, candidate) for turn in summary.iterations for candidate in turn.candidates]
+    if not tried:
+        return [*lines, "No patch was tried.", ""]
+    for number, candidate in tried:
+        verdict, proposal = candidate.verdict, candidate.proposal
+        status = "kept" if verdict.accepted else "dropped"
+        lines += [f"### {escape(proposal.id)}, iteration {number}: {status}", "", escape(proposal.hypothesis), ""]
+        lines += [f"- Verdict: {escape(verdict.reason)}"]
+        lines += [f"- Mechanism: {mechanism_words(candidate)}"]
+        if verdict.broken_guards:
+            lines += ["- Broken guard tasks: " + ", ".join(code(task) for task in verdict.broken_guards)]
+        lines += [f"- Edit: {escape(edit_words(edit))}" for edit in proposal.edits]
+        lines += ["", *block(candidate.diff_text, "diff"), ""]
+    return lines

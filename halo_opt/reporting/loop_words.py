@@ -1,0 +1,158 @@
+"""What a loop's summary may claim, and its parts in words. Pure; must never call a gain what noise would do too."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from halo_opt.console import duration
+from halo_opt.records import (
+    AppendText,
+    CandidateSummary,
+    Edit,
+    IterationSummary,
+    LoopSummary,
+    ReplaceText,
+    SealedResult,
+    SetValue,
+)
+from halo_opt.reporting.diff_view import Headline, NamedTable, change_words, kind_of
+from halo_opt.reporting.words import MISSING, count, estimate_words, interval_words, percent, points
+
+
+def loop_headline(summary: LoopSummary) -> Headline:
+    """The sealed answer in one line and a sentence or three."""
+    sealed = summary.sealed
+    if sealed is None:
+        why = "The sealed tasks were not run, so nothing is claimed about tasks that the loop did not see."
+        return Headline("unmeasured", "No sealed score", why)
+    kind = kind_of(sealed.difference, sealed.interval, sealed.p_value)
+    if kind == "gain" and _within_noise(summary, sealed):
+        kind = "unsure"
+    title = {
+        "gain": f"{percent(sealed.original.rate)} to {percent(sealed.final.rate)} on sealed tasks",
+        "worse": f"Worse: {percent(sealed.original.rate)} to {percent(sealed.final.rate)} on sealed tasks",
+        "unsure": "No reliable gain",
+        "unmeasured": "No sealed score",
+    }[kind]
+    return Headline(kind, title, " ".join(_sentences(summary, sealed)))
+
+
+def _sentences(summary: LoopSummary, sealed: SealedResult) -> list[str]:
+    if sealed.difference is None:
+        return ["The sealed tasks gave too little data for a number."]
+    rates = f"The original harness solves {percent(sealed.original.rate)}, the final one {percent(sealed.final.rate)}"
+    over = f"of {sealed.attempts} attempts on {sealed.tasks} tasks that no part of the loop had seen"
+    said = [f"{rates} {over}: {change_words(sealed.difference, sealed.interval, sealed.p_value)}."]
+    if kind_of(sealed.difference, sealed.interval, sealed.p_value) == "unsure":
+        said.append("That is not above what chance alone would show.")
+    elif _within_noise(summary, sealed):
+        said.append("The unchanged harness against itself differs by as much, so that is not above the noise.")
+    best = summary.best_of_k
+    if best is not None and best.rate is not None and sealed.final.rate is not None:
+        rival = f"The original harness, given {best.k} tries for each, solves {percent(best.rate)}"
+        no_better = best.rate >= sealed.final.rate
+        said.append(f"{rival}: {'retrying does as well' if no_better else 'the gain is more than retrying'}.")
+    return said
+
+
+def _within_noise(summary: LoopSummary, sealed: SealedResult) -> bool:
+    """Whether the unchanged harness differed from itself by as much as the difference found."""
+    noise = summary.baseline_noise
+    if noise is None or noise.diff.interval is None or sealed.difference is None:
+        return False
+    return noise.diff.interval[0] <= sealed.difference <= noise.diff.interval[1]
+
+
+class Tile(NamedTuple):
+    """A figure at the top of the page."""
+
+    title: str
+    value: str
+    hint: str
+
+
+def tiles(summary: LoopSummary) -> list[Tile]:
+    """The figures that stand at the top."""
+    sealed, noise, best = summary.sealed, summary.baseline_noise, summary.best_of_k
+    shown = []
+    if sealed is not None:
+        shown += [
+            Tile("Sealed, original", percent(sealed.original.rate), interval_words(sealed.original.interval)),
+            Tile("Sealed, final", percent(sealed.final.rate), interval_words(sealed.final.interval)),
+            Tile("Difference", points(sealed.difference), interval_words(sealed.interval, signed=True)),
+        ]
+    if best is not None:
+        spent = f"{best.spend_per_pair:g} {best.spend_unit} a pair; optimizing: {best.optimized_spend_per_pair:g}"
+        shown.append(Tile(f"Best of {best.k}, original", percent(best.rate), spent))
+    if noise is not None:
+        ends = interval_words(noise.diff.interval, signed=True)
+        shown.append(Tile("A/A noise", points(noise.diff.difference), ends))
+    tried = [c for i in summary.iterations for c in i.candidates]
+    kept = sum(c.verdict.accepted for c in tried)
+    return [*shown, Tile("Patches kept", f"{kept} of {len(tried)}", f"in {len(summary.iterations)} iterations")]
+
+
+def spend_rows(summary: LoopSummary) -> list[list[str]]:
+    """What the loop used, as rows of name and value."""
+    cost = "not known" if summary.cost_usd is None else f"${summary.cost_usd:,.4f}"
+    return [
+        ["Attempts", count(summary.attempts)],
+        ["Errors (not measured)", count(summary.errors)],
+        ["Tokens read", count(summary.tokens_in)],
+        ["Tokens written", count(summary.tokens_out)],
+        ["Model cost", cost],
+        ["Time", duration(summary.seconds)],
+        ["Stopped because", summary.stopped_because],
+    ]
+
+
+def iteration_table(iterations: Sequence[IterationSummary]) -> NamedTable:
+    """One row an iteration: its scores and what became of its patches."""
+    rows = []
+    for turn in iterations:
+        kept = [c.proposal.id for c in turn.candidates if c.verdict.accepted]
+        tried = ", ".join(c.proposal.id for c in turn.candidates) or "none"
+        scores = [estimate_words(turn.train), estimate_words(turn.gate)]
+        errors = str(turn.train.errors + turn.gate.errors)
+        rows.append([str(turn.number), *scores, errors, tried, ", ".join(kept) or "none"])
+    columns = ["Iteration", "Train", "Gate, at its end", "Errors", "Patches tried", "Kept"]
+    return NamedTable("Iterations", columns, rows, [3])
+
+
+def edit_words(edit: Edit) -> str:
+    """What one typed edit does, in a phrase."""
+    match edit:
+        case SetValue():
+            return f"set {edit.key} to {edit.value!r} in {edit.path}"
+        case ReplaceText():
+            return f"replace a text in {edit.path}"
+        case AppendText():
+            return f"add text at the end of {edit.path}"
+
+
+def mechanism_words(candidate: CandidateSummary) -> str:
+    """Whether the traces show that the patch did what its hypothesis says."""
+    fired = candidate.verdict.mechanism_fired
+    return MISSING if fired is None else "seen in the traces" if fired else "not seen in the traces"
+
+
+class DiffLine(NamedTuple):
+    """A line of a unified diff and what it is: plus, minus, at, file or same."""
+
+    kind: str
+    text: str
+
+
+def diff_lines(text: str) -> list[DiffLine]:
+    """A unified diff by line. `---` and `+++` are file headers only outside a hunk: within one they are changes."""
+    lines, in_hunk = [], False
+    for line in text.splitlines():
+        if line.startswith("diff "):
+            in_hunk = False
+        if line.startswith("@@"):
+            in_hunk = True
+            lines.append(DiffLine("at", line))
+        elif not in_hunk:
+            lines.append(DiffLine("file", line))
+        else:
+            lines.append(DiffLine({"+": "plus", "-": "minus"}.get(line[:1], "same"), line))
+    return lines
