@@ -18,6 +18,22 @@ class TreeEntry:
     path: str
 
 
+def open_repo(folder: Path) -> Path:
+    """The top folder of the git working tree that `folder` lies in; raises InputError when there is none."""
+    require_repository(folder)
+    return Path(run_git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n")).resolve()
+
+
+def head_commit(repo: Path) -> str:
+    """The commit that is checked out."""
+    return resolve(repo, "HEAD")
+
+
+def changed_files(repo: Path) -> list[str]:
+    """Every path whose file on disk is not what HEAD holds, new files that git does not ignore included."""
+    return uncommitted(repo, ["."])
+
+
 def resolve(repo: Path, revision: str) -> str:
     """The full commit id of a revision; raises InputError when there is no repository, commit or such revision."""
     require_repository(repo)
@@ -129,4 +145,4 @@ def checked_out(repo: Path, branch: str) -> Path | None:
 
 
 def _literal(paths: Sequence[str]) -> list[str]:
-    return [f":(top,literal){path}" for path in paths]
+    return [":(top)" if path == "." else f":(top,literal){path}" for path in paths]

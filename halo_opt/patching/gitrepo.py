@@ -15,9 +15,12 @@ from halo_opt.patching.gitcmd import GitFailed, git_result, run_git
 from halo_opt.patching.gitread import (
     blobs,
     branch_head,
+    changed_files,
     checked_out,
     current_branch,
     diff_text,
+    head_commit,
+    open_repo,
     require_repository,
     resolve,
     tree,
@@ -26,8 +29,8 @@ from halo_opt.patching.gitread import (
 )
 
 __all__ = [
-    "branch_head", "commit_edits", "current_branch", "delete_branch", "diff_text", "fast_forward", "make_commit",
-    "require_repository", "resolve", "revert", "uncommitted", "worktree",
+    "branch_head", "changed_files", "commit_edits", "current_branch", "delete_branch", "diff_text", "fast_forward",
+    "head_commit", "make_commit", "open_repo", "require_repository", "resolve", "revert", "uncommitted", "worktree",
 ]  # fmt: skip
 
 _NAME, _MAIL = "halo-opt", "halo-opt@localhost"
@@ -38,16 +41,23 @@ def commit_edits(repo: Path, *, parent: str, branch: str, files: Mapping[str, by
     """Commit `files` (path -> new content of an existing plain file) onto `parent` and point `branch` at the commit.
 
     The branch must not exist yet, or be at `parent` and checked out nowhere; anything else raises InputError and
-    leaves no ref changed.
+    leaves no ref changed. A branch that holds this very patch already (a crash came after it was made) is fine.
     """
     start = resolve(repo, parent)
     old = branch_head(repo, branch)
-    if old not in (None, start):
-        raise InputError(f"branch {branch} is at {str(old)[:10]}, not at {start[:10]}: it moved, or its name is taken")
     _refuse_checked_out(repo, branch)
     commit = make_commit(repo, start, files, message)
+    if old not in (None, start):
+        if _content(repo, str(old)) == _content(repo, commit):
+            return str(old)
+        raise InputError(f"branch {branch} is at {str(old)[:10]}, not at {start[:10]}: it moved, or its name is taken")
     _move(repo, branch, commit, old or _NOTHING, "patch")
     return commit
+
+
+def _content(repo: Path, commit: str) -> bytes:
+    """What makes two commits the same patch: tree, parents and message, not time and author."""
+    return run_git(repo, "log", "-1", "--no-show-signature", "--format=%T %P%n%B", commit)
 
 
 def make_commit(repo: Path, parent: str, files: Mapping[str, bytes], message: str) -> str:

@@ -7,8 +7,8 @@ configures git, tests or the loop itself is never part of the surface, whatever 
 import fnmatch
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -65,20 +65,36 @@ def parse_description(text: str, *, where: str = "harness.describe") -> HarnessD
 
 @dataclass(frozen=True)
 class Surface:
-    """The editable files of one revision: path -> bytes, and matched paths that are not editable -> why."""
+    """The editable files of one revision: path -> bytes, and matched paths that are not editable -> why.
+
+    `repo` is the top of the repository and `inside` the harness's folder in it ("" when they are the same, else ending
+    in /). Paths are relative to the harness's folder, as the globs and the harness's own edits are.
+    """
 
     repo: Path
+    inside: str
     revision: str
     files: dict[str, bytes]
     refused: dict[str, str]
 
+    def in_repo(self, files: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Those of `files` that differ from the surface, by their paths in the repository."""
+        return {self.inside + path: content for path, content in files.items() if self.files.get(path) != content}
 
-def resolve_surface(repo: Path, revision: str, editable: Sequence[str]) -> Surface:
-    """The files of `revision` that `editable` means; raises ConfigError when a glob is unusable or none matches."""
-    patterns = [(glob, glob_pattern(glob)) for glob in editable]
+
+def resolve_surface(root: Path, revision: str, editable: Sequence[str]) -> Surface:
+    """The files of `revision` that `editable` means, for the harness in folder `root` of a git repository.
+
+    Raises ConfigError when a glob cannot be used or nothing editable matches.
+    """
+    patterns = [glob_pattern(glob) for glob in editable]
+    repo = gitread.open_repo(root)
+    inside = root.resolve().relative_to(repo).as_posix() + "/" if root.resolve() != repo else ""
     commit = gitread.resolve(repo, revision)
-    entries = gitread.tree(repo, commit)
-    matched = [e for e in entries if any(p.fullmatch(e.path) for _, p in patterns)]
+    entries = [
+        replace(e, path=e.path.removeprefix(inside)) for e in gitread.tree(repo, commit) if e.path.startswith(inside)
+    ]
+    matched = [e for e in entries if any(p.fullmatch(e.path) for p in patterns)]
     refused = {e.path: reason for e in matched if (reason := _reason(e))}
     chosen = [e for e in matched if e.path not in refused]
     if not chosen:
@@ -87,7 +103,7 @@ def resolve_surface(repo: Path, revision: str, editable: Sequence[str]) -> Surfa
             f"harness.editable ({', '.join(editable) or 'empty'}) leaves nothing to edit at {commit[:10]}: {why}"
         )
     contents = gitread.blobs(repo, [e.blob for e in chosen])
-    return Surface(repo, commit, {e.path: contents[e.blob] for e in chosen}, refused)
+    return Surface(repo, inside, commit, {e.path: contents[e.blob] for e in chosen}, refused)
 
 
 def glob_pattern(glob: str) -> re.Pattern[str]:
