@@ -31,7 +31,8 @@ def preview(
     edited = apply_edits(
         surface.files, proposal.edits, config=description.settings, forbidden=forbidden, limits=limits
     )  # fmt: skip
-    return unified_diff(surface.files, edited)
+    before = {surface.inside + path: content for path, content in surface.files.items()}
+    return unified_diff(before, before | surface.in_repo(edited))
 
 
 def build_patch(
@@ -41,7 +42,7 @@ def build_patch(
     *,
     branch: str,
     check: Check | None,
-    evidence: str = "",
+    message_evidence: str = "",
     forbidden: Forbidden | None = None,
     limits: Limits | None = None,
     worktrees: Path | None = None,
@@ -49,14 +50,14 @@ def build_patch(
     """Commit a proposal on `branch`, onto the revision that `surface` was read from.
 
     `check` gets the harness's folder in a worktree with the edits and raises InputError when it does not pass;
-    `evidence` goes into the commit message; `worktrees` is where the worktree is made (default: a temporary folder).
+    `message_evidence` goes into the commit message; `worktrees` is where the worktree is made (default: a temporary folder).
     """
     edited = apply_edits(
         surface.files, proposal.edits, config=description.settings, forbidden=forbidden, limits=limits
     )  # fmt: skip
     if check is not None:
         check_edited(surface, edited, check, worktrees=worktrees)
-    message = commit_message(proposal, evidence)
+    message = commit_message(proposal, message_evidence)
     commit = gitrepo.commit_edits(
         surface.repo, parent=surface.revision, branch=branch, files=surface.in_repo(edited), message=message
     )  # fmt: skip

@@ -48,8 +48,8 @@ def unified_diff(before: Files, after: Files) -> str:
         if before.get(path) != after[path]:
             old, new = (_lines(files.get(path, b"").decode("utf-8")) for files in (before, after))
             out.append(f"diff --git a/{path} b/{path}\n")
-            for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"):
-                out.append(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n")
+            lines = difflib.unified_diff(old, new, f"a/{path}", f"b/{path}")
+            out.extend(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
     return "".join(out)
 
 
@@ -73,8 +73,8 @@ def read_patch_file(text: str, files: Files, *, config: Settings | None, inside:
     for path in files.keys() | shown.keys():
         if (shown[path] if path in shown else files.get(path)) != made.get(path):
             raise InputError(
-                f"the patch file shows another change of {path} than its edits make; the harness or the file was changed "
-                "since the patch was written, so propose it again"
+                f"the patch file shows another change of {path} than its edits make; the harness or the file was "
+                "changed since the patch was written, so propose it again"
             )
     return proposal
 

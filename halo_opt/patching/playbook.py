@@ -1,4 +1,4 @@
-"""The playbook: which remedies to try against which behaviour, and why. Only reads its file; it never edits anything."""
+"""The playbook: which remedies to try against which behaviour, and why. Only reads its file; never edits anything."""
 
 from pathlib import Path
 from typing import Literal

@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from halo_opt.patching.edits import EditRefused, Files, apply_edits, in_force
+from halo_opt.patching.edits import Files, apply_edits, in_force
+from halo_opt.patching.guard import EditRefused
 from halo_opt.patching.playbook import Playbook, Remedy, load_playbook
 from halo_opt.patching.surface import HarnessDescription
 from halo_opt.records import Edit, Finding, Prediction, Proposal, Report, SetValue, Verdict
@@ -37,7 +38,7 @@ class Plan:
 
 @dataclass
 class Option:
-    """One remedy that this harness offers and does not use yet; `against` maps a finding's place to the remedy's rank."""
+    """A remedy that this harness offers and does not use yet; `against` maps a finding's place to the remedy's rank."""
 
     word: str
     edits: list[Edit]
@@ -57,9 +58,8 @@ def propose(
     playbook: Playbook | None = None,
 ) -> list[Proposal]:
     """The proposals of `plan`, best first; [] when nothing is left to try."""
-    return plan(
-        report, description, files, history=history, max_parts=max_parts, playbook=playbook
-    ).proposals  # fmt: skip
+    found = plan(report, description, files, history=history, max_parts=max_parts, playbook=playbook)
+    return found.proposals
 
 
 def plan(
@@ -125,7 +125,7 @@ def edits_key(edits: Sequence[Edit]) -> str:
 def _options(
     findings: list[Finding], playbook: Playbook, description: HarnessDescription, files: Files, notes: list[str]
 ) -> tuple[list[Option], list[Option]]:
-    """(remedies against a finding, general remedies that no finding asks for), all offered, possible and not in force."""
+    """(remedies against a finding, remedies that no finding asks for), all offered, possible and not in force."""
     found: dict[str, Option | None] = {}
     for place, finding in enumerate(findings):
         remedies = playbook.remedies_for(finding)
@@ -229,7 +229,7 @@ def _gained(here: list[Tried]) -> bool:
 
 
 def _fitting(options: Sequence[Option], most: int, description: HarnessDescription, files: Files) -> list[Option]:
-    """The first `most` options whose edits can all be made together; one that contradicts those before it is left out."""
+    """The first `most` options whose edits can all be made together; one that contradicts an earlier one is left out."""
     chosen: list[Option] = []
     for option in options:
         if len(chosen) == most:
