@@ -1,0 +1,206 @@
+"""Findings: behaviours written up with their numbers. Words come from the numbers, never the other way round.
+
+A finding is proven when failures show the behaviour more often within tasks after correction for all tests. Where
+there are too few successes for any test, the behaviours of most failures are still worth a look; these are listed after
+the proven ones and their claim says that they are not shown to cause anything.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from halo_opt.mining.behaviour import Rows
+from halo_opt.mining.cells import Measured, count_sql
+from halo_opt.mining.exemplars import pick
+from halo_opt.records import Finding, Number
+from halo_opt.stats.contrast import Contrast
+from halo_opt.stats.multiple import benjamini_hochberg
+
+FALSE_DISCOVERY = 0.05
+# With this many of both outcomes a test that finds nothing means something, and prevalence alone is not reported.
+FAIR_SUCCESSES = 20
+SUGGESTIVE = 0.10
+PREVALENT = 0.2
+MOST_DESCRIBED = 8
+# Attempts this much the same are one thing seen twice, which a reader must be told.
+SAME = 0.8
+
+HELD_FIXED = {
+    "task": "Within the same task",
+    "run and task": "Within the same run and task",
+    "task, and run": "Within the same task, and within the same run (the weaker of the two)",
+    "run": "Within the same run",
+    "none": "Across tasks",
+}
+
+
+def q_values(measured: Sequence[Measured]) -> dict[str, float | None]:
+    """Benjamini-Hochberg over every behaviour that was tested, by name; None for the others."""
+    corrected = benjamini_hochberg([m.p_value for m in measured])
+    return {m.behaviour.name: q for m, q in zip(measured, corrected, strict=True)}
+
+
+def proven(measured: Sequence[Measured], q: Mapping[str, float | None]) -> list[Measured]:
+    """Behaviours of failures that pass the test, by failures explained."""
+    passed = [
+        m
+        for m in measured
+        if m.state == "tested" and m.contrast and (m.contrast.difference or 0) > 0 and _at_most(q[m.behaviour.name])
+    ]
+    return sorted(passed, key=lambda m: (-((m.contrast and m.contrast.explained) or 0.0), m.behaviour.name))
+
+
+def _at_most(q: float | None, limit: float = FALSE_DISCOVERY) -> bool:
+    return q is not None and q <= limit
+
+
+def described(measured: Sequence[Measured], taken: Sequence[Measured]) -> list[Measured]:
+    """Behaviours of many failures that no test settled, by prevalence among failures."""
+    kept = [m for m in measured if m not in taken and _worth_a_look(m)]
+    return sorted(kept, key=lambda m: (-m.failures_with / m.failures, m.behaviour.name))[:MOST_DESCRIBED]
+
+
+def _worth_a_look(m: Measured) -> bool:
+    if m.state not in {"tested", "described"} or m.failures_with < 5:
+        return False
+    share = m.failures_with / m.failures
+    if share < PREVALENT or (m.successes and share < m.successes_with / m.successes):
+        return False
+    if m.p_value is None or min(m.successes, m.failures) < FAIR_SUCCESSES:
+        return True
+    return m.p_value <= SUGGESTIVE and m.contrast is not None and (m.contrast.difference or 0) > 0
+
+
+def write_up(
+    store: Rows,
+    ranked: Sequence[Measured],
+    measured: Sequence[Measured],
+    *,
+    q: Mapping[str, float | None],
+    first_steps: Mapping[str, int],
+) -> list[Finding]:
+    """Findings F1, F2, ... in the order given."""
+    failing = {m.behaviour.name: _failing_traces(store, m) for m in ranked}
+    findings: list[Finding] = []
+    for place, m in enumerate(ranked, start=1):
+        numbers = numbers_of(m, measured, q[m.behaviour.name])
+        same = [f for f in findings if _overlap(failing[f.behaviour], failing[m.behaviour.name]) >= SAME]
+        findings.append(
+            Finding(
+                id=f"F{place}",
+                behaviour=m.behaviour.name,
+                title=m.behaviour.title,
+                claim=claim_of(m, q[m.behaviour.name]),
+                category=m.behaviour.category,
+                predicate_sql=m.behaviour.sql,
+                numbers=numbers,
+                exemplars=pick(store, m.behaviour, outcome="failure"),
+                counter_examples=pick(store, m.behaviour, outcome="success"),
+                remedies=list(m.behaviour.remedies),
+                confounders=_confounders(m, same, first_steps),
+            )
+        )
+    return findings
+
+
+def numbers_of(m: Measured, measured: Sequence[Measured], q: float | None) -> dict[str, Number]:
+    """Every number of a finding, each with the SQL (and statistic) that makes it again."""
+
+    def counted(value: int, outcome: Literal["failure", "success"], *, shown: bool) -> Number:
+        return Number(value=value, sql=count_sql(m.behaviour, outcome=outcome, shown=shown))
+
+    def contrasted(pick: Callable[[Contrast], float | tuple[float, float] | None], statistic: str) -> Number:
+        value = pick(m.contrast) if m.contrast else None
+        return Number(value=list(value) if isinstance(value, tuple) else value, sql=m.cells_sql, statistic=statistic)
+
+    return {
+        "failures_with": counted(m.failures_with, "failure", shown=True),
+        "failures": counted(m.failures, "failure", shown=False),
+        "successes_with": counted(m.successes_with, "success", shown=True),
+        "successes": counted(m.successes, "success", shown=False),
+        "difference": contrasted(lambda c: c.difference, "stratified_difference"),
+        "interval": contrasted(lambda c: c.interval, "stratified_interval"),
+        "p_value": contrasted(lambda c: c.p_value, "stratified_p"),
+        "q_value": Number(value=q, sql=q_sql(m, measured), statistic="q_value"),
+        "explained": contrasted(lambda c: c.explained, "failures_explained"),
+        "explained_interval": contrasted(lambda c: c.explained_interval, "failures_explained_interval"),
+    }
+
+
+def q_sql(m: Measured, measured: Sequence[Measured]) -> str:
+    """Rows (this, p) of all p-values tested together; the p-values themselves carry their own SQL in `tested`."""
+    tested = [other for other in measured if other.p_value is not None or other is m]
+    values = ", ".join(f"({str(other is m).lower()}, {_double(other.p_value)})" for other in tested)
+    return f"SELECT this, p FROM (VALUES {values}) AS tested(this, p)"
+
+
+def _double(p: float | None) -> str:
+    # 17 digits bring the same double back; a plain 0.05 would be a DECIMAL.
+    return "NULL::DOUBLE" if p is None else f"{p:.16e}"
+
+
+def claim_of(m: Measured, q: float | None) -> str:
+    """One paragraph for people."""
+    seen = f"Seen in {m.failures_with} of {m.failures} failures and {m.successes_with} of {m.successes} successes."
+    c = m.contrast
+    if c is None or c.difference is None or c.interval is None or c.p_value is None:
+        return f"{seen} Nothing shows that it causes them: {m.reason or 'there is nothing to compare with'}."
+    low, high = (_points(end) for end in c.interval)
+    more = (
+        f"{HELD_FIXED[c.stratified_by]}, attempts that show it fail {_points(c.difference)} points more often than"
+        f" those"
+        f" that do not (95% interval {low} to {high}"
+    )
+    if _at_most(q) and c.explained is not None and c.explained_interval is not None:
+        least, most = (round(end) for end in c.explained_interval)
+        return (
+            f"{seen} {more}; {_small('q', q)}). If it is the cause, about {round(c.explained)} failures ({least} to"
+            f" {most})"
+            f" are due to it, and at most {m.failures_with} of {m.failures}."
+        )
+    why = (
+        "too few successes to say that it causes them"
+        if m.successes < FAIR_SUCCESSES
+        else "these data do not show that it causes them"
+    )
+    return f"{seen} {more}; {_small('q', q)}): {why}."
+
+
+def _points(rate: float) -> str:
+    return f"{100 * rate:.0f}"
+
+
+def _small(name: str, value: float | None) -> str:
+    if value is None:
+        return f"{name} not given"
+    return f"{name} < 0.001" if value < 0.001 else f"{name} = {value:.2g}"
+
+
+def _confounders(m: Measured, same: Sequence[Finding], first_steps: Mapping[str, int]) -> list[str]:
+    notes = [f"Mostly the same failed attempts as {f.id} ({f.title[0].lower()}{f.title[1:]})." for f in same]
+    c = m.contrast
+    if c is None or c.p_value is None:
+        return notes
+    if c.stratified_by in {"none", "run"}:
+        notes.append("Each task was tried once, so harder tasks may simply show it more.")
+    if c.stratified_by == "task, and run":
+        notes.append("No run repeats a task, so task and run could not be held fixed together.")
+    if first_steps:
+        steps = ", ".join(f"{count} in {run}" for run, count in sorted(first_steps.items()))
+        notes.append(
+            f"Success ends an attempt in some runs, so there only the first steps ({steps}) of attempts that lasted"
+            f" as long"
+            " were contrasted; the counts are over all steps."
+        )
+    return notes
+
+
+def _failing_traces(store: Rows, m: Measured) -> set[str]:
+    sql = (
+        f"WITH behaviour AS ({m.behaviour.sql})\n"
+        "SELECT trace_id FROM behaviour JOIN attempts USING (trace_id) WHERE value AND outcome = 'failure'"
+    )
+    return {str(trace) for (trace,) in store.rows(sql)}
+
+
+def _overlap(one: set[str], two: set[str]) -> float:
+    return len(one & two) / len(one | two) if one | two else 0.0

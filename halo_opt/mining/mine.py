@@ -1,0 +1,97 @@
+"""From a store to a report: measure every behaviour, contrast, correct, rank, write up. Only reads; asks no model."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+
+from halo_opt.errors import InputError
+from halo_opt.mining.behaviour import Behaviour, Rows
+from halo_opt.mining.caveats import caveats_of, method_of
+from halo_opt.mining.cells import Measured, applicable, literal, measure, steps_where_success_ends
+from halo_opt.mining.detectors import ALL
+from halo_opt.mining.findings import described, proven, q_values, write_up
+from halo_opt.mining.overview import ceiling, overview, triage
+from halo_opt.records import InputFile, Report, Value
+
+
+def analyze(
+    store: Rows,
+    inputs: Sequence[InputFile],
+    *,
+    title: str,
+    made_at: str,
+    behaviours: Sequence[Behaviour] = ALL,
+) -> Report:
+    """The report of a store: findings that separate failures from successes, then what else most failures show.
+
+    `made_at` is ISO 8601 UTC: the caller has the clock. With no outcomes, or one only, it describes and says so.
+    """
+    first_steps = steps_where_success_ends(store)
+    measured = [measure(store, behaviour, first_steps) for behaviour in behaviours]
+    q = q_values(measured)
+    sure = proven(measured, q)
+    ranked = [*sure, *described(measured, sure)]
+    findings = write_up(store, ranked, measured, q=q, first_steps=first_steps)
+    return Report(
+        made_at=made_at,
+        title=title,
+        inputs=list(inputs),
+        overview=overview(store),
+        findings=findings,
+        tested=[_tested(m, q[m.behaviour.name]) for m in measured],
+        triage=triage(store, findings[: len(sure)], findings),
+        ceiling=ceiling(store),
+        method=method_of(measured, first_steps),
+        caveats=caveats_of(store, measured, first_steps, found=len(sure)),
+        spend={},
+    )
+
+
+def _tested(m: Measured, q: float | None) -> dict[str, Value]:
+    """One line of the table of everything that was looked at, whatever came of it."""
+    c = m.contrast
+    return {
+        "behaviour": m.behaviour.name,
+        "title": m.behaviour.title,
+        "state": m.state,
+        "reason": m.reason,
+        "failures_with": m.failures_with,
+        "failures": m.failures,
+        "successes_with": m.successes_with,
+        "successes": m.successes,
+        "difference": c.difference if c else None,
+        "interval": list(c.interval) if c and c.interval else None,
+        "p_value": m.p_value,
+        "q_value": q,
+        "stratified_by": c.stratified_by if c else None,
+        "sql": m.cells_sql,
+    }
+
+
+def behaviour_rates(
+    store: Rows, names: Iterable[str] | None = None, *, run_id: str | None = None, behaviours: Sequence[Behaviour] = ALL
+) -> dict[str, float | None]:
+    """How often each behaviour is seen among measured attempts (of one run, or of all), 0..1.
+
+    None where the traces cannot tell or nothing was measured. Raises InputError for a name that is no behaviour.
+    """
+    known = {behaviour.name: behaviour for behaviour in behaviours}
+    return {name: _rate(store, _named(name, known), run_id) for name in (known if names is None else names)}
+
+
+def _rate(store: Rows, behaviour: Behaviour, run_id: str | None) -> float | None:
+    if not applicable(store, behaviour):
+        return None
+    of_run = "" if run_id is None else f" AND run_id = {literal(run_id)}"
+    rows = store.rows(
+        f"WITH behaviour AS ({behaviour.sql})\nSELECT avg(value::DOUBLE) FROM behaviour JOIN attempts USING (trace_id)"
+        f" WHERE outcome IN ('success', 'failure'){of_run}"
+    )
+    return None if rows[0][0] is None else float(rows[0][0])
+
+
+def _named(name: str, known: Mapping[str, Behaviour]) -> Behaviour:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+    raise InputError(f"{name} is not a behaviour; {hint}")

@@ -1,0 +1,136 @@
+"""Running every number of a report again. Only reads; a number that cannot be run is a mismatch, never a crash."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from math import isclose
+from typing import Any
+
+import duckdb
+
+from halo_opt.errors import HaloError
+from halo_opt.mining.behaviour import Rows
+from halo_opt.mining.cells import literal
+from halo_opt.mining.exemplars import excerpt_sql, words_of
+from halo_opt.records import Exemplar, Finding, Number, Report, Value
+from halo_opt.stats.multiple import benjamini_hochberg
+from halo_opt.stats.registry import STATISTICS
+
+TOLERANCE = 1e-9
+Query = Callable[[str], Sequence[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A number or excerpt that did not come out again: where in the report, what it says, what came out, why."""
+
+    where: str
+    reported: Value
+    recomputed: Value
+    reason: str
+
+
+def verify_report(report: Report, store: Rows, *, query: Query | None = None) -> list[Mismatch]:
+    """Everything in the report that a new run of its own SQL does not confirm; an empty list means that it holds.
+
+    A report may come from anybody, so its SQL is hostile: give `query` a guarded route with no row cap below the
+    number of tasks. Without one the store itself is asked.
+    """
+    ask = query or store.rows
+    found = [m for where, number in numbers_of(report) for m in _check(where, number, ask)]
+    found += _check_tested(report, ask)
+    for finding in report.findings:
+        found += _check_finding(finding, store, ask)
+    return found
+
+
+def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
+    """Every Number of a report with its place."""
+    for part in ("overview", "triage", "ceiling"):
+        for name, number in getattr(report, part).items():
+            yield f"{part}.{name}", number
+    for finding in report.findings:
+        for name, number in finding.numbers.items():
+            yield f"{finding.id}.{name}", number
+
+
+def _check(where: str, number: Number, ask: Query) -> Iterator[Mismatch]:
+    try:
+        value = recompute(number, ask)
+    except (HaloError, duckdb.Error, ValueError, TypeError, KeyError, IndexError) as error:
+        yield Mismatch(where, number.value, None, f"cannot be run again: {error}")
+        return
+    if not same(number.value, value):
+        yield Mismatch(where, number.value, value, "the SQL gives another value")
+
+
+def recompute(number: Number, ask: Query) -> Value:
+    """The value that the SQL (and statistic) gives now. Raises what the query raises, ValueError on bad shape."""
+    rows = ask(number.sql)
+    if number.statistic is not None:
+        if number.statistic not in STATISTICS:
+            raise ValueError(f"{number.statistic} is not a statistic; known are {', '.join(sorted(STATISTICS))}")
+        return STATISTICS[number.statistic](rows)
+    if len(rows) != 1 or len(rows[0]) != 1:
+        raise ValueError(f"expected one cell, got {len(rows)} rows")
+    value = rows[0][0]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def same(one: Value, two: Value) -> bool:
+    """Equal, or numbers within a relative 1e-9 (a report keeps 12 digits)."""
+    if isinstance(one, list) and isinstance(two, list):
+        return len(one) == len(two) and all(same(a, b) for a, b in zip(one, two, strict=True))
+    if isinstance(one, bool) or isinstance(two, bool):
+        return one is two
+    if isinstance(one, int | float) and isinstance(two, int | float):
+        return isclose(one, two, rel_tol=TOLERANCE, abs_tol=1e-12)
+    return one == two
+
+
+def _check_tested(report: Report, ask: Query) -> Iterator[Mismatch]:
+    """The p-values behind the q-values: each from its own SQL, then corrected together again."""
+    for line in report.tested:
+        if line.get("p_value") is not None:
+            number = Number(value=line["p_value"], sql=str(line.get("sql")), statistic="stratified_p")
+            yield from _check(f"tested.{line.get('behaviour')}.p_value", number, ask)
+    ps = [p if isinstance(p := line.get("p_value"), float | int) else None for line in report.tested]
+    corrected = dict(zip((line.get("behaviour") for line in report.tested), benjamini_hochberg(ps), strict=True))
+    for line in report.tested:
+        name = line.get("behaviour")
+        if not same(line.get("q_value"), corrected[name]):
+            yield Mismatch(f"tested.{name}.q_value", line.get("q_value"), corrected[name], "not the corrected p-value")
+    for finding in report.findings:
+        claimed = finding.numbers.get("q_value")
+        if claimed and not same(claimed.value, corrected.get(finding.behaviour)):
+            reason = "not the q-value of the table of tests"
+            yield Mismatch(f"{finding.id}.q_value", claimed.value, corrected.get(finding.behaviour), reason)
+
+
+def _check_finding(finding: Finding, store: Rows, ask: Query) -> Iterator[Mismatch]:
+    for kind, outcome, exemplars in (
+        ("exemplars", "failure", finding.exemplars),
+        ("counter_examples", "success", finding.counter_examples),
+    ):
+        for place, exemplar in enumerate(exemplars):
+            where = f"{finding.id}.{kind}[{place}]"
+            reason = _wrong_with(exemplar, outcome, finding, store, ask)
+            if reason:
+                yield Mismatch(where, exemplar.trace_id, None, reason)
+
+
+def _wrong_with(exemplar: Exemplar, outcome: str, finding: Finding, store: Rows, ask: Query) -> str | None:
+    """What the store says against an exemplar; None when it stands."""
+    trace = literal(exemplar.trace_id)
+    if not store.rows(f"SELECT 1 FROM attempts WHERE trace_id = {trace} AND outcome = '{outcome}'"):
+        return f"no attempt {exemplar.trace_id} with outcome {outcome}"
+    try:
+        shown = ask(f"SELECT step FROM ({finding.predicate_sql}) AS behaviour WHERE value AND trace_id = {trace}")
+    except (HaloError, duckdb.Error) as error:
+        return f"the behaviour cannot be run again: {error}"
+    if not shown or shown[0][0] != exemplar.step:
+        return f"attempt {exemplar.trace_id} does not show the behaviour at step {exemplar.step}"
+    rows = store.rows(excerpt_sql(exemplar.trace_id, exemplar.step))
+    if (words_of(rows[0]) if rows else "") != exemplar.excerpt:
+        return "the excerpt is not what the trace says"
+    return None
