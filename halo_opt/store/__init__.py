@@ -3,6 +3,7 @@
 The trace files are the truth; a store can be deleted and built again at any time.
 """
 
+from halo_opt.store.guarded import Refused, Table, guarded_query
 from halo_opt.store.ingest import build_store
 from halo_opt.store.location import default_store_path, fresh
 from halo_opt.store.store import Store
@@ -11,8 +12,11 @@ from halo_opt.store.summary import ImportSummary, NotRecognised
 __all__ = [
     "ImportSummary",
     "NotRecognised",
+    "Refused",
     "Store",
+    "Table",
     "build_store",
     "default_store_path",
     "fresh",
+    "guarded_query",
 ]

@@ -133,6 +133,9 @@ class RejectRow(NamedTuple):
     head: str
 
 
+Row = RunRow | AttemptRow | SpanRow | MessageRow | ToolCallRow | StepRow | ScoreRow | RejectRow
+
+
 @dataclass(slots=True)
 class Trace:
     """One attempt with everything that belongs to it: the unit that a reader hands to the sink."""

@@ -6,15 +6,15 @@ from Python row by row. A row too long for that reader's buffer is inserted by i
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 import duckdb
 
 from halo_opt.store import schema
 from halo_opt.store.lines import HEAD
-from halo_opt.store.rows import RejectRow, RunRow, Trace
+from halo_opt.store.rows import RejectRow, Row, RunRow, Trace
 
 BATCH_BYTES = 64_000_000
 # DuckDB takes twice this as buffer per thread; 64 MB was measured to cost over 600 MB of memory.
@@ -52,7 +52,7 @@ class Sink:
             return False
         self._seen.add(attempt.trace_id)
         self._put("attempts", attempt)
-        tables = {
+        tables: dict[str, Sequence[Row]] = {
             "spans": trace.spans,
             "messages": trace.messages,
             "steps": trace.steps,
@@ -86,7 +86,7 @@ class Sink:
             self._path(name).unlink(missing_ok=True)
         self._files.clear()
 
-    def _put(self, table: str, row: NamedTuple) -> None:
+    def _put(self, table: str, row: Row) -> None:
         line = _encode(row._asdict())
         if len(line) > LONGEST_ROW:
             self._insert_alone(table, row)
@@ -114,7 +114,7 @@ class Sink:
                 file.truncate()
         self._pending = 0
 
-    def _insert_alone(self, table: str, row: NamedTuple) -> None:
+    def _insert_alone(self, table: str, row: Row) -> None:
         values = [_encode(v) if isinstance(v, Mapping) else _clean(v) for v in row]
         self._connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
 

@@ -183,7 +183,7 @@ def _calls(trace_id: str, step: int, position: int, message: Message, after: Seq
         if later.get("role") != "tool":
             break
         results.append(later)
-    rows = []
+    rows: list[ToolCallRow] = []
     asked = message.get("tool_calls")
     for number, call in enumerate(asked if isinstance(asked, list) else []):
         if not isinstance(call, dict) or not isinstance(call.get("function"), dict):
