@@ -50,7 +50,8 @@ def build_patch(
     """Commit a proposal on `branch`, onto the revision that `surface` was read from.
 
     `check` gets the harness's folder in a worktree with the edits and raises InputError when it does not pass;
-    `message_evidence` goes into the commit message; `worktrees` is where the worktree is made (default: a temporary folder).
+    `message_evidence` goes into the commit message; `worktrees` is where the worktree is made (default: the system's
+    temporary folder).
     """
     edited = apply_edits(
         surface.files, proposal.edits, config=description.settings, forbidden=forbidden, limits=limits

@@ -229,7 +229,7 @@ def _gained(here: list[Tried]) -> bool:
 
 
 def _fitting(options: Sequence[Option], most: int, description: HarnessDescription, files: Files) -> list[Option]:
-    """The first `most` options whose edits can all be made together; one that contradicts an earlier one is left out."""
+    """The first `most` options whose edits can all be made together; one that contradicts another is left out."""
     chosen: list[Option] = []
     for option in options:
         if len(chosen) == most:

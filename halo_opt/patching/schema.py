@@ -207,6 +207,19 @@ def bounds(schema: Schema) -> str:
     return " and ".join(said)
 
 
+def allowed(schema: Schema, root: Schema) -> str:
+    """What a setting may be, in words."""
+    said = []
+    for part in _branches(schema, root):
+        choices = part["enum"] if "enum" in part else [part["const"]] if "const" in part else None
+        if choices is not None:
+            said.append("one of " + ", ".join(_show(c) for c in choices))
+        elif "type" in part:
+            kind = " or ".join(part["type"]) if isinstance(part["type"], list) else str(part["type"])
+            said.append(f"{kind} {bounds(part)}".strip())
+    return " or ".join(dict.fromkeys(said)) or "anything that the harness accepts"
+
+
 def _size_problem(size: int, schema: Schema, low: str, high: str, unit: str) -> str | None:
     if low in schema and size < schema[low]:
         return f"must have at least {schema[low]} {unit}, not {size}"
