@@ -97,10 +97,9 @@ def _free_child(schema: Schema, root: Schema, part: str) -> Schema | None:
 
 def _no_such_key(root: Schema, key: str, parent: str, siblings: list[str]) -> str:
     known = keys(root)
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    if not near:
-        leaf = key.rsplit(".", 1)[-1]
-        near = [k for k in known if k.rsplit(".", 1)[-1] == leaf][:1]
+    leaf = key.rsplit(".", 1)[-1]
+    same_name = [k for k in known if k.rsplit(".", 1)[-1] == leaf]
+    near = difflib.get_close_matches(key, same_name or known, n=1, cutoff=0.0 if same_name else 0.6)
     if near:
         return f"there is no setting {key}; the nearest is {near[0]}"
     under = f"under {parent}" if parent else "at the top"
