@@ -112,7 +112,7 @@ class LoopConfig(Section):
     """Everything that `halo-opt run` needs to know."""
 
     loop_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    model: str = Field(default="local", description="The worker's model, as MODEL specs are written")
+    model: str = Field(default="local", description="The worker's model spec; `none` when the harness brings its own")
     proposer: Literal["playbook", "model"] = "playbook"
     proposer_model: str | None = Field(default=None, description="The patch writer's model; default: the worker's")
     playbook: Path | None = Field(default=None, description="A playbook of your own instead of the bundled one")

@@ -15,15 +15,35 @@ from halo_opt.console import Console
 from halo_opt.errors import BudgetSpent, EnvironmentMissing
 from halo_opt.journal import Journal
 from halo_opt.llm.endpoint import Endpoint
-from halo_opt.llm.prices import call_cost
+from halo_opt.llm.prices import estimate
+from halo_opt.patching.gitread import open_repo
+from halo_opt.patching.gitrepo import worktree
 from halo_opt.paths import CachePaths, RunPaths
-from halo_opt.patching.gitrepo import open_repo, worktree
 from halo_opt.records import AttemptKey, AttemptResult, Outcome, Run
 from halo_opt.running.collect import Job, collect
 from halo_opt.running.results import read_results
 
 # Our own model server may have died, which the harness can only report as a missing environment: tried anew this often.
 REVIVALS = 2
+
+
+def harness_environment(config: LoopConfig, endpoint: Endpoint | None, run: Run) -> dict[str, str]:
+    """What a harness command finds in its environment beside that of this process."""
+    return {
+        **config.harness.env,
+        **(endpoint.environment() if endpoint is not None else {}),
+        "HALO_HARNESS_REVISION": run.harness_revision,
+        "HALO_RUN_ID": run.run_id,
+    }
+
+
+def cost_of(result: AttemptResult, endpoint: Endpoint | None) -> float | None:
+    """Dollars for an attempt: as the harness says, else by the price list; None when neither knows."""
+    if result.cost_usd is not None or endpoint is None:
+        return result.cost_usd
+    if result.tokens_in is None or result.tokens_out is None:
+        return 0.0 if endpoint.free else None
+    return estimate(endpoint, tokens_in=result.tokens_in, tokens_out=result.tokens_out)
 
 
 @dataclass
@@ -50,8 +70,7 @@ class Bench:
     """Where a loop's attempts are run."""
 
     config: LoopConfig
-    endpoint: Endpoint
-    model: str
+    endpoint: Endpoint | None
     journal: Journal
     console: Console
     spent: Spent = field(default_factory=Spent)
@@ -61,6 +80,11 @@ class Bench:
             if event.kind == "attempt_finished":
                 result = AttemptResult.model_validate(event.data)
                 self.spent.add(result, self._cost(result))
+
+    @property
+    def model(self) -> str:
+        """The model's name as attempts record it."""
+        return self.config.model if self.endpoint is None else self.endpoint.model
 
     def folder(self, name: str) -> Path:
         """The run folder of one set of attempts."""
@@ -80,7 +104,7 @@ class Bench:
         folder = self.folder(name)
         run = Run(
             run_id=folder.name,
-            purpose=name.split(".")[0],
+            purpose=name.split(".", maxsplit=1)[0],
             harness_revision=revision,
             model=self.model,
             command=self.config.harness.command,
@@ -98,19 +122,15 @@ class Bench:
                 self._check_budget()
 
             for revival in range(REVIVALS + 1):
-                self.endpoint.ensure_alive()
-                env = {
-                    **self.config.harness.env,
-                    **self.endpoint.environment(),
-                    "HALO_HARNESS_REVISION": revision,
-                    "HALO_RUN_ID": run.run_id,
-                }
+                if self.endpoint is not None:
+                    self.endpoint.ensure_alive()
+                env = harness_environment(self.config, self.endpoint, run)
                 job = Job(run, keys, folder, tree / inside, env, self.config.collect)
                 try:
                     tail = collect(job, on_result=finished)
                     break
                 except EnvironmentMissing:
-                    if revival == REVIVALS or self.endpoint.provider != "local":
+                    if revival == REVIVALS or self.endpoint is None or self.endpoint.provider != "local":
                         raise
         return [tail.results[key].model_dump(mode="json") for key in keys if key in tail.results]
 
@@ -123,9 +143,7 @@ class Bench:
                 self.spent.add(result, self._cost(result))
 
     def _cost(self, result: AttemptResult) -> float | None:
-        if result.cost_usd is not None:
-            return result.cost_usd
-        return call_cost(self.endpoint, tokens_in=result.tokens_in, tokens_out=result.tokens_out)
+        return cost_of(result, self.endpoint)
 
     def _check_budget(self) -> None:
         budget = self.config.budget

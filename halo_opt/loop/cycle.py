@@ -1,20 +1,17 @@
 """The loop: phase order, keep or revert, resume.
 
 Every phase is an entry of the journal, done once: running the loop again replays what is there and goes on with what
-is not. Nothing here measures, mines, edits or judges; it says in which order, and hands each split to whoever may see it.
+is not. Nothing here measures, mines, edits or judges; it says in which order, and who may see which split.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from time import monotonic
-from typing import Any
 
 import numpy as np
 
 from halo_opt.config import LoopConfig
 from halo_opt.console import Console
-from halo_opt.errors import InputError
 from halo_opt.evaluation.diff import compare
 from halo_opt.evaluation.gate import broken_guards, decide, hopeless
 from halo_opt.evaluation.scores import best_of_k, estimate, tries_for_spend
@@ -23,7 +20,7 @@ from halo_opt.journal import Journal
 from halo_opt.llm.endpoint import Endpoint
 from halo_opt.loop.bench import Bench
 from halo_opt.loop.start import Start, start_of
-from halo_opt.loop.summary import looks_before, note_look, summarize
+from halo_opt.loop.summary import note_look, summarize
 from halo_opt.loop.workshop import Workshop
 from halo_opt.paths import LoopPaths
 from halo_opt.records import (
@@ -35,22 +32,22 @@ from halo_opt.records import (
     LoopSummary,
     NoiseFloor,
     Patch,
-    Proposal,
-    SealedResult,
     ScoreDiff,
+    SealedResult,
     Verdict,
 )
 
 
-def run_loop(config: LoopConfig, *, endpoint: Endpoint, model: str, console: Console) -> LoopSummary:
+def run_loop(config: LoopConfig, *, endpoint: Endpoint | None, console: Console) -> LoopSummary:
     """Run or resume the loop of `config` and return its summary, which is also written to `reports/<loop_id>/`.
 
-    `endpoint` answers for the worker `model`. Interrupted at any moment, the same call goes on where it was.
+    `endpoint` answers for the worker's model, None when the harness brings its own. Interrupted at any moment, the
+    same call goes on where it was.
     """
     began = monotonic()
     with Journal(LoopPaths(config.resolve(config.reports) / config.loop_id).journal) as journal:
-        start = start_of(config, journal=journal, model=model, console=console)
-        bench = Bench(config=config, endpoint=endpoint, model=model, journal=journal, console=console)
+        start = start_of(config, journal=journal, console=console)
+        bench = Bench(config=config, endpoint=endpoint, journal=journal, console=console)
         cycle = Cycle(config, start, bench, Workshop(config, start, bench))
         cycle.turn()
         earlier = sum(event.data["seconds"] for event in journal.events if event.kind == "session_ended")
@@ -76,6 +73,7 @@ class Cycle:
         self.noise: NoiseFloor | None = None
         self.sealed: SealedResult | None = None
         self.best_of_k: BestOfK | None = None
+        self.sealed_looks = 0
         self.stopped_because = f"all {self.config.loop.iterations} iterations done"
 
     def turn(self) -> None:
@@ -127,9 +125,7 @@ class Cycle:
                 self.revision = patch.commit
                 break
         gate = estimate(self.gate_results(self.revision, words="gate"))
-        return IterationSummary(
-            number=number, report=place, train=estimate(train), gate=gate, candidates=candidates
-        )
+        return IterationSummary(number=number, report=place, train=estimate(train), gate=gate, candidates=candidates)
 
     def _try(self, number: int, patch: Patch) -> Verdict:
         """The gate: the same tasks and seeds with the patch, compared with the harness in force."""
@@ -141,23 +137,16 @@ class Cycle:
     def _judge(self, number: int, patch: Patch) -> Verdict:
         words = f"iteration {number}: gate, {patch.proposal.id}"
         before = self.gate_results(self.revision, words=words)
-        keys = self.start.splits[Split.GATE]
-        if self.config.gate.futility:
-            first = self.start.first_seed(Split.GATE)
-            if len(first) < len(keys):
-                early = self._gate_diff(patch, before, first, words)
-                if hopeless(early):
-                    verdict = decide(
-                        patch.proposal, early, broken=[], config=self.config.gate, candidates=self.config.loop.candidates
-                    )
-                    reason = f"stopped after the first seed: {verdict.reason}"
-                    return verdict.model_copy(update={"accepted": False, "reason": reason})
+        keys, first = self.start.splits[Split.GATE], self.start.first_seed(Split.GATE)
+        rule = partial(decide, patch.proposal, config=self.config.gate, candidates=self.config.loop.candidates)
+        if self.config.gate.futility and len(first) < len(keys):
+            early = self._gate_diff(patch, before, first, words)
+            if hopeless(early):
+                verdict = rule(early, broken=[])
+                return verdict.model_copy(update={"reason": f"stopped after the first seed: {verdict.reason}"})
         diff = self._gate_diff(patch, before, keys, words)
         after = self.gate_results(patch.commit, words=words)
-        broken = broken_guards(before, after, self.config.gate.guards)
-        return decide(
-            patch.proposal, diff, broken=broken, config=self.config.gate, candidates=self.config.loop.candidates
-        )
+        return rule(diff, broken=broken_guards(before, after, self.config.gate.guards))
 
     def _gate_diff(self, patch: Patch, before: list[AttemptResult], keys: list[AttemptKey], words: str) -> ScoreDiff:
         name = f"gate.{patch.commit[:12]}"
@@ -175,8 +164,7 @@ class Cycle:
     def _open_sealed(self) -> None:
         """The one look: final against original, and what the same spend buys with the original alone."""
         keys = self.start.splits[Split.SEALED]
-        looks = note_look(self.config, keys, self.bench.journal)
-        self.sealed_looks = looks
+        self.sealed_looks = note_look(self.config, keys, self.bench.journal)
         base, final = self.start.revision, self.revision
         name = f"sealed.{final[:12]}"
         after = self.bench.measure(name, revision=final, keys=keys, words="sealed, final harness")

@@ -13,7 +13,8 @@ from halo_opt.console import Console
 from halo_opt.errors import ConfigError
 from halo_opt.evaluation.splits import Split, make_splits
 from halo_opt.journal import Journal
-from halo_opt.patching.gitrepo import changed_files, head_commit, open_repo
+from halo_opt.patching.gitread import open_repo
+from halo_opt.patching.gitrepo import resolve, uncommitted
 from halo_opt.records import AttemptKey
 from halo_opt.running.command import output_of
 
@@ -55,21 +56,20 @@ def list_tasks(config: LoopConfig) -> list[str]:
     return found
 
 
-def start_of(config: LoopConfig, *, journal: Journal, model: str, console: Console) -> Start:
+def start_of(config: LoopConfig, *, journal: Journal, console: Console) -> Start:
     """The facts recorded at the first start of this loop, or those of now when this is the first."""
-    asked = _asked(config, model)
+    asked = _asked(config)
 
     def begin() -> dict[str, Any]:
         repo = open_repo(config.harness_root)
-        dirty = [name for name in changed_files(repo) if not name.startswith(("traces/", "reports/"))]
-        if dirty:
+        if dirty := uncommitted(repo, ["."]):
             console.warn(
                 f"{len(dirty)} uncommitted changes (first: {dirty[0]}) are not part of this loop: it starts from the "
                 "last commit"
             )
         splits = make_splits(list_tasks(config), config.splits)
         keys = {split.value: [key.model_dump() for key in keys] for split, keys in splits.items()}
-        return {"asked": asked, "revision": head_commit(repo), "splits": keys}
+        return {"asked": asked, "revision": resolve(repo, "HEAD"), "splits": keys}
 
     found = journal.once("loop_started", begin)
     for name, value in asked.items():
@@ -84,10 +84,10 @@ def start_of(config: LoopConfig, *, journal: Journal, model: str, console: Conso
     )
 
 
-def _asked(config: LoopConfig, model: str) -> dict[str, Any]:
+def _asked(config: LoopConfig) -> dict[str, Any]:
     """What must not change between two starts of one loop, as JSON data."""
     return {
-        "model": model,
+        "model": config.model,
         "harness": {"command": config.harness.command, "editable": config.harness.editable, "env": config.harness.env},
         "splits": config.splits.model_dump(mode="json"),
         "gate": config.gate.model_dump(mode="json"),

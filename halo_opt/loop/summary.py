@@ -27,7 +27,7 @@ def note_look(config: LoopConfig, keys: list[AttemptKey], journal: Journal) -> i
 
     def look() -> int:
         lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
-        before = sum(json.loads(line)["split"] == split for line in lines if line.strip())
+        before = sum(1 for line in lines if line.strip() and json.loads(line)["split"] == split)
         entry = {"split": split, "loop_id": config.loop_id, "at": datetime.now(UTC).isoformat(timespec="seconds")}
         with ledger.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
@@ -74,8 +74,8 @@ def _caveats(cycle: "Cycle") -> list[str]:
     tried = sum(len(iteration.candidates) for iteration in cycle.iterations)
     if tried > 1:
         said.append(
-            f"{tried} patches were tried on one gate split, so the gate score of a kept patch is flattered by selection; "
-            "the sealed score is not."
+            f"{tried} patches were tried on one gate split, so the gate score of a kept patch is flattered by "
+            "selection; the sealed score is not."
         )
     if cycle.bench.spent.errors:
         said.append(f"{cycle.bench.spent.errors} attempts were errors: retried, and never counted as failures.")

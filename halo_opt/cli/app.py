@@ -1,0 +1,61 @@
+"""The verbs put together, and the one place where errors become words and exit codes."""
+
+import os
+import sys
+
+import click
+import typer
+
+from halo_opt import __version__
+from halo_opt.cli.loop_verbs import add_to as add_loop_verbs
+from halo_opt.cli.patch_verbs import add_to as add_patch_verbs
+from halo_opt.cli.trace_verbs import add_to as add_trace_verbs
+from halo_opt.console import Console
+from halo_opt.errors import ExitCode, HaloError
+
+app = typer.Typer(
+    name="halo-opt",
+    help="Finds why an AI agent fails across many runs, patches its harness, and proves the gain.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        Console().text(__version__)
+        raise typer.Exit
+
+
+add_loop_verbs(app)
+add_trace_verbs(app)
+add_patch_verbs(app)
+
+
+def main() -> None:
+    """Run one command and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run one command; its exit code. The process's edge: what is caught here has no other place to go."""
+    console = Console()
+    try:
+        result = typer.main.get_command(app).main(args=words, prog_name="halo-opt", standalone_mode=False)
+    except HaloError as error:
+        console.fail(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        console.fail("interrupted; what was finished is kept, and the same command goes on from there")
+        return ExitCode.INTERRUPTED
+    except click.exceptions.ClickException as error:
+        console.fail(error.format_message())
+        return ExitCode.USAGE
+    except BrokenPipeError:
+        # The reader of our output (head, less) is gone; Python would complain again while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    return result if isinstance(result, int) else ExitCode.DONE

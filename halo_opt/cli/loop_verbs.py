@@ -1,0 +1,173 @@
+"""Verbs that run attempts: run, collect, check."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halo_opt.cli.options import (
+    LOOP_FILE,
+    Config,
+    FormatName,
+    FormatOption,
+    Json,
+    Model,
+    Quiet,
+    configured,
+    rows_format,
+)
+from halo_opt.config import LoopConfig
+from halo_opt.console import Console, Format
+from halo_opt.errors import NegativeAnswer
+from halo_opt.evaluation.scores import estimate
+from halo_opt.evaluation.splits import Split, make_splits
+from halo_opt.llm.endpoint import Endpoint, open_endpoint, probe
+from halo_opt.llm.spec import parse_spec
+from halo_opt.loop import run_loop
+from halo_opt.loop.check import Lack, check_contract
+from halo_opt.loop.single import Single, collect_once
+from halo_opt.loop.start import list_tasks, loop_folder
+from halo_opt.paths import CachePaths
+from halo_opt.records import IterationSummary, LoopSummary, ScoreEstimate
+from halo_opt.reporting.loop_report import write_loop_report
+from halo_opt.reporting.words import interval_words, percent, points
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs."""
+    app.command("run")(run_verb)
+    app.command("collect")(collect_verb)
+    app.command("check")(check_verb)
+
+
+@contextmanager
+def served(config: LoopConfig, console: Console) -> Iterator[Endpoint | None]:
+    """The worker's model while the block runs, having answered once; None when the harness brings its own."""
+    if config.model == "none":
+        yield None
+        return
+    spec = parse_spec(config.model, base=config.base)
+    with ExitStack() as stack:
+        with console.working(f"starting the model {config.model}"):
+            endpoint = stack.enter_context(open_endpoint(spec, cache_dir=CachePaths(config.base / ".halo_opt").models))
+            probe(endpoint)
+        yield endpoint
+
+
+def run_verb(
+    *,
+    config: Config = LOOP_FILE,
+    model: Model = None,
+    workers: Annotated[int | None, typer.Option(help="Harness processes at a time.")] = None,
+    iterations: Annotated[int | None, typer.Option(help="Iterations at most.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Set an earlier loop of this name aside and start anew.")
+    ] = False,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the whole loop, or go on with it: collect, analyze, propose, apply, collect again, keep or revert."""
+    console = Console(quiet=quiet)
+    loop = configured(config, model, collect__workers=workers, loop__iterations=iterations)
+    if fresh:
+        _set_aside(loop, console)
+    with served(loop, console) as endpoint:
+        summary = run_loop(loop, endpoint=endpoint, console=console)
+    paths = write_loop_report(summary, loop_folder(loop))
+    _show(summary, console, rows_format(format_, json_))
+    console.say(f"report: {paths.html}")
+
+
+def _set_aside(config: LoopConfig, console: Console) -> None:
+    """Move an earlier loop's folders and branch out of the way; nothing is deleted."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    folder = loop_folder(config)
+    if not folder.exists():
+        return
+    for found in [folder, *sorted(config.resolve(config.traces).glob(f"{config.loop_id}.*"))]:
+        shutil.move(found, found.with_name(f"{found.name}.{stamp}"))
+    console.say(f"the earlier loop is in {folder.name}.{stamp}")
+
+
+def _show(summary: LoopSummary, console: Console, format_: Format) -> None:
+    """The loop as one table: a row for each score that it measured."""
+    if format_ == "json":
+        console.document(summary)
+        return
+    rows: list[list[object]] = []
+    noise, sealed, best = summary.baseline_noise, summary.sealed, summary.best_of_k
+    if noise is not None:
+        words = interval_words(noise.diff.interval, signed=True)
+        rows.append(["gate, original against itself (A/A)", points(noise.diff.difference), words, noise.diff.pairs, ""])
+    for turn in summary.iterations:
+        rows.append([f"gate after iteration {turn.number}", *_score(turn.gate), _fate(turn)])
+    if sealed is not None:
+        rows.append(["sealed, original", *_score(sealed.original), ""])
+        if best is not None:
+            words = interval_words(best.interval)
+            rows.append([f"sealed, original, best of {best.k}", percent(best.rate), words, sealed.attempts, ""])
+        rows.append(["sealed, final", *_score(sealed.final), ""])
+        words = interval_words(sealed.interval, signed=True)
+        rows.append(["sealed, difference", points(sealed.difference), words, sealed.attempts, ""])
+    console.table(["score", "value", "95% interval", "attempts", "patches"], rows, format_)
+    for caveat in summary.caveats:
+        console.say(f"note: {caveat}")
+
+
+def _score(estimate_: ScoreEstimate) -> list[object]:
+    return [percent(estimate_.rate), interval_words(estimate_.interval), estimate_.attempts]
+
+
+def _fate(turn: IterationSummary) -> str:
+    return ", ".join(f"{c.proposal.id} {'kept' if c.verdict.accepted else 'dropped'}" for c in turn.candidates)
+
+
+def collect_verb(
+    *,
+    config: Config = LOOP_FILE,
+    split: Annotated[Split, typer.Option(help="Whose tasks and seeds to run.")] = Split.TRAIN,
+    run_id: Annotated[
+        str | None, typer.Option(help="The run's folder under traces/ (default: split and revision).")
+    ] = None,
+    tasks: Annotated[str | None, typer.Option(help="These tasks instead of a split's, with commas between.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds per task, with --tasks.")] = 1,
+    attempt: Annotated[int, typer.Option(min=0, help="Which independent try of each task and seed.")] = 0,
+    model: Model = None,
+    workers: Annotated[int | None, typer.Option(help="Harness processes at a time.")] = None,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the harness as it is in the working tree; run again, it does only what is missing."""
+    console = Console(quiet=quiet)
+    loop = configured(config, model, collect__workers=workers)
+    known = list_tasks(loop)
+    wanted = Single(split=split, run_id=run_id, tasks=tasks.split(",") if tasks else None, seeds=seeds, attempt=attempt)
+    keys = wanted.keys(known, make_splits(known, loop.splits))
+    with served(loop, console) as endpoint:
+        folder, results = collect_once(loop, wanted, keys, endpoint=endpoint, console=console)
+    score = estimate(results)
+    row = [folder.name, score.rate, score.interval, score.tasks, score.attempts, score.errors]
+    columns = ["run", "success rate", "95% interval", "tasks", "attempts", "errors"]
+    console.table(columns, [row], rows_format(format_, json_))
+    console.say(f"traces: {folder}")
+
+
+def check_verb(config: Config = LOOP_FILE, model: Model = None, json_: Json = False, quiet: Quiet = False) -> None:
+    """Run one task and say exactly what the harness lacks of the contract. Exit code 1 when something is missing."""
+    console = Console(quiet=quiet)
+    loop = configured(config, model)
+    with served(loop, console) as endpoint, tempfile.TemporaryDirectory(prefix="halo-opt-check-") as folder:
+        lacks: list[Lack] = check_contract(loop, endpoint=endpoint, folder=Path(folder))
+    rows = [[lack.part, "missing" if lack.needed else "would help", lack.words] for lack in lacks]
+    console.table(["part", "", "what"], rows, "json" if json_ else "table")
+    needed = [lack for lack in lacks if lack.needed]
+    if needed:
+        raise NegativeAnswer(f"the harness lacks {len(needed)} things that the contract needs")
+    console.say("the harness keeps the contract")

@@ -1,0 +1,44 @@
+"""Options that mean the same in every verb, declared once."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halo_opt.config import LoopConfig, load_config
+from halo_opt.console import Format
+
+
+class FormatName(StrEnum):
+    """How rows are written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+Config = Annotated[Path, typer.Option("--config", help="The loop file.", metavar="FILE")]
+Store = Annotated[Path | None, typer.Option("--store", help="The DuckDB index (default: under .halo_opt/).")]
+FormatOption = Annotated[FormatName, typer.Option("--format", help="How rows are written.")]
+Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words but warnings and errors.")]
+Model = Annotated[str | None, typer.Option("--model", help="Instead of the loop file's: local, FILE.gguf, openai:...")]
+Traces = Annotated[
+    list[Path], typer.Argument(help="Trace files and folders, of any known format.", metavar="TRACES...")
+]
+
+LOOP_FILE = Path("loop.yaml")
+
+
+def rows_format(chosen: FormatName, json: bool) -> Format:
+    """The format that two options ask for."""
+    return "json" if json else chosen.value
+
+
+def configured(path: Path, model: str | None, **overrides: object) -> LoopConfig:
+    """The loop file with what the command line puts over it; options that were not given are left out."""
+    given = {key.replace("__", "."): value for key, value in overrides.items() if value is not None}
+    if model is not None:
+        given["model"] = model
+    return load_config(path, given)

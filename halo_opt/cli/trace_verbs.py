@@ -1,0 +1,245 @@
+"""Verbs over traces and runs: import, analyze, verify, sql, schema, diff."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from halo_opt.cli.options import LOOP_FILE, FormatName, FormatOption, Json, Quiet, Store, Traces, rows_format
+from halo_opt.config import load_config
+from halo_opt.console import Console
+from halo_opt.errors import InputError, NegativeAnswer
+from halo_opt.evaluation.diff import compare
+from halo_opt.loop.analysis import rates, write_analysis
+from halo_opt.mining.verify import numbers_of, verify_report
+from halo_opt.paths import CACHE, CachePaths, RunPaths
+from halo_opt.records import AttemptResult, Report
+from halo_opt.reporting.diff_view import diff_headline, diff_tables
+from halo_opt.reporting.report_files import read_report
+from halo_opt.running.results import read_results
+from halo_opt.store import ImportSummary, build_store, default_store_path, fresh, guarded_query
+from halo_opt.store import Store as TraceStore
+from halo_opt.store.schema import describe
+
+DEFAULT_OUT = Path("report")
+# A number of a report may ask for a row a task; what a person asks for on a terminal is far less.
+VERIFY_ROWS = 1_000_000
+VERIFY_BYTES = 200_000_000
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs."""
+    app.command("import")(import_verb)
+    app.command("analyze")(analyze_verb)
+    app.command("verify")(verify_verb)
+    app.command("sql")(sql_verb)
+    app.command("schema")(schema_verb)
+    app.command("diff")(diff_verb)
+
+
+def _build(traces: list[Path], store: Path | None, console: Console) -> tuple[Path, ImportSummary]:
+    path = store or default_store_path(traces)
+    if fresh(path, traces):
+        with TraceStore.open(path) as found:
+            return path, found.summary()
+    with console.working(f"indexing {', '.join(map(str, traces))}"):
+        return path, build_store(traces, path)
+
+
+def _say_import(summary: ImportSummary, console: Console) -> None:
+    formats = ", ".join(f"{count} from {name}" for name, count in summary.by_format.items())
+    console.say(f"{summary.attempts} attempts ({formats}), {summary.spans} spans")
+    for reason, count in summary.reject_reasons.items():
+        console.warn(f"{count} lines could not be used: {reason}; they are in the table rejects")
+    if summary.unfinished:
+        console.say(f"{summary.unfinished} attempts were killed in flight and are left out")
+    for path in summary.not_recognised:
+        console.warn(f"{path.path} was left out: {path.reason}")
+
+
+def import_verb(
+    *,
+    traces: Traces,
+    store: Store = None,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build the DuckDB index over traces, and say what was recognised, read and rejected."""
+    console = Console(quiet=quiet)
+    path, summary = _build(traces, store, console)
+    _say_import(summary, console)
+    rows = [[file.format, file.path, file.bytes] for file in summary.files]
+    console.table(["format", "path", "bytes"], rows, rows_format(format_, json_))
+    console.say(f"store: {path}")
+
+
+def analyze_verb(
+    *,
+    traces: Traces,
+    out: Annotated[Path, typer.Option("--out", help="Folder for report.json, .md and .html.")] = DEFAULT_OUT,
+    title: Annotated[str | None, typer.Option(help="The report's title.")] = None,
+    store: Store = None,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the behaviours that separate failures from successes. No model is used, so it is free and repeatable."""
+    console = Console(quiet=quiet)
+    path, summary = _build(traces, store, console)
+    _say_import(summary, console)
+    name = title or " and ".join(found.name for found in traces)
+    report, paths = write_analysis(path, out, title=name, summary=summary)
+    format_chosen = rows_format(format_, json_)
+    if format_chosen == "json":
+        console.document(report)
+    else:
+        console.table(["id", "finding", "in failures", "in successes", "q"], _finding_rows(report), format_chosen)
+    for caveat in report.caveats:
+        console.say(f"note: {caveat}")
+    console.say(f"report: {paths.html}")
+
+
+def _finding_rows(report: Report) -> list[list[object]]:
+    def share(finding_numbers: dict[str, object], part: str, whole: str) -> str:
+        return f"{finding_numbers.get(part)} of {finding_numbers.get(whole)}"
+
+    rows: list[list[object]] = []
+    for finding in report.findings:
+        values: dict[str, object] = {name: number.value for name, number in finding.numbers.items()}
+        failures, successes = share(values, "failures_with", "failures"), share(values, "successes_with", "successes")
+        rows.append([finding.id, finding.title, failures, successes, values.get("q_value")])
+    return rows
+
+
+def verify_verb(
+    *,
+    report: Annotated[Path, typer.Argument(help="A report.json, or the folder that holds one.")],
+    store: Store = None,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run every number of a report again. Exit code 1 when anything differs."""
+    console = Console(quiet=quiet)
+    found = read_report(report)
+    path = store or _store_of(found, console)
+    answers: dict[str, list[tuple[object, ...]]] = {}
+    with TraceStore.open(path) as traces:
+
+        def ask(sql: str) -> list[tuple[object, ...]]:
+            if sql not in answers:
+                table = guarded_query(traces, sql, max_rows=VERIFY_ROWS, max_bytes=VERIFY_BYTES, seconds=120)
+                answers[sql] = list(table.rows)
+            return answers[sql]
+
+        with console.working("running every number again"):
+            mismatches = verify_report(found, traces, query=ask)
+    checked = sum(1 for _ in numbers_of(found))
+    rows = [[m.where, m.reported, m.recomputed, m.reason] for m in mismatches]
+    if rows:
+        console.table(["where", "reported", "now", "reason"], rows, rows_format(format_, json_))
+        raise NegativeAnswer(f"{len(rows)} of {checked} numbers and exemplars are not confirmed")
+    console.say(f"all {checked} numbers are confirmed")
+
+
+def _store_of(report: Report, console: Console) -> Path:
+    """The store of a report's inputs, which must be as they were."""
+    inputs = [Path(file.path) for file in report.inputs]
+    for path in inputs:
+        if not path.exists():
+            raise InputError(
+                f"{path}, which the report was made from, is gone; put it back, or name an index with --store"
+            )
+    path, summary = _build(inputs, None, console)
+    now = {file.path: file.sha256 for file in summary.files}
+    for file in report.inputs:
+        if now.get(file.path) != file.sha256:
+            console.warn(f"{file.path} has changed since the report was made")
+    return path
+
+
+def sql_verb(
+    *,
+    query: Annotated[str, typer.Argument(help="One SELECT; '-' reads it from standard input.")],
+    traces: Annotated[
+        list[Path] | None, typer.Option("--traces", help="Trace files and folders to index first.")
+    ] = None,
+    store: Store = None,
+    limit: Annotated[int, typer.Option(help="Rows at most.")] = 1000,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ask the index, guarded: one SELECT, no files, no network, within limits of time, memory and rows."""
+    console = Console(quiet=quiet)
+    path = _build(traces, store, console)[0] if traces else store
+    if path is None:
+        raise InputError("say which traces to ask: --traces PATH, or --store FILE from 'halo-opt import'")
+    with TraceStore.open(path) as found:
+        table = guarded_query(found, sys.stdin.read() if query == "-" else query, max_rows=limit)
+    console.table(table.columns, table.rows, rows_format(format_, json_))
+    if table.truncated:
+        console.warn(f"only the first {len(table.rows)} rows are shown; raise --limit or ask for less")
+
+
+def schema_verb(format_: FormatOption = FormatName.TABLE, json_: Json = False) -> None:
+    """The tables of the index with their columns, types and meanings."""
+    Console().table(["table", "column", "type", "meaning"], describe(), rows_format(format_, json_))
+
+
+def diff_verb(
+    *,
+    runs: Annotated[
+        list[str], typer.Argument(help="Two or more runs: folders, or names under traces/.", metavar="A B [C ...]")
+    ],
+    config: Annotated[Path, typer.Option("--config", help="The loop file that says where traces are.")] = LOOP_FILE,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare runs with the first one, paired by task and seed."""
+    console = Console(quiet=quiet)
+    if len(runs) < 2:
+        raise InputError("diff needs two runs or more: halo-opt diff A B")
+    folders = [_run_folder(name, config) for name in runs]
+    results = [_results(folder) for folder in folders]
+    behaviours = rates(folders, CachePaths(CACHE).stores)
+    chosen = rows_format(format_, json_)
+    for place in range(1, len(folders)):
+        diff = compare(
+            results[0],
+            results[place],
+            names=(folders[0].name, folders[place].name),
+            rng=np.random.default_rng(0),
+            behaviours=(behaviours[0], behaviours[place]),
+        )
+        if chosen == "json":
+            console.document(diff)
+            continue
+        headline = diff_headline(diff)
+        console.text(f"{headline.title}: {headline.sentence}")
+        for table in diff_tables(diff):
+            console.text(f"\n{table.title}")
+            console.table(table.columns, table.rows, chosen)
+
+
+def _run_folder(name: str, config: Path) -> Path:
+    tried = [Path(name)]
+    if config.exists():
+        loop = load_config(config)
+        tried.append(loop.resolve(loop.traces) / name)
+    for folder in tried:
+        if RunPaths(folder).results.is_file():
+            return folder
+    where = " or ".join(str(folder) for folder in tried)
+    raise InputError(f"{where} is not a run: it has no results.jsonl; name a folder that 'halo-opt collect' made")
+
+
+def _results(folder: Path) -> list[AttemptResult]:
+    tail = read_results(RunPaths(folder).results)
+    if not tail.results:
+        raise InputError(f"{RunPaths(folder).results} holds no attempts; run 'halo-opt collect' to fill it")
+    return list(tail.results.values())

@@ -1,0 +1,84 @@
+"""From trace files to a written report: index, mine, write. Never measures attempts and never proposes anything."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from halo_opt.mining.mine import analyze, behaviour_rates
+from halo_opt.records import Finding, Outcome, Report
+from halo_opt.reporting.report_files import ReportPaths, write_report
+from halo_opt.reporting.views import StepView, TraceView
+from halo_opt.store import ImportSummary, Store, build_store
+from halo_opt.store.location import default_store_path, fresh
+
+# Longer texts make a page that no browser opens gladly; the store has them whole.
+STEP_CHARACTERS = 4_000
+
+
+def indexed(inputs: Sequence[Path], store: Path | None = None) -> Path:
+    """The store of these trace files, built when it is missing or does not match them any more."""
+    path = store or default_store_path(inputs)
+    if not fresh(path, inputs):
+        build_store(inputs, path)
+    return path
+
+
+def write_analysis(
+    store_path: Path, folder: Path, *, title: str, summary: ImportSummary | None = None
+) -> tuple[Report, ReportPaths]:
+    """Mine a store and write report.json, report.md and report.html into `folder`."""
+    with Store.open(store_path) as store:
+        files = (summary or store.summary()).files
+        report = analyze(store, files, title=title, made_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        return report, write_report(report, folder, traces=trace_views(store, report.findings))
+
+
+def rates(folders: Sequence[Path], stores: Path) -> list[dict[str, float | None]]:
+    """How often each behaviour is seen among the measured attempts of each run folder."""
+    found = []
+    for folder in folders:
+        path = stores / f"{folder.name}.duckdb"
+        if not fresh(path, [folder]):
+            build_store([folder], path)
+        with Store.open(path) as store:
+            found.append(behaviour_rates(store))
+    return found
+
+
+def trace_views(store: Store, findings: Sequence[Finding]) -> list[TraceView]:
+    """Every attempt that a finding points to, with its steps, for the report's appendix."""
+    wanted = dict.fromkeys(
+        exemplar.trace_id for finding in findings for exemplar in (*finding.exemplars, *finding.counter_examples)
+    )
+    return [view for trace_id in wanted if (view := _view(store, trace_id)) is not None]
+
+
+def _view(store: Store, trace_id: str) -> TraceView | None:
+    attempts = store.rows("SELECT task_id, seed, outcome, goal FROM attempts WHERE trace_id = ?", [trace_id])
+    if not attempts:
+        return None
+    task, seed, outcome, goal = attempts[0]
+    rows = store.rows(
+        "SELECT step, observation, tool, arguments, reply, target, result, error FROM steps"
+        " WHERE trace_id = ? ORDER BY step",
+        [trace_id],
+    )
+    steps = [
+        StepView(
+            index=step,
+            observation=_short(observation),
+            action=_short(f"{tool} {arguments or ''}".strip() if tool else reply),
+            target=_short(target),
+            result=_short(result),
+            error=_short(error),
+        )
+        for step, observation, tool, arguments, reply, target, result, error in rows
+    ]
+    known = Outcome(outcome) if outcome else None
+    return TraceView(trace_id=trace_id, task_id=task or "", seed=seed, outcome=known, goal=_short(goal), steps=steps)
+
+
+def _short(text: str | None) -> str | None:
+    if text is None or len(text) <= STEP_CHARACTERS:
+        return text
+    return f"{text[:STEP_CHARACTERS]} [... {len(text) - STEP_CHARACTERS} more characters]"

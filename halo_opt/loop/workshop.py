@@ -1,0 +1,153 @@
+"""Where a loop's patches are made: train traces in, commits out. It never sees the gate's or the sealed traces' words.
+
+Of the gate it gets verdicts, and rates of behaviours by name to judge by; nothing else.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from halo_opt.config import LoopConfig
+from halo_opt.errors import ConfigError, InputError
+from halo_opt.loop.analysis import indexed, rates, write_analysis
+from halo_opt.loop.bench import Bench
+from halo_opt.loop.patches import check_of, describe_at
+from halo_opt.loop.start import Start, loop_folder
+from halo_opt.patching.gitrepo import delete_branch, fast_forward
+from halo_opt.patching.guard import EditRefused, Forbidden
+from halo_opt.patching.patcher import build_patch
+from halo_opt.patching.patchfile import format_patch_file
+from halo_opt.patching.playbook import load_playbook
+from halo_opt.patching.propose import Tried, propose
+from halo_opt.patching.surface import HarnessDescription, Surface, resolve_surface
+from halo_opt.paths import CachePaths, LoopPaths
+from halo_opt.records import Patch, Proposal, Report, Verdict
+from halo_opt.reporting.report_files import read_report
+from halo_opt.store import Store
+
+Proposer = Callable[[Report, Surface, HarnessDescription, list[Tried]], Proposal | None]
+
+
+@dataclass
+class Workshop:
+    """The patches of one loop."""
+
+    config: LoopConfig
+    start: Start
+    bench: Bench
+    proposer: Proposer | None = None
+    history: list[Tried] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.paths = LoopPaths(loop_folder(self.config))
+        self.cache = CachePaths(self.config.base / ".halo_opt")
+        self.branch = f"halo/{self.config.loop_id}"
+        self._forbidden = Forbidden(task_ids=frozenset(self.start.task_ids()))
+
+    def analyze(self, number: int, run_folder: Path) -> tuple[Report, str]:
+        """The report of an iteration's train traces, and its page relative to the loop's folder."""
+        folder = self.paths.iteration(number)
+        page = f"{folder.name}/report.html"
+
+        def work() -> str:
+            store = indexed([run_folder], self.cache.stores / f"{run_folder.name}.duckdb")
+            report, _ = write_analysis(store, folder, title=f"{self.config.loop_id}, iteration {number}")
+            for finding in report.findings:
+                self.bench.journal.append("finding", iteration=number, id=finding.id, claim=finding.claim)
+            return page
+
+        self.bench.journal.once(f"analyze:{number}", work)
+        self._forbid_goals(run_folder)
+        return read_report(folder), page
+
+    def next_patch(self, number: int, turn: int, report: Report, revision: str) -> Patch | None:
+        """The next thing to try on the harness at `revision`, as a commit; None when nothing is left."""
+        found = self.bench.journal.once(f"patch:{number}.{turn}", lambda: self._make(report, revision))
+        return None if found is None else Patch.model_validate(found)
+
+    def _make(self, report: Report, revision: str) -> object:
+        surface = resolve_surface(self.config.harness_root, revision, self.config.harness.editable)
+        description = describe_at(self.config, revision)
+        tried = list(self.history)
+        while (proposal := self._propose(report, surface, description, tried)) is not None:
+            self.bench.journal.append("proposal", **proposal.model_dump(mode="json"))
+            try:
+                patch = build_patch(
+                    surface,
+                    proposal,
+                    description,
+                    branch=f"{self.branch}.tried/{proposal.id}",
+                    check=check_of(self.config),
+                    message_evidence=self._evidence(report, proposal),
+                    forbidden=self._forbidden,
+                )
+            except (EditRefused, InputError) as error:
+                # A patch that may not or cannot be made costs no attempt: said, remembered, and the next one is taken.
+                self.bench.console.warn(f"{proposal.id} was not built: {error}")
+                tried.append((proposal, refused(proposal, str(error))))
+                continue
+            self.bench.journal.append("patch", proposal=proposal.id, commit=patch.commit, parent=patch.parent)
+            return patch.model_dump(mode="json")
+        return None
+
+    def _propose(
+        self, report: Report, surface: Surface, description: HarnessDescription, tried: list[Tried]
+    ) -> Proposal | None:
+        if self.proposer is not None:
+            return self.proposer(report, surface, description, tried)
+        playbook = load_playbook(self.config.resolve(self.config.playbook)) if self.config.playbook else None
+        limit = self.config.loop.max_parts
+        found = propose(report, description, surface.files, history=tried, max_parts=limit, playbook=playbook)
+        return found[0] if found else None
+
+    def _evidence(self, report: Report, proposal: Proposal) -> str:
+        claims = [finding.claim for finding in report.findings if finding.id in proposal.findings]
+        return "\n".join(f"- {claim}" for claim in claims)
+
+    def _forbid_goals(self, run_folder: Path) -> None:
+        """No patch may copy a goal that its author has seen."""
+        with Store.open(indexed([run_folder], self.cache.stores / f"{run_folder.name}.duckdb")) as store:
+            goals = {str(goal) for (goal,) in store.rows("SELECT DISTINCT goal FROM attempts WHERE goal IS NOT NULL")}
+        known = set(self._forbidden.goals)
+        self._forbidden = self._forbidden.model_copy(update={"goals": tuple(sorted(known | goals))})
+
+    def behaviours(self, folders: tuple[Path, Path]) -> tuple[dict[str, float | None], dict[str, float | None]]:
+        """Rates of behaviours in two run folders, by name."""
+        before, after = rates(folders, self.cache.stores)
+        return before, after
+
+    def keep_record(self, number: int, patch: Patch, verdict: Verdict) -> None:
+        """Remember what came of a patch, and write it beside the iteration's report."""
+        self.history.append((patch.proposal, verdict))
+        folder = self.paths.iteration(number) / patch.proposal.id
+        folder.mkdir(parents=True, exist_ok=True)
+        text = format_patch_file(patch.proposal, base=patch.parent, diff=patch.diff)
+        (folder / "patch.diff").write_text(text, encoding="utf-8")
+        (folder / "diff.json").write_text(verdict.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        done = {event.data["commit"] for event in self.bench.journal.events if event.kind == "verdict"}
+        if patch.commit not in done:
+            self.bench.journal.append(
+                "verdict",
+                commit=patch.commit,
+                proposal=patch.proposal.id,
+                accepted=verdict.accepted,
+                reason=verdict.reason,
+            )
+            self.bench.console.say(f"{patch.proposal.id} {'kept' if verdict.accepted else 'dropped'}: {verdict.reason}")
+        if not verdict.accepted:
+            delete_branch(self.config.harness_root, patch.branch, expected=patch.commit)
+
+    def accept(self, patch: Patch) -> None:
+        """Move the loop's own branch to the patch. The user's branch is never touched."""
+        try:
+            fast_forward(self.config.harness_root, self.branch, patch.commit)
+        except InputError as error:
+            raise ConfigError(f"{error}; or give this loop another loop_id") from None
+        delete_branch(self.config.harness_root, patch.branch, expected=patch.commit)
+
+
+def refused(proposal: Proposal, reason: str) -> Verdict:
+    """The verdict on a proposal that could not become a patch."""
+    return Verdict(
+        proposal_id=proposal.id, accepted=False, reason=reason, diff=None, broken_guards=[], mechanism_fired=None
+    )
