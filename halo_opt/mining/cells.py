@@ -131,7 +131,7 @@ def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -
     state, reason = _state(behaviour, shown)
     got = contrast(cells) if counts[1] and counts[3] else None
     if state == "tested" and (got is None or got.p_value is None):
-        state, reason = "described", "within no task do both the behaviour and the outcome vary"
+        state, reason = "described", "no group that can be compared holds both outcomes, with and without it"
     return Measured(behaviour, state, reason, *shown, got, sql)
 
 

@@ -16,13 +16,15 @@ from halo_opt.stats.contrast import Contrast
 from halo_opt.stats.multiple import benjamini_hochberg
 
 FALSE_DISCOVERY = 0.05
-# With this many of both outcomes a test that finds nothing means something, and prevalence alone is not reported.
-FAIR_SUCCESSES = 20
-SUGGESTIVE = 0.10
+# With fewer successes than this, no test says much, and what most failures show is all that there is.
+FEW_SUCCESSES = 20
 PREVALENT = 0.2
-MOST_DESCRIBED = 8
-# Attempts this much the same are one thing seen twice, which a reader must be told.
-SAME = 0.8
+# With more, a behaviour must be clearly more common among failures to be worth a look without a proof.
+NOTABLE = 0.05
+CLEARLY_MORE = 1.5
+MOST_DESCRIBED = 10
+# A finding whose attempts nearly all show another one too is part of it, which a reader must be told.
+PART_OF = 0.9
 
 HELD_FIXED = {
     "task": "Within the same task",
@@ -53,21 +55,30 @@ def _at_most(q: float | None, limit: float = FALSE_DISCOVERY) -> bool:
     return q is not None and q <= limit
 
 
-def described(measured: Sequence[Measured], taken: Sequence[Measured]) -> list[Measured]:
-    """Behaviours of many failures that no test settled, by prevalence among failures."""
-    kept = [m for m in measured if m not in taken and _worth_a_look(m)]
-    return sorted(kept, key=lambda m: (-m.failures_with / m.failures, m.behaviour.name))[:MOST_DESCRIBED]
+def described(measured: Sequence[Measured], taken: Sequence[Measured], *, early: bool) -> list[Measured]:
+    """Behaviours of many failures that no test settled: those with a single p-value of at most 0.05 first, then by
+    prevalence among failures. `early` says that failures are longer by construction, so that their counts alone prove
+    nothing at all.
+    """
+    kept = [m for m in measured if m not in taken and _worth_a_look(m, early=early)]
+    order = sorted(kept, key=lambda m: (not _likely(m), -m.failures_with / m.failures, m.behaviour.name))
+    return order[:MOST_DESCRIBED]
 
 
-def _worth_a_look(m: Measured) -> bool:
+def _likely(m: Measured) -> bool:
+    return _at_most(m.p_value) and m.contrast is not None and (m.contrast.difference or 0) > 0
+
+
+def _worth_a_look(m: Measured, *, early: bool) -> bool:
     if m.state not in {"tested", "described"} or m.failures_with < 5:
         return False
     share = m.failures_with / m.failures
-    if share < PREVALENT or (m.successes and share < m.successes_with / m.successes):
+    share_of_successes = m.successes_with / m.successes if m.successes else 0.0
+    if m.successes < FEW_SUCCESSES:
+        return share >= PREVALENT and share >= share_of_successes
+    if early and m.contrast and m.contrast.difference is not None and m.contrast.difference <= 0:
         return False
-    if m.p_value is None or min(m.successes, m.failures) < FAIR_SUCCESSES:
-        return True
-    return m.p_value <= SUGGESTIVE and m.contrast is not None and (m.contrast.difference or 0) > 0
+    return share >= NOTABLE and share >= CLEARLY_MORE * share_of_successes
 
 
 def write_up(
@@ -83,20 +94,20 @@ def write_up(
     findings: list[Finding] = []
     for place, m in enumerate(ranked, start=1):
         numbers = numbers_of(m, measured, q[m.behaviour.name])
-        same = [f for f in findings if _overlap(failing[f.behaviour], failing[m.behaviour.name]) >= SAME]
+        whole = [f for f in findings if _part(failing[m.behaviour.name], failing[f.behaviour]) >= PART_OF]
         findings.append(
             Finding(
                 id=f"F{place}",
                 behaviour=m.behaviour.name,
                 title=m.behaviour.title,
-                claim=claim_of(m, q[m.behaviour.name]),
+                claim=claim_of(m, q[m.behaviour.name], early=bool(first_steps)),
                 category=m.behaviour.category,
                 predicate_sql=m.behaviour.sql,
                 numbers=numbers,
                 exemplars=pick(store, m.behaviour, outcome="failure"),
                 counter_examples=pick(store, m.behaviour, outcome="success"),
                 remedies=list(m.behaviour.remedies),
-                confounders=_confounders(m, same, first_steps),
+                confounders=_confounders(m, whole, first_steps),
             )
         )
     return findings
@@ -138,31 +149,30 @@ def _double(p: float | None) -> str:
     return "NULL::DOUBLE" if p is None else f"{p:.16e}"
 
 
-def claim_of(m: Measured, q: float | None) -> str:
-    """One paragraph for people."""
+def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
+    """One paragraph for people. `early` says that only the first steps were contrasted in some runs."""
     seen = f"Seen in {m.failures_with} of {m.failures} failures and {m.successes_with} of {m.successes} successes."
     c = m.contrast
     if c is None or c.difference is None or c.interval is None or c.p_value is None:
         return f"{seen} Nothing shows that it causes them: {m.reason or 'there is nothing to compare with'}."
     low, high = (_points(end) for end in c.interval)
-    more = (
-        f"{HELD_FIXED[c.stratified_by]}, attempts that show it fail {_points(c.difference)} points more often than"
-        f" those"
-        f" that do not (95% interval {low} to {high}"
-    )
+    held = HELD_FIXED[c.stratified_by] + (", by their first steps" if early else "")
+    interval = f"95% interval {low} to {high}, {_small('q', q)}"
+    if c.difference <= 0:
+        return (
+            f"{seen} {held}, attempts that show it do not fail more often ({_points(c.difference)} points, {interval}):"
+            " it may come with harder tasks rather than make them fail."
+        )
+    more = f"{held}, attempts that show it fail {_points(c.difference)} points more often ({interval})"
     if _at_most(q) and c.explained is not None and c.explained_interval is not None:
         least, most = (round(end) for end in c.explained_interval)
         return (
-            f"{seen} {more}; {_small('q', q)}). If it is the cause, about {round(c.explained)} failures ({least} to"
-            f" {most})"
-            f" are due to it, and at most {m.failures_with} of {m.failures}."
+            f"{seen} {more}. If it is the cause, about {round(c.explained)} failures ({least} to {most}) are due to it,"
+            f" and at most {m.failures_with} of {m.failures}."
         )
-    why = (
-        "too few successes to say that it causes them"
-        if m.successes < FAIR_SUCCESSES
-        else "these data do not show that it causes them"
-    )
-    return f"{seen} {more}; {_small('q', q)}): {why}."
+    few = m.successes < FEW_SUCCESSES
+    why = "too few successes to say that it causes them" if few else "not enough to say that it causes them"
+    return f"{seen} {more}: {why}."
 
 
 def _points(rate: float) -> str:
@@ -175,8 +185,8 @@ def _small(name: str, value: float | None) -> str:
     return f"{name} < 0.001" if value < 0.001 else f"{name} = {value:.2g}"
 
 
-def _confounders(m: Measured, same: Sequence[Finding], first_steps: Mapping[str, int]) -> list[str]:
-    notes = [f"Mostly the same failed attempts as {f.id} ({f.title[0].lower()}{f.title[1:]})." for f in same]
+def _confounders(m: Measured, whole: Sequence[Finding], first_steps: Mapping[str, int]) -> list[str]:
+    notes = [f"Nearly all of its failed attempts also show {f.id} ({f.title[0].lower()}{f.title[1:]})." for f in whole]
     c = m.contrast
     if c is None or c.p_value is None:
         return notes
@@ -202,5 +212,5 @@ def _failing_traces(store: Rows, m: Measured) -> set[str]:
     return {str(trace) for (trace,) in store.rows(sql)}
 
 
-def _overlap(one: set[str], two: set[str]) -> float:
-    return len(one & two) / len(one | two) if one | two else 0.0
+def _part(part: set[str], whole: set[str]) -> float:
+    return len(part & whole) / len(part) if part else 0.0

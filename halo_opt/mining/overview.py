@@ -7,6 +7,8 @@ from halo_opt.mining.cells import literal
 from halo_opt.records import Finding, Number
 from halo_opt.stats.registry import STATISTICS
 
+# Somewhat under what guarded SQL accepts.
+MAX_SQL_BYTES = 19_000
 _MEASURED = "outcome IN ('success', 'failure')"
 _SCORED = f"SELECT task_id, (outcome = 'success')::DOUBLE FROM attempts WHERE {_MEASURED}"
 
@@ -72,7 +74,10 @@ def triage(store: Rows, proven: Sequence[Finding], all_findings: Sequence[Findin
         ("failures_with_harness_finding", all_findings, ""),
         ("failures_unexplained", all_findings, "NOT "),
     ):
-        numbers[name] = number(store, _showing(findings, negate))
+        sql = _showing(findings, negate)
+        # Too long to be run again under the guard of `verify`: better no number than one that cannot be checked.
+        if len(sql.encode()) <= MAX_SQL_BYTES:
+            numbers[name] = number(store, sql)
     return numbers
 
 

@@ -1,7 +1,7 @@
 """All detectors, named one by one: a behaviour that is not in `ALL` is not looked for. No I/O."""
 
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.detectors import changes, effects, endings, errors, repeats
+from halo_opt.mining.detectors import changes, effects, endings, errors, repeats, talk
 
 ALL: tuple[Behaviour, ...] = (
     *repeats.BEHAVIOURS,
@@ -9,4 +9,5 @@ ALL: tuple[Behaviour, ...] = (
     *errors.BEHAVIOURS,
     *endings.BEHAVIOURS,
     *changes.BEHAVIOURS,
+    *talk.BEHAVIOURS,
 )

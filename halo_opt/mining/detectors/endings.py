@@ -28,6 +28,20 @@ FINISHED_WITHOUT_ACTING = Behaviour(
     remedies=("done_check", "few_shot_examples"),
 )
 
+FINISHED_AFTER_ONE = Behaviour(
+    name="finished_after_one_action",
+    title="Finishes after a single action",
+    meaning=(
+        "The agent ended the attempt (done, submit, ...) when just one action of its own had run and had an effect."
+    ),
+    sql=first_step(
+        columns=f"count(*) FILTER ({ACTING} AND error_type IS NULL AND page_changed IS DISTINCT FROM false)"
+        " OVER (PARTITION BY trace_id ORDER BY step) AS effective",
+        where=f"{FINISHING} AND error_type IS DISTINCT FROM 'blocked' AND effective = 1",
+    ),
+    remedies=("state_rules", "done_check"),
+)
+
 SUBMITTED_BEFORE_FILLING = Behaviour(
     name="submitted_before_filling",
     title="Submits while fields are still empty",
@@ -96,6 +110,7 @@ GAVE_UP_AFTER_ERROR = Behaviour(
 
 BEHAVIOURS = (
     FINISHED_WITHOUT_ACTING,
+    FINISHED_AFTER_ONE,
     SUBMITTED_BEFORE_FILLING,
     HIT_STEP_LIMIT,
     EARLY_STOP,

@@ -4,6 +4,10 @@ from halo_opt.mining.behaviour import ACTING, Behaviour, first_step
 
 # 0.92 lets a changed flag or number through and still tells a new idea apart from the old one.
 ALIKE = 0.92
+_TEXT = (
+    "(left(ltrim(arguments), 1) NOT IN ('{', '[') OR"
+    r" regexp_matches(arguments, '^\s*\{\s*\"(command|cmd|code|script|query|input)\"'))"
+)
 _RAN = "error_type IS DISTINCT FROM 'blocked'"
 
 REPEATED_ACTION = Behaviour(
@@ -56,13 +60,13 @@ OSCILLATION = Behaviour(
 NEAR_REPEAT = Behaviour(
     name="near_repeat",
     title="Tries nearly the same call three times in a row",
-    meaning=f"Three calls of one tool in a row, each with arguments alike to the one before (Jaro-Winkler over {ALIKE})"
+    meaning=f"Three commands or queries to one tool in a row, each alike to the one before (Jaro-Winkler over {ALIKE})"
     " but not equal.",
     sql=first_step(
         columns="lag(tool, 1) OVER w AS tool1, lag(tool, 2) OVER w AS tool2,"
         " lag(arguments, 1) OVER w AS arguments1, lag(arguments, 2) OVER w AS arguments2",
-        # Short arguments (a reference number) are alike by chance.
-        where=f"{ACTING} AND tool = tool1 AND tool = tool2 AND length(arguments) >= 20"
+        # Commands and queries only: records looked up one by one under their keys are alike and not repeats.
+        where=f"{ACTING} AND tool = tool1 AND tool = tool2 AND length(arguments) >= 20 AND {_TEXT}"
         " AND arguments <> arguments1 AND arguments1 <> arguments2"
         f" AND jaro_winkler_similarity(left(arguments, 1000), left(arguments1, 1000)) > {ALIKE}"
         f" AND jaro_winkler_similarity(left(arguments1, 1000), left(arguments2, 1000)) > {ALIKE}",
@@ -70,4 +74,18 @@ NEAR_REPEAT = Behaviour(
     remedies=("show_history",),
 )
 
-BEHAVIOURS = (REPEATED_ACTION, REPEATED_CALL, THIRD_TIME, OSCILLATION, NEAR_REPEAT)
+SAME_RESULT = Behaviour(
+    name="same_result_again",
+    title="Gets the same result three times in a row",
+    meaning="Three calls in a row, equal or not, came back without error and with the same words (not empty, no page).",
+    needs=("steps.result",),
+    sql=first_step(
+        columns="lag(result, 1) OVER w AS result1, lag(result, 2) OVER w AS result2",
+        where=f"{ACTING} AND {_RAN} AND page_changed IS NULL AND error_type IS NULL AND trim(result) <> ''"
+        " AND result = result1 AND result = result2",
+        needs=("steps.result",),
+    ),
+    remedies=("show_history", "loop_guard"),
+)
+
+BEHAVIOURS = (REPEATED_ACTION, REPEATED_CALL, THIRD_TIME, OSCILLATION, NEAR_REPEAT, SAME_RESULT)

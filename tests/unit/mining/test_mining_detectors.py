@@ -1,0 +1,203 @@
+"""Each detector on the smallest attempt that shows its behaviour, and on the nearest one that does not."""
+
+from typing import Any
+
+import pytest
+from mining_fixture import TinyStore, step
+
+from halo_opt.mining.detectors import ALL
+from halo_opt.mining.mine import behaviour_rates
+
+BY_NAME = {behaviour.name: behaviour for behaviour in ALL}
+
+CLICK = step("click", '{"ref": 1}', target="button 1", page_changed=True)
+STUCK = step("click", '{"ref": 1}', target="button 1", page_changed=False)
+OTHER = step("click", '{"ref": 2}', target="button 2", page_changed=False)
+BAD = step("click", '{"ref": 9}', target="9", error_type="unknown_target", error="9 is not on the page")
+NOISE = step(None, None, reply="I would click", error_type="format", error="no JSON")
+DONE = step("done", "{}")
+LS = step("execute", "ls -l", result="a.txt")
+CAT = step("execute", "cat a.txt", result="words")
+FAILED = step("execute", "cat b.txt", result="No such file", error_type="tool_error", error="No such file")
+ASK = step("respond", "Shall I?", result="Yes, please go ahead")
+TELL = step("respond", "Which one?", result="The first one")
+BOOK = step("book_flight", '{"id": 1}', result="booked")
+BOOK_TWO = step("book_flight", '{"id": 2}', result="booked")
+BOOK_ERROR = step("book_flight", '{"id": 1}', error_type="tool_error", error="no seats", result="Error: no seats")
+READ = step("get_flight", '{"id": 1}', result="a flight")
+FIND = "find /testbed -name '*.php' | xargs wc -l"
+
+SHOWN: list[tuple[str, list[dict[str, Any]], int | None]] = [
+    ("repeated_action", [CLICK, STUCK, STUCK], 2),
+    ("repeated_action", [LS, LS], 1),
+    ("repeated_call", [LS, CAT, LS], 2),
+    ("same_action_three_times", [LS, CAT, LS, CAT, LS], 4),
+    ("oscillation", [LS, CAT, LS, CAT], 3),
+    ("near_repeat", [step("execute", FIND + tail) for tail in ("", " -c", " -l")], 2),
+    ("same_result_again", [step("execute", f"try {n}", result="0") for n in range(3)], 2),
+    ("action_no_effect", [CLICK, STUCK], 1),
+    ("no_effect_streak", [CLICK, STUCK, BAD], 2),
+    ("long_idle_start", [LS, CAT, FAILED], 2),
+    ("long_idle_start", [STUCK, BAD, OTHER], 2),
+    ("empty_result", [step("search", "{}", result="[]")], 0),
+    ("guard_blocked", [CLICK, step("click", '{"ref": 1}', error_type="blocked")], 1),
+    ("invalid_action", [CLICK, NOISE], 1),
+    ("output_format", [CLICK, NOISE], 1),
+    ("unknown_action", [step("jump", "{}", error_type="unknown_action")], 0),
+    ("unknown_target", [BAD], 0),
+    ("not_applicable_action", [step("fill", "{}", error_type="not_applicable")], 0),
+    ("tool_error", [LS, FAILED], 1),
+    ("several_errors", [FAILED, FAILED, LS, BAD], 3),
+    ("error_then_same_action", [FAILED, FAILED], 1),
+    ("error_then_same_action", [NOISE, NOISE], 1),
+    ("finished_on_error", [BAD, DONE], 1),
+    ("errors_ignored", [BOOK_ERROR, READ], 0),
+    ("finished_without_acting", [STUCK, DONE], 1),
+    ("finished_after_one_action", [LS, DONE], 1),
+    ("submitted_before_filling", [step("click", "{}", submits=True, empty_fields=2, page_changed=True)], 0),
+    ("gave_up", [READ, step("transfer_to_human_agents", "{}")], 1),
+    ("gave_up_after_error", [BOOK_ERROR, step("transfer_to_human_agents", "{}")], 1),
+    ("no_verification", [READ, BOOK], 1),
+    ("changed_before_looking", [BOOK, READ], 0),
+    ("changed_without_consent", [TELL, BOOK], 1),
+    ("changed_again_without_asking", [ASK, BOOK, BOOK_TWO], 2),
+    ("never_declines", [ASK, BOOK], None),
+    ("talks_without_calling", [TELL, ASK, TELL, ASK], 3),
+]
+
+ABSENT: list[tuple[str, list[dict[str, Any]]]] = [
+    ("repeated_action", [CLICK, CLICK, OTHER]),  # the first click changed the page: pressing again may be right
+    ("repeated_action", [STUCK, {**STUCK, "error_type": "blocked"}]),  # the harness did not let it through
+    ("repeated_action", [TELL, TELL]),  # words, not an action
+    ("repeated_call", [{**CLICK, "observation": "page 1"}, {**CLICK, "observation": "page 2"}]),
+    ("same_action_three_times", [LS, CAT, LS]),
+    ("oscillation", [LS, LS, LS, LS]),
+    ("near_repeat", [step("get_reservation", f'{{"reservation_id":"MSJ4O{n}"}}') for n in "ABC"]),
+    ("same_result_again", [step("execute", f"try {n}", result="") for n in range(3)]),
+    ("action_no_effect", [CLICK, BAD]),
+    ("long_idle_start", [LS, step("execute", "rm a.txt", result=""), LS]),
+    ("long_idle_start", [LS, CAT]),
+    ("empty_result", [step("search", "{}", result="[1]")]),
+    ("empty_result", [step("execute", "cat x", result="", error_type="tool_error")]),
+    ("invalid_action", [FAILED]),
+    ("several_errors", [FAILED, LS, FAILED]),
+    ("error_then_same_action", [FAILED, LS]),
+    ("finished_on_error", [BAD, CLICK, DONE]),
+    ("errors_ignored", [BOOK_ERROR, BOOK]),
+    ("finished_without_acting", [CLICK, DONE]),
+    ("finished_after_one_action", [LS, CAT, DONE]),
+    ("submitted_before_filling", [step("click", "{}", submits=True, empty_fields=0, page_changed=True)]),
+    ("gave_up_after_error", [step("transfer_to_human_agents", "{}"), BOOK_ERROR]),
+    ("no_verification", [BOOK, READ]),
+    ("changed_before_looking", [READ, BOOK]),
+    ("changed_without_consent", [ASK, BOOK]),
+    ("changed_again_without_asking", [ASK, BOOK, ASK, BOOK_TWO]),
+    ("never_declines", [step("respond", "Unfortunately that is not possible.", result="ok")]),
+    ("talks_without_calling", [TELL, ASK, TELL, READ, ASK]),
+]
+
+
+def shown(tiny: TinyStore, name: str) -> list[tuple[Any, ...]]:
+    return tiny.rows(f"SELECT value, step FROM ({BY_NAME[name].sql})")
+
+
+@pytest.mark.parametrize(("name", "steps", "where"), SHOWN)
+def test_behaviour_is_seen_at_the_first_step_that_shows_it(
+    tiny: TinyStore, name: str, steps: list[dict[str, Any]], where: int | None
+) -> None:
+    tiny.add(steps)
+    assert shown(tiny, name) == [(True, where)]
+
+
+@pytest.mark.parametrize(("name", "steps"), ABSENT)
+def test_the_nearest_innocent_attempt_does_not_show_it(tiny: TinyStore, name: str, steps: list[dict[str, Any]]) -> None:
+    tiny.add(steps)
+    assert shown(tiny, name) == [(False, None)]
+
+
+def test_every_detector_has_a_test_of_its_own() -> None:
+    compared = {"hit_step_limit", "early_stop", "long_attempt", "nothing_changed"}
+    assert {name for name, _, _ in SHOWN} | compared == set(BY_NAME)
+
+
+def test_names_are_unique_and_there_are_enough() -> None:
+    assert len(BY_NAME) == len(ALL) >= 14
+
+
+@pytest.mark.parametrize("behaviour", ALL, ids=lambda b: b.name)
+def test_no_detector_looks_at_outcome_or_score_beyond_leaving_errors_out(behaviour: Any) -> None:
+    sql = behaviour.sql.replace("a.outcome IS DISTINCT FROM 'error'", "").replace(
+        "outcome IS DISTINCT FROM 'error'", ""
+    )
+    assert "outcome" not in sql
+    assert "score" not in sql
+
+
+@pytest.mark.parametrize("behaviour", ALL, ids=lambda b: b.name)
+def test_errors_are_left_out_and_no_attempt_counts_twice(tiny: TinyStore, behaviour: Any) -> None:
+    tiny.add([TELL, READ, BOOK, DONE], outcome="error", step_limit=3)
+    kept = tiny.add([TELL, READ, BOOK, DONE], step_limit=3)
+    traces = [trace for (trace,) in tiny.rows(f"SELECT trace_id FROM ({behaviour.sql})")]
+    assert traces in ([kept], [])
+
+
+def test_step_limit_is_told_by_the_reason_or_else_by_the_steps(tiny: TinyStore) -> None:
+    tiny.add([LS, LS], step_limit=2, end_reason="done")
+    tiny.add([LS, LS], step_limit=2)
+    tiny.add([LS], step_limit=2)
+    assert sorted(shown(tiny, "hit_step_limit")) == [(False, None), (False, None), (True, None)]
+
+
+def test_early_and_long_are_measured_against_the_same_task(tiny: TinyStore) -> None:
+    for count in (8, 8, 8, 3, 14):
+        tiny.add([LS] * count, end_reason="done", task="long")
+    for _ in range(3):
+        tiny.add([LS, LS], end_reason="done", task="short")
+    early = tiny.rows(f"SELECT trace_id FROM ({BY_NAME['early_stop'].sql}) WHERE value")
+    long = tiny.rows(f"SELECT trace_id FROM ({BY_NAME['long_attempt'].sql}) WHERE value")
+    assert early == [("trace-0003",)]
+    assert long == [("trace-0004",)]
+
+
+def test_an_attempt_that_was_cut_off_did_not_stop_early(tiny: TinyStore) -> None:
+    for count in (8, 8, 3):
+        tiny.add([LS] * count, end_reason="task_over")
+    assert not any(value for value, _ in shown(tiny, "early_stop"))
+
+
+def test_nothing_changed_applies_only_where_something_can_be_changed(tiny: TinyStore) -> None:
+    tiny.add([READ, DONE], run="readers")
+    assert shown(tiny, "nothing_changed") == []
+    tiny.add([READ, BOOK], run="bookers")
+    tiny.add([READ, DONE], run="bookers")
+    assert sorted(shown(tiny, "nothing_changed")) == [(False, None), (True, None)]
+
+
+@pytest.mark.parametrize(
+    ("command", "changes"),
+    [
+        ("rm -rf /tmp/x", True),
+        ("cd a && mkdir b", True),
+        ("echo hi > out.txt", True),
+        ("sed -i s/a/b/ f", True),
+        ("find . -type f -exec chmod 644 {} +", True),
+        ("ls 2>/dev/null", False),
+        ("cat a 2>&1 | grep form", False),
+        ("awk '$1 > 3' data", False),
+        ("grep -rm1 touch .", False),
+    ],
+)
+def test_shell_commands_are_known_to_change_or_only_to_look(tiny: TinyStore, command: str, changes: bool) -> None:
+    tiny.add([step("execute", command, result="")])
+    assert bool(shown(tiny, "changed_before_looking")) is changes
+
+
+def test_rates_are_over_measured_attempts_and_none_where_traces_cannot_tell(tiny: TinyStore) -> None:
+    tiny.add([LS, LS])
+    tiny.add([LS, CAT], outcome="success", run="other")
+    tiny.add([LS, LS], outcome="error")
+    rates = behaviour_rates(tiny, ["repeated_action", "action_no_effect"])
+    assert rates == {"repeated_action": 0.5, "action_no_effect": None}
+    assert behaviour_rates(tiny, ["repeated_action"], run_id="other") == {"repeated_action": 0.0}
+    assert behaviour_rates(tiny, ["repeated_action"], run_id="absent") == {"repeated_action": None}
+    assert set(behaviour_rates(tiny)) == set(BY_NAME)
