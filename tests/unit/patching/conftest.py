@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from patching_samples import FILES, REMEDIES, SCHEMA
+
 from halo_opt.patching.edits import Settings
 from halo_opt.patching.surface import HarnessDescription, Surface, resolve_surface
 
-from patching_samples import FILES, REMEDIES, SCHEMA
 
 @pytest.fixture
 def config() -> Settings:
