@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from halo_opt.records import AttemptKey, ScoreDiff, TaskFlip
 from halo_opt.reporting.html import page
-from halo_opt.reporting.markdown import escape, table
+from halo_opt.reporting.markdown import escape, table, within
 from halo_opt.reporting.words import MISSING, chance, interval_words, percent, points
 
 Kind = Literal["gain", "worse", "unsure", "unmeasured"]
@@ -125,7 +125,7 @@ def table_lines(tables: Sequence[NamedTable], level: int) -> list[str]:
     lines: list[str] = []
     for shown in tables:
         lines += [f"{'#' * level} {escape(shown.title)}", ""]
-        lines += table([escape(c) for c in shown.columns], [[escape(c) for c in row] for row in shown.rows])
+        lines += table([within(c) for c in shown.columns], [[within(c) for c in row] for row in shown.rows])
     return lines
 
 

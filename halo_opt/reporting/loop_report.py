@@ -19,7 +19,7 @@ from halo_opt.reporting.loop_words import (
     spend_rows,
     tiles,
 )
-from halo_opt.reporting.markdown import block, code, escape, table
+from halo_opt.reporting.markdown import block, code, escape, table, within
 from halo_opt.reporting.plots import Estimate, Tried, Turn, estimates, turns
 from halo_opt.reporting.words import percent, safe_link
 
@@ -94,7 +94,7 @@ def sealed_plot(summary: LoopSummary) -> dict[str, Markup] | None:
     options: dict[str, Any] = {
         "label": "Success rate on the sealed tasks",
         "band": noise_band(summary),
-        "band_says": "where the unchanged harness lands by chance",
+        "band_says": "A/A noise: the unchanged harness again",
     }
     return {"wide": estimates(rows, width=760, **options), "narrow": estimates(rows, width=340, **options)}
 
@@ -144,7 +144,7 @@ def loop_markdown(summary: LoopSummary, *, reports: Mapping[int, str]) -> str:
         f"{code(summary.harness_revision_after)} on branch {code(summary.branch)}, {escape(summary.made_at)}.",
         "",
     ]
-    lines += table(["Figure", "Value", ""], [[escape(part) for part in tile] for tile in tiles(summary)])
+    lines += table(["Figure", "Value", ""], [[within(part) for part in tile] for tile in tiles(summary)])
     lines += table_lines([iteration_table(summary.iterations)], 2)
     linked = [(n, safe_link(link)) for n, link in reports.items()]
     lines += [f"- [Analysis of iteration {n}](<{link}>)" for n, link in linked if link is not None] + [""]
@@ -152,7 +152,7 @@ def loop_markdown(summary: LoopSummary, *, reports: Mapping[int, str]) -> str:
     if summary.sealed is not None:
         changed: list[NamedTable] = diff_tables(summary.sealed.diff)[1:]
         lines += ["## Sealed tasks, before and after", "", *table_lines(changed, 3)]
-    lines += ["## Spend", "", *table(["", ""], [[escape(part) for part in row] for row in spend_rows(summary)])]
+    lines += ["## Spend", "", *table(["", ""], [[within(part) for part in row] for row in spend_rows(summary)])]
     if summary.caveats:
         lines += ["## Caveats", "", *(f"- {escape(words)}" for words in summary.caveats), ""]
     return "\n".join(lines).rstrip() + "\n"

@@ -87,8 +87,9 @@ def tiles(summary: LoopSummary) -> list[Tile]:
         ends = interval_words(noise.diff.interval, signed=True)
         shown.append(Tile("A/A noise", points(noise.diff.difference), ends))
     tried = [c for i in summary.iterations for c in i.candidates]
+    turns = len(summary.iterations)
     kept = sum(c.verdict.accepted for c in tried)
-    return [*shown, Tile("Patches kept", f"{kept} of {len(tried)}", f"in {len(summary.iterations)} iterations")]
+    return [*shown, Tile("Patches kept", f"{kept} of {len(tried)}", f"in {turns} iteration{'' if turns == 1 else 's'}")]
 
 
 def spend_rows(summary: LoopSummary) -> list[list[str]]:

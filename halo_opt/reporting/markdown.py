@@ -8,12 +8,18 @@ from halo_opt.records import Exemplar, Finding, Number, Report, Value
 from halo_opt.reporting.words import Figure, figure, figures, title_of
 
 # Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
-_MARKUP = re.compile(r"([\\`*_\[\]<>|~&$]|^[#+=-]|(?<=^\d)[.)]|:(?=//)|(?<=www)\.)")
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~&$]|:(?=//)|(?<=www)\.)")
+_STARTS_A_BLOCK = re.compile(r"^(\d*)([#+=.)-])")
 EXCERPT_CHARACTERS = 600  # longer belongs in the page's appendix; a reviewer reads this file in a pull request
 
 
 def escape(text: str) -> str:
-    """Text on one line with every character that a Markdown or HTML reader could act on escaped."""
+    """Text as a line of its own, every character that a Markdown or HTML reader could act on escaped."""
+    return _STARTS_A_BLOCK.sub(r"\1\\\2", within(text))
+
+
+def within(text: str) -> str:
+    """Text within a line, such as a table's cell, where nothing can start a list or a heading."""
     return _MARKUP.sub(r"\\\1", " ".join(visible(text).split()))
 
 
@@ -42,13 +48,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def figure_rows(shown: Sequence[Figure]) -> list[list[str]]:
     """Figures as rows of name, value and interval."""
-    return [[escape(f.title), escape(f.value), escape(f.interval) if f.interval else ""] for f in shown]
+    return [[within(f.title), within(f.value), within(f.interval) if f.interval else ""] for f in shown]
 
 
 def value_table(rows: Sequence[Mapping[str, Value]]) -> list[str]:
     """Rows of named values; the columns are all names in the order of their first appearance."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [[escape(figure(name, row[name])) if name in row else "" for name in columns] for row in rows]
+    cells = [[within(figure(name, row[name])) if name in row else "" for name in columns] for row in rows]
     return table([escape(title_of(name)) for name in columns], cells)
 
 
@@ -106,7 +112,7 @@ def _exemplars(title: str, exemplars: Sequence[Exemplar]) -> list[str]:
 
 
 def _inputs(report: Report) -> list[str]:
-    rows = [[code(f.path), escape(f.format), f"{f.bytes:,}", code(f.sha256[:12])] for f in report.inputs]
+    rows = [[code(f.path), within(f.format), f"{f.bytes:,}", code(f.sha256[:12])] for f in report.inputs]
     spend = [f"- {escape(title_of(name))}: {escape(figure(name, value))}" for name, value in report.spend.items()]
     listed = ["## Inputs", "", *table(["File", "Format", "Bytes", "sha256"], rows)] if rows else []
     return listed + (["## Spend", "", *spend, ""] if spend else [])

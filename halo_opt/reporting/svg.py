@@ -66,8 +66,9 @@ class Scale(NamedTuple):
 
 def rate_scale(values: Sequence[float], start: float, end: float, *, whole: bool = False) -> tuple[Scale, list[float]]:
     """A scale for fractions from 0 to a round tenth above the largest (to 1 if `whole`), and where its ticks are."""
-    high = 1.0 if whole else min(1.0, max(0.1, math.ceil(max(values, default=0.0) * 10 - 1e-9) / 10))
-    low = -1.0 if min(values, default=0.0) < -0.5 else -0.5 if min(values, default=0.0) < 0 else 0.0
+    least, most = min(values, default=0.0), min(1.0, max(values, default=0.0))
+    high = 1.0 if whole else max(0.1, math.ceil(most * 10 - 1e-9) / 10)
+    low = -1.0 if least < -0.5 else -0.5 if least < 0 else 0.0
     step = 0.25 if high - low > 0.6 else 0.1 if high - low > 0.2 else 0.05
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)

@@ -1,6 +1,5 @@
 """Invented but realistic records, and hostile ones, for the tests of reports."""
 
-import math
 from typing import Any
 
 from halo_opt.records import (
@@ -310,21 +309,32 @@ def empty_loop() -> LoopSummary:
     )
 
 
-def poisoned(
-    value: Any, payload: str, *, keep: frozenset[str] = frozenset({"category", "type", "direction", "outcome"})
-) -> Any:
-    """Plain data with `payload` in place of every text that is not one of a fixed few words."""
+FIXED_WORDS = frozenset({"category", "type", "direction", "outcome"})
+
+
+def poisoned(value: Any, payload: str) -> Any:
+    """Plain data with `payload` for every text, and at the front of every name, that a record leaves free."""
     if isinstance(value, dict):
-        return {k: v if k in keep else poisoned(v, payload) for k, v in value.items()}
+        named = any(isinstance(inner, dict) and "sql" in inner for inner in value.values())
+        return {
+            payload + key if named else key: inner if key in FIXED_WORDS else poisoned(inner, payload)
+            for key, inner in value.items()
+        }
     if isinstance(value, list):
-        return [poisoned(v, payload) for v in value]
+        return [poisoned(inner, payload) for inner in value]
     return payload if isinstance(value, str) else value
 
 
-def numbers_of(value: Any) -> list[float]:
-    """All finite floats within plain data."""
-    if isinstance(value, dict):
-        return [n for v in value.values() for n in numbers_of(v)]
-    if isinstance(value, list):
-        return [n for v in value for n in numbers_of(v)]
-    return [value] if isinstance(value, float) and math.isfinite(value) else []
+def poisoned_report(payload: str) -> Report:
+    data = poisoned(report().model_dump(mode="json"), payload)
+    data["tested"] = [{payload: payload, "p_value": None}]
+    data["spend"] = {payload: 1.0}
+    return Report.model_validate(data)
+
+
+def poisoned_traces(payload: str) -> list[TraceView]:
+    return [TraceView.model_validate(poisoned(view.model_dump(mode="json"), payload)) for view in traces()]
+
+
+def poisoned_loop(payload: str) -> LoopSummary:
+    return LoopSummary.model_validate(poisoned(loop_summary().model_dump(mode="json"), payload))

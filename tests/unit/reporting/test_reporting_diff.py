@@ -1,0 +1,55 @@
+"""A comparison says what it shows, and what it does not show."""
+
+from reporting_samples import empty_diff, score_diff
+
+from halo_opt.records import AttemptKey
+from halo_opt.reporting.diff_view import UNPAIRED_LISTED, diff_headline, diff_markdown, diff_tables
+
+
+def test_a_gain_names_rates_pairs_and_interval() -> None:
+    head = diff_headline(score_diff(0.1, 0.4, (0.12, 0.48), 0.003))
+    assert head.title == "run-2 is better"
+    assert head.sentence == (
+        "10% to 40% over 54 pairs of 18 tasks: +30.0 points (95% interval +12.0 to +48.0 points, p = 0.003)."
+    )
+
+
+def test_a_difference_that_chance_would_show_is_not_called_one() -> None:
+    assert diff_headline(score_diff(0.1, 0.2, (-0.1, 0.3), 0.3)).title == "No reliable difference"
+    head = diff_headline(score_diff(0.1, 0.2, None, None))
+    assert head.title == "No reliable difference"
+    assert "no interval: too little data" in head.sentence
+
+
+def test_runs_without_a_common_attempt_are_not_compared() -> None:
+    head = diff_headline(empty_diff())
+    assert (head.kind, head.title) == ("unmeasured", "Nothing to compare")
+
+
+def test_flips_both_ways_behaviours_errors_and_unpaired_attempts_are_listed_apart() -> None:
+    tables = {t.title: t.rows for t in diff_tables(score_diff(0.1, 0.4, (0.1, 0.5), 0.01))}
+    assert tables["Scores"] == [["success rate", "10.0%", "40.0%"], ["errors (not measured)", "1", "0"]]
+    assert tables["Tasks that changed"] == [
+        ["miniwob.login-user", "0/3", "3/3", "gained"],
+        ["miniwob.enter-text", "1/3", "2/3", "gained"],
+        ["miniwob.click-tab-2", "3/3", "2/3", "lost"],
+    ]
+    assert tables["Behaviours"][0] == ["repeated_action", "62%", "11%", "-51.0 points"]
+    assert tables["Behaviours"][1] == ["long_idle_start", "not measured", "not measured", "not measured"]
+    assert tables["Unpaired attempts (1)"] == [["miniwob.book-flight", "2", "0"]]
+
+
+def test_many_unpaired_attempts_are_counted_and_the_first_listed() -> None:
+    unpaired = [AttemptKey(task_id="t", seed=n) for n in range(UNPAIRED_LISTED + 7)]
+    shown = diff_tables(score_diff(0.1, 0.4, None, None, unpaired=unpaired))[-1]
+    assert shown.title == "Unpaired attempts (57)"
+    assert shown.rows[-1] == ["and 7 more", "", ""]
+    assert len(shown.rows) == UNPAIRED_LISTED + 1
+
+
+def test_markdown_has_the_headline_and_the_tables() -> None:
+    text = diff_markdown(score_diff(0.1, 0.4, (0.12, 0.48), 0.003))
+    assert text.startswith("# run-1 and run-2\n")
+    assert "**run-2 is better.**" in text
+    assert "| miniwob.click-tab-2 | 3/3 | 2/3 | lost |" in text
+    assert [t.title for t in diff_tables(empty_diff())] == ["Scores"]

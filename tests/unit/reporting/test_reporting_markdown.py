@@ -1,0 +1,84 @@
+"""Markdown holds the report for a reader of pull requests, and no text of a trace becomes markup in it."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reporting_samples import PAYLOADS, empty_loop, empty_report, loop_summary, poisoned_loop, poisoned_report, report
+
+from halo_opt.reporting.loop_report import loop_markdown
+from halo_opt.reporting.markdown import block, code, escape, report_markdown
+
+
+def outside_code(markdown: str) -> str:
+    """The text without fenced blocks and inline code: where markup would act."""
+    lines, fence = [], ""
+    for line in markdown.splitlines():
+        found = re.match(r" *(`{3,})", line)
+        if not fence and found:
+            fence = found.group(1)
+        elif fence and line.strip() == fence:
+            fence = ""
+        elif not fence:
+            lines.append(line)
+    assert fence == ""
+    return re.sub(r"(?<![\\`])(`+)(?!`).+?(?<!`)\1(?!`)", "", "\n".join(lines))
+
+
+def test_the_report_is_readable_as_it_stands() -> None:
+    text = report_markdown(report())
+    assert "| Success rate | 8.6% | 4% to 15% |" in text
+    assert "### F1: Repeated an action with no effect" in text
+    assert "- `miniwob.login-user`, seed 3, step 4" in text
+    assert "Remedies: `loop_guard`, `ban_no_effect`." in text
+
+
+def test_equal_queries_are_printed_once_with_all_their_names() -> None:
+    text = report_markdown(report())
+    assert text.count("SELECT trace_id, value FROM shown") == 1
+    assert "`F1.failures_explained`, `F2.failures_explained`, `F3.failures_explained`" in text
+
+
+def test_a_report_without_findings_says_so() -> None:
+    assert "No behaviour was measurably more common in failures." in report_markdown(empty_report())
+
+
+def test_the_loop_tells_its_result_first_and_every_patch() -> None:
+    text = loop_markdown(loop_summary(), reports={1: "iter-01/report.html", 2: "javascript:alert(1)"})
+    assert text.startswith("# Loop demo: 8% to 61% on sealed tasks\n")
+    assert "### P3, iteration 2: kept" in text
+    assert "### P1, iteration 1: dropped" in text
+    assert "+  addressing: label" in text
+    assert "[Analysis of iteration 1](<iter-01/report.html>)" in text
+    assert "Analysis of iteration 2" not in text
+
+
+def test_an_empty_loop_is_told_without_made_up_numbers() -> None:
+    text = loop_markdown(empty_loop(), reports={})
+    assert "nothing is claimed about tasks" in text
+    assert "No patch was tried." in text
+    assert "None" not in text
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_payload_is_markup_outside_of_code(payload: str) -> None:
+    for text in (report_markdown(poisoned_report(payload)), loop_markdown(poisoned_loop(payload), reports={})):
+        acting = outside_code(text)
+        assert not re.search(r"(?<!\\)<[a-zA-Z/!]", acting)
+        assert not re.search(r"(?<!\\)\]\(", acting)
+        assert not re.search(r"(?<!\\)://", acting)
+
+
+@given(st.text(max_size=60))
+def test_fences_and_ticks_are_longer_than_any_within(text: str) -> None:
+    lines = block(text + "\n````")
+    assert lines[0].startswith("`````")
+    assert lines[-1] not in lines[1:-1]
+    assert "\n" not in code(text)
+    assert "\n" not in escape(text)
+
+
+@pytest.mark.parametrize("text", ["# x", "- x", "+ x", "1. x", "12) x", "=== x", "--- x"])
+def test_a_line_of_text_starts_no_heading_list_or_rule(text: str) -> None:
+    assert re.match(r"\d*\\", escape(text))

@@ -1,0 +1,103 @@
+"""Numbers, names and links are said as people read them, and a missing number never becomes zero."""
+
+import math
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reporting_samples import PAYLOADS, number
+
+from halo_opt.reporting import words
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("success_rate", 0.0857, "8.6%"),
+        ("attempts", 12345, "12,345"),
+        ("difference", 0.381234, "+38.1 points"),
+        ("difference", -0.0, "0.0 points"),
+        ("p_value", 0.00001, "< 0.0001"),
+        ("p_value", 0.0061, "0.0061"),
+        ("q_value", 0.41, "0.410"),
+        ("odds_ratio", 0.5, "0.5"),
+        ("mean_steps", 6.83333, "6.833"),
+        ("failures", 12.0, "12"),
+        ("success_rate_interval", [0.041, 0.152], "4% to 15%"),
+        ("difference_interval", [-0.02, 0.095], "-2.0 to +9.5 points"),
+        ("mean_steps_interval", [5.0, 7.25], "5 to 7.25"),
+        ("kept", True, "yes"),
+        ("behaviour", "repeated_action", "repeated_action"),
+        ("rate", None, words.MISSING),
+        ("rate", math.nan, words.MISSING),
+    ],
+)
+def test_a_value_is_said_by_the_name_it_has(name: str, value: object, said: str) -> None:
+    assert words.figure(name, value) == said  # type: ignore[arg-type]
+
+
+def test_missing_is_never_said_as_zero() -> None:
+    for said in (words.percent(None), words.points(None), words.chance(None), words.interval_words(None)):
+        assert said == words.MISSING
+        assert "0" not in said
+
+
+def test_an_interval_joins_its_number_and_keeps_both_queries() -> None:
+    shown = words.figures({"rate": number(0.5, "SELECT 1"), "rate_interval": number([0.4, 0.6], "SELECT 2", "wilson")})
+    assert [(f.title, f.value, f.interval) for f in shown] == [("Rate", "50.0%", "40% to 60%")]
+    assert [(m.sql, m.statistics) for m in shown[0].made] == [("SELECT 1", []), ("SELECT 2", ["wilson"])]
+
+
+def test_equal_queries_are_shown_once_with_both_statistics() -> None:
+    shown = words.figures({"d": number(0.1, "SELECT 1", "a"), "d_interval": number([0.0, 0.2], "SELECT 1", "b")})
+    assert [(m.title, m.statistics) for m in shown[0].made] == [("D and interval", ["a", "b"])]
+
+
+def test_an_interval_without_its_number_is_shown_alone() -> None:
+    shown = words.figures({"rate_interval": number([0.4, 0.6])})
+    assert [(f.title, f.value, f.interval) for f in shown] == [("Rate interval", "40% to 60%", None)]
+
+
+@given(st.text(alphabet=st.characters(blacklist_categories=("Cs", "Cc", "Cf")), max_size=60))
+def test_the_sql_command_is_one_argument_to_the_shell(sql: str) -> None:
+    parts = shlex.split(words.sql_command(sql))
+    assert parts[:2] == ["halo-opt", "sql"]
+    assert parts[2:] == [sql]
+
+
+@given(st.lists(st.text(max_size=20), unique=True, max_size=8))
+def test_slugs_are_safe_in_an_id_and_do_not_collide(texts: list[str]) -> None:
+    slugs = [words.slug(text) for text in texts]
+    assert len(set(slugs)) == len(texts)
+    assert all(s and all(c.isascii() and (c.isalnum() or c in "-_") for c in s) for s in slugs)
+
+
+@pytest.mark.parametrize(
+    ("target", "link"),
+    [
+        ("iter-01/report.html", "iter-01/report.html"),
+        ("../a b/report.html", "../a%20b/report.html"),
+        ("https://example.org/x?y=1#z", "https://example.org/x?y=1#z"),
+        ("javascript:alert(1)", None),
+        ("JaVaScRiPt:alert(1)", None),
+        ("java\tscript:alert(1)", None),
+        (" javascript:alert(1)", None),
+        ("data:text/html,x", None),
+        ("file:///etc/passwd", None),
+        ("//evil.example/x", None),
+        ("\\\\evil\\x", None),
+        ("/etc/passwd", None),
+        ("http://[bad", None),
+        ("https:", None),
+        ("", None),
+    ],
+)
+def test_only_relative_paths_and_web_addresses_become_links(target: str, link: str | None) -> None:
+    assert words.safe_link(target) == link
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_payload_becomes_a_link_with_a_scheme_or_a_quote(payload: str) -> None:
+    link = words.safe_link(payload)
+    assert link is None or not set(link) & set("\"'<> :")
