@@ -1,0 +1,45 @@
+"""Proves that an edited harness would start: config, prompts and examples, in every combination that changes a prompt.
+
+Never touches a browser or a model. Raises UsageError with one sentence.
+"""
+
+from itertools import product
+from pathlib import Path
+
+from harness.config import HarnessSettings
+from harness.config_load import load_file, load_settings, merged
+from harness.policy.base import Turn
+from harness.policy.examples import EXAMPLES_FILE, example_turns, load_examples
+from harness.policy.openai_compatible import fixed_messages, turn_values
+from harness.prompts import PROMPT_DIR, Prompts
+
+
+def _variants(settings: HarnessSettings) -> list[HarnessSettings]:
+    """The settings as they are, and with every switch that a prompt can depend on both ways."""
+    out = [settings]
+    for few_shot, rules, addressing, state in product((True, False), (True, False), ("ref", "label"), (True, False)):
+        overlay = {
+            "prompt": {"few_shot": few_shot, "state_rules": rules},
+            "actions": {"addressing": addressing},
+            "observation": {"element_state": state},
+        }
+        out.append(HarnessSettings.model_validate(merged(settings.model_dump(), overlay)))
+    return out
+
+
+def check(config: Path, prompt_dir: Path = PROMPT_DIR, examples_file: Path = EXAMPLES_FILE) -> None:
+    """Raise at the first thing that would stop or mislead an eval."""
+    file = load_file(config)
+    prompts, examples = Prompts(prompt_dir), load_examples(examples_file)
+    for mode in file.modes:
+        _, settings = load_settings(config, mode)
+        for variant in _variants(settings):
+            fixed_messages(variant, prompts, examples)
+            for turn, _ in example_turns(examples, variant)[:2]:
+                _render_turn(prompts, turn)
+    prompts.render("retry.j2", {"problem": "there is no such element"})
+
+
+def _render_turn(prompts: Prompts, turn: Turn) -> None:
+    for history, notes in (((), ()), (("click \"A\": the page changed",), ("a note",))):
+        prompts.render("worker.j2", turn_values(turn.model_copy(update={"history": history, "notes": notes})))

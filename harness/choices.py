@@ -1,0 +1,120 @@
+"""Which actions are open on a page, and the JSON Schema of a reply that allows just those. Pure.
+
+How narrow the schema is follows the settings: only the JSON form, existing targets, or fitting and unguarded pairs.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.actions import ACTIONS, DIRECTIONS, KEYS, NEEDS_TARGET, Action, ActionName
+from harness.config import HarnessSettings
+from harness.guards import Past, refusal
+from harness.obs.model import Element, Observation
+
+MAX_TARGETS = 80
+
+
+class Choice(BaseModel):
+    """An action that may be asked for: with a target where it needs one, and the texts that it may take (None: any)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: ActionName
+    element: Element | None = None
+    texts: tuple[str, ...] | None = None
+
+
+def _fitting(name: ActionName, e: Element) -> bool:
+    """Whether a careful person would do this here: a text field is filled, not clicked."""
+    return name in e.can and not (name == "click" and "fill" in e.can)
+
+
+def _all_choices(observation: Observation, applicable: bool) -> list[Choice]:
+    out: list[Choice] = []
+    for name in ACTIONS:
+        if name in NEEDS_TARGET:
+            for e in observation.controls[:MAX_TARGETS]:
+                if not applicable or _fitting(name, e):
+                    out.append(Choice(name=name, element=e, texts=e.options if name == "select" and e.options else None))
+        elif name == "press":
+            # A key goes to whatever has the focus; without a focused field it goes nowhere.
+            if not applicable or any(e.focused and "fill" in e.can for e in observation.controls):
+                out.append(Choice(name=name, texts=KEYS))
+        elif name == "scroll":
+            if not applicable or observation.scrollable:
+                out.append(Choice(name=name, texts=DIRECTIONS))
+        else:
+            out.append(Choice(name=name))
+    return out
+
+
+def _open_texts(choice: Choice, observation: Observation, past: Sequence[Past], settings: HarnessSettings) -> Choice | None:
+    """The choice without the texts that the guards refuse; None when nothing of it is left."""
+
+    def refused(text: str | None) -> bool:
+        ref = choice.element.ref if choice.element else None
+        action = Action(name=choice.name, ref=ref, text=text)
+        return refusal(action, past, observation, settings.guards) is not None
+
+    if choice.texts is None:
+        return None if refused(None) else choice
+    texts = tuple(t for t in choice.texts if not refused(t))
+    return choice.model_copy(update={"texts": texts}) if texts else None
+
+
+def open_choices(observation: Observation, past: Sequence[Past], settings: HarnessSettings) -> list[Choice]:
+    """What may be asked for now. Where the guards would leave nothing but `done`, they step back."""
+    everything = _all_choices(observation, settings.actions.applicable_only)
+    kept = [c for c in (_open_texts(c, observation, past, settings) for c in everything) if c is not None]
+    return kept or everything
+
+
+def target_word(e: Element, settings: HarnessSettings) -> str:
+    """What a target is called in prompts and replies."""
+    return str(e.ref) if settings.actions.addressing == "ref" else e.label
+
+
+def _branch(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"action": {"const": name}, **properties},
+        "required": ["action", *properties],
+        "additionalProperties": False,
+    }
+
+
+def reply_schema(choices: Sequence[Choice], settings: HarnessSettings) -> dict[str, Any]:
+    """JSON Schema of one reply. Property order is the order in which a grammar-bound model writes them."""
+    names = list(dict.fromkeys(c.name for c in choices))
+    if not settings.actions.constrain_targets:
+        return {
+            "type": "object",
+            "properties": {
+                "action": {"type": "string", "enum": names},
+                "target": {"type": "string"},
+                "text": {"type": "string"},
+            },
+            "required": ["action"],
+            "additionalProperties": False,
+        }
+    branches: list[dict[str, Any]] = []
+    for name in names:
+        mine = [c for c in choices if c.name == name]
+        words = [target_word(c.element, settings) for c in mine if c.element is not None]
+        if name == "select":
+            branches += [
+                _branch(name, {"target": {"const": target_word(c.element, settings)}, "text": {"enum": list(c.texts)}})
+                for c in mine
+                if c.element is not None and c.texts
+            ]
+        elif name == "fill":
+            branches.append(_branch(name, {"target": {"enum": words}, "text": {"type": "string"}}))
+        elif name == "click":
+            branches.append(_branch(name, {"target": {"enum": words}}))
+        elif mine[0].texts:
+            branches.append(_branch(name, {"text": {"enum": list(mine[0].texts)}}))
+        else:
+            branches.append(_branch(name, {}))
+    return branches[0] if len(branches) == 1 else {"anyOf": branches}

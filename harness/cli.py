@@ -1,0 +1,143 @@
+"""`python -m harness`: tasks list, eval, describe, check. Data on stdout, words on stderr.
+
+Exit codes: 0 done, 2 what was given cannot be used, 3 the machine lacks something, 130 interrupted.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.check import check as check_harness
+from harness.child import Setup
+from harness.config_load import DEFAULT_CONFIG, load_settings
+from harness.describe import description
+from harness.envs.base import TaskInfo
+from harness.envs.miniwob import tasks as task_table
+from harness.errors import HarnessError, UsageError
+from harness.jobs import check_tasks, chosen, jobs_of, read_jobs
+from harness.results import Result
+from harness.supervisor import Supervisor
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+tasks_app = typer.Typer(no_args_is_help=True, help="The tasks of the benchmark.")
+app.add_typer(tasks_app, name="tasks")
+
+
+def _out(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+@tasks_app.command("list")
+def tasks_list(
+    subset: Annotated[str | None, typer.Option(help="all, short, single, or a family; without it every task.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+    ids_only: Annotated[bool, typer.Option(help="One id a line.")] = False,
+) -> None:
+    """List tasks: id, family, horizon (least number of actions), usable or why not."""
+    picked = chosen(task_table(), subset)
+    if as_json:
+        _out(json.dumps([t.model_dump() for t in picked], indent=1))
+    elif ids_only:
+        for task in picked:
+            _out(task.id)
+    else:
+        _print_table(picked)
+
+
+def _print_table(picked: list[TaskInfo]) -> None:
+    _out(f"{'task':40} {'family':10} {'horizon':>7}  usable")
+    for t in picked:
+        horizon = "" if t.horizon is None else t.horizon
+        _out(f"{t.id:40} {t.family:10} {horizon:>7}  {'yes' if t.usable else 'no: ' + t.why_not}")
+    _say(f"{sum(t.usable for t in picked)} of {len(picked)} usable")
+
+
+@app.command("eval")
+def eval_attempts(
+    out: Annotated[Path, typer.Option(help="Run folder; results are appended to its results.jsonl.")],
+    attempts: Annotated[Path | None, typer.Option(help="JSONL of {task_id, seed, attempt}.")] = None,
+    tasks: Annotated[str | None, typer.Option(help="Task ids between commas, instead of --attempts.")] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds between commas, with --tasks.")] = "0",
+    mode: Annotated[str | None, typer.Option(help="A mode of the config; without it, the config's own.")] = None,
+    config: Annotated[Path, typer.Option(help="Config file.")] = DEFAULT_CONFIG,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Attempts at once, each with its own browser.")] = 1,
+    max_steps: Annotated[int | None, typer.Option(min=1, max=30, help="Instead of the config's step limit.")] = None,
+    headless: Annotated[bool, typer.Option(help="Without a window.")] = True,
+) -> None:
+    """Run attempts and write one result line and one span file for each."""
+    if (attempts is None) == (tasks is None):
+        raise UsageError("give either --attempts FILE or --tasks a,b with --seeds 0,1")
+    mode, settings = load_settings(config, mode)
+    if max_steps is not None:
+        limits = settings.limits.model_copy(update={"steps": max_steps})
+        settings = settings.model_copy(update={"limits": limits})
+    jobs = read_jobs(attempts) if attempts is not None else jobs_of(tasks or "", seeds)
+    check_tasks(jobs, task_table())
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be made: {error}") from None
+    setup = Setup(
+        settings=settings,
+        out=str(out.resolve()),
+        mode=mode,
+        headless=headless,
+        revision=os.environ.get("HALO_HARNESS_REVISION", "unknown"),
+        run_id=os.environ.get("HALO_RUN_ID", out.resolve().name),
+    )
+    counts: dict[str, int] = {}
+
+    def tell(result: Result, problem: str | None) -> None:
+        counts[result.outcome] = counts.get(result.outcome, 0) + 1
+        words = f"{result.outcome} ({problem})" if problem else result.outcome
+        _say(f"{sum(counts.values())}/{len(jobs)} {result.task_id} seed {result.seed}: {words}")
+
+    Supervisor(setup, workers=workers, tell=tell).run(jobs)
+    _say(", ".join(f"{n} {name}" for name, n in sorted(counts.items())))
+
+
+@app.command("describe")
+def describe() -> None:
+    """Print config schema, prompts and remedies as JSON, for an optimizer."""
+    _out(json.dumps(description(), indent=1))
+
+
+@app.command("check")
+def check(config: Annotated[Path, typer.Option(help="Config file.")] = DEFAULT_CONFIG) -> None:
+    """Exit 0 when the config validates and every prompt renders."""
+    check_harness(config)
+    _say("the config validates and every prompt renders")
+
+
+def _terminate(signum: int, frame: Any) -> None:
+    """A polite end is an interrupt: `finally` clauses run, and the browsers end with them."""
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line; every expected error is one sentence on stderr."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app(standalone_mode=False)
+    except HarnessError as error:
+        _say(f"error: {error}")
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted; finished attempts are kept")
+        sys.exit(130)
+    except Exception as error:
+        # Usage errors of the option parser carry their own words and exit code; anything else is a defect and shows whole.
+        if not hasattr(error, "format_message"):
+            raise
+        _say(f"error: {error.format_message()}")
+        sys.exit(2)

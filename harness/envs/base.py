@@ -1,0 +1,49 @@
+"""What a benchmark must offer. Pure data and one protocol."""
+
+from typing import Protocol
+
+from playwright.sync_api import Page
+from pydantic import BaseModel, ConfigDict
+
+
+class TaskInfo(BaseModel):
+    """A task of the table. `horizon` is the least number of actions that reach the goal on a typical seed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    family: str
+    horizon: int | None
+    usable: bool
+    why_not: str = ""
+
+
+class TaskState(BaseModel):
+    """Whether the task has ended, and its score (0..1, None while it goes on)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    over: bool
+    score: float | None
+
+
+class Environment(Protocol):
+    """A benchmark that is being served. Methods raise AttemptError when the benchmark itself fails."""
+
+    exclude: str
+
+    def start(self, page: Page, task_id: str, seed: int) -> str:
+        """Put the page at the start of the task and return the goal."""
+        ...
+
+    def state(self, page: Page) -> TaskState:
+        """Where the task stands."""
+        ...
+
+    def allows(self, url: str) -> bool:
+        """Whether the page may ask for this address."""
+        ...
+
+    def close(self) -> None:
+        """Stop serving."""
+        ...

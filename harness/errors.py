@@ -1,0 +1,46 @@
+"""Errors that the harness raises on purpose, with the exit code each one ends the command with.
+
+    HarnessError
+    ├── UsageError          what the user gave cannot be used (exit 2)
+    ├── EnvironmentMissing  no browser, no benchmark files, no model endpoint (exit 3)
+    └── AttemptError        one attempt could not be measured; it is recorded and the next goes on
+
+A message names the place and the remedy. Never printed from here.
+"""
+
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    """Who ended an attempt that was not a measurement."""
+
+    BROWSER_DIED = "browser_died"
+    TIME_LIMIT = "time_limit"
+    MODEL_UNREACHABLE = "model_unreachable"
+    MODEL_ERROR = "model_error"
+    ENVIRONMENT_ERROR = "environment_error"
+    HARNESS_CRASHED = "harness_crashed"
+
+
+class HarnessError(Exception):
+    """Base; `str(error)` is the sentence that the user reads."""
+
+    exit_code = 2
+
+
+class UsageError(HarnessError):
+    """A file, option, key or id that the user gave cannot be used."""
+
+
+class EnvironmentMissing(HarnessError):
+    """The machine lacks something that this command needs."""
+
+    exit_code = 3
+
+
+class AttemptError(HarnessError):
+    """This attempt cannot be measured, for a reason that is not the agent's."""
+
+    def __init__(self, cause: Cause, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause

@@ -1,0 +1,109 @@
+"""Does one checked action on a live page with a real mouse and keyboard. Never decides whether it should be done."""
+
+from playwright.sync_api import ElementHandle, Error, Page
+
+from harness.actions import Action, key_of, option_of
+from harness.obs.model import Element
+from harness.obs.observe import handle_of
+
+ACT_MS = 1500
+TYPED_KINDS = frozenset({"text", "search", "email", "password", "tel", "url", "number", ""})
+
+
+class ExecutionProblem(Exception):
+    """The page did not let the action through; `str()` says why in the agent's words."""
+
+
+def _why(error: Error) -> str:
+    said = str(error)
+    if "intercepts pointer events" in said:
+        return "another element covers it"
+    if "not visible" in said or "outside of the viewport" in said:
+        return "it is not visible"
+    if "not enabled" in said:
+        return "it is disabled"
+    if "Timeout" in said:
+        return "the page did not react in time"
+    return " ".join(said.split())[:120]
+
+
+def page_is_gone(error: Error) -> bool:
+    """Whether an error means that the browser or page has died, rather than that an action failed."""
+    said = str(error)
+    return any(words in said for words in ("has been closed", "crashed", "Connection closed", "Browser closed"))
+
+
+def _fill(page: Page, handle: ElementHandle, element: Element, text: str) -> str:
+    """Type as a person would, so that pages that listen to keys hear them; pickers take their value whole."""
+    if element.kind not in TYPED_KINDS:
+        handle.fill(text, timeout=ACT_MS)
+        return f'typed "{text}"'
+    handle.click(timeout=ACT_MS)
+    page.keyboard.press("ControlOrMeta+A")
+    if text:
+        page.keyboard.type(text)
+    else:
+        page.keyboard.press("Delete")
+    return f'typed "{text}"'
+
+
+def _select(handle: ElementHandle, element: Element, text: str) -> str:
+    """Choose an option; in a list that takes several, the ones chosen before stay."""
+    option = option_of(element, text) or text
+    chosen = [option]
+    if element.role == "listbox":
+        chosen = handle.evaluate("(e) => Array.from(e.selectedOptions).map((o) => o.label || o.text)") + chosen
+    handle.select_option(label=chosen, timeout=ACT_MS)
+    return f'chose "{option}"'
+
+
+def _scroll(page: Page, handle: ElementHandle | None, direction: str) -> str:
+    """Move the nearest thing that scrolls by most of its height."""
+    script = """([start, sign]) => {
+      const can = (e) => e && e.scrollHeight > e.clientHeight + 4 &&
+        (e === document.scrollingElement || /auto|scroll/.test(getComputedStyle(e).overflowY));
+      let at = start;
+      while (at && !can(at)) at = at.parentElement;
+      if (!at && can(document.scrollingElement)) at = document.scrollingElement;
+      if (!at) at = Array.from(document.querySelectorAll("*")).find(can);
+      if (!at) return false;
+      const before = at.scrollTop;
+      at.scrollBy({top: sign * Math.max(40, at.clientHeight * 0.9), behavior: "instant"});
+      return at.scrollTop !== before;
+    }"""
+    moved = page.evaluate(script, [handle, -1 if direction == "up" else 1])
+    return f"scrolled {direction}" if moved else "nothing moved"
+
+
+def perform(page: Page, action: Action, element: Element | None) -> str:
+    """Do it and say what was done. Raises ExecutionProblem, or Error when the browser has died."""
+    try:
+        handle = handle_of(page, element.ref) if element is not None and element.ref is not None else None
+        if element is not None and handle is None:
+            raise ExecutionProblem("it is no longer on the page")
+        return _do(page, action, element, handle)
+    except Error as error:
+        if page_is_gone(error):
+            raise
+        raise ExecutionProblem(_why(error)) from None
+
+
+def _do(page: Page, action: Action, element: Element | None, handle: ElementHandle | None) -> str:
+    text = action.text or ""
+    if action.name == "done":
+        return "finished"
+    if action.name == "press":
+        if handle is not None:
+            handle.focus()
+        page.keyboard.press(key_of(text) or text)
+        return f"pressed {text}"
+    if action.name == "scroll":
+        return _scroll(page, handle, (text or "down").strip().lower())
+    if handle is None or element is None:
+        raise ExecutionProblem("there is nothing to aim at")
+    if action.name == "fill":
+        return _fill(page, handle, element, text)
+    if action.name == "select":
+        return _select(handle, element, text)
+    handle.click(timeout=ACT_MS)
+    return "clicked"

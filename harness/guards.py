@@ -1,0 +1,88 @@
+"""Checks on an action before it reaches the page, from what this attempt has done so far. Pure.
+
+A guard never guesses what the task wants: it knows only the page, the settings and the past steps.
+"""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.actions import Action, ActionProblem
+from harness.config import GuardSettings
+from harness.obs.model import Observation, unfilled_for
+
+
+class Past(BaseModel):
+    """One finished step, as the guards and the prompt remember it. `changed` is None when no action ran."""
+
+    model_config = ConfigDict(frozen=True)
+
+    action: Action | None
+    result: str
+    layout: str
+    before: str
+    changed: bool | None
+    ran: bool
+
+
+def repeats(action: Action, past: Sequence[Past], layout: str) -> int:
+    """How often this action has run since the page took on its present layout."""
+    count = 0
+    for step in reversed(past):
+        if step.layout != layout:
+            break
+        count += int(step.ran and step.action is not None and step.action.key == action.key)
+    return count
+
+
+def loop_note(action: Action, past: Sequence[Past], observation: Observation, settings: GuardSettings) -> str | None:
+    """Why this action is a loop, or None."""
+    if settings.loop != "off" and action.name != "done":
+        count = repeats(action, past, observation.layout)
+        if count >= settings.loop_after:
+            return f"you have already done this {count} time{'s' if count > 1 else ''}; choose something else"
+    return None
+
+
+def submit_note(action: Action, observation: Observation, settings: GuardSettings) -> str | None:
+    """Why it is too early for this click to submit, or None."""
+    if settings.submit_check == "off" or action.name != "click" or action.ref is None:
+        return None
+    target = observation.by_ref(action.ref)
+    if target is None or not target.submits:
+        return None
+    missing = [e.label for e in unfilled_for(target, observation.elements)]
+    return f"not answered yet: {', '.join(missing[:5])}" if missing else None
+
+
+def refusal(action: Action, past: Sequence[Past], observation: Observation, settings: GuardSettings) -> str | None:
+    """Why the guards refuse this action, or None. Notes of guards set to `warn` are not refusals."""
+    if settings.loop == "block" and (note := loop_note(action, past, observation, settings)):
+        return note
+    if settings.submit_check == "block" and (note := submit_note(action, observation, settings)):
+        return note
+    if settings.no_effect_ban and action.name != "done":
+        for step in past:
+            same_page = step.before == observation.fingerprint
+            if same_page and step.ran and step.changed is False and step.action and step.action.key == action.key:
+                return "this changed nothing before; choose something else"
+    if settings.done_check and action.name == "done" and not any(step.changed for step in past):
+        return "nothing has been changed on the page yet"
+    return None
+
+
+def warning(action: Action, past: Sequence[Past], observation: Observation, settings: GuardSettings) -> str | None:
+    """What to tell the agent after it did this all the same."""
+    notes = []
+    if settings.loop == "warn":
+        notes.append(loop_note(action, past, observation, settings))
+    if settings.submit_check == "warn":
+        notes.append(submit_note(action, observation, settings))
+    said = [n for n in notes if n]
+    return "; ".join(said) or None
+
+
+def blocked(action: Action, past: Sequence[Past], observation: Observation, settings: GuardSettings) -> ActionProblem | None:
+    """`refusal` as the problem that the orchestrator records."""
+    why = refusal(action, past, observation, settings)
+    return ActionProblem(type="blocked", words=why) if why else None

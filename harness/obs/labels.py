@@ -1,0 +1,45 @@
+"""Gives every control a label that is unique on its page, so that a name alone says which one is meant. Pure."""
+
+from collections.abc import Iterable
+
+from harness.obs.model import Element
+
+MAX_LABEL = 48
+
+
+def short(text: str, limit: int = MAX_LABEL) -> str:
+    """`text` on one line and at most `limit` characters, cut at a word where that is possible."""
+    line = " ".join(text.split())
+    if len(line) <= limit:
+        return line
+    cut = line[: limit - 3]
+    head = cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut
+    return head + "..."
+
+
+def with_labels(elements: Iterable[Element]) -> tuple[Element, ...]:
+    """The same elements, controls labelled by name; the second of a name is `name (2)`, and so on in reading order."""
+    taken: set[str] = set()
+    out: list[Element] = []
+    for e in elements:
+        if not e.is_control:
+            out.append(e)
+            continue
+        base = short(e.name) or e.role
+        label, number = base, 1
+        while label.lower() in taken:
+            number += 1
+            label = f"{base} ({number})"
+        taken.add(label.lower())
+        out.append(e.model_copy(update={"label": label}))
+    return tuple(out)
+
+
+def find_by_label(elements: Iterable[Element], words: str) -> Element | None:
+    """The control that `words` mean: its exact label, else the same ignoring case and quotes; None when unclear."""
+    controls = [e for e in elements if e.is_control]
+    exact = next((e for e in controls if e.label == words), None)
+    if exact:
+        return exact
+    plain = words.strip().strip("\"'").lower()
+    return next((e for e in controls if e.label.lower() == plain), None)

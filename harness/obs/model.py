@@ -1,0 +1,104 @@
+"""An observation as frozen data: what is on the page, in reading order. Pure: no browser, no settings."""
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+FIELD_ROLES = frozenset({"textbox", "searchbox", "spinbutton", "combobox", "listbox", "slider"})
+
+
+class Element(BaseModel):
+    """One control (with a `ref`) or one piece of text (without). `can` lists the actions that fit it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    role: str
+    name: str
+    ref: int | None = None
+    label: str = ""
+    depth: int = 0
+    value: str | None = None
+    checked: bool | None = None
+    selected: bool | None = None
+    expanded: bool | None = None
+    disabled: bool = False
+    focused: bool = False
+    touched: bool = False
+    options: tuple[str, ...] = ()
+    can: tuple[str, ...] = ()
+    kind: str = ""
+    group: str = ""
+    scope: int = 0
+    submits: bool = False
+    cell: bool = False
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it can be a target."""
+        return self.ref is not None
+
+
+class Observation(BaseModel):
+    """A page at one moment. `fingerprint` covers everything seen; `layout` leaves out values and states."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    title: str
+    elements: tuple[Element, ...]
+    scrollable: bool
+    fingerprint: str
+    layout: str
+
+    @property
+    def controls(self) -> tuple[Element, ...]:
+        """The elements that can be targets, in reading order."""
+        return tuple(e for e in self.elements if e.is_control)
+
+    def by_ref(self, ref: int) -> Element | None:
+        """The control with this number."""
+        return next((e for e in self.elements if e.ref == ref), None)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def fingerprint(url: str, elements: tuple[Element, ...], scrolls: list[list[int]]) -> tuple[str, str]:
+    """(everything seen, the same without values, states and scroll positions): equal means nothing changed.
+
+    Focus is left out: moving it changes nothing that a person would call an effect.
+    """
+    seen = [e.model_dump(exclude={"focused", "touched", "depth", "label"}) for e in elements]
+    layout = [(e.role, e.name, e.ref) for e in elements]
+    return _digest([url, seen, scrolls]), _digest([url, layout])
+
+
+def unfilled(elements: tuple[Element, ...]) -> tuple[Element, ...]:
+    """Fields whose answer is still missing: empty text, choices never made, radio groups and tick lists with no mark.
+
+    Where a tick list or radio group has no mark its first member stands for it, so one question counts once.
+    """
+    missing: list[Element] = []
+    ticks: dict[tuple[str, str, int], list[Element]] = {}
+    for e in elements:
+        if not e.is_control or e.disabled:
+            continue
+        if e.role in {"checkbox", "radio"} and e.checked is not None:
+            ticks.setdefault((e.role, e.group, e.scope), []).append(e)
+        elif (e.role in FIELD_ROLES and "fill" in e.can and not (e.value or "").strip()) or (
+            "select" in e.can and not e.touched
+        ):
+            missing.append(e)
+    missing += [group[0] for group in ticks.values() if not any(e.checked or e.touched for e in group)]
+    return tuple(missing)
+
+
+def unfilled_for(target: Element, elements: tuple[Element, ...]) -> tuple[Element, ...]:
+    """The unfilled fields that a submit-like `target` would send: those of its form or dialog, else of the whole page."""
+    missing = unfilled(elements)
+    own = tuple(e for e in missing if e.scope == target.scope)
+    fields_here = any(e.scope == target.scope and (e.role in FIELD_ROLES or e.checked is not None) for e in elements)
+    return own if target.scope and fields_here else missing

@@ -1,0 +1,42 @@
+"""Reads a live page into an Observation. The only place of `obs` that talks to a browser; never acts on the page."""
+
+from pathlib import Path
+
+from playwright.sync_api import ElementHandle, Page
+
+from harness.obs.labels import with_labels
+from harness.obs.model import Element, Observation, fingerprint
+
+_HERE = Path(__file__).parent
+LISTEN_SCRIPT = (_HERE / "listen.js").read_text(encoding="utf-8")
+_PAGE_SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8")
+_SETTLE_SCRIPT = (_HERE / "settle.js").read_text(encoding="utf-8")
+QUIET_MS = 40
+MOST_MS = 800
+
+
+def observe(page: Page, *, exclude: str) -> Observation:
+    """What is on the page now. `exclude` is a selector of what does not belong to it (a benchmark's own display)."""
+    data = page.evaluate(_PAGE_SCRIPT, exclude)
+    elements = with_labels(Element.model_validate(node) for node in data["nodes"])
+    whole, layout = fingerprint(data["url"], elements, data["scrolls"])
+    return Observation(
+        url=data["url"],
+        title=data["title"],
+        elements=elements,
+        scrollable=bool(data["scrolls"]),
+        fingerprint=whole,
+        layout=layout,
+    )
+
+
+def settle(page: Page, *, exclude: str) -> None:
+    """Wait until the page is quiet (animations and scripts done), for at most MOST_MS milliseconds."""
+    page.evaluate(_SETTLE_SCRIPT, [QUIET_MS, MOST_MS, exclude])
+
+
+def handle_of(page: Page, ref: int) -> ElementHandle | None:
+    """The live element with this number, or None when it has left the page."""
+    script = """(ref) => { const t = window[Symbol.for("halo.table")]; const e = t && t.byId.get(ref);
+                return e && e.isConnected ? e : null; }"""
+    return page.evaluate_handle(script, ref).as_element()

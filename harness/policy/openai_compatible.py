@@ -1,0 +1,97 @@
+"""The worker that asks a model. Builds the messages from the prompt files; never touches the page.
+
+The parts that never change come first (system words, examples) and the page last, so that a server with a prompt
+prefix cache reads the long part once.
+"""
+
+from typing import Any
+
+from harness.actions import ACTIONS, KEYS
+from harness.choices import reply_schema
+from harness.config import HarnessSettings
+from harness.policy.base import Decision, ModelCall, Turn
+from harness.policy.chat import ChatClient
+from harness.policy.examples import Example, example_turns
+from harness.prompts import Prompts
+from harness.tracing import now
+
+
+def system_values(settings: HarnessSettings) -> dict[str, Any]:
+    """What system.j2 may use."""
+    return {
+        "addressing": settings.actions.addressing,
+        "actions": list(ACTIONS),
+        "keys": list(KEYS),
+        "state_rules": settings.prompt.state_rules,
+        "element_state": settings.observation.element_state,
+        "few_shot": settings.prompt.few_shot,
+    }
+
+
+def turn_values(turn: Turn) -> dict[str, Any]:
+    """What worker.j2 may use."""
+    return {
+        "goal": turn.goal,
+        "page": turn.page,
+        "history": list(turn.history),
+        "notes": list(turn.notes),
+        "step": turn.step + 1,
+        "steps_left": turn.step_limit - turn.step,
+    }
+
+
+def fixed_messages(settings: HarnessSettings, prompts: Prompts, examples: list[Example]) -> list[dict[str, str]]:
+    """The messages that are the same for every step of every attempt."""
+    messages = [{"role": "system", "content": prompts.render("system.j2", system_values(settings))}]
+    if settings.prompt.few_shot:
+        for turn, reply in example_turns(examples, settings):
+            messages.append({"role": "user", "content": prompts.render("worker.j2", turn_values(turn))})
+            messages.append({"role": "assistant", "content": reply})
+    return messages
+
+
+class OpenAICompatiblePolicy:
+    """Asks the endpoint for one action, its form held to a schema where the endpoint can."""
+
+    name = "worker"
+
+    def __init__(self, settings: HarnessSettings, prompts: Prompts, examples: list[Example], client: ChatClient) -> None:
+        self._settings = settings
+        self._prompts = prompts
+        self._client = client
+        self._fixed = fixed_messages(settings, prompts, examples)
+
+    def _messages(self, turn: Turn) -> list[dict[str, str]]:
+        messages = [*self._fixed, {"role": "user", "content": self._prompts.render("worker.j2", turn_values(turn))}]
+        for reply, problem in turn.problems:
+            messages.append({"role": "assistant", "content": reply})
+            messages.append({"role": "user", "content": self._prompts.render("retry.j2", {"problem": problem})})
+        return messages
+
+    def _response_format(self, turn: Turn) -> dict[str, Any] | None:
+        kind = self._settings.model.reply_format
+        if kind == "text":
+            return None
+        if kind == "json_object":
+            return {"type": "json_object"}
+        schema = reply_schema(turn.choices, self._settings)
+        return {"type": "json_schema", "json_schema": {"name": "action", "schema": schema}}
+
+    def decide(self, turn: Turn, *, deadline: float) -> Decision:
+        """The model's reply, whatever it says. Raises AttemptError when the endpoint gives none."""
+        messages = self._messages(turn)
+        started = now()
+        reply, tokens_in, tokens_out = self._client.complete(
+            messages, response_format=self._response_format(turn), seed=turn.sampling_seed, deadline=deadline
+        )
+        call = ModelCall(
+            model=self._settings.model.name,
+            messages=messages,
+            reply=reply,
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            started_at=started,
+            ended_at=now(),
+            parameters={"temperature": self._settings.model.temperature, "seed": turn.sampling_seed},
+        )
+        return Decision(reply=reply, call=call)

@@ -1,0 +1,51 @@
+"""One line per finished attempt, appended so that several processes may write the same file. Never rewrites it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Job(BaseModel):
+    """One attempt to run: a line of the attempts file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task_id: str
+    seed: int
+    attempt: int = 0
+
+
+class Result(BaseModel):
+    """One finished attempt. `score` is None for an error: it was not a measurement, and never a zero."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task_id: str
+    seed: int
+    attempt: int
+    trace_id: str
+    outcome: str
+    score: float | None
+    cause: str | None
+    steps: int
+    tokens_in: int | None
+    tokens_out: int | None
+    cost_usd: float | None
+    started_at: str
+    ended_at: str
+
+
+def append_line(path: Path, data: dict[str, Any]) -> None:
+    """Append one whole line by one write; a torn last line of an earlier crash is closed off first."""
+    line = json.dumps(data, ensure_ascii=False).encode() + b"\n"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        os.write(descriptor, line)
+    finally:
+        os.close(descriptor)

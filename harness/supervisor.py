@@ -1,0 +1,204 @@
+"""Runs attempts in child processes, each with a browser of its own, and writes the results. Never touches a page.
+
+A child that overruns an attempt's wall-clock limit is killed whole with its browser, the attempt is recorded as an
+error, and the next goes on in a fresh child: a hung browser costs one attempt, not the run.
+"""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.child import Setup, cost_of, model_name
+from harness.errors import Cause, EnvironmentMissing
+from harness.orchestrator import Progress
+from harness.processes import kill_tree
+from harness.results import Job, Result, append_line
+from harness.tracing import Tracer, new_trace_id, now, resource_of, root_attributes, root_span_id, span_file
+
+START_SECONDS = 60.0
+# Time beyond the limit for a child to end the attempt by itself, which keeps its browser.
+GRACE_SECONDS = 2.0
+UNREACHABLE_IN_A_ROW = 3
+MAX_CHILD_STARTS = 3
+
+
+class Child:
+    """One child process as seen from outside."""
+
+    def __init__(self, setup: Setup, number: int, frames: "queue.Queue[tuple[int, dict[str, Any] | None]]", scratch: str) -> None:
+        self.number = number
+        self.ready = False
+        self.job: Job | None = None
+        self.trace_id = ""
+        self.started_at = ""
+        self.progress = Progress()
+        self.deadline = time.monotonic() + START_SECONDS
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "harness.child"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True,
+            cwd=Path(__file__).parent.parent, env={**os.environ, "TMPDIR": scratch},
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, args=(frames,), daemon=True)
+        self._reader.start()
+        self._send(setup.model_dump(mode="json"))
+
+    def _read(self, frames: "queue.Queue[tuple[int, dict[str, Any] | None]]") -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            frames.put((self.number, json.loads(line)))
+        frames.put((self.number, None))
+
+    def _send(self, frame: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(frame) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return  # it died; the reader says so
+
+    def give(self, job: Job, seconds: float) -> None:
+        """Hand over one attempt."""
+        self.job, self.trace_id, self.started_at, self.progress = job, new_trace_id(), now(), Progress()
+        self.deadline = time.monotonic() + seconds + GRACE_SECONDS
+        self._send({"do": "attempt", "job": job.model_dump(), "trace_id": self.trace_id})
+
+    def stop(self) -> None:
+        """End it with its browser, whatever it is doing."""
+        kill_tree(self._process.pid)
+        self._process.wait()
+        self._reader.join(timeout=5)
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    continue
+
+
+class Supervisor:
+    """`run` does the jobs in order with `workers` children and calls `tell` after each result."""
+
+    def __init__(self, setup: Setup, *, workers: int, tell: Callable[[Result, str | None], None]) -> None:
+        self._setup, self._tell = setup, tell
+        self._workers = workers
+        self._out = Path(setup.out)
+        self._frames: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
+        self._children: dict[int, Child] = {}
+        self._started = 0
+        self._failed_starts = 0
+        self._answered = False
+        self._unreachable = 0
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """All jobs. Raises EnvironmentMissing when none can be done: no browser, no model endpoint."""
+        waiting = deque(jobs)
+        with tempfile.TemporaryDirectory(prefix="halo-harness-", ignore_cleanup_errors=True) as scratch:
+            try:
+                for _ in range(min(self._workers, len(waiting))):
+                    self._spawn(scratch)
+                while waiting or any(c.job for c in self._children.values()):
+                    self._turn(waiting, scratch)
+            finally:
+                for child in self._children.values():
+                    child.stop()
+
+    def _spawn(self, scratch: str) -> None:
+        self._started += 1
+        self._children[self._started] = Child(self._setup, self._started, self._frames, scratch)
+
+    def _turn(self, waiting: deque[Job], scratch: str) -> None:
+        """Wait for the next frame or deadline and act on it."""
+        soonest = min(c.deadline for c in self._children.values() if c.job or not c.ready)
+        try:
+            number, frame = self._frames.get(timeout=max(0.0, soonest - time.monotonic()) + 0.01)
+        except queue.Empty:
+            self._overdue(waiting, scratch)
+            return
+        child = self._children.get(number)
+        if child is None:
+            return  # a last word from a child that was already given up
+        if frame is None:
+            self._replace(child, Cause.HARNESS_CRASHED, "the attempt's process ended by itself", waiting, scratch)
+        elif frame["event"] == "ready":
+            child.ready = True
+            self._failed_starts = 0
+            self._next(child, waiting)
+        elif frame["event"] == "progress":
+            child.progress = Progress.model_validate(frame["progress"])
+            self._answered = self._answered or child.progress.model_answered
+        elif frame["event"] == "finished":
+            self._finished(child, frame, waiting)
+        elif not child.ready:
+            raise EnvironmentMissing(str(frame["message"]))
+        else:
+            self._replace(child, Cause.HARNESS_CRASHED, str(frame["message"]), waiting, scratch)
+
+    def _next(self, child: Child, waiting: deque[Job]) -> None:
+        if waiting:
+            child.give(waiting.popleft(), self._setup.settings.limits.seconds)
+
+    def _finished(self, child: Child, frame: dict[str, Any], waiting: deque[Job]) -> None:
+        result = Result.model_validate(frame["result"])
+        child.job = None
+        self._answered = self._answered or bool(frame["model_answered"])
+        self._write(result, frame["problem"])
+        self._unreachable = self._unreachable + 1 if frame["systemic"] else 0
+        if frame["systemic"] and (not self._answered or self._unreachable >= UNREACHABLE_IN_A_ROW):
+            raise EnvironmentMissing(str(frame["problem"]))
+        self._next(child, waiting)
+
+    def _overdue(self, waiting: deque[Job], scratch: str) -> None:
+        for child in list(self._children.values()):
+            if time.monotonic() < child.deadline or (child.ready and not child.job):
+                continue
+            seconds = self._setup.settings.limits.seconds
+            self._replace(child, Cause.TIME_LIMIT, f"killed: not finished within {seconds:g} s", waiting, scratch)
+
+    def _replace(self, child: Child, cause: Cause, words: str, waiting: deque[Job], scratch: str) -> None:
+        """Give up a child: its attempt is recorded as an error, and a fresh child takes its place."""
+        child.stop()
+        del self._children[child.number]
+        if child.job is not None:
+            self._close_attempt(child, cause, words)
+        elif not child.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_CHILD_STARTS:
+                raise EnvironmentMissing(f"the browser process could not be started ({words}); see the messages above")
+        if waiting:
+            self._spawn(scratch)
+
+    def _close_attempt(self, child: Child, cause: Cause, words: str) -> None:
+        """Write what the child could no longer write: the attempt's own span and its result."""
+        job, setup, progress = child.job, self._setup, child.progress
+        assert job is not None
+        settings = setup.settings
+        resource = resource_of(
+            job, mode=setup.mode, model=model_name(settings), revision=setup.revision, run_id=setup.run_id
+        )
+        Tracer(span_file(self._out, setup.mode, job), child.trace_id, resource).write(
+            "attempt",
+            root_attributes(
+                goal=progress.goal, outcome="error", score=None, cause=cause.value, end_reason="error",
+                step_limit=settings.limits.steps, words=words,
+            ),
+            start=child.started_at, end=now(), parent="", span_id=root_span_id(child.trace_id), error=words,
+        )  # fmt: skip
+        result = Result(
+            **job.model_dump(), trace_id=child.trace_id, outcome="error", score=None, cause=cause.value,
+            steps=progress.steps, tokens_in=progress.tokens_in, tokens_out=progress.tokens_out,
+            cost_usd=cost_of(settings, progress), started_at=child.started_at, ended_at=now(),
+        )  # fmt: skip
+        self._write(result, words)
+
+    def _write(self, result: Result, problem: str | None) -> None:
+        append_line(self._out / "results.jsonl", result.model_dump())
+        self._tell(result, problem)
