@@ -1,5 +1,7 @@
 """Invented but realistic records, and hostile ones, for the tests of reports."""
 
+from collections.abc import Iterator
+from itertools import cycle
 from typing import Any
 
 from halo_opt.records import (
@@ -312,29 +314,32 @@ def empty_loop() -> LoopSummary:
 FIXED_WORDS = frozenset({"category", "type", "direction", "outcome"})
 
 
-def poisoned(value: Any, payload: str) -> Any:
-    """Plain data with `payload` for every text, and at the front of every name, that a record leaves free."""
+def poisoned(value: Any, payloads: Iterator[str]) -> Any:
+    """Plain data with the next payload for every text, and at the front of every name, that a record leaves free."""
     if isinstance(value, dict):
         named = any(isinstance(inner, dict) and "sql" in inner for inner in value.values())
         return {
-            payload + key if named else key: inner if key in FIXED_WORDS else poisoned(inner, payload)
+            next(payloads) + key if named else key: inner if key in FIXED_WORDS else poisoned(inner, payloads)
             for key, inner in value.items()
         }
     if isinstance(value, list):
-        return [poisoned(inner, payload) for inner in value]
-    return payload if isinstance(value, str) else value
+        return [poisoned(inner, payloads) for inner in value]
+    return next(payloads) if isinstance(value, str) else value
 
 
-def poisoned_report(payload: str) -> Report:
-    data = poisoned(report().model_dump(mode="json"), payload)
-    data["tested"] = [{payload: payload, "p_value": None}]
-    data["spend"] = {payload: 1.0}
+def poisoned_report(*payloads: str) -> Report:
+    """A report whose every text is one of the payloads in turn."""
+    words = cycle(payloads)
+    data = poisoned(report().model_dump(mode="json"), words)
+    data["tested"] = [{next(words): next(words), "p_value": None}]
+    data["spend"] = {next(words): 1.0}
     return Report.model_validate(data)
 
 
-def poisoned_traces(payload: str) -> list[TraceView]:
-    return [TraceView.model_validate(poisoned(view.model_dump(mode="json"), payload)) for view in traces()]
+def poisoned_traces(*payloads: str) -> list[TraceView]:
+    words = cycle(payloads)
+    return [TraceView.model_validate(poisoned(view.model_dump(mode="json"), words)) for view in traces()]
 
 
-def poisoned_loop(payload: str) -> LoopSummary:
-    return LoopSummary.model_validate(poisoned(loop_summary().model_dump(mode="json"), payload))
+def poisoned_loop(*payloads: str) -> LoopSummary:
+    return LoopSummary.model_validate(poisoned(loop_summary().model_dump(mode="json"), cycle(payloads)))
