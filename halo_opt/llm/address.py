@@ -10,6 +10,11 @@ def _nothing() -> None:
     """A server that is not ours cannot be restarted."""
 
 
+def key_variable(provider: str) -> str:
+    """The environment variable that holds this provider's key. One key is never sent to another provider."""
+    return f"{provider.upper().replace('-', '_')}_API_KEY"
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """An OpenAI-compatible address (`base_url` ends in /v1), its key, and the model's name there.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from halo_opt.errors import EnvironmentMissing
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.address import Endpoint, key_variable
 from halo_opt.llm.local import ServerSettings, serve
 from halo_opt.llm.spec import ModelSpec, RemoteModel, parse_spec
 
@@ -55,11 +55,6 @@ def resolve(model: RemoteModel) -> Endpoint:
     if model.base_url is None:
         raise EnvironmentMissing(f"{model} has no address; write {model}@http://host:port/v1")
     return _endpoint(model, model.base_url, key=os.environ.get(key_variable(model.provider)) or _NO_KEY)
-
-
-def key_variable(provider: str) -> str:
-    """The environment variable that holds this provider's key. One key is never sent to another provider."""
-    return f"{provider.upper().replace('-', '_')}_API_KEY"
 
 
 def _required_key(model: RemoteModel, variable: str) -> str:

@@ -115,7 +115,7 @@ def parse_spec(text: str, *, base: Path | None = None) -> ModelSpec:
     if body.endswith(".gguf") and not _looks_remote(given):
         path = Path(body).expanduser()
         return PathModel(path=base / path if base is not None else path, sha256=sha256)
-    if colon and _PROVIDER.fullmatch(prefix.lower()) and "/" not in prefix:
+    if colon and _PROVIDER.fullmatch(prefix.lower()) and not rest.startswith("//"):
         return _remote(given, prefix.lower(), rest)
     raise _wrong(given, _nearest(given))
 
@@ -125,7 +125,7 @@ def _suffix(sha256: str | None) -> str:
 
 
 def _wrong(text: str, remedy: str) -> ConfigError:
-    return ConfigError(f"'{text}' does not name a model: {remedy}")
+    return ConfigError(f"{text!r} does not name a model: {remedy}")
 
 
 def _looks_remote(text: str) -> bool:

@@ -1,0 +1,61 @@
+"""A model whose every call is held against a budget first. It never calls when the ledger says no."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from halo_opt.llm.address import Endpoint
+from halo_opt.llm.ledger import Amount, Ledger
+from halo_opt.llm.model import Completion, Message, Model, ModelError
+from halo_opt.llm.prices import estimate
+
+# Reservations must not be too low: text has about four bytes a token, JSON and code fewer.
+_BYTES_PER_TOKEN = 2.5
+_TOKENS_PER_MESSAGE = 8
+
+
+class MeteredModel:
+    """Wraps a model; itself a `Model`."""
+
+    def __init__(self, model: Model, ledger: Ledger, endpoint: Endpoint, *, max_tokens: int, purpose: str) -> None:
+        """`max_tokens` is the longest reply that the wrapped model is asked for."""
+        self._model = model
+        self._ledger = ledger
+        self._endpoint = endpoint
+        self._max_tokens = max_tokens
+        self._purpose = purpose
+
+    @property
+    def name(self) -> str:
+        """The wrapped model's name."""
+        return self._model.name
+
+    def complete(self, messages: Sequence[Message], *, schema: type[BaseModel] | None = None) -> Completion:
+        """As the wrapped model; raises BudgetSpent before the call when it does not fit the budget."""
+        call = self._ledger.reserve(self._most(messages, schema), purpose=self._purpose)
+        try:
+            completion = self._model.complete(messages, schema=schema)
+        except ModelError as error:
+            if error.spent is None:
+                self._ledger.release(call)
+            else:
+                self._ledger.settle(call, _amount(error.spent))
+            raise
+        except BaseException:  # interrupted in the middle: it may have been billed, so the reservation stands
+            self._ledger.settle(call)
+            raise
+        self._ledger.settle(call, _amount(completion))
+        return completion
+
+    def _most(self, messages: Sequence[Message], schema: type[BaseModel] | None) -> Amount:
+        text = sum(len(message.content.encode()) for message in messages)
+        text += len(str(schema.model_json_schema())) if schema is not None else 0
+        tokens_in = int(text / _BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE * (len(messages) + 1)
+        cost = estimate(self._endpoint, tokens_in=tokens_in, tokens_out=self._max_tokens)
+        return Amount(tokens_in=tokens_in, tokens_out=self._max_tokens, cost_usd=cost)
+
+
+def _amount(completion: Completion) -> Amount | None:
+    if completion.tokens_in is None or completion.tokens_out is None:
+        return None
+    return Amount(tokens_in=completion.tokens_in, tokens_out=completion.tokens_out, cost_usd=completion.cost_usd)
