@@ -43,7 +43,7 @@ def describe(command: Sequence[str], checkout: Path, *, timeout_s: float = 60.0)
 
 
 def run_in(command: Sequence[str], checkout: Path, *, timeout_s: float) -> tuple[int, str, str]:
-    """(exit code, standard output, last line of standard error) of a command whose folder is `checkout`.
+    """(exit code, standard output, what standard error said) of a command whose folder is `checkout`.
 
     `python` as the first word means the interpreter that runs halo-opt. Raises InputError when time runs out.
     """
@@ -67,7 +67,7 @@ def run_in(command: Sequence[str], checkout: Path, *, timeout_s: float) -> tuple
             raise InputError(f"{' '.join(command)} did not end within {timeout_s:g} s in {checkout}") from None
         finally:
             _end(process)
-        return code, _read(out), _last_line(_read(err))
+        return code, _read(out), _sentence(_read(err))
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -82,6 +82,9 @@ def _read(file: IO[bytes]) -> str:
     return file.read(_MAX_OUTPUT).decode("utf-8", errors="replace")
 
 
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:500] if lines else ""
+def _sentence(text: str) -> str:
+    """What a command said on standard error, as one line: a traceback's last line, else the end of all of it."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    if any(line.startswith("Traceback (") for line in lines):
+        lines = lines[-1:]
+    return " ".join(lines)[-500:]

@@ -97,7 +97,7 @@ BAD: list[tuple[str, list[Edit], str]] = [
     ("other scheme", [adds("Open ftp://files here")], "address"),
     ("bare domain", [adds("Go to evil-site.com first.")], "address"),
     ("numbered address", [adds("Connect to 10.0.0.1 now.")], "address"),
-    ("mail", [adds("Write to joe@corp")] + [adds("Write to joe@corp.example")], "address"),
+    ("mail", [adds("Write to joe@corp.example")], "address"),
     ("script", [adds("javascript:alert(1)")], "address"),
     ("full width link", [adds("\uff48ttps://evil")], "address"),
     ("link in a setting", [sets("defaults.note", "http://x.test")], "address"),
@@ -194,7 +194,7 @@ def test_an_ordinary_word_that_is_also_a_task_may_be_used(files: dict[str, bytes
 @pytest.mark.parametrize("text", ["a: &x 1\nb: *x\n", "a: !!python/object 1\n", "a: 1\n---\nb: 2\n", "- a\n", "a: [\n"])
 def test_a_settings_file_with_anchors_tags_or_more_documents_is_refused(text: str) -> None:
     config = Settings(path=C, json_schema={"type": "object", "properties": {"a": {"type": "integer"}}})
-    with pytest.raises(EditRefused, match="YAML|mapping"):
+    with pytest.raises(EditRefused, match=r"YAML|mapping"):
         apply_edits({C: text.encode()}, [sets("a", 2)], config=config)
 
 

@@ -124,7 +124,7 @@ def test_a_branch_that_moves_meanwhile_is_detected(repo: Path, git: Git, monkeyp
         return commit
 
     monkeypatch.setattr(gitrepo, "make_commit", slow)
-    with pytest.raises(InputError, match="moved to .* meanwhile; nothing was written"):
+    with pytest.raises(InputError, match=r"moved to .* meanwhile; nothing was written"):
         patch(repo, "two\n", parent=parent)
     assert git("rev-parse", "halo/x") == git("rev-parse", "main")
 

@@ -21,8 +21,11 @@ BOOK = Playbook.model_validate(
     {
         "version": 1,
         "behaviours": {
-            "loops": {"meaning": "m", "remedies": [{"word": "loop_guard", "because": "b1", "lowers": ["loops", "limit"]},
-                                                   {"word": "show_history", "because": "b2"}]},
+            "loops": {
+                "meaning": "m",
+                "remedies": [{"word": "loop_guard", "because": "b1", "lowers": ["loops", "limit"]},
+                             {"word": "show_history", "because": "b2"}],
+            },
             "hurries": {"meaning": "m", "remedies": [{"word": "submit_check", "because": "b3"},
                                                      {"word": "state_rules", "because": "b4"}]},
             "wanders": {"meaning": "m", "remedies": [{"word": "address_by_label", "because": "b5"},

@@ -1,0 +1,102 @@
+"""The whole way of a patch with a real harness program: described, proposed, checked, committed, kept, taken back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from halo_opt.errors import InputError
+from halo_opt.patching import gitrepo
+from halo_opt.patching.commands import describe, harness_check
+from halo_opt.patching.patcher import apply_patch_file, build_patch
+from halo_opt.patching.patchfile import format_patch_file
+from halo_opt.patching.propose import propose
+from halo_opt.patching.surface import HarnessDescription, Surface, parse_description, resolve_surface
+from halo_opt.records import Finding, Proposal, ReplaceText, Report, SetValue, Verdict
+from halo_opt.testing import FakeHarness
+
+DESCRIBE, CHECK = ["python", "agent.py", "describe"], ["python", "agent.py", "check"]
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> FakeHarness:
+    return FakeHarness.create(tmp_path / "fake")
+
+
+def look(harness: FakeHarness, revision: str = "HEAD") -> tuple[Surface, HarnessDescription]:
+    surface = resolve_surface(harness.folder, revision, ["config.yaml", "prompts/**"])
+    with gitrepo.worktree(surface.repo, surface.revision, harness.folder / ".halo_opt/look") as checkout:
+        return surface, parse_description(describe(DESCRIBE, checkout))
+
+
+def report(*behaviours: str) -> Report:
+    findings = [
+        Finding.model_validate(
+            {"id": f"F{i}", "behaviour": b, "title": b, "claim": b, "category": "harness", "predicate_sql": "SELECT 1",
+             "numbers": {}, "exemplars": [], "counter_examples": [], "remedies": []}
+        )
+        for i, b in enumerate(behaviours, 1)
+    ]  # fmt: skip
+    empty: dict[str, Any] = {"inputs": [], "overview": {}, "tested": [], "triage": {}, "ceiling": {}, "caveats": []}
+    return Report(made_at="2026-01-01T00:00:00Z", title="t", findings=findings, method="m", spend={}, **empty)
+
+
+def verdict(proposal: Proposal, *, accepted: bool) -> Verdict:
+    return Verdict(
+        proposal_id=proposal.id, accepted=accepted, reason="r", diff=None, broken_guards=[], mechanism_fired=None
+    )
+
+
+def test_a_patch_is_proposed_checked_kept_and_the_next_one_is_a_new_mechanism(
+    harness: FakeHarness, tmp_path: Path
+) -> None:
+    history: list[tuple[Proposal, Verdict]] = []
+    revision, seen = "HEAD", set()
+    for turn in range(2):
+        surface, description = look(harness, revision)
+        found = propose(
+            report("repeated_action", "unknown_target"), description, surface.files, history=history, max_parts=1
+        )
+        patch = build_patch(surface, found[0], description, branch=f"halo/t/{turn}", check=harness_check(CHECK))
+        gitrepo.fast_forward(harness.folder, "halo/loop", patch.commit)
+        history.append((found[0], verdict(found[0], accepted=True)))
+        seen.update(json.dumps(e.model_dump()) for e in found[0].edits)
+        revision = patch.commit
+    assert len(seen) == 2
+    config = gitrepo.diff_text(harness.folder, "main", "halo/loop")
+    assert config.count("\n+") >= 2
+    made = gitrepo.revert(harness.folder, "halo/loop", f"{revision}~", check=harness_check(CHECK))
+    gitrepo.revert(harness.folder, "halo/loop", revision, check=harness_check(CHECK))
+    assert gitrepo.diff_text(harness.folder, "main", "halo/loop") == ""
+    assert gitrepo.diff_text(harness.folder, "main", made) != ""
+    assert gitrepo.changed_files(harness.folder) == []
+
+
+def test_the_harness_s_own_check_has_the_last_word(harness: FakeHarness) -> None:
+    surface, description = look(harness)
+    path = description.prompts[0] if description.prompts else next(p for p in surface.files if p.endswith(".j2"))
+    first = surface.files[path].decode().split("\n")[0]
+    edit = ReplaceText(path=path, old=first, new=f"{first} And so on.")
+
+    def check(folder: Path) -> None:
+        (folder / "config.yaml").write_text("guards: [\n")
+        harness_check(CHECK)(folder)
+
+    proposal = Proposal(id="P1-x", findings=[], hypothesis="h", edits=[edit], predictions=[], source="test")
+    with pytest.raises(InputError, match=r"does not pass its own check: config\.yaml: "):
+        build_patch(surface, proposal, description, branch="halo/p", check=check)
+    assert gitrepo.branch_head(harness.folder, "halo/p") is None
+
+
+def test_a_patch_file_of_one_clone_applies_in_another(harness: FakeHarness, tmp_path: Path) -> None:
+    surface, description = look(harness)
+    setting = next(e for edits in description.remedies.values() for e in edits if isinstance(e, SetValue))
+    proposal = Proposal(id="P1-x", findings=[], hypothesis="h", edits=[setting], predictions=[], source="test")
+    patch = build_patch(surface, proposal, description, branch="halo/p", check=harness_check(CHECK))
+    path = tmp_path / "patch.diff"
+    path.write_text(format_patch_file(patch.proposal, base=patch.parent, diff=patch.diff))
+    other = FakeHarness.create(tmp_path / "other")
+    there, described = look(other)
+    again = apply_patch_file(path, there, described, branch="halo/q", check=harness_check(CHECK))
+    assert again.diff == patch.diff
