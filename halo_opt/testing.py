@@ -44,7 +44,7 @@ class ScriptedModel:
             if self._function is None and number >= len(self._replies):
                 last = messages[-1].content[:200] if messages else ""
                 raise InputError(
-                    f"the script of {len(self._replies)} replies is over and call {number + 1} asks {last!r}; add a reply"
+                    f"the script of {len(self._replies)} replies is over, call {number + 1} asks {last!r}; add a reply"
                 )
             self.asked.append(list(messages))
             reply = self._function(messages) if self._function is not None else self._replies[number]

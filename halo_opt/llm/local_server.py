@@ -54,7 +54,7 @@ def _params(settings: dict[str, Any]) -> Any:
     params.n_gpu_layers = settings["gpu_layers"]
     params.cache_prompt = True
     params.cache_ram_mib = settings["prompt_cache_mib"]
-    params.use_jinja = True
+    params.use_jinja = settings["jinja"]
     params.ui = False
     params.verbosity = 2  # warnings and errors: a long loop makes very many requests
     for name, value in settings["extra"].items():
@@ -75,6 +75,8 @@ def main() -> None:
         report: dict[str, Any] = {"port": int(server.listening_address.rsplit(":", 1)[1])}
     except Exception as error:  # the process's edge: whatever the library throws must reach the parent as words
         report = {"error": str(error) or type(error).__name__}
+        if "libgomp" in report["error"]:
+            report["error"] += "; install it, for example: apt-get install libgomp1"
     answer.write(json.dumps(report) + "\n")
     answer.close()
     if "port" in report:

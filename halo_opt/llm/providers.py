@@ -36,6 +36,9 @@ from halo_opt.llm.model import Completion, Message, ModelError
 from halo_opt.llm.prices import cost_of
 
 T = TypeVar("T")
+# Our own server's grammar engine takes this in a schema: no white space but after separators saves a small model a
+# third of its tokens. Other servers may refuse keys that they do not know.
+COMPACT_JSON = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -120,7 +123,10 @@ class ProviderModel:
     async def _request(self, messages: Sequence[Message], schema: type[BaseModel] | None) -> wire.ModelResponse:
         parameters = ModelRequestParameters()
         if schema is not None:
-            definition = OutputObjectDefinition(json_schema=schema.model_json_schema(), name=schema.__name__)
+            json_schema = schema.model_json_schema()
+            if self._endpoint.provider == "local":
+                json_schema |= COMPACT_JSON
+            definition = OutputObjectDefinition(json_schema=json_schema, name=schema.__name__)
             parameters = ModelRequestParameters(output_mode="native", output_object=definition)
         request = model_request(
             self._model,

@@ -56,7 +56,7 @@ def test_a_call_of_unknown_price_is_counted_apart_and_not_as_free() -> None:
 
 
 def test_a_dollar_budget_without_a_price_is_refused_with_the_remedy() -> None:
-    with pytest.raises(InputError, match="no price is known.*budget of tokens or calls"):
+    with pytest.raises(InputError, match=r"no price is known.*budget of tokens or calls"):
         Ledger(Budget(usd=5.0)).reserve(cost(None), purpose="p")
 
 

@@ -33,7 +33,7 @@ def test_it_answers_from_a_function() -> None:
 def test_the_end_of_the_script_says_which_call_had_no_reply() -> None:
     model = ScriptedModel(["yes"])
     model.complete(ASK)
-    with pytest.raises(InputError, match=r"script of 1 replies is over and call 2 asks 'Is two even\?'"):
+    with pytest.raises(InputError, match=r"script of 1 replies is over, call 2 asks 'Is two even\?'"):
         model.complete(ASK)
 
 
