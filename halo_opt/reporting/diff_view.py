@@ -34,23 +34,26 @@ class Headline(NamedTuple):
 
 
 def kind_of(difference: float | None, interval: tuple[float, float] | None, p_value: float | None) -> Kind:
-    """A gain or loss only when the interval leaves out 0 and the test, where there is one, agrees."""
+    """A gain or loss only when the interval leaves out 0; a gain only when the one-sided test for better agrees."""
     if difference is None:
         return "unmeasured"
-    if interval is None or (p_value is not None and p_value >= SIGNIFICANT):
+    if interval is None:
         return "unsure"
-    return "gain" if interval[0] > 0 else "worse" if interval[1] < 0 else "unsure"
+    if interval[1] < 0:
+        return "worse"
+    better = interval[0] > 0 and (p_value is None or p_value < SIGNIFICANT)
+    return "gain" if better else "unsure"
 
 
 def change_words(difference: float | None, interval: tuple[float, float] | None, p_value: float | None) -> str:
-    """`+52.8 points (95% interval +36.0 to +69.0 points, p < 0.0001)`."""
+    """`+52.8 points (95% interval +36.0 to +69.0 points, one-sided p < 0.0001)`; the p-value is of "better"."""
     if difference is None:
         return MISSING
     ends = f"95% interval {interval_words(interval, signed=True)}" if interval else "no interval: too little data"
     if p_value is None:
         return f"{points(difference)} ({ends})"
     said = chance(p_value)
-    return f"{points(difference)} ({ends}, p {said if said.startswith('<') else '= ' + said})"
+    return f"{points(difference)} ({ends}, one-sided p {said if said.startswith('<') else '= ' + said})"
 
 
 def diff_headline(diff: ScoreDiff) -> Headline:

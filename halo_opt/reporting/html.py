@@ -15,22 +15,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from halo_opt.console import visible
-from halo_opt.records import Finding, Report
+from halo_opt.records import Report
 from halo_opt.reporting import words
-from halo_opt.reporting.plots import Bar, bars
+from halo_opt.reporting.report_parts import explained_plot, overview_tiles, runs_plot, seen_plot, table_of_tested
 from halo_opt.reporting.traces import TraceSection, anchors, trace_sections
 from halo_opt.reporting.views import TraceView
 
-# What a finding is ranked by, best first: the first of these names that the findings have is drawn.
-RANKED_BY = (
-    "failures_explained",
-    "explained",
-    "share_of_failures",
-    "prevalence_in_failures",
-    "rate_in_failures",
-    "prevalence",
-    "difference",
-)
 FOLD_CHARACTERS = 280  # about four lines; longer text starts folded
 
 
@@ -57,7 +47,7 @@ def _environment() -> Environment:
     )
     for name in ("percent", "points", "chance", "interval_words", "estimate_words", "count"):
         made.filters[name] = getattr(words, name)
-    for name in ("figure", "figures", "title_of", "sql_command", "slug", "safe_link"):
+    for name in ("figure", "figures", "title_of", "sql_command", "slug", "safe_link", "moment"):
         made.globals[name] = getattr(words, name)
     made.globals["fold_after"] = FOLD_CHARACTERS
     return made
@@ -84,33 +74,11 @@ def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
     return page(
         "report.html.j2",
         report=report,
-        ranking=ranking(report.findings),
-        tested_columns=list(dict.fromkeys(name for row in report.tested for name in row)),
+        sources=[file.path for file in report.inputs],
+        tiles=overview_tiles(report.overview),
+        plots=[plot for plot in (runs_plot(report.overview),) if plot],
+        rankings=[plot for plot in (seen_plot(report.findings), explained_plot(report.findings)) if plot],
+        tested=table_of_tested(report.tested),
         traces=sections,
         anchors=anchors(sections),
     )
-
-
-def ranking(findings: Sequence[Finding]) -> dict[str, Any] | None:
-    """The plot of findings by what they explain: its title and drawings; None when no number can be drawn."""
-    name = next((n for n in RANKED_BY if any(_plain(f, n) is not None for f in findings)), None)
-    if name is None:
-        return None
-    drawn = []
-    for finding in findings:
-        value = _plain(finding, name)
-        ends_name = words.interval_name(name, finding.numbers)
-        ends = finding.numbers[ends_name].value if ends_name else None
-        interval = (float(ends[0]), float(ends[1])) if isinstance(ends, list) and len(ends) == 2 else None
-        said = words.figure(name, finding.numbers[name].value) if value is not None else words.MISSING
-        drawn.append(Bar(f"{finding.id}  {finding.title}", value, interval, said))
-    title = words.title_of(name)
-    return {"title": title, "wide": bars(drawn, width=760, label=title), "narrow": bars(drawn, width=340, label=title)}
-
-
-def _plain(finding: Finding, name: str) -> float | None:
-    """A number of a finding as a fraction that can be drawn, else None."""
-    value = finding.numbers[name].value if name in finding.numbers else None
-    if isinstance(value, bool) or not isinstance(value, float | int):
-        return None
-    return float(value) if -1 <= value <= 1 else None

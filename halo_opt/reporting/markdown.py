@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from halo_opt.console import visible
 from halo_opt.records import Exemplar, Finding, Number, Report, Value
-from halo_opt.reporting.words import Figure, figure, figures, title_of
+from halo_opt.reporting.report_parts import table_of_tested
+from halo_opt.reporting.words import Figure, figure, figures, moment, title_of
 
 # Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~&$]|:(?=//)|(?<=www)\.)")
@@ -51,16 +52,21 @@ def figure_rows(shown: Sequence[Figure]) -> list[list[str]]:
     return [[within(f.title), within(f.value), within(f.interval) if f.interval else ""] for f in shown]
 
 
-def value_table(rows: Sequence[Mapping[str, Value]]) -> list[str]:
-    """Rows of named values; the columns are all names in the order of their first appearance."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [[within(figure(name, row[name])) if name in row else "" for name in columns] for row in rows]
-    return table([escape(title_of(name)) for name in columns], cells)
+def tested_lines(rows: Sequence[Mapping[str, Value]]) -> list[str]:
+    """Everything that was looked for, as a table."""
+    shown = table_of_tested(rows)
+    cells = [[within(row.title), *(within(cell) for cell in row.cells)] for row in shown.rows]
+    return table([within(name) for name in shown.columns], cells)
 
 
 def report_markdown(report: Report) -> str:
-    """The whole analysis report, with the SQL of every number at its end."""
-    lines = [f"# {escape(report.title)}", "", f"Made {escape(report.made_at)} from {len(report.inputs)} files.", ""]
+    """The analysis report for a reader of files and pull requests; the SQL of its numbers stays in report.json."""
+    lines = [
+        f"# {escape(report.title)}",
+        "",
+        f"Made {within(moment(report.made_at))} from {len(report.inputs)} files.",
+        "",
+    ]
     lines += _numbers("Overview", report.overview)
     lines += ["## Findings", ""]
     if not report.findings:
@@ -71,12 +77,13 @@ def report_markdown(report: Report) -> str:
     for finding in report.findings:
         lines += _finding(finding)
     if report.tested:
-        lines += ["## Everything tested", "", *value_table(report.tested)]
+        lines += ["## Everything tested", "", *tested_lines(report.tested)]
     lines += _numbers("Triage", report.triage) + _numbers("Ceiling", report.ceiling)
     lines += ["## Method", "", escape(report.method) or "Not stated.", ""]
     if report.caveats:
         lines += ["## Caveats", "", *(f"- {escape(words)}" for words in report.caveats), ""]
-    lines += _inputs(report) + _sql(report)
+    lines += _inputs(report)
+    lines += ["Every number's SQL is in report.json; `halo-opt verify` runs all of them again."]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -116,19 +123,3 @@ def _inputs(report: Report) -> list[str]:
     spend = [f"- {escape(title_of(name))}: {escape(figure(name, value))}" for name, value in report.spend.items()]
     listed = ["## Inputs", "", *table(["File", "Format", "Bytes", "sha256"], rows)] if rows else []
     return listed + (["## Spend", "", *spend, ""] if spend else [])
-
-
-def _sql(report: Report) -> list[str]:
-    """What makes each number again. Equal SQL is printed once, with the names of all numbers that it makes."""
-    groups: dict[tuple[str, str | None], list[str]] = {}
-    parts: list[tuple[str, Mapping[str, Number]]] = [("overview", report.overview)]
-    parts += [(finding.id, finding.numbers) for finding in report.findings]
-    parts += [("triage", report.triage), ("ceiling", report.ceiling)]
-    for part, numbers in parts:
-        for name, number in numbers.items():
-            groups.setdefault((number.sql, number.statistic), []).append(f"{part}.{name}")
-    lines = ["## How each number is made", ""] if groups else []
-    for (sql, statistic), names in groups.items():
-        through = f", its rows through the statistic {code(statistic)}" if statistic else ""
-        lines += [f"{', '.join(code(name) for name in names)}{through}:", "", *block(sql, "sql"), ""]
-    return lines

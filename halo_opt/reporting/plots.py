@@ -6,12 +6,12 @@ fonts and often its own script. Shape and words carry every difference, never co
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
 from halo_opt.records import Interval
-from halo_opt.reporting.svg import Scale, drawing, ends, finite, inside, number, rate_scale, tag, words
+from halo_opt.reporting.svg import Scale, count_scale, drawing, ends, finite, inside, number, rate_scale, tag, words
 
 EDGE = 12.0  # room at both sides: a marker or a tick's words at 0 or 100% must not be cut
 BAR_EDGE = 2.0
@@ -19,12 +19,13 @@ ROW = 46.0
 
 
 class Bar(NamedTuple):
-    """A fraction with its interval, as one bar; `said` is how its value is written."""
+    """A fraction or count with its interval, as one bar; `said` is its value in words, `other` a mark beside it."""
 
     label: str
     value: float | None
     interval: Interval | None
     said: str
+    other: float | None = None
 
 
 class Estimate(NamedTuple):
@@ -54,12 +55,14 @@ class Turn(NamedTuple):
     tried: Sequence[Tried] = ()
 
 
-def bars(rows: Sequence[Bar], *, width: float, label: str) -> Markup:
+def bars(rows: Sequence[Bar], *, width: float, label: str, unit: Literal["rate", "count"] = "rate") -> Markup:
     """Horizontal bars in the order given, each with its whisker; words stand above their bar, so any width will do."""
-    values = [v for r in rows for v in (finite(r.value), *(ends(r.interval) or ())) if v is not None]
-    scale, ticks = rate_scale(values, BAR_EDGE, width - BAR_EDGE)
+    found = [(finite(r.value), finite(r.other), *(ends(r.interval) or ())) for r in rows]
+    values = [value for row in found for value in row if value is not None]
+    fit = rate_scale if unit == "rate" else count_scale
+    scale, ticks = fit(values, BAR_EDGE, width - BAR_EDGE)
     height = ROW * len(rows) + 26
-    pieces = _ticks(scale, ticks, top=4, bottom=height - 24)
+    pieces = _ticks(scale, ticks, top=4, bottom=height - 24, unit=unit)
     for position, row in enumerate(rows):
         top = position * ROW
         pieces += _heading(row.label, row.said, top + 18, width, BAR_EDGE)
@@ -70,6 +73,9 @@ def bars(rows: Sequence[Bar], *, width: float, label: str) -> Markup:
             pieces.append(tag("rect", x=left, y=top + 27, width=right - left, height=12, rx=2, class_="bar"))
         if whisker:
             pieces += _whisker(scale(whisker[0]), scale(whisker[1]), top + 33)
+        other = finite(row.other)
+        if other is not None:
+            pieces.append(tag("circle", cx=min(max(scale(other), 7), width - 7), cy=top + 33, r=5, class_="dot before"))
     return drawing(pieces, width=width, height=height, label=_spoken(label, [(r.label, r.said) for r in rows]))
 
 
@@ -186,15 +192,16 @@ def _heading(label: str, said: str, y: float, width: float, edge: float) -> list
     ]
 
 
-def _ticks(scale: Scale, ticks: Sequence[float], *, top: float, bottom: float) -> list[str]:
-    """Upright grid lines with percentages below; the outermost words turn inwards to stay in the image."""
+def _ticks(scale: Scale, ticks: Sequence[float], *, top: float, bottom: float, unit: str = "rate") -> list[str]:
+    """Upright grid lines with their values below; the outermost words turn inwards to stay in the image."""
     pieces = []
     for at in ticks:
         x = scale(at)
         anchor = "start" if at == ticks[0] else "end" if at == ticks[-1] else "middle"
         shift = -2 if anchor == "start" else 2 if anchor == "end" else 0
         pieces.append(tag("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"))
-        pieces.append(words(f"{at:.0%}", x + shift, bottom + 16, room=48, size=12, anchor=anchor, kind="tick"))
+        said = f"{at:.0%}" if unit == "rate" else f"{at:,.0f}"
+        pieces.append(words(said, x + shift, bottom + 16, room=80, size=12, anchor=anchor, kind="tick"))
     return pieces
 
 

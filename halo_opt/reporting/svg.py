@@ -75,6 +75,16 @@ def rate_scale(values: Sequence[float], start: float, end: float, *, whole: bool
     return Scale(low, high, start, end), [round(step * n, 4) + 0.0 for n in range(first, last + 1)]
 
 
+def count_scale(values: Sequence[float], start: float, end: float) -> tuple[Scale, list[float]]:
+    """A scale for counts from 0 (or below, if an interval goes there) to the largest, with ticks at round numbers."""
+    least, most = min([0.0, *values]), max([1.0, *values])
+    rough = max(1.0, most / 4 - least / 4)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = power * next(nice for nice in (1, 2, 5, 10) if nice * power >= rough * (1 - 1e-9))
+    first, last = math.floor(least / step), math.ceil(most / step)
+    return Scale(first * step, last * step, start, end), [step * n for n in range(first, last + 1)]
+
+
 def finite(value: float | None) -> float | None:
     """The value, or None when it is missing or no number."""
     return value if value is not None and math.isfinite(value) else None

@@ -1,14 +1,17 @@
 """Numbers, names and links as people read them. Pure; must never turn a missing number into zero.
 
 A number's name says how to write it: `p_value` is a probability of chance, `difference` is in points, a fraction
-between -1 and 1 is a percentage, and `X_interval` is the interval of `X`.
+between -1 and 1 is a percentage, `X_interval` is the interval of `X` (and plain `interval` that of `difference`), and
+`X_with` is a part of `X`.
 """
 
+import calendar
 import hashlib
 import math
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -16,10 +19,16 @@ from halo_opt.console import visible
 from halo_opt.records import Interval, Number, ScoreEstimate, Value
 
 MISSING = "not measured"
+MOST_LISTED = 3
 _CHANCE = re.compile(r"(^|_)[pq](_value)?(_|$)|p_adjusted|fdr")
 _DIFFERENCE = re.compile(r"difference|delta|(^|_)gain(_|$)|change|uplift")
-_NOT_A_FRACTION = re.compile(r"ratio|odds|lift|mean|median|average|cost|usd|seconds|steps|tokens|per_")
-_INTERVAL_SUFFIXES = ("_interval", "_ci")
+_NOT_A_FRACTION = re.compile(r"ratio|odds|lift|mean|median|average|cost|usd|seconds|steps|tokens|per_|explained")
+_TITLES = {
+    "p_value": "p-value",
+    "q_value": "q-value",
+    "cost_usd": "Cost in US dollars",
+    "explained": "Failures explained",
+}
 
 
 def percent(fraction: float | None, *, digits: int = 0) -> str:
@@ -68,9 +77,9 @@ def count(value: float) -> str:
 
 
 def title_of(name: str) -> str:
-    """`failures_explained` as `Failures explained`, `p_value` as `p-value`."""
-    if name in ("p_value", "q_value"):
-        return name.replace("_", "-")
+    """`median_steps` as `Median steps`, `p_value` as `p-value`."""
+    if name in _TITLES:
+        return _TITLES[name]
     words = visible(name).replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
@@ -126,52 +135,71 @@ class Figure(NamedTuple):
 
 
 def figures(numbers: Mapping[str, Number]) -> list[Figure]:
-    """Numbers in their order, each `X_interval` joined to its `X`."""
-    found: list[Figure] = []
-    for name, number in numbers.items():
-        if base_of(name) in numbers:
-            continue
-        ends_name = interval_name(name, numbers)
-        ends = numbers[ends_name] if ends_name else None
-        made = [_made(name, number)]
-        if ends is not None and ends_name and ends.sql == number.sql:
-            made = [
-                Made(f"{made[0].title} and interval", number.sql, [s for n in (number, ends) if (s := n.statistic)])
-            ]
-        elif ends is not None and ends_name:
-            made.append(_made(ends_name, ends))
-        found.append(
-            Figure(
-                name=name,
-                title=title_of(name),
-                value=figure(name, number.value),
-                interval=figure(ends_name, ends.value) if ends is not None and ends_name else None,
-                made=made,
-            )
-        )
-    return found
+    """Numbers in their order, each interval joined to its number and each whole to its part."""
+    joined = {other for name in numbers for other in (interval_name(name, numbers), whole_name(name, numbers)) if other}
+    return [_figure(name, numbers) for name in numbers if name not in joined]
 
 
-def _made(name: str, number: Number) -> Made:
-    return Made(title_of(name), number.sql, [number.statistic] if number.statistic else [])
-
-
-def base_of(name: str) -> str | None:
-    """`difference` for `difference_interval`; None for a name that is no interval's."""
-    for suffix in _INTERVAL_SUFFIXES:
-        if name.endswith(suffix):
-            return name.removesuffix(suffix)
-    return None
+def _figure(name: str, numbers: Mapping[str, Number]) -> Figure:
+    number, ends_name, whole = numbers[name], interval_name(name, numbers), whole_name(name, numbers)
+    if whole:
+        said = f"{figure(name, number.value)} of {figure(whole, numbers[whole].value)}"
+        made = _made({f"{title_of(whole)} that show it": number, f"All {title_of(whole).lower()}": numbers[whole]})
+        return Figure(name, f"{title_of(whole)} that show it", said, None, made)
+    if ends_name is None:
+        return Figure(name, title_of(name), figure(name, number.value), None, _made({title_of(name): number}))
+    ends = numbers[ends_name]
+    made = _made({title_of(name): number, "Its interval": ends})
+    return Figure(name, title_of(name), figure(name, number.value), figure(f"{name}_interval", ends.value), made)
 
 
 def interval_name(name: str, numbers: Mapping[str, Number]) -> str | None:
-    """Under which name the interval of `name` is held, if it is."""
-    return next((name + suffix for suffix in _INTERVAL_SUFFIXES if name + suffix in numbers), None)
+    """Under which name the interval of `name` is held, if it is: also `rate_interval of R` for `rate of R`."""
+    base, of, rest = name.partition(" of ")
+    names = [f"{base}_interval{of}{rest}", *(["interval"] if name == "difference" else [])]
+    return next((n for n in names if n in numbers), None)
 
 
-def sql_command(sql: str) -> str:
-    """The shell command that runs a number's SQL again, quoted so that nothing in it is read by the shell."""
-    return f"halo-opt sql {shlex.quote(visible(sql))}"
+def whole_name(name: str, numbers: Mapping[str, Number]) -> str | None:
+    """`failures` for `failures_with`, if it is among the numbers."""
+    whole = name.removesuffix("_with")
+    return whole if whole != name and whole in numbers else None
+
+
+def _made(numbers: Mapping[str, Number]) -> list[Made]:
+    """What makes these numbers; equal SQL once, under all their titles."""
+    by_sql: dict[str, list[str]] = {}
+    for title, number in numbers.items():
+        by_sql.setdefault(number.sql, []).append(title)
+    return [
+        Made(
+            " and ".join([titles[0], *map(str.lower, titles[1:])]),
+            sql,
+            [n.statistic for n in numbers.values() if n.sql == sql and n.statistic],
+        )
+        for sql, titles in by_sql.items()
+    ]
+
+
+def moment(text: str) -> str:
+    """An ISO time as `21 November 2026, 21:05 UTC`; text that is none as it is."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    zone = "" if at.tzinfo is None else " UTC"
+    at = at if at.tzinfo is None else at.astimezone(UTC)
+    return f"{at.day} {calendar.month_name[at.month]} {at.year}, {at:%H:%M}{zone}"
+
+
+def sql_command(sql: str, traces: Sequence[str]) -> str:
+    """The shell command that runs a number's SQL again over these inputs, quoted so that the shell reads nothing in it.
+
+    Many inputs would make a line that nobody copies: then the index that `halo-opt import` makes is asked for.
+    """
+    listed = " ".join(f"--traces {shlex.quote(visible(path))}" for path in traces)
+    where = listed if 0 < len(traces) <= MOST_LISTED else "--store STORE"
+    return f"halo-opt sql {where} {shlex.quote(visible(sql))}"
 
 
 def slug(text: str) -> str:

@@ -88,13 +88,18 @@ def finding(ident: str, title: str, explained: float, **changes: Any) -> Finding
         "category": "harness",
         "predicate_sql": "SELECT trace_id, max(step) > 3 AS value, min(step) AS step\nFROM steps GROUP BY trace_id",
         "numbers": {
-            "failures_explained": number(explained, "SELECT trace_id, value FROM shown", "rate"),
-            "failures_explained_interval": number([explained - 0.08, min(1.0, explained + 0.11)], statistic="wilson"),
-            "failures": number(87),
+            "failures_with": number(round(96 * explained), "SELECT count(*) FROM behaviour WHERE value"),
+            "failures": number(96),
+            "successes_with": number(1, "SELECT 1"),
+            "successes": number(9),
             "difference": number(0.381234, statistic="stratified_difference"),
-            "difference_interval": number([0.21, 0.52], statistic="stratified_interval"),
+            "interval": number([0.21, 0.52], statistic="stratified_interval"),
             "p_value": number(0.00004, statistic="permutation_p"),
             "q_value": number(0.0061),
+            "explained": number(80 * explained, "SELECT cells FROM shown", "failures_explained"),
+            "explained_interval": number(
+                [60 * explained, 95 * explained], "SELECT cells", "failures_explained_interval"
+            ),
         },
         "exemplars": [
             Exemplar(
@@ -128,6 +133,9 @@ def report(**changes: Any) -> Report:
             "errors": number(3),
             "tasks": number(18),
             "mean_steps": number(6.83333),
+            "cost_usd": number(None),
+            "success_rate of run-1": number(0.08),
+            "success_rate_interval of run-1": number([0.03, 0.16]),
         },
         "findings": [
             finding("F1", "Repeated an action with no effect", 0.62),
@@ -135,8 +143,21 @@ def report(**changes: Any) -> Report:
             finding("F3", "Aimed at a target that is not on the page", 0.12, category="model", exemplars=[]),
         ],
         "tested": [
-            {"behaviour": "repeated_action", "measured": 105, "difference": 0.38, "p_value": 0.00004, "kept": True},
-            {"behaviour": "long_idle_start", "measured": 0, "difference": None, "p_value": None, "kept": False},
+            {
+                "behaviour": "repeated_action",
+                "title": "Repeats the action that it just did",
+                "state": "tested",
+                "reason": None,
+                "failures_with": 60,
+                "failures": 96,
+                "successes_with": 1,
+                "successes": 9,
+                "difference": 0.38,
+                "interval": [0.21, 0.52],
+                "p_value": 0.00004,
+                "sql": "SELECT run_id, task_id, count(*) FROM shown",
+            },
+            {"behaviour": "long_idle_start", "title": "Gets nothing done", "state": "not seen", "reason": "none does"},
         ],
         "triage": {"harness": number(81), "model": number(11), "unexplained": number(4)},
         "ceiling": {"if_all_fixed": number(0.71), "if_all_fixed_interval": number([0.6, 0.82])},
@@ -331,7 +352,7 @@ def poisoned_report(*payloads: str) -> Report:
     """A report whose every text is one of the payloads in turn."""
     words = cycle(payloads)
     data = poisoned(report().model_dump(mode="json"), words)
-    data["tested"] = [{next(words): next(words), "p_value": None}]
+    data["tested"] = [{next(words): next(words), "title": next(words), "sql": next(words), "p_value": None}]
     data["spend"] = {next(words): 1.0}
     return Report.model_validate(data)
 

@@ -10,7 +10,7 @@ def test_a_gain_names_rates_pairs_and_interval() -> None:
     head = diff_headline(score_diff(0.1, 0.4, (0.12, 0.48), 0.003))
     assert head.title == "run-2 is better"
     assert head.sentence == (
-        "10% to 40% over 54 pairs of 18 tasks: +30.0 points (95% interval +12.0 to +48.0 points, p = 0.003)."
+        "10% to 40% over 54 pairs of 18 tasks: +30.0 points (95% interval +12.0 to +48.0 points, one-sided p = 0.003)."
     )
 
 
@@ -19,6 +19,11 @@ def test_a_difference_that_chance_would_show_is_not_called_one() -> None:
     head = diff_headline(score_diff(0.1, 0.2, None, None))
     assert head.title == "No reliable difference"
     assert "no interval: too little data" in head.sentence
+
+
+def test_a_loss_is_called_one_although_the_test_for_better_says_nothing_of_it() -> None:
+    head = diff_headline(score_diff(0.4, 0.1, (-0.5, -0.1), 0.99))
+    assert (head.kind, head.title) == ("worse", "run-2 is worse")
 
 
 def test_runs_without_a_common_attempt_are_not_compared() -> None:

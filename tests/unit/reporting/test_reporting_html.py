@@ -11,9 +11,7 @@ from reporting_samples import (
     empty_diff,
     empty_loop,
     empty_report,
-    finding,
     loop_summary,
-    number,
     poisoned_loop,
     poisoned_report,
     poisoned_traces,
@@ -23,7 +21,7 @@ from reporting_samples import (
 
 from halo_opt.console import visible
 from halo_opt.reporting.diff_view import diff_html
-from halo_opt.reporting.html import ranking, report_html
+from halo_opt.reporting.html import report_html
 from halo_opt.reporting.loop_report import loop_html
 from halo_opt.reporting.views import StepView, TraceView
 
@@ -118,11 +116,13 @@ def test_the_analysis_page_holds_every_part_of_the_report() -> None:
         "Success rate 8.6% 4% to 15%".replace(" ", ""),
         "loop guard",
         "long tasks have more steps",
-        "long_idle_start",
+        "Gets nothing done",
+        "60 of 96",
+        "Made 21 November 2026, 20:45 UTC",
         "corrected by Benjamini and Hochberg",
         "differences below 20 points",
         "traces/run-1/results.jsonl",
-        "halo-opt sql 'SELECT count(*)",
+        "halo-opt sql --traces traces/run-1/results.jsonl 'SELECT count(*)",
         "stratified_difference",
         "No counter-example is listed",
     ):
@@ -155,17 +155,6 @@ def test_a_trace_given_twice_is_shown_once() -> None:
 
 def test_without_findings_the_page_says_that_this_is_a_result() -> None:
     assert "No behaviour was measurably more common" in Page(report_html(empty_report())).text
-
-
-def test_the_ranking_draws_the_first_number_that_findings_have_and_none_without_one() -> None:
-    shown = ranking([finding("F1", "A", 0.5)])
-    assert shown is not None
-    assert shown["title"] == "Failures explained"
-    other = ranking([finding("F1", "A", 0.5, numbers={"prevalence": number(0.2)})])
-    assert other is not None
-    assert other["title"] == "Prevalence"
-    assert ranking([finding("F1", "A", 0.5, numbers={"odds": number("many"), "prevalence": number(True)})]) is None
-    assert ranking([]) is None
 
 
 def test_hidden_characters_are_spelled_out() -> None:

@@ -20,7 +20,7 @@ def sealed(difference: float | None, interval: tuple[float, float] | None, p: fl
 def test_a_gain_is_told_with_its_interval_its_p_and_the_rival() -> None:
     head = loop_headline(loop_summary())
     assert (head.kind, head.title) == ("gain", "8% to 61% on sealed tasks")
-    assert "+52.8 points (95% interval +36.0 to +69.0 points, p < 0.0001)" in head.sentence
+    assert "+52.8 points (95% interval +36.0 to +69.0 points, one-sided p < 0.0001)" in head.sentence
     assert "given 4 tries for each, solves 19%: the gain is more than retrying" in head.sentence
 
 
@@ -42,7 +42,7 @@ def test_a_difference_within_the_aa_noise_is_no_reliable_gain() -> None:
 
 
 def test_a_loss_is_called_worse() -> None:
-    head = loop_headline(loop_summary(sealed=sealed(-0.2, (-0.3, -0.1), 0.001)))
+    head = loop_headline(loop_summary(sealed=sealed(-0.2, (-0.3, -0.1), 0.999)))
     assert head.kind == "worse"
     assert head.title.startswith("Worse:")
 

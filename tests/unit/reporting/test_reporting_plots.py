@@ -56,9 +56,10 @@ def assert_inside(root: ElementTree.Element) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.builds(Bar, labels, rates, intervals, labels), max_size=5), widths, labels)
+@given(st.lists(st.builds(Bar, labels, rates, intervals, labels, rates), max_size=5), widths, labels)
 def test_bars_stay_inside_whatever_the_numbers(rows: list[Bar], width: float, label: str) -> None:
     assert_inside(parsed(bars(rows, width=width, label=label)))
+    assert_inside(parsed(bars(rows, width=width, label=label, unit="count")))
 
 
 @settings(max_examples=60, deadline=None)
@@ -87,6 +88,11 @@ def test_a_bar_is_as_long_as_its_value_and_longer_values_are_longer() -> None:
     )
     lengths = [float(e.attrib["width"]) for e in root.iter("rect") if e.attrib["class"] == "bar"]
     assert [round(length / lengths[2], 3) for length in lengths] == [0.25, 0.5, 1.0]
+
+
+def test_counts_have_ticks_at_round_numbers_up_to_the_largest() -> None:
+    root = parsed(bars([Bar("a", 24.2, (9.1, 39.3), "24")], width=760, label="x", unit="count"))
+    assert [e.text for e in root.iter("text") if e.attrib["class"] == "tick"] == ["0", "10", "20", "30", "40"]
 
 
 def test_a_missing_value_draws_no_bar_and_no_dot() -> None:

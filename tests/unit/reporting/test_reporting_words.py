@@ -23,6 +23,7 @@ from halo_opt.reporting import words
         ("q_value", 0.41, "0.410"),
         ("odds_ratio", 0.5, "0.5"),
         ("mean_steps", 6.83333, "6.833"),
+        ("explained", 0.8, "0.8"),
         ("failures", 12.0, "12"),
         ("success_rate_interval", [0.041, 0.152], "4% to 15%"),
         ("difference_interval", [-0.02, 0.095], "-2.0 to +9.5 points"),
@@ -51,7 +52,36 @@ def test_an_interval_joins_its_number_and_keeps_both_queries() -> None:
 
 def test_equal_queries_are_shown_once_with_both_statistics() -> None:
     shown = words.figures({"d": number(0.1, "SELECT 1", "a"), "d_interval": number([0.0, 0.2], "SELECT 1", "b")})
-    assert [(m.title, m.statistics) for m in shown[0].made] == [("D and interval", ["a", "b"])]
+    assert shown[0].made == [words.Made("D and its interval", "SELECT 1", ["a", "b"])]
+
+
+def test_a_plain_interval_is_that_of_the_difference_and_signed() -> None:
+    shown = words.figures({"difference": number(0.3), "interval": number([0.1, 0.5])})
+    assert [(f.title, f.value, f.interval) for f in shown] == [("Difference", "+30.0 points", "+10.0 to +50.0 points")]
+
+
+def test_a_part_is_shown_with_its_whole_and_both_queries() -> None:
+    shown = words.figures({"failures_with": number(3, "SELECT 3"), "failures": number(9, "SELECT 9")})
+    assert [(f.title, f.value) for f in shown] == [("Failures that show it", "3 of 9")]
+    assert [m.sql for m in shown[0].made] == ["SELECT 3", "SELECT 9"]
+
+
+def test_the_interval_of_one_runs_rate_joins_that_runs_rate() -> None:
+    numbers = {"rate of a": number(0.1), "rate of b": number(0.2), "rate_interval of b": number([0.1, 0.3])}
+    assert [(f.title, f.interval) for f in words.figures(numbers)] == [("Rate of a", None), ("Rate of b", "10% to 30%")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2026-11-21T21:05:00Z", "21 November 2026, 21:05 UTC"),
+        ("2026-11-21T23:05:00+02:00", "21 November 2026, 21:05 UTC"),
+        ("2026-11-21T21:05:00", "21 November 2026, 21:05"),
+        ("<script>", "<script>"),
+    ],
+)
+def test_times_are_said_in_utc_and_what_is_none_as_it_is(text: str, said: str) -> None:
+    assert words.moment(text) == said
 
 
 def test_an_interval_without_its_number_is_shown_alone() -> None:
@@ -59,11 +89,16 @@ def test_an_interval_without_its_number_is_shown_alone() -> None:
     assert [(f.title, f.value, f.interval) for f in shown] == [("Rate interval", "40% to 60%", None)]
 
 
-@given(st.text(alphabet=st.characters(blacklist_categories=("Cs", "Cc", "Cf")), max_size=60))
-def test_the_sql_command_is_one_argument_to_the_shell(sql: str) -> None:
-    parts = shlex.split(words.sql_command(sql))
-    assert parts[:2] == ["halo-opt", "sql"]
-    assert parts[2:] == [sql]
+printable_text = st.text(alphabet=st.characters(blacklist_categories=("Cs", "Cc", "Cf")), max_size=60)
+
+
+@given(printable_text, printable_text)
+def test_the_sql_and_the_paths_are_one_argument_each_to_the_shell(sql: str, path: str) -> None:
+    assert shlex.split(words.sql_command(sql, [path])) == ["halo-opt", "sql", "--traces", path, sql]
+
+
+def test_many_inputs_are_asked_through_their_index() -> None:
+    assert words.sql_command("SELECT 1", ["t"] * 9) == "halo-opt sql --store STORE 'SELECT 1'"
 
 
 @given(st.lists(st.text(max_size=20), unique=True, max_size=8))

@@ -1,0 +1,145 @@
+"""The parts of an analysis page that are more than a list of numbers: tiles, plots, the table of all that was tested.
+
+Pure. Divides a count by its whole to draw a bar, and must never compute anything else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from halo_opt.records import Finding, Interval, Number, Value
+from halo_opt.reporting.plots import Bar, bars
+from halo_opt.reporting.words import Figure, count, figure, figures, interval_name, percent, title_of
+
+WIDE, NARROW = 760, 340
+LONGEST_TILE = 14  # longer values (times, lists of models) stand in the list of numbers below the tiles
+
+
+class Plot(NamedTuple):
+    """A drawing for wide and one for narrow pages, with the words above it."""
+
+    caption: str
+    wide: Markup
+    narrow: Markup
+
+
+class TestedRow(NamedTuple):
+    """One behaviour that was looked for: its name, its cells and the SQL of its counts, where the report has it."""
+
+    title: str
+    cells: list[str]
+    sql: str | None
+
+
+class TestedTable(NamedTuple):
+    """Everything that was looked for; `numeric` are the columns (from 0, after the title) to align right."""
+
+    columns: list[str]
+    rows: list[TestedRow]
+    numeric: list[int]
+
+
+def plotted(caption: str, draw: Callable[[int], Markup]) -> Plot:
+    """The same plot at both widths."""
+    return Plot(caption, draw(WIDE), draw(NARROW))
+
+
+def overview_tiles(numbers: Mapping[str, Number]) -> list[Figure]:
+    """The figures short enough to stand large. What was not measured, and what is of one run only, is in the list."""
+    known = {name for name, number in numbers.items() if number.value is not None or name == "success_rate"}
+    return [f for f in figures(numbers) if f.name in known and " of " not in f.name and len(f.value) <= LONGEST_TILE]
+
+
+def runs_plot(numbers: Mapping[str, Number]) -> Plot | None:
+    """Success rate by run, where the report has several runs."""
+    rows = []
+    for name, number in numbers.items():
+        if name.startswith("success_rate of ") and isinstance(number.value, float | int):
+            ends = interval_name(name, numbers)
+            interval = pair(numbers[ends].value) if ends else None
+            rate = float(number.value)
+            rows.append(Bar(name.removeprefix("success_rate of "), rate, interval, percent(rate, digits=1)))
+    if not rows:
+        return None
+    caption = "Success rate by run. Whiskers are 95% intervals."
+    return plotted(caption, lambda width: bars(rows, width=width, label="Success rate by run"))
+
+
+def seen_plot(findings: Sequence[Finding]) -> Plot | None:
+    """How much of the failures, and of the successes, shows each finding; None when no finding has the counts."""
+    rows = []
+    for finding in findings:
+        failures, successes = share(finding, "failures"), share(finding, "successes")
+        if failures is None:
+            continue
+        against = f" vs {percent(successes)}" if successes is not None else ""
+        rows.append(Bar(f"{finding.id} {finding.title}", failures, None, f"{percent(failures)}{against}", successes))
+    if not rows:
+        return None
+    caption = "How many failures show each finding (bar), and how many successes do (circle)."
+    return plotted(caption, lambda width: bars(rows, width=width, label="Share of failures that show each finding"))
+
+
+def explained_plot(findings: Sequence[Finding]) -> Plot | None:
+    """Failures explained, with intervals, of the findings that have the number."""
+    rows = []
+    for finding in findings:
+        value = number_of(finding, "explained")
+        ends = finding.numbers.get("explained_interval")
+        interval = pair(ends.value) if ends else None
+        if value is not None and interval is not None:
+            rows.append(Bar(f"{finding.id} {finding.title}", value, interval, f"about {count(value)}"))
+    if not rows:
+        return None
+    caption = "Failures that each finding would explain if it is the cause. Whiskers are 95% intervals."
+    return plotted(caption, lambda width: bars(rows, width=width, label="Failures explained", unit="count"))
+
+
+def share(finding: Finding, whole: str) -> float | None:
+    """The part of all failures (or successes) that shows a finding, from its two counts."""
+    part, all_of = number_of(finding, f"{whole}_with"), number_of(finding, whole)
+    return part / all_of if part is not None and all_of else None
+
+
+def number_of(finding: Finding, name: str) -> float | None:
+    """A number of a finding as a float; None when it is missing or no number."""
+    value = finding.numbers[name].value if name in finding.numbers else None
+    return float(value) if isinstance(value, float | int) and not isinstance(value, bool) else None
+
+
+def pair(value: Value) -> Interval | None:
+    """A value as an interval, if it is one."""
+    return (float(value[0]), float(value[1])) if isinstance(value, list) and len(value) == 2 else None
+
+
+def table_of_tested(rows: Sequence[Mapping[str, Value]]) -> TestedTable:
+    """Rows as cells. Titles stand for names, a part stands with its whole, an interval with its difference."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    first = "title" if "title" in names else names[0] if names else ""
+    wholes = {name.removesuffix("_with") for name in names if name.endswith("_with")}
+    hidden = {first, "sql", *wholes, *(["behaviour"] if first == "title" else [])}
+    # Reasons are long: at the end they push no number out of sight.
+    shown = sorted((name for name in names if name not in hidden), key=lambda name: name in ("reason", "stratified_by"))
+    made = [TestedRow(_words(first, row), [_words(name, row) for name in shown], _sql(row)) for row in rows]
+    numeric = [at for at, name in enumerate(shown) if not any(isinstance(row.get(name), str) for row in rows)]
+    titles = [title_of(name.removesuffix("_with") if name.endswith("_with") else name) for name in shown]
+    return TestedTable([title_of(first) if first != "title" else "Behaviour", *titles], made, numeric)
+
+
+def _sql(row: Mapping[str, Value]) -> str | None:
+    sql = row.get("sql")
+    return sql if isinstance(sql, str) else None
+
+
+def _words(name: str, row: Mapping[str, Value]) -> str:
+    """A cell: empty where the row has nothing, since what was not tested has no number and its reason says why."""
+    value = row.get(name)
+    if value is None:
+        return ""
+    whole = name.removesuffix("_with")
+    if whole != name and whole in row:
+        if not row[whole]:
+            return ""
+        return f"{figure(name, value)} of {figure(whole, row[whole])}"
+    return figure("difference_interval" if name == "interval" else name, value)
