@@ -30,6 +30,7 @@ class Sink:
         self._files: dict[str, TextIO] = {}
         self._pending = 0
         self._seen: set[str] = set()
+        self._runs: set[str] = set()
         self._run_ids: dict[str, int] = {}
         self.attempts: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
@@ -41,8 +42,10 @@ class Sink:
         return wanted if count == 1 else f"{wanted}~{count}"
 
     def run(self, row: RunRow) -> None:
-        """Add a run."""
-        self._put("runs", row)
+        """Add a run, once however many of its attempts name it."""
+        if row.run_id not in self._runs:
+            self._runs.add(row.run_id)
+            self._put("runs", row)
 
     def trace(self, trace: Trace, *, format_name: str) -> bool:
         """Add an attempt with all its rows; False and a reject when its trace id is already taken."""

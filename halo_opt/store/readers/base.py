@@ -6,15 +6,16 @@ sink and every line that it cannot use to `sink.reject`, and raises only for wha
 """
 
 import hashlib
-import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from halo_opt.errors import InputError
-from halo_opt.store.lines import read_objects
+from halo_opt.store.lines import decode_object
 from halo_opt.store.sink import Sink
 
 SNIFF_LINES = 50
+SNIFF_LINE = 128_000_000
 SNIFF_BYTES = 65_536
 
 
@@ -41,11 +42,19 @@ class Reader(Protocol):
         ...
 
 
-def first_objects(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects among the first lines, so that junk before the first good line does not hide a format."""
-    if path.stat().st_size == 0:
-        return []
-    return [line.value for line in itertools.islice(read_objects(path), SNIFF_LINES) if line.value is not None]
+def first_objects(path: Path) -> Iterator[dict[str, Any]]:
+    """The JSON objects among the first lines, so that junk before the first good line does not hide a format.
+
+    Ends at a line longer than `SNIFF_LINE`: the one "line" of a binary file may be all of it.
+    """
+    with path.open("rb") as file:
+        for _ in range(SNIFF_LINES):
+            raw = file.readline(SNIFF_LINE)
+            if not raw or len(raw) == SNIFF_LINE:
+                return
+            value, _ = decode_object(raw)
+            if value is not None:
+                yield value
 
 
 def first_bytes(path: Path) -> bytes:

@@ -44,7 +44,7 @@ def traces_of(path: Path, reject: Reject) -> Iterator[tuple[str, list[Span]]]:
     """
     places: dict[str, list[tuple[int, int]]] = {}
     for line in read_objects(path):
-        problem = line.reason if line.value is None else _problem(line.value)
+        problem = line.reason if line.value is None else problem_of(line.value)
         if line.value is None or problem is not None:
             reject(str(path), line.number, problem or "no span", line.head or str(line.value)[:200])
             continue
@@ -59,11 +59,12 @@ def _spans_at(file: BinaryIO, spots: list[tuple[int, int]], source: str) -> Iter
         file.seek(offset)
         record, _ = decode_object(file.readline())
         # A file that is rewritten between the two readings may hold something else there now.
-        if record is not None and _problem(record) is None:
+        if record is not None and problem_of(record) is None:
             yield _span(record, source, number)
 
 
-def _problem(record: Mapping[str, Any]) -> str | None:
+def problem_of(record: Mapping[str, Any]) -> str | None:
+    """Why an object is not a span, or None when it is one."""
     for name in ("trace_id", "span_id"):
         if name not in record:
             return f"missing field {name}"

@@ -6,7 +6,7 @@ Neither task nor outcome is needed. A folder of such files is read file by file;
 from pathlib import Path
 
 from halo_opt.store.readers.base import first_objects
-from halo_opt.store.readers.span_lines import traces_of
+from halo_opt.store.readers.span_lines import problem_of, traces_of
 from halo_opt.store.readers.span_trace import run_of, trace_of
 from halo_opt.store.sink import Sink
 
@@ -19,7 +19,7 @@ class SpansReader:
 
     def sniff(self, path: Path) -> bool:
         """A file with a span among its first lines."""
-        return path.is_file() and any({"trace_id", "span_id"} <= line.keys() for line in first_objects(path))
+        return path.is_file() and any(problem_of(line) is None for line in first_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Every trace of the file; a run for each run id that its spans name, else one with the file's name."""

@@ -36,7 +36,7 @@ class TauBenchReader:
         """A record with task_id, traj and reward among the first lines, or the start of an array of them."""
         if not path.is_file():
             return False
-        if any({"task_id", "traj", "reward"} <= record.keys() for record in first_objects(path)):
+        if _is_jsonl(path):
             return True
         head = first_bytes(path).removeprefix(b"\xef\xbb\xbf").lstrip()
         return head.startswith(b"[") and b'"task_id"' in head and b'"reward"' in head
@@ -76,9 +76,13 @@ def _names(stem: str) -> tuple[str, str | None]:
     return domain, model if model != stem else None
 
 
+def _is_jsonl(path: Path) -> bool:
+    return any({"task_id", "traj", "reward"} <= record.keys() for record in first_objects(path))
+
+
 def _records(path: Path) -> Iterator[Line]:
     """The records of a JSONL file by line, or of a JSON array by position."""
-    if not first_bytes(path).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
+    if _is_jsonl(path):
         yield from read_objects(path)
         return
     raw = path.read_bytes()
