@@ -100,7 +100,7 @@ class LocalServer:
             self._start()
 
     def stop(self) -> None:
-        """End the child and drop its log. Safe to call twice."""
+        """End the child and drop its log, which is kept only when a start failed. Safe to call twice."""
         with self._lock:
             self._stop()
             if self._log is not None:
@@ -209,11 +209,12 @@ class LocalServer:
 
     def _failed(self, words: str) -> EnvironmentMissing:
         self._stop()
-        assert self._log is not None
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        log, self._log = self._log, None  # left behind: the message names it
+        assert log is not None
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         tail = "\n".join(f"    {line}" for line in lines[-_LOG_TAIL_LINES:])
         said = f"; the end of its log:\n{tail}" if tail else ""
-        return EnvironmentMissing(f"the model server for {self._path} did not start: {words} (log: {self._log}){said}")
+        return EnvironmentMissing(f"the model server for {self._path} did not start: {words} (log: {log}){said}")
 
 
 def _is_plain_chatml(template: str | None) -> bool:

@@ -41,7 +41,10 @@ def failure(status: int, words: str, **headers: str) -> Reply:
 
 
 class FakeServer:
-    """Answers POSTs from `script` in order; the last reply repeats. `asked` holds (path, headers, body)."""
+    """Answers POSTs from `script` in order; the last reply repeats.
+
+    `asked` holds (path, headers by lower-case name, body).
+    """
 
     def __init__(self, script: list[Reply]) -> None:
         self.script = script
@@ -66,7 +69,8 @@ class FakeServer:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 number = len(fake.asked)
-                fake.asked.append((self.path, dict(self.headers), body))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                fake.asked.append((self.path, headers, body))
                 reply = fake.script[min(number, len(fake.script) - 1)]
                 if reply.hang:
                     fake.closing.wait()
