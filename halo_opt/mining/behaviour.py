@@ -63,9 +63,10 @@ ACTING = f"tool IS NOT NULL AND lower(tool) NOT IN ('respond', 'think', 'wait', 
 # A call that changes something, and one that only looks, by the verbs in tool names or by the shell command.
 _SHELL = "lower(tool) IN ('execute', 'bash', 'shell', 'run', 'terminal', 'execute_bash')"
 _SHELL_CHANGES = (
-    r"regexp_matches(arguments, '(^|[;&|(]|\bsudo |-exec"
-    r" )\s*(rm|mv|cp|mkdir|rmdir|touch|chmod|chown|ln|tee|dd|tar|zip|gzip|"
-    r"truncate|sed\s+-i|git\s+(add|commit|apply|checkout)|pip|apt)\b|[^2&>-]>{1,2}\s*[^&\s]')"
+    r"(regexp_matches(arguments, '(^|[;&|(]|\bsudo |-exec )\s*(rm|mv|cp|mkdir|rmdir|touch|chmod|chown|ln|tee|dd|tar|"
+    r"zip|gzip|truncate|sed\s+-i|git\s+(add|commit|apply|checkout)|pip|apt)\b')"
+    # A > within quotes belongs to awk or a pattern; 2> and >& send messages elsewhere and change nothing.
+    r" OR regexp_matches(regexp_replace(arguments, '''[^'']*''|\"[^\"]*\"', 'Q', 'g'), '[^2&>-]>{1,2}\s*[^&\s]'))"
 )
 _WRITE_VERBS = (
     "regexp_matches(lower(tool), '(^|_)(update|book|cancel|create|delete|send|modify|write|edit|insert|remove|add|set|"

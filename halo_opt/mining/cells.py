@@ -21,7 +21,10 @@ State = Literal["tested", "described", "consequence", "not seen", "not applicabl
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A behaviour over the measured attempts of a store. `reason` says why a state other than "tested" was given."""
+    """A behaviour over the measured attempts of a store. `reason` says why a state other than "tested" was given.
+
+    `whole` says that it is a fact of the attempt and of no step.
+    """
 
     behaviour: Behaviour
     state: State
@@ -32,6 +35,7 @@ class Measured:
     successes: int
     contrast: Contrast | None
     cells_sql: str
+    whole: bool = False
 
     @property
     def p_value(self) -> float | None:
@@ -117,7 +121,8 @@ def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -
         counts = store.rows(
             f"WITH behaviour AS ({behaviour.sql})\nSELECT count(*) FILTER (outcome = 'failure' AND value),"
             " count(*) FILTER (outcome = 'failure'), count(*) FILTER (outcome = 'success' AND value),"
-            " count(*) FILTER (outcome = 'success'), count(*), count(*) FILTER (value)"
+            " count(*) FILTER (outcome = 'success'), count(*), count(*) FILTER (value),"
+            " count(*) FILTER (value AND step IS NULL)"
             " FROM behaviour JOIN attempts USING (trace_id)"
         )[0]
         shown = (int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3]))
@@ -132,7 +137,7 @@ def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -
     got = contrast(cells) if counts[1] and counts[3] else None
     if state == "tested" and (got is None or got.p_value is None):
         state, reason = "described", "no group that can be compared holds both outcomes, with and without it"
-    return Measured(behaviour, state, reason, *shown, got, sql)
+    return Measured(behaviour, state, reason, *shown, got, sql, whole=counts[6] > 0)
 
 
 def _state(behaviour: Behaviour, counts: tuple[int, int, int, int]) -> tuple[State, str]:

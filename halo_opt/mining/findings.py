@@ -156,7 +156,9 @@ def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
     if c is None or c.difference is None or c.interval is None or c.p_value is None:
         return f"{seen} Nothing shows that it causes them: {m.reason or 'there is nothing to compare with'}."
     low, high = (_points(end) for end in c.interval)
-    held = HELD_FIXED[c.stratified_by] + (", by their first steps" if early else "")
+    held = HELD_FIXED[c.stratified_by]
+    if early:
+        held += ", in runs where success does not end the attempt" if m.whole else ", by their first steps"
     interval = f"95% interval {low} to {high}, {_small('q', q)}"
     if c.difference <= 0:
         return (
@@ -194,7 +196,10 @@ def _confounders(m: Measured, whole: Sequence[Finding], first_steps: Mapping[str
         notes.append("Each task was tried once, so harder tasks may simply show it more.")
     if c.stratified_by == "task, and run":
         notes.append("No run repeats a task, so task and run could not be held fixed together.")
-    if first_steps:
+    if first_steps and m.whole:
+        names = ", ".join(sorted(first_steps))
+        notes.append(f"Success ends an attempt in {names}, so these runs were counted but not contrasted.")
+    elif first_steps:
         steps = ", ".join(f"{count} in {run}" for run, count in sorted(first_steps.items()))
         notes.append(
             f"Success ends an attempt in some runs, so there only the first steps ({steps}) of attempts that lasted"

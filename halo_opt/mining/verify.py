@@ -36,12 +36,24 @@ def verify_report(report: Report, store: Rows, *, query: Query | None = None) ->
     A report may come from anybody, so its SQL is hostile: give `query` a guarded route with no row cap below the
     number of tasks. Without one the store itself is asked.
     """
-    ask = query or store.rows
+    ask = _remembering(query or store.rows)
     found = [m for where, number in numbers_of(report) for m in _check(where, number, ask)]
     found += _check_tested(report, ask)
     for finding in report.findings:
         found += _check_finding(finding, store, ask)
     return found
+
+
+def _remembering(ask: Query) -> Query:
+    """The same query asked once: the numbers of a contrast share theirs, and a guarded route takes its time."""
+    known: dict[str, Sequence[tuple[Any, ...]]] = {}
+
+    def remembered(sql: str) -> Sequence[tuple[Any, ...]]:
+        if sql not in known:
+            known[sql] = ask(sql)
+        return known[sql]
+
+    return remembered
 
 
 def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
@@ -108,29 +120,35 @@ def _check_tested(report: Report, ask: Query) -> Iterator[Mismatch]:
 
 
 def _check_finding(finding: Finding, store: Rows, ask: Query) -> Iterator[Mismatch]:
+    """Whether the exemplars are what they are said to be; one query tells where each of them shows the behaviour."""
+    named = sorted({exemplar.trace_id for exemplar in (*finding.exemplars, *finding.counter_examples)})
+    if not named:
+        return
+    traces = ", ".join(literal(trace) for trace in named)
+    sql = f"SELECT trace_id, step FROM ({finding.predicate_sql}) AS behaviour WHERE value AND trace_id IN ({traces})"
+    try:
+        shown = {str(trace): step for trace, step in ask(sql)}
+    except (HaloError, duckdb.Error, ValueError) as error:
+        yield Mismatch(f"{finding.id}.predicate_sql", None, None, f"the behaviour cannot be run again: {error}")
+        return
     for kind, outcome, exemplars in (
         ("exemplars", "failure", finding.exemplars),
         ("counter_examples", "success", finding.counter_examples),
     ):
         for place, exemplar in enumerate(exemplars):
-            where = f"{finding.id}.{kind}[{place}]"
-            reason = _wrong_with(exemplar, outcome, finding, store, ask)
+            reason = _wrong_with(exemplar, outcome, shown, store)
             if reason:
-                yield Mismatch(where, exemplar.trace_id, None, reason)
+                yield Mismatch(f"{finding.id}.{kind}[{place}]", exemplar.trace_id, None, reason)
 
 
-def _wrong_with(exemplar: Exemplar, outcome: str, finding: Finding, store: Rows, ask: Query) -> str | None:
+def _wrong_with(exemplar: Exemplar, outcome: str, shown: dict[str, Any], store: Rows) -> str | None:
     """What the store says against an exemplar; None when it stands."""
-    trace = literal(exemplar.trace_id)
-    if not store.rows(f"SELECT 1 FROM attempts WHERE trace_id = {trace} AND outcome = '{outcome}'"):
-        return f"no attempt {exemplar.trace_id} with outcome {outcome}"
-    try:
-        shown = ask(f"SELECT step FROM ({finding.predicate_sql}) AS behaviour WHERE value AND trace_id = {trace}")
-    except (HaloError, duckdb.Error) as error:
-        return f"the behaviour cannot be run again: {error}"
-    if not shown or shown[0][0] != exemplar.step:
-        return f"attempt {exemplar.trace_id} does not show the behaviour at step {exemplar.step}"
-    rows = store.rows(excerpt_sql(exemplar.trace_id, exemplar.step))
+    trace = exemplar.trace_id
+    if not store.rows("SELECT 1 FROM attempts WHERE trace_id = ? AND outcome = ?", (trace, outcome)):
+        return f"no attempt {trace} with outcome {outcome}"
+    if trace not in shown or shown[trace] != exemplar.step:
+        return f"attempt {trace} does not show the behaviour at step {exemplar.step}"
+    rows = store.rows(excerpt_sql(trace, exemplar.step))
     if (words_of(rows[0]) if rows else "") != exemplar.excerpt:
         return "the excerpt is not what the trace says"
     return None
