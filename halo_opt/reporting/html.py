@@ -17,7 +17,14 @@ from markupsafe import Markup
 from halo_opt.console import visible
 from halo_opt.records import Report
 from halo_opt.reporting import words
-from halo_opt.reporting.report_parts import explained_plot, overview_tiles, runs_plot, seen_plot, table_of_tested
+from halo_opt.reporting.report_parts import (
+    explained_plot,
+    overview_tiles,
+    proven,
+    runs_plot,
+    seen_plot,
+    table_of_tested,
+)
 from halo_opt.reporting.traces import TraceSection, anchors, trace_sections
 from halo_opt.reporting.views import TraceView
 
@@ -81,4 +88,5 @@ def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
         tested=table_of_tested(report.tested),
         traces=sections,
         anchors=anchors(sections),
+        proven=proven,
     )

@@ -13,6 +13,7 @@ from halo_opt.reporting.plots import Bar, bars
 from halo_opt.reporting.words import Figure, count, figure, figures, interval_name, percent, title_of
 
 WIDE, NARROW = 760, 340
+FALSE_DISCOVERY = 0.05  # what the reports' method calls proven
 LONGEST_TILE = 14  # longer values (times, lists of models) stand in the list of numbers below the tiles
 
 
@@ -82,18 +83,24 @@ def seen_plot(findings: Sequence[Finding]) -> Plot | None:
 
 
 def explained_plot(findings: Sequence[Finding]) -> Plot | None:
-    """Failures explained, with intervals, of the findings that have the number."""
+    """Failures explained, with intervals, of the proven findings: for others it would claim what nothing shows."""
     rows = []
     for finding in findings:
         value = number_of(finding, "explained")
         ends = finding.numbers.get("explained_interval")
         interval = pair(ends.value) if ends else None
-        if value is not None and interval is not None:
+        if value is not None and interval is not None and proven(finding):
             rows.append(Bar(f"{finding.id} {finding.title}", value, interval, f"about {count(value)}"))
     if not rows:
         return None
-    caption = "Failures that each finding would explain if it is the cause. Whiskers are 95% intervals."
+    caption = "Failures that each proven finding would explain if it is the cause. Whiskers are 95% intervals."
     return plotted(caption, lambda width: bars(rows, width=width, label="Failures explained", unit="count"))
+
+
+def proven(finding: Finding) -> bool | None:
+    """Whether a finding stands after correction for all that was tested; None when it has no q-value."""
+    q = number_of(finding, "q_value")
+    return None if q is None else q <= FALSE_DISCOVERY
 
 
 def share(finding: Finding, whole: str) -> float | None:

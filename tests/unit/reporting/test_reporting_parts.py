@@ -2,7 +2,14 @@
 
 from reporting_samples import finding, number, report
 
-from halo_opt.reporting.report_parts import explained_plot, overview_tiles, runs_plot, seen_plot, table_of_tested
+from halo_opt.reporting.report_parts import (
+    explained_plot,
+    overview_tiles,
+    proven,
+    runs_plot,
+    seen_plot,
+    table_of_tested,
+)
 
 
 def test_tiles_leave_out_what_is_missing_long_or_of_one_run_but_keep_a_missing_success_rate() -> None:
@@ -36,6 +43,15 @@ def test_failures_explained_are_drawn_only_where_the_number_and_its_interval_are
     unknown = {"explained": number(None), "explained_interval": number(None)}
     assert explained_plot([finding("F1", "A", 0.5, numbers=unknown)]) is None
     assert explained_plot([finding("F1", "A", 0.5, numbers={"explained": number(True)})]) is None
+
+
+def test_nothing_is_drawn_as_explained_by_a_finding_that_is_not_proven() -> None:
+    numbers = dict(finding("F1", "A", 0.5).numbers)
+    assert explained_plot([finding("F1", "A", 0.5, numbers=numbers | {"q_value": number(0.2)})]) is None
+    assert explained_plot([finding("F1", "A", 0.5, numbers=numbers | {"q_value": number(None)})]) is None
+    assert [proven(finding("F1", "A", 0.5, numbers={"q_value": number(q)})) for q in (0.05, 0.06, None)] == [
+        True, False, None,
+    ]  # fmt: skip
 
 
 def test_the_table_of_all_tested_names_titles_joins_parts_and_leaves_the_unmeasured_empty() -> None:
