@@ -20,7 +20,7 @@ from typing import Any, Literal, TextIO
 
 from rich import box
 from rich.console import Console as RichConsole
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
@@ -273,10 +273,9 @@ class Console:
     def _bar(self, total: int, already: int, words: str) -> Iterator[Progress]:
         columns = (
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
             TextColumn("{task.fields[said]}", markup=False),
-            TimeElapsedColumn(),
         )
         with RichProgress(*columns, console=self._rich) as bar:
             task = bar.add_task(printable(words), total=total, completed=already, said="")
