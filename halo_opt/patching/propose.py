@@ -81,11 +81,11 @@ def plan(
     findings = ranked_findings(report, notes)
     options, general = _options(findings, playbook, description, files, notes)
     _remember(options + general, history)
-    ordered = _ordered(options, len(findings)) + general
+    ordered = _ordered(options, len(findings))
     here = _tried_here(history)
     seen = {edits_key(p.edits) for p, _ in here}
     proposals: list[Proposal] = []
-    for parts in _sets(ordered, max(1, max_parts), here, description, files):
+    for parts in _sets(ordered, general, size=max(1, max_parts), here=here, description=description, files=files):
         edits = _merged(parts)
         key = edits_key(edits)
         if key in seen:
@@ -197,26 +197,36 @@ def _ordered(options: list[Option], findings: int) -> list[Option]:
 
 
 def _sets(
-    ordered: list[Option], size: int, here: list[Tried], description: HarnessDescription, files: Files
+    ordered: list[Option],
+    general: list[Option],
+    *,
+    size: int,
+    here: list[Tried],
+    description: HarnessDescription,
+    files: Files,
 ) -> Iterator[list[Option]]:
-    """Sets of remedies in the order to try them; each fits together and none is empty."""
+    """Sets of remedies in the order to try them; each fits together and none is empty.
+
+    The first holds only what a finding asks for. General remedies come in where parts are swapped or room is left.
+    """
 
     def fit(options: Sequence[Option], most: int = size) -> list[Option]:
         return _fitting(options, most, description, files)
 
     full = fit(ordered)
     half = (len(full) + 1) // 2
-    beyond = [o for o in ordered if o not in full]
+    beyond = [o for o in ordered if o not in full] + general
     first, second = full[:half], full[half:]
+    widened = fit([*full, *beyond])
     swapped = fit([*first, *beyond])
     other_swap = fit([*second, *beyond])
     drops = [[o for o in full if o is not out] for out in reversed(full)]
     smaller = [first, second]
     # A set that gained, but not beyond doubt, holds something good: keep most of it. One that gained nothing may hold
     # a part that harms: halve it, which finds the good half in two tries however many parts there are.
-    wanted = [swapped, *drops, *smaller] if _gained(here) else [*smaller, swapped, other_swap]
+    wanted = [widened, swapped, *drops, *smaller] if _gained(here) else [*smaller, widened, swapped, other_swap]
     pairs = [[a, b] for i, a in enumerate(full[:3]) for b in full[i + 1 : 3]]
-    singles = [[o] for o in ordered]
+    singles = [[o] for o in ordered + general]
     for options in [full, *wanted, fit(beyond), *drops, *pairs, *singles]:
         if options:
             yield options

@@ -118,8 +118,9 @@ def leaves(root: Schema) -> list[tuple[str, Schema]]:
     def walk(schema: Schema, prefix: str, depth: int) -> None:
         named = children(schema, root)
         if not named or depth > _MAX_DEPTH:
-            if prefix:
-                found.append((prefix, resolve(schema, root)))
+            part = resolve(schema, root)
+            if prefix and part.get("type") != "object":
+                found.append((prefix, part))
             return
         for name, part in named.items():
             walk(part, f"{prefix}.{name}" if prefix else name, depth + 1)

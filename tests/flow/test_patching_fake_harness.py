@@ -80,11 +80,11 @@ def test_the_harness_s_own_check_has_the_last_word(harness: FakeHarness) -> None
     edit = ReplaceText(path=path, old=first, new=f"{first} And so on.")
 
     def check(folder: Path) -> None:
-        (folder / "config.yaml").write_text("guards: [\n")
+        (folder / "config.yaml").write_text("nope: 1\n")
         harness_check(CHECK)(folder)
 
     proposal = Proposal(id="P1-x", findings=[], hypothesis="h", edits=[edit], predictions=[], source="test")
-    with pytest.raises(InputError, match=r"does not pass its own check: config\.yaml: "):
+    with pytest.raises(InputError, match=r"does not pass its own check: config\.yaml: there is no setting"):
         build_patch(surface, proposal, description, branch="halo/p", check=check)
     assert gitrepo.branch_head(harness.folder, "halo/p") is None
 

@@ -137,7 +137,8 @@ def test_what_is_in_force_is_not_proposed_again(description: Any, files: Any) ->
     patched = apply_edits(files, first.edits, config=description.settings)
     history = [verdict(first, accepted=True, difference=0.3)]
     after = propose(THREE, description, patched, history=history, max_parts=3, playbook=BOOK)
-    assert words(after[0]) == {"show_history", "state_rules", "lower_temperature"}
+    assert words(after[0]) == {"show_history", "state_rules"}
+    assert {"show_history", "state_rules", "lower_temperature"} in [words(p) for p in after]
     assert after[0].id.startswith("P2-")
     assert not any(words(p) & words(first) for p in after)
 
