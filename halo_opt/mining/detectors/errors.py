@@ -57,6 +57,22 @@ TOOL_ERROR = Behaviour(
     remedies=("retry_invalid", "state_rules"),
 )
 
+TIMED_OUT = Behaviour(
+    name="call_timed_out",
+    title="A tool call times out",
+    meaning="A call came back with an error that speaks of a timeout.",
+    sql=first_step(where="error_type IS NOT NULL AND regexp_matches(lower(error), 'timed out|time-?out')"),
+    remedies=("state_rules",),
+)
+
+FENCED = Behaviour(
+    name="fenced_command",
+    title="Wraps the command in a code fence",
+    meaning="The arguments of a call begin with ``` as if they were prose; the fence is passed on to the tool.",
+    sql=first_step(where="tool IS NOT NULL AND lower(tool) <> 'respond' AND starts_with(ltrim(arguments), '```')"),
+    remedies=("few_shot_examples", "state_rules"),
+)
+
 SEVERAL_ERRORS = Behaviour(
     name="several_errors",
     title="Makes three errors or more",
@@ -108,6 +124,8 @@ BEHAVIOURS = (
     UNKNOWN_TARGET,
     NOT_APPLICABLE,
     TOOL_ERROR,
+    TIMED_OUT,
+    FENCED,
     SEVERAL_ERRORS,
     ERROR_THEN_SAME,
     FINISHED_ON_ERROR,

@@ -7,6 +7,7 @@ import pytest
 from mining_fixture import TinyStore, step
 
 from halo_opt.errors import InputError
+from halo_opt.mining.detectors import repeats
 from halo_opt.mining.mine import analyze
 from halo_opt.mining.verify import same, verify_report
 from halo_opt.records import Report
@@ -27,7 +28,8 @@ def store(tiny: TinyStore) -> TinyStore:
 
 @pytest.fixture
 def report(store: TinyStore) -> Report:
-    made = analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00")
+    # A few detectors are enough here, and quick.
+    made = analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=repeats.BEHAVIOURS)
     return Report.model_validate_json(made.model_dump_json())
 
 
