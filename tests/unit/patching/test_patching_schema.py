@@ -38,8 +38,9 @@ ROOT = Outer.model_json_schema()
     ("key", "value"),
     [
         ("size", 1), ("size", 0), ("size", 9), ("size", 10), ("size", 2.0), ("size", 2.5), ("size", True),
-        ("size", "3"), ("size", None), ("ratio", 0.25), ("ratio", 0), ("ratio", 1.0), ("form", "tree"), ("form", "bush"),
-        ("only", "this"), ("only", "that"), ("name", "abcde"), ("name", ""), ("name", "abcdef"), ("name", "A"),
+        ("size", "3"), ("size", None), ("ratio", 0.25), ("ratio", 0), ("ratio", 1.0), ("form", "tree"),
+        ("form", "bush"), ("only", "this"), ("only", "that"), ("name", "abcde"), ("name", ""), ("name", "abcdef"),
+        ("name", "A"),
         ("maybe", None), ("maybe", 4), ("maybe", -1), ("maybe", "x"), ("either", True), ("either", "auto"),
         ("either", "no"), ("numbers", [1.0]), ("numbers", [1.0, 2.0, 3.0]), ("numbers", ["x"]), ("numbers", 1.0),
     ],
