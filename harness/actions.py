@@ -47,8 +47,11 @@ class Action(BaseModel):
             return f'fill "{self.words}" with{said}'
         if self.name == "select":
             return f'select{said} in "{self.words}"'
-        return self.name + said + (f' on "{self.words}"' if self.name == "press" and self.words else "") + (
-            f' "{self.words}"' if self.name in {"click", "scroll"} and self.words else ""
+        return (
+            self.name
+            + said
+            + (f' on "{self.words}"' if self.name == "press" and self.words else "")
+            + (f' "{self.words}"' if self.name in {"click", "scroll"} and self.words else "")
         )
 
 

@@ -41,5 +41,5 @@ def check(config: Path, prompt_dir: Path = PROMPT_DIR, examples_file: Path = EXA
 
 
 def _render_turn(prompts: Prompts, turn: Turn) -> None:
-    for history, notes in (((), ()), (("click \"A\": the page changed",), ("a note",))):
+    for history, notes in (((), ()), (('click "A": the page changed',), ("a note",))):
         prompts.render("worker.j2", turn_values(turn.model_copy(update={"history": history, "notes": notes})))

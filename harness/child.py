@@ -140,7 +140,9 @@ def cost_of(settings: HarnessSettings, progress: Progress) -> float | None:
         return 0.0
     if model.usd_per_million_in is None or model.usd_per_million_out is None or progress.tokens_in is None:
         return None
-    return (progress.tokens_in * model.usd_per_million_in + (progress.tokens_out or 0) * model.usd_per_million_out) / 1e6
+    return (
+        progress.tokens_in * model.usd_per_million_in + (progress.tokens_out or 0) * model.usd_per_million_out
+    ) / 1e6
 
 
 def _close(context: BrowserContext) -> None:

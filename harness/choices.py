@@ -14,6 +14,8 @@ from harness.guards import Past, refusal
 from harness.obs.model import Element, Observation
 
 MAX_TARGETS = 80
+# Keys that act rather than type; typing is what `fill` is for.
+FITTING_KEYS = ("Enter", "Escape", "ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight")
 
 
 class Choice(BaseModel):
@@ -31,17 +33,26 @@ def _fitting(name: ActionName, e: Element) -> bool:
     return name in e.can and not (name == "click" and "fill" in e.can)
 
 
+def _takes_keys(observation: Observation) -> bool:
+    """Whether a key can do what no click can: in a field that no button sends, or on something moved by arrows."""
+    focused = next((e for e in observation.controls if e.focused), None)
+    if focused is None or focused.role in {"button", "link", "checkbox", "radio"}:
+        return False
+    return "fill" not in focused.can or not any(e.submits for e in observation.controls)
+
+
 def _all_choices(observation: Observation, applicable: bool) -> list[Choice]:
     out: list[Choice] = []
     for name in ACTIONS:
         if name in NEEDS_TARGET:
             for e in observation.controls[:MAX_TARGETS]:
                 if not applicable or _fitting(name, e):
-                    out.append(Choice(name=name, element=e, texts=e.options if name == "select" and e.options else None))
+                    out.append(
+                        Choice(name=name, element=e, texts=e.options if name == "select" and e.options else None)
+                    )
         elif name == "press":
-            # A key goes to whatever has the focus; without a focused field it goes nowhere.
-            if not applicable or any(e.focused and "fill" in e.can for e in observation.controls):
-                out.append(Choice(name=name, texts=KEYS))
+            if not applicable or _takes_keys(observation):
+                out.append(Choice(name=name, texts=FITTING_KEYS if applicable else KEYS))
         elif name == "scroll":
             if not applicable or observation.scrollable:
                 out.append(Choice(name=name, texts=DIRECTIONS))
@@ -50,7 +61,9 @@ def _all_choices(observation: Observation, applicable: bool) -> list[Choice]:
     return out
 
 
-def _open_texts(choice: Choice, observation: Observation, past: Sequence[Past], settings: HarnessSettings) -> Choice | None:
+def _open_texts(
+    choice: Choice, observation: Observation, past: Sequence[Past], settings: HarnessSettings
+) -> Choice | None:
     """The choice without the texts that the guards refuse; None when nothing of it is left."""
 
     def refused(text: str | None) -> bool:

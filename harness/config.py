@@ -92,7 +92,9 @@ class GuardSettings(Settings):
         "note, or refusal. Prevents sending a form before it is filled.",
     )
     done_check: bool = Field(
-        False, description="Refuse `done` before any action has changed the page. Prevents giving up at the start."
+        False,
+        description="Refuse `done` before any action has changed the page, while fields are unanswered, or before "
+        "what was entered is sent. Prevents giving up early.",
     )
 
 
@@ -141,12 +143,18 @@ class ModelSettings(Settings):
         4, ge=0, le=8, description="How often a refused or failed request (429, 5xx, no connection) is sent again."
     )
     reply_format: Literal["json_schema", "json_object", "text"] = Field(
-        "json_schema", description="What is asked of the endpoint: a schema, any JSON, or nothing where it knows neither."
+        "json_schema",
+        description="What is asked of the endpoint: a schema, any JSON, or nothing where it knows neither.",
     )
     usd_per_million_in: float | None = Field(
-        None, ge=0.0, strict=False, description="Price of prompt tokens; null when unknown, and then no cost is reported."
+        None,
+        ge=0.0,
+        strict=False,
+        description="Price of prompt tokens; null when unknown, and then no cost is reported.",
     )
-    usd_per_million_out: float | None = Field(None, ge=0.0, strict=False, description="Price of reply tokens, likewise.")
+    usd_per_million_out: float | None = Field(
+        None, ge=0.0, strict=False, description="Price of reply tokens, likewise."
+    )
 
 
 class HarnessSettings(Settings):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.actions import Action, ActionProblem
 from harness.config import GuardSettings
-from harness.obs.model import Observation, unfilled_for
+from harness.obs.model import Element, Observation, unfilled, unfilled_for
 
 
 class Past(BaseModel):
@@ -44,14 +44,26 @@ def loop_note(action: Action, past: Sequence[Past], observation: Observation, se
     return None
 
 
-def submit_note(action: Action, observation: Observation, settings: GuardSettings) -> str | None:
-    """Why it is too early for this click to submit, or None."""
-    if settings.submit_check == "off" or action.name != "click" or action.ref is None:
+def submit_target(action: Action, observation: Observation) -> Element | None:
+    """What this action would submit from: the submit-like control clicked, or the field in which Enter is pressed."""
+    if action.name == "click" and action.ref is not None:
+        target = observation.by_ref(action.ref)
+        return target if target is not None and target.submits else None
+    if action.name == "press" and (action.text or "").strip().lower() == "enter":
+        return next((e for e in observation.controls if e.focused and "fill" in e.can), None)
+    return None
+
+
+def submit_note(action: Action, past: Sequence[Past], observation: Observation, settings: GuardSettings) -> str | None:
+    """Why it is too early for this click, or this Enter in a field, to submit, or None."""
+    if settings.submit_check == "off":
         return None
-    target = observation.by_ref(action.ref)
-    if target is None or not target.submits:
+    target = submit_target(action, observation)
+    if target is None:
         return None
-    missing = [e.label for e in unfilled_for(target, observation.elements)]
+    # Choosing what was chosen already changes nothing and is an answer all the same.
+    answered = {p.action.ref for p in past if p.ran and p.action is not None and p.action.name in {"fill", "select"}}
+    missing = [e.label for e in unfilled_for(target, observation.elements) if e.ref not in answered]
     return f"not answered yet: {', '.join(missing[:5])}" if missing else None
 
 
@@ -59,15 +71,29 @@ def refusal(action: Action, past: Sequence[Past], observation: Observation, sett
     """Why the guards refuse this action, or None. Notes of guards set to `warn` are not refusals."""
     if settings.loop == "block" and (note := loop_note(action, past, observation, settings)):
         return note
-    if settings.submit_check == "block" and (note := submit_note(action, observation, settings)):
+    if settings.submit_check == "block" and (note := submit_note(action, past, observation, settings)):
         return note
     if settings.no_effect_ban and action.name != "done":
         for step in past:
             same_page = step.before == observation.fingerprint
             if same_page and step.ran and step.changed is False and step.action and step.action.key == action.key:
                 return "this changed nothing before; choose something else"
-    if settings.done_check and action.name == "done" and not any(step.changed for step in past):
+    if settings.done_check and action.name == "done":
+        return unfinished(past, observation)
+    return None
+
+
+def unfinished(past: Sequence[Past], observation: Observation) -> str | None:
+    """What shows that the work cannot be done yet: nothing changed, fields unanswered, or answers not sent."""
+    if not any(step.changed for step in past):
         return "nothing has been changed on the page yet"
+    missing = [e.label for e in unfilled(observation.elements)]
+    if missing:
+        return f"not answered yet: {', '.join(missing[:5])}"
+    senders = [e for e in observation.controls if e.submits]
+    sent = {step.action.ref for step in past if step.ran and step.action is not None and step.action.name == "click"}
+    if any(e.touched for e in observation.controls) and senders and not any(e.ref in sent for e in senders):
+        return f"the answers have not been sent: {senders[0].label}"
     return None
 
 
@@ -77,12 +103,14 @@ def warning(action: Action, past: Sequence[Past], observation: Observation, sett
     if settings.loop == "warn":
         notes.append(loop_note(action, past, observation, settings))
     if settings.submit_check == "warn":
-        notes.append(submit_note(action, observation, settings))
+        notes.append(submit_note(action, past, observation, settings))
     said = [n for n in notes if n]
     return "; ".join(said) or None
 
 
-def blocked(action: Action, past: Sequence[Past], observation: Observation, settings: GuardSettings) -> ActionProblem | None:
+def blocked(
+    action: Action, past: Sequence[Past], observation: Observation, settings: GuardSettings
+) -> ActionProblem | None:
     """`refusal` as the problem that the orchestrator records."""
     why = refusal(action, past, observation, settings)
     return ActionProblem(type="blocked", words=why) if why else None

@@ -100,7 +100,9 @@ class AttemptLoop:
         except Error as error:
             if page_is_gone(error):
                 raise AttemptError(Cause.BROWSER_DIED, "the browser died during the attempt") from None
-            raise AttemptError(Cause.ENVIRONMENT_ERROR, f"the page failed: {' '.join(str(error).split())[:200]}") from None
+            raise AttemptError(
+                Cause.ENVIRONMENT_ERROR, f"the page failed: {' '.join(str(error).split())[:200]}"
+            ) from None
 
     def _run(self) -> Ending:
         goal = self._env.start(self._page, self._job.task_id, self._job.seed)
@@ -165,9 +167,7 @@ class AttemptLoop:
                 update={"problems": problems, "sampling_seed": sampling_seed(self._job, index, len(problems))}
             )
 
-    def _step(
-        self, index: int, goal: str, seen: Observation
-    ) -> tuple[Action | None, str, Observation, TaskState]:
+    def _step(self, index: int, goal: str, seen: Observation) -> tuple[Action | None, str, Observation, TaskState]:
         """One turn; its span is written whatever happens, so that an error still shows what led to it."""
         started, span_id = now(), self._tracer.root_id[:8] + f"{index:08x}"
         turn = self._turn(index, goal, seen, ())
@@ -186,7 +186,11 @@ class AttemptLoop:
             words, problem, after, state = self._act(action, problem, seen, span_id)
             phrase = action.phrase() if action else "unusable reply"
             ran = problem is None and action is not None
-            changed = (after.fingerprint != seen.fingerprint or state.over) if ran and action and action.name != "done" else None
+            changed = (
+                (after.fingerprint != seen.fingerprint or state.over)
+                if ran and action and action.name != "done"
+                else None
+            )
             target = seen.by_ref(action.ref) if action is not None and action.ref is not None else None
             attributes.update(
                 {
@@ -199,7 +203,9 @@ class AttemptLoop:
             )
             result = words if changed is None else "the page changed" if changed else "nothing changed"
             self._past.append(
-                Past(action=action, result=result, layout=seen.layout, before=seen.fingerprint, changed=changed, ran=ran)
+                Past(
+                    action=action, result=result, layout=seen.layout, before=seen.fingerprint, changed=changed, ran=ran
+                )
             )
             failed = problem.words if problem else None
             return action, f"{phrase}: {words}", after, state

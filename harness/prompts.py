@@ -54,7 +54,11 @@ class Prompts:
 
     def __init__(self, folder: Path = PROMPT_DIR) -> None:
         self._env = ImmutableSandboxedEnvironment(
-            undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
+            undefined=StrictUndefined,
+            autoescape=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=False,
         )
         self._templates = {name: self._load(folder / name, name) for name in VARIABLES}
 
@@ -70,7 +74,9 @@ class Prompts:
             _check_tree(name, tree)
             unknown = sorted(find_undeclared_variables(tree) - VARIABLES[name])
             if unknown:
-                raise UsageError(f"{path}: unknown variable '{unknown[0]}'; {did_you_mean(unknown[0], VARIABLES[name])}")
+                raise UsageError(
+                    f"{path}: unknown variable '{unknown[0]}'; {did_you_mean(unknown[0], VARIABLES[name])}"
+                )
             return self._env.from_string(source)
         except TemplateError as error:
             raise UsageError(f"{path} is not a valid template: {error}") from None

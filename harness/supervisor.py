@@ -34,7 +34,9 @@ MAX_CHILD_STARTS = 3
 class Child:
     """One child process as seen from outside."""
 
-    def __init__(self, setup: Setup, number: int, frames: "queue.Queue[tuple[int, dict[str, Any] | None]]", scratch: str) -> None:
+    def __init__(
+        self, setup: Setup, number: int, frames: "queue.Queue[tuple[int, dict[str, Any] | None]]", scratch: str
+    ) -> None:
         self.number = number
         self.ready = False
         self.job: Job | None = None

@@ -145,7 +145,9 @@ def llm_attributes(
     return out
 
 
-def tool_attributes(name: str, parameters: dict[str, Any], target: str, result: str, error_type: str | None) -> dict[str, Any]:
+def tool_attributes(
+    name: str, parameters: dict[str, Any], target: str, result: str, error_type: str | None
+) -> dict[str, Any]:
     """Attributes of one action on the page."""
     said = json.dumps(parameters, ensure_ascii=False)
     return {

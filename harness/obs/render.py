@@ -46,7 +46,14 @@ def _rows(elements: Iterable[Element]) -> list[tuple[int, str, Element]]:
     rows: list[tuple[int, str, Element]] = []
     for e in elements:
         last = rows[-1] if rows else None
-        if e.cell and last and last[2].cell and not e.is_control and not last[2].is_control and last[2].depth == e.depth:
+        if (
+            e.cell
+            and last
+            and last[2].cell
+            and not e.is_control
+            and not last[2].is_control
+            and last[2].depth == e.depth
+        ):
             rows[-1] = (last[0], f"{last[1]} | {e.name}", e)
         else:
             rows.append((e.depth, "" if e.is_control else e.name, e))

@@ -84,7 +84,9 @@ class ChatClient:
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0**tries)
         if isinstance(error, openai.APITimeoutError):
             if timed_out:
-                raise AttemptError(Cause.TIME_LIMIT, "the attempt's time was used up while waiting for the model") from None
+                raise AttemptError(
+                    Cause.TIME_LIMIT, "the attempt's time was used up while waiting for the model"
+                ) from None
             if last:
                 raise AttemptError(
                     Cause.MODEL_ERROR, f"{where} did not reply within {self._settings.timeout:g} s"
@@ -110,4 +112,6 @@ class ChatClient:
                 raise AttemptError(Cause.MODEL_ERROR, f"{where} answered with status {status}: {detail}") from None
             said = _retry_after(error)
             return wait if said is None else min(said, LONGEST_WAIT)
-        raise AttemptError(Cause.MODEL_ERROR, f"{where} sent something that is not a chat completion: {error}") from None
+        raise AttemptError(
+            Cause.MODEL_ERROR, f"{where} sent something that is not a chat completion: {error}"
+        ) from None

@@ -55,7 +55,9 @@ class OpenAICompatiblePolicy:
 
     name = "worker"
 
-    def __init__(self, settings: HarnessSettings, prompts: Prompts, examples: list[Example], client: ChatClient) -> None:
+    def __init__(
+        self, settings: HarnessSettings, prompts: Prompts, examples: list[Example], client: ChatClient
+    ) -> None:
         self._settings = settings
         self._prompts = prompts
         self._client = client
