@@ -29,7 +29,7 @@ PART_OF = 0.9
 HELD_FIXED = {
     "task": "Within the same task",
     "run and task": "Within the same run and task",
-    "task, and run": "Within the same task, and within the same run (the weaker of the two)",
+    "task, and run": "Within tasks and within runs (the weaker of the two)",
     "run": "Within the same run",
     "none": "Across tasks",
 }
@@ -155,17 +155,17 @@ def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
     c = m.contrast
     if c is None or c.difference is None or c.interval is None or c.p_value is None:
         return f"{seen} Nothing shows that it causes them: {m.reason or 'there is nothing to compare with'}."
-    low, high = (_points(end) for end in c.interval)
+    low, high = (f"{100 * end:.0f}" for end in c.interval)
     held = HELD_FIXED[c.stratified_by]
     if early:
-        held += ", in runs where success does not end the attempt" if m.whole else ", by their first steps"
+        held += ", in runs where success does not end the attempt" if m.whole else ", going by the first steps alone"
     interval = f"95% interval {low} to {high}, {_small('q', q)}"
     if c.difference <= 0:
         return (
-            f"{seen} {held}, attempts that show it do not fail more often ({_points(c.difference)} points, {interval}):"
+            f"{seen} {held}, attempts that show it do not fail more often ({_points(c.difference)}, {interval}):"
             " it may come with harder tasks rather than make them fail."
         )
-    more = f"{held}, attempts that show it fail {_points(c.difference)} points more often ({interval})"
+    more = f"{held}, attempts that show it fail {_points(c.difference)} more often ({interval})"
     if _at_most(q) and c.explained is not None and c.explained_interval is not None:
         least, most = (round(end) for end in c.explained_interval)
         return (
@@ -178,7 +178,8 @@ def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
 
 
 def _points(rate: float) -> str:
-    return f"{100 * rate:.0f}"
+    points = f"{100 * rate:.0f}"
+    return f"{points} point" if points in {"1", "-1"} else f"{points} points"
 
 
 def _small(name: str, value: float | None) -> str:

@@ -62,6 +62,7 @@ def contrast(cells: Sequence[Cell], *, confidence: float = 0.95) -> Contrast:
     Strata: (run, task) when at least half of the attempts share theirs with another; else, with several runs, the
     contrast is made once within tasks and once within runs and the weaker of the two is reported; with each task seen
     once, within runs; with one run of single attempts there is nothing to hold fixed.
+    Where the exact test does not reject, the interval is stretched to hold 0.
     Null: within each stratum outcomes are exchangeable (exact conditional test). Floor: no informative stratum, or only
     one outcome, or only one side of the behaviour, gives None for every number.
     Sources: Mantel and Haenszel 1959; Birch 1964 (exact test); Sato 1989 (variance); Greenland 1987 (explained).
@@ -79,6 +80,9 @@ def _one(scheme: Scheme, strata: Sequence[Table], confidence: float) -> Contrast
         return Contrast(scheme, len(informative), None, None, None, None, None, None)
     interval = sato_interval(strata=strata, confidence=confidence)
     p_value, p_floor = exact_stratified_p(strata=informative)
+    if interval is not None and p_value > 1 - confidence:
+        # In sparse strata the variance is guessed too small; an interval must not say what the exact test does not.
+        interval = (min(interval[0], 0.0), max(interval[1], 0.0))
     explained, bounds = failures_explained(strata=strata, difference=difference, interval=interval)
     return Contrast(scheme, len(informative), difference, interval, p_value, p_floor, explained, bounds)
 

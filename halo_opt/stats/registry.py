@@ -25,7 +25,7 @@ def _listed(interval: Interval | None) -> list[float] | None:
 
 
 def rate_interval(rows: Rows) -> list[float] | None:
-    """95% interval of a rate from rows (task, value 0..1): Wilson when tasks are seen once, else cluster t over tasks."""
+    """95% interval of a rate, rows (task, value 0..1): Wilson when tasks are seen once, else cluster t over tasks."""
     values = [float(value) for _, value in rows]
     tasks = [str(task) for task, _ in rows]
     if len(set(tasks)) == len(tasks) and set(values) <= {0.0, 1.0}:

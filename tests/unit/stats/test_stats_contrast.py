@@ -137,6 +137,14 @@ def test_a_real_effect_is_found_and_covered_by_its_interval() -> None:
     assert covered / 200 > 0.90
 
 
+def test_an_interval_never_excludes_zero_where_the_exact_test_does_not_reject() -> None:
+    got = contrast([cell("a", (1, 1, 3, 1)), cell("b", (1, 1, 3, 2)), cell("c", (2, 2, 2, 1))])
+    assert got.p_value is not None
+    assert got.p_value > 0.05
+    assert got.interval is not None
+    assert got.interval[0] <= 0
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), tasks=st.integers(1, 6))
 def test_numbers_stay_in_their_ranges_and_ignore_the_order_of_cells(data: st.DataObject, tasks: int) -> None:
