@@ -105,8 +105,7 @@ def _show(summary: LoopSummary, console: Console, format_: Format) -> None:
     if noise is not None:
         words = interval_words(noise.diff.interval, signed=True)
         rows.append(["gate, original against itself (A/A)", points(noise.diff.difference), words, noise.diff.pairs, ""])
-    for turn in summary.iterations:
-        rows.append([f"gate after iteration {turn.number}", *_score(turn.gate), _fate(turn)])
+    rows += [[f"gate after iteration {turn.number}", *_score(turn.gate), _fate(turn)] for turn in summary.iterations]
     if sealed is not None:
         rows.append(["sealed, original", *_score(sealed.original), ""])
         if best is not None:

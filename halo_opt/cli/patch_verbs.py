@@ -9,9 +9,12 @@ from halo_opt.cli.options import LOOP_FILE, Config, FormatName, FormatOption, Js
 from halo_opt.console import Console
 from halo_opt.errors import InputError
 from halo_opt.loop.patches import PatchBench
+from halo_opt.loop.writer import patch_writer
+from halo_opt.patching.coder import draft
 from halo_opt.patching.gitrepo import resolve, revert
 from halo_opt.patching.patchfile import format_patch_file
-from halo_opt.records import Finding, Proposal
+from halo_opt.patching.propose import Plan
+from halo_opt.records import Finding, Proposal, Report
 from halo_opt.reporting.report_files import read_report
 
 ReportArgument = Annotated[Path, typer.Argument(help="A report.json, or the folder that holds one.")]
@@ -31,6 +34,7 @@ def propose_verb(
     config: Config = LOOP_FILE,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for one patch file a proposal.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Proposals at most.")] = 10,
+    model: Annotated[str | None, typer.Option("--model", help="Let this model write the patch instead.")] = None,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
@@ -38,7 +42,7 @@ def propose_verb(
     """Turn a report's findings into patches of the harness, best first. Nothing is applied."""
     console = Console(quiet=quiet)
     bench = PatchBench.open(configured(config, None))
-    plan = bench.plan(read_report(report))
+    plan = bench.plan(read_report(report)) if model is None else _written(bench, read_report(report), model)
     for note in plan.notes:
         console.say(f"note: {note}")
     proposals = plan.proposals[:limit]
@@ -56,7 +60,16 @@ def propose_verb(
     if proposals:
         console.say(f"patch files: {folder}; apply one with: halo-opt apply {folder / proposals[0].id}.diff")
     else:
-        console.say("nothing to propose: every remedy that the playbook knows and the harness offers is in force")
+        console.say("nothing to propose: no remedy is left that fits these findings and is not in force")
+
+
+def _written(bench: PatchBench, report: Report, model: str) -> Plan:
+    """A model's proposal as a plan of one, or of none with the reasons why what it wrote was refused."""
+    with patch_writer(bench.config, model, None) as writer:
+        drafted = draft(
+            report, bench.description, bench.surface.files, model=writer, forbidden=bench.forbidden, history=[]
+        )
+    return Plan([drafted.proposal] if drafted.proposal else [], [f"refused: {reason}" for reason in drafted.refusals])
 
 
 def apply_verb(

@@ -13,10 +13,10 @@ from halo_opt.console import Console
 from halo_opt.errors import ConfigError
 from halo_opt.evaluation.splits import Split, make_splits
 from halo_opt.journal import Journal
+from halo_opt.patching.commands import run_in
 from halo_opt.patching.gitread import open_repo
 from halo_opt.patching.gitrepo import resolve, uncommitted
 from halo_opt.records import AttemptKey
-from halo_opt.running.command import output_of
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,10 @@ def list_tasks(config: LoopConfig) -> list[str]:
             raise ConfigError(f"tasks.file: {path} cannot be read: {error.strerror}") from None
     else:
         command = source.command or []
-        env = config.harness.env
-        found = output_of(command, cwd=config.harness_root, env=env, what="tasks.command").split()
+        code, printed, words = run_in(command, config.harness_root, timeout_s=60)
+        if code != 0:
+            raise ConfigError(f"tasks.command ({' '.join(command)}) failed: {words or f'exit code {code}'}")
+        found = printed.split()
     if not found:
         raise ConfigError("tasks: no task ids were found; correct tasks.ids, tasks.file or tasks.command")
     return found

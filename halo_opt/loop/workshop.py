@@ -3,16 +3,18 @@
 Of the gate it gets verdicts, and rates of behaviours by name to judge by; nothing else.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from halo_opt.config import LoopConfig
 from halo_opt.errors import ConfigError, InputError
+from halo_opt.llm.ledger import SpendEvent
 from halo_opt.loop.analysis import indexed, rates, write_analysis
 from halo_opt.loop.bench import Bench
 from halo_opt.loop.patches import check_of, describe_at
 from halo_opt.loop.start import Start, loop_folder
+from halo_opt.loop.writer import patch_writer
+from halo_opt.patching.coder import Drafted, draft
 from halo_opt.patching.gitrepo import delete_branch, fast_forward
 from halo_opt.patching.guard import EditRefused, Forbidden
 from halo_opt.patching.patcher import build_patch
@@ -25,8 +27,6 @@ from halo_opt.records import Patch, Proposal, Report, Verdict
 from halo_opt.reporting.report_files import read_report
 from halo_opt.store import Store
 
-Proposer = Callable[[Report, Surface, HarnessDescription, list[Tried]], Proposal | None]
-
 
 @dataclass
 class Workshop:
@@ -35,7 +35,6 @@ class Workshop:
     config: LoopConfig
     start: Start
     bench: Bench
-    proposer: Proposer | None = None
     history: list[Tried] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -93,12 +92,34 @@ class Workshop:
     def _propose(
         self, report: Report, surface: Surface, description: HarnessDescription, tried: list[Tried]
     ) -> Proposal | None:
-        if self.proposer is not None:
-            return self.proposer(report, surface, description, tried)
+        """The model's proposal where one is configured and writes one that passes the guard; else the playbook's."""
+        if self.config.proposer == "model":
+            drafted = self._draft(report, surface, description, tried)
+            for reason in drafted.refusals:
+                self.bench.console.warn(f"the model's edit was refused: {reason}")
+            if drafted.proposal is not None:
+                return drafted.proposal
+            self.bench.console.say("the model wrote no usable patch; the playbook goes on")
         playbook = load_playbook(self.config.resolve(self.config.playbook)) if self.config.playbook else None
         limit = self.config.loop.max_parts
         found = propose(report, description, surface.files, history=tried, max_parts=limit, playbook=playbook)
         return found[0] if found else None
+
+    def _draft(self, report: Report, surface: Surface, description: HarnessDescription, tried: list[Tried]) -> Drafted:
+        journal = self.bench.journal
+
+        def note(event: SpendEvent) -> None:
+            journal.append("spend", **event.model_dump(mode="json"))
+
+        past = [event.data for event in journal.events if event.kind == "spend"]
+        with patch_writer(
+            self.config,
+            self.config.proposer_model,
+            self.bench.endpoint,
+            past=past,
+            on_event=note,
+        ) as model:
+            return draft(report, description, surface.files, model=model, forbidden=self._forbidden, history=tried)
 
     def _evidence(self, report: Report, proposal: Proposal) -> str:
         claims = [finding.claim for finding in report.findings if finding.id in proposal.findings]

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from halo_opt.errors import EnvironmentMissing, InputError
-
 LEASH = Path(__file__).with_name("leash.py")
 TERMINATE_SECONDS = 5.0
 
@@ -26,24 +24,6 @@ def expand(command: Sequence[str], **values: str) -> list[str]:
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The process environment with `extra` over it."""
     return {**os.environ, "PYTHONUNBUFFERED": "1", **extra}
-
-
-def output_of(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], what: str, seconds: float = 60) -> str:
-    """What a short command prints. InputError with the last words of its stderr when it fails."""
-    words = expand(command)
-    try:
-        done = subprocess.run(
-            words, cwd=cwd, env=environment(env), capture_output=True, timeout=seconds, check=False, text=True
-        )
-    except FileNotFoundError:
-        raise EnvironmentMissing(f"{what}: '{words[0]}' is not a program here; correct it in loop.yaml") from None
-    except subprocess.TimeoutExpired:
-        raise InputError(f"{what}: '{' '.join(command)}' gave no answer in {seconds:.0f} s") from None
-    if done.returncode != 0:
-        words_of = tail_words(done.stderr) or "it printed no reason"
-        kind = EnvironmentMissing if done.returncode == EnvironmentMissing.exit_code else InputError
-        raise kind(f"{what}: '{' '.join(command)}' ended with exit code {done.returncode}: {words_of}")
-    return done.stdout
 
 
 def tail_words(text: str, limit: int = 600) -> str:
