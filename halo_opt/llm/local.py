@@ -45,9 +45,9 @@ def available_cores() -> int:
 class ServerSettings:
     """How the embedded server runs. `context` is tokens per slot; a slot serves one caller at a time.
 
-    The defaults are what cost least processor time a reply while browsers shared the cores (2 cores, a 135M model, two
-    callers): one thread and one slot 1.5 s, two slots 2.1 s, two threads 1.9 s, two threads that spin 5.8 s. So half
-    of the cores are left to the harness, and callers queue.
+    The defaults are what did best beside other busy programs (2 cores, a 135M model, two callers): one slot cost 1.6 s
+    of processor time a reply, two slots 2.1; with one thread a reply came after 1.9 s, with two after 2.9. So callers
+    queue, and half of the cores are left to the harness and its browsers.
     """
 
     threads: int = field(default_factory=lambda: min((available_cores() + 1) // 2, 8))
