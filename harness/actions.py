@@ -37,7 +37,7 @@ class Action(BaseModel):
 
     @property
     def key(self) -> tuple[str, int | None, str]:
-        """What makes two actions the same for the guards: a second filling of one field is a repeat whatever is typed."""
+        """What makes two actions the same for the guards. Filling a field again is a repeat whatever is typed."""
         return (self.name, self.ref, "" if self.name == "fill" else (self.text or "").lower())
 
     def phrase(self) -> str:
@@ -117,10 +117,15 @@ def read_action(reply: str, observation: Observation, *, by_ref: bool) -> tuple[
 
 def check_action(action: Action, element: Element | None) -> ActionProblem | None:
     """Why this action cannot be done to this element, or None."""
-    if element is not None and element.disabled and action.name in NEEDS_TARGET:
-        return _problem("not_applicable", f"'{element.label}' is disabled")
-    if element is not None and action.name in {"fill", "select"} and action.name not in element.can:
-        return _problem("not_applicable", f"a {element.role} cannot take {action.name}")
+    if element is not None and action.name in NEEDS_TARGET:
+        if element.disabled:
+            return _problem("not_applicable", f"'{element.label}' is disabled")
+        if action.name in {"fill", "select"} and action.name not in element.can:
+            return _problem("not_applicable", f"a {element.role} cannot take {action.name}")
+    return _check_text(action, element)
+
+
+def _check_text(action: Action, element: Element | None) -> ActionProblem | None:
     if action.name in {"fill", "select"} and action.text is None:
         return _problem("invalid_arguments", f"{action.name} needs a text")
     if action.name == "select" and element is not None and option_of(element, action.text or "") is None:

@@ -4,17 +4,18 @@ It ends itself and its browser when its supervisor is gone: stdin closes, and a 
 kills the whole tree.
 """
 
+import contextlib
 import json
 import os
 import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, cast
 
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, sync_playwright
-from pydantic import BaseModel, ConfigDict
+from playwright.sync_api import Browser, BrowserContext, Error, Page, ViewportSize, sync_playwright
 
 from harness.browser import launch
 from harness.config import HarnessSettings
@@ -22,30 +23,18 @@ from harness.envs.base import Environment
 from harness.envs.miniwob import MiniWob
 from harness.errors import AttemptError, Cause, HarnessError
 from harness.obs.observe import LISTEN_SCRIPT
-from harness.orchestrator import AttemptLoop, Progress
+from harness.orchestrator import AttemptLoop, Ending, Progress
 from harness.policy.base import Policy
 from harness.policy.rules import RulesPolicy
 from harness.processes import kill_tree
 from harness.results import Job, Result
-from harness.tracing import Tracer, now, resource_of, root_attributes, span_file
+from harness.setup import Setup, finish, resource_for
+from harness.tracing import Tracer, now, span_file
 
-SUCCESS = 0.99
-VIEWPORT = {"width": 640, "height": 480}
+VIEWPORT: ViewportSize = {"width": 640, "height": 480}
+Answer = Callable[[dict[str, Any]], None]
 ACTION_MS = 5_000
 LOAD_MS = 15_000
-
-
-class Setup(BaseModel):
-    """What a child is told first."""
-
-    model_config = ConfigDict(frozen=True)
-
-    settings: HarnessSettings
-    out: str
-    mode: str
-    headless: bool
-    revision: str
-    run_id: str
 
 
 def build_policy(settings: HarnessSettings) -> Policy:
@@ -62,94 +51,72 @@ def build_policy(settings: HarnessSettings) -> Policy:
 
 
 class Attempts:
-    """One browser, used for attempt after attempt; each gets a context of its own."""
+    """One browser and one page, used for attempt after attempt.
 
-    def __init__(self, setup: Setup, policy: Policy, environment: Environment, answer: Any) -> None:
+    A fresh context costs about a second on a small machine, a page whose scripts are cached a fifth of that. So the
+    page is kept, its storage is cleared between attempts, and any trouble throws the whole context away.
+    """
+
+    def __init__(self, setup: Setup, policy: Policy, environment: Environment, answer: Answer) -> None:
         self._setup, self._policy, self._env, self._answer = setup, policy, environment, answer
+        self._context: BrowserContext | None = None
 
-    def _route(self, route: Route) -> None:
-        if self._env.allows(route.request.url):
-            route.continue_()
-        else:
-            route.abort()
+    def _page(self, browser: Browser) -> Page:
+        """A page with no trace of the attempt before."""
+        if self._context is None:
+            self._context = browser.new_context(viewport=VIEWPORT)
+            self._context.set_default_timeout(ACTION_MS)
+            self._context.set_default_navigation_timeout(LOAD_MS)
+            self._context.add_init_script(LISTEN_SCRIPT)
+            return self._context.new_page()
+        first, *rest = self._context.pages
+        for other in rest:
+            other.close()
+        self._context.clear_cookies()
+        first.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        return first
 
-    def _open(self, browser: Browser) -> tuple[BrowserContext, Page]:
-        context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
-        context.set_default_timeout(ACTION_MS)
-        context.set_default_navigation_timeout(LOAD_MS)
-        context.add_init_script(LISTEN_SCRIPT)
-        return context, context.new_page()
+    def _fresh_page(self, browser: Browser) -> Page:
+        try:
+            return self._page(browser)
+        except (Error, ValueError):  # the old page was closed, or has left the benchmark's origin: start over
+            self._drop()
+            return self._page(browser)
+
+    def _drop(self) -> None:
+        context, self._context = self._context, None
+        if context is not None:
+            with contextlib.suppress(Error):  # a dead browser has nothing left to close
+                context.close()
 
     def run(self, browser: Browser, job: Job, trace_id: str) -> tuple[Result, AttemptError | None, Progress]:
         """One attempt with its spans written; an AttemptError is returned beside the result that records it."""
         setup, started = self._setup, now()
-        settings = setup.settings
-        resource = resource_of(
-            job, mode=setup.mode, model=model_name(settings), revision=setup.revision, run_id=setup.run_id
-        )
-        tracer = Tracer(span_file(Path(setup.out), setup.mode, job), trace_id, resource)
-        progress, problem, score, reason, words = Progress(), None, None, "error", ""
-        context: BrowserContext | None = None
+        tracer = Tracer(span_file(Path(setup.out), setup.mode, job), trace_id, resource_for(setup, job))
         loop: AttemptLoop | None = None
+        ending: Ending | None = None
+        problem: AttemptError | None = None
         try:
-            context, page = self._open(browser)
             loop = AttemptLoop(
-                job=job, page=page, environment=self._env, policy=self._policy, settings=settings, tracer=tracer,
-                deadline=time.monotonic() + settings.limits.seconds,
+                job=job,
+                page=self._fresh_page(browser),
+                environment=self._env,
+                policy=self._policy,
+                settings=setup.settings,
+                tracer=tracer,
+                deadline=time.monotonic() + setup.settings.limits.seconds,
                 report=lambda p: self._answer({"event": "progress", "progress": p.model_dump()}),
-            )  # fmt: skip
+            )
             ending = loop.run()
-            score = ending.state.score if ending.state.score is not None else 0.0
-            reason, words = ending.reason, ending.words
         except AttemptError as error:
-            problem, words = error, str(error)
+            problem = error
         except Error as error:
             problem = AttemptError(Cause.BROWSER_DIED, f"the browser died: {' '.join(str(error).split())[:200]}")
-            words = str(problem)
-        finally:
-            if context is not None and (problem is None or problem.cause is not Cause.BROWSER_DIED):
-                _close(context)
-        progress = loop.progress if loop else progress
-        outcome = "error" if problem else "success" if score is not None and score > SUCCESS else "failure"
-        cause = problem.cause.value if problem else None
-        tracer.write(
-            "attempt",
-            root_attributes(
-                goal=progress.goal, outcome=outcome, score=None if problem else score, cause=cause, end_reason=reason,
-                step_limit=settings.limits.steps, words=words,
-            ),
-            start=started, end=now(), parent="", span_id=tracer.root_id, error=words if problem else None,
-        )  # fmt: skip
-        result = Result(
-            **job.model_dump(), trace_id=trace_id, outcome=outcome, score=None if problem else score, cause=cause,
-            steps=progress.steps, tokens_in=progress.tokens_in, tokens_out=progress.tokens_out,
-            cost_usd=cost_of(settings, progress), started_at=started, ended_at=now(),
-        )  # fmt: skip
-        return result, problem, progress
-
-
-def model_name(settings: HarnessSettings) -> str:
-    """What decided, for the record: the model, or the rules."""
-    return "rules" if settings.worker == "rules" else settings.model.name
-
-
-def cost_of(settings: HarnessSettings, progress: Progress) -> float | None:
-    """US dollars, or None where prices or counts are not known."""
-    model = settings.model
-    if settings.worker == "rules":
-        return 0.0
-    if model.usd_per_million_in is None or model.usd_per_million_out is None or progress.tokens_in is None:
-        return None
-    return (
-        progress.tokens_in * model.usd_per_million_in + (progress.tokens_out or 0) * model.usd_per_million_out
-    ) / 1e6
-
-
-def _close(context: BrowserContext) -> None:
-    try:
-        context.close()
-    except Error:
-        return  # a dead browser has nothing left to close
+        if problem is not None:
+            self._drop()
+        used = loop.progress if loop else Progress()
+        result = finish(setup, job, tracer, trace_id, started=started, progress=used, ending=ending, problem=problem)
+        return result, problem, used
 
 
 def _listen(stream: IO[str], jobs: "queue.Queue[dict[str, Any]]") -> None:
@@ -159,17 +126,17 @@ def _listen(stream: IO[str], jobs: "queue.Queue[dict[str, Any]]") -> None:
     kill_tree(os.getpid())
 
 
-def serve(jobs: "queue.Queue[dict[str, Any]]", answer: Any) -> None:
+def serve(jobs: "queue.Queue[dict[str, Any]]", answer: Answer) -> None:
     """Run attempts until told to stop. A browser that died is replaced before the next attempt."""
     setup = Setup.model_validate(jobs.get())
     policy, environment = build_policy(setup.settings), MiniWob()
     attempts = Attempts(setup, policy, environment, answer)
     with sync_playwright() as playwright:
-        browser = launch(playwright, headless=setup.headless)
+        browser = launch(playwright, headless=setup.headless, address=environment.address)
         answer({"event": "ready"})
         while (message := jobs.get()).get("do") == "attempt":
             if not browser.is_connected():
-                browser = launch(playwright, headless=setup.headless)
+                browser = launch(playwright, headless=setup.headless, address=environment.address)
             job = Job.model_validate(message["job"])
             result, problem, progress = attempts.run(browser, job, message["trace_id"])
             answer(

@@ -45,11 +45,11 @@ def _all_choices(observation: Observation, applicable: bool) -> list[Choice]:
     out: list[Choice] = []
     for name in ACTIONS:
         if name in NEEDS_TARGET:
-            for e in observation.controls[:MAX_TARGETS]:
-                if not applicable or _fitting(name, e):
-                    out.append(
-                        Choice(name=name, element=e, texts=e.options if name == "select" and e.options else None)
-                    )
+            out += [
+                Choice(name=name, element=e, texts=(e.options or None) if name == "select" else None)
+                for e in observation.controls[:MAX_TARGETS]
+                if not applicable or _fitting(name, e)
+            ]
         elif name == "press":
             if not applicable or _takes_keys(observation):
                 out.append(Choice(name=name, texts=FITTING_KEYS if applicable else KEYS))

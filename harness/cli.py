@@ -8,12 +8,11 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from harness.check import check as check_harness
-from harness.child import Setup
 from harness.config_load import DEFAULT_CONFIG, load_settings
 from harness.describe import description
 from harness.envs.base import TaskInfo
@@ -21,6 +20,7 @@ from harness.envs.miniwob import tasks as task_table
 from harness.errors import HarnessError, UsageError
 from harness.jobs import check_tasks, chosen, jobs_of, read_jobs
 from harness.results import Result
+from harness.setup import Setup
 from harness.supervisor import Supervisor
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -63,7 +63,7 @@ def _print_table(picked: list[TaskInfo]) -> None:
 
 
 @app.command("eval")
-def eval_attempts(
+def eval_attempts(  # noqa: PLR0917  options of a command line are named by whoever gives them
     out: Annotated[Path, typer.Option(help="Run folder; results are appended to its results.jsonl.")],
     attempts: Annotated[Path | None, typer.Option(help="JSONL of {task_id, seed, attempt}.")] = None,
     tasks: Annotated[str | None, typer.Option(help="Task ids between commas, instead of --attempts.")] = None,
@@ -119,7 +119,7 @@ def check(config: Annotated[Path, typer.Option(help="Config file.")] = DEFAULT_C
     _say("the config validates and every prompt renders")
 
 
-def _terminate(signum: int, frame: Any) -> None:
+def _terminate(*_: object) -> None:
     """A polite end is an interrupt: `finally` clauses run, and the browsers end with them."""
     raise KeyboardInterrupt
 
@@ -136,7 +136,7 @@ def main() -> None:
         _say("interrupted; finished attempts are kept")
         sys.exit(130)
     except Exception as error:
-        # Usage errors of the option parser carry their own words and exit code; anything else is a defect and shows whole.
+        # Usage errors of the option parser carry their own words and exit code; anything else is a defect.
         if not hasattr(error, "format_message"):
             raise
         _say(f"error: {error.format_message()}")

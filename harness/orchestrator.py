@@ -250,7 +250,7 @@ class AttemptLoop:
         return words, problem, after, state
 
     def _look(self, seen: Observation, *, acted: bool) -> tuple[TaskState, Observation]:
-        """Where the task stands and what the page shows after an action; a page that is just being replaced is waited for."""
+        """Where the task stands and what the page shows after an action, once the page is quiet."""
         if not acted:
             return self._env.state(self._page), seen
         state = self._env.state(self._page)

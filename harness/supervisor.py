@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.child import Setup, cost_of, model_name
-from harness.errors import Cause, EnvironmentMissing
+from harness.errors import AttemptError, Cause, EnvironmentMissing
 from harness.orchestrator import Progress
 from harness.processes import kill_tree
 from harness.results import Job, Result, append_line
-from harness.tracing import Tracer, new_trace_id, now, resource_of, root_attributes, root_span_id, span_file
+from harness.setup import Setup, finish, resource_for
+from harness.tracing import Tracer, new_trace_id, now, span_file
 
 START_SECONDS = 60.0
 # Time beyond the limit for a child to end the attempt by itself, which keeps its browser.
@@ -180,25 +180,19 @@ class Supervisor:
 
     def _close_attempt(self, child: Child, cause: Cause, words: str) -> None:
         """Write what the child could no longer write: the attempt's own span and its result."""
-        job, setup, progress = child.job, self._setup, child.progress
+        job, setup = child.job, self._setup
         assert job is not None
-        settings = setup.settings
-        resource = resource_of(
-            job, mode=setup.mode, model=model_name(settings), revision=setup.revision, run_id=setup.run_id
+        tracer = Tracer(span_file(self._out, setup.mode, job), child.trace_id, resource_for(setup, job))
+        result = finish(
+            setup,
+            job,
+            tracer,
+            child.trace_id,
+            started=child.started_at,
+            progress=child.progress,
+            ending=None,
+            problem=AttemptError(cause, words),
         )
-        Tracer(span_file(self._out, setup.mode, job), child.trace_id, resource).write(
-            "attempt",
-            root_attributes(
-                goal=progress.goal, outcome="error", score=None, cause=cause.value, end_reason="error",
-                step_limit=settings.limits.steps, words=words,
-            ),
-            start=child.started_at, end=now(), parent="", span_id=root_span_id(child.trace_id), error=words,
-        )  # fmt: skip
-        result = Result(
-            **job.model_dump(), trace_id=child.trace_id, outcome="error", score=None, cause=cause.value,
-            steps=progress.steps, tokens_in=progress.tokens_in, tokens_out=progress.tokens_out,
-            cost_usd=cost_of(settings, progress), started_at=child.started_at, ended_at=now(),
-        )  # fmt: skip
         self._write(result, words)
 
     def _write(self, result: Result, problem: str | None) -> None:

@@ -28,9 +28,13 @@ class TaskState(BaseModel):
 
 
 class Environment(Protocol):
-    """A benchmark that is being served. Methods raise AttemptError when the benchmark itself fails."""
+    """A benchmark that is being served at `address` (host:port).
+
+    Methods raise AttemptError when the benchmark itself fails. `exclude` selects what of a document is not the page.
+    """
 
     exclude: str
+    address: str
 
     def start(self, page: Page, task_id: str, seed: int) -> str:
         """Put the page at the start of the task and return the goal."""
@@ -38,10 +42,6 @@ class Environment(Protocol):
 
     def state(self, page: Page) -> TaskState:
         """Where the task stands."""
-        ...
-
-    def allows(self, url: str) -> bool:
-        """Whether the page may ask for this address."""
         ...
 
     def close(self) -> None:

@@ -65,6 +65,7 @@ class MiniWob:
 
     def __init__(self) -> None:
         self._server = StaticServer(html_folder())
+        self.address = self._server.base.removeprefix("http://")
 
     def start(self, page: Page, task_id: str, seed: int) -> str:
         """Load the task, seed it and start it; the goal in words."""
@@ -84,10 +85,6 @@ class MiniWob:
         if not data["over"]:
             return TaskState(over=False, score=None)
         return TaskState(over=True, score=min(1.0, max(0.0, float(data["raw"]))))
-
-    def allows(self, url: str) -> bool:
-        """Only the pages served here, and what needs no network."""
-        return url.startswith((self._server.base + "/", "data:", "blob:", "about:"))
 
     def close(self) -> None:
         """Stop serving."""

@@ -97,7 +97,7 @@ def unfilled(elements: tuple[Element, ...]) -> tuple[Element, ...]:
 
 
 def unfilled_for(target: Element, elements: tuple[Element, ...]) -> tuple[Element, ...]:
-    """The unfilled fields that a submit-like `target` would send: those of its form or dialog, else of the whole page."""
+    """The unfilled fields that a submit-like `target` would send: of its form or dialog, else of the page."""
     missing = unfilled(elements)
     own = tuple(e for e in missing if e.scope == target.scope)
     fields_here = any(e.scope == target.scope and (e.role in FIELD_ROLES or e.checked is not None) for e in elements)

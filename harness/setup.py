@@ -1,0 +1,98 @@
+"""What an eval is set up with, and how an attempt is closed: shared by the supervisor and its children.
+
+Never decides an outcome from anything but the task's own state and the error that ended the attempt.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.config import HarnessSettings
+from harness.errors import AttemptError
+from harness.orchestrator import Ending, Progress
+from harness.results import Job, Result
+from harness.tracing import Tracer, now, resource_of, root_attributes
+
+SUCCESS = 0.99
+
+
+class Setup(BaseModel):
+    """What a child process is told first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    settings: HarnessSettings
+    out: str
+    mode: str
+    headless: bool
+    revision: str
+    run_id: str
+
+
+def resource_for(setup: Setup, job: Job) -> dict[str, Any]:
+    """Resource attributes of an attempt's spans."""
+    rules = setup.settings.worker == "rules"
+    model = "rules" if rules else setup.settings.model.name
+    return resource_of(job, mode=setup.mode, model=model, revision=setup.revision, run_id=setup.run_id)
+
+
+def cost_of(settings: HarnessSettings, progress: Progress) -> float | None:
+    """US dollars, or None where prices or counts are not known."""
+    model = settings.model
+    if settings.worker == "rules":
+        return 0.0
+    if model.usd_per_million_in is None or model.usd_per_million_out is None or progress.tokens_in is None:
+        return None
+    return (
+        progress.tokens_in * model.usd_per_million_in + (progress.tokens_out or 0) * model.usd_per_million_out
+    ) / 1e6
+
+
+def finish(
+    setup: Setup,
+    job: Job,
+    tracer: Tracer,
+    trace_id: str,
+    *,
+    started: str,
+    progress: Progress,
+    ending: Ending | None,
+    problem: AttemptError | None,
+) -> Result:
+    """Write the attempt's own span and make its result. Without an ending there is a problem, and no score."""
+    score = None
+    if ending is not None and problem is None:
+        score = ending.state.score if ending.state.score is not None else 0.0
+    outcome = "error" if score is None else "success" if score > SUCCESS else "failure"
+    cause = problem.cause.value if problem else None
+    words = str(problem) if problem else ending.words if ending else ""
+    tracer.write(
+        "attempt",
+        root_attributes(
+            goal=progress.goal,
+            outcome=outcome,
+            score=score,
+            cause=cause,
+            end_reason=ending.reason if ending and problem is None else "error",
+            step_limit=setup.settings.limits.steps,
+            words=words,
+        ),
+        start=started,
+        end=now(),
+        parent="",
+        span_id=tracer.root_id,
+        error=words if problem else None,
+    )
+    return Result(
+        **job.model_dump(),
+        trace_id=trace_id,
+        outcome=outcome,
+        score=score,
+        cause=cause,
+        steps=progress.steps,
+        tokens_in=progress.tokens_in,
+        tokens_out=progress.tokens_out,
+        cost_usd=cost_of(setup.settings, progress),
+        started_at=started,
+        ended_at=now(),
+    )
