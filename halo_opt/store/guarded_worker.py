@@ -113,16 +113,16 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     import duckdb
 
     try:
-        connection = duckdb.connect(request["database"], read_only=True, config=dict(SETTINGS))
-        tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-        functions = known_functions(connection)
-        connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
-        connection.execute("SET lock_configuration = true")
-        [serialized] = connection.execute("SELECT json_serialize_sql(?)", [request["sql"]]).fetchone() or ("{}",)
-        check(json.loads(serialized), tables, functions)
-        cursor = connection.execute(request["sql"])
-        columns = [column[0] for column in cursor.description or []]
-        rows, truncated = capped(cursor, request["max_rows"], request["max_bytes"])
+        with duckdb.connect(request["database"], read_only=True, config=dict(SETTINGS)) as connection:
+            tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+            functions = known_functions(connection)
+            connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
+            connection.execute("SET lock_configuration = true")
+            [serialized] = connection.execute("SELECT json_serialize_sql(?)", [request["sql"]]).fetchone() or ("{}",)
+            check(json.loads(serialized), tables, functions)
+            cursor = connection.execute(request["sql"])
+            columns = [column[0] for column in cursor.description or []]
+            rows, truncated = capped(cursor, request["max_rows"], request["max_bytes"])
     except duckdb.Error as error:
         raise RefusedSql(f"the query cannot run: {str(error).strip()[:1000]}") from error
     except RecursionError:

@@ -11,6 +11,14 @@ HEAD = 200
 BOM = b"\xef\xbb\xbf"
 
 
+def _no_constant(_name: str) -> None:
+    """NaN and Infinity are what Python writes for 'no number'; JSON has none, so they mean not known."""
+
+
+# Made once: `json.loads` with options makes a decoder for every call.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
 class Line(NamedTuple):
     """A line of a JSONL file: its number from 1, its byte offset, and either an object or a reason why it has none."""
 
@@ -34,7 +42,7 @@ def read_objects(path: Path) -> Iterator[Line]:
 def decode_json(raw: bytes) -> tuple[Any, str | None]:
     """Any JSON value, or None and the reason why these bytes are not one."""
     try:
-        return json.loads(raw.removeprefix(BOM).decode("utf-8"), parse_constant=_no_constant), None
+        return _DECODER.decode(raw.removeprefix(BOM).decode("utf-8")), None
     except UnicodeDecodeError as error:
         return None, f"not UTF-8 (byte {error.start})"
     except RecursionError:
@@ -61,10 +69,6 @@ def head_of(raw: bytes) -> str:
 def _line(number: int, offset: int, raw: bytes) -> Line:
     value, reason = decode_object(raw)
     return Line(number, offset, value, reason, head_of(raw) if reason else "")
-
-
-def _no_constant(_name: str) -> None:
-    """NaN and Infinity are what Python writes for 'no number'; JSON has none, so they mean not known."""
 
 
 def _kind(value: object) -> str:

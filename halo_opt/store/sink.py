@@ -19,6 +19,8 @@ from halo_opt.store.rows import RejectRow, Row, RunRow, Trace
 BATCH_BYTES = 64_000_000
 # DuckDB takes twice this as buffer per thread; 64 MB was measured to cost over 600 MB of memory.
 LONGEST_ROW = 8_000_000
+# Made once: `json.dumps` with options makes an encoder for every call. Rows came from JSON, so they hold no circles.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 
 
 class Sink:
@@ -127,7 +129,7 @@ class Sink:
 
 def _encode(value: Any) -> str:
     """JSON text that UTF-8 can hold: a lone surrogate, which JSON may spell but no text can hold, becomes `?`."""
-    encoded = json.dumps(value, ensure_ascii=False)
+    encoded = _ENCODER.encode(value)
     return encoded if encoded.isascii() else str(_clean(encoded))
 
 
