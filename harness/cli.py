@@ -23,6 +23,8 @@ from harness.results import Result
 from harness.setup import Setup
 from harness.supervisor import Supervisor
 
+INTERRUPTED = 130
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 tasks_app = typer.Typer(no_args_is_help=True, help="The tasks of the benchmark.")
 app.add_typer(tasks_app, name="tasks")
@@ -128,13 +130,17 @@ def main() -> None:
     """Run the command line; every expected error is one sentence on stderr."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
+        # The option parser turns an interrupt into the code that it would have left with.
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code if isinstance(code, int) else 0)
     except HarnessError as error:
         _say(f"error: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _say("interrupted; finished attempts are kept")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         # Usage errors of the option parser carry their own words and exit code; anything else is a defect.
         if not hasattr(error, "format_message"):

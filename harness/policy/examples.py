@@ -64,7 +64,8 @@ def load_examples(path: Path = EXAMPLES_FILE) -> list[Example]:
     except (OSError, UnicodeDecodeError, YAMLError, TypeError) as error:
         raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
     except ValidationError as error:
-        first = error.errors()[0]
+        # A mistyped key shows as one key too many and one too few: the one too many is what to look at.
+        first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
         raise UsageError(f"{path}: {'.'.join(str(p) for p in first['loc'])}: {first['msg']}") from None
     if len(examples) > MAX_EXAMPLES:
         raise UsageError(f"{path} holds {len(examples)} examples; at most {MAX_EXAMPLES} are allowed")

@@ -1,0 +1,130 @@
+"""The config file: what validates may run, and what does not is one sentence that names file, key and remedy."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from harness.config import HarnessSettings
+from harness.config_load import DEFAULT_CONFIG, load_file, load_settings, merged
+from harness.errors import UsageError
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(UsageError) as caught:
+        load_file(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_bundled_config_starts_bare() -> None:
+    mode, settings = load_settings(DEFAULT_CONFIG)
+    assert mode == "baseline_worker"
+    assert settings.actions.addressing == "ref"
+    assert not settings.actions.constrain_targets
+    assert not settings.prompt.few_shot
+    assert settings.guards.loop == "off"
+    assert settings.history.length == 0
+
+
+def test_the_bundled_config_says_what_the_code_defaults_say() -> None:
+    _, settings = load_settings(DEFAULT_CONFIG, "baseline_worker")
+    assert settings.model_copy(update={"model": settings.model}) == settings
+    for group in ("observation", "actions", "prompt", "history", "guards", "limits", "retry"):
+        assert getattr(settings, group) == getattr(HarnessSettings.model_validate({}), group)
+
+
+def test_a_mistyped_key_names_file_key_and_nearest(tmp_path: Path) -> None:
+    path = written(tmp_path, "mode: rules\ndefaults:\n  guards:\n    lop: block\nmodes:\n  rules: {worker: rules}\n")
+    said = refused(path)
+    assert str(path) in said
+    assert "'defaults.guards.lop'" in said
+    assert "the nearest is 'loop'" in said
+
+
+def test_a_mistyped_key_in_a_mode_names_the_mode(tmp_path: Path) -> None:
+    said = refused(written(tmp_path, "mode: rules\nmodes:\n  rules: {wroker: rules}\n"))
+    assert "'modes.rules.wroker'" in said
+    assert "the nearest is 'worker'" in said
+
+
+def test_a_value_out_of_bounds_is_refused(tmp_path: Path) -> None:
+    said = refused(written(tmp_path, "mode: rules\ndefaults: {limits: {steps: 99}}\nmodes: {rules: {}}\n"))
+    assert "defaults.limits.steps" in said
+    assert "99" in said
+
+
+def test_a_number_written_as_text_is_refused(tmp_path: Path) -> None:
+    said = refused(written(tmp_path, 'mode: rules\ndefaults: {history: {length: "3"}}\nmodes: {rules: {}}\n'))
+    assert "defaults.history.length" in said
+
+
+@pytest.mark.parametrize("text", ["a: &x 1\nb: *x\n", "mode: !!python/name:os.system x\n"])
+def test_anchors_aliases_and_tags_are_refused(tmp_path: Path, text: str) -> None:
+    assert "anchors, aliases and tags are not allowed" in refused(written(tmp_path, text))
+
+
+def test_broken_yaml_is_one_sentence(tmp_path: Path) -> None:
+    assert "is not valid YAML" in refused(written(tmp_path, "a: [1\nb: 2"))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "does not exist" in refused(tmp_path / "none.yaml")
+
+
+def test_an_unknown_mode_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="the nearest is 'rules'"):
+        load_settings(DEFAULT_CONFIG, "rule")
+
+
+def test_the_overlay_of_the_model_is_laid_on_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "mode: m\ndefaults: {limits: {steps: 4}}\nmodes: {m: {limits: {steps: 5}}}\noverlays: {big: {limits: {steps: 9}}}\n"
+    path = written(tmp_path, text)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    monkeypatch.setenv("HALO_MODEL", "small")
+    assert load_settings(path)[1].limits.steps == 5
+    monkeypatch.setenv("HALO_MODEL", "big")
+    assert load_settings(path)[1].limits.steps == 9
+
+
+def test_the_environment_names_the_model_and_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_MODEL", "some-model")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    _, settings = load_settings(DEFAULT_CONFIG)
+    assert settings.model.name == "some-model"
+    assert settings.model.base_url == "http://127.0.0.1:9/v1"
+
+
+def test_merging_keeps_what_the_overlay_does_not_name() -> None:
+    assert merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}}) == {"a": {"b": 1, "c": 3}}
+
+
+def _groups() -> list[type[BaseModel]]:
+    found = [HarnessSettings]
+    for field in HarnessSettings.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found.append(field.annotation)  # noqa: PERF401  the list starts with another type
+    return found
+
+
+def test_every_setting_says_what_it_does() -> None:
+    for group in _groups()[1:]:
+        for name, field in group.model_fields.items():
+            assert field.description, f"{group.__name__}.{name}"
+            assert len(field.description) > 20
+
+
+def test_every_number_has_bounds() -> None:
+    schema = HarnessSettings.model_json_schema()
+    for name, group in schema["$defs"].items():
+        for key, field in group["properties"].items():
+            shapes = field.get("anyOf", [field])
+            for shape in shapes:
+                if shape.get("type") in {"integer", "number"}:
+                    assert "minimum" in shape, f"{name}.{key}"

@@ -1,0 +1,166 @@
+"""Guards and choices: what is refused, what is offered, and that the reply schema says the same."""
+
+from typing import Any
+
+import pytest
+from harness_pages import button, checkbox, combobox, page, submit, textbox
+
+from harness.actions import Action
+from harness.choices import open_choices, reply_schema
+from harness.config import GuardSettings, HarnessSettings
+from harness.guards import Past, refusal, warning
+from harness.obs.model import Observation
+
+CLICK_OK = Action(name="click", ref=1, words="OK")
+
+
+def did(action: Action, view: Observation, *, changed: bool | None = True, ran: bool = True) -> Past:
+    return Past(action=action, result="", layout=view.layout, before=view.fingerprint, changed=changed, ran=ran)
+
+
+def guards(**values: Any) -> GuardSettings:
+    return GuardSettings.model_validate(values)
+
+
+def settings(**groups: Any) -> HarnessSettings:
+    return HarnessSettings.model_validate(groups)
+
+
+def test_nothing_is_refused_by_default() -> None:
+    view = page(button(1, "OK"), textbox(2, "A"), submit(3))
+    past = [did(CLICK_OK, view, changed=False)] * 9
+    for action in (CLICK_OK, Action(name="click", ref=3), Action(name="done")):
+        assert refusal(action, past, view, guards()) is None
+
+
+def test_the_loop_guard_counts_from_its_setting() -> None:
+    view = page(button(1, "OK"))
+    twice = guards(loop="block", loop_after=2)
+    assert refusal(CLICK_OK, [did(CLICK_OK, view)], view, twice) is None
+    said = refusal(CLICK_OK, [did(CLICK_OK, view)] * 2, view, twice)
+    assert said is not None
+    assert "2 times" in said
+
+
+def test_a_new_layout_forgives_repeats() -> None:
+    old, new = page(button(1, "OK")), page(button(1, "OK"), button(2, "More"))
+    assert refusal(CLICK_OK, [did(CLICK_OK, old)], new, guards(loop="block", loop_after=1)) is None
+
+
+def test_refilling_a_field_with_other_words_is_a_repeat() -> None:
+    view = page(textbox(1, "A"))
+    past = [did(Action(name="fill", ref=1, text="x"), view)]
+    again = Action(name="fill", ref=1, text="y")
+    assert refusal(again, past, view, guards(loop="block", loop_after=1)) is not None
+
+
+def test_a_loop_warning_is_a_note_and_no_refusal() -> None:
+    view = page(button(1, "OK"))
+    warn = guards(loop="warn", loop_after=1)
+    assert refusal(CLICK_OK, [did(CLICK_OK, view)], view, warn) is None
+    assert "already done" in str(warning(CLICK_OK, [did(CLICK_OK, view)], view, warn))
+
+
+def test_what_changed_nothing_is_banned_on_that_page_only() -> None:
+    view, other = page(button(1, "OK")), page(button(1, "OK"), button(2, "New"))
+    past = [did(CLICK_OK, view, changed=False)]
+    assert "changed nothing" in str(refusal(CLICK_OK, past, view, guards(no_effect_ban=True)))
+    assert refusal(CLICK_OK, past, other, guards(no_effect_ban=True)) is None
+
+
+def test_a_refused_action_is_no_evidence_of_no_effect() -> None:
+    view = page(button(1, "OK"))
+    past = [did(CLICK_OK, view, changed=None, ran=False)]
+    assert refusal(CLICK_OK, past, view, guards(no_effect_ban=True)) is None
+
+
+def test_submitting_early_names_the_unanswered_fields() -> None:
+    view = page(textbox(1, "Name"), submit(2))
+    click = Action(name="click", ref=2)
+    assert refusal(click, [], view, guards(submit_check="block")) == "not answered yet: Name"
+    assert refusal(click, [], page(textbox(1, "Name", "x"), submit(2)), guards(submit_check="block")) is None
+
+
+def test_enter_in_a_field_is_a_submit_too() -> None:
+    view = page(textbox(1, "Name", "x", focused=True), textbox(2, "Age"), submit(3))
+    enter = Action(name="press", text="Enter")
+    assert refusal(enter, [], view, guards(submit_check="block")) == "not answered yet: Age"
+
+
+def test_choosing_the_option_that_is_already_chosen_answers_the_question() -> None:
+    view = page(combobox(1, "Wood", ("Oak", "Ash"), "Oak"), submit(2))
+    click = Action(name="click", ref=2)
+    chose = did(Action(name="select", ref=1, text="Oak"), view, changed=False)
+    assert refusal(click, [], view, guards(submit_check="block")) is not None
+    assert refusal(click, [chose], view, guards(submit_check="block")) is None
+
+
+def test_done_is_refused_until_the_work_shows() -> None:
+    done, check = Action(name="done"), guards(done_check=True)
+    empty = page(textbox(1, "A"), submit(2))
+    assert refusal(done, [], empty, check) == "nothing has been changed on the page yet"
+    fill = did(Action(name="fill", ref=1, text="x"), empty)
+    filled = page(textbox(1, "A", "x"), submit(2))
+    assert refusal(done, [fill], filled, check) == "the answers have not been sent: Submit"
+    assert refusal(done, [fill, did(Action(name="click", ref=2), filled)], filled, check) is None
+
+
+VIEW = page(button(1, "OK"), textbox(2, "Name"), checkbox(3, "News"), combobox(4, "Wood", ("Oak", "Ash"), "Oak"))
+
+
+def schema(**groups: Any) -> dict[str, Any]:
+    chosen = settings(**groups)
+    return reply_schema(open_choices(VIEW, [], chosen), chosen)
+
+
+def test_the_bare_schema_holds_only_the_form() -> None:
+    bare = schema()
+    assert bare["properties"]["target"] == {"type": "string"}
+    assert bare["properties"]["action"]["enum"] == ["click", "fill", "select", "press", "scroll", "done"]
+
+
+def branches(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {b["properties"]["action"]["const"]: b["properties"] for b in schema["anyOf"]}
+
+
+def test_constrained_targets_are_those_on_the_page() -> None:
+    found = branches(schema(actions={"constrain_targets": True}))
+    assert found["click"]["target"]["enum"] == ["1", "2", "3", "4"]
+    assert found["fill"]["target"]["enum"] == ["1", "2", "3", "4"]
+
+
+def test_labels_take_the_place_of_numbers() -> None:
+    found = branches(schema(actions={"constrain_targets": True, "addressing": "label"}))
+    assert found["click"]["target"]["enum"] == ["OK", "Name", "News", "Wood"]
+
+
+def test_applicable_actions_fit_their_targets() -> None:
+    found = branches(schema(actions={"constrain_targets": True, "applicable_only": True}))
+    assert found["click"]["target"]["enum"] == ["1", "3"]
+    assert found["fill"]["target"]["enum"] == ["2"]
+    assert found["select"]["text"]["enum"] == ["Oak", "Ash"]
+    assert "scroll" not in found
+    assert "press" not in found
+
+
+def test_guarded_pairs_are_not_offered() -> None:
+    chosen = settings(
+        actions={"constrain_targets": True, "applicable_only": True}, guards={"loop": "block", "loop_after": 1}
+    )
+    view = page(button(1, "A"), button(2, "B"))
+    offered = open_choices(view, [did(Action(name="click", ref=1), view)], chosen)
+    assert [(c.name, c.element.ref if c.element else None) for c in offered] == [("click", 2), ("done", None)]
+
+
+def test_guards_step_back_where_they_would_leave_nothing() -> None:
+    chosen = settings(actions={"applicable_only": True}, guards={"loop": "block", "loop_after": 1, "done_check": True})
+    view = page(button(1, "A"))
+    offered = open_choices(view, [did(Action(name="click", ref=1), view, changed=False)], chosen)
+    assert [c.name for c in offered] == ["click", "done"]
+
+
+@pytest.mark.parametrize("sends", [True, False])
+def test_a_key_is_offered_where_no_button_sends_the_field(sends: bool) -> None:
+    parts = [textbox(1, "A", focused=True)] + ([submit(2)] if sends else [])
+    offered = {c.name for c in open_choices(page(*parts), [], settings(actions={"applicable_only": True}))}
+    assert ("press" in offered) is not sends
