@@ -3,7 +3,7 @@
 The trace files are the truth; a store can be deleted and built again at any time.
 """
 
-from halo_opt.store.guarded import Refused, Table, guarded_query
+from halo_opt.store.guarded import Refused, Table, guarded_queries, guarded_query
 from halo_opt.store.ingest import build_store
 from halo_opt.store.location import default_store_path, fresh
 from halo_opt.store.store import Store
@@ -18,5 +18,6 @@ __all__ = [
     "build_store",
     "default_store_path",
     "fresh",
+    "guarded_queries",
     "guarded_query",
 ]

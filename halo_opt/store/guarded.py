@@ -16,6 +16,8 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -61,25 +63,59 @@ def guarded_query(
 
     Raises Refused, which is an InputError, for SQL that is not allowed, cannot run, or takes longer than `seconds`.
     """
+    [answer] = guarded_queries(store, [sql], max_rows=max_rows, max_bytes=max_bytes, seconds=seconds)
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
+
+
+def guarded_queries(
+    store: Store,
+    sqls: Sequence[str],
+    *,
+    max_rows: int = MAX_ROWS,
+    max_bytes: int = MAX_ANSWER_BYTES,
+    seconds: float = SECONDS,
+) -> list[Table | Refused]:
+    """The answer to each query, in order, as `guarded_query` would give or raise it; limits hold for each query.
+
+    They share a child process, whose start costs more than most queries; one that ends it takes only itself down.
+    """
+    answers: list[Table | Refused] = []
+    while len(answers) < len(sqls):
+        left = sqls[len(answers) :]
+        if refusal := _unfit(left[0]):
+            answers.append(refusal)
+            continue
+        fit = list(takewhile(lambda sql: _unfit(sql) is None, left))
+        request = {
+            "database": str(store.path.resolve()),
+            "sqls": [sql.encode("utf-8", "replace").decode("utf-8") for sql in fit],
+            "max_rows": max_rows,
+            "max_bytes": max_bytes,
+            "seconds": seconds,
+            "memory": MEMORY_BYTES,
+            # -I leaves PYTHONPATH out; the child finds duckdb where this process does.
+            "path": [entry for entry in sys.path if entry and Path(entry).is_dir()],
+        }
+        lines, ending = _ask(request, seconds * len(fit))
+        answers += [_read(line) for line in lines[: len(fit)]]
+        if len(lines) < len(fit):
+            answers.append(ending)
+    return answers
+
+
+def _unfit(sql: str) -> Refused | None:
+    """Why the text cannot even be sent."""
     if len(sql.encode("utf-8", "replace")) > MAX_SQL_BYTES:
-        raise Refused(f"the SQL is longer than {MAX_SQL_BYTES} bytes; ask for less at a time")
+        return Refused(f"the SQL is longer than {MAX_SQL_BYTES} bytes; ask for less at a time")
     if "\0" in sql:
-        raise Refused("the SQL holds a NUL character")
-    request = {
-        "database": str(store.path.resolve()),
-        "sql": sql.encode("utf-8", "replace").decode("utf-8"),
-        "max_rows": max_rows,
-        "max_bytes": max_bytes,
-        "seconds": seconds,
-        "memory": MEMORY_BYTES,
-        # -I leaves PYTHONPATH out; the child finds duckdb where this process does.
-        "path": [entry for entry in sys.path if entry and Path(entry).is_dir()],
-    }
-    return _table(_ask(request, seconds))
+        return Refused("the SQL holds a NUL character")
+    return None
 
 
-def _ask(request: dict[str, Any], seconds: float) -> bytes:
-    """What the child wrote, having ended it whatever happened."""
+def _ask(request: dict[str, Any], seconds: float) -> tuple[list[bytes], Refused]:
+    """The whole lines that the child wrote, and what its end means for the query that it owed; it is ended anyhow."""
     process = subprocess.Popen(
         [sys.executable, "-I", str(_WORKER)],
         stdin=subprocess.PIPE,
@@ -88,28 +124,29 @@ def _ask(request: dict[str, Any], seconds: float) -> bytes:
         env={},
         cwd="/",
     )
+    too_slow = Refused(_TOO_SLOW.format(request["seconds"]))
     with process:
         try:
             # The child needs a moment to start before its own time counts.
             answer, _ = process.communicate(json.dumps(request).encode(), timeout=seconds + 5)
-        except subprocess.TimeoutExpired:
-            raise Refused(_TOO_SLOW.format(seconds)) from None
+        except subprocess.TimeoutExpired as stopped:
+            return (stopped.stdout or b"").split(b"\n")[:-1], too_slow
         finally:
             process.kill()
     if process.returncode in (-signal.SIGALRM, -signal.SIGXCPU):
-        raise Refused(_TOO_SLOW.format(seconds))
-    if process.returncode:
-        raise Refused(
+        ending = too_slow
+    elif process.returncode:
+        ending = Refused(
             "the query ended its process: it took too much memory or is nested too deeply; ask for less at a time"
         )
-    return answer
+    else:
+        ending = Refused("the query's process gave no readable answer; ask for less at a time")
+    return answer.split(b"\n")[:-1], ending
 
 
-def _table(answer: bytes) -> Table:
+def _read(line: bytes) -> Table | Refused:
     try:
-        told = _ANSWER.validate_json(answer)
-        if "refused" in told:
-            raise Refused(str(told["refused"]))
-        return Table.model_validate(told)
-    except ValidationError as error:
-        raise Refused("the query's process gave no readable answer; ask for less at a time") from error
+        told = _ANSWER.validate_json(line)
+        return Refused(str(told["refused"])) if "refused" in told else Table.model_validate(told)
+    except ValidationError:
+        return Refused("the query's process gave no readable answer; ask for less at a time")

@@ -1,4 +1,4 @@
-"""The child process of `guarded`: one request on stdin, one answer on stdout, then it ends.
+"""The child process of `guarded`: one request on stdin, a line of answer for each of its queries, then it ends.
 
 Imports nothing of halo_opt, so that it starts fast and holds nothing worth stealing. Never writes a file.
 """
@@ -79,17 +79,21 @@ class RefusedSql(Exception):
 
 
 def main() -> None:
-    """Answer the one request."""
+    """Answer each query of the request, a line of JSON each."""
     request = json.load(sys.stdin)
     sys.path[:] = [*sys.path, *(entry for entry in request["path"] if entry not in sys.path)]
-    limit(request["memory"], request["seconds"])
-    try:
-        answer = run(request)
-    except RefusedSql as error:
-        answer = {"refused": str(error)}
-    except MemoryError:
-        answer = {"refused": "the query needs more memory than it may have; ask for less at a time"}
-    sys.stdout.write(json.dumps(answer))
+    limit(request["memory"], request["seconds"] * len(request["sqls"]))
+    for sql in request["sqls"]:
+        # SIGALRM's default action ends the process even while DuckDB computes and Python handlers cannot run.
+        signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 2)
+        try:
+            answer = run(request, sql)
+        except RefusedSql as error:
+            answer = {"refused": str(error)}
+        except MemoryError:
+            answer = {"refused": "the query needs more memory than it may have; ask for less at a time"}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 def limit(memory: int, seconds: float) -> None:
@@ -103,12 +107,10 @@ def limit(memory: int, seconds: float) -> None:
         (resource.RLIMIT_NOFILE, 64),
     ):
         resource.setrlimit(what, (most, most))
-    # SIGALRM's default action ends the process even while DuckDB computes and Python handlers cannot run.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds + 2)
 
 
-def run(request: dict[str, Any]) -> dict[str, Any]:
+def run(request: dict[str, Any], sql: str) -> dict[str, Any]:
     """Check the SQL, run it, and shape what it gives."""
     import duckdb
 
@@ -118,9 +120,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
             functions = known_functions(connection)
             connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
             connection.execute("SET lock_configuration = true")
-            [serialized] = connection.execute("SELECT json_serialize_sql(?)", [request["sql"]]).fetchone() or ("{}",)
+            [serialized] = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone() or ("{}",)
             check(json.loads(serialized), tables, functions)
-            cursor = connection.execute(request["sql"])
+            cursor = connection.execute(sql)
             columns = [column[0] for column in cursor.description or []]
             rows, truncated = capped(cursor, request["max_rows"], request["max_bytes"])
     except duckdb.Error as error:

@@ -20,7 +20,9 @@ from halo_opt.store.sink import Sink
 from halo_opt.store.walk import SKIPPED_FOLDERS, files_under
 
 RUN, RESULTS = "run.json", "results.jsonl"
-_NO_SPANS_HERE = SKIPPED_FOLDERS | {"artifacts"}
+_NO_SPANS_HERE = SKIPPED_FOLDERS | {"artifacts", "logs"}
+# Lists of attempts, not spans.
+_NOT_SPANS = {RESULTS, "attempts.jsonl"}
 
 
 class RunFolderReader:
@@ -42,7 +44,7 @@ class RunFolderReader:
         sink.run(run)
         waiting = {result.trace_id: (result, line) for result, line in results.chosen.values()}
         for file in files_under(path, skip=_NO_SPANS_HERE):
-            if file.suffix != ".jsonl" or file == path / RESULTS:
+            if file.suffix != ".jsonl" or (file.parent == path and file.name in _NOT_SPANS):
                 continue
             for trace_id, spans in traces_of(file, sink.reject):
                 if trace_id in waiting:
