@@ -84,7 +84,8 @@ def test_an_unknown_mode_names_the_nearest() -> None:
 
 
 def test_the_overlay_of_the_model_is_laid_on_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "mode: m\ndefaults: {limits: {steps: 4}}\nmodes: {m: {limits: {steps: 5}}}\noverlays: {big: {limits: {steps: 9}}}\n"
+    text = "mode: m\ndefaults: {limits: {steps: 4}}\nmodes: {m: {limits: {steps: 5}}}\n"
+    text += "overlays: {big: {limits: {steps: 9}}}\n"
     path = written(tmp_path, text)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     monkeypatch.setenv("HALO_MODEL", "small")
