@@ -1,5 +1,7 @@
 """Does one checked action on a live page with a real mouse and keyboard. Never decides whether it should be done."""
 
+from datetime import datetime
+
 from playwright.sync_api import ElementHandle, Error, Page
 
 from harness.actions import Action, key_of, option_of
@@ -7,6 +9,11 @@ from harness.obs.model import Element
 from harness.obs.observe import handle_of
 
 ACT_MS = 1500
+# How people write dates and times. Month first where it is not clear, as the browser's own field shows it.
+PICKER_FORMS = {
+    "date": ("%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y", "%d %B %Y", "%B %d, %Y", "%d %b %Y", "%b %d, %Y"),
+    "time": ("%H:%M", "%I:%M %p", "%I:%M%p", "%I %p", "%H:%M:%S"),
+}
 TYPED_KINDS = frozenset({"text", "search", "email", "password", "tel", "url", "number", ""})
 
 
@@ -33,10 +40,25 @@ def page_is_gone(error: Error) -> bool:
     return any(words in said for words in ("has been closed", "crashed", "Connection closed", "Browser closed"))
 
 
+def picker_value(kind: str, text: str) -> str | None:
+    """What a picker field wants for what a person would write: dates and times in ISO form. None when it is neither."""
+    plain = " ".join(text.upper().split())
+    for form in PICKER_FORMS.get(kind, ()):
+        try:
+            moment = datetime.strptime(plain, form)
+        except ValueError:
+            continue
+        return moment.strftime("%Y-%m-%d" if kind == "date" else "%H:%M")
+    return None if kind in PICKER_FORMS and plain else text
+
+
 def _fill(page: Page, handle: ElementHandle, element: Element, text: str) -> str:
     """Type as a person would, so that pages that listen to keys hear them; pickers take their value whole."""
     if element.kind not in TYPED_KINDS:
-        handle.fill(text, timeout=ACT_MS)
+        value = picker_value(element.kind, text)
+        if value is None:
+            raise ExecutionProblem(f"a {element.kind} field cannot take '{text[:40]}'")
+        handle.fill(value, timeout=ACT_MS)
         return f'typed "{text}"'
     handle.click(timeout=ACT_MS)
     page.keyboard.press("ControlOrMeta+A")

@@ -13,7 +13,10 @@ from harness.obs.model import Element, Observation, unfilled, unfilled_for
 
 
 class Past(BaseModel):
-    """One finished step, as the guards and the prompt remember it. `changed` is None when no action ran."""
+    """One finished step, as the guards and the prompt remember it. `changed` is None when no action ran.
+
+    `opened` is the layout that the page took on when the action only added to it: a menu or section that it opened.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,16 +26,16 @@ class Past(BaseModel):
     before: str
     changed: bool | None
     ran: bool
+    opened: str | None = None
 
 
 def repeats(action: Action, past: Sequence[Past], layout: str) -> int:
-    """How often this action has run since the page took on its present layout."""
-    count = 0
-    for step in reversed(past):
-        if step.layout != layout:
-            break
-        count += int(step.ran and step.action is not None and step.action.key == action.key)
-    return count
+    """How often this action has run on a page of this layout, whether the page left it in between or not.
+
+    Doing again what opened the present page counts too: it would only close it.
+    """
+    mine = [p for p in past if p.ran and p.action is not None and p.action.key == action.key]
+    return sum(layout in {p.layout, p.opened} for p in mine)
 
 
 def loop_note(action: Action, past: Sequence[Past], observation: Observation, settings: GuardSettings) -> str | None:
@@ -62,7 +65,7 @@ def submit_note(action: Action, past: Sequence[Past], observation: Observation, 
     if target is None:
         return None
     # Choosing what was chosen already changes nothing and is an answer all the same.
-    answered = {p.action.ref for p in past if p.ran and p.action is not None and p.action.name in {"fill", "select"}}
+    answered = {p.action.ref for p in past if p.ran and p.action is not None and p.action.text}
     missing = [e.label for e in unfilled_for(target, observation.elements) if e.ref not in answered]
     return f"not answered yet: {', '.join(missing[:5])}" if missing else None
 

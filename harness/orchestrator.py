@@ -18,7 +18,7 @@ from harness.envs.base import Environment, TaskState
 from harness.errors import AttemptError, Cause
 from harness.execute import ExecutionProblem, page_is_gone, perform
 from harness.guards import Past, blocked, warning
-from harness.obs.model import Observation, unfilled
+from harness.obs.model import Observation, opened_by, unfilled
 from harness.obs.observe import observe, settle
 from harness.obs.render import page_text
 from harness.policy.base import Decision, Policy, Turn, mask
@@ -204,7 +204,13 @@ class AttemptLoop:
             result = words if changed is None else "the page changed" if changed else "nothing changed"
             self._past.append(
                 Past(
-                    action=action, result=result, layout=seen.layout, before=seen.fingerprint, changed=changed, ran=ran
+                    action=action,
+                    result=result,
+                    layout=seen.layout,
+                    before=seen.fingerprint,
+                    changed=changed,
+                    ran=ran,
+                    opened=after.layout if ran and opened_by(seen, after) else None,
                 )
             )
             failed = problem.words if problem else None

@@ -1,10 +1,15 @@
-"""Gives every control a label that is unique on its page, so that a name alone says which one is meant. Pure."""
+"""Gives every control a label that is unique on its page, so that a name alone says which one is meant. Pure.
 
+Controls of one name are told apart by what stands in their row, and where that does not do it, by number.
+"""
+
+from collections import Counter
 from collections.abc import Iterable
 
 from harness.obs.model import Element
 
 MAX_LABEL = 48
+MAX_CONTEXT = 24
 
 
 def short(text: str, limit: int = MAX_LABEL) -> str:
@@ -18,7 +23,9 @@ def short(text: str, limit: int = MAX_LABEL) -> str:
 
 
 def with_labels(elements: Iterable[Element]) -> tuple[Element, ...]:
-    """The same elements, controls labelled by name; the second of a name is `name (2)`, and so on in reading order."""
+    """The same elements labelled: controls by name, else `name - words of its row`, else `name (2)` in order."""
+    elements = list(elements)
+    names = Counter((short(e.name) or e.role).lower() for e in elements if e.is_control)
     taken: set[str] = set()
     out: list[Element] = []
     for e in elements:
@@ -26,6 +33,8 @@ def with_labels(elements: Iterable[Element]) -> tuple[Element, ...]:
             out.append(e)
             continue
         base = short(e.name) or e.role
+        if names[base.lower()] > 1 and e.context:
+            base = f"{short(base, MAX_LABEL - MAX_CONTEXT)} - {short(e.context, MAX_CONTEXT)}"
         label, number = base, 1
         while label.lower() in taken:
             number += 1

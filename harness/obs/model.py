@@ -31,6 +31,7 @@ class Element(BaseModel):
     kind: str = ""
     group: str = ""
     scope: int = 0
+    context: str = ""
     submits: bool = False
     cell: bool = False
 
@@ -62,6 +63,13 @@ class Observation(BaseModel):
         return next((e for e in self.elements if e.ref == ref), None)
 
 
+def opened_by(before: "Observation", after: "Observation") -> bool:
+    """Whether the page kept all it had and shows more: something was opened."""
+    had = {(e.role, e.name, e.ref) for e in before.elements}
+    has = {(e.role, e.name, e.ref) for e in after.elements}
+    return had < has
+
+
 def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
@@ -71,7 +79,7 @@ def fingerprint(url: str, elements: tuple[Element, ...], scrolls: list[list[int]
 
     Focus is left out: moving it changes nothing that a person would call an effect.
     """
-    seen = [e.model_dump(exclude={"focused", "touched", "depth", "label"}) for e in elements]
+    seen = [e.model_dump(exclude={"focused", "touched", "depth", "label", "context"}) for e in elements]
     layout = [(e.role, e.name, e.ref) for e in elements]
     return _digest([url, seen, scrolls]), _digest([url, layout])
 

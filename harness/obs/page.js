@@ -115,8 +115,8 @@
   };
   // A developer's identifier read as words ("answer-input": "answer input"); nothing where it holds no word.
   const asWords = (id) => {
-    const words = clean((id || "").replace(/([a-z])([A-Z])/g, "$1 $2").replace(/[-_.:]+/g, " "));
-    return /[a-z]{3}/i.test(words) ? words : "";
+    const words = clean((id || "").replace(/([a-z])([A-Z])/g, "$1 $2").replace(/([a-z0-9])[-_.:]+(?=[a-z0-9])/gi, "$1 "));
+    return /[a-z]{3}/i.test(words) || !/[a-z]/i.test(words) ? words : "";
   };
   const fallback = (el) => {
     const img = el.querySelector && el.querySelector("img[alt], svg title");
@@ -146,7 +146,7 @@
     return el.isContentEditable ? text(el) : null;
   };
   const flag = (el, name) => el.hasAttribute(name) ? el.getAttribute(name) === "true" : null;
-  const SUBMIT = /^(submit|ok|okay|send|save|log ?in|sign ?(in|up)|search|go|continue|confirm|book|buy|order|post|apply|finish|done|register|checkout|update|reply|forward)\b/i;
+  const SUBMIT = /^(submit|ok|okay|send|save|log ?in|sign ?(in|up)|search|go|continue|confirm|book|buy|order|post|apply|finish|done|register|checkout|update)\b/i;
   const describe = (el, depth) => {
     const [role] = found.get(el);
     if (!table.ids.has(el)) table.ids.set(el, table.next++);
@@ -185,6 +185,21 @@
   const nodes = [];
   const described = new Map();
   for (const el of found.keys()) described.set(el, describe(el, 0));
+  // Controls of one name in rows of their own are told apart by what else their row says.
+  const alike = new Map();
+  for (const [el, d] of described) alike.set(d.name, [...(alike.get(d.name) || []), el]);
+  for (const [el, d] of described) {
+    const others = alike.get(d.name).filter((x) => x !== el);
+    if (!others.length) continue;
+    let row = el;
+    while (row.parentElement && row.parentElement !== document.body && !others.some((x) => row.parentElement.contains(x))) {
+      row = row.parentElement;
+    }
+    if (row === el) continue;
+    const own = text(el);
+    const said = text(row);
+    d.context = (own ? clean(said.replace(own, " ")) : said).slice(0, 60);
+  }
   let words = [];
   let depthNow = 0;
   const flush = () => {
