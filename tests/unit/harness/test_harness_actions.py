@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.actions import Action, read_action
+from harness.execute import picker_value
 
 PAGE = page(
     button(1, "OK"),
@@ -83,6 +84,23 @@ def test_an_unknown_target_still_tells_what_was_aimed_at() -> None:
     assert problem is not None
     assert action.phrase() == 'click "Cancel"'
     assert "'Cancel'" in problem.words
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("date", "10/16/2012", "2012-10-16"),
+        ("date", "16 october 2012", "2012-10-16"),
+        ("date", "2012-10-16", "2012-10-16"),
+        ("date", "soon", None),
+        ("date", "", ""),
+        ("time", "10:15 pm", "22:15"),
+        ("time", "7:05", "07:05"),
+        ("color", "#ff0000", "#ff0000"),
+    ],
+)
+def test_pickers_take_dates_and_times_as_people_write_them(kind: str, text: str, value: str | None) -> None:
+    assert picker_value(kind, text) == value
 
 
 def test_phrases_read_like_sentences() -> None:

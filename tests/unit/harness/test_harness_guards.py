@@ -9,7 +9,7 @@ from harness.actions import Action
 from harness.choices import open_choices, reply_schema
 from harness.config import GuardSettings, HarnessSettings
 from harness.guards import Past, refusal, warning
-from harness.obs.model import Observation
+from harness.obs.model import Observation, opened_by
 
 CLICK_OK = Action(name="click", ref=1, words="OK")
 
@@ -45,6 +45,21 @@ def test_the_loop_guard_counts_from_its_setting() -> None:
 def test_a_new_layout_forgives_repeats() -> None:
     old, new = page(button(1, "OK")), page(button(1, "OK"), button(2, "More"))
     assert refusal(CLICK_OK, [did(CLICK_OK, old)], new, guards(loop="block", loop_after=1)) is None
+
+
+def test_a_page_that_comes_back_remembers_what_was_done_on_it() -> None:
+    closed, open_page = page(button(1, "Menu")), page(button(1, "Menu"), button(2, "Print"))
+    past = [did(Action(name="click", ref=1), closed), did(Action(name="click", ref=2), open_page)]
+    assert refusal(Action(name="click", ref=1), past, closed, guards(loop="block", loop_after=1)) is not None
+
+
+def test_doing_again_what_opened_the_page_is_a_repeat() -> None:
+    closed, open_page = page(button(1, "Menu")), page(button(1, "Menu"), button(2, "Print"))
+    assert opened_by(closed, open_page)
+    assert not opened_by(page(button(1, "Next"), button(2, "A")), page(button(1, "Next"), button(3, "B")))
+    first = did(Action(name="click", ref=1), closed).model_copy(update={"opened": open_page.layout})
+    assert refusal(Action(name="click", ref=1), [first], open_page, guards(loop="block", loop_after=1)) is not None
+    assert refusal(Action(name="click", ref=2), [first], open_page, guards(loop="block", loop_after=1)) is None
 
 
 def test_refilling_a_field_with_other_words_is_a_repeat() -> None:

@@ -15,6 +15,13 @@ def test_the_second_of_a_name_gets_a_number() -> None:
     assert labels == ["Buy", "Buy (2)", "buy (3)"]
 
 
+def test_controls_of_one_name_are_told_apart_by_their_row() -> None:
+    rows = [button(1, "Delete", context="Ann"), button(2, "Delete", context="Bob"), button(3, "Send", context="Ann")]
+    assert [e.label for e in with_labels(rows)] == ["Delete - Ann", "Delete - Bob", "Send"]
+    same = [button(1, "Delete", context="Ann"), button(2, "Delete", context="Ann")]
+    assert [e.label for e in with_labels(same)] == ["Delete - Ann", "Delete - Ann (2)"]
+
+
 def test_a_nameless_control_is_called_by_its_role() -> None:
     assert [e.label for e in with_labels([textbox(1, ""), textbox(2, "")])] == ["textbox", "textbox (2)"]
 
