@@ -41,7 +41,7 @@ def _say(line: str) -> None:
 
 @tasks_app.command("list")
 def tasks_list(
-    subset: Annotated[str | None, typer.Option(help="all, short, single, or a family; without it every task.")] = None,
+    subset: Annotated[str | None, typer.Option(help="all, short, single, stated, short-stated, or a family.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
     ids_only: Annotated[bool, typer.Option(help="One id a line.")] = False,
 ) -> None:

@@ -16,13 +16,15 @@ SHORT_HORIZON = 3
 
 
 def subsets(table: Sequence[TaskInfo]) -> dict[str, list[TaskInfo]]:
-    """Tasks by subset: `all` usable ones, `short` and `single` by horizon, and one for each family."""
+    """Tasks by subset: `all` usable ones, `short` and `single` by horizon, `stated`, `short-stated`, and each family."""
     usable = [t for t in table if t.usable]
     out = {
         "all": usable,
         "short": [t for t in usable if t.horizon is not None and t.horizon <= SHORT_HORIZON],
         "single": [t for t in usable if t.horizon == 1],
     }
+    out["stated"] = [t for t in usable if t.stated]
+    out["short-stated"] = [t for t in out["short"] if t.stated]
     for task in usable:
         out.setdefault(task.family, []).append(task)
     return out

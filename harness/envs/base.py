@@ -7,7 +7,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class TaskInfo(BaseModel):
-    """A task of the table. `horizon` is the least number of actions that reach the goal on a typical seed."""
+    """A task of the table. `horizon` is the least number of actions that reach the goal on a typical seed.
+
+    `stated` says that the goal itself holds the words of every target and value: nothing has to be read off the
+    page, looked for, worked out or known. Both are read from the task's own page, never from how an agent does.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -15,6 +19,7 @@ class TaskInfo(BaseModel):
     family: str
     horizon: int | None
     usable: bool
+    stated: bool = False
     why_not: str = ""
 
 

@@ -51,6 +51,7 @@ def tasks() -> tuple[TaskInfo, ...]:
             id=PREFIX + row["name"],
             family=row["family"],
             horizon=int(row["horizon"]) if row["horizon"] else None,
+            stated=row["stated"] == "yes",
             usable=not row["why_not"],
             why_not=row["why_not"],
         )

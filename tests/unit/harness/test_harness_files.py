@@ -72,6 +72,7 @@ def test_subsets_are_rules_over_the_table() -> None:
     known = subsets(tasks())
     assert all(t.usable and t.horizon is not None and t.horizon <= 3 for t in known["short"])
     assert set(known["single"]) < set(known["short"]) < set(known["all"])
+    assert set(known["short-stated"]) == set(known["short"]) & set(known["stated"])
     assert {t.family for t in known["email"]} == {"email"}
 
 
