@@ -16,7 +16,7 @@ SHORT_HORIZON = 3
 
 
 def subsets(table: Sequence[TaskInfo]) -> dict[str, list[TaskInfo]]:
-    """Tasks by subset: `all` usable ones, `short` and `single` by horizon, `stated`, `short-stated`, and each family."""
+    """Tasks by subset: `all` usable ones, `short` and `single` by horizon, `stated`, both, each family."""
     usable = [t for t in table if t.usable]
     out = {
         "all": usable,
