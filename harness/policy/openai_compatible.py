@@ -5,6 +5,7 @@ prefix cache reads the long part once.
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.actions import ACTIONS, KEYS
 from harness.choices import reply_schema
@@ -14,6 +15,17 @@ from harness.policy.chat import ChatClient
 from harness.policy.examples import Example, example_turns
 from harness.prompts import Prompts
 from harness.tracing import now
+
+
+# How llama.cpp's schema engine is told to leave no choice about white space.
+COMPACT = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
+
+
+def compact_json(settings: HarnessSettings) -> bool:
+    """Whether the endpoint is asked for JSON without free white space."""
+    if settings.model.compact_json == "auto":
+        return urlsplit(settings.model.base_url).hostname in {"127.0.0.1", "localhost", "::1"}
+    return settings.model.compact_json == "on"
 
 
 def system_values(settings: HarnessSettings) -> dict[str, Any]:
@@ -77,6 +89,8 @@ class OpenAICompatiblePolicy:
         if kind == "json_object":
             return {"type": "json_object"}
         schema = reply_schema(turn.choices, self._settings)
+        if compact_json(self._settings):
+            schema = {**schema, **COMPACT}
         return {"type": "json_schema", "json_schema": {"name": "action", "schema": schema}}
 
     def decide(self, turn: Turn, *, deadline: float) -> Decision:
