@@ -16,7 +16,6 @@ from harness.policy.examples import Example, example_turns
 from harness.prompts import Prompts
 from harness.tracing import now
 
-
 # How llama.cpp's schema engine is told to leave no choice about white space.
 COMPACT = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
 
