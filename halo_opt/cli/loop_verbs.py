@@ -27,6 +27,7 @@ from halo_opt.errors import NegativeAnswer
 from halo_opt.evaluation.scores import estimate
 from halo_opt.evaluation.splits import Split, make_splits
 from halo_opt.llm.endpoint import Endpoint, open_endpoint, probe
+from halo_opt.llm.local import ServerSettings
 from halo_opt.llm.spec import parse_spec
 from halo_opt.loop import run_loop
 from halo_opt.loop.check import Lack, check_contract
@@ -54,7 +55,10 @@ def served(config: LoopConfig, console: Console) -> Iterator[Endpoint | None]:
     spec = parse_spec(config.model, base=config.base)
     with ExitStack() as stack:
         with console.working(f"starting the model {config.model}"):
-            endpoint = stack.enter_context(open_endpoint(spec, cache_dir=CachePaths(config.base / ".halo_opt").models))
+            # A slot for each worker: two workers in one slot would push each other's prompt out of its cache.
+            settings = ServerSettings(slots=config.collect.workers)
+            cache = CachePaths(config.base / ".halo_opt").models
+            endpoint = stack.enter_context(open_endpoint(spec, cache_dir=cache, settings=settings))
             probe(endpoint)
         yield endpoint
 
