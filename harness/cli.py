@@ -1,4 +1,4 @@
-"""`python -m harness`: tasks list, eval, describe, check. Data on stdout, words on stderr.
+"""`python -m harness`: tasks list, eval, describe, check, smoke. Data on stdout, words on stderr.
 
 Exit codes: 0 done, 2 what was given cannot be used, 3 the machine lacks something, 130 interrupted.
 """
@@ -11,19 +11,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from playwright.sync_api import Error, sync_playwright
 
+from harness.browser import launch
 from harness.check import check as check_harness
 from harness.config_load import DEFAULT_CONFIG, load_settings
 from harness.describe import description
 from harness.envs.base import TaskInfo
+from harness.envs.miniwob import MiniWob
 from harness.envs.miniwob import tasks as task_table
-from harness.errors import HarnessError, UsageError
+from harness.errors import EnvironmentMissing, HarnessError, UsageError
 from harness.jobs import check_tasks, chosen, jobs_of, read_jobs
 from harness.results import Result
 from harness.setup import Setup
 from harness.supervisor import Supervisor
 
 INTERRUPTED = 130
+SMOKE_TASK = "miniwob.click-test"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 tasks_app = typer.Typer(no_args_is_help=True, help="The tasks of the benchmark.")
@@ -119,6 +123,24 @@ def check(config: Annotated[Path, typer.Option(help="Config file.")] = DEFAULT_C
     """Exit 0 when the config validates and every prompt renders."""
     check_harness(config)
     _say("the config validates and every prompt renders")
+
+
+@app.command("smoke")
+def smoke() -> None:
+    """Start the browser, load one task and look at it: says what would fail before anything is paid for."""
+    with sync_playwright() as playwright:
+        environment = MiniWob()
+        try:
+            browser = launch(playwright, headless=True, address=environment.address)
+            try:
+                goal = environment.start(browser.new_page(), SMOKE_TASK, 0)
+                _out(f"Chromium {browser.version} runs; {SMOKE_TASK} says: {goal}")
+            finally:
+                browser.close()
+        except Error as error:
+            raise EnvironmentMissing(f"the browser does not run here: {str(error).splitlines()[0]}") from None
+        finally:
+            environment.close()
 
 
 def _terminate(*_: object) -> None:

@@ -57,7 +57,7 @@ install_packages() {
     printf '%s\n' "$want" >"$stamp"
 }
 
-have_browser() { "$venv/bin/python" -m harness browser >/dev/null 2>&1; }
+have_browser() { "$venv/bin/python" -m harness smoke >/dev/null 2>&1; }
 
 install_browser() {
     have_browser && return
@@ -71,6 +71,13 @@ install_browser() {
         "PATH, or set HALO_CHROMIUM to one"
 }
 
+# The embedded model's server wants the compiler's OpenMP runtime, which a bare Debian lacks. Only the demo needs it.
+install_openmp() {
+    "$venv/bin/python" -c 'import xllamacpp' 2>/dev/null && return
+    apt_install libgomp1 || say "the embedded model will not run without libgomp1; install it, or use another MODEL"
+}
+
 [ -x "$venv/bin/python" ] || make_venv
 install_packages
-[ "${1:-}" = --no-browser ] || install_browser
+install_openmp
+install_browser

@@ -33,8 +33,8 @@ from halo_opt.loop import run_loop
 from halo_opt.loop.check import Lack, check_contract
 from halo_opt.loop.single import Single, collect_once
 from halo_opt.loop.start import list_tasks, loop_folder
+from halo_opt.loop_records import IterationSummary, LoopSummary, ScoreEstimate
 from halo_opt.paths import CachePaths
-from halo_opt.records import IterationSummary, LoopSummary, ScoreEstimate
 from halo_opt.reporting.loop_report import write_loop_report
 from halo_opt.reporting.words import interval_words, percent, points
 

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from halo_opt.records import AttemptResult, BestOfK, Outcome, ScoreEstimate
+from halo_opt.loop_records import BestOfK, ScoreEstimate
+from halo_opt.records import AttemptResult, Outcome
 from halo_opt.stats.intervals import cluster_t
 
 

@@ -22,20 +22,9 @@ from halo_opt.loop.bench import Bench
 from halo_opt.loop.start import Start, start_of
 from halo_opt.loop.summary import note_look, summarize
 from halo_opt.loop.workshop import Workshop
+from halo_opt.loop_records import BestOfK, CandidateSummary, IterationSummary, LoopSummary, NoiseFloor, SealedResult
 from halo_opt.paths import LoopPaths
-from halo_opt.records import (
-    AttemptKey,
-    AttemptResult,
-    BestOfK,
-    CandidateSummary,
-    IterationSummary,
-    LoopSummary,
-    NoiseFloor,
-    Patch,
-    ScoreDiff,
-    SealedResult,
-    Verdict,
-)
+from halo_opt.records import AttemptKey, AttemptResult, Patch, ScoreDiff, Verdict
 
 
 def run_loop(config: LoopConfig, *, endpoint: Endpoint | None, console: Console) -> LoopSummary:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from halo_opt.config import LoopConfig
 from halo_opt.evaluation.scores import estimate
 from halo_opt.journal import Journal
-from halo_opt.records import AttemptKey, LoopSummary
+from halo_opt.loop_records import LoopSummary
+from halo_opt.records import AttemptKey
 
 if TYPE_CHECKING:
     from halo_opt.loop.cycle import Cycle
@@ -84,8 +85,9 @@ def _caveats(cycle: "Cycle") -> list[str]:
         said.append("The original harness solved nothing on the gate split, so no guard task could protect a success.")
     if cycle.bench.spent.cost_usd is None:
         said.append("The price of this model is not known: no cost is given.")
+    model = "the harness's own model" if cycle.bench.endpoint is None else cycle.bench.model
     said.append(
-        f"Measured with {cycle.bench.model} alone: a harness that helps one model can hurt another. Run the loop again "
+        f"Measured with {model} alone: a harness that helps one model can hurt another. Run the loop again "
         "for each model that you use."
     )
     return said

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from halo_opt.console import visible
-from halo_opt.records import Interval, Number, ScoreEstimate, Value
+from halo_opt.loop_records import ScoreEstimate
+from halo_opt.records import Interval, Number, Value
 
 MISSING = "not measured"
 MOST_LISTED = 3

@@ -12,7 +12,7 @@ import pytest
 
 from halo_opt.cli.app import run
 from halo_opt.journal import read_events
-from halo_opt.records import LoopSummary
+from halo_opt.loop_records import LoopSummary
 from halo_opt.testing import FakeHarness
 
 
@@ -81,7 +81,9 @@ def test_the_report_of_an_iteration_verifies(finished: FakeHarness, monkeypatch:
     assert run(["verify", "reports/fake/iter-01", "--quiet"]) == 0
 
 
-def test_another_gate_for_the_same_loop_is_refused_with_the_remedy(finished, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_gate_for_the_same_loop_is_refused_with_the_remedy(
+    finished, capsys: pytest.CaptureFixture[str]
+) -> None:
     finished.write_loop(gate={"alpha": 0.2})
     assert loop(finished) == 2
     assert "started with another gate" in capsys.readouterr().err

@@ -4,19 +4,23 @@ from collections.abc import Iterator
 from itertools import cycle
 from typing import Any
 
+from halo_opt.loop_records import (
+    BestOfK,
+    CandidateSummary,
+    IterationSummary,
+    LoopSummary,
+    NoiseFloor,
+    ScoreEstimate,
+    SealedResult,
+)
 from halo_opt.records import (
     AppendText,
     AttemptKey,
     BehaviourShift,
-    BestOfK,
-    CandidateSummary,
     Exemplar,
     Finding,
     InputFile,
     Interval,
-    IterationSummary,
-    LoopSummary,
-    NoiseFloor,
     Number,
     Outcome,
     Prediction,
@@ -24,8 +28,6 @@ from halo_opt.records import (
     ReplaceText,
     Report,
     ScoreDiff,
-    ScoreEstimate,
-    SealedResult,
     SetValue,
     TaskFlip,
     Verdict,
