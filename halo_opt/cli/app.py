@@ -3,7 +3,6 @@
 import os
 import sys
 
-import click
 import typer
 
 from halo_opt import __version__
@@ -48,14 +47,18 @@ def run(words: list[str]) -> int:
     except HaloError as error:
         console.fail(str(error))
         return error.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        console.fail("interrupted; what was finished is kept, and the same command goes on from there")
-        return ExitCode.INTERRUPTED
-    except click.exceptions.ClickException as error:
-        console.fail(error.format_message())
-        return ExitCode.USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        result = ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) is gone; Python would complain again while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
+    except Exception as error:
+        # Usage errors of the option parser carry their own words; anything else is a defect and shows its traceback.
+        if not hasattr(error, "format_message"):
+            raise
+        console.fail(error.format_message())
+        return ExitCode.USAGE
+    if result == ExitCode.INTERRUPTED:
+        console.fail("interrupted; what was finished is kept, and the same command goes on from there")
     return result if isinstance(result, int) else ExitCode.DONE

@@ -13,8 +13,10 @@ from halo_opt.loop.bench import harness_environment
 from halo_opt.loop.start import list_tasks
 from halo_opt.patching.commands import describe, harness_check
 from halo_opt.patching.surface import parse_description, resolve_surface
+from halo_opt.paths import RunPaths
 from halo_opt.records import Outcome, Run
 from halo_opt.running.collect import Job, collect
+from halo_opt.running.command import tail_words
 from halo_opt.store import Store, build_store
 
 
@@ -85,7 +87,9 @@ def _attempt(config: LoopConfig, endpoint: Endpoint | None, folder: Path) -> Ite
         yield Lack("results.jsonl", True, f"line {line}: {reason}")
     result = tail.results[key]
     if result.outcome is Outcome.ERROR:
-        yield Lack("command", True, f"the attempt at {key.task_id} ended as an error: {result.cause}")
+        printed = tail_words((RunPaths(folder / "check").logs / "harness.log").read_text(encoding="utf-8"))
+        words = f"it printed: {printed}" if printed else "it printed nothing"
+        yield Lack("command", True, f"the attempt at {key.task_id} ended as an error ({result.cause}); {words}")
         return
     if result.tokens_in is None:
         yield Lack("results.jsonl", False, "no tokens_in, tokens_out: spend and best-of-k cannot be compared")
