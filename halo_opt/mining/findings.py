@@ -6,6 +6,7 @@ the proven ones and their claim says that they are not shown to cause anything.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Literal
 
 from halo_opt.mining.behaviour import Rows
@@ -55,14 +56,27 @@ def _at_most(q: float | None, limit: float = FALSE_DISCOVERY) -> bool:
     return q is not None and q <= limit
 
 
-def described(measured: Sequence[Measured], taken: Sequence[Measured], *, early: bool) -> list[Measured]:
+def described(store: Rows, measured: Sequence[Measured], taken: Sequence[Measured], *, early: bool) -> list[Measured]:
     """Behaviours of many failures that no test settled: those with a single p-value of at most 0.05 first, then by
-    prevalence among failures. `early` says that failures are longer by construction, so that their counts alone prove
-    nothing at all.
+    prevalence among failures, then by how early they are seen: what comes first can cause the rest, not the other way
+    round. `early` says that failures are longer by construction, so that their counts alone prove nothing at all.
     """
     kept = [m for m in measured if m not in taken and _worth_a_look(m, early=early)]
-    order = sorted(kept, key=lambda m: (not _likely(m), -m.failures_with / m.failures, m.behaviour.name))
-    return order[:MOST_DESCRIBED]
+    seen = {m.behaviour.name: _first_seen(store, m) for m in kept}
+
+    def place(m: Measured) -> tuple[bool, float, float, str]:
+        return (not _likely(m), -m.failures_with / m.failures, seen[m.behaviour.name], m.behaviour.name)
+
+    return sorted(kept, key=place)[:MOST_DESCRIBED]
+
+
+def _first_seen(store: Rows, m: Measured) -> float:
+    """The step at which half of the failures that show a behaviour have shown it; infinite when it has no step."""
+    [(step,)] = store.rows(
+        f"WITH behaviour AS ({m.behaviour.sql})\nSELECT median(step) FROM behaviour JOIN attempts USING (trace_id)"
+        " WHERE value AND outcome = 'failure'"
+    )
+    return inf if step is None else float(step)
 
 
 def _likely(m: Measured) -> bool:

@@ -29,7 +29,7 @@ def analyze(
     measured = [measure(store, behaviour, first_steps) for behaviour in behaviours]
     q = q_values(measured)
     sure = proven(measured, q)
-    ranked = [*sure, *described(measured, sure, early=bool(first_steps))]
+    ranked = [*sure, *described(store, measured, sure, early=bool(first_steps))]
     findings = write_up(store, ranked, measured, q=q, first_steps=first_steps)
     return Report(
         made_at=made_at,
