@@ -38,13 +38,15 @@ def run_loop(config: LoopConfig, *, endpoint: Endpoint | None, console: Console)
         start = start_of(config, journal=journal, console=console)
         bench = Bench(config=config, endpoint=endpoint, journal=journal, console=console)
         cycle = Cycle(config, start, bench, Workshop(config, start, bench))
-        cycle.turn()
-        earlier = sum(event.data["seconds"] for event in journal.events if event.kind == "session_ended")
-        if not journal.done("finished"):
-            journal.append("session_ended", seconds=monotonic() - began)
-            earlier += monotonic() - began
+        over = journal.done("finished")
+        try:
+            cycle.turn()
             journal.once("finished", lambda: cycle.stopped_because)
-        return summarize(cycle, seconds=earlier)
+        finally:
+            if not over:
+                journal.append("session_ended", seconds=monotonic() - began)
+        seconds = sum(event.data["seconds"] for event in journal.events if event.kind == "session_ended")
+        return summarize(cycle, seconds=seconds)
 
 
 @dataclass

@@ -97,7 +97,9 @@ def test_a_patch_from_a_report_is_applied_and_reverted(finished, capsys: pytest.
     proposals = json.loads(capsys.readouterr().out)
     assert proposals[0]["edits"]
     assert run(["apply", report, "--finding", "F1", "--dry-run", *config]) == 0
-    assert "+  from_page: true" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "\n+" in shown.out
+    assert "nothing was written" in shown.err
     patch = next((finished.folder / "reports/fake/iter-01/proposals").glob("P1-*.diff"))
     assert run(["apply", str(patch), *config, "--branch", "try-it"]) == 0
     assert finished.git("diff", "--stat", "main", "try-it") != ""
