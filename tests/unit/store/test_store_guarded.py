@@ -86,9 +86,9 @@ def test_connection_alone_withstands_what_the_check_refuses(store, tmp_path, mon
     monkeypatch.setattr(guarded_worker, "check", lambda *_: None)
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(store.path.read_bytes())
-    request = {"database": str(copy), "sql": sql.replace("{F}", str(secret)), "max_rows": 9, "max_bytes": 9999}
+    request = {"database": str(copy), "max_rows": 9, "max_bytes": 9999}
     try:
-        answer = str(guarded_worker.run(request))
+        answer = str(guarded_worker.run(request, sql.replace("{F}", str(secret))))
     except guarded_worker.RefusedSql as error:
         answer = str(error)
     assert "CANARY" not in answer
