@@ -12,17 +12,19 @@ from playwright.sync_api import Browser, Dialog, Request, sync_playwright
 
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "reporting"))
 
-from reporting_samples import (
+from reporting_payloads import (
     PAYLOADS,
+    poisoned_loop,
+    poisoned_report,
+    poisoned_traces,
+)
+from reporting_samples import (
     TRACE_A,
     empty_diff,
     empty_loop,
     empty_report,
     finding,
     loop_summary,
-    poisoned_loop,
-    poisoned_report,
-    poisoned_traces,
     report,
     traces,
 )

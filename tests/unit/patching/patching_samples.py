@@ -1,4 +1,10 @@
-"""A small harness as data: what the tests of this folder edit."""
+"""A small harness as data, and odd things in its repository: what the tests of this folder edit."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+Git = Callable[..., str]
+RULES = "prompts/rules.txt"
 
 CONFIG = """\
 # Settings of the agent.
@@ -62,3 +68,15 @@ REMEDIES = {
     "lower_temperature": [{"type": "set", "path": "conf/config.yaml", "key": "defaults.temperature", "value": 0}],
     "state_rules": [{"type": "append", "path": "prompts/worker.j2", "text": "Keep what is right already.\n"}],
 }
+
+
+def odd_files(repo: Path, git: Git) -> None:
+    """Everything in a repository that is not a plain tracked file."""
+    (repo / "link").symlink_to("README.md")
+    (repo / "run.sh").write_text("#!/bin/sh\n")
+    (repo / "run.sh").chmod(0o755)
+    (repo / ".env").write_text("A=1\n")
+    (repo / "conftest.py").write_text("")
+    git("add", ".")
+    git("update-index", "--add", "--cacheinfo", f"160000,{git('rev-parse', 'HEAD')},sub")
+    git("commit", "-q", "-m", "odd")

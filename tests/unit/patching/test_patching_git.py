@@ -3,17 +3,13 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from patching_samples import RULES, Git, odd_files
 
-from halo_opt.errors import ConfigError, EnvironmentMissing, InputError
+from halo_opt.errors import EnvironmentMissing, InputError
 from halo_opt.patching import gitrepo
-from halo_opt.patching.surface import Surface, glob_pattern, parse_description, resolve_surface
-
-Git = Callable[..., str]
-RULES = "prompts/rules.txt"
 
 
 def patch(repo: Path, text: str, *, parent: str = "HEAD", branch: str = "halo/x", path: str = RULES) -> str:
@@ -148,66 +144,6 @@ def test_links_executables_submodules_and_unknown_paths_are_never_committed(repo
     with pytest.raises(InputError, match="not a plain tracked file"):
         patch(repo, "x\n", path=path)
     assert gitrepo.branch_head(repo, "halo/x") is None
-
-
-def odd_files(repo: Path, git: Git) -> None:
-    (repo / "link").symlink_to("README.md")
-    (repo / "run.sh").write_text("#!/bin/sh\n")
-    (repo / "run.sh").chmod(0o755)
-    (repo / ".env").write_text("A=1\n")
-    (repo / "conftest.py").write_text("")
-    git("add", ".")
-    git("update-index", "--add", "--cacheinfo", f"160000,{git('rev-parse', 'HEAD')},sub")
-    git("commit", "-q", "-m", "odd")
-
-
-def test_the_surface_is_plain_tracked_files_only(repo: Path, git: Git) -> None:
-    odd_files(repo, git)
-    (repo / "untracked.txt").write_text("x")
-    found = resolve_surface(repo, "HEAD", ["**"])
-    assert sorted(found.files) == ["README.md", "conf/config.yaml", "prompts/rules.txt", "prompts/worker.j2"]
-    assert found.refused == {
-        ".env": "a file that is never editable", "conftest.py": "a file that is never editable",
-        "link": "a symbolic link", "run.sh": "an executable file", "sub": "a submodule",
-    }  # fmt: skip
-    assert found.revision == git("rev-parse", "HEAD")
-
-
-def test_the_surface_is_read_from_the_revision_not_from_the_disk(repo: Path) -> None:
-    (repo / RULES).write_text("dirty\n")
-    assert resolve_surface(repo, "HEAD", ["prompts/*.txt"]).files == {RULES: b"Be brief.\n"}
-    assert gitrepo.uncommitted(repo, [RULES, "README.md"]) == [RULES]
-    assert gitrepo.changed_files(repo) == [RULES]
-
-
-def test_a_harness_in_a_subfolder_has_paths_of_its_own(repo: Path) -> None:
-    found = resolve_surface(repo / "prompts", "HEAD", ["*.txt"])
-    assert (found.files, found.inside, found.repo) == ({"rules.txt": b"Be brief.\n"}, "prompts/", repo.resolve())
-    assert found.in_repo({"rules.txt": b"x"}) == {RULES: b"x"}
-
-
-def test_globs_that_match_nothing_or_leave_the_repository_are_config_errors(repo: Path) -> None:
-    with pytest.raises(ConfigError, match="no tracked file matches"):
-        resolve_surface(repo, "HEAD", ["nothing/**"])
-    for glob in ("../x", "/etc/*", "a//b", "a\\b", ""):
-        with pytest.raises(ConfigError, match="not a path inside the repository"):
-            resolve_surface(repo, "HEAD", [glob])
-
-
-@pytest.mark.parametrize(
-    ("glob", "yes", "no"),
-    [
-        ("prompts/**", ["prompts/a.j2", "prompts/x/y.j2"], ["prompts", "xprompts/a"]),
-        ("prompts/*.j2", ["prompts/a.j2"], ["prompts/x/a.j2", "prompts/a.j2x", "prompts/aj2"]),
-        ("**/a.j2", ["a.j2", "x/a.j2", "x/y/a.j2"], ["xa.j2"]),
-        ("a?.txt", ["ab.txt"], ["a/.txt", "a.txt"]),
-        ("a[b].txt", ["a[b].txt"], ["ab.txt"]),
-    ],
-)
-def test_globs_mean_what_people_expect(glob: str, yes: list[str], no: list[str]) -> None:
-    pattern = glob_pattern(glob)
-    assert [p for p in yes if not pattern.fullmatch(p)] == []
-    assert [p for p in no if pattern.fullmatch(p)] == []
 
 
 def test_fast_forward_moves_an_unused_branch_and_makes_a_new_one(repo: Path, git: Git) -> None:
@@ -353,30 +289,3 @@ def test_a_diff_does_not_depend_on_the_user_s_settings(repo: Path, git: Git) -> 
     assert re.search(
         rf"--- a/{RULES}\n\+\+\+ b/{RULES}\n@@ -1 \+1 @@\n-Be brief.\n\+x\n", gitrepo.diff_text(repo, "main", commit)
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "it printed 'nothing'"),
-        ("Traceback ...", "must print one JSON object"),
-        ("[]", "the top"),
-        ('{"config": 3}', "config: Input should be a valid string"),
-        ('{"remedies": {"x": [{"type": "run"}]}}', "remedies.x.0"),
-        ('{"remedies": {"x": [{"type": "set", "path": "a"}]}}', "key: Field required"),
-    ],
-)
-def test_a_malformed_description_is_one_config_error(text: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape(words)):
-        parse_description(text)
-
-
-def test_a_description_may_say_more_than_we_read() -> None:
-    found = parse_description('{"config": "c.yaml", "schema": {"type": "object"}, "extra": 1}')
-    assert (found.config, found.remedies) == ("c.yaml", {})
-    assert parse_description("{}").settings is None
-
-
-def test_a_surface_remembers_what_it_was_read_from(surface: Surface, repo: Path) -> None:
-    assert surface.repo == repo.resolve()
-    assert surface.in_repo(surface.files) == {}

@@ -1,7 +1,5 @@
 """Invented but realistic records, and hostile ones, for the tests of reports."""
 
-from collections.abc import Iterator
-from itertools import cycle
 from typing import Any
 
 from halo_opt.loop_records import (
@@ -36,45 +34,6 @@ from halo_opt.reporting.views import StepView, TraceView
 
 TRACE_A, TRACE_B = "a" * 32, "b3" * 16
 COUNT_SQL = "SELECT count(*) FROM attempts WHERE outcome = 'failure'"
-
-PAYLOADS = [
-    "<script>alert(1)</script>",
-    "</script><script>alert(1)</script>",
-    "</style><script>alert(1)</script>",
-    "</title><script>alert(1)</script>",
-    "</textarea><script>alert(1)</script>",
-    "--><script>alert(1)</script><!--",
-    "<!--<script>alert(1)</script>",
-    "]]><script>alert(1)</script>",
-    '"><script>alert(1)</script>',
-    "'><script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    '<img src="http://198.51.100.7/beacon.gif">',
-    "<svg onload=alert(1)>",
-    "<svg/onload=alert(1)//",
-    "<svg><script>alert(1)</script></svg>",
-    "<svg><animate onbegin=alert(1) attributeName=x dur=1s>",
-    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
-    '" onmouseover="alert(1)" x="',
-    "' onfocus='alert(1)' autofocus='",
-    "javascript:alert(1)",
-    "JaVaScRiPt:alert(1)",
-    "java\tscript:alert(1)",
-    "data:text/html,<script>alert(1)</script>",
-    "<a href=javascript:alert(1)>click</a>",
-    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
-    "<object data='javascript:alert(1)'></object>",
-    "<link rel=stylesheet href=http://198.51.100.7/x.css>",
-    "<base href=http://198.51.100.7/>",
-    '<meta http-equiv="refresh" content="0;url=http://198.51.100.7/">',
-    "<form action=http://198.51.100.7/><button autofocus onfocus=alert(1)>",
-    "<body onload=alert(1)>",
-    "<details open ontoggle=alert(1)>",
-    "{{ 7*7 }}{% for x in ().__class__.__base__.__subclasses__() %}{% endfor %}",
-    "`code` ```\n<script>alert(1)</script>\n```",
-    "[link](javascript:alert(1)) ![x](http://198.51.100.7/y.png)",
-    "\x00<\x00script>alert(1)\u202e\ufeff</script>",
-]
 
 
 def number(value: Any, sql: str = COUNT_SQL, statistic: str | None = None) -> Number:
@@ -332,37 +291,3 @@ def empty_loop() -> LoopSummary:
     return loop_summary(
         iterations=[hollow], baseline_noise=None, best_of_k=None, sealed=None, cost_usd=None, caveats=[], attempts=0
     )
-
-
-FIXED_WORDS = frozenset({"category", "type", "direction", "outcome"})
-
-
-def poisoned(value: Any, payloads: Iterator[str]) -> Any:
-    """Plain data with the next payload for every text, and at the front of every name, that a record leaves free."""
-    if isinstance(value, dict):
-        named = any(isinstance(inner, dict) and "sql" in inner for inner in value.values())
-        return {
-            next(payloads) + key if named else key: inner if key in FIXED_WORDS else poisoned(inner, payloads)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [poisoned(inner, payloads) for inner in value]
-    return next(payloads) if isinstance(value, str) else value
-
-
-def poisoned_report(*payloads: str) -> Report:
-    """A report whose every text is one of the payloads in turn."""
-    words = cycle(payloads)
-    data = poisoned(report().model_dump(mode="json"), words)
-    data["tested"] = [{next(words): next(words), "title": next(words), "sql": next(words), "p_value": None}]
-    data["spend"] = {next(words): 1.0}
-    return Report.model_validate(data)
-
-
-def poisoned_traces(*payloads: str) -> list[TraceView]:
-    words = cycle(payloads)
-    return [TraceView.model_validate(poisoned(view.model_dump(mode="json"), words)) for view in traces()]
-
-
-def poisoned_loop(*payloads: str) -> LoopSummary:
-    return LoopSummary.model_validate(poisoned(loop_summary().model_dump(mode="json"), cycle(payloads)))

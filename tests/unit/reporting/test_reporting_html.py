@@ -5,16 +5,18 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
-from reporting_samples import (
+from reporting_payloads import (
     PAYLOADS,
+    poisoned_loop,
+    poisoned_report,
+    poisoned_traces,
+)
+from reporting_samples import (
     TRACE_A,
     empty_diff,
     empty_loop,
     empty_report,
     loop_summary,
-    poisoned_loop,
-    poisoned_report,
-    poisoned_traces,
     report,
     traces,
 )

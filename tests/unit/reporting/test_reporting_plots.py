@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reporting_samples import PAYLOADS
+from reporting_payloads import PAYLOADS
 
 from halo_opt.reporting.plots import Bar, Estimate, Tried, Turn, bars, estimates, turns
 from halo_opt.reporting.svg import number, words

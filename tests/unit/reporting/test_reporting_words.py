@@ -6,7 +6,8 @@ import shlex
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reporting_samples import PAYLOADS, number
+from reporting_payloads import PAYLOADS
+from reporting_samples import number
 
 from halo_opt.reporting import words
 
