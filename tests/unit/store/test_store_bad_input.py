@@ -4,60 +4,14 @@ every good line is kept, and every bad one is counted and placed.
 
 import gzip
 import json
-import resource
-import subprocess
-import sys
-import threading
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 import zstandard
+from bad_input import BOM, FORMS, Form, built, lines_of, record, span, write
 
-from halo_opt.errors import HaloError, InputError
-from halo_opt.store import ImportSummary, Store, build_store
+from halo_opt.errors import InputError
+from halo_opt.store import build_store
 
-BOM = b"\xef\xbb\xbf"
-TRACE = "{:032x}"
-
-
-def span(number: int, **more: Any) -> dict[str, Any]:
-    fields = {"trace_id": TRACE.format(number), "span_id": f"s{number}", "parent_span_id": "", "name": "step"}
-    return {**fields, "start_time": "2026-05-04T10:00:00Z", "end_time": "2026-05-04T10:00:01Z", **more}
-
-
-def result(number: int, **more: Any) -> dict[str, Any]:
-    fields = {"task_id": "t", "seed": number, "attempt": 0, "trace_id": TRACE.format(number), "outcome": "success"}
-    return {**fields, "score": 1.0, "cause": None, "steps": 1, "tokens_in": None, "tokens_out": None, **ENDS, **more}
-
-
-ENDS = {"cost_usd": None, "started_at": "2026-05-04T10:00:00Z", "ended_at": "2026-05-04T10:00:01Z"}
-
-
-def record(number: int, **more: Any) -> dict[str, Any]:
-    talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": f"answer {number}"}]
-    return {"task_id": number, "trial": 0, "reward": 1.0, "info": {"task": {}}, "traj": talk, **more}
-
-
-class Form(NamedTuple):
-    """A format of lines: the file that they stand in, a good one, what is missing or wrong in bad ones."""
-
-    file: str
-    good: Callable[..., dict[str, Any]]
-    needed: str
-    wrong: dict[str, Any]
-    rows: str
-
-
-FORMS = {
-    "spans": Form("in/x.jsonl", span, "span_id", {"trace_id": 7}, "SELECT count(*) FROM spans"),
-    "run folder": Form("in/results.jsonl", result, "outcome", {"score": "high"}, "SELECT count(*) FROM attempts"),
-    "run folder's spans": Form(
-        "in/local/a.jsonl", span, "trace_id", {"span_id": None}, "SELECT count(*) FROM spans WHERE line IS NOT NULL"
-    ),
-    "tau-bench": Form("in/gpt-4o-airline.jsonl", record, "traj", {"traj": "talk"}, "SELECT count(*) FROM attempts"),
-}
 BAD = {
     "null": b"null",
     "a bare string": b'"words"',
@@ -75,27 +29,6 @@ BAD = {
 @pytest.fixture(params=FORMS)
 def form(request: pytest.FixtureRequest) -> Form:
     return FORMS[request.param]
-
-
-def write(folder: Path, form: Form, lines: list[bytes], end: bytes = b"\n") -> Path:
-    path = folder / form.file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"\n".join(lines) + end)
-    if form.file.startswith("in/local"):
-        results = b"".join(json.dumps(result(n)).encode() + b"\n" for n in range(50))
-        (folder / "in" / "results.jsonl").write_bytes(results)
-    return path
-
-
-def lines_of(form: Form, count: int) -> list[bytes]:
-    return [json.dumps(form.good(n)).encode() for n in range(count)]
-
-
-def built(folder: Path, form: Form | None = None) -> tuple[ImportSummary, Any, list[tuple[Any, ...]]]:
-    summary = build_store([folder / "in"], folder / "s.duckdb")
-    with Store.open(folder / "s.duckdb") as store:
-        kept = store.rows(form.rows)[0][0] if form else None
-        return summary, kept, store.rows("SELECT source, line, reason FROM rejects ORDER BY line")
 
 
 @pytest.mark.parametrize("bad", [*BAD, "a missing field", "a wrong type"])
@@ -306,93 +239,6 @@ def test_run_without_a_usable_description_is_still_a_run(tmp_path, raw):
     (tmp_path / "in" / "run.json").write_bytes(raw)
     summary, kept, _ = built(tmp_path, form)
     assert (summary.attempts, kept) == (3, 3)
-
-
-def test_file_that_vanishes_before_it_is_read_is_listed_and_the_others_are_kept(tmp_path):
-    form = FORMS["spans"]
-    path = write(tmp_path, form, lines_of(form, 2))
-    path.with_name("y.jsonl").write_bytes(json.dumps(span(7)).encode() + b"\n")
-    summary = build_store(
-        [tmp_path / "in"], tmp_path / "s.duckdb", progress=lambda *_: path.with_name("y.jsonl").unlink(missing_ok=True)
-    )
-    assert summary.attempts == 2
-    [gone] = summary.not_recognised
-    assert gone.path.endswith("y.jsonl")
-    path.write_bytes(path.read_bytes())
-    with pytest.raises(HaloError, match=r"x\.jsonl"):
-        build_store([path], tmp_path / "t.duckdb", progress=lambda *_: path.unlink(missing_ok=True))
-
-
-def test_file_that_shrinks_before_it_is_read_gives_what_is_left(tmp_path):
-    form = FORMS["spans"]
-    path = write(tmp_path, form, lines_of(form, 9))
-    left = b"\n".join(lines_of(form, 3)) + b"\n" + b'{"trace_id'
-    build_store([path], tmp_path / "s.duckdb", progress=lambda *_: path.write_bytes(left))
-    with Store.open(tmp_path / "s.duckdb") as store:
-        assert store.rows("SELECT count(*) FROM spans") == [(3,)]
-
-
-def test_file_that_grows_while_it_is_read_gives_all_that_was_there(tmp_path):
-    form = FORMS["spans"]
-    path = write(tmp_path, form, lines_of(form, 300))
-    stop = threading.Event()
-
-    def grow() -> None:
-        with path.open("ab", buffering=0) as file:
-            for number in range(300, 20_000):
-                line = json.dumps(span(number)).encode() + b"\n"
-                file.write(line[:30])
-                file.write(line[30:])
-                if stop.is_set():
-                    return
-
-    writer = threading.Thread(target=grow)
-    writer.start()
-    try:
-        _, kept, rejects = built(tmp_path, form)
-    finally:
-        stop.set()
-        writer.join()
-    assert kept >= 300
-    # The line that was being written is no line yet: rejected, or left for the next time.
-    assert len(rejects) <= 1
-
-
-FULL = """
-import resource, sys
-from pathlib import Path
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
-from halo_opt.errors import HaloError
-from halo_opt.store import build_store
-try:
-    build_store([Path(sys.argv[2])], Path(sys.argv[3]))
-    print("built")
-except HaloError as error:
-    print("refused:", error)
-"""
-
-
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit on file sizes here")
-@pytest.mark.parametrize("room", [0, 20_000, 300_000, 1_500_000])
-def test_full_disk_is_told_in_words_and_leaves_the_old_store_as_it_was(tmp_path, room):
-    form = FORMS["spans"]
-    path = write(tmp_path, form, lines_of(form, 2))
-    built(tmp_path, form)
-    old = (tmp_path / "s.duckdb").read_bytes()
-    many = [
-        json.dumps(span(n, note=f"{n * 7919:x}" * 30, attributes={"a": f"{n * 104729:x}" * 30})) for n in range(9000)
-    ]
-    path.write_text("\n".join(many) + "\n")
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(room), str(path), str(tmp_path / "s.duckdb")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.startswith("refused: "), done.stderr[-1000:]
-    assert "s.duckdb" in done.stdout
-    assert (tmp_path / "s.duckdb").read_bytes() == old
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["in", "s.duckdb"]
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from reader_tools import as_document, few, same_when_packed, spoiled, stored, survives
-from samples import ATIF, HARBOR, atif, harbor_trial
+from samples_agents import ATIF, HARBOR, atif, harbor_trial
 
 
 def test_trial_has_task_reward_job_and_times_from_its_result(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from reader_tools import as_document, few, spoiled, stored, survives
-from samples import BROWSERGYM, EXPERIMENT, browsergym
+from samples_agents import BROWSERGYM, EXPERIMENT, browsergym
 
 
 class Bomb:

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from reader_tools import as_document, few, same_when_packed, spoiled, stored, survives
-from samples import MINI_SWE, SWE_AGENT, mini_swe_agent, swe_agent
+from samples_agents import MINI_SWE, SWE_AGENT, mini_swe_agent, swe_agent
 
 
 def test_attempt_is_named_by_its_file_and_its_run_by_the_experiment(tmp_path):

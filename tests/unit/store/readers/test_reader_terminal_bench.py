@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from reader_tools import as_document, few, packed, spoiled, stored, survives
-from samples import TERMINAL_BENCH, terminal_bench
+from samples_agents import TERMINAL_BENCH, terminal_bench
 
 RESULT = TERMINAL_BENCH["results"][0]
 

@@ -1,0 +1,19 @@
+"""An endpoint for the tests of the harness."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from harness_runs import Endpoint
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    server = Endpoint()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield server
+    server.held.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
