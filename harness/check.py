@@ -10,7 +10,7 @@ from harness.config import HarnessSettings
 from harness.config_load import load_file, load_settings, merged
 from harness.policy.base import Turn
 from harness.policy.examples import EXAMPLES_FILE, example_turns, load_examples
-from harness.policy.openai_compatible import fixed_messages, turn_values
+from harness.policy.model_policy import fixed_messages, turn_values
 from harness.prompts import PROMPT_DIR, Prompts
 
 
