@@ -128,24 +128,28 @@ def load_settings(
     said = with_env_file(environ, Path(ENV_FILE) if folder is None else folder / ENV_FILE)
     file = load_file(path)
     mode = mode or file.mode
+    settings = mode_settings(path, file, mode, said)
+    for variable in {settings.model.api_key_env, settings.manager.api_key_env}:
+        if variable is not None and variable in said:
+            environ[variable] = said[variable]
+    return mode, settings
+
+
+def mode_settings(path: Path, file: ConfigFile, mode: str, said: Mapping[str, str]) -> HarnessSettings:
+    """The settings of one mode of a file, with what the variables in `said` add to them."""
     if mode not in file.modes:
         raise UsageError(f"mode '{mode}' is not in {path}; {did_you_mean(mode, file.modes)}")
     data = file.model_dump()
     parts = [(f"modes.{mode}", file.modes[mode])]
-    plain = _resolve(path, data, parts)
-    name = _worker_name(plain, said, mode)
+    name = _worker_name(_resolve(path, data, parts), said, mode)
     if name in file.overlays:
         parts.append((f"overlays.{name}", file.overlays[name]))
     settings = _resolve(path, data, parts)
-    worker = resolved(_worker(settings.model.model_copy(update={"name": name}), said), said)
+    worker = _worker(settings.model.model_copy(update={"name": name}), said)
     manager = settings.manager
     if not manager.fixed:
         manager = manager.model_copy(update={"name": said.get("HALO_MANAGER_MODEL") or manager.name})
-    manager = resolved(manager, said)
-    for variable in {worker.api_key_env, manager.api_key_env}:
-        if variable is not None and variable in said:
-            environ[variable] = said[variable]
-    return mode, settings.model_copy(update={"model": worker, "manager": manager})
+    return settings.model_copy(update={"model": resolved(worker, said), "manager": resolved(manager, said)})
 
 
 def _worker_name(settings: HarnessSettings, said: Mapping[str, str], mode: str) -> str:

@@ -87,7 +87,10 @@ def _address(said: str, source: str) -> str:
     said = said.strip().rstrip("/")
     try:
         parts = urlsplit(said)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        # A name and password in an address would show in messages and traces.
+        usable = (
+            parts.username is None and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        )
     except ValueError:  # an unclosed bracket, a port that is no number
         usable = False
     if not usable or any(c.isspace() for c in said):

@@ -135,6 +135,7 @@ def test_a_malformed_env_file_is_one_sentence(tmp_path: Path) -> None:
         ("OPENAI_BASE_URL", "http://", "OPENAI_BASE_URL is not an address"),
         ("OPENAI_BASE_URL", "http://[::1", "OPENAI_BASE_URL is not an address"),
         ("OPENAI_BASE_URL", "http://gpu.example:port/v1", "OPENAI_BASE_URL is not an address"),
+        ("OPENAI_BASE_URL", "https://me:sesame@gpu.example/v1", "OPENAI_BASE_URL is not an address"),
         ("OPENAI_BASE_URL", "http://a b/v1", "OPENAI_BASE_URL is not an address"),
     ],
 )
