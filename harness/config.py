@@ -140,15 +140,17 @@ class ModelSettings(Settings):
         description="The mode is about this very model: HALO_WORKER_MODEL does not replace it, and another HALO_MODEL "
         "is refused. Prevents one variable from making the modes of a comparison all the same.",
     )
-    base_url: str | None = Field(
-        None,
-        pattern=r"^https?://",
-        description="Address of the endpoint; null: the backend's own (for openai_compatible, port 8080 here).",
+    base_url: str = Field(
+        "",
+        pattern=r"^(https?://.*)?$",
+        max_length=500,
+        description="Address of the endpoint; empty: the backend's own (for openai_compatible, port 8080 here).",
     )
-    api_key_env: str | None = Field(
-        None,
-        pattern=r"^[A-Z][A-Z0-9_]*$",
-        description="Name of the environment variable that holds the key, so that no key stands in a file; null: the "
+    api_key_env: str = Field(
+        "",
+        pattern=r"^([A-Z][A-Z0-9_]*)?$",
+        max_length=100,
+        description="Name of the environment variable that holds the key, so that no key stands in a file; empty: the "
         "backend's own variable.",
     )
     temperature: float | None = Field(
@@ -178,8 +180,9 @@ class ModelSettings(Settings):
         "vllm.",
     )
     images: bool = Field(
-        False,
-        description="Send the page's screenshot, where one was taken. A model without eyes refuses the whole request.",
+        True,
+        description="Whether this model sees: a screenshot, where the observation has one, is sent to it. A model "
+        "without eyes refuses the whole request, so it needs false.",
     )
     usd_per_million_in: float | None = Field(
         None,

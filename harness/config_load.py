@@ -130,7 +130,7 @@ def load_settings(
     mode = mode or file.mode
     settings = mode_settings(path, file, mode, said)
     for variable in {settings.model.api_key_env, settings.manager.api_key_env}:
-        if variable is not None and variable in said:
+        if variable in said:
             environ[variable] = said[variable]
     return mode, settings
 
@@ -167,7 +167,7 @@ def _worker_name(settings: HarnessSettings, said: Mapping[str, str], mode: str) 
 
 def _worker(model: ModelSettings, said: Mapping[str, str]) -> ModelSettings:
     """The worker's settings with the backend that the environment asks for; what belonged to another one goes."""
-    elsewhere = {"base_url": None, "api_key_env": None}
+    elsewhere = {"base_url": "", "api_key_env": ""}
     if said.get("HALO_MODEL"):
         if not said.get("OPENAI_BASE_URL"):
             return model

@@ -48,13 +48,12 @@ class AnthropicWire:
 
     def __init__(self, settings: ModelSettings, api_key: str) -> None:
         self._settings = settings
-        address = settings.base_url or ""
         self._client = anthropic.Anthropic(
-            base_url=address.removesuffix("/v1"),
+            base_url=settings.base_url.removesuffix("/v1"),
             api_key=api_key,
             max_retries=0,
             timeout=settings.timeout,
-            http_client=anthropic.DefaultHttpxClient(mounts=DIRECT if on_this_machine(address) else {}),
+            http_client=anthropic.DefaultHttpxClient(mounts=DIRECT if on_this_machine(settings.base_url) else {}),
         )
 
     def close(self) -> None:

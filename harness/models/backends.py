@@ -44,7 +44,7 @@ BACKENDS: dict[str, Backend] = {
     ),
     "anthropic": Backend(
         wire="anthropic",
-        address="https://api.anthropic.com",
+        address="https://api.anthropic.com/v1",
         address_env=None,
         key_env="ANTHROPIC_API_KEY",
         key_needed=True,
@@ -131,7 +131,7 @@ def resolved(model: M, environ: Mapping[str, str]) -> M:
 def key_of(model: ModelSettings, environ: Mapping[str, str], role: Role) -> str:
     """The key for a resolved model. Raises EnvironmentMissing, naming the variable, where it is needed and
     missing, or cannot be one."""
-    variable = model.api_key_env or BACKENDS[model.backend].key_env
+    variable = model.api_key_env
     key = environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise EnvironmentMissing(f"{variable} holds characters that no key has; copy the key again")

@@ -48,7 +48,7 @@ class _Completion(BaseModel):
 def compact_json(model: ModelSettings) -> bool:
     """Whether the endpoint is asked for JSON without free white space. vLLM is often reached through a local tunnel."""
     if model.compact_json == "auto":
-        return model.backend != "vllm" and on_this_machine(model.base_url or "")
+        return model.backend != "vllm" and on_this_machine(model.base_url)
     return model.compact_json == "on"
 
 
@@ -57,14 +57,13 @@ class OpenAIWire:
 
     def __init__(self, settings: ModelSettings, api_key: str) -> None:
         self._settings = settings
-        address = settings.base_url or ""
         self._client = openai.OpenAI(
-            base_url=address,
+            base_url=settings.base_url,
             api_key=api_key,
             max_retries=0,
             timeout=settings.timeout,
             # A proxy cannot reach this machine.
-            http_client=openai.DefaultHttpxClient(trust_env=not on_this_machine(address)),
+            http_client=openai.DefaultHttpxClient(trust_env=not on_this_machine(settings.base_url)),
         )
 
     def close(self) -> None:

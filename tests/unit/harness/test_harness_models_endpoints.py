@@ -27,7 +27,7 @@ def settings(tmp_path: Path, mode: str, environ: dict[str, str], env_file: str =
     return load_settings(path, mode, environ=environ, folder=tmp_path)[1]
 
 
-def endpoint(model: ModelSettings) -> tuple[str, str, str | None, str | None]:
+def endpoint(model: ModelSettings) -> tuple[str, str, str, str]:
     return model.backend, model.name, model.base_url, model.api_key_env
 
 
@@ -35,7 +35,7 @@ OPENAI = "https://api.openai.com/v1"
 HERE = "http://127.0.0.1:8080/v1"
 VLLM = "http://127.0.0.1:8000/v1"
 GROQ = "https://groq.example/v1"
-ANTHROPIC = "https://api.anthropic.com"
+ANTHROPIC = "https://api.anthropic.com/v1"
 KEY, VLLM_KEY, GROQ_KEY, ANTHROPIC_KEY = "OPENAI_API_KEY", "HALO_VLLM_API_KEY", "GROQ_API_KEY", "ANTHROPIC_API_KEY"
 
 
@@ -66,7 +66,7 @@ KEY, VLLM_KEY, GROQ_KEY, ANTHROPIC_KEY = "OPENAI_API_KEY", "HALO_VLLM_API_KEY", 
     ],
 )  # fmt: skip
 def test_where_the_worker_is(
-    tmp_path: Path, mode: str, environ: dict[str, str], worker: tuple[str, str, str | None, str | None]
+    tmp_path: Path, mode: str, environ: dict[str, str], worker: tuple[str, str, str, str]
 ) -> None:
     assert endpoint(settings(tmp_path, mode, environ).model) == worker
 
@@ -94,9 +94,7 @@ def test_a_mode_about_one_model_refuses_another(tmp_path: Path) -> None:
         ({"HALO_WORKER_BACKEND": "vllm", "HALO_VLLM_URL": REMOTE}, ("openai", "gpt-4o", OPENAI, KEY)),
     ],
 )
-def test_where_the_manager_is(
-    tmp_path: Path, environ: dict[str, str], manager: tuple[str, str, str | None, str | None]
-) -> None:
+def test_where_the_manager_is(tmp_path: Path, environ: dict[str, str], manager: tuple[str, str, str, str]) -> None:
     assert endpoint(settings(tmp_path, "small", environ).manager) == manager
 
 

@@ -24,7 +24,7 @@ def test_every_mode_of_the_page_exists() -> None:
 
 
 def test_the_adapters_of_the_page_are_those_of_the_modes() -> None:
-    served = set(re.findall(r"(\w+)=/data/adapters/", PAGE)) | set(re.findall(r"vllm serve (\S+)", PAGE))
+    served = set(re.findall(r"(\w+)=/data/adapters/", PAGE)) | set(re.findall(r"^vllm serve (\S+)", PAGE, re.MULTILINE))
     modes = load_file(DEFAULT_CONFIG).modes
     assert served == {modes[f"qwen_worker_{name}"]["model"]["name"] for name in ("zero", "bc", "dpo")}
 
