@@ -47,7 +47,7 @@ class AnthropicWire:
     """`settings` are resolved ones."""
 
     def __init__(self, settings: ModelSettings, api_key: str) -> None:
-        self._settings = settings
+        self._settings, self._key = settings, api_key
         self._client = anthropic.Anthropic(
             base_url=settings.base_url.removesuffix("/v1"),
             api_key=api_key,
@@ -77,11 +77,11 @@ class AnthropicWire:
         except anthropic.APIStatusError as error:
             raise Trouble(
                 "status",
-                words_of(error.response.text),
+                words_of(error.response.text, secret=self._key),
                 status=error.status_code,
                 retry_after=retry_after(error.response.headers),
             ) from None
-        return _read(raw.text())
+        return _read(raw.text(), secret=self._key)
 
     def _format(self, request: ChatRequest) -> dict[str, Any]:
         schema, kind = request.reply_schema, self._settings.reply_format
@@ -93,11 +93,11 @@ class AnthropicWire:
         return {"tools": [tool], "tool_choice": {"type": "tool", "name": TOOL}}
 
 
-def _read(body: str) -> ChatReply:
+def _read(body: str, *, secret: str) -> ChatReply:
     try:
         answer = _Answer.model_validate_json(body)
     except ValidationError:
-        raise Trouble("malformed", words_of(body) or "an empty body") from None
+        raise Trouble("malformed", words_of(body, secret=secret) or "an empty body") from None
     called = next((block.input for block in answer.content if block.type == "tool_use"), None)
     text = "".join(block.text or "" for block in answer.content if block.type == "text")
     if called is not None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import BaseModel, ConfigDict
 
 from harness.config import ModelSettings
+from harness.models.backends import on_this_machine
 from harness.models.base import Tokens
 from harness.policy.base import ModelCall
 
@@ -65,6 +66,8 @@ def price_of(model: ModelSettings, tokens: Tokens) -> float | None:
         return None
     if model.usd_per_million_in is not None and model.usd_per_million_out is not None:
         return (tokens.prompt * model.usd_per_million_in + tokens.reply * model.usd_per_million_out) / 1e6
+    if on_this_machine(model.base_url):
+        return None
     from genai_prices import Usage, calc_price  # slow to import, and not needed where nothing has a price
 
     used = Usage(

@@ -56,7 +56,7 @@ class OpenAIWire:
     """`settings` are resolved ones."""
 
     def __init__(self, settings: ModelSettings, api_key: str) -> None:
-        self._settings = settings
+        self._settings, self._key = settings, api_key
         self._client = openai.OpenAI(
             base_url=settings.base_url,
             api_key=api_key,
@@ -88,7 +88,7 @@ class OpenAIWire:
         except openai.APIStatusError as error:
             raise Trouble(
                 "status",
-                words_of(error.response.text),
+                words_of(error.response.text, secret=self._key),
                 status=error.status_code,
                 retry_after=retry_after(error.response.headers),
             ) from None
@@ -121,7 +121,7 @@ class OpenAIWire:
             completion = _Completion.model_validate_json(body)
             message = completion.choices[0].message
         except (ValidationError, IndexError):
-            raise Trouble("malformed", words_of(body) or "an empty body") from None
+            raise Trouble("malformed", words_of(body, secret=self._key) or "an empty body") from None
         # A refusal is the model's own answer: the agent did nothing with its step.
         text = message.content or message.refusal or ""
         if self._settings.backend == "openai" and self._settings.reply_format == "json_schema":

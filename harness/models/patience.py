@@ -113,9 +113,10 @@ class PatientModel:
             return f"{status} for the {who}: the account of {model.api_key_env} has no credit left {said}".rstrip()
         if trouble.status == 404:
             variable = "HALO_MANAGER_MODEL" if self._role == "manager" else "HALO_WORKER_MODEL"
+            by = "" if model.fixed else f" or by {variable}"
             return (
-                f"{status}: it serves no model '{model.name}' {said}; correct the {self._role}'s name in the config or "
-                f"by {variable}, or the address"
+                f"{status}: it serves no model '{model.name}' {said}; correct the {self._role}'s name in the config{by}"
+                ", or the address"
             )
         if trouble.status == 403:
             return f"{status}: the key in {model.api_key_env} may not use the {who} {said}; use another key or model"

@@ -13,6 +13,8 @@ PASSING = frozenset({408, 409, 429})
 # What a spent account is called: at OpenAI a 429 with this code, at Anthropic a 400 with these words.
 SPENT = ("insufficient_quota", "credit balance is too low")
 MAX_WORDS = 200
+# What is as short as this is no key: a word such as `none` for a server that wants none.
+SHORTEST_SECRET = 4
 
 
 class Trouble(Exception):
@@ -65,10 +67,12 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     return max(0.0, (then - (now or datetime.now(UTC))).total_seconds()) if then.tzinfo else None
 
 
-def words_of(body: str) -> str:
+def words_of(body: str, *, secret: str = "") -> str:
     """What a server's error body says: the message inside the JSON that both wire formats use, with its code, or the
-    body itself.
+    body itself. Never with the key in it, which some servers repeat.
     """
+    if len(secret) > SHORTEST_SECRET:
+        body = body.replace(secret, "[key]")
     try:
         data = json.loads(body)
     except ValueError:

@@ -1,13 +1,16 @@
 """Every client against a real local server: patience with outages, and a cause for each one that lasts."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 from model_servers import Asked, Kind, ModelServer, request, serving
 
+from harness.config import ModelSettings
 from harness.errors import AttemptError, Cause
 from harness.models.base import ModelDown
+from harness.models.build import build_model
 from harness.models.trouble import retry_after, words_of
 
 
@@ -118,6 +121,23 @@ def test_a_model_that_is_not_there_stops_everything_and_is_named(server: ModelSe
     assert isinstance(error, ModelDown)
     assert "serves no model 'm' (NotFoundError: The model `m` does not exist.)" in str(error)
     assert "HALO_WORKER_MODEL" in str(error)
+
+
+def test_the_remedy_for_a_model_that_is_not_there_fits_its_role_and_mode() -> None:
+    with serving("openai") as server:
+        server.fails(404)
+        fixed = refused(Asked(server, fixed=True))
+        model = ModelSettings.model_validate({"base_url": server.base_url, "name": "strong"})
+        manager = build_model(model, "manager", {})
+        with pytest.raises(ModelDown, match=r"correct the manager's name in the config or by HALO_MANAGER_MODEL"):
+            manager.ask(request(), deadline=time.monotonic() + 30)
+        manager.close()
+    assert "HALO_WORKER_MODEL" not in str(fixed)
+
+
+def test_a_key_that_the_server_repeats_is_not_told_on(server: ModelServer) -> None:
+    server.fails(401, "Incorrect API key provided: sesame" + " again" * 99)
+    assert "Incorrect API key provided: [key] again" in str(refused(Asked(server)))
 
 
 @pytest.mark.parametrize(
