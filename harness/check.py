@@ -1,4 +1,4 @@
-"""Proves that an edited harness would start: config, prompts and examples, in every combination that changes a prompt.
+"""Proves that an edited harness would start: config, `.env`, prompts and examples, in all that changes a prompt.
 
 Never touches a browser or a model. Raises UsageError with one sentence.
 """
@@ -7,10 +7,11 @@ from itertools import product
 from pathlib import Path
 
 from harness.config import HarnessSettings
-from harness.config_load import load_file, load_settings, merged
+from harness.config_load import load_file, merged, mode_settings
+from harness.env_file import ENV_FILE, read_env_file
 from harness.policy.base import Turn
 from harness.policy.examples import EXAMPLES_FILE, example_turns, load_examples
-from harness.policy.openai_compatible import fixed_messages, turn_values
+from harness.policy.model_policy import fixed_messages, turn_values
 from harness.prompts import PROMPT_DIR, Prompts
 
 
@@ -29,10 +30,12 @@ def _variants(settings: HarnessSettings) -> list[HarnessSettings]:
 
 def check(config: Path, prompt_dir: Path = PROMPT_DIR, examples_file: Path = EXAMPLES_FILE) -> None:
     """Raise at the first thing that would stop or mislead an eval."""
+    read_env_file(Path(ENV_FILE))
     file = load_file(config)
     prompts, examples = Prompts(prompt_dir), load_examples(examples_file)
     for mode in file.modes:
-        _, settings = load_settings(config, mode)
+        # As written: whether the config is sound does not depend on who asks for which model.
+        settings = mode_settings(config, file, mode, {})
         for variant in _variants(settings):
             fixed_messages(variant, prompts, examples)
             for turn, _ in example_turns(examples, variant)[:2]:

@@ -18,14 +18,13 @@ from typing import IO, Any, cast
 from playwright.sync_api import Browser, BrowserContext, Error, Page, ViewportSize, sync_playwright
 
 from harness.browser import launch
-from harness.config import HarnessSettings
 from harness.envs.base import Environment
 from harness.envs.miniwob import MiniWob
 from harness.errors import AttemptError, Cause, HarnessError
+from harness.models.build import build_policy
 from harness.obs.observe import LISTEN_SCRIPT
 from harness.orchestrator import AttemptLoop, Ending, Progress
 from harness.policy.base import Policy
-from harness.policy.rules import RulesPolicy
 from harness.processes import kill_tree
 from harness.results import Job, Result
 from harness.setup import Setup, finish, resource_for
@@ -35,19 +34,6 @@ VIEWPORT: ViewportSize = {"width": 640, "height": 480}
 Answer = Callable[[dict[str, Any]], None]
 ACTION_MS = 5_000
 LOAD_MS = 15_000
-
-
-def build_policy(settings: HarnessSettings) -> Policy:
-    """The policy that the settings ask for. The model client is loaded only when it is wanted: it is slow to import."""
-    if settings.worker == "rules":
-        return RulesPolicy(settings)
-    from harness.policy.chat import ChatClient
-    from harness.policy.examples import load_examples
-    from harness.policy.openai_compatible import OpenAICompatiblePolicy
-    from harness.prompts import Prompts
-
-    client = ChatClient(settings.model, os.environ.get(settings.model.api_key_env) or "none")
-    return OpenAICompatiblePolicy(settings, Prompts(), load_examples(), client)
 
 
 class Attempts:
@@ -129,7 +115,7 @@ def _listen(stream: IO[str], jobs: "queue.Queue[dict[str, Any]]") -> None:
 def serve(jobs: "queue.Queue[dict[str, Any]]", answer: Answer) -> None:
     """Run attempts until told to stop. A browser that died is replaced before the next attempt."""
     setup = Setup.model_validate(jobs.get())
-    policy, environment = build_policy(setup.settings), MiniWob()
+    policy, environment = build_policy(setup.settings, "worker"), MiniWob()
     attempts = Attempts(setup, policy, environment, answer)
     with sync_playwright() as playwright:
         browser = launch(playwright, headless=setup.headless, address=environment.address)

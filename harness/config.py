@@ -121,19 +121,45 @@ class RetrySettings(Settings):
 
 
 class ModelSettings(Settings):
-    """The model endpoint. HALO_MODEL, OPENAI_BASE_URL and the key variable override what stands here."""
+    """Which model answers, and where. What the environment may say instead: see `harness/config_load.py`."""
 
-    name: str = Field("default", min_length=1, max_length=200, description="Model name sent to the endpoint.")
+    backend: Literal["openai", "anthropic", "openai_compatible", "vllm", "local"] = Field(
+        "openai_compatible",
+        description="Whose wire format and rules: openai and anthropic with their official clients and a key; "
+        "openai_compatible for any server of that format; vllm the same at HALO_VLLM_URL with a key of its own, so "
+        "that no provider's key goes to a rented machine; local the same on this machine only.",
+    )
+    name: str = Field(
+        "default",
+        min_length=1,
+        max_length=200,
+        description="Model name sent to the endpoint; a LoRA adapter on vLLM is the name it was served under.",
+    )
+    fixed: bool = Field(
+        False,
+        description="The mode is about this very model: HALO_WORKER_MODEL does not replace it, and another HALO_MODEL "
+        "is refused. Prevents one variable from making the modes of a comparison all the same.",
+    )
     base_url: str = Field(
-        "http://127.0.0.1:8080/v1", pattern=r"^https?://", description="Address of an OpenAI-compatible endpoint."
+        "",
+        pattern=r"^(https?://.*)?$",
+        max_length=500,
+        description="Address of the endpoint; empty: the backend's own (for openai_compatible, port 8080 here).",
     )
     api_key_env: str = Field(
-        "OPENAI_API_KEY",
-        pattern=r"^[A-Z][A-Z0-9_]*$",
-        description="Name of the environment variable that holds the key, so that no key stands in a file.",
+        "",
+        pattern=r"^([A-Z][A-Z0-9_]*)?$",
+        max_length=100,
+        description="Name of the environment variable that holds the key, so that no key stands in a file; empty: the "
+        "backend's own variable.",
     )
-    temperature: float = Field(
-        0.5, ge=0.0, le=2.0, strict=False, description="Sampling temperature. High values scatter simple choices."
+    temperature: float | None = Field(
+        0.5,
+        ge=0.0,
+        le=2.0,
+        strict=False,
+        description="Sampling temperature. High values scatter simple choices. null: not sent, for models that refuse "
+        "it; never sent to anthropic, whose newer models do.",
     )
     max_tokens: int = Field(
         96, ge=16, le=4096, description="Longest reply. Too short cuts a reply inside its JSON; long lets one ramble."
@@ -144,29 +170,51 @@ class ModelSettings(Settings):
     )
     reply_format: Literal["json_schema", "json_object", "text"] = Field(
         "json_schema",
-        description="What is asked of the endpoint: a schema, any JSON, or nothing where it knows neither.",
+        description="What is asked of the endpoint: a schema, any JSON, or nothing where it knows neither. At "
+        "anthropic, json_object is a forced call of one tool, for models that know no reply schema.",
     )
     compact_json: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Ask for JSON without free white space, which costs a small model a third of its reply. Said in a "
-        "key of the schema that llama.cpp knows and OpenAI refuses; auto: only to an endpoint on this machine.",
+        "key of the schema that llama.cpp knows and OpenAI refuses; auto: only to a server on this machine that is not "
+        "vllm.",
+    )
+    images: bool = Field(
+        True,
+        description="Whether this model sees: a screenshot, where the observation has one, is sent to it. A model "
+        "without eyes refuses the whole request, so it needs false.",
     )
     usd_per_million_in: float | None = Field(
         None,
         ge=0.0,
         strict=False,
-        description="Price of prompt tokens; null when unknown, and then no cost is reported.",
+        description="Price of prompt tokens; null: the provider's listed price at its own address, else unknown, and "
+        "then no cost is reported.",
     )
     usd_per_million_out: float | None = Field(
-        None, ge=0.0, strict=False, description="Price of reply tokens, likewise."
+        None, ge=0.0, strict=False, description="Price of reply tokens, likewise; both or neither count."
+    )
+
+
+class ManagerSettings(ModelSettings):
+    """The stronger model that the gate calls. Its name may come from HALO_MANAGER_MODEL."""
+
+    backend: Literal["openai", "anthropic", "openai_compatible", "vllm", "local"] = Field(
+        "openai", description="As for the worker's model; a stronger model is mostly a provider's."
+    )
+    name: str = Field("gpt-4o", min_length=1, max_length=200, description="As for the worker's model.")
+    max_tokens: int = Field(
+        256, ge=16, le=4096, description="Longest reply; a stronger model may say more before its action."
     )
 
 
 class HarnessSettings(Settings):
     """Everything that one attempt runs with."""
 
-    worker: Literal["openai_compatible", "rules"] = Field(
-        "openai_compatible", description="Who decides: a model behind an endpoint, or fixed rules without a model."
+    worker: Literal["model", "openai_compatible", "rules"] = Field(
+        "model",
+        description="Who decides: the model that `model` describes (openai_compatible is an older word for the same), "
+        "or fixed rules without any model, so that nothing is ever paid for.",
     )
     observation: ObservationSettings = ObservationSettings.model_validate({})
     actions: ActionSettings = ActionSettings.model_validate({})
@@ -176,6 +224,7 @@ class HarnessSettings(Settings):
     limits: LimitSettings = LimitSettings.model_validate({})
     retry: RetrySettings = RetrySettings.model_validate({})
     model: ModelSettings = ModelSettings.model_validate({})
+    manager: ManagerSettings = ManagerSettings.model_validate({})
 
 
 class ConfigFile(Settings):

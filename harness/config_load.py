@@ -1,7 +1,21 @@
-"""Reads config.yaml and resolves it for one mode and model. Never writes, never falls back on a guess."""
+"""Reads config.yaml and resolves it for one mode and model. Never writes a file, never falls back on a guess.
+
+What counts before what, strongest first:
+
+1. `HALO_MODEL`, what an optimizer sets for a run: the worker's model; with `OPENAI_BASE_URL` also its address, and then
+   the key is `OPENAI_API_KEY` and nothing below is looked at for the worker's endpoint.
+2. `HALO_WORKER_BACKEND` (a backend, mostly vllm or local) and `HALO_WORKER_MODEL` for the worker, `HALO_MANAGER_MODEL`
+   for the manager. A mode with `fixed: true` keeps its model's name; another HALO_MODEL is then an error.
+3. The address in `OPENAI_BASE_URL` (openai, openai_compatible, local) or `HALO_VLLM_URL` (vllm), for a model that uses
+   the key which belongs to that variable.
+4. The config: the overlay of the model's name, then that of the mode, then `defaults`.
+5. The backend's own address and key variable.
+
+Each variable is read from the environment, or else from `.env` in the working directory. An empty one counts as unset.
+"""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +24,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.tokens import AliasToken, AnchorToken, TagToken
 
-from harness.config import ConfigFile, HarnessSettings
+from harness.config import ConfigFile, HarnessSettings, ModelSettings
+from harness.env_file import ENV_FILE, with_env_file
 from harness.errors import UsageError
+from harness.models.backends import backend_named, resolved
 from harness.nearest import did_you_mean
 
 DEFAULT_CONFIG = Path(__file__).parent / "config.yaml"
@@ -99,20 +115,64 @@ def _overlays(file: ConfigFile) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from ((f"overlays.{name}", overlay) for name, overlay in file.overlays.items())
 
 
-def load_settings(path: Path, mode: str | None = None) -> tuple[str, HarnessSettings]:
-    """(mode, settings) for one eval. The environment names the model and its address where it says anything."""
+def load_settings(
+    path: Path, mode: str | None = None, *, environ: MutableMapping[str, str] | None = None, folder: Path | None = None
+) -> tuple[str, HarnessSettings]:
+    """(mode, settings) for one eval, with both models' endpoints as they will be used.
+
+    `environ` is the process's environment and `folder` the working directory, where not given. A key that one of the
+    models needs and that stands in the folder's `.env` is put into `environ`, where child processes find it.
+    """
+    environ = os.environ if environ is None else environ
+    # Relative where it can be: the message then names the file as the user does.
+    said = with_env_file(environ, Path(ENV_FILE) if folder is None else folder / ENV_FILE)
     file = load_file(path)
     mode = mode or file.mode
+    settings = mode_settings(path, file, mode, said)
+    for variable in {settings.model.api_key_env, settings.manager.api_key_env}:
+        if variable in said:
+            environ[variable] = said[variable]
+    return mode, settings
+
+
+def mode_settings(path: Path, file: ConfigFile, mode: str, said: Mapping[str, str]) -> HarnessSettings:
+    """The settings of one mode of a file, with what the variables in `said` add to them."""
     if mode not in file.modes:
         raise UsageError(f"mode '{mode}' is not in {path}; {did_you_mean(mode, file.modes)}")
     data = file.model_dump()
     parts = [(f"modes.{mode}", file.modes[mode])]
-    named = _resolve(path, data, parts).model.name
-    name = os.environ.get("HALO_MODEL") or named
+    name = _worker_name(_resolve(path, data, parts), said, mode)
     if name in file.overlays:
         parts.append((f"overlays.{name}", file.overlays[name]))
     settings = _resolve(path, data, parts)
-    address = os.environ.get("OPENAI_BASE_URL") or settings.model.base_url
-    return mode, settings.model_copy(
-        update={"model": settings.model.model_copy(update={"name": name, "base_url": address})}
-    )
+    worker = _worker(settings.model.model_copy(update={"name": name}), said)
+    manager = settings.manager
+    if not manager.fixed:
+        manager = manager.model_copy(update={"name": said.get("HALO_MANAGER_MODEL") or manager.name})
+    return settings.model_copy(update={"model": resolved(worker, said), "manager": resolved(manager, said)})
+
+
+def _worker_name(settings: HarnessSettings, said: Mapping[str, str], mode: str) -> str:
+    """The worker's model. One that the mode is about cannot be another."""
+    model, asked = settings.model, said.get("HALO_MODEL")
+    if asked and model.fixed and asked != model.name and settings.worker != "rules":
+        raise UsageError(
+            f"mode '{mode}' is about the model '{model.name}', and HALO_MODEL is '{asked}'; unset it, or choose a mode "
+            "whose model is not fixed"
+        )
+    if asked or model.fixed:
+        return asked or model.name
+    return said.get("HALO_WORKER_MODEL") or model.name
+
+
+def _worker(model: ModelSettings, said: Mapping[str, str]) -> ModelSettings:
+    """The worker's settings with the backend that the environment asks for; what belonged to another one goes."""
+    elsewhere = {"base_url": "", "api_key_env": ""}
+    if said.get("HALO_MODEL"):
+        if not said.get("OPENAI_BASE_URL"):
+            return model
+        return model.model_copy(update={"backend": "openai_compatible", **elsewhere})
+    asked = said.get("HALO_WORKER_BACKEND")
+    if not asked or asked == model.backend:
+        return model
+    return model.model_copy(update={"backend": backend_named(asked, "HALO_WORKER_BACKEND"), **elsewhere})

@@ -18,6 +18,7 @@ from harness.envs.base import Environment, TaskState
 from harness.errors import AttemptError, Cause
 from harness.execute import ExecutionProblem, page_is_gone, perform
 from harness.guards import Past, blocked, warning
+from harness.models.costs import ModelUsage, with_call
 from harness.obs.model import Observation, opened_by, unfilled
 from harness.obs.observe import observe, settle
 from harness.obs.render import page_text
@@ -36,6 +37,7 @@ class Progress(BaseModel):
     tokens_in: int | None = None
     tokens_out: int | None = None
     model_answered: bool = False
+    usage: dict[str, ModelUsage] = {}
 
     def plus(self, decision: Decision) -> "Progress":
         """With the tokens of one more call. A call without a count leaves the sums as they were."""
@@ -47,6 +49,7 @@ class Progress(BaseModel):
                 "tokens_in": _sum(self.tokens_in, call.tokens_in),
                 "tokens_out": _sum(self.tokens_out, call.tokens_out),
                 "model_answered": True,
+                "usage": with_call(self.usage, call),
             }
         )
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.config import HarnessSettings
 from harness.errors import AttemptError
+from harness.models.costs import total
 from harness.orchestrator import Ending, Progress
 from harness.results import Job, Result
 from harness.tracing import Tracer, now, resource_of, root_attributes
@@ -37,15 +38,13 @@ def resource_for(setup: Setup, job: Job) -> dict[str, Any]:
 
 
 def cost_of(settings: HarnessSettings, progress: Progress) -> float | None:
-    """US dollars, or None where prices or counts are not known."""
-    model = settings.model
+    """US dollars of all models, or None where a price or a count is not known.
+
+    Where a model was to be asked and none has answered, a request that was cut off may still be billed: not known.
+    """
     if settings.worker == "rules":
         return 0.0
-    if model.usd_per_million_in is None or model.usd_per_million_out is None or progress.tokens_in is None:
-        return None
-    return (
-        progress.tokens_in * model.usd_per_million_in + (progress.tokens_out or 0) * model.usd_per_million_out
-    ) / 1e6
+    return total(progress.usage) if progress.usage else None
 
 
 def finish(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.choices import Choice
 from harness.obs.model import Observation
@@ -13,7 +13,8 @@ class Turn(BaseModel):
     """Everything that a policy may know when it decides. What the settings hide is already taken out.
 
     `goal` is the task in words; `page` the page as text; `history` past actions in words, oldest first; `notes` what
-    the guards want said; `problems` why earlier replies of this same step were refused, oldest first.
+    the guards want said; `problems` why earlier replies of this same step were refused, oldest first; `screenshot` the
+    page as PNG, where one was taken.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,13 +26,16 @@ class Turn(BaseModel):
     history: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
+    screenshot: bytes | None = Field(default=None, repr=False)
     step: int = 0
     step_limit: int = 1
     sampling_seed: int = 0
 
 
 class ModelCall(BaseModel):
-    """One exchange with a model, for the trace. Tokens are None where the endpoint does not tell."""
+    """One exchange with a model, for the trace. Tokens are None where the endpoint does not tell, the cost where the
+    price is not known.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,6 +47,7 @@ class ModelCall(BaseModel):
     started_at: str
     ended_at: str
     parameters: dict[str, Any] = {}
+    cost_usd: float | None = None
 
 
 class Decision(BaseModel):

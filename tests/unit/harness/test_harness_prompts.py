@@ -10,7 +10,7 @@ from harness.config import HarnessSettings
 from harness.config_load import DEFAULT_CONFIG
 from harness.errors import UsageError
 from harness.policy.examples import example_turns, load_examples
-from harness.policy.openai_compatible import fixed_messages
+from harness.policy.model_policy import fixed_messages
 from harness.prompts import PROMPT_DIR, Prompts
 
 
@@ -76,12 +76,12 @@ def test_state_rules_add_words_to_the_system_prompt() -> None:
     bare = fixed_messages(settings(), prompts, examples)
     ruled = fixed_messages(settings(prompt={"state_rules": True}), prompts, examples)
     assert len(bare) == len(ruled) == 1
-    assert len(ruled[0]["content"]) > len(bare[0]["content"])
+    assert len(ruled[0].content) > len(bare[0].content)
 
 
 def test_few_shot_adds_pairs_of_user_and_assistant() -> None:
     messages = fixed_messages(settings(prompt={"few_shot": True}), Prompts(), load_examples())
-    roles = [m["role"] for m in messages]
+    roles = [m.role for m in messages]
     assert roles[0] == "system"
     assert roles[1:] == ["user", "assistant"] * ((len(roles) - 1) // 2)
     assert len(roles) > 5

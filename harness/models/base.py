@@ -1,0 +1,79 @@
+"""What a model is asked and what it answers. Pure data and one protocol; knows no page, no task and no provider."""
+
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.errors import AttemptError
+
+
+class ModelDown(AttemptError):
+    """The endpoint cannot serve any attempt as things stand: nothing listens there, or it refuses the key or model."""
+
+
+class Message(BaseModel):
+    """One message of a chat."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ChatRequest(BaseModel):
+    """One question. The last message is the user's; `image` is a PNG that belongs to it.
+
+    `fixed` counts the leading messages that are the same in every request, so that a provider's prompt cache can end
+    there. `reply_schema` is the JSON Schema of the reply, or None for free text.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    messages: tuple[Message, ...] = Field(min_length=1)
+    fixed: int = Field(default=0, ge=0)
+    image: bytes | None = Field(default=None, repr=False)
+    reply_schema: dict[str, Any] | None = None
+    seed: int = 0
+
+
+class Tokens(BaseModel):
+    """What a call used. None: the endpoint did not say. `prompt` counts cached tokens too."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prompt: int | None = None
+    reply: int | None = None
+    cache_read: int = 0
+    cache_written: int = 0
+
+
+class ChatReply(BaseModel):
+    """The answer as text, refusals and prose included: what it means is for the agent's side to judge.
+
+    `sampling` holds the sampling parameters that were really sent; `tries` counts requests, failed ones included;
+    the times are ISO 8601 and span all of them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    tokens: Tokens = Tokens()
+    sampling: dict[str, Any] = {}
+    tries: int = 1
+    started_at: str = ""
+    ended_at: str = ""
+
+
+class ChatModel(Protocol):
+    """A model that can be asked, one question at a time."""
+
+    def ask(self, request: ChatRequest, *, deadline: float) -> ChatReply:
+        """One reply, retries included; `deadline` is the `time.monotonic()` by which the attempt must end.
+
+        Raises AttemptError when there is none, with the cause, and ModelDown when there will be none for any attempt.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...

@@ -1,0 +1,82 @@
+"""What model calls cost in US dollars. An unknown price is None, never 0, and makes every sum that holds it unknown.
+
+A price in the settings counts before the list of genai-prices, which is asked only for a provider's own address: a
+well-known name on an unknown server has no known price. Release 0.2.3 of the list, looked at on 2026-11-22, has gpt-4o
+at 2.50 in and 10 out and gpt-4o-mini at 0.15 in and 0.60 out, each per million tokens.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.config import ModelSettings
+from harness.models.backends import on_this_machine
+from harness.models.base import Tokens
+from harness.policy.base import ModelCall
+
+
+class ModelUsage(BaseModel):
+    """What was used of one model. Tokens are None while no call told any; `cost_usd` is None once one is unknown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    calls: int = 0
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = 0.0
+
+
+def _sum(a: int | None, b: int | None) -> int | None:
+    return a if b is None else (a or 0) + b
+
+
+def with_call(usage: Mapping[str, ModelUsage], call: ModelCall) -> dict[str, ModelUsage]:
+    """The usage by model name with one more call."""
+    had = usage.get(call.model, ModelUsage())
+    unknown = had.cost_usd is None or call.cost_usd is None
+    now = ModelUsage(
+        calls=had.calls + 1,
+        tokens_in=_sum(had.tokens_in, call.tokens_in),
+        tokens_out=_sum(had.tokens_out, call.tokens_out),
+        cost_usd=None if unknown else (had.cost_usd or 0.0) + (call.cost_usd or 0.0),
+    )
+    return {**usage, call.model: now}
+
+
+def total(usage: Mapping[str, ModelUsage]) -> float | None:
+    """Dollars over all models; None when one is unknown, 0.0 when nothing was asked."""
+    costs = [used.cost_usd for used in usage.values()]
+    return None if any(cost is None for cost in costs) else sum(cost or 0.0 for cost in costs)
+
+
+def cost_of(calls: Iterable[ModelCall]) -> float | None:
+    """Dollars for these calls; None when one is unknown, 0.0 for none."""
+    usage: dict[str, ModelUsage] = {}
+    for call in calls:
+        usage = with_call(usage, call)
+    return total(usage)
+
+
+def price_of(model: ModelSettings, tokens: Tokens) -> float | None:
+    """Dollars for one call to a resolved model; None where its price or its tokens are not known.
+
+    A price in the settings is taken for every prompt token, cached or not.
+    """
+    if tokens.prompt is None or tokens.reply is None:
+        return None
+    if model.usd_per_million_in is not None and model.usd_per_million_out is not None:
+        return (tokens.prompt * model.usd_per_million_in + tokens.reply * model.usd_per_million_out) / 1e6
+    if on_this_machine(model.base_url):
+        return None
+    from genai_prices import Usage, calc_price  # slow to import, and not needed where nothing has a price
+
+    used = Usage(
+        input_tokens=tokens.prompt,
+        output_tokens=tokens.reply,
+        cache_read_tokens=tokens.cache_read,
+        cache_write_tokens=tokens.cache_written,
+    )
+    try:
+        return float(calc_price(used, model.name, provider_api_url=model.base_url).total_price)
+    except LookupError:
+        return None
