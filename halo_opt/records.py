@@ -97,6 +97,19 @@ class Number(Record):
     statistic: str | None = None
 
 
+class Beside(Record):
+    """A success at the same task, held beside a failure: the first step at which the two did something else.
+
+    `here` are the words of the failure at that step, `there` those of the success; '' where one had ended already.
+    """
+
+    trace_id: str
+    seed: int | None
+    step: int
+    here: str
+    there: str
+
+
 class Exemplar(Record):
     """One attempt that shows a behaviour, at one step, with the words of the trace."""
 
@@ -105,6 +118,17 @@ class Exemplar(Record):
     seed: int | None
     step: int | None
     excerpt: str
+    beside: Beside | None = None
+
+
+class Consequence(Record):
+    """A behaviour that only comes along with a finding, with the numbers that say so."""
+
+    behaviour: str
+    title: str
+    claim: str
+    predicate_sql: str
+    numbers: dict[str, Number]
 
 
 class Finding(Record):
@@ -121,6 +145,7 @@ class Finding(Record):
     counter_examples: list[Exemplar]
     remedies: list[str]
     confounders: list[str] = []
+    consequences: list[Consequence] = []
 
 
 class InputFile(Record):
@@ -133,7 +158,10 @@ class InputFile(Record):
 
 
 class Report(Record):
-    """report.json. Every number carries the SQL that made it; Markdown and HTML are drawn from this."""
+    """report.json. Every number carries the SQL that made it; Markdown and HTML are drawn from this.
+
+    `triage_sql` gives a row an attempt that failed or was not measured: its class, the rule and the numbers behind it.
+    """
 
     schema_version: Literal[1] = 1
     made_at: str
@@ -143,6 +171,7 @@ class Report(Record):
     findings: list[Finding]
     tested: list[dict[str, Value]]
     triage: dict[str, Number]
+    triage_sql: str | None = None
     ceiling: dict[str, Number]
     method: str
     caveats: list[str]

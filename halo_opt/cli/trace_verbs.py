@@ -29,12 +29,13 @@ from halo_opt.console import Console
 from halo_opt.errors import InputError, NegativeAnswer
 from halo_opt.evaluation.diff import compare
 from halo_opt.loop.analysis import rates, write_analysis
+from halo_opt.mining.triage import CLASSES
 from halo_opt.mining.verify import numbers_of, verify_report
 from halo_opt.paths import CACHE, CachePaths, RunPaths
 from halo_opt.records import AttemptResult, Report
 from halo_opt.redaction import RedactionRules
 from halo_opt.reporting.diff_view import diff_headline, diff_tables
-from halo_opt.reporting.report_files import read_report
+from halo_opt.reporting.report_files import TRIAGE_CSV, read_report
 from halo_opt.running.results import read_results
 from halo_opt.store import Options, Refused, guarded_queries, guarded_query
 from halo_opt.store import Store as TraceStore
@@ -121,7 +122,17 @@ def analyze_verb(
         console.table(["id", "finding", "in failures", "in successes", "q"], _finding_rows(report), format_chosen)
     for caveat in report.caveats:
         console.say(f"note: {caveat}")
+    if judged := _triage_words(report):
+        console.say(f"triage: {judged}; each attempt's rule is in {paths.json.with_name(TRIAGE_CSV)}")
     console.say(f"report: {paths.html}")
+
+
+def _triage_words(report: Report) -> str:
+    """How many failures each class holds, largest first; '' without failures."""
+    counts = {name: report.triage[f"{name} failures"].value for name in CLASSES}
+    held = sorted(((count, name) for name, count in counts.items() if isinstance(count, int) and count), reverse=True)
+    failures = report.triage["failures"].value
+    return f"of {failures} failures " + ", ".join(f"{count} {name}" for count, name in held) if held else ""
 
 
 def _finding_rows(report: Report) -> list[list[object]]:

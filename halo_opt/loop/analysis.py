@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from halo_opt.mining.mine import analyze, behaviour_rates
+from halo_opt.mining.triage import COLUMNS
 from halo_opt.records import Finding, Outcome, Report
 from halo_opt.reporting.report_files import ReportPaths, write_report
 from halo_opt.reporting.views import StepView, TraceView
@@ -25,11 +26,14 @@ def indexed(inputs: Sequence[Path], store: Path | None = None) -> Path:
 def write_analysis(
     store_path: Path, folder: Path, *, title: str, summary: ImportSummary | None = None
 ) -> tuple[Report, ReportPaths]:
-    """Mine a store and write report.json, report.md and report.html into `folder`."""
+    """Mine a store and write report.json, report.md, report.html and triage.csv into `folder`."""
     with Store.open(store_path) as store:
         files = (summary or store.summary()).files
         report = analyze(store, files, title=title, made_at=datetime.now(UTC).isoformat(timespec="seconds"))
-        return report, write_report(report, folder, traces=trace_views(store, report.findings))
+        judged = store.rows(report.triage_sql) if report.triage_sql else []
+        return report, write_report(
+            report, folder, traces=trace_views(store, report.findings), triage=[COLUMNS, *judged]
+        )
 
 
 def rates(folders: Sequence[Path], stores: Path) -> list[dict[str, float | None]]:
@@ -47,7 +51,10 @@ def rates(folders: Sequence[Path], stores: Path) -> list[dict[str, float | None]
 def trace_views(store: Store, findings: Sequence[Finding]) -> list[TraceView]:
     """Every attempt that a finding points to, with its steps, for the report's appendix."""
     wanted = dict.fromkeys(
-        exemplar.trace_id for finding in findings for exemplar in (*finding.exemplars, *finding.counter_examples)
+        trace_id
+        for finding in findings
+        for exemplar in (*finding.exemplars, *finding.counter_examples)
+        for trace_id in (exemplar.trace_id, *([exemplar.beside.trace_id] if exemplar.beside else []))
     )
     return [view for trace_id in wanted if (view := _view(store, trace_id)) is not None]
 

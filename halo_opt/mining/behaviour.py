@@ -40,11 +40,12 @@ class Behaviour(BaseModel):
     remedies: tuple[str, ...] = ()
     numeric: bool = False
     consequence: bool = False
+    blames: Category | None = None
 
     @property
     def category(self) -> Category:
         """Whose fault it looks like before anybody has read the attempts."""
-        return "harness" if self.remedies else "unexplained"
+        return self.blames or ("harness" if self.remedies else "unexplained")
 
 
 # What an action is, for telling whether it was done before. Without a readable action, the reply itself.

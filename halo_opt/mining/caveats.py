@@ -20,8 +20,11 @@ def method_of(measured: Sequence[Measured], first_steps: Mapping[str, int]) -> s
         f" failures,"
         f" {MIN_WITH} attempts that show it, both outcomes). Compared: {held}. p-values are exact permutation tests"
         f" of outcomes"
-        " within these groups, two-sided; differences are Mantel-Haenszel with Sato's interval; q-values are"
+        " within these groups, two-sided; differences and ratios are Mantel-Haenszel, with the wider of Sato's interval"
+        " and one clustered by task; q-values are"
         f" Benjamini-Hochberg over the {len(tested)} tested, and a finding is called proven at q <= {FALSE_DISCOVERY}."
+        " A proven finding that says nothing more once another one is held fixed, and does not come before it, is"
+        " folded under it (at least half of its failures in common, more than chance would have)."
         " Proven findings are ranked by failures explained; others, which are not proven, by how many failures show"
         " them."
         " Behaviours that only show that an attempt goes wrong are listed as consequences and not ranked. Nothing was"
@@ -118,3 +121,12 @@ def _once(store: Rows) -> list[str]:
     if largest == 1:
         return ["Each run tried each task once: chance and difficulty cannot be told apart within a task."]
     return []
+
+
+def too_long(standing: Sequence[Measured], judged: int) -> list[str]:
+    """What the triage had to leave out, of the findings that blame the harness."""
+    left = [m for m in standing if m.behaviour.category == "harness"][judged:]
+    if not left:
+        return []
+    names = ", ".join(m.behaviour.name for m in left)
+    return [f"The triage goes by the first {judged} proven findings; {names} would make its SQL too long to run again."]

@@ -57,8 +57,8 @@ def count_sql(behaviour: Behaviour, *, outcome: Literal["failure", "success"], s
     )
 
 
-def cells_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
-    """Rows (run, task, with, with and failed, without, without and failed): what the contrast statistics read.
+def shown_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
+    """Rows (trace, run, task, failed, shown) of the attempts that take part in the contrast.
 
     In runs named in `first_steps` success itself ends an attempt, so failures have more steps to show anything in.
     There only the first so many steps count, in attempts that lasted as long, and facts of a whole attempt are left
@@ -77,11 +77,33 @@ def cells_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
             " AND NOT EXISTS (SELECT 1 FROM behaviour WHERE value AND step IS NULL)))"
         )
     return (
-        f"{ctes},\nshown AS (SELECT run_id, task_id, outcome = 'failure' AS failed, {counted} AS shown"
-        f" FROM behaviour JOIN attempts USING (trace_id){join} WHERE {where})\n"
-        "SELECT run_id, task_id, count(*) FILTER (shown), count(*) FILTER (shown AND failed),"
-        " count(*) FILTER (NOT shown), count(*) FILTER (NOT shown AND failed)"
-        " FROM shown GROUP BY run_id, task_id ORDER BY run_id, task_id"
+        f"{ctes}\nSELECT trace_id, run_id, task_id, outcome = 'failure' AS failed, {counted} AS shown"
+        f" FROM behaviour JOIN attempts USING (trace_id){join} WHERE {where}"
+    )
+
+
+_COUNTS = (
+    "count(*) FILTER (shown), count(*) FILTER (shown AND failed),"
+    " count(*) FILTER (NOT shown), count(*) FILTER (NOT shown AND failed)"
+)
+
+
+def cells_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
+    """Rows (run, task, with, with and failed, without, without and failed): what the contrast statistics read."""
+    return (
+        f"WITH shown AS ({shown_sql(behaviour, first_steps)})\n"
+        f"SELECT run_id, task_id, {_COUNTS} FROM shown GROUP BY run_id, task_id ORDER BY run_id, task_id"
+    )
+
+
+def cells_given_sql(behaviour: Behaviour, given: Behaviour, first_steps: Mapping[str, int]) -> str:
+    """The same with another behaviour held fixed too: each run falls into attempts with it and without it."""
+    return (
+        f"WITH shown AS ({shown_sql(behaviour, first_steps)}),\n"
+        f"given AS ({shown_sql(given, first_steps)}),\n"
+        "held AS (SELECT s.run_id || CASE WHEN g.shown THEN ' with' ELSE ' without' END AS run_id, s.task_id,"
+        " s.failed, s.shown FROM shown AS s LEFT JOIN given AS g USING (trace_id))\n"
+        f"SELECT run_id, task_id, {_COUNTS} FROM held GROUP BY run_id, task_id ORDER BY run_id, task_id"
     )
 
 

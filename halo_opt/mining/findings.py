@@ -10,9 +10,11 @@ from math import inf
 from typing import Literal
 
 from halo_opt.mining.behaviour import Rows
+from halo_opt.mining.beside import beside
 from halo_opt.mining.cells import Measured, count_sql
 from halo_opt.mining.exemplars import pick
-from halo_opt.records import Finding, Number
+from halo_opt.mining.folding import Folded
+from halo_opt.records import Consequence, Finding, Number
 from halo_opt.stats.contrast import Contrast
 from halo_opt.stats.multiple import benjamini_hochberg
 
@@ -102,8 +104,9 @@ def write_up(
     *,
     q: Mapping[str, float | None],
     first_steps: Mapping[str, int],
+    folded: Sequence[Folded] = (),
 ) -> list[Finding]:
-    """Findings F1, F2, ... in the order given."""
+    """Findings F1, F2, ... in the order given, each with what is folded under it."""
     failing = {m.behaviour.name: _failing_traces(store, m) for m in ranked}
     findings: list[Finding] = []
     for place, m in enumerate(ranked, start=1):
@@ -118,10 +121,14 @@ def write_up(
                 category=m.behaviour.category,
                 predicate_sql=m.behaviour.sql,
                 numbers=numbers,
-                exemplars=pick(store, m.behaviour, outcome="failure"),
+                exemplars=[
+                    shown.model_copy(update={"beside": beside(store, m.behaviour, shown)})
+                    for shown in pick(store, m.behaviour, outcome="failure")
+                ],
                 counter_examples=pick(store, m.behaviour, outcome="success"),
-                remedies=list(m.behaviour.remedies),
+                remedies=_remedies(m, folded),
                 confounders=_confounders(m, whole, first_steps),
+                consequences=[consequence_of(one) for one in folded if one.under is m],
             )
         )
     return findings
@@ -144,11 +151,46 @@ def numbers_of(m: Measured, measured: Sequence[Measured], q: float | None) -> di
         "successes": counted(m.successes, "success", shown=False),
         "difference": contrasted(lambda c: c.difference, "stratified_difference"),
         "interval": contrasted(lambda c: c.interval, "stratified_interval"),
+        "ratio": contrasted(lambda c: c.ratio, "stratified_ratio"),
+        "ratio_interval": contrasted(lambda c: c.ratio_interval, "stratified_ratio_interval"),
         "p_value": contrasted(lambda c: c.p_value, "stratified_p"),
         "q_value": Number(value=q, sql=q_sql(m, measured), statistic="q_value"),
         "explained": contrasted(lambda c: c.explained, "failures_explained"),
         "explained_interval": contrasted(lambda c: c.explained_interval, "failures_explained_interval"),
     }
+
+
+def _remedies(m: Measured, folded: Sequence[Folded]) -> list[str]:
+    """Its own, then those of behaviours that the data cannot tell from it: theirs may be the ones that help."""
+    alike = (word for one in folded if one.under is m and one.alike for word in one.part.behaviour.remedies)
+    return list(dict.fromkeys([*m.behaviour.remedies, *alike]))
+
+
+def consequence_of(one: Folded) -> Consequence:
+    """Why a behaviour is folded, in words and numbers."""
+    m, first = one.part, f"{one.shared} of the {one.failures} failures that show this also show the finding."
+    if one.timed:
+        first += f" Of {one.timed} attempts that show both, the finding is not the later one in {one.first}."
+    return Consequence(
+        behaviour=m.behaviour.name,
+        title=m.behaviour.title,
+        claim=f"{first} With the finding held fixed, attempts that show this do not fail measurably more often"
+        f" ({_left(one)})." + (" Which of the two is the cause cannot be told." if one.alike else ""),
+        predicate_sql=m.behaviour.sql,
+        numbers={
+            "failures_with": Number(value=m.failures_with, sql=count_sql(m.behaviour, outcome="failure", shown=True)),
+            "difference_with_it_held_fixed": Number(
+                value=one.alone.difference, sql=one.sql, statistic="stratified_difference"
+            ),
+            "p_value_with_it_held_fixed": Number(value=one.alone.p_value, sql=one.sql, statistic="stratified_p"),
+        },
+    )
+
+
+def _left(one: Folded) -> str:
+    if one.alone.difference is None:
+        return "there is nothing left to compare"
+    return f"{_points(one.alone.difference)}, {_small('p', one.alone.p_value)}"
 
 
 def q_sql(m: Measured, measured: Sequence[Measured]) -> str:

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from halo_opt.errors import InputError
 from halo_opt.mining.behaviour import Behaviour, Rows
-from halo_opt.mining.caveats import caveats_of, method_of
+from halo_opt.mining.caveats import caveats_of, method_of, too_long
 from halo_opt.mining.cells import Measured, applicable, literal, measure, steps_where_success_ends
 from halo_opt.mining.detectors import ALL
 from halo_opt.mining.findings import described, proven, q_values, write_up
-from halo_opt.mining.overview import ceiling, overview, triage
+from halo_opt.mining.folding import fold
+from halo_opt.mining.overview import ceiling, overview
+from halo_opt.mining.triage import triage_ctes, triage_method, triage_numbers, triage_sql
 from halo_opt.records import InputFile, Report, Value
 
 
@@ -29,8 +31,13 @@ def analyze(
     measured = [measure(store, behaviour, first_steps) for behaviour in behaviours]
     q = q_values(measured)
     sure = proven(measured, q)
-    ranked = [*sure, *described(store, measured, sure, early=bool(first_steps))]
-    findings = write_up(store, ranked, measured, q=q, first_steps=first_steps)
+    standing, folded = fold(store, sure, first_steps)
+    ranked = [*standing, *described(store, measured, sure, early=bool(first_steps))]
+    findings = write_up(store, ranked, measured, q=q, first_steps=first_steps, folded=folded)
+    ctes, judged = triage_ctes(
+        [m.behaviour for m in standing if m.behaviour.category == "harness"],
+        [m.behaviour for m in measured if m.behaviour.category == "infrastructure" and m.failures_with],
+    )
     return Report(
         made_at=made_at,
         title=title,
@@ -38,10 +45,14 @@ def analyze(
         overview=overview(store),
         findings=findings,
         tested=[_tested(m, q[m.behaviour.name]) for m in measured],
-        triage=triage(store, findings[: len(sure)], findings),
+        triage=triage_numbers(store, ctes),
+        triage_sql=triage_sql(ctes),
         ceiling=ceiling(store),
-        method=method_of(measured, first_steps),
-        caveats=caveats_of(store, measured, first_steps, found=len(sure)),
+        method=f"{method_of(measured, first_steps)} {triage_method()}",
+        caveats=[
+            *caveats_of(store, measured, first_steps, found=len(sure)),
+            *too_long(standing, judged),
+        ],
         spend={},
     )
 

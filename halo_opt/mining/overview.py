@@ -1,14 +1,14 @@
-"""Numbers about the whole input: what was measured, who ended errors, what is explained and reachable. Only reads."""
-
-from collections.abc import Sequence
+"""Numbers about the whole input: what was measured, and what was reached at least once. Only reads."""
 
 from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.cells import literal
-from halo_opt.records import Finding, Number
+from halo_opt.records import Number
 from halo_opt.stats.registry import STATISTICS
 
 # Somewhat under what guarded SQL accepts.
 MAX_SQL_BYTES = 19_000
+MOST_GROUPS = 20
+MOST_ATTEMPTS = 8
 _MEASURED = "outcome IN ('success', 'failure')"
 _SCORED = f"SELECT task_id, (outcome = 'success')::DOUBLE FROM attempts WHERE {_MEASURED}"
 
@@ -60,41 +60,13 @@ def _by_run(store: Rows) -> dict[str, Number]:
     return numbers
 
 
-def triage(store: Rows, proven: Sequence[Finding], all_findings: Sequence[Finding]) -> dict[str, Number]:
-    """Errors by cause, and failures by whether a harness-shaped finding is seen in them."""
-    numbers = {"errors": number(store, "SELECT count(*) FROM attempts WHERE outcome = 'error'")}
-    causes = store.rows("SELECT DISTINCT cause FROM attempts WHERE outcome = 'error' ORDER BY cause")
-    for (cause,) in causes:
-        test = "cause IS NULL" if cause is None else f"cause = {literal(str(cause))}"
-        sql = f"SELECT count(*) FROM attempts WHERE outcome = 'error' AND {test}"
-        numbers[f"errors: {cause or 'cause not told'}"] = number(store, sql)
-    numbers["failures"] = number(store, "SELECT count(*) FROM attempts WHERE outcome = 'failure'")
-    for name, findings, negate in (
-        ("failures_with_proven_harness_finding", proven, ""),
-        ("failures_with_harness_finding", all_findings, ""),
-        ("failures_unexplained", all_findings, "NOT "),
-    ):
-        sql = _showing(findings, negate)
-        # Too long to be run again under the guard of `verify`: better no number than one that cannot be checked.
-        if len(sql.encode()) <= MAX_SQL_BYTES:
-            numbers[name] = number(store, sql)
-    return numbers
-
-
-def _showing(findings: Sequence[Finding], negate: str) -> str:
-    """Failures that show (or do not show) any of the harness-shaped findings."""
-    parts = [f"SELECT trace_id FROM ({f.predicate_sql}) WHERE value" for f in findings if f.category == "harness"]
-    shown = "\nUNION ".join(parts) or "SELECT NULL::VARCHAR AS trace_id WHERE false"
-    return (
-        f"WITH shown AS ({shown})\nSELECT count(*) FROM attempts"
-        f" WHERE outcome = 'failure' AND {negate}trace_id IN (SELECT trace_id FROM shown)"
-    )
-
-
 def ceiling(store: Rows) -> dict[str, Number]:
-    """What this model reached at least once: tasks that some attempt solved are within reach, the others may not be."""
+    """What was reached at least once: tasks that some attempt solved are within reach, the others may not be. pass@1
+    and pass@k of each model and mode, with k the usual number of attempts at a task.
+    """
     by_task = f"SELECT task_id, bool_or(outcome = 'success') AS solved FROM attempts WHERE {_MEASURED} GROUP BY task_id"
     return {
+        **_passing(store),
         "tasks": number(store, f"SELECT count(*) FROM ({by_task})"),
         "tasks_solved_once": number(store, f"SELECT count(*) FROM ({by_task}) WHERE solved"),
         "share_solved_once": number(store, f"SELECT avg(solved::DOUBLE) FROM ({by_task})"),
@@ -106,3 +78,27 @@ def ceiling(store: Rows) -> dict[str, Number]:
             f"SELECT median(n) FROM (SELECT count(*) AS n FROM attempts WHERE {_MEASURED} GROUP BY task_id)",
         ),
     }
+
+
+def _passing(store: Rows) -> dict[str, Number]:
+    """pass@1 and pass@k, over all tasks that have as many attempts, of each group of model and mode."""
+    groups = store.rows(
+        "SELECT model, mode, floor(median(n)) FROM (SELECT model, mode, count(*) AS n FROM attempts"
+        f" WHERE {_MEASURED} GROUP BY model, mode, task_id) GROUP BY model, mode ORDER BY ALL LIMIT {MOST_GROUPS}"
+    )
+    numbers: dict[str, Number] = {}
+    for model, mode, usual in groups:
+        name = " ".join(str(word) for word in (model, mode) if word is not None) or "all attempts"
+        for k in sorted({1, min(int(usual), MOST_ATTEMPTS)}):
+            sql = (
+                f"SELECT task_id, count(*) AS attempts, count(*) FILTER (outcome = 'success') AS solved, {k} AS k"
+                f" FROM attempts WHERE {_MEASURED} AND {_is('model', model)} AND {_is('mode', mode)}"
+                " GROUP BY task_id ORDER BY task_id"
+            )
+            numbers[f"pass@{k} of {name}"] = number(store, sql, "pass_at_k")
+            numbers[f"pass@{k}_interval of {name}"] = number(store, sql, "pass_at_k_interval")
+    return numbers
+
+
+def _is(column: str, value: object) -> str:
+    return f"{column} IS NULL" if value is None else f"{column} = {literal(str(value))}"

@@ -10,8 +10,9 @@ import duckdb
 
 from halo_opt.errors import HaloError
 from halo_opt.mining.behaviour import Rows
+from halo_opt.mining.beside import parting
 from halo_opt.mining.cells import literal
-from halo_opt.mining.exemplars import excerpt_sql, words_of
+from halo_opt.mining.exemplars import excerpt, excerpt_sql, words_of
 from halo_opt.records import Exemplar, Finding, Number, Report, Value
 from halo_opt.stats.multiple import benjamini_hochberg
 from halo_opt.stats.registry import STATISTICS
@@ -64,6 +65,9 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
     for finding in report.findings:
         for name, number in finding.numbers.items():
             yield f"{finding.id}.{name}", number
+        for consequence in finding.consequences:
+            for name, number in consequence.numbers.items():
+                yield f"{finding.id}.{consequence.behaviour}.{name}", number
 
 
 def _check(where: str, number: Number, ask: Query) -> Iterator[Mismatch]:
@@ -151,4 +155,17 @@ def _wrong_with(exemplar: Exemplar, outcome: str, shown: dict[str, Any], store: 
     rows = store.rows(excerpt_sql(trace, exemplar.step))
     if (words_of(rows[0]) if rows else "") != exemplar.excerpt:
         return "the excerpt is not what the trace says"
-    return None
+    return _wrong_beside(exemplar, store) if exemplar.beside is not None else None
+
+
+def _wrong_beside(exemplar: Exemplar, store: Rows) -> str | None:
+    """What the store says against the success that an exemplar is held beside."""
+    other = exemplar.beside
+    assert other is not None
+    sql = "SELECT 1 FROM attempts WHERE trace_id = ? AND outcome = 'success' AND task_id = ?"
+    if not store.rows(sql, (other.trace_id, exemplar.task_id)):
+        return f"no success {other.trace_id} at task {exemplar.task_id} to hold beside it"
+    if parting(store, exemplar.trace_id, other.trace_id) != other.step:
+        return f"it does not part from {other.trace_id} at step {other.step}"
+    words = (excerpt(store, exemplar.trace_id, other.step), excerpt(store, other.trace_id, other.step))
+    return None if words == (other.here, other.there) else f"the words beside {other.trace_id} are not the traces'"

@@ -101,6 +101,9 @@ def _finding(finding: Finding) -> list[str]:
         lines += ["Remedies: " + ", ".join(code(remedy) for remedy in finding.remedies) + ".", ""]
     if finding.confounders:
         lines += ["May be confounded with: " + ", ".join(escape(words) for words in finding.confounders) + ".", ""]
+    if finding.consequences:
+        lines += ["**Comes along with it**", ""]
+        lines += [f"- {escape(one.title)}. {within(one.claim)}" for one in finding.consequences] + [""]
     lines += _exemplars("Exemplars", finding.exemplars) + _exemplars("Counter-evidence", finding.counter_examples)
     return lines
 
@@ -111,11 +114,23 @@ def _exemplars(title: str, exemplars: Sequence[Exemplar]) -> list[str]:
         seed = "" if shown.seed is None else f", seed {shown.seed}"
         step = "" if shown.step is None else f", step {shown.step}"
         lines += [f"- {code(shown.task_id)}{seed}{step} ({code(shown.trace_id)})", ""]
-        if shown.excerpt.strip():
-            cut = shown.excerpt[:EXCERPT_CHARACTERS]
-            cut += " [cut]" if len(shown.excerpt) > EXCERPT_CHARACTERS else ""
-            lines += [f"  {line}".rstrip() for line in block(cut)] + [""]
+        lines += _quoted(shown.excerpt)
+        if shown.beside is not None:
+            lines += [
+                f"  A success at the same task ({code(shown.beside.trace_id)}) parts from it at step"
+                f" {shown.beside.step}; the failure, then the success:",
+                "",
+            ]
+            lines += _quoted(shown.beside.here or "(had ended)") + _quoted(shown.beside.there or "(had ended)")
     return lines
+
+
+def _quoted(words: str) -> list[str]:
+    """Words of a trace as an indented block, cut where they get long; nothing for nothing."""
+    if not words.strip():
+        return []
+    cut = words[:EXCERPT_CHARACTERS] + (" [cut]" if len(words) > EXCERPT_CHARACTERS else "")
+    return [f"  {line}".rstrip() for line in block(cut)] + [""]
 
 
 def _inputs(report: Report) -> list[str]:

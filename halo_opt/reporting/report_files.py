@@ -3,17 +3,20 @@
 Must never compute or alter a number.
 """
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from halo_opt.records import Report
+from halo_opt.records import Report, Value
 from halo_opt.reporting.files import json_text, read_record, write_files
 from halo_opt.reporting.html import report_html
 from halo_opt.reporting.markdown import report_markdown
 from halo_opt.reporting.views import TraceView
 
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = "report.json", "report.md", "report.html"
+TRIAGE_CSV = "triage.csv"
 
 
 class ReportPaths(NamedTuple):
@@ -24,20 +27,35 @@ class ReportPaths(NamedTuple):
     html: Path
 
 
-def write_report(report: Report, folder: Path, *, traces: Sequence[TraceView] = ()) -> ReportPaths:
+def write_report(
+    report: Report, folder: Path, *, traces: Sequence[TraceView] = (), triage: Sequence[Sequence[Value]] = ()
+) -> ReportPaths:
     """Write report.json, report.md and report.html into `folder` (made if missing).
 
-    `traces` become the page's appendix, which exemplars link into. Raises InputError when the folder cannot be written.
+    `traces` become the page's appendix, which exemplars link into; `triage`, a head and the rows of the report's
+    `triage_sql`, becomes triage.csv. Raises InputError when the folder cannot be written.
     """
     paths = ReportPaths(folder / REPORT_JSON, folder / REPORT_MARKDOWN, folder / REPORT_HTML)
-    write_files(
-        {
-            paths.json: json_text(report),
-            paths.markdown: report_markdown(report),
-            paths.html: report_html(report, traces=traces),
-        }
-    )
+    texts = {
+        paths.json: json_text(report),
+        paths.markdown: report_markdown(report),
+        paths.html: report_html(report, traces=traces),
+    }
+    if triage:
+        texts[folder / TRIAGE_CSV] = csv_text(triage)
+    write_files(texts)
     return paths
+
+
+def csv_text(rows: Iterable[Sequence[Value]]) -> str:
+    """Rows as CSV; a cell that a spreadsheet would take for a formula starts with an apostrophe."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
+    return text.getvalue()
+
+
+def _cell(value: Value) -> Value:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def read_report(path: Path) -> Report:

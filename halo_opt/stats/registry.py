@@ -10,6 +10,7 @@ from typing import Any
 from halo_opt.stats.contrast import Cell, Contrast, contrast
 from halo_opt.stats.intervals import Interval, cluster_t, wilson
 from halo_opt.stats.multiple import benjamini_hochberg
+from halo_opt.stats.solving import mean_pass_at_k
 
 Rows = Sequence[tuple[Any, ...]]
 Value = float | int | str | bool | list[float] | None
@@ -33,6 +34,31 @@ def rate_interval(rows: Rows) -> list[float] | None:
     return _listed(cluster_t(clusters=tasks, values=values, low=0.0, high=1.0))
 
 
+def mean_rate(rows: Rows) -> float | None:
+    """Mean of the second column, rows (task, value 0..1): what `rate_interval` is the interval of."""
+    return sum(float(value) for _, value in rows) / len(rows) if rows else None
+
+
+def _passing(rows: Rows) -> tuple[float, Interval | None] | None:
+    """pass@k over tasks, rows (task, attempts, solved, k) with one k."""
+    ks = {int(k) for *_, k in rows}
+    if len(ks) > 1:
+        raise ValueError(f"pass@k needs one k, got {sorted(ks)}")
+    return mean_pass_at_k(tasks=[(int(n), int(c)) for _, n, c, _ in rows], k=ks.pop()) if ks else None
+
+
+def pass_at_k(rows: Rows) -> float | None:
+    """Mean over tasks of the chance that k attempts hold a success."""
+    found = _passing(rows)
+    return None if found is None else found[0]
+
+
+def pass_at_k_interval(rows: Rows) -> list[float] | None:
+    """Its 95% interval over tasks."""
+    found = _passing(rows)
+    return None if found is None else _listed(found[1])
+
+
 def q_value(rows: Rows) -> float | None:
     """The Benjamini-Hochberg q-value of the one row marked true, from rows (this, p) of everything tested."""
     q_values = benjamini_hochberg([None if p is None else float(p) for _, p in rows])
@@ -49,9 +75,14 @@ def _of_contrast(pick: Callable[[Contrast], Value]) -> Callable[[Rows], Value]:
 STATISTICS: dict[str, Callable[[Rows], Value]] = {
     "stratified_difference": _of_contrast(lambda c: c.difference),
     "stratified_interval": _of_contrast(lambda c: _listed(c.interval)),
+    "stratified_ratio": _of_contrast(lambda c: c.ratio),
+    "stratified_ratio_interval": _of_contrast(lambda c: _listed(c.ratio_interval)),
     "stratified_p": _of_contrast(lambda c: c.p_value),
     "failures_explained": _of_contrast(lambda c: c.explained),
     "failures_explained_interval": _of_contrast(lambda c: _listed(c.explained_interval)),
     "q_value": q_value,
     "rate_interval": rate_interval,
+    "mean_rate": mean_rate,
+    "pass_at_k": pass_at_k,
+    "pass_at_k_interval": pass_at_k_interval,
 }

@@ -31,7 +31,10 @@ def test_collect_analyze_diff_and_sql_work_on_one_run(harness: FakeHarness, caps
     assert run(["diff", "first", "second", "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["pairs"] == 36
     assert run(["analyze", "traces/first", "--out", "out", "-q"]) == 0
-    assert {path.name for path in Path("out").iterdir()} == {"report.json", "report.md", "report.html"}
+    assert {path.name for path in Path("out").iterdir()} == {"report.json", "report.md", "report.html", "triage.csv"}
+    head, *judged = Path("out/triage.csv").read_text().splitlines()
+    assert head.startswith("trace_id,task_id,model,outcome,class,rule,")
+    assert len(judged) == json.loads(Path("out/report.json").read_text())["triage"]["failures"]["value"]
     capsys.readouterr()
     assert run(["sql", "SELECT count(*) AS n FROM attempts", "--traces", "traces/first", "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out) == [{"n": 36}]

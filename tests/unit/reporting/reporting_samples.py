@@ -15,6 +15,8 @@ from halo_opt.records import (
     AppendText,
     AttemptKey,
     BehaviourShift,
+    Beside,
+    Consequence,
     Exemplar,
     Finding,
     InputFile,
@@ -64,7 +66,14 @@ def finding(ident: str, title: str, explained: float, **changes: Any) -> Finding
         },
         "exemplars": [
             Exemplar(
-                trace_id=TRACE_A, task_id="miniwob.login-user", seed=3, step=4, excerpt="click [7] button 'Login'"
+                trace_id=TRACE_A,
+                task_id="miniwob.login-user",
+                seed=3,
+                step=4,
+                excerpt="click [7] button 'Login'",
+                beside=Beside(
+                    trace_id=TRACE_B, seed=3, step=2, here="step 2: click [7] button 'Login'", there="step 2: fill [5]"
+                ),
             ),
             Exemplar(
                 trace_id="f" * 32, task_id="miniwob.enter-text", seed=1, step=None, excerpt="the page said no. " * 40
@@ -77,6 +86,15 @@ def finding(ident: str, title: str, explained: float, **changes: Any) -> Finding
         ],
         "remedies": ["loop_guard", "ban_no_effect"],
         "confounders": ["long tasks have more steps in which to repeat"],
+        "consequences": [
+            Consequence(
+                behaviour="long_attempt",
+                title="Takes longer than usual",
+                claim="58 of the 60 failures that show this also show the finding.",
+                predicate_sql="SELECT 1",
+                numbers={"failures_with": number(60, "SELECT 60")},
+            )
+        ],
     }
     return Finding(**(fields | changes))
 

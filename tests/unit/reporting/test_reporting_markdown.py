@@ -93,3 +93,10 @@ def test_fences_and_ticks_are_longer_than_any_within(text: str) -> None:
 @pytest.mark.parametrize("text", ["# x", "- x", "+ x", "1. x", "12) x", "=== x", "--- x"])
 def test_a_line_of_text_starts_no_heading_list_or_rule(text: str) -> None:
     assert re.match(r"\d*\\", escape(text))
+
+
+def test_what_comes_along_and_where_a_success_parts_are_told() -> None:
+    text = report_markdown(report())
+    assert "- Takes longer than usual. 58 of the 60 failures that show this also show the finding." in text
+    assert "parts from it at step 2; the failure, then the success:" in text
+    assert "step 2: fill [5]" in text

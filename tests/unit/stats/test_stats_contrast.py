@@ -10,7 +10,11 @@ from halo_opt.stats.contrast import (
     Cell,
     contrast,
     exact_stratified_p,
+)
+from halo_opt.stats.stratified import (
+    clustered_interval,
     mantel_haenszel_difference,
+    mantel_haenszel_ratio,
     sato_interval,
 )
 
@@ -163,3 +167,51 @@ def test_numbers_stay_in_their_ranges_and_ignore_the_order_of_cells(data: st.Dat
     assert got.difference - 1e-9 <= got.interval[1] <= 1
     assert 0 < (got.p_floor or 0) <= (got.p_value or 0) + 1e-12
     assert 0 <= got.explained <= sum(c.with_failed for c in cells)
+
+
+def test_ratio_of_one_stratum_is_the_plain_ratio_of_failure_rates() -> None:
+    ratio, (low, high) = mantel_haenszel_ratio(strata=[(400, 240, 500, 150)]) or (0.0, (0.0, 0.0))
+    assert ratio == pytest.approx(2.0)
+    half = 1.96 * (1 / 240 - 1 / 400 + 1 / 150 - 1 / 500) ** 0.5
+    assert (np.log(low), np.log(high)) == pytest.approx((np.log(2) - half, np.log(2) + half), abs=0.001)
+
+
+@pytest.mark.parametrize("table", [(3, 0, 3, 2), (3, 2, 3, 0), (3, 1, 0, 0)])
+def test_a_ratio_that_would_be_zero_or_endless_is_not_given(table: tuple[int, int, int, int]) -> None:
+    assert mantel_haenszel_ratio(strata=[table]) is None
+
+
+def test_interval_by_task_is_wider_where_the_effect_differs_from_task_to_task() -> None:
+    same = {str(n): {n: (10, 7, 10, 4)} for n in range(12)}
+    mixed = {str(n): {n: (10, 10, 10, 0) if n % 2 else (10, 4, 10, 8)} for n in range(12)}
+    low, high = clustered_interval(cells=mixed) or (0.0, 0.0)
+    assert clustered_interval(cells=same) == pytest.approx((0.3, 0.3))
+    assert low < 0.0
+    assert high > 0.3
+
+
+def test_interval_by_task_covers_the_effect_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(11)
+    covered = 0
+    for _ in range(300):
+        cells = {}
+        for task in range(25):
+            effect, base = rng.choice([0.0, 0.6]), rng.uniform(0.1, 0.3)
+            wf, of = int(rng.binomial(6, base + effect)), int(rng.binomial(6, base))
+            cells[str(task)] = {task: (6, wf, 6, of)}
+        low, high = clustered_interval(cells=cells) or (1.0, 1.0)
+        covered += low <= 0.3 <= high
+    assert covered / 300 >= 0.92
+
+
+def test_few_tasks_give_no_interval_by_task() -> None:
+    assert clustered_interval(cells={str(n): {n: (5, 4, 5, 1)} for n in range(4)}) is None
+
+
+def test_a_task_seen_in_several_runs_counts_once_as_evidence() -> None:
+    def copies(runs: int) -> list[Cell]:
+        tables = [(4, 4, 4, 0) if task % 3 else (4, 0, 4, 3) for task in range(9)]
+        return [cell(str(task), table, run=f"r{run}") for task, table in enumerate(tables) for run in range(runs)]
+
+    (low1, high1), (low9, high9) = contrast(copies(1)).interval or (0, 0), contrast(copies(9)).interval or (0, 0)
+    assert high9 - low9 > 0.8 * (high1 - low1)

@@ -1,0 +1,156 @@
+"""Failure modes planted at known rates: how many of those that could be found are found, and is what is found there?
+
+The yardstick is a perfect test: one that is told which attempts the mode was planted into. A planted mode counts as
+detectable where that test would find it with 80% power at the level that is left to one among so many tests.
+A finding is true when planting changed the very thing that it is about; that is seen by mining the same attempts
+without anything planted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from benchmarks.mining.attempts import PER_TASK, Attempt, Made, Steps, draw
+from benchmarks.mining.injections import MODES
+from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.detectors import ALL
+from halo_opt.mining.mine import analyze
+from halo_opt.stats.intervals import wilson
+
+RATES = (0.02, 0.05, 0.1, 0.2, 0.4)
+# P(mode | failure) over P(mode | success); endless is a mode that no success shows.
+RATIOS = (1.5, 2.0, 4.0, float("inf"))
+SIZES: Mapping[int, int] = {200: 24, 1000: 12, 5000: 4, 20000: 1}
+TRUE_MODES, IDLE_MODES = 3, 2
+POWER = 0.8
+DRAWS = 400
+# A mode shows itself in a behaviour that most of its attempts gain; a finding is about a mode that a tenth gain.
+SHOWN, ABOUT = 0.5, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """One planted mode and what became of it."""
+
+    attempts: int
+    mode: str
+    in_failures: float
+    in_successes: float
+    power: float
+    found: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One dataset: its planted modes, and its findings, true or not."""
+
+    planted: list[Planted]
+    findings: list[tuple[str, bool]]
+
+
+def run(
+    real: dict[str, list[Steps]], sizes: Mapping[int, int], *, seed: int, tell: Callable[[str], None]
+) -> list[Outcome]:
+    """All datasets of all sizes."""
+    outcomes = []
+    for size, datasets in sizes.items():
+        for number in range(datasets):
+            rng = np.random.default_rng([seed, size, number])
+            outcomes.append(_dataset(real, size, rng))
+            found = sum(p.found for p in outcomes[-1].planted)
+            tell(f"planted: {size} attempts, dataset {number + 1} of {datasets}: {found} of {TRUE_MODES} found")
+    return outcomes
+
+
+def _dataset(real: dict[str, list[Steps]], size: int, rng: np.random.Generator) -> Outcome:
+    attempts = draw(real, size, rng)
+    bare = Made(attempts)
+    before = {b.name: _showing(bare, b) for b in ALL}
+    bare.close()
+    names = [str(name) for name in rng.choice(sorted(MODES), size=TRUE_MODES + IDLE_MODES, replace=False)]
+    rates: dict[str, tuple[float, float]] = {}
+    for place, name in enumerate(names):
+        rate = float(rng.choice(RATES))
+        ratio = float(rng.choice(RATIOS)) if place < TRUE_MODES else 1.0
+        rates[name] = (rate, rate / ratio)
+    _plant(attempts, rates, rng)
+    store = Made(attempts)
+    report = analyze(store, [], title="planted", made_at="2026-01-01T00:00:00+00:00")
+    gained = {b.name: _showing(store, b) - before[b.name] for b in ALL}
+    store.close()
+    tested = [t for t in report.tested if isinstance(t["q_value"], float)]
+    proven = {t["behaviour"] for t in tested if float(str(t["q_value"])) <= 0.05}
+    level = 0.05 / max(1, len(tested))
+    called = [f.behaviour for f in report.findings if f.behaviour in proven]
+    told = {*called, *(c.behaviour for f in report.findings for c in f.consequences)}
+    carriers = {name: {a.trace_id for a in attempts if name in a.planted} for name in names}
+    planted = [
+        Planted(
+            size,
+            name,
+            *rates[name],
+            _power(attempts, rates[name], level, rng),
+            any(_share(gained[b], carriers[name]) >= SHOWN for b in told if b in gained),
+        )
+        for name in names[:TRUE_MODES]
+    ]
+    true = {b for b in gained for name in names[:TRUE_MODES] if _share(gained[b], carriers[name]) >= ABOUT}
+    return Outcome(planted, [(name, name in true) for name in called])
+
+
+def _plant(attempts: Sequence[Attempt], rates: Mapping[str, tuple[float, float]], rng: np.random.Generator) -> None:
+    for attempt in attempts:
+        for name, (in_failures, in_successes) in rates.items():
+            if rng.random() < (in_failures if attempt.failed else in_successes):
+                MODES[name](attempt.steps, rng)
+                attempt.planted.add(name)
+
+
+def _showing(store: Made, behaviour: Behaviour) -> set[str]:
+    return {str(trace) for (trace,) in store.rows(f"SELECT trace_id FROM ({behaviour.sql}) WHERE value")}
+
+
+def _share(gained: set[str], carriers: set[str]) -> float:
+    return len(gained & carriers) / len(carriers) if carriers else 0.0
+
+
+def _power(attempts: Sequence[Attempt], rates: tuple[float, float], level: float, rng: np.random.Generator) -> float:
+    """How often the Cochran-Mantel-Haenszel test finds the mode, told which attempts have it, at the level left."""
+    failed = np.array([a.failed for a in attempts[: len(attempts) // PER_TASK * PER_TASK]]).reshape(-1, PER_TASK)
+    failures = failed.sum(axis=1)
+    hits = 0
+    for _ in range(DRAWS):
+        has = rng.random(failed.shape) < np.where(failed, *rates)
+        carriers = has.sum(axis=1)
+        expected = carriers * failures / PER_TASK
+        spread = carriers * (PER_TASK - carriers) * failures * (PER_TASK - failures) / (PER_TASK**2 * (PER_TASK - 1))
+        if spread.sum() > 0:
+            z = ((has & failed).sum(axis=1) - expected).sum() / np.sqrt(spread.sum())
+            hits += int(2 * ndtr(-abs(z)) <= level and z > 0)
+    return hits / DRAWS
+
+
+def table(outcomes: Sequence[Outcome]) -> list[str]:
+    """Recall among detectable modes and precision of findings, by number of attempts."""
+    lines = ["| attempts | detectable modes | found | recall | findings | true | precision |", "|" + " ---: |" * 7]
+    sizes = sorted({p.attempts for o in outcomes for p in o.planted})
+    for size in [*sizes, None]:
+        mine = [o for o in outcomes if size is None or o.planted[0].attempts == size]
+        able = [p for o in mine for p in o.planted if p.power >= POWER]
+        calls = [true for o in mine for _, true in o.findings]
+        lines.append(
+            f"| {size or 'all'} | {len(able)} | {sum(p.found for p in able)} | {_rate([p.found for p in able])} |"
+            f" {len(calls)} | {sum(calls)} | {_rate(calls)} |"
+        )
+    return lines
+
+
+def _rate(values: Sequence[bool]) -> str:
+    """A share with its 95% interval, or a dash for none."""
+    interval = wilson(successes=sum(values), n=len(values))
+    if interval is None:
+        return "-"
+    low, high = interval
+    return f"{100 * sum(values) / len(values):.0f}% ({100 * low:.0f} to {100 * high:.0f})"

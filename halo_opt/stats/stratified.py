@@ -1,0 +1,152 @@
+"""Estimators over 2 x 2 tables, one a stratum: differences and ratios of failure rates with intervals. Pure: no I/O,
+clock or global RNG; too little data is None.
+
+A table is (attempts with the behaviour, failed of these, attempts without, failed of these). Every estimate compares
+within strata only, so that a stratum where everything fails pulls neither way.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import exp, log, sqrt
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+from halo_opt.stats.intervals import Interval, wilson
+
+Table = tuple[int, int, int, int]
+# With fewer clusters the spread between them says nothing about the next one.
+MIN_CLUSTERS = 5
+
+
+def mantel_haenszel_difference(*, strata: Sequence[Table]) -> float | None:
+    """The common difference of failure rates, with minus without, weighted by what each stratum can tell.
+
+    Null: none; an estimate. Floor: None when no stratum holds attempts both with and without the behaviour.
+    Source: Mantel and Haenszel 1959; Greenland and Robins 1985 for the risk difference.
+    """
+    weight = sum(w * o / (w + o) for w, _, o, _ in strata if w and o)
+    if not weight:
+        return None
+    return sum((wf * o - of * w) / (w + o) for w, wf, o, of in strata if w and o) / weight
+
+
+def sato_interval(*, strata: Sequence[Table], confidence: float = 0.95) -> Interval | None:
+    """Interval of the Mantel-Haenszel difference, sound for few large and for many small strata; within [-1, 1].
+
+    Where the variance estimate vanishes (behaviour and failure agree without exception), Newcombe's interval of the
+    pooled table is given, which never has zero width. Floor: None where the difference is None.
+    Sources: Sato 1989, "On the variance estimator for the Mantel-Haenszel risk difference"; Newcombe 1998, method 10.
+    """
+    both = [t for t in strata if t[0] and t[2]]
+    difference = mantel_haenszel_difference(strata=both)
+    if difference is None:
+        return None
+    weight = sum(w * o / (w + o) for w, _, o, _ in both)
+    p = sum((w * w * of - o * o * wf + w * o * (o - w) / 2) / (w + o) ** 2 for w, wf, o, of in both)
+    q = sum((wf * (o - of) + of * (w - wf)) / (2 * (w + o)) for w, wf, o, of in both)
+    variance = (difference * p + q) / weight**2
+    if variance <= 1e-12:
+        return newcombe(table=pooled(both), confidence=confidence)
+    half = float(ndtri(0.5 + confidence / 2)) * sqrt(variance)
+    return (max(-1.0, difference - half), min(1.0, difference + half))
+
+
+def newcombe(*, table: Table, confidence: float = 0.95) -> Interval | None:
+    """Interval of a difference of two independent rates. Floor: an empty side gives None.
+
+    Null: inverts score tests of the two rates. Source: Newcombe 1998, "Interval estimation for the difference between
+    independent proportions", method 10.
+    """
+    with_all, with_failed, without_all, without_failed = table
+    one = wilson(successes=with_failed, n=with_all, confidence=confidence)
+    two = wilson(successes=without_failed, n=without_all, confidence=confidence)
+    if one is None or two is None:
+        return None
+    p1, p2 = with_failed / with_all, without_failed / without_all
+    low = p1 - p2 - sqrt((p1 - one[0]) ** 2 + (two[1] - p2) ** 2)
+    high = p1 - p2 + sqrt((one[1] - p1) ** 2 + (p2 - two[0]) ** 2)
+    return (low, high)
+
+
+def failures_explained(
+    *, strata: Sequence[Table], difference: float, interval: Interval | None
+) -> tuple[float, Interval | None]:
+    """Failures that would have been successes had the behaviour not done its harm, with an interval.
+
+    The common difference times the attempts with the behaviour: an upper bound where something else causes both.
+    Null: none; an estimate. Floor: never below 0 nor above the failures that show the behaviour.
+    Source: Greenland 1987, "Variance estimators for attributable fraction estimates consistent in both large strata
+    and sparse data".
+    """
+    with_all, with_failed, _, _ = pooled(strata)
+
+    def bound(value: float) -> float:
+        return min(float(with_failed), max(0.0, value * with_all))
+
+    return bound(difference), None if interval is None else (bound(interval[0]), bound(interval[1]))
+
+
+def pooled(strata: Iterable[Table]) -> Table:
+    """All strata as one table."""
+    w, wf, o, of = (sum(parts) for parts in zip((0, 0, 0, 0), *strata, strict=True))
+    return (w, wf, o, of)
+
+
+def mantel_haenszel_ratio(*, strata: Sequence[Table], confidence: float = 0.95) -> tuple[float, Interval] | None:
+    """The common ratio of failure rates, with over without, and its interval.
+
+    Null: ratio 1; an estimate, the interval is normal on the log scale. Floor: None when no stratum holds attempts both
+    with and without the behaviour, or when one side never fails, where no finite ratio or interval exists.
+    Sources: Rothman and Boice 1979; Greenland and Robins 1985 for the variance.
+    """
+    both = [t for t in strata if t[0] and t[2]]
+    top = sum(wf * o / (w + o) for w, wf, o, _ in both)
+    bottom = sum(of * w / (w + o) for w, _, o, of in both)
+    if not top or not bottom:
+        return None
+    spread = sum((w * o * (wf + of) - wf * of * (w + o)) / (w + o) ** 2 for w, wf, o, of in both)
+    half = float(ndtri(0.5 + confidence / 2)) * sqrt(spread / (top * bottom))
+    middle = log(top / bottom)
+    return top / bottom, (exp(middle - half), exp(middle + half))
+
+
+def clustered_interval(*, cells: Mapping[str, Mapping[object, Table]], confidence: float = 0.95) -> Interval | None:
+    """Interval of the Mantel-Haenszel difference when the attempts of one cluster (a task) may move together, or when
+    the effect differs from cluster to cluster; within [-1, 1]. `cells` holds each cluster's tables by stratum.
+
+    Null: the delete-one-cluster jackknife with a t quantile. Floor: None below five clusters that can tell, where the
+    spread between clusters is no estimate. Sources: Tukey 1958; Lipsitz, Dear and Zhao 1994.
+    """
+    whole: dict[object, Table] = {}
+    for tables in cells.values():
+        for stratum, table in tables.items():
+            whole[stratum] = _plus(whole.get(stratum, (0, 0, 0, 0)), table, 1)
+    top = sum(_parts(t)[0] for t in whole.values())
+    weight = sum(_parts(t)[1] for t in whole.values())
+    left_out = []
+    for tables in cells.values():
+        less_top, less_weight = top, weight
+        for stratum, table in tables.items():
+            before, after = _parts(whole[stratum]), _parts(_plus(whole[stratum], table, -1))
+            less_top += after[0] - before[0]
+            less_weight += after[1] - before[1]
+        # A cluster that leaves both parts as they were tells nothing and would only pretend to be evidence.
+        if (less_top, less_weight) != (top, weight) and less_weight > 1e-9:
+            left_out.append(less_top / less_weight)
+    count = len(left_out)
+    if count < MIN_CLUSTERS:
+        return None
+    values = np.asarray(left_out)
+    spread = (count - 1) / count * float(np.square(values - values.mean()).sum())
+    half = float(stdtrit(count - 1, 0.5 + confidence / 2)) * sqrt(spread)
+    return (max(-1.0, top / weight - half), min(1.0, top / weight + half))
+
+
+def _plus(one: Table, two: Table, sign: int) -> Table:
+    return (one[0] + sign * two[0], one[1] + sign * two[1], one[2] + sign * two[2], one[3] + sign * two[3])
+
+
+def _parts(table: Table) -> tuple[float, float]:
+    """A stratum's share of numerator and weight of the Mantel-Haenszel difference."""
+    w, wf, o, of = table
+    return ((wf * o - of * w) / (w + o), w * o / (w + o)) if w and o else (0.0, 0.0)
