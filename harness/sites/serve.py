@@ -1,5 +1,6 @@
 """Serves stand-in sites on loopback ports from daemon threads, which end with the process. Never reaches out."""
 
+import importlib
 import socket
 import threading
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from harness.sites.base.site import Site
 
 HOST = "127.0.0.1"
+# Each has a folder here, whose `site.py` makes it: make_site(today | None) -> Site.
 NAMES = ("gomail",)
 
 
@@ -20,16 +22,16 @@ def _site(name: str, today: date | None) -> "Site":
     if name not in NAMES:
         raise UsageError(f"there is no stand-in site {name!r}; {did_you_mean(name, NAMES)}")
     try:
-        from harness.sites.gomail.site import gomail
+        found: Site = importlib.import_module(f"harness.sites.{name}.site").make_site(today)
     except ImportError as error:
         raise EnvironmentMissing(
             f"the stand-in sites need the package {error.name!r}; install them with pip install 'halo-opt[sites]'"
         ) from None
-    return gomail(today=today) if today is not None else gomail()
+    return found
 
 
-class _Served:
-    """One site with its thread."""
+class Served:
+    """One site on one port; port 0 takes a free one. `url` ends in a slash."""
 
     def __init__(self, site: "Site", port: int) -> None:
         import uvicorn
@@ -59,6 +61,7 @@ class _Served:
         self._thread.start()
 
     def stop(self) -> None:
+        """Stop serving and free the port."""
         self._server.should_exit = True
         self._thread.join(timeout=10)
         self._socket.close()
@@ -71,10 +74,10 @@ class LocalSites:
     """
 
     def __init__(self, names: Iterable[str], *, today: date | None = None, port: int = 0) -> None:
-        self._served: dict[str, _Served] = {}
+        self._served: dict[str, Served] = {}
         try:
             for name in dict.fromkeys(names):
-                self._served[name] = _Served(_site(name, today), port)
+                self._served[name] = Served(_site(name, today), port)
         except BaseException:
             self.stop()
             raise

@@ -94,7 +94,10 @@ def do(page: Page, steps: list[Step]) -> None:
     """Do the steps; a name that is not there, or there twice, fails."""
     for what, role, name, *text in steps:
         target = page.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
-        if what == "fill":
+        if what == "click":
+            with page.expect_navigation():  # everything that is clicked leads somewhere, if only back here
+                target.click()
+        elif what == "fill":
             target.fill(text[0])
         elif what == "select":
             target.select_option(label=text[0])

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -48,7 +49,7 @@ class _Edges:
                 message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in more.items())]
             await send(message)
 
-        await self._app({**scope, "path": path, "raw_path": path.encode()}, receive, send_with_headers)
+        await self._app({**scope, "path": path}, receive, send_with_headers)
 
 
 def _finish_page(site: Site, session: Session) -> str:
@@ -73,6 +74,9 @@ def build_app(site: Site) -> Starlette:
     async def config(_: Request) -> Response:
         key, _session = sessions.start()
         return remember(RedirectResponse("/", status_code=303), key)
+
+    async def no_icon(_: Request) -> Response:
+        return Response(status_code=204)
 
     async def finish(request: Request) -> Response:
         session = sessions.find(request.cookies.get(site.cookie))
@@ -101,8 +105,12 @@ def build_app(site: Site) -> Starlette:
     routes: list[Route | Mount] = [
         Route("/config", config),
         Route("/finish", finish),
+        # Browsers ask for it unasked; a page of its own would only be noise in their logs.
+        Route("/favicon.ico", no_icon),
         *(Route(p.path, answer(p), methods=list(p.methods)) for p in site.pages),
         Mount("/static/site", StaticFiles(directory=static[0])),
         Mount("/static/base", StaticFiles(directory=static[1])),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(_Edges)], exception_handlers={HTTPException: problem})
+    # Under another name, a page from elsewhere could have its own address point here.
+    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    return Starlette(routes=routes, middleware=[Middleware(_Edges), hosts], exception_handlers={HTTPException: problem})

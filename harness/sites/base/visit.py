@@ -64,6 +64,11 @@ class Visit:
         """A value from the address."""
         return self.request.query_params.get(name, default)
 
+    @property
+    def address(self) -> tuple[str, str]:
+        """Path and query as they were asked for."""
+        return str(self.request.scope["path"]), self.request.scope["query_string"].decode("ascii", "replace")
+
     def part(self, name: str) -> str:
         """A part of the path."""
         return str(self.request.path_params[name])

@@ -36,7 +36,7 @@ FOLDERS: dict[str, tuple[str, Test]] = {
     "snoozed": ("Snoozed", lambda m: _here(m) and m["snoozed"]),
     "sent": ("Sent", lambda m: _here(m) and m["sent"]),
     "drafts": ("Drafts", lambda m: _here(m) and m["draft"]),
-    "archive": ("Archive", lambda m: _here(m) and m["archived"]),
+    "archive": ("Archived", lambda m: _here(m) and m["archived"]),
     "all": ("All Mail", _here),
     "spam": ("Spam", lambda m: m["spam"] and not m["trash"]),
     "trash": ("Trash", lambda m: m["trash"]),

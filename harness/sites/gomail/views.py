@@ -13,8 +13,22 @@ from harness.sites.gomail.listing import PAGE_SIZE, Listing, listing, listing_at
 from harness.sites.gomail.mailbox import ACTIONS, FOLDERS, Mail
 
 NOTHING_TICKED = "Nothing is selected. Tick at least one conversation first."
+NO_BUTTON = "Nothing was done. Press the button of what you want to do."
 # After these, the visitor who did them on a message's page still wants to read it.
 STAYING = ("star", "unstar", "label", "unlabel")
+
+
+def _tools(place: str) -> set[str]:
+    """The buttons that do something in a folder; a search or a label has mails from everywhere, so nearly all."""
+    everywhere = {"read", "unread"}
+    if place in ("trash", "spam"):
+        return everywhere | {"inbox", "delete"}
+    usual = everywhere | {"archive", "trash", "spam", "snooze", "label", "inbox"}
+    return usual - {"inbox": {"inbox"}, "sent": {"inbox", "snooze"}, "drafts": {"inbox", "snooze"}}.get(place, set())
+
+
+def _place(mail: Mail) -> str:
+    return next((name for name in ("trash", "spam", "inbox", "sent") if FOLDERS[name][1](mail)), "")
 
 
 def mail_at(visit: Visit, key: str) -> Mail:
@@ -40,7 +54,7 @@ class MailViews:
 
     async def show_list(self, visit: Visit) -> Response:
         """A folder, a label or what a search found."""
-        here = listing(visit.request.url.path, visit.request.url.query)
+        here = listing(*visit.address)
         if here is None or not here.exists(visit.state):
             raise NotHere("There is no such folder or label.")
         found = here.mails(visit.state, self._clock)
@@ -49,6 +63,8 @@ class MailViews:
         return visit.show(
             "list.html",
             here=here,
+            q=here.key if here.kind == "search" else "",
+            tools=_tools(here.key if here.kind == "folder" else ""),
             title=here.title(visit.state),
             found=found,
             shown=here.shown(found),
@@ -69,6 +85,7 @@ class MailViews:
             "message.html",
             title=mail["subject"] or "(no subject)",
             mail=mail,
+            tools=_tools(_place(mail)) - {"read"},
             answers=answers[::-1],
             back=visit.session.memo.get("list", "/"),
         )
@@ -83,6 +100,8 @@ class MailViews:
         back = replace(here, select="none").address
         if "message" in form and action in STAYING:
             back = f"/message/{mail_at(visit, form.one('message'))['id']}"
+        if action == "none":
+            return visit.go(here.address, alert=NO_BUTTON)
         if not keys:
             return visit.go(back, alert=NOTHING_TICKED)
         said = self._do(visit, form, action, keys)
