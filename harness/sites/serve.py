@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from harness.sites.base.site import Site
 
 HOST = "127.0.0.1"
+# Seeds reach some months back from a site's day, and what is chosen on it some months ahead.
+YEARS = (1970, 2100)
 # Each has a folder here, whose `site.py` makes it: make_site(today | None) -> Site.
 NAMES = ("gomail",)
 
@@ -21,6 +23,8 @@ NAMES = ("gomail",)
 def _site(name: str, today: date | None) -> "Site":
     if name not in NAMES:
         raise UsageError(f"there is no stand-in site {name!r}; {did_you_mean(name, NAMES)}")
+    if today is not None and not YEARS[0] <= today.year <= YEARS[1]:
+        raise UsageError(f"a site's day must lie in the years {YEARS[0]} to {YEARS[1]}, not on {today.isoformat()}")
     try:
         found: Site = importlib.import_module(f"harness.sites.{name}.site").make_site(today)
     except ImportError as error:
@@ -48,6 +52,7 @@ class Served:
             uvicorn.Config(
                 build_app(site),
                 log_config=None,
+                log_level="error",  # what a client sends wrong is told to the client
                 access_log=False,
                 lifespan="off",
                 ws="none",

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from harness.sites.base.sessions import Session
@@ -76,10 +76,16 @@ class Visit:
     async def form(self) -> Form:
         """The form that was sent; too much of it is a page that says so."""
         data = bytearray()
-        async for chunk in self.request.stream():
-            data += chunk
-            if len(data) > MOST_BYTES:
-                raise HTTPException(413, "What you sent is too long. Shorten the text and send it again.")
+        try:
+            async for chunk in self.request.stream():
+                # Read to its end even then: a browser that is cut off while it sends shows no page at all.
+                if len(data) <= MOST_BYTES:
+                    data += chunk
+        except ClientDisconnect:
+            # A browser that was ended while it sent; half a form is none.
+            raise HTTPException(400, "The form did not arrive whole.") from None
+        if len(data) > MOST_BYTES:
+            raise HTTPException(413, "What you sent is too long. Shorten the text and send it again.")
         try:
             fields = parse_qs(
                 data.decode("ascii", "replace"),

@@ -113,10 +113,16 @@ class MailViews:
             if one in form:
                 return one, [mail_at(visit, form.one(one))["id"]]
         action = form.one("do")
-        if action == "read_all" or form.one("scope") == "all":
-            return action.removesuffix("_all"), [m["id"] for m in here.mails(visit.state, self._clock)]
+        if action == "read_all":
+            return "read", [m["id"] for m in here.mails(visit.state, self._clock)]
+        ticked = dict.fromkeys(form.all("id"))
+        if form.one("scope") == "all":
+            found = here.mails(visit.state, self._clock)
+            # Boxes of this page may have been emptied again by hand; the other pages show none.
+            empty = {m["id"] for m in here.within(len(found)).shown(found)} - ticked.keys()
+            return action, [m["id"] for m in found if m["id"] not in empty]
         every = mailbox.mails(visit.state)
-        return action, [k for k in dict.fromkeys(form.all("id")) if k in every]
+        return action, [k for k in ticked if k in every]
 
     def _do(self, visit: Visit, form: Form, action: str, keys: list[str]) -> str:
         """Do it and say so; an empty sentence where a label is needed and none was chosen."""
