@@ -1,0 +1,1 @@
+"""What every stand-in site shares: state and its changes, sessions, pages, the protocol. Knows no site."""

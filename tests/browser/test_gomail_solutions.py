@@ -1,0 +1,82 @@
+"""The stand-in mail site against the SDK's unmodified graders: what a user would do passes, doing nothing fails."""
+
+from collections.abc import Iterator
+
+import pytest
+from gomail_solutions import SOLUTIONS, UNSOLVABLE, begin, do, final_state, reward
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from harness.browser import launch
+from harness.sites.serve import LocalSites
+
+pytestmark = [
+    pytest.mark.browser,
+    # The SDK's own modules warn when they are imported.
+    pytest.mark.filterwarnings("default"),
+]
+SOLVED = [t for t in SOLUTIONS if t not in UNSOLVABLE]
+# One that writes and one that deletes; the others take the same routes and run with the slow tests.
+EVERYDAY = ("gomail-4", "gomail-26")
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with LocalSites(["gomail"]) as sites:
+        yield sites.url("gomail")
+
+
+@pytest.fixture(scope="module")
+def browser(url: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = launch(playwright, headless=True, address=url.removeprefix("http://").rstrip("/"))
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    monkeypatch.setenv("DISABLE_RICH_LOGGING", "true")
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    context.set_default_timeout(20_000)
+    yield context.new_page()
+    context.close()
+
+
+def solve(page: Page, url: str, task: str) -> float:
+    begin(page, url, task)
+    do(page, SOLUTIONS[task])
+    return reward(task, final_state(page, url))
+
+
+@pytest.mark.parametrize("task", EVERYDAY)
+def test_a_scripted_solution_passes_the_grader_and_doing_nothing_fails(page: Page, url: str, task: str) -> None:
+    begin(page, url, task)
+    assert reward(task, final_state(page, url)) == 0.0
+    assert solve(page, url, task) == 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", SOLVED)
+def test_every_scripted_solution_passes_its_grader(page: Page, url: str, task: str) -> None:
+    assert solve(page, url, task) == 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", SOLUTIONS)
+def test_doing_nothing_fails_every_grader(page: Page, url: str, task: str) -> None:
+    begin(page, url, task)
+    assert reward(task, final_state(page, url)) == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", UNSOLVABLE)
+def test_the_grader_refuses_even_what_the_task_asks_for(page: Page, url: str, task: str) -> None:
+    assert solve(page, url, task) == 0.0
+    updated = final_state(page, url)["differences"]["emails"]["updated"]
+    assert [(e["id"], e["snoozeUntil"]) for e in updated] == [(i, "2024-07-25") for i in ("23", "41", "44")]
+
+
+def test_all_tasks_of_the_site_are_listed() -> None:
+    from agisdk.REAL.browsergym.webclones.task_config import TASKS_BY_VERSION
+
+    assert set(SOLUTIONS) == {t for t in TASKS_BY_VERSION["v2"] if t.startswith("gomail-")}
