@@ -139,7 +139,7 @@ class Supervisor:
             self._answered = self._answered or child.progress.model_answered
         elif frame["event"] == "finished":
             self._finished(child, frame, waiting)
-        elif not child.ready:
+        elif not child.ready or frame["exit_code"] == EnvironmentMissing.exit_code:
             raise EnvironmentMissing(str(frame["message"]))
         else:
             self._replace(child, Cause.HARNESS_CRASHED, str(frame["message"]), waiting, scratch)
