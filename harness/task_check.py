@@ -5,9 +5,9 @@ from pathlib import Path
 
 from harness.envs.base import TaskInfo
 from harness.envs.miniwob import tasks as miniwob_tasks
-from harness.envs.registry import INSTALL, REAL, Registry, as_tasks, benchmark_of, load_registry, sdk_folder
+from harness.envs.registry import INSTALL, REAL, Registry, as_tasks, benchmark_of, load_registry, sdk_registry
 from harness.envs.sites import check_site, read_sites
-from harness.errors import EnvironmentMissing
+from harness.errors import EnvironmentMissing, UsageError
 from harness.jobs import check_tasks
 from harness.results import Job
 
@@ -25,10 +25,13 @@ def check_jobs(
     check_tasks(jobs, table)
     if registry is None:
         return []
-    if sdk_folder() is None:
+    installed = sdk_registry()
+    if installed is None:
         raise EnvironmentMissing(f"REAL Bench's SDK is needed to run {real[0].task_id}; run '{INSTALL}'")
-    site_of = {task.id: task.site for task in registry.tasks}
+    site_of = {task.id: task.site for task in installed.tasks}
     for job in real:
+        if job.task_id not in site_of:
+            raise UsageError(f"'{job.task_id}' is in the snapshot, but not in the installed {installed.source}")
         check_site(sites, site_of[job.task_id])
     return [*news, *_notes(registry, real)]
 

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import SimpleNamespace
@@ -67,8 +68,9 @@ def _sdk() -> SimpleNamespace:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Defect: the SDK prints goals and the whole graded state, which nobody should find in a log."""
-    with contextlib.redirect_stdout(io.StringIO()):
+    """Defect: the SDK prints goals and the whole graded state, which belongs in no log, and warns of itself."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         yield
 
 
@@ -95,22 +97,17 @@ def _task_class(locate: Callable[[str, str], str], fence: Callable[[], Fence]) -
             fit_out(page.context)
             self.page, self.background_page = page, page.context.new_page()
             with fence().let(self.background_page):
-                self._visit(f"/config?run_id=0&task_id={self.canonical_task_id}&latency=0")
-                self._visit("/finish")
+                _opened(self.background_page, f"{self.url}/config?run_id=0&task_id={self.canonical_task_id}&latency=0")
+                with contextlib.suppress(PlaywrightTimeout):  # a site that never rests has still begun anew
+                    self.background_page.wait_for_load_state("networkidle", timeout=QUIET_MS)
+                _opened(self.background_page, f"{self.url}/finish")
+                with contextlib.suppress(PlaywrightTimeout):
+                    self.background_page.wait_for_selector("pre", timeout=QUIET_MS)
             # Defect: the graded state stays open in a page of the agent's own browser.
             self.background_page.goto("about:blank")
             page.bring_to_front()
-            reply = page.goto(self.url)
-            if reply is not None and reply.status >= 400:
-                raise AttemptError(Cause.ENVIRONMENT_ERROR, f"{self.url} answered with status {reply.status}")
+            _opened(page, self.url)
             return self.goal, {}
-
-        def _visit(self, path: str) -> None:
-            reply = self.background_page.goto(self.url + path)
-            if reply is not None and reply.status >= 400:
-                raise AttemptError(Cause.ENVIRONMENT_ERROR, f"{self.url}{path} answered with status {reply.status}")
-            with contextlib.suppress(PlaywrightTimeout):  # a site that never rests has still begun anew
-                self.background_page.wait_for_load_state("networkidle", timeout=QUIET_MS)
 
         def read_state(self, seconds: float) -> dict[str, Any]:
             """What `/finish` says. Defect: the SDK's own reading gives the page one second, and takes any status."""
@@ -122,6 +119,12 @@ def _task_class(locate: Callable[[str, str], str], fence: Callable[[], Fence]) -
                 return _state_in(self.background_page, deadline)
 
     return Task
+
+
+def _opened(page: Page, url: str) -> None:
+    reply = page.goto(url)
+    if reply is not None and reply.status >= 400:
+        raise AttemptError(Cause.ENVIRONMENT_ERROR, f"{url.partition('?')[0]} answered with status {reply.status}")
 
 
 def _state_in(page: Page, deadline: float) -> dict[str, Any]:
@@ -223,6 +226,9 @@ class RealEnvironment:
         """Read the graded state and grade it. Whatever keeps that from happening is an error, not a zero."""
         try:
             found = self._task.read_state(self._finish_seconds)
+        except PlaywrightTimeout:
+            words = f"{self._task.url}/finish showed no state within {self._finish_seconds:g} s"
+            raise AttemptError(Cause.GRADING_FAILED, words) from None
         except Error as error:
             if page_is_gone(error):
                 raise

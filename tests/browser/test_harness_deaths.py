@@ -104,9 +104,9 @@ HANG = "() => { document.body.addEventListener('mousedown', () => { for (;;) {} 
 HANGING_CHILD = """
 import harness.envs.miniwob as m
 start = m.MiniWob.start
-def hang(self, page, task_id, seed):
-    goal = start(self, page, task_id, seed)
-    if seed == 0:
+def hang(self, page, job):
+    goal = start(self, page, job)
+    if job.seed == 0:
         page.evaluate({script!r})
     return goal
 m.MiniWob.start = hang
