@@ -65,7 +65,8 @@ def eval_attempts(  # noqa: PLR0917  options of a command line are named by whoe
         limits = settings.limits.model_copy(update={"steps": max_steps})
         settings = settings.model_copy(update={"limits": limits})
     jobs = read_jobs(attempts) if attempts is not None else jobs_of(tasks or "", seeds)
-    for line in check_jobs(jobs, sites=sites, snapshot=task_registry, include_broken=include_broken):
+    jobs, news = check_jobs(jobs, sites=sites, snapshot=task_registry, include_broken=include_broken)
+    for line in news:
         _say(line)
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -73,6 +73,7 @@ def tasks_list(  # noqa: PLR0917  options of a command line are named by whoever
     ] = None,
     json_file: Annotated[str | None, typer.Option("--json", help="JSON into this FILE; alone, on stdout.")] = None,
     ids_only: Annotated[bool, typer.Option(help="One id a line.")] = False,
+    usable: Annotated[bool, typer.Option("--usable", help="Only tasks that `eval` runs without being urged.")] = False,
     task_registry: RegistryFile = None,
 ) -> None:
     """List tasks. REAL: id, site, difficulty, goal, and counts by site; MiniWoB++: family, horizon, usable."""
@@ -81,8 +82,9 @@ def tasks_list(  # noqa: PLR0917  options of a command line are named by whoever
         raise UsageError(f"there is no benchmark '{name}'; {did_you_mean(name, BENCHMARKS)}")
     if site and (name == "miniwob" or subset is not None):
         raise UsageError("--site picks among REAL's tasks and --subset among MiniWoB++'s; give one of them")
-    real = _real_tasks(task_registry, site) if name != "miniwob" else None
+    real = _real_tasks(task_registry, site, usable=usable) if name != "miniwob" else None
     mini = chosen(miniwob_tasks(), subset) if name != "real" and not site else []
+    mini = [t for t in mini if t.usable or not usable]
     if json_file is not None:
         _write_json(json_file, real, mini)
     if ids_only:
@@ -97,7 +99,7 @@ def tasks_list(  # noqa: PLR0917  options of a command line are named by whoever
         _say(f"source: {real.source}")
 
 
-def _real_tasks(path: Path | None, sites: list[str] | None) -> Registry:
+def _real_tasks(path: Path | None, sites: list[str] | None, *, usable: bool) -> Registry:
     registry, news = load_registry(path)
     for line in news:
         _say(line)
@@ -105,7 +107,7 @@ def _real_tasks(path: Path | None, sites: list[str] | None) -> Registry:
     for site in sites or ():
         if site not in known:
             raise UsageError(f"there is no site '{site}'; {did_you_mean(site, known)}")
-    picked = tuple(t for t in registry.tasks if not sites or t.site in sites)
+    picked = tuple(t for t in registry.tasks if (not sites or t.site in sites) and not (usable and t.broken))
     return registry.model_copy(update={"tasks": picked})
 
 
