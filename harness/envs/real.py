@@ -21,15 +21,16 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from harness.browser import LOAD_MS, fit_out, launch
 from harness.envs.base import TaskState
 from harness.envs.fence import Fence
+from harness.envs.registry import INSTALL
 from harness.envs.sites import Sites
 from harness.errors import AttemptError, Cause, EnvironmentMissing
 from harness.execute import page_is_gone
 from harness.results import Job
 
 FINISH_SECONDS = 20.0
+WHOLE_SECONDS = 3.0
 QUIET_MS = 3_000
 LOOK_AGAIN_MS = 200
-INSTALL = "REAL Bench's SDK is not installed; run 'pip install --no-deps -r requirements-nodeps.txt'"
 
 
 class NullChat:
@@ -60,7 +61,7 @@ def _sdk() -> SimpleNamespace:
             from agisdk.REAL.browsergym.core import env
             from agisdk.REAL.browsergym.webclones.base import AbstractWebCloneTask
     except ImportError as error:
-        raise EnvironmentMissing(f"{INSTALL} ({error})") from None
+        raise EnvironmentMissing(f"REAL Bench's SDK does not load ({error}); run '{INSTALL}'") from None
     # Defect: every reset opens a chat window in a browser of its own.
     env.Chat = NullChat
     return SimpleNamespace(gym=gymnasium, core=core, task=AbstractWebCloneTask)
@@ -128,20 +129,25 @@ def _opened(page: Page, url: str) -> None:
 
 
 def _state_in(page: Page, deadline: float) -> dict[str, Any]:
-    """The JSON of the page's `<pre>`, looked at again until it is whole: a page may fill it in late."""
+    """The JSON of the page's `<pre>`, looked at again for a while until it is whole: a page may fill it in late."""
+    why: str | None = None
     while True:
         left = deadline - time.monotonic()
-        text = page.locator("pre").first.inner_text(timeout=max(1.0, left * 1000))
         try:
-            found = json.loads(text)
+            found = json.loads(page.locator("pre").first.inner_text(timeout=max(1.0, left * 1000)))
+        except PlaywrightTimeout:
+            if why is None:
+                raise
         except json.JSONDecodeError as error:
-            if left <= 0:
-                raise AttemptError(Cause.GRADING_FAILED, f"/finish does not hold JSON: {error}") from None
-            page.wait_for_timeout(LOOK_AGAIN_MS)
-            continue
-        if not isinstance(found, dict) or not {"initialfinaldiff", "differences"} & set(found):
+            deadline = deadline if why else min(deadline, time.monotonic() + WHOLE_SECONDS)
+            why = str(error)
+        else:
+            if isinstance(found, dict) and {"initialfinaldiff", "differences"} & set(found):
+                return found
             raise AttemptError(Cause.GRADING_FAILED, "/finish holds JSON, but no state that can be graded")
-        return found
+        if time.monotonic() >= deadline:
+            raise AttemptError(Cause.GRADING_FAILED, f"/finish does not hold JSON: {why}")
+        page.wait_for_timeout(LOOK_AGAIN_MS)
 
 
 def verdict(task: Any, state: dict[str, Any], answer: str) -> float:

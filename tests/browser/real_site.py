@@ -9,14 +9,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-POT, SPOON = "212", "7"
 START = """<!doctype html><title>Shop</title><h1>Shop</h1>
 <form action="/order" method="get"><button name="id" value="212">cooking pot</button></form>
 <form action="/order" method="get"><button name="id" value="7">wooden spoon</button></form>"""
 
 
 class Shop(ThreadingHTTPServer):
-    """`start_page` is what `/` shows; `on_finish` answers `/finish` instead of the state: (status, body, held)."""
+    """`start_page` is what `/` shows; `on_finish` (status, body) answers `/finish` instead of the state.
+
+    While `released` is clear, `/finish` hangs. Both hold for the grading only, not for its look at the start.
+    """
 
     daemon_threads = True
 
@@ -24,8 +26,9 @@ class Shop(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.start_page = START
         self.on_finish: tuple[int, str] | None = None
-        self.hold_finish = False
         self.released = threading.Event()
+        self.released.set()
+        self.read: set[str] = set()
         self.orders: dict[str, list[str]] = {}
         self.asked: list[str] = []
 
@@ -77,12 +80,11 @@ class Handler(BaseHTTPRequestHandler):
             self._send(shop.start_page)
 
     def _finish(self, shop: Shop, session: str) -> None:
-        # The first reading of a session is the SDK's own at its start; the faults are those of the grading.
-        first = session not in shop.__dict__.setdefault("read", set())
-        shop.__dict__["read"].add(session)
-        if shop.hold_finish and not first:
+        grading = session in shop.read
+        shop.read.add(session)
+        if grading:
             shop.released.wait(60)
-        if shop.on_finish is not None and not first:
+        if grading and shop.on_finish is not None:
             self._send(shop.on_finish[1], shop.on_finish[0])
             return
         orders = {str(n): {"items": [{"id": item}]} for n, item in enumerate(shop.orders.get(session, []))}
