@@ -48,7 +48,7 @@ class NullChat:
 
 
 @lru_cache(maxsize=1)
-def _sdk() -> SimpleNamespace:
+def load_sdk() -> SimpleNamespace:
     """The parts of the SDK that are used, imported when the first attempt needs them (two seconds)."""
     # Defect: a RUNID in the environment turns every attempt into a submission to the public leaderboard.
     os.environ.pop("RUNID", None)
@@ -82,7 +82,7 @@ def _words(error: Exception) -> str:
 def _task_class(locate: Callable[[str, str], str], fence: Callable[[], Fence]) -> type[Any]:
     """The SDK's task on a site of our choice, with the graded state behind the fence."""
 
-    class Task(_sdk().task):  # type: ignore[misc]  # a base class that is loaded when needed
+    class Task(load_sdk().task):  # type: ignore[misc]  # a base class that is loaded when needed
         def __init__(self, seed: int, **given: Any) -> None:
             with _quiet():
                 super().__init__(seed, **given)
@@ -188,7 +188,7 @@ class RealEnvironment:
     def page(self, playwright: Playwright, job: Job, *, headless: bool) -> Page:
         """The task's site in a new browser, by the SDK's own environment."""
         self.drop()
-        sdk = _sdk()
+        sdk = load_sdk()
         gym = sdk.gym.make(
             f"browsergym/{job.task_id}", disable_env_checker=True, pw_context_kwargs={"service_workers": "block"}
         ).unwrapped
@@ -228,8 +228,10 @@ class RealEnvironment:
         """Never over: only the agent ends it."""
         return TaskState(over=False, score=None)
 
-    def finish(self, page: Page, answer: str | None) -> TaskState:  # noqa: ARG002  graded by the site's own state
+    def finish(self, page: Page, answer: str | None) -> TaskState:
         """Read the graded state and grade it. Whatever keeps that from happening is an error, not a zero."""
+        with contextlib.suppress(Error):  # what the last action has sent off should arrive before it is graded
+            page.wait_for_load_state("load", timeout=QUIET_MS)
         try:
             found = self._task.read_state(self._finish_seconds)
         except PlaywrightTimeout:

@@ -63,6 +63,19 @@ def test_nothing_of_one_attempt_is_left_for_the_next(
     assert environment.finish(page, None).score == 0.0
 
 
+def test_attempts_at_the_same_time_do_not_see_each_other(playwright: Playwright, shop: Shop) -> None:
+    one, other = RealEnvironment(shop.spec), RealEnvironment(shop.spec)
+    try:
+        first, second = opened(one, playwright), opened(other, playwright)
+        first.get_by_text("cooking pot").click()
+        second.get_by_text("wooden spoon").click()
+        assert other.finish(second, None).score == 0.0
+        assert one.finish(first, None).score == 1.0
+    finally:
+        one.close()
+        other.close()
+
+
 PEEKING = """<!doctype html><title>Shop</title><h1>Shop</h1>
 <a id="l1" href="/finish">a</a> <a id="l2" href="/elsewhere">b</a>
 <a id="l3" href="/%66inish">c</a> <a id="l4" href="/finish" target="_blank">d</a> <a id="l5" href="/elsewhere"
