@@ -115,7 +115,9 @@ def smoke() -> None:
             goal = environment.start(page, job)
             browser = page.context.browser
             _out(f"Chromium {browser.version if browser else ''} runs; {SMOKE_TASK} says: {goal}")
-        except (Error, BrowserDown) as error:
+        except BrowserDown as error:
+            raise EnvironmentMissing(str(error)) from None
+        except Error as error:
             raise EnvironmentMissing(f"the browser does not run here: {str(error).splitlines()[0]}") from None
         finally:
             environment.close()

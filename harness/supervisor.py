@@ -151,7 +151,8 @@ class Supervisor:
     def _finished(self, child: Child, frame: dict[str, Any], waiting: deque[Job]) -> None:
         result = Result.model_validate(frame["result"])
         child.job = None
-        self._answered = self._answered or bool(frame["model_answered"])
+        # An attempt without a problem shows as well that model and browser can be had.
+        self._answered = self._answered or bool(frame["model_answered"]) or frame["problem"] is None
         self._write(result, frame["problem"])
         self._unreachable = self._unreachable + 1 if frame["systemic"] else 0
         if frame["systemic"] and (not self._answered or self._unreachable >= UNREACHABLE_IN_A_ROW):

@@ -75,8 +75,9 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+def _words(error: object) -> str:
+    """The sentence of an error, without the browser driver's log of its calls."""
+    return " ".join(str(error).partition("Call log:")[0].split())[:200]
 
 
 def _task_class(locate: Callable[[str, str], str], fence: Callable[[], Fence]) -> type[Any]:

@@ -9,6 +9,8 @@ import pytest
 from harness_runs import ROOT, Endpoint, alive, browsers_below, config, results, run_eval, start, wait_for
 from real_site import Shop
 
+from harness.browser import find_chromium
+
 pytestmark = pytest.mark.browser
 TASK = "v2.omnizon-13"
 
@@ -58,6 +60,27 @@ def test_a_grader_that_says_nothing_is_an_error(shop: Shop, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     assert ended(results(tmp_path / "run")["v2.gocalendar-11/0"]) == ("error", "grading_failed", None)
     assert "eval_gocalendar_11.py said neither SUCCESS nor FAILURE (no output)" in done.stderr
+
+
+# Chromium, save that it ends at once when it is asked for the second time.
+ONCE_DOWN = """#!/bin/sh
+echo >> "{count}"
+[ "$(wc -l < "{count}")" = 2 ] && exit 1
+exec "{chromium}" "$@"
+"""
+
+
+@pytest.mark.slow
+def test_a_browser_that_once_does_not_start_costs_one_attempt(shop: Shop, tmp_path: Path) -> None:
+    browser = tmp_path / "chromium"
+    browser.write_text(ONCE_DOWN.format(count=tmp_path / "count", chromium=find_chromium()), encoding="utf-8")
+    browser.chmod(0o755)
+    args = ("--tasks", TASK, "--seeds", "0,1,2", "--mode", "rules", "--sites", shop.spec)
+    done = run_eval(tmp_path / "run", *args, HALO_CHROMIUM=str(browser))
+    assert done.returncode == 0, done.stderr
+    found = results(tmp_path / "run")
+    assert [found[f"{TASK}/{seed}"]["cause"] for seed in (0, 1, 2)] == [None, "browser_died", None]
+    assert "the browser does not start here" in done.stderr
 
 
 # The SDK runs a grader as a process of its own; this makes that process hang.
