@@ -1,16 +1,16 @@
-"""Finds and launches a Chromium. Never downloads one, and never lets it reach another machine."""
+"""Finds and launches a Chromium. Never downloads one, and never lets it reach an address that it was not given."""
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Playwright
 
-from harness.errors import EnvironmentMissing
+from harness.errors import BrowserDown, EnvironmentMissing
+from harness.obs.observe import LISTEN_SCRIPT
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# A dead proxy for every address but the benchmark's own: a page cannot call out even by a bare IP address, nor reach
-# another service of this machine. No request is intercepted for it, so it costs no time.
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -20,9 +20,12 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
-    "--proxy-server=http://127.0.0.1:9",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+# A dead proxy for every address but the benchmark's own: a page cannot call out even by a bare IP address, nor reach
+# another service of this machine. No request is intercepted for it, so it costs no time.
+ALONE = ("--proxy-server=http://127.0.0.1:9", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+ACTION_MS = 5_000
+LOAD_MS = 15_000
 
 
 def find_chromium(bundled: str | None = None) -> str:
@@ -44,17 +47,28 @@ def find_chromium(bundled: str | None = None) -> str:
     )
 
 
-def launch(playwright: Playwright, *, headless: bool, address: str) -> Browser:
-    """A running Chromium that reaches only `address` (host:port).
+def launch(playwright: Playwright, *, headless: bool, addresses: Sequence[str] | None) -> Browser:
+    """A running Chromium that reaches only `addresses` (each 127.0.0.1:port); None: whatever this machine reaches.
 
     Signals are left alone: the process that owns this one ends the whole tree.
     """
-    return playwright.chromium.launch(
-        executable_path=find_chromium(playwright.chromium.executable_path),
-        headless=headless,
-        args=[*FLAGS, f"--proxy-bypass-list=<-loopback>;{address}"],
-        handle_sigint=False,
-        handle_sigterm=False,
-        handle_sighup=False,
-        timeout=30_000,
-    )
+    alone = () if addresses is None else (*ALONE, f"--proxy-bypass-list=<-loopback>;{';'.join(addresses)}")
+    try:
+        return playwright.chromium.launch(
+            executable_path=find_chromium(playwright.chromium.executable_path),
+            headless=headless,
+            args=[*FLAGS, *alone],
+            handle_sigint=False,
+            handle_sigterm=False,
+            handle_sighup=False,
+            timeout=30_000,
+        )
+    except Error as error:
+        raise BrowserDown(f"the browser does not start here: {str(error).splitlines()[0]}") from None
+
+
+def fit_out(context: BrowserContext) -> None:
+    """Give a fresh context the time limits and the listener that observing needs."""
+    context.set_default_timeout(ACTION_MS)
+    context.set_default_navigation_timeout(LOAD_MS)
+    context.add_init_script(LISTEN_SCRIPT)

@@ -4,7 +4,6 @@ It ends itself and its browser when its supervisor is gone: stdin closes, and a 
 kills the whole tree.
 """
 
-import contextlib
 import json
 import os
 import queue
@@ -15,14 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, cast
 
-from playwright.sync_api import Browser, BrowserContext, Error, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Error, Playwright, sync_playwright
 
-from harness.browser import launch
+from harness.browser import find_chromium
 from harness.envs.base import Environment
 from harness.envs.miniwob import MiniWob
-from harness.errors import AttemptError, Cause, HarnessError
+from harness.envs.registry import benchmark_of
+from harness.errors import AttemptError, BrowserDown, Cause, HarnessError
 from harness.models.build import build_policy
-from harness.obs.observe import LISTEN_SCRIPT
 from harness.orchestrator import AttemptLoop, Ending, Progress
 from harness.policy.base import Policy
 from harness.processes import kill_tree
@@ -30,67 +29,54 @@ from harness.results import Job, Result
 from harness.setup import Setup, finish, resource_for
 from harness.tracing import Tracer, now, span_file
 
-VIEWPORT: ViewportSize = {"width": 640, "height": 480}
 Answer = Callable[[dict[str, Any]], None]
-ACTION_MS = 5_000
-LOAD_MS = 15_000
+
+
+def build_environment(benchmark: str, setup: Setup) -> Environment:
+    """A benchmark's environment. REAL's is loaded only when it is wanted: its SDK need not be there."""
+    if benchmark == MiniWob.name:
+        return MiniWob()
+    from harness.envs.real import RealEnvironment
+
+    return RealEnvironment(setup.sites)
 
 
 class Attempts:
-    """One browser and one page, used for attempt after attempt.
+    """Runs one attempt after another, of either benchmark: one environment for each, made when first needed."""
 
-    A fresh context costs about a second on a small machine, a page whose scripts are cached a fifth of that. So the
-    page is kept, its storage is cleared between attempts, and any trouble throws the whole context away.
-    """
+    def __init__(self, setup: Setup, policy: Policy, playwright: Playwright, answer: Answer) -> None:
+        self._setup, self._policy, self._playwright, self._answer = setup, policy, playwright, answer
+        self._environments: dict[str, Environment] = {}
 
-    def __init__(self, setup: Setup, policy: Policy, environment: Environment, answer: Answer) -> None:
-        self._setup, self._policy, self._env, self._answer = setup, policy, environment, answer
-        self._context: BrowserContext | None = None
+    def _environment(self, job: Job) -> Environment:
+        benchmark = benchmark_of(job.task_id)
+        if benchmark not in self._environments:
+            self._environments[benchmark] = build_environment(benchmark, self._setup)
+        return self._environments[benchmark]
 
-    def _page(self, browser: Browser) -> Page:
-        """A page with no trace of the attempt before."""
-        if self._context is None:
-            self._context = browser.new_context(viewport=VIEWPORT)
-            self._context.set_default_timeout(ACTION_MS)
-            self._context.set_default_navigation_timeout(LOAD_MS)
-            self._context.add_init_script(LISTEN_SCRIPT)
-            return self._context.new_page()
-        first, *rest = self._context.pages
-        for other in rest:
-            other.close()
-        self._context.clear_cookies()
-        first.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
-        return first
+    def close(self) -> None:
+        """End the browsers and the servers."""
+        for environment in self._environments.values():
+            environment.close()
 
-    def _fresh_page(self, browser: Browser) -> Page:
-        try:
-            return self._page(browser)
-        except (Error, ValueError):  # the old page was closed, or has left the benchmark's origin: start over
-            self._drop()
-            return self._page(browser)
-
-    def _drop(self) -> None:
-        context, self._context = self._context, None
-        if context is not None:
-            with contextlib.suppress(Error):  # a dead browser has nothing left to close
-                context.close()
-
-    def run(self, browser: Browser, job: Job, trace_id: str) -> tuple[Result, AttemptError | None, Progress]:
+    def run(self, job: Job, trace_id: str) -> tuple[Result, AttemptError | None, Progress]:
         """One attempt with its spans written; an AttemptError is returned beside the result that records it."""
-        setup, started = self._setup, now()
+        setup, started, environment = self._setup, now(), self._environment(job)
         tracer = Tracer(span_file(Path(setup.out), setup.mode, job), trace_id, resource_for(setup, job))
+        # Making the page is part of the attempt: the supervisor's clock runs already.
+        deadline = time.monotonic() + setup.settings.limits.seconds
         loop: AttemptLoop | None = None
         ending: Ending | None = None
         problem: AttemptError | None = None
         try:
             loop = AttemptLoop(
                 job=job,
-                page=self._fresh_page(browser),
-                environment=self._env,
+                page=environment.page(self._playwright, job, headless=setup.headless),
+                environment=environment,
                 policy=self._policy,
                 settings=setup.settings,
                 tracer=tracer,
-                deadline=time.monotonic() + setup.settings.limits.seconds,
+                deadline=deadline,
                 report=lambda p: self._answer({"event": "progress", "progress": p.model_dump()}),
             )
             ending = loop.run()
@@ -99,7 +85,7 @@ class Attempts:
         except Error as error:
             problem = AttemptError(Cause.BROWSER_DIED, f"the browser died: {' '.join(str(error).split())[:200]}")
         if problem is not None:
-            self._drop()
+            environment.drop()
         used = loop.progress if loop else Progress()
         result = finish(setup, job, tracer, trace_id, started=started, progress=used, ending=ending, problem=problem)
         return result, problem, used
@@ -115,27 +101,23 @@ def _listen(stream: IO[str], jobs: "queue.Queue[dict[str, Any]]") -> None:
 def serve(jobs: "queue.Queue[dict[str, Any]]", answer: Answer) -> None:
     """Run attempts until told to stop. A browser that died is replaced before the next attempt."""
     setup = Setup.model_validate(jobs.get())
-    policy, environment = build_policy(setup.settings, "worker"), MiniWob()
-    attempts = Attempts(setup, policy, environment, answer)
+    policy = build_policy(setup.settings, "worker")
     with sync_playwright() as playwright:
-        browser = launch(playwright, headless=setup.headless, address=environment.address)
+        find_chromium(playwright.chromium.executable_path)
+        attempts = Attempts(setup, policy, playwright, answer)
         answer({"event": "ready"})
         while (message := jobs.get()).get("do") == "attempt":
-            if not browser.is_connected():
-                browser = launch(playwright, headless=setup.headless, address=environment.address)
-            job = Job.model_validate(message["job"])
-            result, problem, progress = attempts.run(browser, job, message["trace_id"])
+            result, problem, progress = attempts.run(Job.model_validate(message["job"]), message["trace_id"])
             answer(
                 {
                     "event": "finished",
                     "result": result.model_dump(),
                     "problem": str(problem) if problem else None,
-                    "systemic": type(problem).__name__ == "ModelDown",
+                    "systemic": isinstance(problem, BrowserDown) or type(problem).__name__ == "ModelDown",
                     "model_answered": progress.model_answered,
                 }
             )
-        browser.close()
-    environment.close()
+        attempts.close()
 
 
 def main() -> None:

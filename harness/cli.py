@@ -13,24 +13,23 @@ from typing import Annotated
 import typer
 from playwright.sync_api import Error, sync_playwright
 
-from harness.browser import launch
 from harness.check import check as check_harness
 from harness.config_load import DEFAULT_CONFIG, load_settings
 from harness.describe import description
-from harness.envs.base import TaskInfo
 from harness.envs.miniwob import MiniWob
-from harness.envs.miniwob import tasks as task_table
-from harness.errors import EnvironmentMissing, HarnessError, UsageError
-from harness.jobs import check_tasks, chosen, jobs_of, read_jobs
-from harness.results import Result
+from harness.envs.sites import FORMS
+from harness.errors import BrowserDown, EnvironmentMissing, HarnessError, UsageError
+from harness.jobs import jobs_of, read_jobs
+from harness.results import Job, Result
 from harness.setup import Setup
 from harness.supervisor import Supervisor
+from harness.task_check import check_jobs
+from harness.task_verbs import RegistryFile, tasks_app
 
 INTERRUPTED = 130
 SMOKE_TASK = "miniwob.click-test"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-tasks_app = typer.Typer(no_args_is_help=True, help="The tasks of the benchmark.")
 app.add_typer(tasks_app, name="tasks")
 
 
@@ -41,31 +40,6 @@ def _out(line: str) -> None:
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
-
-
-@tasks_app.command("list")
-def tasks_list(
-    subset: Annotated[str | None, typer.Option(help="all, short, single, stated, short-stated, or a family.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
-    ids_only: Annotated[bool, typer.Option(help="One id a line.")] = False,
-) -> None:
-    """List tasks: id, family, horizon (least number of actions), usable or why not."""
-    picked = chosen(task_table(), subset)
-    if as_json:
-        _out(json.dumps([t.model_dump() for t in picked], indent=1))
-    elif ids_only:
-        for task in picked:
-            _out(task.id)
-    else:
-        _print_table(picked)
-
-
-def _print_table(picked: list[TaskInfo]) -> None:
-    _out(f"{'task':40} {'family':10} {'horizon':>7}  usable")
-    for t in picked:
-        horizon = "" if t.horizon is None else t.horizon
-        _out(f"{t.id:40} {t.family:10} {horizon:>7}  {'yes' if t.usable else 'no: ' + t.why_not}")
-    _say(f"{sum(t.usable for t in picked)} of {len(picked)} usable")
 
 
 @app.command("eval")
@@ -79,6 +53,9 @@ def eval_attempts(  # noqa: PLR0917  options of a command line are named by whoe
     workers: Annotated[int, typer.Option(min=1, max=64, help="Attempts at once, each with its own browser.")] = 1,
     max_steps: Annotated[int | None, typer.Option(min=1, max=30, help="Instead of the config's step limit.")] = None,
     headless: Annotated[bool, typer.Option(help="Without a window.")] = True,
+    sites: Annotated[str, typer.Option(help=f"Where REAL's sites are: {FORMS}.")] = "real",
+    task_registry: RegistryFile = None,
+    include_broken: Annotated[bool, typer.Option(help="Run REAL tasks whose grader is known to be broken.")] = False,
 ) -> None:
     """Run attempts and write one result line and one span file for each."""
     if (attempts is None) == (tasks is None):
@@ -88,7 +65,9 @@ def eval_attempts(  # noqa: PLR0917  options of a command line are named by whoe
         limits = settings.limits.model_copy(update={"steps": max_steps})
         settings = settings.model_copy(update={"limits": limits})
     jobs = read_jobs(attempts) if attempts is not None else jobs_of(tasks or "", seeds)
-    check_tasks(jobs, task_table())
+    jobs, news = check_jobs(jobs, sites=sites, snapshot=task_registry, include_broken=include_broken)
+    for line in news:
+        _say(line)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -100,6 +79,7 @@ def eval_attempts(  # noqa: PLR0917  options of a command line are named by whoe
         headless=headless,
         revision=os.environ.get("HALO_HARNESS_REVISION", "unknown"),
         run_id=os.environ.get("HALO_RUN_ID", out.resolve().name),
+        sites=sites,
     )
     counts: dict[str, int] = {}
 
@@ -129,14 +109,14 @@ def check(config: Annotated[Path, typer.Option(help="Config file.")] = DEFAULT_C
 def smoke() -> None:
     """Start the browser, load one task and look at it: says what would fail before anything is paid for."""
     with sync_playwright() as playwright:
-        environment = MiniWob()
+        environment, job = MiniWob(), Job(task_id=SMOKE_TASK, seed=0)
         try:
-            browser = launch(playwright, headless=True, address=environment.address)
-            try:
-                goal = environment.start(browser.new_page(), SMOKE_TASK, 0)
-                _out(f"Chromium {browser.version} runs; {SMOKE_TASK} says: {goal}")
-            finally:
-                browser.close()
+            page = environment.page(playwright, job, headless=True)
+            goal = environment.start(page, job)
+            browser = page.context.browser
+            _out(f"Chromium {browser.version if browser else ''} runs; {SMOKE_TASK} says: {goal}")
+        except BrowserDown as error:
+            raise EnvironmentMissing(str(error)) from None
         except Error as error:
             raise EnvironmentMissing(f"the browser does not run here: {str(error).splitlines()[0]}") from None
         finally:

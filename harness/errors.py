@@ -4,6 +4,7 @@
     ├── UsageError          what the user gave cannot be used (exit 2)
     ├── EnvironmentMissing  no browser, no benchmark files, no model endpoint (exit 3)
     └── AttemptError        one attempt could not be measured; it is recorded and the next goes on
+        └── BrowserDown     no browser can be started here: no attempt can be measured as things stand
 
 A message names the place and the remedy. Never printed from here.
 """
@@ -19,6 +20,7 @@ class Cause(StrEnum):
     MODEL_UNREACHABLE = "model_unreachable"
     MODEL_ERROR = "model_error"
     ENVIRONMENT_ERROR = "environment_error"
+    GRADING_FAILED = "grading_failed"
     HARNESS_CRASHED = "harness_crashed"
 
 
@@ -44,3 +46,10 @@ class AttemptError(HarnessError):
     def __init__(self, cause: Cause, message: str) -> None:
         super().__init__(message)
         self.cause = cause
+
+
+class BrowserDown(AttemptError):
+    """No browser can be started: not this attempt's affair alone."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Cause.BROWSER_DIED, message)

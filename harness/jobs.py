@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.envs.base import TaskInfo
+from harness.envs.registry import wrong_version
 from harness.errors import UsageError
 from harness.nearest import did_you_mean
 from harness.results import Job
@@ -46,6 +47,8 @@ def check_tasks(jobs: Iterable[Job], table: Sequence[TaskInfo]) -> None:
     for job in jobs:
         task = known.get(job.task_id)
         if task is None:
+            if words := wrong_version(job.task_id, known):
+                raise UsageError(words)
             raise UsageError(f"there is no task '{job.task_id}'; {did_you_mean(job.task_id, known)}")
         if not task.usable:
             raise UsageError(f"task '{job.task_id}' cannot be used: {task.why_not}")

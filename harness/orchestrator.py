@@ -108,7 +108,7 @@ class AttemptLoop:
             ) from None
 
     def _run(self) -> Ending:
-        goal = self._env.start(self._page, self._job.task_id, self._job.seed)
+        goal = self._env.start(self._page, self._job)
         self._tell(goal=goal)
         settle(self._page, exclude=self._env.exclude)
         observation = observe(self._page, exclude=self._env.exclude)
@@ -121,8 +121,8 @@ class AttemptLoop:
             if state.over:
                 return Ending(state=state, reason="task_over", words=words)
             if action is not None and action.name == "done":
-                return Ending(state=state, reason="done", words=words)
-        return Ending(state=self._env.state(self._page), reason="step_limit", words=words)
+                return Ending(state=self._env.finish(self._page, action.text), reason="done", words=words)
+        return Ending(state=self._env.finish(self._page, None), reason="step_limit", words=words)
 
     def _tell(self, **changes: Any) -> None:
         self.progress = self.progress.model_copy(update=changes)

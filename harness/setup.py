@@ -28,6 +28,7 @@ class Setup(BaseModel):
     headless: bool
     revision: str
     run_id: str
+    sites: str = "real"
 
 
 def resource_for(setup: Setup, job: Job) -> dict[str, Any]:

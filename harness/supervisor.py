@@ -139,7 +139,7 @@ class Supervisor:
             self._answered = self._answered or child.progress.model_answered
         elif frame["event"] == "finished":
             self._finished(child, frame, waiting)
-        elif not child.ready:
+        elif not child.ready or frame["exit_code"] == EnvironmentMissing.exit_code:
             raise EnvironmentMissing(str(frame["message"]))
         else:
             self._replace(child, Cause.HARNESS_CRASHED, str(frame["message"]), waiting, scratch)
@@ -151,7 +151,8 @@ class Supervisor:
     def _finished(self, child: Child, frame: dict[str, Any], waiting: deque[Job]) -> None:
         result = Result.model_validate(frame["result"])
         child.job = None
-        self._answered = self._answered or bool(frame["model_answered"])
+        # An attempt without a problem shows as well that model and browser can be had.
+        self._answered = self._answered or bool(frame["model_answered"]) or frame["problem"] is None
         self._write(result, frame["problem"])
         self._unreachable = self._unreachable + 1 if frame["systemic"] else 0
         if frame["systemic"] and (not self._answered or self._unreachable >= UNREACHABLE_IN_A_ROW):

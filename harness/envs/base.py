@@ -2,8 +2,10 @@
 
 from typing import Protocol
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Playwright, ViewportSize
 from pydantic import BaseModel, ConfigDict
+
+from harness.results import Job
 
 
 class TaskInfo(BaseModel):
@@ -33,22 +35,36 @@ class TaskState(BaseModel):
 
 
 class Environment(Protocol):
-    """A benchmark that is being served at `address` (host:port).
+    """A benchmark: it has the browser, the pages and the grader.
 
-    Methods raise AttemptError when the benchmark itself fails. `exclude` selects what of a document is not the page.
+    Methods raise AttemptError when the benchmark itself fails, never for what an agent did. `exclude` selects what of
+    a document is not the agent's page.
     """
 
+    name: str
     exclude: str
-    address: str
+    viewport: ViewportSize
 
-    def start(self, page: Page, task_id: str, seed: int) -> str:
+    def page(self, playwright: Playwright, job: Job, *, headless: bool) -> Page:
+        """A page with no trace of the attempt before; the browser is started when there is none."""
+        ...
+
+    def start(self, page: Page, job: Job) -> str:
         """Put the page at the start of the task and return the goal."""
         ...
 
     def state(self, page: Page) -> TaskState:
-        """Where the task stands."""
+        """Where the task stands while the agent works on it. May never show the agent how it will be graded."""
+        ...
+
+    def finish(self, page: Page, answer: str | None) -> TaskState:
+        """The agent is done, with its answer to the user, or its steps have run out (None): the final state."""
+        ...
+
+    def drop(self) -> None:
+        """Throw away what an attempt left in a doubtful state; the next `page` starts afresh."""
         ...
 
     def close(self) -> None:
-        """Stop serving."""
+        """Stop serving, and end the browser."""
         ...

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from harness.config_load import DEFAULT_CONFIG
+from harness.processes import descendants
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,3 +95,45 @@ class Handler(BaseHTTPRequestHandler):
 
 def address(server: Endpoint) -> dict[str, str]:
     return {"OPENAI_BASE_URL": f"http://127.0.0.1:{server.server_address[1]}/v1", "HALO_MODEL": "tiny"}
+
+
+def browsers_below(pid: int) -> list[int]:
+    """Chromium's own first process among the descendants."""
+    found = []
+    for one in descendants(pid):
+        try:
+            line = Path(f"/proc/{one}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"--remote-debugging-pipe" in line and b"--type=" not in line:
+            found.append(one)
+    return found
+
+
+def wait_for(what: Any, seconds: float = 60.0) -> Any:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def alive(pids: list[int]) -> list[int]:
+    """Those that still run; what has ended and only waits to be collected does not."""
+    out = []
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+        except OSError:
+            continue
+        if state != "Z":
+            out.append(pid)
+    return out
+
+
+def start(out: Path, endpoint: Endpoint, *args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(out, *args), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **address(endpoint)},
+    )  # fmt: skip

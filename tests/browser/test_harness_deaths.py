@@ -2,13 +2,21 @@
 
 import os
 import signal
-import subprocess
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from harness_runs import ROOT, Endpoint, address, command, config, results, run_eval, spans
+from harness_runs import (
+    ROOT,
+    Endpoint,
+    alive,
+    browsers_below,
+    config,
+    results,
+    run_eval,
+    spans,
+    start,
+    wait_for,
+)
 
 from harness.processes import descendants
 
@@ -23,48 +31,6 @@ def test_an_endpoint_that_is_down_stops_the_eval_with_one_sentence(tmp_path: Pat
     assert list(found) == ["click-test/0"]
     assert (found["click-test/0"]["outcome"], found["click-test/0"]["cause"]) == ("error", "model_unreachable")
     assert found["click-test/0"]["score"] is None
-
-
-def browsers_below(pid: int) -> list[int]:
-    """Chromium's own first process among the descendants."""
-    found = []
-    for one in descendants(pid):
-        try:
-            line = Path(f"/proc/{one}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"--remote-debugging-pipe" in line and b"--type=" not in line:
-            found.append(one)
-    return found
-
-
-def wait_for(what: Any, seconds: float = 60.0) -> Any:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if found := what():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
-
-
-def alive(pids: list[int]) -> list[int]:
-    """Those that still run; what has ended and only waits to be collected does not."""
-    out = []
-    for pid in pids:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
-        except OSError:
-            continue
-        if state != "Z":
-            out.append(pid)
-    return out
-
-
-def start(out: Path, endpoint: Endpoint, *args: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command(out, *args), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, **address(endpoint)},
-    )  # fmt: skip
 
 
 def test_a_browser_that_dies_is_an_error_and_the_next_attempt_has_a_new_one(endpoint: Endpoint, tmp_path: Path) -> None:
@@ -104,9 +70,9 @@ HANG = "() => { document.body.addEventListener('mousedown', () => { for (;;) {} 
 HANGING_CHILD = """
 import harness.envs.miniwob as m
 start = m.MiniWob.start
-def hang(self, page, task_id, seed):
-    goal = start(self, page, task_id, seed)
-    if seed == 0:
+def hang(self, page, job):
+    goal = start(self, page, job)
+    if job.seed == 0:
         page.evaluate({script!r})
     return goal
 m.MiniWob.start = hang

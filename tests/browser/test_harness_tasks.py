@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from harness.browser import launch
 from harness.envs.miniwob import MiniWob, html_folder, tasks
 from harness.envs.static_server import StaticServer
-from harness.obs.observe import LISTEN_SCRIPT, observe, settle
+from harness.obs.observe import observe, settle
+from harness.results import Job
 
 pytestmark = pytest.mark.browser
 USABLE = [t.id for t in tasks() if t.usable]
@@ -20,16 +20,12 @@ ONE_EACH = list({t.family: t.id for t in tasks() if t.usable}.values())
 def opened() -> Iterator[tuple[MiniWob, Page]]:
     environment = MiniWob()
     with sync_playwright() as playwright:
-        browser = launch(playwright, headless=True, address=environment.address)
-        context = browser.new_context()
-        context.add_init_script(LISTEN_SCRIPT)
-        yield environment, context.new_page()
-        browser.close()
-    environment.close()
+        yield environment, environment.page(playwright, Job(task_id="miniwob.click-test", seed=0), headless=True)
+        environment.close()
 
 
 def looks_right(environment: MiniWob, page: Page, task_id: str, seed: int) -> None:
-    goal = environment.start(page, task_id, seed)
+    goal = environment.start(page, Job(task_id=task_id, seed=seed))
     settle(page, exclude=environment.exclude)
     view = observe(page, exclude=environment.exclude)
     assert len(goal) > 8, task_id
@@ -62,7 +58,7 @@ def test_the_same_seed_gives_the_same_page(opened: tuple[MiniWob, Page]) -> None
     environment, page = opened
     views = []
     for seed in (5, 5, 6):
-        goal = environment.start(page, "miniwob.login-user", seed)
+        goal = environment.start(page, Job(task_id="miniwob.login-user", seed=seed))
         views.append((goal, observe(page, exclude=environment.exclude).fingerprint))
     assert views[0] == views[1]
     assert views[0][0] != views[2][0]
@@ -70,7 +66,7 @@ def test_the_same_seed_gives_the_same_page(opened: tuple[MiniWob, Page]) -> None
 
 def test_observing_leaves_the_document_as_it_is(opened: tuple[MiniWob, Page]) -> None:
     environment, page = opened
-    environment.start(page, "miniwob.click-checkboxes", 1)
+    environment.start(page, Job(task_id="miniwob.click-checkboxes", seed=1))
     before = page.evaluate("document.body.outerHTML")
     observe(page, exclude=environment.exclude)
     settle(page, exclude=environment.exclude)
@@ -81,7 +77,7 @@ def test_observing_leaves_the_document_as_it_is(opened: tuple[MiniWob, Page]) ->
 
 def test_a_page_reaches_no_other_address(opened: tuple[MiniWob, Page]) -> None:
     environment, page = opened
-    environment.start(page, "miniwob.click-test", 0)
+    environment.start(page, Job(task_id="miniwob.click-test", seed=0))
     script = (
         "(urls) => Promise.all(urls.map((u) => fetch(u, {mode: 'no-cors'}).then(() => 'reached', () => 'blocked')))"
     )

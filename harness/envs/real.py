@@ -1,0 +1,257 @@
+"""REAL Bench: agisdk's environment, tasks and graders, driven by our own loop. The only importer of agisdk.
+
+Never lets the agent see how it will be graded, never scores what could not be graded, never submits to a leaderboard.
+Every defect of the SDK (0.3.5) is routed around here, with a comment that says which.
+"""
+
+import contextlib
+import io
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+from playwright.sync_api import Browser, Error, Page, Playwright, ViewportSize
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from harness.browser import LOAD_MS, fit_out, launch
+from harness.envs.base import TaskState
+from harness.envs.fence import Fence
+from harness.envs.registry import INSTALL
+from harness.envs.sites import Sites
+from harness.errors import AttemptError, Cause, EnvironmentMissing
+from harness.execute import page_is_gone
+from harness.results import Job
+
+FINISH_SECONDS = 20.0
+WHOLE_SECONDS = 3.0
+QUIET_MS = 3_000
+LOOK_AGAIN_MS = 200
+
+
+class NullChat:
+    """Stands in for the SDK's chat window: a second browser that nobody looks at (about 1 s and 1 GB each)."""
+
+    def __init__(self, **_: object) -> None:
+        self.messages: list[dict[str, str]] = []
+
+    def add_message(self, role: str, msg: str) -> None:
+        """Keep it, as the SDK looks at the last one."""
+        self.messages.append({"role": role, "message": msg})
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@lru_cache(maxsize=1)
+def load_sdk() -> SimpleNamespace:
+    """The parts of the SDK that are used, imported when the first attempt needs them (two seconds)."""
+    # Defect: a RUNID in the environment turns every attempt into a submission to the public leaderboard.
+    os.environ.pop("RUNID", None)
+    # Defect: rich markup in a site's state crashes the grader's log line.
+    os.environ["DISABLE_RICH_LOGGING"] = "true"
+    try:
+        with _quiet():
+            import gymnasium
+            from agisdk.REAL.browsergym import core
+            from agisdk.REAL.browsergym.core import env
+            from agisdk.REAL.browsergym.webclones.base import AbstractWebCloneTask
+    except ImportError as error:
+        raise EnvironmentMissing(f"REAL Bench's SDK does not load ({error}); run '{INSTALL}'") from None
+    # Defect: every reset opens a chat window in a browser of its own.
+    env.Chat = NullChat
+    return SimpleNamespace(gym=gymnasium, core=core, task=AbstractWebCloneTask)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Defect: the SDK prints goals and the whole graded state, which belongs in no log, and warns of itself."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _words(error: object) -> str:
+    """The sentence of an error, without the browser driver's log of its calls."""
+    return " ".join(str(error).partition("Call log:")[0].split())[:200]
+
+
+def _task_class(locate: Callable[[str, str], str], fence: Callable[[], Fence]) -> type[Any]:
+    """The SDK's task on a site of our choice, with the graded state behind the fence."""
+
+    class Task(load_sdk().task):  # type: ignore[misc]  # a base class that is loaded when needed
+        def __init__(self, seed: int, **given: Any) -> None:
+            with _quiet():
+                super().__init__(seed, **given)
+            self.run_id = "0"
+            # Defect: nearly all task urls end in "/", and the SDK puts "/config" behind it.
+            config = self.task_config
+            self.url = locate(config.config_json["website"]["id"], config.get_start_url()).rstrip("/")
+            self.slow_mo = 0  # Defect: a second of waiting before every browser command.
+            self.timeout = LOAD_MS  # Defect: five seconds for everything, a real site's first load included.
+
+        def setup(self, page: Page) -> tuple[str, dict[str, Any]]:
+            """Begin anew on the site, then show the agent's page its start."""
+            fit_out(page.context)
+            self.page, self.background_page = page, page.context.new_page()
+            with fence().let(self.background_page):
+                _opened(self.background_page, f"{self.url}/config?run_id=0&task_id={self.canonical_task_id}&latency=0")
+                with contextlib.suppress(PlaywrightTimeout):  # a site that never rests has still begun anew
+                    self.background_page.wait_for_load_state("networkidle", timeout=QUIET_MS)
+                _opened(self.background_page, f"{self.url}/finish")
+                with contextlib.suppress(PlaywrightTimeout):
+                    self.background_page.wait_for_selector("pre", timeout=QUIET_MS)
+            # Defect: the graded state stays open in a page of the agent's own browser.
+            self.background_page.goto("about:blank")
+            page.bring_to_front()
+            _opened(page, self.url)
+            return self.goal, {}
+
+        def read_state(self, seconds: float) -> dict[str, Any]:
+            """What `/finish` says. Defect: the SDK's own reading gives the page one second, and takes any status."""
+            deadline = time.monotonic() + seconds
+            with fence().let(self.background_page):
+                reply = self.background_page.goto(self.url + "/finish", wait_until="commit", timeout=seconds * 1000)
+                if reply is not None and reply.status >= 400:
+                    raise AttemptError(Cause.GRADING_FAILED, f"{self.url}/finish answered with status {reply.status}")
+                return _state_in(self.background_page, deadline)
+
+    return Task
+
+
+def _opened(page: Page, url: str) -> None:
+    reply = page.goto(url)
+    if reply is not None and reply.status >= 400:
+        raise AttemptError(Cause.ENVIRONMENT_ERROR, f"{url.partition('?')[0]} answered with status {reply.status}")
+
+
+def _state_in(page: Page, deadline: float) -> dict[str, Any]:
+    """The JSON of the page's `<pre>`, looked at again for a while until it is whole: a page may fill it in late."""
+    why: str | None = None
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            found = json.loads(page.locator("pre").first.inner_text(timeout=max(1.0, left * 1000)))
+        except PlaywrightTimeout:
+            if why is None:
+                raise
+        except json.JSONDecodeError as error:
+            deadline = deadline if why else min(deadline, time.monotonic() + WHOLE_SECONDS)
+            why = str(error)
+        else:
+            if isinstance(found, dict) and {"initialfinaldiff", "differences"} & set(found):
+                return found
+            raise AttemptError(Cause.GRADING_FAILED, "/finish holds JSON, but no state that can be graded")
+        if time.monotonic() >= deadline:
+            raise AttemptError(Cause.GRADING_FAILED, f"/finish does not hold JSON: {why}")
+        page.wait_for_timeout(LOOK_AGAIN_MS)
+
+
+def verdict(task: Any, state: dict[str, Any], answer: str) -> float:
+    """The score (0..1) by the SDK's own grader. Raises AttemptError where that came to no judgement."""
+    with _quiet():
+        reward, _, _, info = task.evaluator.evaluate(state, answer)
+    # Defect: the SDK scores a grader that crashed, was cut off or said nothing as 0.
+    for _, said in info["results"]:
+        script = said.get("script", "the grader")
+        if said.get("error"):
+            raise AttemptError(Cause.GRADING_FAILED, f"the grader failed: {_words(said['error'])}")
+        output = str(said.get("output", "")).upper()
+        if "SUCCESS" not in output and "FAIL" not in output:
+            last = (str(said.get("stderr") or "").strip().splitlines() or ["no output"])[-1]
+            raise AttemptError(Cause.GRADING_FAILED, f"{script} said neither SUCCESS nor FAILURE ({last[:200]})")
+    points = float(task.task_config.task.points) or 1.0
+    return min(1.0, max(0.0, float(reward) / points))
+
+
+class RealEnvironment:
+    """One browser for each attempt, so that nothing of one is left for the next.
+
+    `sites` says where the tasks' sites are: the real ones, local stand-ins, or addresses that were given.
+    """
+
+    name = "real"
+    # Nothing of these documents is the benchmark's own.
+    exclude = "halo-nothing"
+
+    def __init__(self, sites: str = "real", *, finish_seconds: float = FINISH_SECONDS) -> None:
+        self.viewport: ViewportSize = {"width": 1280, "height": 720}
+        self._sites = Sites(sites)
+        self._finish_seconds = finish_seconds
+        self._browser: Browser | None = None
+        self._fence: Fence | None = None
+        self._task: Any = None
+
+    def page(self, playwright: Playwright, job: Job, *, headless: bool) -> Page:
+        """The task's site in a new browser, by the SDK's own environment."""
+        self.drop()
+        sdk = load_sdk()
+        gym = sdk.gym.make(
+            f"browsergym/{job.task_id}", disable_env_checker=True, pw_context_kwargs={"service_workers": "block"}
+        ).unwrapped
+        gym.task_entrypoint = _task_class(self._sites.url, self._standing_fence)
+        # Defect: it observes in its own costly way (DOM snapshot, marks on every element), which is not used here.
+        gym._get_obs = dict
+
+        # Defect: it launches a browser of its own choice, which can be neither found nor shut in.
+        def start_browser(**_: object) -> Browser:
+            self._browser = launch(playwright, headless=headless, addresses=self._sites.addresses)
+            self._fence = Fence(self._browser)
+            return self._browser
+
+        sdk.core._set_global_playwright(
+            SimpleNamespace(selectors=playwright.selectors, chromium=SimpleNamespace(launch=start_browser))
+        )
+        try:
+            with _quiet():
+                gym.reset(seed=job.seed)
+        except Error as error:
+            if page_is_gone(error):
+                raise
+            raise AttemptError(Cause.ENVIRONMENT_ERROR, f"{job.task_id} did not start: {_words(error)}") from None
+        self._task = gym.task
+        page: Page = gym.task.page
+        return page
+
+    def _standing_fence(self) -> Fence:
+        assert self._fence is not None
+        return self._fence
+
+    def start(self, page: Page, job: Job) -> str:  # noqa: ARG002  `page` has started the task already
+        """The goal."""
+        return " ".join(str(self._task.goal).split())
+
+    def state(self, page: Page) -> TaskState:  # noqa: ARG002  nothing is known before it is graded
+        """Never over: only the agent ends it."""
+        return TaskState(over=False, score=None)
+
+    def finish(self, page: Page, answer: str | None) -> TaskState:
+        """Read the graded state and grade it. Whatever keeps that from happening is an error, not a zero."""
+        with contextlib.suppress(Error):  # what the last action has sent off should arrive before it is graded
+            page.wait_for_load_state("load", timeout=QUIET_MS)
+        try:
+            found = self._task.read_state(self._finish_seconds)
+        except PlaywrightTimeout:
+            words = f"{self._task.url}/finish showed no state within {self._finish_seconds:g} s"
+            raise AttemptError(Cause.GRADING_FAILED, words) from None
+        except Error as error:
+            if page_is_gone(error):
+                raise
+            raise AttemptError(Cause.GRADING_FAILED, f"/finish could not be read: {_words(error)}") from None
+        return TaskState(over=True, score=verdict(self._task, found, answer or ""))
+
+    def drop(self) -> None:
+        """End the browser with all that is in it."""
+        browser, self._browser, self._fence, self._task = self._browser, None, None, None
+        if browser is not None:
+            with contextlib.suppress(Error):  # a dead browser has nothing left to close
+                browser.close()
+
+    def close(self) -> None:
+        """End the browser, and stop serving."""
+        self.drop()
+        self._sites.close()
