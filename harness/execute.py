@@ -1,6 +1,7 @@
 """Does one checked action on a live page with a real mouse and keyboard. Never decides whether it should be done."""
 
 from datetime import datetime
+from urllib.parse import urljoin, urlsplit
 
 from playwright.sync_api import ElementHandle, Error, Page
 
@@ -9,6 +10,8 @@ from harness.obs.model import Element
 from harness.obs.observe import handle_of
 
 ACT_MS = 1500
+LOAD_MS = 10_000
+WAIT_MS = 1000
 # How people write dates and times. Month first where it is not clear, as the browser's own field shows it.
 PICKER_FORMS = {
     "date": ("%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y", "%d %B %Y", "%B %d, %Y", "%d %b %Y", "%b %d, %Y"),
@@ -97,6 +100,32 @@ def _scroll(page: Page, handle: ElementHandle | None, direction: str) -> str:
     return f"scrolled {direction}" if moved else "nothing moved"
 
 
+def same_site(one: str, other: str) -> bool:
+    """Whether two addresses have scheme, host and port in common."""
+    a, b = urlsplit(one), urlsplit(other)
+    return (a.scheme, a.netloc) == (b.scheme, b.netloc) and a.scheme in {"http", "https"}
+
+
+def _go_back(page: Page) -> str:
+    """One page back, never off the site: the page before the first belongs to whoever opened the browser."""
+    here = page.url
+    page.go_back(timeout=LOAD_MS, wait_until="domcontentloaded")
+    if page.url == here:
+        raise ExecutionProblem("there is no page to go back to")
+    if not same_site(page.url, here):
+        page.goto(here, timeout=LOAD_MS, wait_until="domcontentloaded")
+        raise ExecutionProblem("there is no page of this site to go back to")
+    return "went back"
+
+
+def _goto(page: Page, text: str) -> str:
+    address = urljoin(page.url, text.strip())
+    if not same_site(address, page.url):
+        raise ExecutionProblem("that is not on this site")
+    page.goto(address, timeout=LOAD_MS, wait_until="domcontentloaded")
+    return f"went to {urlsplit(address).path}"
+
+
 def perform(page: Page, action: Action, element: Element | None) -> str:
     """Do it and say what was done. Raises ExecutionProblem, or Error when the browser has died."""
     try:
@@ -114,6 +143,13 @@ def _do(page: Page, action: Action, element: Element | None, handle: ElementHand
     text = action.text or ""
     if action.name == "done":
         return "finished"
+    if action.name == "back":
+        return _go_back(page)
+    if action.name == "goto":
+        return _goto(page, text)
+    if action.name == "wait":
+        page.wait_for_timeout(WAIT_MS)
+        return "waited"
     if action.name == "press":
         if handle is not None:
             handle.focus()

@@ -5,7 +5,7 @@ kept to, and in the end the attempt is an error with its cause: an outage must n
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import openai
@@ -45,7 +45,7 @@ class ChatClient:
         self._client.close()
 
     def complete(
-        self, messages: list[dict[str, str]], *, response_format: dict[str, Any] | None, seed: int, deadline: float
+        self, messages: Sequence[dict[str, Any]], *, response_format: dict[str, Any] | None, seed: int, deadline: float
     ) -> tuple[str, int | None, int | None]:
         """One reply. Raises AttemptError when there is none after the retries, or ModelDown when there will be none."""
         tries = 0
@@ -61,12 +61,12 @@ class ChatClient:
             self._sleep(min(wait, max(0.0, deadline - time.monotonic())))
 
     def _once(
-        self, messages: list[dict[str, str]], response_format: dict[str, Any] | None, seed: int, timeout: float
+        self, messages: Sequence[dict[str, Any]], response_format: dict[str, Any] | None, seed: int, timeout: float
     ) -> tuple[str, int | None, int | None]:
         extra: dict[str, Any] = {"response_format": response_format} if response_format else {}
         reply = self._client.chat.completions.create(
             model=self._settings.name,
-            messages=messages,  # type: ignore[arg-type]
+            messages=list(messages),  # type: ignore[arg-type]
             temperature=self._settings.temperature,
             max_tokens=self._settings.max_tokens,
             seed=seed,

@@ -4,11 +4,13 @@ The parts that never change come first (system words, examples) and the page las
 prefix cache reads the long part once.
 """
 
+import base64
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.actions import ACTIONS, KEYS
-from harness.choices import reply_schema
+from harness.actions import ACTIONS, KEYS, NAVIGATION
+from harness.choices import asks_confidence, reply_schema
 from harness.config import HarnessSettings
 from harness.policy.base import Decision, ModelCall, Turn
 from harness.policy.chat import ChatClient
@@ -31,11 +33,14 @@ def system_values(settings: HarnessSettings) -> dict[str, Any]:
     """What system.j2 may use."""
     return {
         "addressing": settings.actions.addressing,
-        "actions": list(ACTIONS),
+        "actions": [*ACTIONS, *(NAVIGATION if settings.actions.navigation else ())],
         "keys": list(KEYS),
         "state_rules": settings.prompt.state_rules,
         "element_state": settings.observation.element_state,
         "few_shot": settings.prompt.few_shot,
+        "navigation": settings.actions.navigation,
+        "answer": settings.actions.answer,
+        "confidence": asks_confidence(settings),
     }
 
 
@@ -48,6 +53,8 @@ def turn_values(turn: Turn) -> dict[str, Any]:
         "notes": list(turn.notes),
         "step": turn.step + 1,
         "steps_left": turn.step_limit - turn.step,
+        "reason": turn.reason,
+        "proposal": turn.proposal,
     }
 
 
@@ -59,6 +66,16 @@ def fixed_messages(settings: HarnessSettings, prompts: Prompts, examples: list[E
             messages.append({"role": "user", "content": prompts.render("worker.j2", turn_values(turn))})
             messages.append({"role": "assistant", "content": reply})
     return messages
+
+
+def with_picture(messages: Sequence[dict[str, Any]], at: int, png: bytes) -> list[dict[str, Any]]:
+    """The messages with a picture of the page added to message `at`. The trace keeps them without it."""
+    address = "data:image/png;base64," + base64.b64encode(png).decode()
+    parts = [
+        {"type": "text", "text": messages[at]["content"]},
+        {"type": "image_url", "image_url": {"url": address}},
+    ]
+    return [*messages[:at], {**messages[at], "content": parts}, *messages[at + 1 :]]
 
 
 class OpenAICompatiblePolicy:
@@ -96,8 +113,9 @@ class OpenAICompatiblePolicy:
         """The model's reply, whatever it says. Raises AttemptError when the endpoint gives none."""
         messages = self._messages(turn)
         started = now()
+        sent = with_picture(messages, len(self._fixed), turn.screenshot) if turn.screenshot else messages
         reply, tokens_in, tokens_out = self._client.complete(
-            messages, response_format=self._response_format(turn), seed=turn.sampling_seed, deadline=deadline
+            sent, response_format=self._response_format(turn), seed=turn.sampling_seed, deadline=deadline
         )
         call = ModelCall(
             model=self._settings.model.name,

@@ -8,8 +8,9 @@ from harness_pages import button, checkbox, combobox, page, submit, textbox
 from harness.actions import Action
 from harness.choices import open_choices, reply_schema
 from harness.config import GuardSettings, HarnessSettings
-from harness.guards import Past, refusal, warning
+from harness.guards import refusal, warning
 from harness.obs.model import Observation, opened_by
+from harness.past import Past
 
 CLICK_OK = Action(name="click", ref=1, words="OK")
 
