@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
 
 from playwright.sync_api import Browser, BrowserContext, Error, Page, ViewportSize, sync_playwright
 
@@ -22,6 +22,7 @@ from harness.config import HarnessSettings
 from harness.envs.base import Environment
 from harness.envs.miniwob import MiniWob
 from harness.errors import AttemptError, Cause, HarnessError
+from harness.hierarchy import helpers_for
 from harness.obs.observe import LISTEN_SCRIPT
 from harness.orchestrator import AttemptLoop, Ending, Progress
 from harness.policy.base import Policy
@@ -29,7 +30,7 @@ from harness.policy.rules import RulesPolicy
 from harness.processes import kill_tree
 from harness.results import Job, Result
 from harness.setup import Setup, finish, resource_for
-from harness.tracing import Tracer, now, span_file
+from harness.tracing import Tracer, artifact_folder, now, span_file
 
 VIEWPORT: ViewportSize = {"width": 640, "height": 480}
 Answer = Callable[[dict[str, Any]], None]
@@ -37,8 +38,8 @@ ACTION_MS = 5_000
 LOAD_MS = 15_000
 
 
-def build_policy(settings: HarnessSettings) -> Policy:
-    """The policy that the settings ask for. The model client is loaded only when it is wanted: it is slow to import."""
+def build_policy(settings: HarnessSettings, role: Literal["worker", "manager"] = "worker") -> Policy:  # noqa: ARG001
+    """The policy of a role. The model client is loaded only when it is wanted: it is slow to import."""
     if settings.worker == "rules":
         return RulesPolicy(settings)
     from harness.policy.chat import ChatClient
@@ -60,6 +61,9 @@ class Attempts:
     def __init__(self, setup: Setup, policy: Policy, environment: Environment, answer: Answer) -> None:
         self._setup, self._policy, self._env, self._answer = setup, policy, environment, answer
         self._context: BrowserContext | None = None
+        self._helpers = helpers_for(
+            setup.settings, setup.out, setup.cache, setup.skills, lambda: build_policy(setup.settings, "manager")
+        )
 
     def _page(self, browser: Browser) -> Page:
         """A page with no trace of the attempt before."""
@@ -106,6 +110,8 @@ class Attempts:
                 tracer=tracer,
                 deadline=time.monotonic() + setup.settings.limits.seconds,
                 report=lambda p: self._answer({"event": "progress", "progress": p.model_dump()}),
+                helpers=self._helpers,
+                artifacts=artifact_folder(Path(setup.out), setup.mode, job),
             )
             ending = loop.run()
         except AttemptError as error:

@@ -5,13 +5,10 @@ The bounds are the contract with whoever edits config.yaml, a person or an optim
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Settings(BaseModel):
-    """Base: strict types, an unknown key is an error, values never change once read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+from harness.config_base import Settings
+from harness.config_hierarchy import GateSettings, HierarchySettings, VerifierSettings
 
 
 class ObservationSettings(Settings):
@@ -32,8 +29,8 @@ class ObservationSettings(Settings):
     )
     summary: bool = Field(
         False,
-        description="Fit a long page into max_tokens by what matters (dialogs, the goal's words and controls first, rows "
-        "in the middle of a list last) instead of cutting its end off, which hides what stands at the bottom.",
+        description="Fit a long page into max_tokens by what matters (dialogs, the goal's words and controls first, "
+        "rows in the middle of a list last) instead of cutting its end off, which hides what stands at the bottom.",
     )
     max_tokens: int = Field(
         1500, ge=100, le=8000, description="Budget of a summarized page, at about four characters a token."
@@ -64,8 +61,8 @@ class ActionSettings(Settings):
     )
     navigation: bool = Field(
         False,
-        description="Offer back, goto (an address on the same site) and wait. Sites of many pages need them; on a task of "
-        "one page they only lead away from it.",
+        description="Offer back, goto (an address on the same site) and wait. Sites of many pages need them; on a "
+        "task of one page they only lead away from it.",
     )
     answer: bool = Field(
         False,
@@ -118,88 +115,6 @@ class GuardSettings(Settings):
         False,
         description="Refuse `done` before any action has changed the page, while fields are unanswered, or before "
         "what was entered is sent. Prevents giving up early.",
-    )
-
-
-class HierarchySettings(Settings):
-    """Who may decide besides the worker. All off: every step is the worker's."""
-
-    cache: bool = Field(
-        False,
-        description="Reuse actions that were proven by successful attempts at the same site, goal and page. Saves model "
-        "calls on tasks that come again; attempts of one run then learn from each other.",
-    )
-    cache_proofs: int = Field(
-        2,
-        ge=1,
-        le=10,
-        description="With how many different goal values an action must have succeeded before it is reused for another "
-        "value, where its words are not in the goal. 1 repeats one task's answer on the next.",
-    )
-    macros: bool = Field(
-        False,
-        description="Run known routines (fill a form, search and open, pick a date, write a message) step by step where "
-        "their preconditions hold. Saves model calls; a routine stops at its first step that did not work.",
-    )
-    manager: bool = Field(
-        False, description="Let the gate call a second, stronger model for the steps that it finds risky or stuck."
-    )
-
-
-Word = Annotated[str, Field(min_length=2, max_length=40)]
-
-
-class GateSettings(Settings):
-    """When the manager is called. Without hierarchy.manager nothing here has an effect."""
-
-    unusable_reply: bool = Field(
-        True, description="Call it when the worker's reply is no possible action, instead of losing the step."
-    )
-    errors_in_a_row: int = Field(
-        2, ge=0, le=10, description="Call it after this many failed steps in a row; 0 never. 1 pays for every slip."
-    )
-    loop_after: int = Field(
-        2, ge=0, le=10, description="Call it when an action was already done this often on this same page; 0 never."
-    )
-    high_stakes: Literal["off", "model", "all"] = Field(
-        "all",
-        description="Call it before a step that cannot be taken back (stakes_words): never, when a model proposed it, or "
-        "also when the cache or a macro did.",
-    )
-    stakes_words: list[Word] = Field(
-        ["pay", "buy", "purchase", "place order", "checkout", "send", "delete", "remove", "transfer", "unsubscribe"],
-        max_length=60,
-        description="Words on a control that make a click on it a high-stakes step. Too many call the manager for "
-        "everything; a missing one lets a payment pass unchecked.",
-    )
-    final_answer: bool = Field(
-        True, description="Call it before the attempt is ended with done. Prevents giving up early, at a call each."
-    )
-    low_confidence: bool = Field(
-        False,
-        description="Ask the worker to say when it is unsure, and call the manager then. A small model's own doubt is "
-        "noise, so it is off until it is shown to help.",
-    )
-    max_calls: int = Field(
-        10, ge=0, le=100, description="Calls in one attempt, so that a hopeless one does not pay for the manager forever."
-    )
-
-
-class VerifierSettings(Settings):
-    """Checks around each action, beyond the guards."""
-
-    before: bool = Field(
-        False,
-        description="Look again just before acting: the target must still be there and be what was aimed at. A page that "
-        "moved while the model thought gets no click on the wrong thing.",
-    )
-    after: bool = Field(
-        False,
-        description="Tell the agent when an action did not do what it is for: a field that did not take the text, a "
-        "message of the page, no effect. Prevents going on as if it had worked.",
-    )
-    loop_after: int = Field(
-        0, ge=0, le=10, description="Tell the agent when it has done the same on the same page this often; 0 never."
     )
 
 

@@ -5,7 +5,7 @@ from urllib.parse import urljoin, urlsplit
 
 from playwright.sync_api import ElementHandle, Error, Page
 
-from harness.actions import Action, key_of, option_of
+from harness.actions import NEEDS_TARGET, Action, key_of, option_of
 from harness.obs.model import Element
 from harness.obs.observe import handle_of
 
@@ -126,6 +126,15 @@ def _goto(page: Page, text: str) -> str:
     return f"went to {urlsplit(address).path}"
 
 
+def _navigate(page: Page, name: str, text: str) -> str:
+    if name == "back":
+        return _go_back(page)
+    if name == "goto":
+        return _goto(page, text)
+    page.wait_for_timeout(WAIT_MS)
+    return "waited"
+
+
 def perform(page: Page, action: Action, element: Element | None) -> str:
     """Do it and say what was done. Raises ExecutionProblem, or Error when the browser has died."""
     try:
@@ -141,22 +150,8 @@ def perform(page: Page, action: Action, element: Element | None) -> str:
 
 def _do(page: Page, action: Action, element: Element | None, handle: ElementHandle | None) -> str:
     text = action.text or ""
-    if action.name == "done":
-        return "finished"
-    if action.name == "back":
-        return _go_back(page)
-    if action.name == "goto":
-        return _goto(page, text)
-    if action.name == "wait":
-        page.wait_for_timeout(WAIT_MS)
-        return "waited"
-    if action.name == "press":
-        if handle is not None:
-            handle.focus()
-        page.keyboard.press(key_of(text) or text)
-        return f"pressed {text}"
-    if action.name == "scroll":
-        return _scroll(page, handle, (text or "down").strip().lower())
+    if action.name not in NEEDS_TARGET:
+        return _untargeted(page, action.name, text, handle)
     if handle is None or element is None:
         raise ExecutionProblem("there is nothing to aim at")
     if action.name == "fill":
@@ -165,3 +160,17 @@ def _do(page: Page, action: Action, element: Element | None, handle: ElementHand
         return _select(handle, element, text)
     handle.click(timeout=ACT_MS)
     return "clicked"
+
+
+def _untargeted(page: Page, name: str, text: str, handle: ElementHandle | None) -> str:
+    """What can be done without a target; a key and a scroll may have one."""
+    if name == "done":
+        return "finished"
+    if name == "press":
+        if handle is not None:
+            handle.focus()
+        page.keyboard.press(key_of(text) or text)
+        return f"pressed {text}"
+    if name == "scroll":
+        return _scroll(page, handle, (text or "down").strip().lower())
+    return _navigate(page, name, text)

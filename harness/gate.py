@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from harness.actions import Action, ActionProblem
-from harness.config import GateSettings
+from harness.config_hierarchy import GateSettings
 from harness.guards import submit_target
 from harness.obs.model import Element, Observation
 from harness.past import Past
@@ -81,19 +81,15 @@ def reason_to_call(
 ) -> Reason | None:
     """Why the manager should look at this step, or None. The weightiest reason that holds is the answer."""
     action = proposed.action
-    if settings.unusable_reply and (action is None or proposed.problem is not None):
-        return Reason.UNUSABLE
-    if action is None:
-        return None
-    stakes = settings.high_stakes == "all" or (settings.high_stakes == "model" and proposed.by_model)
-    if stakes and at_stake(action, page, settings.stakes_words):
-        return Reason.STAKES
-    if settings.final_answer and action.name == "done":
-        return Reason.FINAL
-    if looping(action, fingerprint, past, settings.loop_after):
-        return Reason.LOOP
-    if 0 < settings.errors_in_a_row <= errors_in_a_row(past) and proposed.by_model:
-        return Reason.ERRORS
-    if settings.low_confidence and proposed.unsure:
-        return Reason.UNSURE
-    return None
+    if action is None or proposed.problem is not None:
+        return Reason.UNUSABLE if settings.unusable_reply else None
+    weigh_stakes = settings.high_stakes == "all" or (settings.high_stakes == "model" and proposed.by_model)
+    failed = errors_in_a_row(past) if proposed.by_model else 0
+    signs = (
+        (Reason.STAKES, weigh_stakes and at_stake(action, page, settings.stakes_words) is not None),
+        (Reason.FINAL, settings.final_answer and action.name == "done"),
+        (Reason.LOOP, looping(action, fingerprint, past, settings.loop_after)),
+        (Reason.ERRORS, 0 < settings.errors_in_a_row <= failed),
+        (Reason.UNSURE, settings.low_confidence and proposed.unsure),
+    )
+    return next((reason for reason, holds in signs if holds), None)

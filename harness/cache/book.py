@@ -14,7 +14,6 @@ from harness.actions import ActionName
 from harness.results import append_line
 
 FILE = "actions.jsonl"
-VERSION = 1
 # Ways to act on one page for one goal template; more are a sign of values that the template does not see.
 MOST_ENTRIES = 16
 
@@ -56,7 +55,7 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    v: Literal[1] = VERSION
+    v: Literal[1] = 1
     event: Literal["proof", "hit", "fail", "drop"]
     key: Key
     entry: Entry

@@ -114,11 +114,10 @@ class AttemptMemory:
             return False
         if entry.text is not None and not is_marked(entry.text):
             return False
-        alternatives = [
-            e for e in page.controls if entry.action in e.can and (entry.action != "click" or e.submits == target.submits)
-        ]
-        only = len(alternatives) == 1 and (entry.action != "click" or target.submits)
-        return is_marked(entry.name) or only or _said(target.name, self._goal.words)
+        alike = [e for e in page.controls if entry.action in e.can and e.submits == target.submits]
+        only = len(alike) == 1 and (entry.action != "click" or target.submits)
+        told_apart = is_marked(entry.label) or sum(e.name == target.name for e in page.controls) == 1
+        return only or (told_apart and (is_marked(entry.name) or _said(target.name, self._goal.words)))
 
     def close(self, success: bool | None) -> None:
         """The attempt has ended; `success` is None where it was no measurement. Raises OSError on a full disk."""
@@ -130,7 +129,8 @@ class AttemptMemory:
             events += [Event(event="fail", key=key, entry=entry, binding=binding) for key, entry, binding in used]
         if success:
             events += [
-                Event(event="proof", key=key, entry=entry, binding=binding) for key, (entry, binding) in self._done.items()
+                Event(event="proof", key=key, entry=entry, binding=binding)
+                for key, (entry, binding) in self._done.items()
             ]
         if events:
             self._book.write(events)

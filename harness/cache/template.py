@@ -55,7 +55,7 @@ def template_of(goal: str) -> Template:
 
 
 def abstract(text: str, values: Sequence[str], *, exact: bool) -> str:
-    """The text with the values in it replaced by `⟨number⟩`; `exact` minds the case (what is typed), else not (names)."""
+    """The text with the values in it replaced by `⟨number⟩`; `exact` minds the case (what is typed, not names)."""
     for number, value in enumerate(values):
         if text == value or (not exact and text.strip().lower() == value.strip().lower()):
             return f"⟨{number}⟩"

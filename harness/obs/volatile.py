@@ -18,12 +18,14 @@ _TOKEN = r"\b(?=[0-9a-z_-]*[a-z])(?=[0-9a-z_-]*\d[0-9a-z_-]*\d)[0-9a-z_-]{16,}\b
 _MOMENT = r"\b\d{4}-\d\d-\d\d[t ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:z|[+-]\d\d:?\d\d)?(?!\w)"
 _SECONDS = r"\b\d{1,2}:\d\d:\d\d(?:\.\d+)?(?:\s?[ap]m)?\b"
 _EPOCH = r"\b1[5-9]\d{8}(?:\d{3})?\b"
-_AGO = r"\b(?:\d+|an?)\s?(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?|days?|weeks?|months?|years?)\s(?:ago|left|remaining)\b"
+_UNITS = r"(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?|days?|weeks?|months?|years?)"
+_AGO = rf"\b(?:\d+|an?)\s?{_UNITS}\s(?:ago|left|remaining)\b"
 _NOW = r"\bjust now\b"
 _COUNTER = r"\(\d+\+?\)|\b\d+(?=\s(?:unread|online|views?|visitors?|notifications?)\b)"
 _VOLATILE = re.compile("|".join((_UUID, _MOMENT, _SECONDS, _EPOCH, _AGO, _NOW, _COUNTER, _TOKEN)), re.IGNORECASE)
 _SESSION_KEY = re.compile(
-    r"^(_|t|ts|sid|nonce|state|sess(ion)?(_?id)?|phpsessid|jsessionid|token|csrf.*|auth.*|run_?id|time(stamp)?|cb|v|rnd|random|utm_.*)$",
+    r"^(_|t|ts|sid|nonce|state|sess(ion)?(_?id)?|phpsessid|jsessionid|token|csrf.*|auth.*|run_?id|time(stamp)?|cb|v|rnd|"
+    r"random|utm_.*)$",
     re.IGNORECASE,
 )
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})
@@ -44,21 +46,19 @@ def steady_path(path: str) -> str:
 def steady_address(address: str) -> str:
     """Path, query and fragment without what belongs to one visit."""
     split = urlsplit(address)
-    query = sorted(
-        (key, steady(value)) for key, value in parse_qsl(split.query) if not _SESSION_KEY.fullmatch(key)
-    )
+    query = sorted((key, steady(value)) for key, value in parse_qsl(split.query) if not _SESSION_KEY.fullmatch(key))
     return json.dumps([steady_path(split.path), query, steady_path(split.fragment)])
 
 
 def site_of(environment: str, address: str) -> str:
-    """`environment|host|path family`. A port of this machine says nothing: servers of a test get a new one each time."""
+    """`environment|host|path family`. A port of this machine says nothing: a test's server gets a new one each time."""
     split = urlsplit(address)
     host = split.hostname or ""
     return f"{environment}|{'local' if host in _LOCAL else host}|/{steady_path(split.path)}"
 
 
 def marked(text: str, values: Sequence[str]) -> str:
-    """The text with the goal's own values replaced by their numbers, so that pages that differ in them alone are one."""
+    """The text with the goal's own values replaced by their numbers: pages that differ in them alone are one."""
     whole = text.strip().lower()
     for number, value in enumerate(values):
         if whole == value.strip().lower():

@@ -14,11 +14,13 @@ VerdictKind = Literal[
 ]
 GOOD: frozenset[VerdictKind] = frozenset({"finished", "value_set", "navigated", "changed"})
 _COMPLAINT = re.compile(
-    r"\b(error|invalid|incorrect|wrong|failed|failure|required|must (be|not|have|contain)|not (valid|found|allowed|available)|"
-    r"try again|please (enter|select|choose|fill|provide)|cannot|can't|couldn't|unable|denied|expired)\b",
+    r"\b(error|invalid|incorrect|wrong|failed|failure|required|must (be|not|have|contain)|"
+    r"not (valid|found|allowed|available)|try again|please (enter|select|choose|fill|provide)|"
+    r"cannot|can't|couldn't|unable|denied|expired)\b",
     re.IGNORECASE,
 )
 LONGEST = 200
+FEW = 5
 
 
 class Verdict(BaseModel):
@@ -36,13 +38,14 @@ class Verdict(BaseModel):
 
 
 def complaint(before: Observation, after: Observation) -> str | None:
-    """A message of the page that was not there before and says that something is wrong."""
+    """A message of the page that was not there before and says that something is wrong.
+
+    Among many new words it must stand in an alert: a page of content may speak of errors as it likes.
+    """
     had = {(e.role, e.name) for e in before.elements}
-    for e in after.elements:
-        new = not e.is_control and (e.role, e.name) not in had and len(e.name) <= LONGEST
-        if new and _COMPLAINT.search(e.name):
-            return short(e.name, 120)
-    return None
+    new = [e for e in after.elements if not e.is_control and (e.role, e.name) not in had]
+    said = new if len(new) <= FEW else [e for e in new if e.within == "alert"]
+    return next((short(e.name, 120) for e in said if len(e.name) <= LONGEST and _COMPLAINT.search(e.name)), None)
 
 
 def _plain(text: str) -> str:
@@ -70,13 +73,24 @@ def judge(
         return Verdict(kind="finished")
     if said := complaint(before, after):
         return Verdict(kind="error_shown", words=f"the page says: {said}")
+    return _of_field(action, before, after) or _of_page(action, before, after)
+
+
+def _of_field(action: Action, before: Observation, after: Observation) -> Verdict | None:
+    """The verdict on what was typed or chosen, where the field tells."""
     target = before.by_ref(action.ref) if action.ref is not None else None
     live = after.by_ref(action.ref) if action.ref is not None else None
-    if action.name in {"fill", "select"} and target is not None and live is not None:
-        holds = _holds(action, target, live)
-        if holds is not None:
-            kind: VerdictKind = "value_set" if holds else "value_not_set"
-            return Verdict(kind=kind, words="" if holds else f"'{target.label}' now holds '{short(live.value or '')}'")
+    if action.name not in {"fill", "select"} or target is None or live is None:
+        return None
+    holds = _holds(action, target, live)
+    if holds is None:
+        return None
+    if holds:
+        return Verdict(kind="value_set")
+    return Verdict(kind="value_not_set", words=f"'{target.label}' now holds '{short(live.value or '')}'")
+
+
+def _of_page(action: Action, before: Observation, after: Observation) -> Verdict:
     if (before.address or before.url) != (after.address or after.url):
         return Verdict(kind="navigated")
     if before.fingerprint != after.fingerprint:

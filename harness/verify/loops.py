@@ -17,7 +17,7 @@ def times_done(action: Action, page: str, past: Sequence[Past]) -> int:
 
 
 def rounds(past: Sequence[Past]) -> int:
-    """How often the last few steps, of whatever length up to LONGEST_ROUND, were gone through in a row; 1 is no loop."""
+    """How often the last few steps (any number up to LONGEST_ROUND) were gone through in a row; 1 is no loop."""
     seen = [(p.page, p.action.key if p.action is not None else None) for p in past]
     best = 1
     for length in range(1, LONGEST_ROUND + 1):
