@@ -1,6 +1,7 @@
 """Fits a page into a token budget by what matters for the goal. Pure; never shows half a row, never hides a gap."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from harness.obs.model import Element
 # A rough rule for English in every common tokenizer; a budget needs no better.
 CHARS_A_TOKEN = 4
 FIRST_ROWS = 3
+MANY = 5
 COMMON = frozenset({
     "the", "and", "for", "with", "from", "that", "this", "then", "into", "your", "click", "select", "button", "page",
 })  # fmt: skip
@@ -25,12 +27,12 @@ def _content_words(text: str) -> set[str]:
     return {w for w in re.findall(r"[a-z0-9@]+", text.lower()) if len(w) > 2 and w not in COMMON}
 
 
-def _rank(line: Line, goal: set[str]) -> int:
+def _rank(line: Line, said: set[str], goal: set[str]) -> int:
     """0 is kept first. Rows in the middle of a list go first unless the goal speaks of them."""
     e = line.element
     if e.within:
         return 0
-    named = bool(goal & _content_words(f"{line.text} {e.context}"))
+    named = bool(goal & said)
     middle = bool(e.rows) and FIRST_ROWS < e.row < e.of
     if e.is_control:
         return 1 if named else 4 if middle else 2
@@ -38,9 +40,14 @@ def _rank(line: Line, goal: set[str]) -> int:
 
 
 def _ranks(lines: Sequence[Line], goal: str) -> list[int]:
-    """The rank of each line; the lines of one row share the best of them, so that a row is kept or left out whole."""
-    wanted = _content_words(goal)
-    alone = [_rank(line, wanted) for line in lines]
+    """The rank of each line; the lines of one row share the best of them, so that a row is kept or left out whole.
+
+    A word of the goal that stands in many lines (`Open`) tells nothing of any of them.
+    """
+    said = [_content_words(f"{line.text} {line.element.context}") for line in lines]
+    counts = Counter(word for words in said for word in words)
+    wanted = {w for w in _content_words(goal) if counts[w] <= max(MANY, len(lines) // 10)}
+    alone = [_rank(line, words, wanted) for line, words in zip(lines, said, strict=True)]
     best: dict[tuple[int, int], int] = {}
     for line, rank in zip(lines, alone, strict=True):
         row = (line.element.rows, line.element.row)
