@@ -118,6 +118,11 @@ class GuardSettings(Settings):
     )
 
 
+# The step limits that REAL Bench is run with: for the score, and for a quick look.
+SCORE_STEPS = 70
+SPEED_STEPS = 25
+
+
 class LimitSettings(Settings):
     """When an attempt ends whatever the agent wants."""
 

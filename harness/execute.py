@@ -119,8 +119,12 @@ def _go_back(page: Page) -> str:
 
 
 def _goto(page: Page, text: str) -> str:
-    address = urljoin(page.url, text.strip())
-    if not same_site(address, page.url):
+    try:
+        address = urljoin(page.url, text.strip())
+        here = same_site(address, page.url)
+    except ValueError:
+        raise ExecutionProblem("that is no address") from None
+    if not here:
         raise ExecutionProblem("that is not on this site")
     page.goto(address, timeout=LOAD_MS, wait_until="domcontentloaded")
     return f"went to {urlsplit(address).path}"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from harness.cache.book import Book
 from harness.cache.memory import AttemptMemory
 from harness.config import HarnessSettings
+from harness.errors import UsageError
 from harness.policy.base import Policy
 from harness.skills.fill_form import FillForm
 from harness.skills.message import SendMessage
@@ -45,6 +46,17 @@ class Helpers(NamedTuple):
         return MacroRunner(routines, goal)
 
 
+def _open(folder: Path) -> Book:
+    """The book of a folder, read once so that a folder that cannot be used is known before the first attempt."""
+    book = Book(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        book.refresh()
+    except OSError as error:
+        raise UsageError(f"the cache folder {folder} cannot be used: {error}") from None
+    return book
+
+
 def helpers_for(
     settings: HarnessSettings, out: str, cache: str | None, skills: str | None, make_manager: Callable[[], Policy]
 ) -> Helpers:
@@ -52,7 +64,7 @@ def helpers_for(
     hierarchy = settings.hierarchy
     return Helpers(
         manager=make_manager() if hierarchy.manager else None,
-        book=Book(Path(cache) if cache else Path(out) / CACHE_FOLDER) if hierarchy.cache else None,
+        book=_open(Path(cache) if cache else Path(out) / CACHE_FOLDER) if hierarchy.cache else None,
         cache_proofs=hierarchy.cache_proofs,
         macros=hierarchy.macros,
         mined=tuple(load_skills(Path(skills))) if hierarchy.macros and skills else (),

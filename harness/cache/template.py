@@ -23,7 +23,7 @@ _PATTERNS = (
 )
 _VALUE = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS), re.IGNORECASE)
 _STARTS = re.compile(r"(^|[.!?:;]\s*)$")
-_MARK = re.compile(r"⟨(\d+)⟩")
+_MARK = re.compile(r"⟨(\d{1,3})⟩")
 
 
 class Template(BaseModel):

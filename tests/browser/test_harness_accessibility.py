@@ -21,15 +21,21 @@ SAME = {"searchbox": "textbox", "spinbutton": "textbox", "Date": "textbox", "Dis
 
 LOGIN = """<h1>Sign in</h1><form><label for=u>User name</label><input id=u><label>Password <input type=password></label>
 <label><input type=checkbox> Keep me signed in</label><button>Sign in</button></form><a href="/help">Forgot it?</a>"""
-WIDGETS = """<div role=tablist><div role=tab tabindex=0 aria-selected=true>One</div><div role=tab tabindex=0>Two</div></div>
+WIDGETS = """<div role=tablist><div role=tab tabindex=0 aria-selected=true>One</div>
+<div role=tab tabindex=0>Two</div></div>
 <button aria-label="Close"><svg width=9 height=9></svg></button><button disabled>Off</button>
-<div role=switch aria-checked=false tabindex=0 aria-label="Dark mode">off</div><span role=button tabindex=0>Fake button</span>
-<select aria-label="Wood"><option>Oak<option>Ash</select><label>Many <select multiple><option>a<option>b</select></label>
+<div role=switch aria-checked=false tabindex=0 aria-label="Dark mode">off</div>
+<span role=button tabindex=0>Fake button</span>
+<select aria-label="Wood"><option>Oak<option>Ash</select>
+<label>Many <select multiple><option>a<option>b</select></label>
 <input type=range aria-label="Volume"><input type=search placeholder="Search mail"><input type=number aria-labelledby=n>
-<span id=n>Guests</span><textarea aria-label="Message"></textarea><input type=submit value="Send"><input type=date aria-label=Day>
+<span id=n>Guests</span><textarea aria-label="Message"></textarea><input type=submit value="Send">
+<input type=date aria-label=Day>
 <ul role=menu><li role=menuitem tabindex=0>Copy</li></ul><a href="#x"><img alt="Logo" src="data:,"></a>
-<div role=textbox contenteditable=true aria-label="Note">text</div><details><summary>More</summary><p>inside</p></details>
-<button style="display:none">Hidden</button><a>no link</a><button aria-hidden=true style="visibility:hidden">Ghost</button>"""
+<div role=textbox contenteditable=true aria-label="Note">text</div>
+<details><summary>More</summary><p>inside</p></details>
+<button style="display:none">Hidden</button><a>no link</a>
+<button aria-hidden=true style="visibility:hidden">Ghost</button>"""
 MAIL = "<h2>Inbox</h2><nav><a href=/sent>Sent</a><button>Compose</button></nav><ul>" + "".join(
     f"<li><input type=checkbox aria-label='Select mail {n}'><a href=/mail/{n}>Subject {n}</a>"
     f"<button title='Delete mail {n}'>x</button></li>"
@@ -85,7 +91,9 @@ def test_roles_and_names_are_those_of_the_accessibility_tree(opened: tuple[Page,
     assert by_reader(page) == by_chromium(page)
 
 
-@pytest.mark.parametrize("task", ["click-dialog", "login-user", "click-checkboxes", "choose-list", "use-autocomplete", "form-sequence-2"])
+@pytest.mark.parametrize(
+    "task", ["click-dialog", "login-user", "click-checkboxes", "choose-list", "use-autocomplete", "form-sequence-2"]
+)
 def test_on_pages_of_a_benchmark_only_nameless_controls_are_named_otherwise(
     opened: tuple[Page, str], task: str
 ) -> None:

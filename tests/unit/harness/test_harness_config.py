@@ -36,8 +36,31 @@ def test_the_bundled_config_starts_bare() -> None:
 def test_the_bundled_config_says_what_the_code_defaults_say() -> None:
     _, settings = load_settings(DEFAULT_CONFIG, "baseline_worker")
     assert settings.model_copy(update={"model": settings.model}) == settings
-    for group in ("observation", "actions", "prompt", "history", "guards", "limits", "retry"):
+    groups = (
+        "observation",
+        "actions",
+        "prompt",
+        "history",
+        "guards",
+        "limits",
+        "retry",
+        "hierarchy",
+        "gate",
+        "verifier",
+    )
+    for group in groups:
         assert getattr(settings, group) == getattr(HarnessSettings.model_validate({}), group)
+
+
+def test_the_modes_of_the_hierarchy_add_one_helper_each() -> None:
+    def helpers(mode: str) -> tuple[bool, bool, bool]:
+        hierarchy = load_settings(DEFAULT_CONFIG, mode)[1].hierarchy
+        return hierarchy.manager, hierarchy.cache, hierarchy.macros
+
+    assert helpers("baseline_worker") == helpers("rules") == (False, False, False)
+    assert helpers("hierarchy_mgr_gate") == (True, False, False)
+    assert helpers("hierarchy_vac") == (True, True, False)
+    assert helpers("hierarchy_vac_macros") == (True, True, True)
 
 
 def test_a_mistyped_key_names_file_key_and_nearest(tmp_path: Path) -> None:
