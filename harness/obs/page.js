@@ -4,7 +4,8 @@
   const key = Symbol.for("halo.table");
   if (!window[key]) {
     Object.defineProperty(window, key, {
-      value: { ids: new WeakMap(), first: new WeakMap(), byId: new Map(), next: 1 }, enumerable: false });
+      value: { ids: new WeakMap(), first: new WeakMap(), byId: new Map(), next: 1, lists: new WeakMap(), nextList: 1 },
+      enumerable: false });
   }
   const table = window[key];
   const heard = window[Symbol.for("halo.listeners")] || new WeakSet();
@@ -189,15 +190,16 @@
   const ROWS = 4;
   const alikeIn = new Map();
   const number = (el) => {
-    if (!table.ids.has(el)) table.ids.set(el, table.next++);
-    return table.ids.get(el);
+    if (!table.lists.has(el)) table.lists.set(el, table.nextList++);
+    return table.lists.get(el);
   };
   const placeIn = (parent) => {
     if (!alikeIn.has(parent)) {
       const kinds = new Map();
       for (const child of parent.children) {
         const sort = child.tagName + "." + String(child.getAttribute("class") || "").split(/\s+/)[0];
-        kinds.set(sort, [...(kinds.get(sort) || []), child]);
+        if (!kinds.has(sort)) kinds.set(sort, []);
+        kinds.get(sort).push(child);
       }
       const places = new Map();
       for (const mine of kinds.values()) if (mine.length >= ROWS) mine.forEach((c, n) => places.set(c, [n + 1, mine.length]));

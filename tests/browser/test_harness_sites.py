@@ -21,6 +21,11 @@ PAGES = {
         if (wrong) { note.textContent = 'Invalid code'; } else { document.title = 'won'; }">
         <label for=code>Code</label><input id=code><button>Submit</button><p id=note role=alert></p></form>""",
     "moving.html": """<title>Moving</title><button onclick="document.title = 'lost'">Alpha</button>""",
+    "compose.html": """<title>Mail</title><button onclick="box.hidden = false">Compose</button><div id=box hidden>
+        <label>To <input id=to></label><label>Subject <input id=re></label>
+        <label>Message <textarea id=text></textarea></label>
+        <button onclick="document.title = to.value === 'bob@x.org' && re.value === 'Hi' ? 'won' : 'lost'">Send</button>
+        </div>""",
     "mail.html": "<title>Mail</title><ul>" + "".join(f"<li><a href=#{n}>Mail {n}</a></li>" for n in range(6)) + "</ul>"
     "<div role=dialog><p>Sure?</p><button>Yes</button></div><p role=alert>Saved</p><div><a href=#x>Out</a></div>",
 }  # fmt: skip
@@ -41,10 +46,15 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Page
 
 
 def attempt(
-    opened: tuple[str, Page], folder: Path, worker: Scripted, start: str = "index.html", **groups: object
+    opened: tuple[str, Page],
+    folder: Path,
+    worker: Scripted,
+    start: str = "index.html",
+    goal: str = 'Send the code "7".',
+    **groups: object,
 ) -> Ran:
     base, page = opened
-    environment = Served(base, start, 'Send the code "7".')
+    environment = Served(base, start, goal)
     return run(page, folder, environment, worker, task="site.x", **groups)  # type: ignore[arg-type]
 
 
@@ -137,3 +147,43 @@ def test_rows_dialogs_and_messages_are_told_apart(opened: tuple[str, Page]) -> N
     assert where["Out"] == ("", 0, 0)
     assert len({e.rows for e in view.elements if e.row}) == 1
     assert view.address == f"{base}/mail.html"
+
+
+MESSAGE = 'Send an email to bob@x.org with the subject "Hi" and the message "Come".'
+
+
+def test_a_macro_that_sends_is_looked_at_by_the_manager_first(opened: tuple[str, Page], tmp_path: Path) -> None:
+    manager = Scripted(act("click", "Send"), name="manager")
+    helpers = {"macros": True, "manager": True}
+    ran = attempt(opened, tmp_path, Scripted("never"), "compose.html", MESSAGE, manager=manager, hierarchy=helpers)
+    assert (ran.won, ran.by) == (True, ["macro"] * 5)
+    assert [s.get("halo.manager.reason") for s in ran.steps] == [None] * 4 + ["high_stakes"]
+    assert manager.turns[0].proposal == 'click "Send"'
+
+
+def test_a_manager_that_objects_ends_the_macro(opened: tuple[str, Page], tmp_path: Path) -> None:
+    manager = Scripted(act("done"), name="manager")
+    helpers = {"macros": True, "manager": True}
+    ran = attempt(opened, tmp_path, Scripted("never"), "compose.html", MESSAGE, manager=manager, hierarchy=helpers)
+    assert (ran.won, ran.by) == (False, ["macro"] * 4 + ["manager"])
+    assert ran.ending.reason == "done"
+
+
+def test_a_cached_step_that_sends_is_looked_at_unless_the_settings_trust_it(
+    opened: tuple[str, Page], tmp_path: Path
+) -> None:
+    replies = (
+        act("click", "Compose"),
+        act("fill", "To", "bob@x.org"),
+        act("fill", "Subject", "Hi"),
+        act("click", "Send"),
+    )
+    manager = Scripted(act("click", "Send"), name="manager")
+    on = {"cache": True, "manager": True}
+    for stakes, calls in (("all", 1), ("all", 1), ("model", 0)):
+        ran = attempt(
+            opened, tmp_path, Scripted(*replies), "compose.html", MESSAGE, manager=manager, hierarchy=on,
+            gate={"high_stakes": stakes},
+        )  # fmt: skip
+        assert (ran.won, ran.progress.manager_calls) == (True, calls)
+    assert ran.by == ["cache"] * 4

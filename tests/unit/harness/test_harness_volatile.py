@@ -71,3 +71,14 @@ def test_a_site_is_its_environment_host_and_path_family() -> None:
 
 def test_plain_words_stay_as_they_are() -> None:
     assert steady("Extraordinarily-long-compound-word of 2026") == "Extraordinarily-long-compound-word of 2026"
+
+
+def test_the_end_of_a_very_long_text_counts_as_it_is() -> None:
+    long = "word " * 2000
+    assert page_fingerprint(page(words(long + "a"))) != page_fingerprint(page(words(long + "b")))
+    assert page_fingerprint(page(words(long + "a"))) == page_fingerprint(page(words(long + "a")))
+
+
+@pytest.mark.parametrize("text", ["1234567890123456", "well-known-compound-words", "a_very_long_identifier_1"])
+def test_a_long_word_is_no_token_unless_it_mixes_digits_and_letters(text: str) -> None:
+    assert steady(text) == text
