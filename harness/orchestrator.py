@@ -226,7 +226,7 @@ class AttemptLoop:
                 moment.seen,
                 action,
                 came.after,
-                worked=came.changed(action, moment.seen) is True,
+                changed=came.changed(action, moment.seen),
                 over=came.state.over,
                 used=decided.entry,
             )

@@ -28,6 +28,7 @@ class AttemptMemory:
         self._way: list[str] = []
         self._used: dict[tuple[Key, Entry], str] = {}
         self._done: dict[Key, tuple[Entry, str]] = {}
+        self._unclear: set[Key] = set()
         self._dropped: list[Event] = []
         book.refresh()
 
@@ -70,22 +71,33 @@ class AttemptMemory:
         return Action(name=entry.action, ref=target.ref, words=target.label, text=text)
 
     def note(
-        self, page: Observation, action: Action, after: Observation, *, worked: bool, over: bool, used: Entry | None
+        self,
+        page: Observation,
+        action: Action,
+        after: Observation,
+        *,
+        changed: bool | None,
+        over: bool,
+        used: Entry | None,
     ) -> None:
-        """A step has been done on `page`, by the offered entry `used` where that is so.
+        """A step was decided on `page`, by the offered entry `used` or by others; `changed` is None if it never ran.
 
-        It proves something where it worked and led to another page or to the end of the task.
+        It proves something where it led to another page or to the end of the task. Where two different things were
+        done on a page, or one that showed nothing, its looks do not tell the next action: nothing is kept of it.
         """
         key, binding = self._key(page), self._binding()
-        moved = worked and (over or self._key(after) != key)
+        moved = changed is True and (over or self._key(after) != key)
         if used is not None:
             self._used[key, used] = binding
             if not moved:
                 self._dropped.append(Event(event="drop", key=key, entry=used, binding=binding))
         target = page.by_ref(action.ref) if action.ref is not None else None
         entry = self._entry(page, action, target)
-        if moved and entry is not None:
+        before = self._done.get(key)
+        if moved and entry is not None and (before is None or before[0].identity == entry.identity):
             self._done[key] = (entry, binding)
+        elif changed is not None:
+            self._unclear.add(key)
         if key.page not in self._way:
             self._way.append(key.page)
 
@@ -131,6 +143,7 @@ class AttemptMemory:
             events += [
                 Event(event="proof", key=key, entry=entry, binding=binding)
                 for key, (entry, binding) in self._done.items()
+                if key not in self._unclear
             ]
         if events:
             self._book.write(events)

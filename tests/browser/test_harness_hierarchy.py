@@ -101,7 +101,9 @@ def test_an_entry_that_does_nothing_is_dropped_and_the_worker_takes_over(
     poison(tmp_path, action="click", text=None)
     ran = attempt(opened, tmp_path, "enter-text", seed=0, hierarchy=ON)
     assert (ran.by, ran.won) == (["cache", "rules", "rules"], True)
-    assert events(tmp_path) == ["proof", "drop", "proof", "proof"]
+    # What the first page needs is not clear after two tries on it; the second page is.
+    assert events(tmp_path) == ["proof", "drop", "proof"]
+    assert attempt(opened, tmp_path, "enter-text", seed=0, hierarchy=ON).by == ["rules", "cache"]
     assert attempt(opened, tmp_path, "enter-text", seed=0, hierarchy=ON).by == ["cache", "cache"]
 
 
