@@ -84,8 +84,7 @@ class AttemptLoop:
     def _run(self) -> Ending:
         goal = self._env.start(self._page, self._job.task_id, self._job.seed)
         self._tell(goal=goal)
-        name = environment_name(self._env)
-        self._memory, self._macros = self._helpers.memory(name, goal), self._helpers.runner(name, goal)
+        self._recall(goal)
         seen = self._hands.look()
         words = ""
         for index in range(self._settings.limits.steps):
@@ -107,6 +106,15 @@ class AttemptLoop:
     def _tell(self, **changes: Any) -> None:
         self.progress = self.progress.model_copy(update=changes)
         self._report(self.progress)
+
+    def _recall(self, goal: str) -> None:
+        """Take up the cache and the macros for this goal. A cache that cannot be read leaves its steps to others."""
+        name = environment_name(self._env)
+        self._macros = self._helpers.runner(name, goal)
+        try:
+            self._memory = self._helpers.memory(name, goal)
+        except OSError as error:
+            self.progress = self.progress.model_copy(update={"cache_problem": str(error)})
 
     def _remember(self, success: bool | None) -> None:
         """Write what the attempt proved. A cache that cannot be written costs later attempts, never this one."""

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hierarchy_runs import Ran, Scripted, act, run
+from hierarchy_runs import Ran, Scripted, act, run, settings_of
 from playwright.sync_api import Page, sync_playwright
 
 from harness.browser import launch
 from harness.cache.book import FILE
 from harness.envs.miniwob import MiniWob
+from harness.errors import UsageError
+from harness.hierarchy import helpers_for
 from harness.obs.observe import LISTEN_SCRIPT
+from harness.policy.base import Decision, Turn
 from harness.policy.rules import RulesPolicy
 
 pytestmark = pytest.mark.browser
@@ -120,6 +123,26 @@ def test_a_failed_attempt_teaches_nothing(opened: tuple[MiniWob, Page], tmp_path
     lost = attempt(opened, tmp_path, "click-test-2", Scripted(act("click", "TWO")), hierarchy=ON)
     assert not lost.won
     assert attempt(opened, tmp_path, "click-test-2", hierarchy=ON).by == ["rules"]
+
+
+def test_a_cache_that_breaks_during_an_attempt_does_not_cost_it(opened: tuple[MiniWob, Page], tmp_path: Path) -> None:
+    class Breaking(Scripted):
+        """Puts a folder where the file of the cache should be."""
+
+        def decide(self, turn: Turn, *, deadline: float) -> Decision:
+            (tmp_path / "cache" / FILE).mkdir()
+            return super().decide(turn, deadline=deadline)
+
+    ran = attempt(opened, tmp_path, "click-test-2", Breaking(act("click", "ONE")), hierarchy=ON)
+    assert ran.won
+    assert "Is a directory" in str(ran.progress.cache_problem)
+
+
+def test_a_cache_folder_that_cannot_be_is_said_before_the_first_attempt(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    settings = settings_of(hierarchy=ON)
+    with pytest.raises(UsageError, match=r"the cache folder .* cannot be used"):
+        helpers_for(settings, str(tmp_path), str(tmp_path / "file"), None, lambda: Scripted("x"))
 
 
 MANAGED = {"manager": True}
