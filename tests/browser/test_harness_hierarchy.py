@@ -231,6 +231,13 @@ def test_a_macro_picks_a_date_in_a_calendar(opened: tuple[MiniWob, Page], tmp_pa
     assert [s.get("halo.macro.name") for s in ran.steps] == ["pick_date"] * 4 + [None]
 
 
+def test_a_macro_searches_and_opens_the_first_hit(opened: tuple[MiniWob, Page], tmp_path: Path) -> None:
+    # With this seed the goal asks for the first result.
+    ran = attempt(opened, tmp_path, "search-engine", seed=4, hierarchy={"macros": True})
+    assert ran.won
+    assert [s["halo.macro.name"] for s in ran.steps] == ["search_and_open"] * 3
+
+
 def test_a_macro_whose_step_did_not_work_is_given_up_for_the_worker(
     opened: tuple[MiniWob, Page], tmp_path: Path
 ) -> None:
