@@ -12,9 +12,13 @@ from pydantic import BaseModel, ConfigDict
 from harness.obs.labels import find_by_label, short
 from harness.obs.model import Element, Observation
 
-ActionName = Literal["click", "fill", "select", "press", "scroll", "done"]
+ActionName = Literal["click", "fill", "select", "press", "scroll", "done", "back", "goto", "wait"]
 ACTIONS: tuple[ActionName, ...] = ("click", "fill", "select", "press", "scroll", "done")
+NAVIGATION: tuple[ActionName, ...] = ("back", "goto", "wait")
 NEEDS_TARGET = frozenset({"click", "fill", "select"})
+NO_TARGET = frozenset({"done", *NAVIGATION})
+# `done` may carry the answer to the user.
+TAKES_TEXT = frozenset({"fill", "select", "press", "scroll", "goto", "done"})
 KEYS = (
     "Enter", "Tab", "Escape", "Backspace", "Delete", "Space", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight",
     "Home", "End", "PageUp", "PageDown",
@@ -42,7 +46,7 @@ class Action(BaseModel):
 
     def phrase(self) -> str:
         """The action as a person would say it."""
-        said = f' "{short(self.text, 60)}"' if self.text is not None and self.name != "done" else ""
+        said = f' "{short(self.text, 60)}"' if self.text is not None else ""
         if self.name == "fill":
             return f'fill "{self.words}" with{said}'
         if self.name == "select":
@@ -87,7 +91,18 @@ def _problem(kind: ErrorType, words: str) -> ActionProblem:
     return ActionProblem(type=kind, words=words)
 
 
-def read_action(reply: str, observation: Observation, *, by_ref: bool) -> tuple[Action | None, ActionProblem | None]:
+def unsure(reply: str) -> bool:
+    """Whether a reply says of itself that its confidence is low: the word, or a number below a half."""
+    data = _json_in(reply)
+    said = data.get("confidence") if isinstance(data, dict) else None
+    if isinstance(said, int | float) and not isinstance(said, bool):
+        return said < 0.5
+    return isinstance(said, str) and said.strip().lower() == "low"
+
+
+def read_action(
+    reply: str, observation: Observation, *, by_ref: bool, navigation: bool = False
+) -> tuple[Action | None, ActionProblem | None]:
     """The action in a reply, or what is wrong with it; both when it was understood but cannot be done."""
     data = _json_in(reply)
     if not isinstance(data, dict):
@@ -96,8 +111,9 @@ def read_action(reply: str, observation: Observation, *, by_ref: bool) -> tuple[
     if not isinstance(name, str):
         return None, _problem("format", 'the reply has no "action"')
     name = name.strip().lower()
-    if name not in ACTIONS:
-        return None, _problem("unknown_action", f"there is no action '{short(name, 30)}'; use {', '.join(ACTIONS)}")
+    known = (*ACTIONS, *NAVIGATION) if navigation else ACTIONS
+    if name not in known:
+        return None, _problem("unknown_action", f"there is no action '{short(name, 30)}'; use {', '.join(known)}")
     said, text = data.get("target"), data.get("text")
     said = "" if said is None else str(said)
     text = None if text is None else str(text)
@@ -105,8 +121,8 @@ def read_action(reply: str, observation: Observation, *, by_ref: bool) -> tuple[
     action = Action(
         name=name,
         ref=element.ref if element else None,
-        words=(element.label if element else short(said, 60)) if name != "done" else "",
-        text=text if name in {"fill", "select", "press", "scroll"} else None,
+        words=(element.label if element else short(said, 60)) if name not in NO_TARGET else "",
+        text=text if name in TAKES_TEXT else None,
     )
     if name in NEEDS_TARGET and not said.strip():
         return action, _problem("invalid_arguments", f"{name} needs a target")
@@ -132,6 +148,8 @@ def _check_text(action: Action, element: Element | None) -> ActionProblem | None
         return _problem("invalid_arguments", f"'{element.label}' has no option '{short(action.text or '', 40)}'")
     if action.name == "press" and key_of(action.text or "") is None:
         return _problem("invalid_arguments", f"press needs a key as text: {', '.join(KEYS)}")
+    if action.name == "goto" and not (action.text or "").strip():
+        return _problem("invalid_arguments", "goto needs an address on this site as text")
     if action.name == "scroll" and (action.text or "down").strip().lower() not in DIRECTIONS:
         return _problem("invalid_arguments", "scroll needs 'up' or 'down' as text")
     return None

@@ -18,11 +18,14 @@ from harness.prompts import PROMPT_DIR, Prompts
 def _variants(settings: HarnessSettings) -> list[HarnessSettings]:
     """The settings as they are, and with every switch that a prompt can depend on both ways."""
     out = [settings]
-    for few_shot, rules, addressing, state in product((True, False), (True, False), ("ref", "label"), (True, False)):
+    both = (True, False)
+    for few_shot, rules, addressing, state, more in product(both, both, ("ref", "label"), both, both):
         overlay = {
             "prompt": {"few_shot": few_shot, "state_rules": rules},
-            "actions": {"addressing": addressing},
+            "actions": {"addressing": addressing, "navigation": more, "answer": more},
             "observation": {"element_state": state},
+            "hierarchy": {"manager": more},
+            "gate": {"low_confidence": more},
         }
         out.append(HarnessSettings.model_validate(merged(settings.model_dump(), overlay)))
     return out
@@ -44,5 +47,6 @@ def check(config: Path, prompt_dir: Path = PROMPT_DIR, examples_file: Path = EXA
 
 
 def _render_turn(prompts: Prompts, turn: Turn) -> None:
-    for history, notes in (((), ()), (('click "A": the page changed',), ("a note",))):
-        prompts.render("worker.j2", turn_values(turn.model_copy(update={"history": history, "notes": notes})))
+    for past in ({}, {"history": ('click "A": the page changed',), "notes": ("a note",)}):
+        for asked in ({}, {"reason": "a reason"}, {"reason": "a reason", "proposal": 'click "A"'}):
+            prompts.render("worker.j2", turn_values(turn.model_copy(update={**past, **asked})))

@@ -21,13 +21,14 @@ from harness.envs.base import Environment
 from harness.envs.miniwob import MiniWob
 from harness.envs.registry import benchmark_of
 from harness.errors import AttemptError, BrowserDown, Cause, HarnessError
+from harness.hierarchy import helpers_for
 from harness.models.build import build_policy
 from harness.orchestrator import AttemptLoop, Ending, Progress
 from harness.policy.base import Policy
 from harness.processes import kill_tree
 from harness.results import Job, Result
 from harness.setup import Setup, finish, resource_for
-from harness.tracing import Tracer, now, span_file
+from harness.tracing import Tracer, artifact_folder, now, span_file
 
 Answer = Callable[[dict[str, Any]], None]
 
@@ -47,6 +48,9 @@ class Attempts:
     def __init__(self, setup: Setup, policy: Policy, playwright: Playwright, answer: Answer) -> None:
         self._setup, self._policy, self._playwright, self._answer = setup, policy, playwright, answer
         self._environments: dict[str, Environment] = {}
+        self._helpers = helpers_for(
+            setup.settings, setup.out, setup.cache, setup.skills, lambda: build_policy(setup.settings, "manager")
+        )
 
     def _environment(self, job: Job) -> Environment:
         benchmark = benchmark_of(job.task_id)
@@ -78,6 +82,8 @@ class Attempts:
                 tracer=tracer,
                 deadline=deadline,
                 report=lambda p: self._answer({"event": "progress", "progress": p.model_dump()}),
+                helpers=self._helpers,
+                artifacts=artifact_folder(Path(setup.out), setup.mode, job),
             )
             ending = loop.run()
         except AttemptError as error:

@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.actions import ACTIONS, DIRECTIONS, KEYS, NEEDS_TARGET, Action, ActionName
+from harness.actions import ACTIONS, DIRECTIONS, KEYS, NAVIGATION, NEEDS_TARGET, Action, ActionName
 from harness.config import HarnessSettings
-from harness.guards import Past, refusal
+from harness.guards import refusal
 from harness.obs.model import Element, Observation
+from harness.past import Past
 
 MAX_TARGETS = 80
 # Keys that act rather than type; typing is what `fill` is for.
@@ -41,9 +42,9 @@ def _takes_keys(observation: Observation) -> bool:
     return "fill" not in focused.can or not any(e.submits for e in observation.controls)
 
 
-def _all_choices(observation: Observation, applicable: bool) -> list[Choice]:
+def _all_choices(observation: Observation, applicable: bool, navigation: bool) -> list[Choice]:
     out: list[Choice] = []
-    for name in ACTIONS:
+    for name in (*ACTIONS, *NAVIGATION) if navigation else ACTIONS:
         if name in NEEDS_TARGET:
             out += [
                 Choice(name=name, element=e, texts=(e.options or None) if name == "select" else None)
@@ -79,7 +80,7 @@ def _open_texts(
 
 def open_choices(observation: Observation, past: Sequence[Past], settings: HarnessSettings) -> list[Choice]:
     """What may be asked for now. Where the guards would leave nothing but `done`, they step back."""
-    everything = _all_choices(observation, settings.actions.applicable_only)
+    everything = _all_choices(observation, settings.actions.applicable_only, settings.actions.navigation)
     kept = [c for c in (_open_texts(c, observation, past, settings) for c in everything) if c is not None]
     return kept or everything
 
@@ -89,10 +90,15 @@ def target_word(e: Element, settings: HarnessSettings) -> str:
     return str(e.ref) if settings.actions.addressing == "ref" else e.label
 
 
-def _branch(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+def asks_confidence(settings: HarnessSettings) -> bool:
+    """Whether a reply is to say how sure it is: only where somebody acts on it."""
+    return settings.hierarchy.manager and settings.gate.low_confidence
+
+
+def _branch(name: str, properties: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {"action": {"const": name}, **properties},
+        "properties": {"action": {"const": name}, **properties, **(optional or {})},
         "required": ["action", *properties],
         "additionalProperties": False,
     }
@@ -101,6 +107,7 @@ def _branch(name: str, properties: dict[str, Any]) -> dict[str, Any]:
 def reply_schema(choices: Sequence[Choice], settings: HarnessSettings) -> dict[str, Any]:
     """JSON Schema of one reply. Property order is the order in which a grammar-bound model writes them."""
     names = list(dict.fromkeys(c.name for c in choices))
+    sure = {"confidence": {"enum": ["high", "low"]}} if asks_confidence(settings) else {}
     if not settings.actions.constrain_targets:
         return {
             "type": "object",
@@ -108,26 +115,37 @@ def reply_schema(choices: Sequence[Choice], settings: HarnessSettings) -> dict[s
                 "action": {"type": "string", "enum": names},
                 "target": {"type": "string"},
                 "text": {"type": "string"},
+                **sure,
             },
-            "required": ["action"],
+            "required": ["action", *sure],
             "additionalProperties": False,
         }
     branches: list[dict[str, Any]] = []
     for name in names:
-        mine = [c for c in choices if c.name == name]
-        words = [target_word(c.element, settings) for c in mine if c.element is not None]
-        if name == "select":
-            branches += [
-                _branch(name, {"target": {"const": target_word(c.element, settings)}, "text": {"enum": list(c.texts)}})
-                for c in mine
-                if c.element is not None and c.texts
-            ]
-        elif name == "fill":
-            branches.append(_branch(name, {"target": {"enum": words}, "text": {"type": "string"}}))
-        elif name == "click":
-            branches.append(_branch(name, {"target": {"enum": words}}))
-        elif mine[0].texts:
-            branches.append(_branch(name, {"text": {"enum": list(mine[0].texts)}}))
-        else:
-            branches.append(_branch(name, {}))
+        branches += [
+            _branch(name, {**properties, **sure}, optional)
+            for properties, optional in _shapes(name, [c for c in choices if c.name == name], settings)
+        ]
     return branches[0] if len(branches) == 1 else {"anyOf": branches}
+
+
+def _shapes(
+    name: ActionName, mine: list[Choice], settings: HarnessSettings
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(what a reply with this action must say, what it may say), once for each way of saying it."""
+    words = [target_word(c.element, settings) for c in mine if c.element is not None]
+    if name == "select":
+        return [
+            ({"target": {"const": target_word(c.element, settings)}, "text": {"enum": list(c.texts)}}, {})
+            for c in mine
+            if c.element is not None and c.texts
+        ]
+    if name == "fill":
+        return [({"target": {"enum": words}, "text": {"type": "string"}}, {})]
+    if name == "click":
+        return [({"target": {"enum": words}}, {})]
+    if name == "goto":
+        return [({"text": {"type": "string"}}, {})]
+    if name == "done" and settings.actions.answer:
+        return [({}, {"text": {"type": "string"}})]
+    return [({"text": {"enum": list(mine[0].texts)}} if mine[0].texts else {}, {})]

@@ -1,4 +1,4 @@
-"""`python -m harness`: tasks list, eval, describe, check, smoke. Data on stdout, words on stderr.
+"""`python -m harness`: tasks list, eval, skills mine, describe, check, smoke. Data on stdout, words on stderr.
 
 Exit codes: 0 done, 2 what was given cannot be used, 3 the machine lacks something, 130 interrupted.
 """
@@ -22,6 +22,7 @@ from harness.errors import BrowserDown, EnvironmentMissing, HarnessError, UsageE
 from harness.jobs import jobs_of, read_jobs
 from harness.results import Job, Result
 from harness.setup import Setup
+from harness.skill_verbs import skills_app
 from harness.supervisor import Supervisor
 from harness.task_check import check_jobs
 from harness.task_verbs import RegistryFile, tasks_app
@@ -31,6 +32,7 @@ SMOKE_TASK = "miniwob.click-test"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(tasks_app, name="tasks")
+app.add_typer(skills_app, name="skills")
 
 
 def _out(line: str) -> None:
@@ -51,7 +53,7 @@ def eval_attempts(  # noqa: PLR0917  options of a command line are named by whoe
     mode: Annotated[str | None, typer.Option(help="A mode of the config; without it, the config's own.")] = None,
     config: Annotated[Path, typer.Option(help="Config file.")] = DEFAULT_CONFIG,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Attempts at once, each with its own browser.")] = 1,
-    max_steps: Annotated[int | None, typer.Option(min=1, max=30, help="Instead of the config's step limit.")] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, max=100, help="Instead of the config's step limit.")] = None,
     headless: Annotated[bool, typer.Option(help="Without a window.")] = True,
     sites: Annotated[str, typer.Option(help=f"Where REAL's sites are: {FORMS}.")] = "real",
     task_registry: RegistryFile = None,

@@ -3,15 +3,12 @@
 The bounds are the contract with whoever edits config.yaml, a person or an optimizer: what validates here may run.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Settings(BaseModel):
-    """Base: strict types, an unknown key is an error, values never change once read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+from harness.config_base import Settings
+from harness.config_hierarchy import GateSettings, HierarchySettings, VerifierSettings
 
 
 class ObservationSettings(Settings):
@@ -29,6 +26,19 @@ class ObservationSettings(Settings):
     )
     max_chars: int = Field(
         3000, ge=200, le=20000, description="Cut a page after this many characters, so that no prompt overflows."
+    )
+    summary: bool = Field(
+        False,
+        description="Fit a long page into max_tokens by what matters (dialogs, the goal's words and controls first, "
+        "rows in the middle of a list last) instead of cutting its end off, which hides what stands at the bottom.",
+    )
+    max_tokens: int = Field(
+        1500, ge=100, le=8000, description="Budget of a summarized page, at about four characters a token."
+    )
+    screenshot: Literal["off", "save", "send"] = Field(
+        "off",
+        description="save: keep a picture of every step under artifacts/, for people; send: also give it to the model, "
+        "which must be one that sees. Pictures cost about 50 kB and, sent, about a thousand tokens a step.",
     )
 
 
@@ -48,6 +58,16 @@ class ActionSettings(Settings):
         False,
         description="Only pairs of action and target that fit each other may be asked for (no click on a text field, "
         "no select on a button). Prevents steps lost on actions that the page cannot take.",
+    )
+    navigation: bool = Field(
+        False,
+        description="Offer back, goto (an address on the same site) and wait. Sites of many pages need them; on a "
+        "task of one page they only lead away from it.",
+    )
+    answer: bool = Field(
+        False,
+        description="Tell the agent that done may carry a text, the answer to the user. Without it a task that asks a "
+        "question ends unanswered; where nothing is asked it only costs tokens.",
     )
 
 
@@ -98,10 +118,15 @@ class GuardSettings(Settings):
     )
 
 
+# The step limits that REAL Bench is run with: for the score, and for a quick look.
+SCORE_STEPS = 70
+SPEED_STEPS = 25
+
+
 class LimitSettings(Settings):
     """When an attempt ends whatever the agent wants."""
 
-    steps: int = Field(6, ge=1, le=30, description="Actions in one attempt. Too few cut long tasks; many cost time.")
+    steps: int = Field(6, ge=1, le=100, description="Actions in one attempt. Too few cut long tasks; many cost time.")
     seconds: float = Field(
         120.0,
         ge=2.0,
@@ -223,8 +248,15 @@ class HarnessSettings(Settings):
     guards: GuardSettings = GuardSettings.model_validate({})
     limits: LimitSettings = LimitSettings.model_validate({})
     retry: RetrySettings = RetrySettings.model_validate({})
+    hierarchy: HierarchySettings = HierarchySettings.model_validate({})
+    gate: GateSettings = GateSettings.model_validate({})
+    verifier: VerifierSettings = VerifierSettings.model_validate({})
     model: ModelSettings = ModelSettings.model_validate({})
     manager: ManagerSettings = ManagerSettings.model_validate({})
+
+
+SubsetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+TaskWord = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
 class ConfigFile(Settings):
@@ -239,4 +271,8 @@ class ConfigFile(Settings):
     )
     overlays: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Settings by model name; only what that model needs otherwise."
+    )
+    subsets: dict[SubsetName, list[TaskWord]] = Field(
+        default_factory=dict,
+        description="Named task subsets: task ids, or sites (`gomail`) that stand for all their tasks.",
     )

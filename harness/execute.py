@@ -1,14 +1,17 @@
 """Does one checked action on a live page with a real mouse and keyboard. Never decides whether it should be done."""
 
 from datetime import datetime
+from urllib.parse import urljoin, urlsplit
 
 from playwright.sync_api import ElementHandle, Error, Page
 
-from harness.actions import Action, key_of, option_of
+from harness.actions import NEEDS_TARGET, Action, key_of, option_of
 from harness.obs.model import Element
 from harness.obs.observe import handle_of
 
 ACT_MS = 1500
+LOAD_MS = 10_000
+WAIT_MS = 1000
 # How people write dates and times. Month first where it is not clear, as the browser's own field shows it.
 PICKER_FORMS = {
     "date": ("%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y", "%d %B %Y", "%B %d, %Y", "%d %b %Y", "%b %d, %Y"),
@@ -97,6 +100,45 @@ def _scroll(page: Page, handle: ElementHandle | None, direction: str) -> str:
     return f"scrolled {direction}" if moved else "nothing moved"
 
 
+def same_site(one: str, other: str) -> bool:
+    """Whether two addresses have scheme, host and port in common."""
+    a, b = urlsplit(one), urlsplit(other)
+    return (a.scheme, a.netloc) == (b.scheme, b.netloc) and a.scheme in {"http", "https"}
+
+
+def _go_back(page: Page) -> str:
+    """One page back, never off the site: the page before the first belongs to whoever opened the browser."""
+    here = page.url
+    page.go_back(timeout=LOAD_MS, wait_until="domcontentloaded")
+    if page.url == here:
+        raise ExecutionProblem("there is no page to go back to")
+    if not same_site(page.url, here):
+        page.goto(here, timeout=LOAD_MS, wait_until="domcontentloaded")
+        raise ExecutionProblem("there is no page of this site to go back to")
+    return "went back"
+
+
+def _goto(page: Page, text: str) -> str:
+    try:
+        address = urljoin(page.url, text.strip())
+        here = same_site(address, page.url)
+    except ValueError:
+        raise ExecutionProblem("that is no address") from None
+    if not here:
+        raise ExecutionProblem("that is not on this site")
+    page.goto(address, timeout=LOAD_MS, wait_until="domcontentloaded")
+    return f"went to {urlsplit(address).path}"
+
+
+def _navigate(page: Page, name: str, text: str) -> str:
+    if name == "back":
+        return _go_back(page)
+    if name == "goto":
+        return _goto(page, text)
+    page.wait_for_timeout(WAIT_MS)
+    return "waited"
+
+
 def perform(page: Page, action: Action, element: Element | None) -> str:
     """Do it and say what was done. Raises ExecutionProblem, or Error when the browser has died."""
     try:
@@ -112,15 +154,8 @@ def perform(page: Page, action: Action, element: Element | None) -> str:
 
 def _do(page: Page, action: Action, element: Element | None, handle: ElementHandle | None) -> str:
     text = action.text or ""
-    if action.name == "done":
-        return "finished"
-    if action.name == "press":
-        if handle is not None:
-            handle.focus()
-        page.keyboard.press(key_of(text) or text)
-        return f"pressed {text}"
-    if action.name == "scroll":
-        return _scroll(page, handle, (text or "down").strip().lower())
+    if action.name not in NEEDS_TARGET:
+        return _untargeted(page, action.name, text, handle)
     if handle is None or element is None:
         raise ExecutionProblem("there is nothing to aim at")
     if action.name == "fill":
@@ -129,3 +164,17 @@ def _do(page: Page, action: Action, element: Element | None, handle: ElementHand
         return _select(handle, element, text)
     handle.click(timeout=ACT_MS)
     return "clicked"
+
+
+def _untargeted(page: Page, name: str, text: str, handle: ElementHandle | None) -> str:
+    """What can be done without a target; a key and a scroll may have one."""
+    if name == "done":
+        return "finished"
+    if name == "press":
+        if handle is not None:
+            handle.focus()
+        page.keyboard.press(key_of(text) or text)
+        return f"pressed {text}"
+    if name == "scroll":
+        return _scroll(page, handle, (text or "down").strip().lower())
+    return _navigate(page, name, text)

@@ -5,28 +5,10 @@ A guard never guesses what the task wants: it knows only the page, the settings 
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.actions import Action, ActionProblem
 from harness.config import GuardSettings
 from harness.obs.model import Element, Observation, unfilled, unfilled_for
-
-
-class Past(BaseModel):
-    """One finished step, as the guards and the prompt remember it. `changed` is None when no action ran.
-
-    `opened` is the layout that the page took on when the action only added to it: a menu or section that it opened.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    action: Action | None
-    result: str
-    layout: str
-    before: str
-    changed: bool | None
-    ran: bool
-    opened: str | None = None
+from harness.past import Past, earlier
 
 
 def repeats(action: Action, past: Sequence[Past], layout: str) -> int:
@@ -34,8 +16,7 @@ def repeats(action: Action, past: Sequence[Past], layout: str) -> int:
 
     Doing again what opened the present page counts too: it would only close it.
     """
-    mine = [p for p in past if p.ran and p.action is not None and p.action.key == action.key]
-    return sum(layout in {p.layout, p.opened} for p in mine)
+    return sum(layout in {p.layout, p.opened} for p in earlier(action, past))
 
 
 def loop_note(action: Action, past: Sequence[Past], observation: Observation, settings: GuardSettings) -> str | None:
@@ -77,9 +58,8 @@ def refusal(action: Action, past: Sequence[Past], observation: Observation, sett
     if settings.submit_check == "block" and (note := submit_note(action, past, observation, settings)):
         return note
     if settings.no_effect_ban and action.name != "done":
-        for step in past:
-            same_page = step.before == observation.fingerprint
-            if same_page and step.ran and step.changed is False and step.action and step.action.key == action.key:
+        for step in earlier(action, past):
+            if step.before == observation.fingerprint and step.changed is False:
                 return "this changed nothing before; choose something else"
     if settings.done_check and action.name == "done":
         return unfinished(past, observation)

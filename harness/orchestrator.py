@@ -1,77 +1,40 @@
-"""The loop of one attempt: observe, decide, check, act, record. Knows no benchmark and no model.
+"""The loop of one attempt: observe, decide, verify, act, record. Knows no benchmark and no model.
 
-An agent's mistake is a step that did nothing; only what is outside the agent raises AttemptError.
+Who decides a step is tried in one order: the verified action cache, a macro skill, the worker; and whoever it was, the
+gate may have the manager look at it before it is done. An agent's mistake is a step that did nothing; only what is
+outside the agent raises AttemptError.
 """
 
-import hashlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Error, Page
-from pydantic import BaseModel, ConfigDict
 
-from harness.actions import Action, ActionProblem, read_action
-from harness.choices import open_choices
+from harness.actions import read_action, unsure
+from harness.attempt import Decided, Ending, Moment, Progress, sampling_seed
+from harness.cache.memory import AttemptMemory
 from harness.config import HarnessSettings
 from harness.envs.base import Environment, TaskState
 from harness.errors import AttemptError, Cause
-from harness.execute import ExecutionProblem, page_is_gone, perform
-from harness.guards import Past, blocked, warning
-from harness.models.costs import ModelUsage, with_call
-from harness.obs.model import Observation, opened_by, unfilled
-from harness.obs.observe import observe, settle
-from harness.obs.render import page_text
-from harness.policy.base import Decision, Policy, Turn, mask
+from harness.execute import page_is_gone
+from harness.gate import WORDS, Proposed, reason_to_call
+from harness.guards import blocked, warning
+from harness.hands import Hands, Outcome
+from harness.hierarchy import Helpers
+from harness.obs.model import Observation
+from harness.obs.volatile import page_fingerprint
+from harness.past import Past
+from harness.policy.base import Decision, Policy
 from harness.results import Job
-from harness.tracing import Tracer, llm_attributes, now, tool_attributes
+from harness.skills.runner import MacroRunner
+from harness.step_spans import call_attributes, outcome_attributes, step_attributes
+from harness.tracing import Tracer, now
+from harness.turns import turn_of
+from harness.verify.loops import looping
 
-
-class Progress(BaseModel):
-    """What an attempt has used so far; sent on after every step, so that a killed attempt still counts its tokens."""
-
-    model_config = ConfigDict(frozen=True)
-
-    goal: str = ""
-    steps: int = 0
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    model_answered: bool = False
-    usage: dict[str, ModelUsage] = {}
-
-    def plus(self, decision: Decision) -> "Progress":
-        """With the tokens of one more call. A call without a count leaves the sums as they were."""
-        call = decision.call
-        if call is None:
-            return self
-        return self.model_copy(
-            update={
-                "tokens_in": _sum(self.tokens_in, call.tokens_in),
-                "tokens_out": _sum(self.tokens_out, call.tokens_out),
-                "model_answered": True,
-                "usage": with_call(self.usage, call),
-            }
-        )
-
-
-class Ending(BaseModel):
-    """How the loop ended."""
-
-    model_config = ConfigDict(frozen=True)
-
-    state: TaskState
-    reason: str
-    words: str
-
-
-def _sum(a: int | None, b: int | None) -> int | None:
-    return a if b is None else (a or 0) + b
-
-
-def sampling_seed(job: Job, step: int, retry: int) -> int:
-    """A seed for one model call: the same when rerun, another for another attempt number."""
-    words = f"{job.task_id}|{job.seed}|{job.attempt}|{step}|{retry}"
-    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:4], "big") & 0x7FFFFFFF
+__all__ = ["AttemptLoop", "Ending", "Progress", "sampling_seed"]
 
 
 class AttemptLoop:
@@ -88,197 +51,222 @@ class AttemptLoop:
         tracer: Tracer,
         deadline: float,
         report: Callable[[Progress], None],
+        helpers: Helpers | None = None,
+        artifacts: Path | None = None,
     ) -> None:
         self._job, self._page, self._env = job, page, environment
         self._policy, self._settings, self._tracer = policy, settings, tracer
-        self._deadline, self._report = deadline, report
+        self._deadline, self._report, self._artifacts = deadline, report, artifacts
+        self._helpers = helpers or Helpers()
+        self._hands = Hands(page, environment, settings, tracer)
         self._past: list[Past] = []
         self._notes: tuple[str, ...] = ()
+        self._memory: AttemptMemory | None = None
+        self._macros = MacroRunner((), "")
         self.progress = Progress()
 
     def run(self) -> Ending:
         """The whole attempt. Raises AttemptError when it cannot be measured."""
+        success: bool | None = None
         try:
-            return self._run()
+            ending = self._run()
+            success = ending.success
+            return ending
         except Error as error:
             if page_is_gone(error):
                 raise AttemptError(Cause.BROWSER_DIED, "the browser died during the attempt") from None
             raise AttemptError(
                 Cause.ENVIRONMENT_ERROR, f"the page failed: {' '.join(str(error).split())[:200]}"
             ) from None
+        finally:
+            self._remember(success)
 
     def _run(self) -> Ending:
         goal = self._env.start(self._page, self._job)
         self._tell(goal=goal)
-        settle(self._page, exclude=self._env.exclude)
-        observation = observe(self._page, exclude=self._env.exclude)
+        self._recall(goal)
+        seen = self._hands.look()
         words = ""
         for index in range(self._settings.limits.steps):
             if time.monotonic() >= self._deadline:
                 raise AttemptError(Cause.TIME_LIMIT, f"not finished within {self._settings.limits.seconds:g} s")
-            action, words, observation, state = self._step(index, goal, observation)
+            decided, came = self._step(index, goal, seen)
+            words, seen = f"{_phrase(decided)}: {came.words}", came.after
             self._tell(steps=index + 1)
-            if state.over:
-                return Ending(state=state, reason="task_over", words=words)
-            if action is not None and action.name == "done":
-                return Ending(state=self._env.finish(self._page, action.text), reason="done", words=words)
-        return Ending(state=self._env.finish(self._page, None), reason="step_limit", words=words)
+            if came.state.over:
+                return Ending(state=came.state, reason="task_over", words=words)
+            if decided.action is not None and decided.action.name == "done":
+                return Ending(state=self._graded(decided.action.text), reason="done", words=words)
+        return Ending(state=self._graded(None), reason="step_limit", words=words)
+
+    def _graded(self, answer: str | None) -> TaskState:
+        """Where the task stands once the agent has said done, with its answer, or its steps have run out."""
+        return self._env.finish(self._page, answer)
 
     def _tell(self, **changes: Any) -> None:
         self.progress = self.progress.model_copy(update=changes)
         self._report(self.progress)
 
-    def _turn(self, index: int, goal: str, seen: Observation, problems: tuple[tuple[str, str], ...]) -> Turn:
-        settings = self._settings
-        length = settings.history.length
-        past = self._past[-length:] if length else []
-        masked = mask(seen, element_state=settings.observation.element_state)
-        shown = {e.ref: e for e in masked.controls}
-        choices = [
-            c.model_copy(update={"element": shown[c.element.ref]}) if c.element is not None else c
-            for c in open_choices(seen, self._past, settings)
-        ]
-        return Turn(
-            goal=goal,
-            page=page_text(seen.elements, settings.observation, by_ref=settings.actions.addressing == "ref"),
-            observation=masked,
-            choices=tuple(choices),
-            history=tuple(f"{p.action.phrase() if p.action else 'unusable reply'}: {p.result}" for p in past),
-            notes=self._notes,
-            problems=problems,
-            step=index,
-            step_limit=settings.limits.steps,
-            sampling_seed=sampling_seed(self._job, index, len(problems)),
-        )
+    def _recall(self, goal: str) -> None:
+        """Take up the cache and the macros for this goal. A cache that cannot be read leaves its steps to others."""
+        name = environment_name(self._env)
+        self._macros = self._helpers.runner(name, goal)
+        try:
+            self._memory = self._helpers.memory(name, goal)
+        except OSError as error:
+            self.progress = self.progress.model_copy(update={"cache_problem": str(error)})
 
-    def _decide(
-        self, index: int, turn: Turn, seen: Observation, parent: str
-    ) -> tuple[Action | None, ActionProblem | None, Turn]:
-        """Ask, and ask again with the reason as often as the settings allow."""
-        by_ref = self._settings.actions.addressing == "ref"
-        while True:
-            decision = self._policy.decide(turn, deadline=self._deadline)
-            self.progress = self.progress.plus(decision)
-            self._record_call(decision, parent)
-            action, problem = read_action(decision.reply, seen, by_ref=by_ref)
-            if action is not None and problem is None:
-                problem = blocked(action, self._past, seen, self._settings.guards)
-            if problem is None or len(turn.problems) >= self._settings.retry.invalid_action:
-                return action, problem, turn
-            problems = (*turn.problems, (decision.reply, problem.words))
-            turn = turn.model_copy(
-                update={"problems": problems, "sampling_seed": sampling_seed(self._job, index, len(problems))}
-            )
+    def _remember(self, success: bool | None) -> None:
+        """Write what the attempt proved. A cache that cannot be written costs later attempts, never this one."""
+        if self._memory is None:
+            return
+        try:
+            self._memory.close(success)
+        except OSError as error:
+            self.progress = self.progress.model_copy(update={"cache_problem": str(error)})
 
-    def _step(self, index: int, goal: str, seen: Observation) -> tuple[Action | None, str, Observation, TaskState]:
+    def _step(self, index: int, goal: str, seen: Observation) -> tuple[Decided, Outcome]:
         """One turn; its span is written whatever happens, so that an error still shows what led to it."""
         started, span_id = now(), self._tracer.root_id[:8] + f"{index:08x}"
-        turn = self._turn(index, goal, seen, ())
-        attributes: dict[str, Any] = {
-            "openinference.span.kind": "CHAIN",
-            "halo.step.index": index,
-            "input.value": turn.page,
-            "halo.page.fingerprint": seen.fingerprint,
-            "halo.page.empty_fields": len(unfilled(seen.elements)),
-            "halo.decided_by": self._policy.name,
-        }
+        png, path = self._hands.picture(self._artifacts, index)
+        seed = sampling_seed(self._job, index, 0)
+        turn = turn_of(index, goal, seen, self._settings, self._past, notes=self._notes, seed=seed, screenshot=png)
+        moment = Moment(index, span_id, seen, page_fingerprint(seen), turn)
+        attributes = step_attributes(moment, decided_by=self._policy.name, screenshot=path)
         failed: str | None = "the step was not finished"
         try:
-            action, problem, _ = self._decide(index, turn, seen, span_id)
-            self._notes = ()
-            words, problem, after, state = self._act(action, problem, seen, span_id)
-            phrase = action.phrase() if action else "unusable reply"
-            ran = problem is None and action is not None
-            changed = (
-                (after.fingerprint != seen.fingerprint or state.over)
-                if ran and action and action.name != "done"
-                else None
-            )
-            target = seen.by_ref(action.ref) if action is not None and action.ref is not None else None
-            attributes.update(
-                {
-                    "output.value": f"{phrase}: {words}",
-                    "halo.page.changed": changed,
-                    "halo.action.submits": bool(target and target.submits and action and action.name == "click"),
-                    "halo.action.error_type": problem.type if problem else None,
-                    "halo.action.error": problem.words if problem else None,
-                }
-            )
-            result = words if changed is None else "the page changed" if changed else "nothing changed"
-            self._past.append(
-                Past(
-                    action=action,
-                    result=result,
-                    layout=seen.layout,
-                    before=seen.fingerprint,
-                    changed=changed,
-                    ran=ran,
-                    opened=after.layout if ran and opened_by(seen, after) else None,
-                )
-            )
-            failed = problem.words if problem else None
-            return action, f"{phrase}: {words}", after, state
+            decided = self._decide(moment)
+            self._notes = self._warnings(decided, seen)
+            came = self._hands.act(decided.action, decided.problem, seen, span_id)
+            attributes.update(outcome_attributes(decided, came, seen, words=f"{_phrase(decided)}: {came.words}"))
+            self._learn(decided, moment, came)
+            failed = came.problem.words if came.problem else None
+            return decided, came
         finally:
             self._tracer.write(
                 "step", attributes, start=started, end=now(), parent=self._tracer.root_id, span_id=span_id, error=failed
             )
 
-    def _act(
-        self, action: Action | None, problem: ActionProblem | None, seen: Observation, parent: str
-    ) -> tuple[str, ActionProblem | None, Observation, TaskState]:
-        """(what came of it, what was wrong, the page now, the task now)."""
-        if action is None:
-            return problem.words if problem else "", problem, seen, self._env.state(self._page)
-        started = now()
-        target = seen.by_ref(action.ref) if action.ref is not None else None
-        words = problem.words if problem else ""
-        if problem is None:
-            note = warning(action, self._past, seen, self._settings.guards)
-            self._notes = (note,) if note else ()
-            try:
-                words = perform(self._page, action, target)
-            except ExecutionProblem as error:
-                problem = ActionProblem(type="execution", words=str(error))
-                words = problem.words
-        state, after = self._look(seen, acted=action.name != "done")
-        parameters = {"target": action.words or None, "text": action.text}
-        self._tracer.write(
-            f"execute_tool {action.name}",
-            tool_attributes(
-                action.name,
-                {k: v for k, v in parameters.items() if v is not None},
-                f'{target.role} "{target.label}"' if target else action.words,
-                words,
-                problem.type if problem else None,
-            ),
-            start=started,
-            end=now(),
-            parent=parent,
-            error=problem.words if problem else None,
-        )
-        return words, problem, after, state
+    def _decide(self, moment: Moment) -> Decided:
+        """The order of the hierarchy: cache, macro, worker; then the gate, which may ask the manager."""
+        decided = self._from_cache(moment) or self._from_macro(moment) or self._ask(self._policy, moment)
+        return self._gated(decided, moment)
 
-    def _look(self, seen: Observation, *, acted: bool) -> tuple[TaskState, Observation]:
-        """Where the task stands and what the page shows after an action, once the page is quiet."""
-        if not acted:
-            return self._env.state(self._page), seen
-        state = self._env.state(self._page)
-        if not state.over:
-            settle(self._page, exclude=self._env.exclude)
-            state = self._env.state(self._page)
-        return state, seen if state.over else observe(self._page, exclude=self._env.exclude)
+    def _from_cache(self, moment: Moment) -> Decided | None:
+        """A proven action for this site, goal and page, unless the guards refuse it."""
+        offer = self._memory.offer(moment.seen) if self._memory is not None else None
+        if offer is None or blocked(offer[0], self._past, moment.seen, self._settings.guards):
+            return None
+        return Decided(offer[0], None, "cache", entry=offer[1])
+
+    def _from_macro(self, moment: Moment) -> Decided | None:
+        """The next step of a routine, unless the guards refuse it."""
+        offer = self._macros.offer(moment.seen, moment.page)
+        if offer is None:
+            return None
+        if blocked(offer[0], self._past, moment.seen, self._settings.guards):
+            self._macros.refused()
+            return None
+        return Decided(offer[0], None, "macro", macro=offer[1])
+
+    def _ask(self, policy: Policy, moment: Moment, *, manager: bool = False) -> Decided:
+        """Ask a policy, and ask again with the reason as often as the settings allow."""
+        settings, turn = self._settings, moment.turn
+        while True:
+            decision = policy.decide(turn, deadline=self._deadline)
+            self.progress = self.progress.plus(decision, manager=manager)
+            self._record_call(decision, moment.span_id)
+            action, problem = read_action(
+                decision.reply,
+                moment.seen,
+                by_ref=settings.actions.addressing == "ref",
+                navigation=settings.actions.navigation,
+            )
+            if action is not None and problem is None:
+                problem = blocked(action, self._past, moment.seen, settings.guards)
+            if problem is None or len(turn.problems) >= settings.retry.invalid_action:
+                by = "manager" if manager else policy.name
+                return Decided(action, problem, by, unsure=unsure(decision.reply))
+            problems = (*turn.problems, (decision.reply, problem.words))
+            seed = sampling_seed(self._job, moment.number, len(problems))
+            turn = turn.model_copy(update={"problems": problems, "sampling_seed": seed})
+
+    def _gated(self, decided: Decided, moment: Moment) -> Decided:
+        """The step as it is, or the manager's where the gate calls it and it has a better one."""
+        manager, gate = self._helpers.manager, self._settings.gate
+        if manager is None or self.progress.manager_calls >= gate.max_calls:
+            return decided
+        proposed = Proposed(
+            action=decided.action,
+            problem=decided.problem,
+            by_model=decided.entry is None and decided.macro is None,
+            unsure=decided.unsure,
+        )
+        reason = reason_to_call(proposed, moment.seen, moment.page, self._past, gate)
+        if reason is None:
+            return decided
+        proposal = decided.action.phrase() if decided.action is not None and decided.usable else ""
+        turn = moment.turn.model_copy(update={"reason": WORDS[reason], "proposal": proposal})
+        said = self._ask(manager, moment._replace(turn=turn), manager=True)
+        if not said.usable or (decided.usable and said.same_as(decided)):
+            return decided._replace(reason=reason)
+        if decided.macro is not None:
+            self._macros.refused()
+        return said._replace(reason=reason)
+
+    def _warnings(self, decided: Decided, seen: Observation) -> tuple[str, ...]:
+        """What the guards want the agent to be told of this step when it is next asked."""
+        if decided.action is None or decided.problem is not None:
+            return ()
+        note = warning(decided.action, self._past, seen, self._settings.guards)
+        return (note,) if note else ()
+
+    def _learn(self, decided: Decided, moment: Moment, came: Outcome) -> None:
+        """Tell the cache, the macros, the notes and the past what came of a step."""
+        action, verifier = decided.action, self._settings.verifier
+        if verifier.after and not came.verdict.good and came.verdict.words:
+            self._notes = (*self._notes, came.verdict.words)
+        if looping(action, moment.page, self._past, verifier.loop_after):
+            self._notes = (*self._notes, "this goes round in circles; do something else")
+        self._past.append(came.past(action, moment.seen, moment.page))
+        if self._memory is not None and action is not None:
+            self._memory.note(
+                moment.seen,
+                action,
+                came.after,
+                changed=came.changed(action, moment.seen),
+                over=came.state.over,
+                used=decided.entry,
+            )
+        if decided.macro is not None:
+            self._macros.note(good=came.verdict.good)
+        else:
+            self._macros.leave()
+        self.progress = self.progress.model_copy(
+            update={
+                "cache_hits": self.progress.cache_hits + (decided.entry is not None),
+                "macro_steps": self.progress.macro_steps + (decided.macro is not None),
+            }
+        )
 
     def _record_call(self, decision: Decision, parent: str) -> None:
         call = decision.call
         if call is None:
             return
-        attributes = llm_attributes(call.model, call.messages, call.reply, call.tokens_in, call.tokens_out)
-        attributes["llm.invocation_parameters"] = str(call.parameters)
         self._tracer.write(
             f"chat {call.model}",
-            attributes,
+            call_attributes(call),
             start=call.started_at,
             end=call.ended_at,
             parent=parent,
             kind="SPAN_KIND_CLIENT",
         )
+
+
+def _phrase(decided: Decided) -> str:
+    return decided.action.phrase() if decided.action else "unusable reply"
+
+
+def environment_name(environment: Environment) -> str:
+    """What the cache and mined skills call a benchmark."""
+    return str(getattr(environment, "name", type(environment).__name__.lower()))

@@ -25,10 +25,13 @@ MAX_SOURCE = 20_000
 MAX_RENDERED = 60_000
 # What each template may use. A variable that is not here is a mistake, found before any attempt runs.
 VARIABLES: dict[str, frozenset[str]] = {
-    "system.j2": frozenset({"addressing", "actions", "state_rules", "element_state", "few_shot", "keys"}),
-    "worker.j2": frozenset({"goal", "page", "history", "notes", "step", "steps_left"}),
+    "system.j2": frozenset({
+        "addressing", "actions", "state_rules", "element_state", "few_shot", "keys", "navigation", "answer",
+        "confidence",
+    }),
+    "worker.j2": frozenset({"goal", "page", "history", "notes", "step", "steps_left", "reason", "proposal"}),
     "retry.j2": frozenset({"problem"}),
-}
+}  # fmt: skip
 
 
 def _depth_of_loops(node: nodes.Node) -> int:

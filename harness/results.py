@@ -39,8 +39,11 @@ class Result(BaseModel):
 
 
 def append_line(path: Path, data: dict[str, Any]) -> None:
-    """Append one whole line by one write; a torn last line of an earlier crash is closed off first."""
-    line = json.dumps(data, ensure_ascii=False).encode() + b"\n"
+    """Append one whole line by one write; a torn last line of an earlier crash is closed off first.
+
+    Half a character (a lone surrogate, which pages and models can produce) becomes a question mark.
+    """
+    line = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         size = os.fstat(descriptor).st_size

@@ -7,18 +7,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.attempt import SUCCESS, Ending, Progress
 from harness.config import HarnessSettings
 from harness.errors import AttemptError
 from harness.models.costs import total
-from harness.orchestrator import Ending, Progress
 from harness.results import Job, Result
 from harness.tracing import Tracer, now, resource_of, root_attributes
 
-SUCCESS = 0.99
-
 
 class Setup(BaseModel):
-    """What a child process is told first."""
+    """What a child process is told first.
+
+    `cache` is the folder of proven actions (None: the run's own, under `out`), `skills` a file of mined macro skills.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,6 +30,8 @@ class Setup(BaseModel):
     revision: str
     run_id: str
     sites: str = "real"
+    cache: str | None = None
+    skills: str | None = None
 
 
 def resource_for(setup: Setup, job: Job) -> dict[str, Any]:
@@ -76,6 +79,7 @@ def finish(
             end_reason=ending.reason if ending and problem is None else "error",
             step_limit=setup.settings.limits.steps,
             words=words,
+            totals=progress.totals(),
         ),
         start=started,
         end=now(),

@@ -6,6 +6,7 @@ Every line is on disk before the attempt's result is: a reader may trust the spa
 import json
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -36,6 +37,11 @@ def span_file(out: Path, mode: str, job: Job) -> Path:
     """Where the spans of an attempt go. Characters that a file name should not have become underscores."""
     task = re.sub(r"[^A-Za-z0-9._-]", "_", job.task_id)
     return out / mode / f"{task}__seed_{job.seed}__attempt_{job.attempt}.jsonl"
+
+
+def artifact_folder(out: Path, mode: str, job: Job) -> Path:
+    """Where the pictures of an attempt go: `artifacts/<mode>/<name of its span file>/`."""
+    return out / "artifacts" / mode / span_file(out, mode, job).stem
 
 
 def _capped(value: Any) -> Any:
@@ -104,9 +110,17 @@ def resource_of(job: Job, *, mode: str, model: str, revision: str, run_id: str) 
 
 
 def root_attributes(
-    *, goal: str, outcome: str, score: float | None, cause: str | None, end_reason: str, step_limit: int, words: str
+    *,
+    goal: str,
+    outcome: str,
+    score: float | None,
+    cause: str | None,
+    end_reason: str,
+    step_limit: int,
+    words: str,
+    totals: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Attributes of the attempt's own span."""
+    """Attributes of the attempt's own span; `totals` count who decided its steps."""
     return {
         "openinference.span.kind": "AGENT",
         "gen_ai.operation.name": "invoke_agent",
@@ -118,6 +132,7 @@ def root_attributes(
         "halo.cause": cause,
         "halo.end_reason": end_reason,
         "halo.step_limit": step_limit,
+        **totals,
     }
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,7 +10,11 @@ FIELD_ROLES = frozenset({"textbox", "searchbox", "spinbutton", "combobox", "list
 
 
 class Element(BaseModel):
-    """One control (with a `ref`) or one piece of text (without). `can` lists the actions that fit it."""
+    """One control (with a `ref`) or one piece of text (without). `can` lists the actions that fit it.
+
+    `within` says whether it stands in a dialog or a message; `row` that it stands in this row (from 1) `of` so many of
+    the list `rows`, 0 where it stands in none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -34,6 +38,10 @@ class Element(BaseModel):
     context: str = ""
     submits: bool = False
     cell: bool = False
+    within: Literal["", "dialog", "alert"] = ""
+    rows: int = 0
+    row: int = 0
+    of: int = 0
 
     @property
     def is_control(self) -> bool:
@@ -42,7 +50,10 @@ class Element(BaseModel):
 
 
 class Observation(BaseModel):
-    """A page at one moment. `fingerprint` covers everything seen; `layout` leaves out values and states."""
+    """A page at one moment. `fingerprint` covers everything seen; `layout` leaves out values and states.
+
+    `url` is the path, `address` the whole of it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,6 +63,7 @@ class Observation(BaseModel):
     scrollable: bool
     fingerprint: str
     layout: str
+    address: str = ""
 
     @property
     def controls(self) -> tuple[Element, ...]:
@@ -79,7 +91,8 @@ def fingerprint(url: str, elements: tuple[Element, ...], scrolls: list[list[int]
 
     Focus is left out: moving it changes nothing that a person would call an effect.
     """
-    seen = [e.model_dump(exclude={"focused", "touched", "depth", "label", "context"}) for e in elements]
+    aside = {"focused", "touched", "depth", "label", "context", "within", "rows", "row", "of"}
+    seen = [e.model_dump(exclude=aside) for e in elements]
     layout = [(e.role, e.name, e.ref) for e in elements]
     return _digest([url, seen, scrolls]), _digest([url, layout])
 

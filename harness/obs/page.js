@@ -4,7 +4,8 @@
   const key = Symbol.for("halo.table");
   if (!window[key]) {
     Object.defineProperty(window, key, {
-      value: { ids: new WeakMap(), first: new WeakMap(), byId: new Map(), next: 1 }, enumerable: false });
+      value: { ids: new WeakMap(), first: new WeakMap(), byId: new Map(), next: 1, lists: new WeakMap(), nextList: 1 },
+      enumerable: false });
   }
   const table = window[key];
   const heard = window[Symbol.for("halo.listeners")] || new WeakSet();
@@ -182,6 +183,40 @@
     };
   };
 
+  // Where something stands: in a dialog or a message, and in which row of which list of rows alike.
+  const DIALOG = "dialog[open], [role=dialog], [role=alertdialog], [aria-modal=true]";
+  const MESSAGE = "[role=alert], [role=status], [aria-live=assertive], [aria-live=polite]";
+  const within = (el) => el.closest(DIALOG) ? "dialog" : el.closest(MESSAGE) ? "alert" : "";
+  const ROWS = 4;
+  const alikeIn = new Map();
+  const number = (el) => {
+    if (!table.lists.has(el)) table.lists.set(el, table.nextList++);
+    return table.lists.get(el);
+  };
+  const placeIn = (parent) => {
+    if (!alikeIn.has(parent)) {
+      const kinds = new Map();
+      for (const child of parent.children) {
+        const sort = child.tagName + "." + String(child.getAttribute("class") || "").split(/\s+/)[0];
+        if (!kinds.has(sort)) kinds.set(sort, []);
+        kinds.get(sort).push(child);
+      }
+      const places = new Map();
+      for (const mine of kinds.values()) if (mine.length >= ROWS) mine.forEach((c, n) => places.set(c, [n + 1, mine.length]));
+      alikeIn.set(parent, places);
+    }
+    return alikeIn.get(parent);
+  };
+  const rowOf = (el) => {
+    let found = null;
+    for (let at = el; at && at.parentElement && at !== document.body; at = at.parentElement) {
+      const place = placeIn(at.parentElement).get(at);
+      if (place) found = { rows: number(at.parentElement), row: place[0], of: place[1] };
+    }
+    return found || { rows: 0, row: 0, of: 0 };
+  };
+  const where = (el) => ({ within: within(el), ...rowOf(el) });
+
   const nodes = [];
   const described = new Map();
   for (const el of found.keys()) described.set(el, describe(el, 0));
@@ -202,14 +237,19 @@
   }
   let words = [];
   let depthNow = 0;
+  let holderNow = document.body;
   const flush = () => {
     const line = clean(words.join(" "));
     words = [];
-    if (line) nodes.push({ role: "text", name: line, depth: depthNow });
+    if (line) nodes.push({ role: "text", name: line, depth: depthNow, ...where(holderNow) });
   };
   const walk = (node, depth, inControl) => {
     if (node.nodeType === 3) {
-      if (!inControl && !used.has(node) && clean(node.data)) { depthNow = depth; words.push(node.data); }
+      if (!inControl && !used.has(node) && clean(node.data)) {
+        depthNow = depth;
+        holderNow = node.parentElement || holderNow;
+        words.push(node.data);
+      }
       return;
     }
     if (node.nodeType !== 1 || SKIP.has(node.tagName) || outside.includes(node)) return;
@@ -217,7 +257,7 @@
     if (s.display === "none") return;
     const hidden = s.visibility !== "visible";
     const mine = described.get(node);
-    if (mine) { flush(); nodes.push({ ...mine, depth }); }
+    if (mine) { flush(); nodes.push({ ...mine, depth, ...where(node) }); }
     const block = BLOCK.test(s.display);
     if (block) flush();
     const heading = /^H[1-6]$/.test(node.tagName) && !mine;

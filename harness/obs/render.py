@@ -1,10 +1,11 @@
 """Writes an observation down as text for a prompt, as the settings say. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from harness.config import ObservationSettings
 from harness.obs.labels import short
 from harness.obs.model import Element
+from harness.obs.summary import Line, summary
 
 MAX_OPTIONS = 24
 MAX_VALUE = 400
@@ -60,11 +61,9 @@ def _rows(elements: Iterable[Element]) -> list[tuple[int, str, Element]]:
     return rows
 
 
-def page_text(elements: Iterable[Element], settings: ObservationSettings, *, by_ref: bool) -> str:
-    """The page as lines. `tree` indents by depth, `flat` does not, `controls` leaves out plain text."""
-    lines: list[str] = []
+def page_lines(elements: Iterable[Element], settings: ObservationSettings, *, by_ref: bool) -> Iterator[Line]:
+    """The page line by line. `tree` indents by depth, `flat` does not, `controls` leaves out plain text."""
     depths: list[int] = []
-    size = 0
     for depth, words, e in _rows(elements):
         if not e.is_control and settings.form == "controls":
             continue
@@ -74,9 +73,20 @@ def page_text(elements: Iterable[Element], settings: ObservationSettings, *, by_
                 depths.pop()
             line = "  " * len(depths) + line
             depths.append(depth)
-        size += len(line) + 1
+        yield Line(line, e)
+
+
+def page_text(elements: Iterable[Element], settings: ObservationSettings, *, by_ref: bool, goal: str = "") -> str:
+    """The page as text within the budget of the settings: summarized for the goal, or cut at its end."""
+    found = page_lines(elements, settings, by_ref=by_ref)
+    if settings.summary:
+        return summary(list(found), goal, settings.max_tokens)
+    lines: list[str] = []
+    size = 0
+    for line in found:
+        size += len(line.text) + 1
         if size > settings.max_chars:
             lines.append("... the rest of the page is not shown")
             break
-        lines.append(line)
+        lines.append(line.text)
     return "\n".join(lines) if lines else "(nothing)"

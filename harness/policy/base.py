@@ -13,8 +13,8 @@ class Turn(BaseModel):
     """Everything that a policy may know when it decides. What the settings hide is already taken out.
 
     `goal` is the task in words; `page` the page as text; `history` past actions in words, oldest first; `notes` what
-    the guards want said; `problems` why earlier replies of this same step were refused, oldest first; `screenshot` the
-    page as PNG, where one was taken.
+    the guards want said; `problems` why earlier replies of this same step were refused, oldest first. `reason` says
+    why the manager is asked and `proposal` what would be done without it. `screenshot` is a PNG for a model that sees.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -26,10 +26,12 @@ class Turn(BaseModel):
     history: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
-    screenshot: bytes | None = Field(default=None, repr=False)
     step: int = 0
     step_limit: int = 1
     sampling_seed: int = 0
+    reason: str = ""
+    proposal: str = ""
+    screenshot: bytes | None = Field(default=None, repr=False)
 
 
 class ModelCall(BaseModel):

@@ -6,8 +6,8 @@ server or a provider, reads the long part once.
 
 from typing import Any
 
-from harness.actions import ACTIONS, KEYS
-from harness.choices import reply_schema
+from harness.actions import ACTIONS, KEYS, NAVIGATION
+from harness.choices import asks_confidence, reply_schema
 from harness.config import HarnessSettings, ModelSettings
 from harness.models.backends import Role
 from harness.models.base import ChatModel, ChatRequest, Message
@@ -21,11 +21,14 @@ def system_values(settings: HarnessSettings) -> dict[str, Any]:
     """What system.j2 may use."""
     return {
         "addressing": settings.actions.addressing,
-        "actions": list(ACTIONS),
+        "actions": [*ACTIONS, *(NAVIGATION if settings.actions.navigation else ())],
         "keys": list(KEYS),
         "state_rules": settings.prompt.state_rules,
         "element_state": settings.observation.element_state,
         "few_shot": settings.prompt.few_shot,
+        "navigation": settings.actions.navigation,
+        "answer": settings.actions.answer,
+        "confidence": asks_confidence(settings),
     }
 
 
@@ -38,6 +41,8 @@ def turn_values(turn: Turn) -> dict[str, Any]:
         "notes": list(turn.notes),
         "step": turn.step + 1,
         "steps_left": turn.step_limit - turn.step,
+        "reason": turn.reason,
+        "proposal": turn.proposal,
     }
 
 

@@ -57,11 +57,15 @@ def spans(out: Path, mode: str, name: str, seed: int) -> list[dict[str, Any]]:
 
 
 class Endpoint(HTTPServer):
-    """Answers with `replies` in order, then with the last for ever; waits while `held` is clear."""
+    """Answers with `replies` in order, then with the last for ever; waits while `held` is clear.
+
+    `bodies` keeps what it was sent.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.replies = ['{"action": "click", "target": "1"}']
+        self.bodies: list[dict[str, Any]] = []
         self.held = threading.Event()
         self.asked = threading.Event()
         self.held.set()
@@ -73,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         assert isinstance(self.server, Endpoint)
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.server.asked.set()
         self.server.held.wait()
         replies = self.server.replies

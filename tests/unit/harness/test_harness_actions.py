@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.actions import Action, read_action
-from harness.execute import picker_value
+from harness.execute import picker_value, same_site
 
 PAGE = page(
     button(1, "OK"),
@@ -125,3 +125,36 @@ def test_no_reply_raises(reply: str) -> None:
 def test_no_json_reply_raises(data: dict[str, object]) -> None:
     action, problem = read_action(json.dumps(data), PAGE, by_ref=True)
     assert action is not None or problem is not None
+
+
+def test_done_may_carry_the_answer() -> None:
+    action, problem = read_action('{"action": "done", "text": "It is 42."}', PAGE, by_ref=True)
+    assert problem is None
+    assert action == Action(name="done", text="It is 42.")
+    assert action.phrase() == 'done "It is 42."'
+
+
+def test_navigation_is_no_action_until_it_is_switched_on() -> None:
+    assert problem_of('{"action": "back"}') == "unknown_action"
+    for reply in ('{"action": "back"}', '{"action": "wait"}', '{"action": "goto", "text": "/inbox"}'):
+        action, problem = read_action(reply, PAGE, by_ref=True, navigation=True)
+        assert problem is None
+        assert action is not None
+    _, problem = read_action('{"action": "goto"}', PAGE, by_ref=True, navigation=True)
+    assert problem is not None
+    assert problem.type == "invalid_arguments"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("http://127.0.0.1:80/a", "http://127.0.0.1:80/b?c", True),
+        ("http://127.0.0.1:80/a", "http://127.0.0.1:81/a", False),
+        ("http://x.org/a", "https://x.org/a", False),
+        ("http://x.org/a", "http://x.org.evil.com/a", False),
+        ("http://x.org/a", "http://x.org@evil.com/a", False),
+        ("about:blank", "about:blank", False),
+    ],
+)
+def test_a_site_is_scheme_host_and_port(one: str, other: str, same: bool) -> None:
+    assert same_site(one, other) is same

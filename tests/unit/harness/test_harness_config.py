@@ -36,8 +36,31 @@ def test_the_bundled_config_starts_bare() -> None:
 def test_the_bundled_config_says_what_the_code_defaults_say() -> None:
     _, settings = load_settings(DEFAULT_CONFIG, "baseline_worker")
     assert settings.model_copy(update={"model": settings.model}) == settings
-    for group in ("observation", "actions", "prompt", "history", "guards", "limits", "retry"):
+    groups = (
+        "observation",
+        "actions",
+        "prompt",
+        "history",
+        "guards",
+        "limits",
+        "retry",
+        "hierarchy",
+        "gate",
+        "verifier",
+    )
+    for group in groups:
         assert getattr(settings, group) == getattr(HarnessSettings.model_validate({}), group)
+
+
+def test_the_modes_of_the_hierarchy_add_one_helper_each() -> None:
+    def helpers(mode: str) -> tuple[bool, bool, bool]:
+        hierarchy = load_settings(DEFAULT_CONFIG, mode)[1].hierarchy
+        return hierarchy.manager, hierarchy.cache, hierarchy.macros
+
+    assert helpers("baseline_worker") == helpers("rules") == (False, False, False)
+    assert helpers("hierarchy_mgr_gate") == (True, False, False)
+    assert helpers("hierarchy_vac") == (True, True, False)
+    assert helpers("hierarchy_vac_macros") == (True, True, True)
 
 
 def test_a_mistyped_key_names_file_key_and_nearest(tmp_path: Path) -> None:
@@ -55,9 +78,9 @@ def test_a_mistyped_key_in_a_mode_names_the_mode(tmp_path: Path) -> None:
 
 
 def test_a_value_out_of_bounds_is_refused(tmp_path: Path) -> None:
-    said = refused(written(tmp_path, "mode: rules\ndefaults: {limits: {steps: 99}}\nmodes: {rules: {}}\n"))
+    said = refused(written(tmp_path, "mode: rules\ndefaults: {limits: {steps: 101}}\nmodes: {rules: {}}\n"))
     assert "defaults.limits.steps" in said
-    assert "99" in said
+    assert "101" in said
 
 
 def test_a_number_written_as_text_is_refused(tmp_path: Path) -> None:

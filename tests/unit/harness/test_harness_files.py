@@ -118,5 +118,5 @@ def test_the_description_is_plain_json_with_bounds() -> None:
     told = json.loads(json.dumps(description()))
     assert told["config"] == "harness/config.yaml"
     assert told["schema"] == ConfigFile.model_json_schema()
-    assert told["schema"]["$defs"]["LimitSettings"]["properties"]["steps"]["maximum"] == 30
+    assert told["schema"]["$defs"]["LimitSettings"]["properties"]["steps"]["maximum"] == 100
     assert "prompts/harness/worker.j2" in told["prompts"]

@@ -8,8 +8,9 @@ from harness_pages import button, checkbox, combobox, page, submit, textbox
 from harness.actions import Action
 from harness.choices import open_choices, reply_schema
 from harness.config import GuardSettings, HarnessSettings
-from harness.guards import Past, refusal, warning
+from harness.guards import refusal, warning
 from harness.obs.model import Observation, opened_by
+from harness.past import Past
 
 CLICK_OK = Action(name="click", ref=1, words="OK")
 
@@ -179,3 +180,32 @@ def test_a_key_is_offered_where_no_button_sends_the_field(sends: bool) -> None:
     parts = [textbox(1, "A", focused=True)] + ([submit(2)] if sends else [])
     offered = {c.name for c in open_choices(page(*parts), [], settings(actions={"applicable_only": True}))}
     assert ("press" in offered) is not sends
+
+
+def shapes(view: Observation, **groups: Any) -> dict[str, dict[str, Any]]:
+    chosen = settings(**groups)
+    found = reply_schema(open_choices(view, [], chosen), chosen)
+    return {b["properties"]["action"]["const"]: b for b in found["anyOf"]}
+
+
+def test_navigation_an_answer_and_confidence_are_in_the_schema_only_when_asked_for() -> None:
+    view = page(button(1, "A"))
+    plain = shapes(view, actions={"constrain_targets": True})
+    assert set(plain["done"]["properties"]) == {"action"}
+    assert "goto" not in plain
+    asked = shapes(
+        view,
+        actions={"constrain_targets": True, "navigation": True, "answer": True},
+        hierarchy={"manager": True},
+        gate={"low_confidence": True},
+    )
+    assert asked["done"]["required"] == ["action", "confidence"]
+    assert set(asked["done"]["properties"]) == {"action", "confidence", "text"}
+    assert asked["goto"]["required"] == ["action", "text", "confidence"]
+    assert {"back", "wait"} <= set(asked)
+
+
+def test_nobody_is_asked_for_confidence_that_nobody_reads() -> None:
+    view = page(button(1, "A"))
+    alone = shapes(view, actions={"constrain_targets": True}, gate={"low_confidence": True})
+    assert "confidence" not in alone["click"]["properties"]

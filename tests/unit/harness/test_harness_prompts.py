@@ -119,3 +119,29 @@ def test_a_mistyped_key_of_an_example_is_named(prompts: Path) -> None:
     path.write_text("- goal: g\n  paeg: []\n  steps: []\n", encoding="utf-8")
     with pytest.raises(UsageError, match="paeg"):
         load_examples(path)
+
+
+def test_the_system_prompt_speaks_of_what_is_switched_on_and_of_nothing_else() -> None:
+    plain = fixed_messages(settings(), Prompts(), [])[0]["content"]
+    assert not any(word in plain for word in ("goto", "answer", "confidence"))
+    asked = fixed_messages(
+        settings(
+            actions={"navigation": True, "answer": True}, hierarchy={"manager": True}, gate={"low_confidence": True}
+        ),
+        Prompts(),
+        [],
+    )[0]["content"]
+    assert all(word in asked for word in ('"back"', '"goto"', '"wait"', "answer to the user", '"confidence"'))
+    alone = fixed_messages(settings(gate={"low_confidence": True}), Prompts(), [])[0]["content"]
+    assert alone == plain
+
+
+def test_the_manager_reads_why_it_is_asked_and_what_is_proposed() -> None:
+    values = {"goal": "g", "page": "p", "history": [], "notes": [], "step": 1, "steps_left": 1}
+    plain = Prompts().render("worker.j2", {**values, "reason": "", "proposal": ""})
+    assert plain == "Goal: g\nPage:\np"
+    asked = Prompts().render("worker.j2", {**values, "reason": "this would end the task", "proposal": "done"})
+    assert asked.endswith(
+        "Look closely: this would end the task.\n"
+        "Proposed: done. Repeat it if it is right; otherwise reply with a better action."
+    )
