@@ -122,7 +122,7 @@ def test_a_mistyped_key_of_an_example_is_named(prompts: Path) -> None:
 
 
 def test_the_system_prompt_speaks_of_what_is_switched_on_and_of_nothing_else() -> None:
-    plain = fixed_messages(settings(), Prompts(), [])[0]["content"]
+    plain = fixed_messages(settings(), Prompts(), [])[0].content
     assert not any(word in plain for word in ("goto", "answer", "confidence"))
     asked = fixed_messages(
         settings(
@@ -130,9 +130,9 @@ def test_the_system_prompt_speaks_of_what_is_switched_on_and_of_nothing_else() -
         ),
         Prompts(),
         [],
-    )[0]["content"]
+    )[0].content
     assert all(word in asked for word in ('"back"', '"goto"', '"wait"', "answer to the user", '"confidence"'))
-    alone = fixed_messages(settings(gate={"low_confidence": True}), Prompts(), [])[0]["content"]
+    alone = fixed_messages(settings(gate={"low_confidence": True}), Prompts(), [])[0].content
     assert alone == plain
 
 
