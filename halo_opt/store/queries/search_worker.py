@@ -269,10 +269,12 @@ def _read(task: Task) -> bytes | None:
 
 def _all_lines(data: bytes) -> Iterator[tuple[int, int]]:
     start = 0
-    while (end := data.find(b"\n", start)) >= 0:
-        yield start, end
+    while start < len(data):
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        if data[start:end].strip():
+            yield start, end
         start = end + 1
-    yield start, len(data)
 
 
 def _line_starts(needle: Any, data: bytes) -> Iterator[int]:
