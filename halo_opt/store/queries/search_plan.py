@@ -12,10 +12,11 @@ from typing import NamedTuple
 SHORTEST = 3
 MOST_NEEDLES = 8
 MOST_GROUPS = 3
-# A letter, digit, sign or short-named control character written as an escape.
-_ESCAPED = (r"\\u00(?:[2-7]|0[89a-dA-D])",)
+# A letter, digit, sign or short-named control character written as an escape. Looked for without its backslash, which
+# in many traces is the commoner of the two.
+_ESCAPED = (r"u00(?:[2-7]|0[89a-dA-D])",)
 # Beyond ASCII, two characters match ASCII letters when case does not matter: the long s and the Kelvin sign.
-_ESCAPED_FOLDED = (r"\\u(?:00(?:[2-7]|0[89a-dA-D])|017|212)", "\u017f", "\u212a")
+_ESCAPED_FOLDED = (r"u(?:00(?:[2-7]|0[89a-dA-D])|017|212)", "\u017f", "\u212a")
 _QUANTIFIER = re.compile(r"(?:([*+?])|\{(\d+)(?:,(\d*))?\})\??")
 _GROUP = re.compile(r"\(\?(?:P?<\w+>|([a-zA-Z]*)(-[a-zA-Z]+)?(:|\)))")
 _UNICODE_CLASS = re.compile(r"[pP](?:\{\^?\w+\}|\w)")
@@ -66,7 +67,7 @@ def plan(pattern: str, *, ignore_case: bool) -> Plan:
     except (_Unsure, IndexError, RecursionError):
         return Plan(None, (), None, joined=False)
     needles = _needles(required, folded=parser.folded)
-    always = _ESCAPED_FOLDED if parser.folded else _ESCAPED
+    always = _ESCAPED_FOLDED if parser.folded and _folds_beyond_ascii(required) else _ESCAPED
     return Plan(needles, always, _literal(pattern, ignore_case), not parser.anchored)
 
 
@@ -84,6 +85,11 @@ def _needles(required: Required, *, folded: bool) -> tuple[tuple[str, ...], ...]
         return None
     flag = "(?i)" if folded else ""
     return tuple(tuple(flag + "".join(map(_spelled, text)) for text in group) for group in required)
+
+
+def _folds_beyond_ascii(required: Required) -> bool:
+    """Whether a needle has a letter that matches one beyond ASCII."""
+    return any(letter in "ksKS" for group in required or () for text in group for letter in text)
 
 
 def _spelled(character: str) -> str:

@@ -58,6 +58,14 @@ class Found(NamedTuple):
     problem: str | None = None
 
 
+class Scanned(NamedTuple):
+    """The bytes of a piece and where in them the lines begin and end that may match."""
+
+    data: bytes = b""
+    lines: Sequence[tuple[int, int]] = ()
+    problem: str | None = None
+
+
 class _Line(msgspec.Struct):
     trace_id: Any = None
     span_id: Any = None
@@ -85,19 +93,32 @@ class Searcher:
         ]
         self._always = [compiled(needle.encode(), False) for needle in pattern.always]
 
+    @property
+    def has_needles(self) -> bool:
+        """Whether most of the work is to look for needles, at which threads do not wait for each other."""
+        return self._needles is not None
+
     def run(self, task: Task) -> Found:
         """Search a piece of a file."""
+        return self.judge(task, self.scan(task))
+
+    def scan(self, task: Task) -> Scanned:
+        """Read a piece of a file and find the lines that may match."""
         try:
             data = _read(task)
         except OSError as error:
-            return Found(problem=error.strerror or "cannot be read")
-        if data is None:
-            return Found(problem="has changed")
+            return Scanned(problem=error.strerror or "cannot be read")
+        return Scanned(problem="has changed") if data is None else Scanned(data, list(self._candidates(data)))
+
+    def judge(self, task: Task, scanned: Scanned) -> Found:
+        """Decode the lines that may match, and count."""
+        if scanned.problem is not None:
+            return Found(problem=scanned.problem)
         spans = matches = 0
         traces: dict[str, None] = {}
         hits: list[Hit] = []
-        for start, end in self._candidates(data):
-            line = decoded(data[start:end])
+        for start, end in scanned.lines:
+            line = decoded(scanned.data[start:end])
             if line is None:
                 return Found(problem="has changed")
             count = self._count_line(line)
