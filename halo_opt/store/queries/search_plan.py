@@ -12,11 +12,10 @@ from typing import NamedTuple
 SHORTEST = 3
 MOST_NEEDLES = 8
 MOST_GROUPS = 3
-# A letter, digit, sign or short-named control character written as an escape. Looked for without its backslash, which
-# in many traces is the commoner of the two.
-_ESCAPED = (r"u00(?:[2-7]|0[89a-dA-D])",)
+# A letter, digit, sign or short-named control character written as an escape.
+_ESCAPED = (r"\\u00(?:[2-7]|0[89a-dA-D])",)
 # Beyond ASCII, two characters match ASCII letters when case does not matter: the long s and the Kelvin sign.
-_ESCAPED_FOLDED = (r"u(?:00(?:[2-7]|0[89a-dA-D])|017|212)", "\u017f", "\u212a")
+_ESCAPED_FOLDED = (r"\\u(?:00(?:[2-7]|0[89a-dA-D])|017|212)", "\u017f", "\u212a")
 _QUANTIFIER = re.compile(r"(?:([*+?])|\{(\d+)(?:,(\d*))?\})\??")
 _GROUP = re.compile(r"\(\?(?:P?<\w+>|([a-zA-Z]*)(-[a-zA-Z]+)?(:|\)))")
 _UNICODE_CLASS = re.compile(r"[pP](?:\{\^?\w+\}|\w)")

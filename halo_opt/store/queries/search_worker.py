@@ -77,6 +77,8 @@ class _Line(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Line)
 # Between texts that are searched as one: a byte that no text holds and no pattern matches, so no match crosses it.
 _JOINT = b"\xff"
+# Bytes of a piece in which letters are counted.
+_SAMPLE = 65_536
 _NO_EXCERPT: Excerpt = ("", "", "")
 
 
@@ -92,6 +94,8 @@ class Searcher:
             [compiled(needle.encode(), False) for needle in group] for group in pattern.needles
         ]
         self._always = [compiled(needle.encode(), False) for needle in pattern.always]
+        # The same without the backslash, which finds some lines more.
+        self._always_bare = [compiled(needle.removeprefix("\\\\").encode(), False) for needle in pattern.always]
 
     @property
     def has_needles(self) -> bool:
@@ -177,7 +181,10 @@ class Searcher:
             if found != set():
                 starts = {start for needle in group for start in _line_starts(needle, data)}
                 found = starts if found is None else found & starts
-        always = {start for needle in self._always for start in _line_starts(needle, data)}
+        # RE2 stops at every byte that a needle may begin with, so the rarer one is the faster one.
+        rarer = data.count(b"\\", 0, _SAMPLE) <= data.count(b"u", 0, _SAMPLE)
+        needles = self._always if rarer else self._always_bare
+        always = {start for needle in needles for start in _line_starts(needle, data)}
         for start in sorted(always.union(found or ())):
             end = data.find(b"\n", start)
             yield start, len(data) if end < 0 else end
