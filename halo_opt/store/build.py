@@ -12,6 +12,7 @@ import duckdb
 
 from halo_opt.errors import InputError
 from halo_opt.redaction import Redactor
+from halo_opt.store import schema
 from halo_opt.store.changes import Change, Known, change_of, stamp_of
 from halo_opt.store.contents import fill_contents
 from halo_opt.store.discovery import Source
@@ -126,6 +127,7 @@ class Build:
     def _forget(self, path: str) -> None:
         """Take everything out that came from a source; traces that go on in another file are made anew from that."""
         here, names = "(source = ? OR starts_with(source, ? || '/'))", [path, path]
+        self.connection.execute(schema.NO_INDEX)
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE gone AS SELECT trace_id FROM attempts WHERE {here}"
             f" UNION SELECT trace_id FROM spans WHERE {here}",
@@ -158,6 +160,7 @@ class Build:
         if self.scores is not None:
             add_scores(self.connection, self.scores, self.sink)
         self.sink.close()
+        self.connection.execute(schema.INDEX)
         self._note_rest(self.sink.counted() - before)
 
     def _note_rest(self, counts: Counter[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from halo_opt.store import schema
 from halo_opt.store.readers.span_lines import Span
 from halo_opt.store.readers.span_trace import trace_of
 from halo_opt.store.sink import Sink
@@ -30,6 +31,7 @@ def fill_contents(connection: duckdb.DuckDBPyConnection, sink: Sink, *, progress
         " FROM spans WHERE trace_id IN (SELECT trace_id FROM pending))"
     )
     [(total,)] = connection.execute("SELECT count(*) FROM places").fetchall()
+    connection.execute(schema.NO_INDEX)
     connection.execute("DELETE FROM spans WHERE trace_id IN (SELECT trace_id FROM pending)")
     with SpanLines(count_duplicate_keys=True) as lines:
         done = 0

@@ -4,9 +4,7 @@ What is matched is text as a person reads it (a newline is a newline), never JSO
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
 
-import numpy as np
 import re2
 from pydantic import Field
 
@@ -14,14 +12,14 @@ from halo_opt.errors import InputError
 from halo_opt.records import Record
 from halo_opt.store.queries.answers import Answer, Section
 from halo_opt.store.queries.filters import TraceFilter
+from halo_opt.store.queries.search_places import Known, Places, places_of
 from halo_opt.store.queries.search_plan import plan
 from halo_opt.store.queries.search_pool import Progress, run_tasks
-from halo_opt.store.queries.search_tables import search_tables
-from halo_opt.store.queries.search_worker import Found, Pattern, Task, compiled
+from halo_opt.store.queries.search_tables import TableHit, search_tables
+from halo_opt.store.queries.search_worker import Excerpt, Found, Pattern, compiled
 from halo_opt.store.queries.source_files import changed, gone
 from halo_opt.store.store import Store
 
-PIECE_BYTES = 2 << 20
 CONTEXT = 60
 LIMIT = 50
 
@@ -74,13 +72,6 @@ class SearchAnswer(Answer):
         return "ask with a lower --limit or --context, a filter, or --count for the counts alone"
 
 
-class _Place(NamedTuple):
-    """Where the spans to search are: piece by piece, file by file."""
-
-    tasks: list[Task]
-    size: int
-
-
 def search(
     store: Store,
     pattern: str,
@@ -96,29 +87,25 @@ def search(
 
     Raises InputError for a pattern that RE2 does not know, and when a trace file is not what the store was built from.
     """
-    asked = checked_pattern(pattern, ignore_case=ignore_case)
-    where = (chosen or TraceFilter()).where()
-    place = _pieces(store, where, limit, context)
-    found = run_tasks(asked, place.tasks, workers=workers, progress=progress)
-    hits = list(_file_hits(store, place.tasks, found, limit))
+    asked, chosen = checked_pattern(pattern, ignore_case=ignore_case), chosen or TraceFilter()
+    places = places_of(store, chosen, excerpts=limit, context=context)
+    found = run_tasks(asked, places.tasks, workers=workers, progress=progress)
+    hits = list(_file_hits(store, places, found, limit))
     traces = {trace for one in found for trace in one.traces}
     matches, spans = sum(one.matches for one in found), sum(one.spans for one in found)
-    # Most stores are of span files alone, and tables that hold nothing take their time to say so.
-    unplaced = store.rows("SELECT 1 FROM spans WHERE byte_offset IS NULL LIMIT 1")
-    rows = search_tables(store, asked, where, excerpts=limit - len(hits), context=context) if unplaced else ()
-    for trace_id, span_id, count, field, excerpt in rows:
-        traces.add(trace_id)
-        matches, spans = matches + count, spans + 1
-        if len(hits) < limit:
-            hits.append(_Raw(trace_id, span_id, count, field, *excerpt))
+    if places.unplaced:
+        rows = list(search_tables(store, asked, chosen.where(), excerpts=limit - len(hits), context=context))
+        traces.update(row[0] for row in rows)
+        matches, spans = matches + sum(row[2] for row in rows), spans + len(rows)
+        hits += _table_hits(store, rows[: limit - len(hits)])
     return SearchAnswer(
         pattern=pattern,
         ignore_case=ignore_case,
         matches=matches,
         spans=spans,
         traces=len(traces),
-        searched_bytes=place.size,
-        hits=_described(store, hits),
+        searched_bytes=places.size,
+        hits=hits,
     )
 
 
@@ -136,75 +123,37 @@ def checked_pattern(pattern: str, *, ignore_case: bool) -> Pattern:
     return Pattern(pattern, ignore_case, *plan(pattern, ignore_case=ignore_case))
 
 
-class _Raw(NamedTuple):
-    trace_id: str
-    span_id: str
-    matches: int
-    field: str
-    before: str
-    match: str
-    after: str
-
-
-def _pieces(store: Store, where: tuple[str, Sequence[Any]], excerpts: int, context: int) -> _Place:
-    """Lines that follow each other become one piece, up to a size at which pieces can be shared out."""
-    condition, params = where
-    chosen = (
-        "" if condition == "true" else f"SEMI JOIN (SELECT trace_id FROM attempts a WHERE {condition}) USING (trace_id)"
-    )
-    names = [row[0] for row in store.rows("SELECT DISTINCT source FROM spans WHERE byte_offset IS NOT NULL ORDER BY 1")]
-    found = store.arrays(
-        "SELECT f.number AS file, s.byte_offset AS start, s.byte_offset + s.byte_length AS stop FROM spans s"
-        f" {chosen} JOIN (SELECT unnest(?::VARCHAR[]) AS source, unnest(range(?)) AS number) f USING (source)"
-        " WHERE s.byte_offset IS NOT NULL",
-        [*params, names, len(names)],
-    )
-    file, start, stop = (np.asarray(found[name], dtype=np.int64) for name in ("file", "start", "stop"))
-    if not len(file):
-        return _Place([], 0)
-    order = np.lexsort((start, file))
-    file, start, stop = file[order], start[order], stop[order]
-    apart = (
-        (file[1:] != file[:-1]) | (start[1:] - stop[:-1] > 2) | (start[1:] // PIECE_BYTES != start[:-1] // PIECE_BYTES)
-    )
-    first = np.concatenate(([0], np.flatnonzero(apart) + 1))
-    last = np.concatenate((first[1:] - 1, [len(file) - 1]))
-    pieces = zip(file[first].tolist(), start[first].tolist(), stop[last].tolist(), strict=True)
-    tasks = [Task(names[number], begin, end, excerpts, context) for number, begin, end in pieces]
-    return _Place(tasks, sum(task.end - task.start for task in tasks))
-
-
-def _file_hits(store: Store, tasks: Sequence[Task], found: Sequence[Found], limit: int) -> Iterator[_Raw]:
-    """The first hits, with the ids that the store has at their places, which must be those of the lines."""
-    for task, one in zip(tasks, found, strict=True):
+def _file_hits(store: Store, places: Places, found: Sequence[Found], limit: int) -> Iterator[SpanHit]:
+    """The first hits, with what the store knows of the spans at their places, which must be those of the lines."""
+    for task, one in zip(places.tasks, found, strict=True):
         if one.problem is not None:
             raise changed(task.path, store.path) if one.problem == "has changed" else gone(task.path, one.problem)
-    places = [(task.path, hit) for task, one in zip(tasks, found, strict=True) for hit in one.hits][:limit]
-    known = {
-        (source, offset): (trace_id, span_id)
-        for source, offset, trace_id, span_id in store.rows(
-            "SELECT source, byte_offset, trace_id, span_id FROM spans JOIN (SELECT unnest(?::VARCHAR[]) AS source,"
-            " unnest(?::BIGINT[]) AS byte_offset) USING (source, byte_offset)",
-            [[path for path, _ in places], [hit.offset for _, hit in places]],
-        )
-    }
-    for path, hit in places:
-        trace_id, span_id = known.get((path, hit.offset), ("", ""))
-        if span_id != hit.span_id:
+    hits = [(task.path, hit) for task, one in zip(places.tasks, found, strict=True) for hit in one.hits][:limit]
+    known = places.spans_at([(path, hit.offset) for path, hit in hits])
+    for path, hit in hits:
+        span = known.get((path, hit.offset))
+        if span is None or span.span_id != hit.span_id:
             raise changed(path, store.path)
-        yield _Raw(trace_id, span_id, hit.matches, hit.field, *hit.excerpt)
+        yield _hit(span, hit.matches, hit.field, hit.excerpt)
 
 
-def _described(store: Store, hits: Sequence[_Raw]) -> list[SpanHit]:
-    rows = store.rows(
-        "SELECT trace_id, span_id, a.task_id, a.outcome, s.name, s.kind FROM spans s JOIN attempts a USING (trace_id)"
+def _table_hits(store: Store, rows: Sequence[TableHit]) -> list[SpanHit]:
+    """Hits in tables, with what the store knows of their spans."""
+    if not rows:
+        return []
+    found = store.rows(
+        "SELECT trace_id, span_id, s.name, s.kind, a.task_id, a.outcome FROM spans s JOIN attempts a USING (trace_id)"
         " SEMI JOIN (SELECT unnest(?::VARCHAR[]) AS trace_id, unnest(?::VARCHAR[]) AS span_id)"
         " USING (trace_id, span_id)",
-        [[hit.trace_id for hit in hits], [hit.span_id for hit in hits]],
+        [[row[0] for row in rows], [row[1] for row in rows]],
     )
-    known = {row[:2]: row[2:] for row in rows}
-    described = []
-    for hit in hits:
-        task_id, outcome, name, kind = known.get((hit.trace_id, hit.span_id), (None, None, "", ""))
-        described.append(SpanHit(task_id=task_id, outcome=outcome, name=name, kind=kind, **hit._asdict()))
-    return described
+    known = {row[:2]: Known(*row) for row in found}
+    return [
+        _hit(known.get((trace_id, span_id), Known(trace_id, span_id, "", "", None, None)), matches, field, shown)
+        for trace_id, span_id, matches, field, shown in rows
+    ]
+
+
+def _hit(span: Known, matches: int, field: str, shown: Excerpt) -> SpanHit:
+    before, match, after = shown
+    return SpanHit(**span._asdict(), matches=matches, field=field, before=before, match=match, after=after)

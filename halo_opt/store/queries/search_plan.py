@@ -66,7 +66,7 @@ def plan(pattern: str, *, ignore_case: bool) -> Plan:
     except (_Unsure, IndexError, RecursionError):
         return Plan(None, (), None, joined=False)
     needles = _needles(required, folded=parser.folded)
-    always = _ESCAPED_FOLDED if parser.folded else _ESCAPED
+    always = _ESCAPED_FOLDED if parser.folded and _folds_beyond_ascii(required) else _ESCAPED
     return Plan(needles, always, _literal(pattern, ignore_case), not parser.anchored)
 
 
@@ -84,6 +84,11 @@ def _needles(required: Required, *, folded: bool) -> tuple[tuple[str, ...], ...]
         return None
     flag = "(?i)" if folded else ""
     return tuple(tuple(flag + "".join(map(_spelled, text)) for text in group) for group in required)
+
+
+def _folds_beyond_ascii(required: Required) -> bool:
+    """Whether a needle has a letter that matches one beyond ASCII."""
+    return any(letter in "ksKS" for group in required or () for text in group for letter in text)
 
 
 def _spelled(character: str) -> str:

@@ -1,5 +1,6 @@
 """Runs the tasks of a search: here while that is fast enough, then in worker processes. Reads no file itself.
 
+RE2 and reading let other threads run, so needles are looked for in threads; decoding does not, hence the processes.
 Whatever ends a search, Ctrl-C too, its worker processes end with it.
 """
 
@@ -9,7 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -17,11 +21,13 @@ import re2
 
 from halo_opt.errors import HaloError
 from halo_opt.store.queries import search_worker
-from halo_opt.store.queries.search_worker import Found, Pattern, Searcher, Task
+from halo_opt.store.queries.search_worker import Found, Pattern, Scanned, Searcher, Task
 
 # What is left must take longer than this at the pace so far, or starting processes costs more than they save.
 SPREAD_SECONDS = 0.6
 MOST_WORKERS = 8
+# Pieces a thread that are scanned before they are asked for.
+_AHEAD = 3
 # Called with how many bytes are done and how many there are.
 Progress = Callable[[int, int], None]
 
@@ -32,13 +38,37 @@ def run_tasks(
     """What each task found, in their order. `workers`: so many processes at once, 0 for none, None to see."""
     told = _Told(tasks, progress)
     most = min(MOST_WORKERS, os.cpu_count() or 1) if workers is None else workers
+    if workers:
+        _spread(pattern, range(len(tasks)), most, told)
+        return told.answers()
     searcher = Searcher(pattern)
-    for number, task in enumerate(tasks):
-        if most and (workers is not None or (most > 1 and told.seconds_left > SPREAD_SECONDS)):
-            _spread(pattern, tasks, range(number, len(tasks)), most, told)
-            break
-        told.take(number, searcher.run(task))
+    threads = most if searcher.has_needles and len(tasks) > 1 else 0
+    with closing(_scanned(searcher, tasks, threads)) as pieces:
+        for number, piece in enumerate(pieces):
+            if most > 1 and number >= _AHEAD * threads and told.seconds_left > SPREAD_SECONDS:
+                pieces.close()
+                _spread(pattern, range(number, len(tasks)), most, told)
+                break
+            told.take(number, searcher.judge(told.asked(number), piece))
     return told.answers()
+
+
+def _scanned(searcher: Searcher, tasks: Sequence[Task], threads: int) -> Generator[Scanned]:
+    """The tasks scanned in their order; by threads, a few ahead of what is asked for, where there are any."""
+    if not threads:
+        yield from map(searcher.scan, tasks)
+        return
+    pool = ThreadPoolExecutor(threads)
+    try:
+        ahead: deque[Future[Scanned]] = deque()
+        for task in tasks:
+            ahead.append(pool.submit(searcher.scan, task))
+            if len(ahead) > _AHEAD * threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class _Told:
@@ -50,6 +80,7 @@ class _Told:
         self._progress = progress
         self._found: dict[int, Found] = {}
         self._done = 0
+        self._hits = 0
         self._began = time.monotonic()
 
     @property
@@ -59,9 +90,15 @@ class _Told:
             return 0.0
         return (time.monotonic() - self._began) / self._done * (self._total - self._done)
 
+    def asked(self, number: int) -> Task:
+        """The task, with only those excerpts asked for that the hits of earlier ones leave room for."""
+        task = self._tasks[number]
+        return task._replace(excerpts=max(0, task.excerpts - self._hits))
+
     def take(self, number: int, found: Found) -> None:
         """Keep one answer."""
         self._found[number] = found
+        self._hits += len(found.hits)
         self._done += self._tasks[number].end - self._tasks[number].start
         if self._progress is not None:
             self._progress(self._done, self._total)
@@ -71,7 +108,7 @@ class _Told:
         return [self._found[number] for number in range(len(self._tasks))]
 
 
-def _spread(pattern: Pattern, tasks: Sequence[Task], numbers: range, workers: int, told: _Told) -> None:
+def _spread(pattern: Pattern, numbers: range, workers: int, told: _Told) -> None:
     """Processes that take a task each until none is left; a thread feeds each, this one collects."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in numbers:
@@ -79,7 +116,7 @@ def _spread(pattern: Pattern, tasks: Sequence[Task], numbers: range, workers: in
     answers: queue.SimpleQueue[tuple[int, Found] | None] = queue.SimpleQueue()
     processes = [_start() for _ in range(min(workers, len(numbers)))]
     threads = [
-        threading.Thread(target=_feed, args=(process, pattern, tasks, waiting, answers), daemon=True)
+        threading.Thread(target=_feed, args=(process, pattern, told, waiting, answers), daemon=True)
         for process in processes
     ]
     try:
@@ -115,7 +152,7 @@ def _start() -> "subprocess.Popen[bytes]":
 def _feed(
     process: "subprocess.Popen[bytes]",
     pattern: Pattern,
-    tasks: Sequence[Task],
+    told: _Told,
     waiting: "queue.SimpleQueue[int]",
     answers: "queue.SimpleQueue[tuple[int, Found] | None]",
 ) -> None:
@@ -127,7 +164,7 @@ def _feed(
         ask.write(msgspec.json.encode(pattern) + b"\n")
         while True:
             number = waiting.get_nowait()
-            ask.write(msgspec.json.encode(tasks[number]) + b"\n")
+            ask.write(msgspec.json.encode(told.asked(number)) + b"\n")
             ask.flush()
             answers.put((number, msgspec.json.decode(answer.readline(), type=Found)))
     except queue.Empty:

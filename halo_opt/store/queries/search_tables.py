@@ -9,6 +9,8 @@ from halo_opt.store.lines import decode_json
 from halo_opt.store.queries.search_worker import Excerpt, Pattern, Searcher, texts_of
 from halo_opt.store.store import Store
 
+# (trace, span, matches, field, excerpt).
+TableHit = tuple[str, str, int, str, Excerpt]
 # Texts by table, in the order in which a text is looked for.
 _FIELDS = {
     "spans": ("name", "status_message"),
@@ -23,8 +25,8 @@ WITHOUT_PLACE = "a.trace_id NOT IN (SELECT trace_id FROM spans WHERE byte_offset
 
 def search_tables(
     store: Store, pattern: Pattern, where: tuple[str, Sequence[Any]], *, excerpts: int, context: int
-) -> Iterator[tuple[str, str, int, str, Excerpt]]:
-    """(trace, span, matches, field, excerpt) of every span of those attempts that matches, the first with excerpts."""
+) -> Iterator[TableHit]:
+    """Every span of those attempts that matches, the first with excerpts."""
     searcher = Searcher(pattern)
     for trace_id, rows in groupby(_texts(store, pattern, where), key=itemgetter(0)):
         for span_id, texts in _by_span(rows).items():

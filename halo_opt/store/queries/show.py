@@ -19,7 +19,8 @@ _CANDIDATES = 10
 
 def show(store: Store, trace: str) -> TraceView:
     """The attempt with this id, or the only one whose id begins so."""
-    trace_id = trace_id_of(store, trace)
+    facts = _facts(store, trace) or _facts(store, trace_id_of(store, trace))
+    trace_id = str(facts["trace_id"])
     rows = _tree(store, trace_id)
     placed = _placed(rows)
     if placed:
@@ -30,8 +31,10 @@ def show(store: Store, trace: str) -> TraceView:
     ids = {row.view.span_id for row in rows}
     return TraceView(
         trace_id=trace_id,
-        facts=_facts(store, trace_id),
-        scores=store.rows("SELECT name, value, label, source FROM scores WHERE trace_id = ? ORDER BY ALL", [trace_id]),
+        facts=facts,
+        scores=sorted(
+            store.rows("SELECT name, value, label, source FROM scores WHERE trace_id = ?", [trace_id]), key=_nulls_last
+        ),
         unplaced=[_text(one) for span_id, texts in said.items() if span_id not in ids for one in texts],
         spans=[
             row.view.model_copy(update={"texts": [_text(one) for one in said.get(row.view.span_id, ())]})
@@ -94,13 +97,10 @@ class _Row(NamedTuple):
 def _tree(store: Store, trace_id: str) -> list[_Row]:
     """The spans, children after their parents, in order of time; a span whose parent is missing is at the top."""
     columns = "span_id, parent_span_id, name, kind, started_at, ended_at, status, status_message, error_type, model,"
-    columns += " tokens_in, tokens_out, cost_usd, tool, source, byte_offset, byte_length"
-    found = store.rows(
-        f"SELECT {columns} FROM spans WHERE trace_id = ?"
-        " ORDER BY started_at NULLS LAST, byte_offset NULLS LAST, line NULLS LAST, rowid",
-        [trace_id],
-    )
-    began = min((row[4] for row in found if row[4] is not None), default=None)
+    columns += " tokens_in, tokens_out, cost_usd, tool, source, byte_offset, byte_length, line, rowid"
+    # Sorted here, as planning a sort takes DuckDB longer than sorting these takes Python.
+    found = sorted(store.rows(f"SELECT {columns} FROM spans WHERE trace_id = ?", [trace_id]), key=_order)
+    began = min((start for row in found if (start := _moment(row[4])) is not None), default=None)
     ids = {row[0] for row in found}
     below: dict[str, list[tuple[Any, ...]]] = {}
     for row in found:
@@ -117,9 +117,24 @@ def _tree(store: Store, trace_id: str) -> list[_Row]:
     return ordered
 
 
+def _order(row: tuple[Any, ...]) -> tuple[tuple[bool, Any], ...]:
+    """By start, ties by place in the file; what is not known comes last."""
+    return _nulls_last((_moment(row[4]), row[15], row[17], row[18]))
+
+
+def _nulls_last(values: Sequence[Any]) -> tuple[tuple[bool, Any], ...]:
+    """A key to sort by that knows what None is less than."""
+    return tuple((value is None, 0 if value is None else value) for value in values)
+
+
+def _moment(value: Any) -> datetime | None:
+    """A time as Python has it; DuckDB gives text for years that Python does not have."""
+    return value if isinstance(value, datetime) else None
+
+
 def _row(row: tuple[Any, ...], trace_id: str, depth: int, began: datetime | None) -> _Row:
     span_id, parent, name, kind, start, end, status, message, error_type, model, t_in, t_out, cost, tool, *place = row
-    source, offset, length = place
+    source, offset, length, *_ = place
     view = SpanView(
         span_id=span_id,
         parent_span_id=parent,
@@ -157,13 +172,14 @@ def _span_row(rows: Sequence[_Row], trace_id: str, span: str) -> _Row:
 
 
 def _facts(store: Store, trace_id: str) -> dict[str, Any]:
+    """What is known of an attempt; nothing when there is none of this id."""
     sql = "SELECT * REPLACE (CAST(started_at AS VARCHAR) AS started_at, CAST(ended_at AS VARCHAR) AS ended_at)"
     sql += " FROM attempts WHERE trace_id = ?"
-    [row] = store.records(sql, [trace_id])
-    return {name: value for name, value in row.items() if value is not None}
+    return {k: v for row in store.records(sql, [trace_id]) for k, v in row.items() if v is not None}
 
 
-def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+def _seconds(start: Any, end: Any) -> float | None:
+    start, end = _moment(start), _moment(end)
     return None if start is None or end is None else (end - start).total_seconds()
 
 

@@ -7,11 +7,13 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from halo_opt.store import values
 
 Attributes = Mapping[str, Any]
+# Role and text.
+Said = tuple[str, str | None]
 
 # The first two say an OpenInference kind, the others an operation that has one.
 KIND = (
@@ -117,6 +119,7 @@ _PROMPT = re.compile(
     r"(llm\.input_messages\.|gen_ai\.prompt\.|(gen_ai\.input\.messages|gen_ai\.prompt|gen_ai\.system_instructions|"
     r"ai\.prompt\.messages)$)"
 )
+_GIVEN = ("llm.input_messages.", "gen_ai.prompt.")
 _FLAT = re.compile(r"(?:llm\.(?:input|output)_messages|gen_ai\.(?:prompt|completion))\.(\d+)\.(?:message\.)?(.+)")
 
 
@@ -124,8 +127,9 @@ def first(names: tuple[str, ...], *sources: Attributes) -> Any:
     """The first of some names that any source has, or None."""
     for name in names:
         for source in sources:
-            if source.get(name) is not None:
-                return source[name]
+            value = source.get(name)
+            if value is not None:
+                return value
     return None
 
 
@@ -158,9 +162,10 @@ def _is_prompt(name: str) -> bool:
 
 
 @lru_cache(maxsize=65_536)
-def _place_in_list(name: str) -> tuple[int, str] | None:
+def _place_in_list(name: str) -> tuple[bool, int, str] | None:
+    """Whether a flattened name is of what was given, the number of its message, and the name within the message."""
     match = _FLAT.fullmatch(name)
-    return (int(match.group(1)), match.group(2)) if match else None
+    return (name.startswith(_GIVEN), int(match.group(1)), match.group(2)) if match else None
 
 
 def without_prompts(attributes: Attributes) -> Attributes:
@@ -168,13 +173,41 @@ def without_prompts(attributes: Attributes) -> Attributes:
     return {name: value for name, value in attributes.items() if not _is_prompt(name)}
 
 
-def messages_in(attributes: Attributes) -> list[tuple[str, str | None]]:
+class Talk(NamedTuple):
+    """(role, text) of the messages that an LLM span was given, and of what it answered."""
+
+    given: list[Said]
+    said: list[Said]
+
+
+def talk_of(attributes: Attributes) -> Talk:
+    """Both at once, as looking at every attribute takes longest."""
+    given: dict[int, dict[str, Any]] = {}
+    said: dict[int, dict[str, Any]] = {}
+    for name, value in attributes.items():
+        place = _place_in_list(name)
+        if place is not None:
+            (given if place[0] else said).setdefault(place[1], {})[place[2]] = value
+    return Talk(_given(attributes, given), _said(attributes, said))
+
+
+def messages_in(attributes: Attributes) -> list[Said]:
     """(role, text) of the messages that an LLM span was given; instructions kept apart from them come first."""
-    found = _messages(
-        attributes,
-        ("llm.input_messages.", "gen_ai.prompt."),
-        ("gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages"),
-    )
+    return talk_of(attributes).given
+
+
+def messages_out(attributes: Attributes) -> list[Said]:
+    """(role, text) of what an LLM span answered; its plain output where no messages are kept."""
+    return talk_of(attributes).said
+
+
+def messages_listed(value: Any) -> list[Said]:
+    """(role, text) of messages kept as one list, or as JSON text of it."""
+    return [(str(message.get("role") or ""), _listed_content(message)) for message in _listed(value)]
+
+
+def _given(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[Said]:
+    found = _messages(attributes, flat, ("gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages"))
     instructions = attributes.get("gen_ai.system_instructions")
     if instructions is not None and not any(role == "system" for role, _ in found):
         parts = _listed(instructions)
@@ -182,13 +215,12 @@ def messages_in(attributes: Attributes) -> list[tuple[str, str | None]]:
     return found
 
 
-def messages_out(attributes: Attributes) -> list[tuple[str, str | None]]:
-    """(role, text) of what an LLM span answered; its plain output where no messages are kept."""
-    found = _messages(
-        attributes, ("llm.output_messages.", "gen_ai.completion."), ("gen_ai.output.messages", "gen_ai.completion")
-    )
+def _said(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[Said]:
+    found = _messages(attributes, flat, ("gen_ai.output.messages", "gen_ai.completion"))
+    if found:
+        return found
     plain = first(("ai.response.text", "output.value"), attributes)
-    return [("assistant", values.text(plain))] if not found and plain is not None else found
+    return [("assistant", values.text(plain))] if plain is not None else []
 
 
 def asked_calls(attributes: Attributes) -> list[tuple[str, str | None]]:
@@ -217,17 +249,10 @@ _ASKED = re.compile(
 )
 
 
-def _messages(
-    attributes: Attributes, prefixes: tuple[str, ...], whole: tuple[str, ...]
-) -> list[tuple[str, str | None]]:
-    flat: dict[int, dict[str, Any]] = {}
-    for name, value in attributes.items():
-        if name.startswith(prefixes) and (place := _place_in_list(name)):
-            flat.setdefault(place[0], {})[place[1]] = value
+def _messages(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]], whole: tuple[str, ...]) -> list[Said]:
     if flat:
         return [(str(m.get("role") or ""), _flat_content(m)) for _, m in sorted(flat.items())]
-    listed = _listed(first(whole, attributes))
-    return [(str(message.get("role") or ""), _listed_content(message)) for message in listed]
+    return messages_listed(first(whole, attributes))
 
 
 def _flat_content(fields: Mapping[str, Any]) -> str | None:

@@ -24,17 +24,31 @@ def in_order(spans: Sequence[Span]) -> list[Span]:
     return sorted(spans, key=lambda span: (span.started_at is None, span.started_at or "", span.line))
 
 
-def steps_of(spans: Sequence[Span], kinds: dict[str, str]) -> tuple[list[StepRow], list[ToolCallRow]]:
+class Talks:
+    """What the LLM spans of one attempt were given and answered, read once however often it is asked for."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, names.Talk] = {}
+
+    def of(self, span: Span) -> names.Talk:
+        """The talk of a span, which must live as long as this does."""
+        talk = self._known.get(id(span))
+        if talk is None:
+            talk = self._known[id(span)] = names.talk_of(span.attributes)
+        return talk
+
+
+def steps_of(spans: Sequence[Span], kinds: dict[str, str], talks: Talks) -> tuple[list[StepRow], list[ToolCallRow]]:
     """The steps and the tool calls of one attempt's spans; `kinds` maps span ids to their kinds."""
     ordered = in_order(spans)
     marked = [s for s in ordered if values.integer(s.attributes.get(STEP_INDEX)) is not None]
     if marked:
-        return _marked_steps(marked, ordered, kinds)
-    return _derived_steps(ordered, kinds)
+        return _marked_steps(marked, ordered, kinds, talks)
+    return _derived_steps(ordered, kinds, talks)
 
 
 def _marked_steps(
-    marked: list[Span], ordered: list[Span], kinds: dict[str, str]
+    marked: list[Span], ordered: list[Span], kinds: dict[str, str], talks: Talks
 ) -> tuple[list[StepRow], list[ToolCallRow]]:
     children: dict[str, list[Span]] = {}
     for span in ordered:
@@ -48,11 +62,11 @@ def _marked_steps(
         made = [_call(tool, number, len(calls) + n) for n, tool in enumerate(tools)]
         calls.extend(made)
         replies = [child for child in below if kinds[child.span_id] == "LLM"]
-        steps.append(_marked_step(span, number, made, replies))
+        steps.append(_marked_step(span, number, made, _reply(talks.of(replies[-1])) if replies else None))
     return steps, calls
 
 
-def _marked_step(span: Span, number: int, calls: list[ToolCallRow], replies: list[Span]) -> StepRow:
+def _marked_step(span: Span, number: int, calls: list[ToolCallRow], reply: str | None) -> StepRow:
     told = span.attributes
     call = calls[0] if calls else None
     error_type = values.text(told.get("halo.action.error_type")) or (call.error_type if call else None)
@@ -62,7 +76,7 @@ def _marked_step(span: Span, number: int, calls: list[ToolCallRow], replies: lis
         number,
         span.span_id,
         observation=values.text(told.get("input.value")),
-        reply=_own(span, "reply", _reply(replies[-1]) if replies else None),
+        reply=_own(span, "reply", reply),
         tool=_own(span, "tool", call.tool if call else None),
         arguments=_own(span, "arguments", call.arguments if call else None),
         target=_own(span, "target", call.target if call else None),
@@ -83,7 +97,7 @@ def _own(span: Span, name: str, otherwise: str | None) -> str | None:
     return otherwise if told is None else told
 
 
-def _derived_steps(ordered: list[Span], kinds: dict[str, str]) -> tuple[list[StepRow], list[ToolCallRow]]:
+def _derived_steps(ordered: list[Span], kinds: dict[str, str], talks: Talks) -> tuple[list[StepRow], list[ToolCallRow]]:
     turns: list[tuple[Span | None, list[Span]]] = []
     for span in ordered:
         kind = kinds[span.span_id]
@@ -102,23 +116,23 @@ def _derived_steps(ordered: list[Span], kinds: dict[str, str]) -> tuple[list[Ste
         if reply is not None and not tools:
             made = _asked(reply, number, len(calls))
         calls.extend(made)
-        steps.append(_derived_step(number, reply, tools, made, seen))
+        talk = talks.of(reply) if reply is not None else None
+        observation = talk.given[-1][1] if talk and talk.given else seen
+        step = _derived_step(number, reply, tools, made, _reply(talk) if talk else None)
+        steps.append(step._replace(observation=observation))
         seen = made[-1].result if made else None
     return steps, calls
 
 
 def _derived_step(
-    number: int, reply: Span | None, tools: list[Span], calls: list[ToolCallRow], seen: str | None
+    number: int, reply: Span | None, tools: list[Span], calls: list[ToolCallRow], said: str | None
 ) -> StepRow:
     spans = [span for span in (reply, *tools) if span is not None]
     failed = next((call for call in calls if call.error_type), None)
-    given = names.messages_in(reply.attributes) if reply is not None else []
-    said = _reply(reply) if reply is not None else None
     step = StepRow(
         spans[0].trace_id,
         number,
         spans[0].span_id,
-        observation=given[-1][1] if given else seen,
         reply=said,
         tool="respond" if said else None,
         arguments=said,
@@ -169,9 +183,8 @@ def _asked(reply: Span, step: int, position: int) -> list[ToolCallRow]:
     ]
 
 
-def _reply(span: Span) -> str | None:
-    said = names.messages_out(span.attributes)
-    return said[-1][1] if said else None
+def _reply(talk: names.Talk) -> str | None:
+    return talk.said[-1][1] if talk.said else None
 
 
 def said_by_user(reply: Span) -> str | None:
@@ -179,14 +192,14 @@ def said_by_user(reply: Span) -> str | None:
     return next((content for role, content in names.messages_in(reply.attributes) if role == "user"), None)
 
 
-def messages_of(spans: Sequence[Span], kinds: dict[str, str]) -> list[MessageRow]:
+def messages_of(spans: Sequence[Span], kinds: dict[str, str], talks: Talks) -> list[MessageRow]:
     """The conversation: of each prompt only what goes beyond the conversation that the prompt before it began with."""
     rows: list[MessageRow] = []
     before: list[tuple[str, str | None]] = []
     for span in in_order(spans):
         if kinds[span.span_id] != "LLM":
             continue
-        given, said = names.messages_in(span.attributes), names.messages_out(span.attributes)
+        given, said = talks.of(span)
         same = 0
         for old, new in zip_longest(before, given):
             if old is None or old != new:
@@ -196,6 +209,6 @@ def messages_of(spans: Sequence[Span], kinds: dict[str, str]) -> list[MessageRow
             rows.append(MessageRow(span.trace_id, span.span_id, len(rows), role, content))
         before = [*given, *said]
     for span in spans:
-        for role, content in names.messages_in({"gen_ai.input.messages": span.attributes.get(CLOSING)}):
+        for role, content in names.messages_listed(span.attributes.get(CLOSING)):
             rows.append(MessageRow(span.trace_id, span.span_id, len(rows), role, content))
     return rows

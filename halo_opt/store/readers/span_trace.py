@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from halo_opt.store import values
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers.span_lines import Span
-from halo_opt.store.readers.span_steps import STEP_INDEX, in_order, messages_of, said_by_user, steps_of, tool_of
+from halo_opt.store.readers.span_steps import STEP_INDEX, Talks, in_order, messages_of, said_by_user, steps_of, tool_of
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, SpanRow, Trace
 
 N = TypeVar("N", int, float)
@@ -25,7 +25,8 @@ TOTALS: dict[str, Callable[[Any], Any]] = {
 def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
     """The attempt of these spans (one trace, at least one span) with all its rows. What no attribute tells is None."""
     kinds = {span.span_id: names.kind_of(span.attributes, span.name) for span in spans}
-    steps, calls = steps_of(spans, kinds)
+    talks = Talks()
+    steps, calls = steps_of(spans, kinds, talks)
     root = root_of(spans, kinds)
     replies = [span for span in in_order(spans) if kinds[span.span_id] == "LLM"]
     words = (said for span in replies if (said := said_by_user(span)) is not None)
@@ -41,7 +42,7 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
     )
     attempt = with_totals(attempt, root)
     rows = [span_row(span, kinds[span.span_id]) for span in spans]
-    return Trace(attempt, rows, messages_of(spans, kinds), steps, calls, scores_of(attempt))
+    return Trace(attempt, rows, messages_of(spans, kinds, talks), steps, calls, scores_of(attempt))
 
 
 def scores_of(attempt: AttemptRow) -> list[ScoreRow]:

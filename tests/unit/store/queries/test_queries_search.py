@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from query_samples import failed, root, span, stored, tool, trace
 
 from halo_opt.errors import InputError
-from halo_opt.store import Store, build_store
-from halo_opt.store.queries import TraceFilter, search
+from halo_opt.store import Options, Store, build_store
+from halo_opt.store.queries import TraceFilter, search, search_places
 from halo_opt.store.queries.search import checked_pattern
 from halo_opt.store.queries.search_plan import plan
 from halo_opt.store.queries.search_worker import Searcher, Task
@@ -199,6 +199,38 @@ def test_worker_processes_find_the_same_and_report_progress(tmp_path):
         )
         assert spread == alone
         assert told[-1][0] == told[-1][1] == alone.searched_bytes
+
+
+def test_many_pieces_in_threads_give_the_same_hits_in_the_same_order(tmp_path, monkeypatch):
+    spans = [one for n in range(40) for one in trace(f"t{n:02}", None, "look", "see")]
+    with stored(tmp_path, spans) as store:
+        whole = search(store, "look", limit=7)
+        monkeypatch.setattr(search_places, "PIECE_BYTES", 700)
+        monkeypatch.setattr("os.cpu_count", lambda: 3)
+        threads, alone = search(store, "look", limit=7), search(store, "look", limit=7, workers=0)
+        assert threads == alone
+        # Line ends between two pieces are in neither.
+        assert threads.model_copy(update={"searched_bytes": whole.searched_bytes}) == whole
+        assert len(whole.hits) == 7
+
+
+@settings(max_examples=20)
+@given(
+    between=st.lists(
+        st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\n \n", b"\n1\n", b"\nlook\n"]), min_size=3, max_size=9
+    )
+)
+def test_only_spans_are_searched_whatever_lies_between_them(tmp_path_factory, between):
+    folder = tmp_path_factory.mktemp("between")
+    made = [json.dumps(tool("t1", n, "look")).encode() for n in range(len(between))]
+    path = folder / "spans.jsonl"
+    path.write_bytes(b"".join(line + end for line, end in zip(made, between, strict=True)))
+    build_store([path], folder / "s.duckdb", options=Options(contents=False))
+    with Store.open(folder / "s.duckdb") as store:
+        for pattern in ("look", "l.o?k"):
+            for chosen in (None, TraceFilter(trace="t1"), TraceFilter(tool="look")):
+                answer = search(store, pattern, chosen)
+                assert [hit.span_id for hit in answer.hits] == [f"call-{n}" for n in range(len(between))]
 
 
 def children() -> set[int]:

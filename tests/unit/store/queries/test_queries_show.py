@@ -58,6 +58,12 @@ def test_spans_that_are_each_others_parents_or_have_none_are_shown_too(tmp_path)
         assert sorted(shown) == ["call-1", "call-2", "call-3", "call-4", "root"]
 
 
+def test_a_time_beyond_what_python_has_is_shown_as_unknown(tmp_path):
+    far = tool("t1", 1, "look", start_time="12345-01-01T00:00:00Z", end_time="12345-01-01T00:00:01Z")
+    with stored(tmp_path, [root("t1"), far]) as store:
+        assert [(s.span_id, s.seconds) for s in show(store, "t1").spans] == [("root", 1.0), ("call-1", None)]
+
+
 def test_one_span_is_shown_with_all_its_attributes_and_raw_as_it_is_in_the_file(tmp_path):
     odd = tool("t1", 1, "look", own={"x": 1})
     odd["attributes"]["deep"] = {"list": ["\u00f6"]}
