@@ -7,28 +7,28 @@ file has grown by, never holds more than a few chunks of it, and never changes i
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
-from halo_opt.store import schema, span_decode
+from halo_opt.store import span_decode
 from halo_opt.store.readers.span_lines import Span
 from halo_opt.store.readers.span_steps import said_by_user
 from halo_opt.store.readers.span_trace import attempt_of, goal_of, run_of, scores_of, with_totals
 from halo_opt.store.sink import Sink
 from halo_opt.store.span_places import SpanLines
-from halo_opt.store.values import integer
 from halo_opt.store.values import time as time_of
 
 FORMAT = "spans"
-# Large enough to make the cost of an insert small beside that of decoding.
-CHUNK = 16 << 20
-_NO_INTEGER = -(2**63)
-_TYPES = {column.name: column.type for column in schema.BY_NAME["spans"].columns}
+# Small enough to stay in the processor's cache from reading to decoding: larger chunks cost half as much again.
+CHUNK = 1 << 20
+# Large enough to make the cost of an insert small beside that of decoding; some 30 MB.
+BATCH_ROWS = 61_440
 _TIMES = ("start_time", "end_time")
-_OF_REPLIES = ("model", "tokens_in", "tokens_out", "cost_usd")
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,16 @@ class Place:
 
 def index_file(path: Path, connection: duckdb.DuckDBPyConnection, sink: Sink, *, since: Place = Place()) -> Place:
     """Put the spans of a file from `since` on into the table `spans`; returns how far it got."""
-    source, place = str(path), since
-    with path.open("rb") as file:
+    place = since
+    with path.open("rb") as file, _Batches(connection, sink, str(path)) as batches:
         for chunk, last in _chunks(file, since.offset):
             found = span_decode.decode(chunk, line=place.lines + 1, offset=place.offset)
-            _insert(connection, found, source, sink)
+            batches.add(found.columns)
             sink.counts["wrong_types"] += len(found.rows)
             for row in found.rows:
-                sink.span(row._replace(source=source))
+                sink.span(row._replace(source=str(path)))
             for reject in found.rejected:
-                sink.reject(source, reject.line, reject.reason, reject.head, byte_offset=reject.byte_offset)
+                sink.reject(str(path), reject.line, reject.reason, reject.head, byte_offset=reject.byte_offset)
             cut = found.rejected[-1] if last and found.rejected and found.rejected[-1].cut_off else None
             if cut is not None:
                 place = Place(cut.byte_offset, cut.line - 1)
@@ -84,50 +84,85 @@ def _chunks(file: BinaryIO, start: int) -> Iterator[tuple[bytes, bool]]:
             buffer.extend(bytes(len(buffer)))
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, found: span_decode.Decoded, source: str, sink: Sink) -> None:
-    """Put decoded columns into the table `spans`, with what several attributes may say chosen among them."""
-    if not found.columns:
-        return
-    for name in ("name", "status_message"):
-        found.columns[name] = sink.clean(found.columns[name])
-    arrays = {name: _array(_TYPES.get(name), values) for name, values in found.columns.items()}
-    chosen = {}
-    for name, attributes in found.chosen.items():
-        arrays.update({f"{name}_{n}": _array(_TYPES[name], values) for n, values in enumerate(attributes)})
-        told = [_known(_TYPES[name], f"{name}_{n}") for n in range(len(attributes))]
-        chosen[name] = f"coalesce({', '.join(told)})" if told else f"CAST(NULL AS {_TYPES[name]})"
-    connection.execute("SET pandas_analyze_sample = 0")  # columns of None would be taken for numbers
-    connection.register("new_spans", arrays)
-    try:
-        strange = " OR ".join(f"NOT {_in_utc(name)}" for name in _TIMES)
-        if connection.execute(f"SELECT 1 FROM new_spans WHERE {strange} LIMIT 1").fetchall():
-            arrays.update({name: np.array(list(map(_time, found.columns[name])), dtype=object) for name in _TIMES})
-            connection.register("new_spans", arrays)
-            sink.counts["wrong_types"] += _unread(connection)
-        columns = _select(chosen)
-        connection.execute(
-            f"INSERT INTO spans ({', '.join(columns)}) SELECT {', '.join(columns.values())} FROM new_spans", [source]
-        )
-    finally:
-        connection.unregister("new_spans")
+class _Batches:
+    """Columns of chunks put together until there are enough of them to make an insert worth its cost."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, sink: Sink, source: str) -> None:
+        self._connection = connection
+        self._sink = sink
+        self._source = source
+        self._columns: dict[str, list[span_decode.Column]] = {}
+        self._rows = 0
+
+    def __enter__(self) -> Self:
+        # A second thread would wait for the first one's Python objects, and burn a processor meanwhile.
+        self._connection.execute("SET threads = 1")
+        self._connection.execute("SET pandas_analyze_sample = 0")  # columns of None would be taken for numbers
+        self._connection.execute("BEGIN")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._insert()
+        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+        self._connection.execute("RESET threads")
+
+    def add(self, columns: dict[str, span_decode.Column]) -> None:
+        """Take columns of one length."""
+        if columns:
+            for name, column in columns.items():
+                self._columns.setdefault(name, []).append(column)
+            self._rows += len(columns["line"])
+            if self._rows >= BATCH_ROWS:
+                self._insert()
+
+    def _insert(self) -> None:
+        columns, self._columns, self._rows = self._columns, {}, 0
+        if not columns:
+            return
+        arrays = {name: _joined(parts, self._sink if name in _CLEANED else None) for name, parts in columns.items()}
+        self._connection.register("new_spans", arrays)
+        try:
+            strange = " OR ".join(f"NOT {_in_utc(name)}" for name in _TIMES)
+            if self._connection.execute(f"SELECT 1 FROM new_spans WHERE {strange} LIMIT 1").fetchall():
+                arrays.update({name: np.array(list(map(_time, arrays[name])), dtype=object) for name in _TIMES})
+                self._connection.register("new_spans", arrays)
+                self._sink.counts["wrong_types"] += _unread(self._connection)
+            self._connection.execute(
+                f"INSERT INTO spans ({', '.join(_SELECTED)}) SELECT {', '.join(_SELECTED.values())} FROM new_spans",
+                [self._source],
+            )
+        finally:
+            self._connection.unregister("new_spans")
 
 
-def _select(chosen: dict[str, str]) -> dict[str, str]:
-    """SQL over decoded columns for each column of `spans` that the index fills; the source is a parameter."""
-    failed = "CASE WHEN status = 'error' THEN CASE kind WHEN 'TOOL' THEN 'tool_error' ELSE 'error' END END"
-    same = ("trace_id", "span_id", "name", "kind", "status", "line", "byte_offset", "byte_length", "tool")
-    return {
-        **{name: name for name in same},
-        "parent_span_id": "coalesce(parent_span_id, '')",
-        "started_at": f"TRY_CAST({_TIMES[0]} AS TIMESTAMP)",
-        "ended_at": f"TRY_CAST({_TIMES[1]} AS TIMESTAMP)",
-        "status_message": "nullif(status_message, '')",
-        "call_hash": _known("BIGINT", "call_hash"),
-        **{name: f"CASE kind WHEN 'LLM' THEN {chosen[name]} END" for name in _OF_REPLIES},
-        "error_type": f"coalesce({chosen['error_type']}, {failed})",
-        "step": chosen["step"],
-        "source": "?",
-    }
+_CLEANED = ("name", "status_message")
+
+
+def _joined(parts: Sequence[span_decode.Column], sink: Sink | None) -> NDArray[Any]:
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    texts: list[str | None] = list(chain.from_iterable(parts))
+    return np.array(texts if sink is None else sink.clean(texts), dtype=object)
+
+
+def _known(column: str) -> str:
+    """SQL for a column of whole numbers with its stand-in for missing taken off."""
+    return f"nullif({column}, {span_decode.NO_INTEGER})"
+
+
+_SAME = ("trace_id", "span_id", "name", "kind", "status", "model", "tool", "error_type")
+# SQL over decoded columns for each column of `spans` that the index fills; the source is a parameter.
+_SELECTED = {
+    **{name: name for name in (*_SAME, "line", "byte_offset", "byte_length")},
+    **{name: _known(name) for name in ("tokens_in", "tokens_out", "step", "call_hash")},
+    "parent_span_id": "coalesce(parent_span_id, '')",
+    "started_at": f"TRY_CAST({_TIMES[0]} AS TIMESTAMP)",
+    "ended_at": f"TRY_CAST({_TIMES[1]} AS TIMESTAMP)",
+    "status_message": "nullif(status_message, '')",
+    "cost_usd": "CASE WHEN isnan(cost_usd) THEN NULL ELSE cost_usd END",
+    "source": "?",
+}
 
 
 def _unread(connection: duckdb.DuckDBPyConnection) -> int:
@@ -135,27 +170,6 @@ def _unread(connection: duckdb.DuckDBPyConnection) -> int:
     counts = (f"count({name}) - count(TRY_CAST({name} AS TIMESTAMP))" for name in _TIMES)
     [(unread,)] = connection.execute(f"SELECT {' + '.join(counts)} FROM new_spans").fetchall()
     return int(unread)
-
-
-def _array(kind: str | None, values: Sequence[Any]) -> np.ndarray[Any, Any]:
-    if kind in ("BIGINT", "INTEGER"):
-        if None in values:
-            values = [_NO_INTEGER if value is None else value for value in values]
-        try:
-            return np.array(values, dtype=np.int64)
-        except OverflowError:  # beyond a BIGINT: not known
-            fitting = map(integer, values)
-            return np.array([_NO_INTEGER if value is None else value for value in fitting], dtype=np.int64)
-    if kind == "DOUBLE":
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    return np.array(values, dtype=object)
-
-
-def _known(kind: str, column: str) -> str:
-    """SQL for a column of `_array` with its stand-in for missing taken off."""
-    if kind in ("BIGINT", "INTEGER"):
-        return f"nullif({column}, {_NO_INTEGER})"
-    return f"CASE WHEN isnan({column}) THEN NULL ELSE {column} END" if kind == "DOUBLE" else column
 
 
 def _in_utc(name: str) -> str:
