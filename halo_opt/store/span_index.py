@@ -5,7 +5,7 @@ file has grown by, never holds more than a few chunks of it, and never changes i
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,14 +20,15 @@ from halo_opt.store.readers.span_lines import Span
 from halo_opt.store.readers.span_steps import said_by_user
 from halo_opt.store.readers.span_trace import attempt_of, goal_of, run_of, scores_of, with_totals
 from halo_opt.store.sink import Sink
+from halo_opt.store.span_columns import NO_INTEGER, Column
 from halo_opt.store.span_places import SpanLines
 from halo_opt.store.values import time as time_of
 
 FORMAT = "spans"
 # Small enough to stay in the processor's cache from reading to decoding: larger chunks cost half as much again.
 CHUNK = 1 << 20
-# Large enough to make the cost of an insert small beside that of decoding; some 30 MB.
-BATCH_ROWS = 61_440
+# Large enough to make the cost of an insert small beside that of decoding; some 20 MB.
+BATCH_ROWS = 40_000
 _TIMES = ("start_time", "end_time")
 
 
@@ -91,7 +92,7 @@ class _Batches:
         self._connection = connection
         self._sink = sink
         self._source = source
-        self._columns: dict[str, list[span_decode.Column]] = {}
+        self._columns: dict[str, list[Column]] = {}
         self._rows = 0
 
     def __enter__(self) -> Self:
@@ -107,7 +108,7 @@ class _Batches:
         self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
         self._connection.execute("RESET threads")
 
-    def add(self, columns: dict[str, span_decode.Column]) -> None:
+    def add(self, columns: dict[str, Column]) -> None:
         """Take columns of one length."""
         if columns:
             for name, column in columns.items():
@@ -139,16 +140,18 @@ class _Batches:
 _CLEANED = ("name", "status_message")
 
 
-def _joined(parts: Sequence[span_decode.Column], sink: Sink | None) -> NDArray[Any]:
+def _joined(parts: Sequence[Column], sink: Sink | None) -> NDArray[Any]:
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
-    texts: list[str | None] = list(chain.from_iterable(parts))
-    return np.array(texts if sink is None else sink.clean(texts), dtype=object)
+    texts: Iterable[str | None] = chain.from_iterable(parts)
+    if sink is not None:
+        texts = sink.clean(list(texts))
+    return np.fromiter(texts, dtype=object)
 
 
 def _known(column: str) -> str:
     """SQL for a column of whole numbers with its stand-in for missing taken off."""
-    return f"nullif({column}, {span_decode.NO_INTEGER})"
+    return f"nullif({column}, {NO_INTEGER})"
 
 
 _SAME = ("trace_id", "span_id", "name", "kind", "status", "model", "tool", "error_type")
