@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from halo_opt.store import span_decode
 from halo_opt.store.readers.span_lines import Span
 from halo_opt.store.readers.span_steps import said_by_user
-from halo_opt.store.readers.span_trace import attempt_of, goal_of, run_of, scores_of, with_totals
+from halo_opt.store.readers.span_trace import attempt_of, goal_of, run_of, with_totals
 from halo_opt.store.sink import Sink
 from halo_opt.store.span_columns import NO_INTEGER, Column
 from halo_opt.store.span_places import SpanLines
@@ -222,11 +222,11 @@ FROM spans WHERE trace_id IN (SELECT trace_id FROM touched) GROUP BY trace_id
 """
 _ROOTS = """
 WITH tops AS (
-  SELECT trace_id, source, line, byte_offset,
+  SELECT trace_id, source, line, byte_offset, byte_length,
     row_number() OVER (PARTITION BY trace_id ORDER BY kind <> 'AGENT', started_at NULLS LAST, source, line) AS place
   FROM spans WHERE parent_span_id = '' AND trace_id IN (SELECT trace_id FROM touched)),
 headless AS (
-  SELECT s.trace_id, s.source, s.line, s.byte_offset,
+  SELECT s.trace_id, s.source, s.line, s.byte_offset, s.byte_length,
     row_number() OVER (PARTITION BY s.trace_id ORDER BY EXISTS (
       SELECT 1 FROM spans p WHERE p.trace_id = s.trace_id AND p.span_id = s.parent_span_id),
       s.kind <> 'AGENT', s.started_at NULLS LAST, s.source, s.line) AS place
@@ -250,10 +250,15 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
     found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
     with SpanLines() as lines:
         for row in found:
-            root = lines.read(row["source"], row["line"], row["byte_offset"])
+            root = lines.read(row["source"], row["line"], row["byte_offset"], row["byte_length"])
             if root is not None:
                 goal = goal_of(root) or _first_words(connection, lines, row["trace_id"])
                 _put(sink, root, goal, row, run_names(row["source"]))
+    sink.flush()
+    connection.execute(
+        "INSERT INTO scores SELECT trace_id, 'reward', score, outcome, 'trace' FROM attempts"
+        " WHERE score IS NOT NULL AND trace_id IN (SELECT trace_id FROM touched)"
+    )
 
 
 def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name: str) -> None:
@@ -268,7 +273,7 @@ def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name
         ended_at=None if row["ended_at"] is None else str(row["ended_at"]),
     )
     attempt = with_totals(attempt, root)
-    sink.attempt(attempt, scores=scores_of(attempt))
+    sink.attempt(attempt)
     sink.run(run_of(attempt, FORMAT))
 
 

@@ -55,7 +55,7 @@ def time(value: Any) -> str | None:
             moment = datetime.fromisoformat(value)
         else:
             moment = datetime.fromtimestamp(int(value) / _NANOSECONDS, UTC)
-        if moment.tzinfo is not None:
+        if moment.tzinfo is not None and moment.tzinfo is not UTC:
             moment = moment.astimezone(UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         return None

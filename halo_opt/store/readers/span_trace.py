@@ -20,6 +20,7 @@ TOTALS: dict[str, Callable[[Any], Any]] = {
     "started_at": values.time,
     "ended_at": values.time,
 }
+_TOTALS = {f"halo.total.{name}": (name, read) for name, read in TOTALS.items()}
 
 
 def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
@@ -109,8 +110,8 @@ def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
 
 def with_totals(attempt: AttemptRow, root: Span) -> AttemptRow:
     """The attempt with what its root says of the whole."""
-    told = {name: read(root.attributes.get(f"halo.total.{name}")) for name, read in TOTALS.items()}
-    return attempt._replace(**{name: value for name, value in told.items() if value is not None})
+    told = {name: read(root.attributes[key]) for key, (name, read) in _TOTALS.items() if key in root.attributes}
+    return attempt._replace(**{name: value for name, value in told.items() if value is not None}) if told else attempt
 
 
 def made_task(goal: str | None, trace_id: str) -> str:
