@@ -60,13 +60,18 @@ class Sink:
         self.counts: Counter[str] = Counter()
         self.redacted: Counter[str] = Counter()
 
-    def remember(self) -> None:
-        """Take over what the tables hold already, so that ids and names stay unique."""
-        self._seen = {row[0] for row in self._connection.execute("SELECT trace_id FROM attempts").fetchall()}
+    def remember(self, *, attempts: bool) -> None:
+        """Take over what the tables hold already, so that ids and names stay unique: runs, and `attempts` if asked.
+
+        Who only adds to the index makes attempts anew, whatever is there: looking at all of them would be for nothing.
+        """
         runs = self._connection.execute("SELECT run_id, source FROM runs").fetchall()
         self._runs = {row[0] for row in runs}
         self._run_ids = set(self._runs)
         self._folder_runs = {Path(source).resolve(): run_id for run_id, source in runs if Path(source).is_dir()}
+        if not attempts:
+            return
+        self._seen = {row[0] for row in self._connection.execute("SELECT trace_id FROM attempts").fetchall()}
         tries = self._connection.execute("SELECT run_id, task_id, seed, max(attempt) + 1 FROM attempts GROUP BY ALL")
         self._tries = Counter({(run, task, seed): n for run, task, seed, n in tries.fetchall()})
 

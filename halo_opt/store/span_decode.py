@@ -4,7 +4,6 @@ A chunk in which every line has the strict form is decoded in one go. A line tha
 the patience of the line-by-line reader.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 

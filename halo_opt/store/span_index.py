@@ -1,34 +1,32 @@
-"""The index over flat span files: a row per span with its facts and its place, and an attempt per trace.
+"""The index over flat span files: a row per span with its facts and its place; attempts are `span_attempts`' matter.
 
 Texts are not copied: they stay in the trace files until somebody asks for contents (see `contents`). Reads only what a
 file has grown by, never holds more than a few chunks of it, and never changes it.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from halo_opt.store import span_decode
-from halo_opt.store.readers.span_lines import Span
-from halo_opt.store.readers.span_steps import said_by_user
-from halo_opt.store.readers.span_trace import attempt_of, goal_of, run_of, with_totals
 from halo_opt.store.sink import Sink
 from halo_opt.store.span_columns import NO_INTEGER, Column
-from halo_opt.store.span_places import SpanLines
 from halo_opt.store.values import time as time_of
 
 FORMAT = "spans"
 # Small enough to stay in the processor's cache from reading to decoding: larger chunks cost half as much again.
 CHUNK = 1 << 20
-# Large enough to make the cost of an insert small beside that of decoding; some 20 MB.
-BATCH_ROWS = 40_000
+# Large enough to make the cost of an insert small beside that of decoding; some 15 MB.
+BATCH_ROWS = 30_720
+# A row group of DuckDB's: as many are written as they are, fewer would go through its log, more would fill the memory.
+COMMIT_ROWS = 122_880
 _TIMES = ("start_time", "end_time")
 
 
@@ -94,6 +92,7 @@ class _Batches:
         self._source = source
         self._columns: dict[str, list[Column]] = {}
         self._rows = 0
+        self._uncommitted = 0
 
     def __enter__(self) -> Self:
         # A second thread would wait for the first one's Python objects, and burn a processor meanwhile.
@@ -115,7 +114,11 @@ class _Batches:
                 self._columns.setdefault(name, []).append(column)
             self._rows += len(columns["line"])
             if self._rows >= BATCH_ROWS:
+                self._uncommitted += self._rows
                 self._insert()
+            if self._uncommitted >= COMMIT_ROWS:
+                self._connection.execute("COMMIT; BEGIN")
+                self._uncommitted = 0
 
     def _insert(self) -> None:
         columns, self._columns, self._rows = self._columns, {}, 0
@@ -142,8 +145,8 @@ _CLEANED = ("name", "status_message")
 
 def _joined(parts: Sequence[Column], sink: Sink | None) -> NDArray[Any]:
     if isinstance(parts[0], np.ndarray):
-        return np.concatenate(parts)
-    texts: Iterable[str | None] = chain.from_iterable(parts)
+        return np.concatenate(cast(list[NDArray[Any]], parts))
+    texts = cast(Iterable[str | None], chain.from_iterable(parts))
     if sink is not None:
         texts = sink.clean(list(texts))
     return np.fromiter(texts, dtype=object)
@@ -183,106 +186,3 @@ def _in_utc(name: str) -> str:
 def _time(value: Any) -> str | None:
     # What cannot be read stays as it is, to be counted.
     return None if value is None else time_of(value) or str(value)
-
-
-_INDEXED = "byte_offset IS NOT NULL AND trace_id IN (SELECT trace_id FROM touched)"
-
-
-def drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink) -> None:
-    """Of spans with one id in one trace keep the first, reject the others: a file may have been copied or resent."""
-    [(repeated,)] = connection.execute(
-        f"SELECT count(*) - count(DISTINCT hash(trace_id, span_id)) FROM spans WHERE {_INDEXED}"
-    ).fetchall()
-    if not repeated:
-        return
-    found = connection.execute(
-        f"SELECT rowid, trace_id, span_id, source, line, byte_offset FROM spans WHERE {_INDEXED}"
-        " QUALIFY row_number() OVER (PARTITION BY trace_id, span_id ORDER BY rowid) > 1 ORDER BY rowid"
-    ).fetchall()
-    for _, trace_id, span_id, source, line, offset in found:
-        sink.reject(source, line, "span id used twice", f"{trace_id} {span_id}", byte_offset=offset)
-    connection.register("repeated", {"id": np.array([row[0] for row in found], dtype=np.int64)})
-    connection.execute("DELETE FROM spans WHERE rowid IN (SELECT id FROM repeated)")
-    connection.unregister("repeated")
-
-
-# What follows from the spans of a trace together. A root is a span without parent, else one whose parent is not there,
-# else (parents in a circle) any. Order is by start, ties and missing starts by place in the file.
-_TOGETHER = """
-SELECT trace_id, min(line) AS first_line,
-  min(started_at) AS started_at, max(ended_at) AS ended_at,
-  sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out, sum(cost_usd) AS cost_usd,
-  coalesce(arg_min(model, started_at), any_value(model)) AS model,
-  count(step)::INTEGER AS marked,
-  (count(*) FILTER (kind = 'LLM'))::INTEGER AS replies,
-  coalesce(min((coalesce(started_at, TIMESTAMP 'infinity'), source, line)) FILTER (kind = 'TOOL')
-         < min((coalesce(started_at, TIMESTAMP 'infinity'), source, line)) FILTER (kind = 'LLM'),
-    bool_or(kind = 'TOOL')) AS tool_first
-FROM spans WHERE trace_id IN (SELECT trace_id FROM touched) GROUP BY trace_id
-"""
-_ROOTS = """
-WITH tops AS (
-  SELECT trace_id, source, line, byte_offset, byte_length,
-    row_number() OVER (PARTITION BY trace_id ORDER BY kind <> 'AGENT', started_at NULLS LAST, source, line) AS place
-  FROM spans WHERE parent_span_id = '' AND trace_id IN (SELECT trace_id FROM touched)),
-headless AS (
-  SELECT s.trace_id, s.source, s.line, s.byte_offset, s.byte_length,
-    row_number() OVER (PARTITION BY s.trace_id ORDER BY EXISTS (
-      SELECT 1 FROM spans p WHERE p.trace_id = s.trace_id AND p.span_id = s.parent_span_id),
-      s.kind <> 'AGENT', s.started_at NULLS LAST, s.source, s.line) AS place
-  FROM spans s WHERE s.trace_id IN (SELECT trace_id FROM touched EXCEPT SELECT trace_id FROM tops))
-SELECT * EXCLUDE (place) FROM tops WHERE place = 1 UNION ALL SELECT * EXCLUDE (place) FROM headless WHERE place = 1
-"""
-
-
-def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names: Callable[[str], str]) -> None:
-    """Make (anew) the attempt of every trace in the table `touched` and mark its contents as not there yet.
-
-    `run_names` gives the run of a file whose spans name none.
-    """
-    for table in ("attempts", "scores", "messages", "steps", "tool_calls"):
-        connection.execute(f"DELETE FROM {table} WHERE trace_id IN (SELECT trace_id FROM touched)")
-    connection.execute("INSERT OR IGNORE INTO pending SELECT trace_id FROM touched")
-    rows = connection.execute(
-        f"SELECT * FROM ({_TOGETHER}) JOIN ({_ROOTS}) r USING (trace_id) ORDER BY r.source, first_line"
-    )
-    names = [column[0] for column in rows.description or []]
-    found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
-    with SpanLines() as lines:
-        for row in found:
-            root = lines.read(row["source"], row["line"], row["byte_offset"], row["byte_length"])
-            if root is not None:
-                goal = goal_of(root) or _first_words(connection, lines, row["trace_id"])
-                _put(sink, root, goal, row, run_names(row["source"]))
-    sink.flush()
-    connection.execute(
-        "INSERT INTO scores SELECT trace_id, 'reward', score, outcome, 'trace' FROM attempts"
-        " WHERE score IS NOT NULL AND trace_id IN (SELECT trace_id FROM touched)"
-    )
-
-
-def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name: str) -> None:
-    attempt = attempt_of(root, run_name, goal)
-    attempt = attempt._replace(
-        model=attempt.model or row["model"],
-        steps=row["marked"] or row["replies"] + bool(row["tool_first"]),
-        tokens_in=row["tokens_in"],
-        tokens_out=row["tokens_out"],
-        cost_usd=row["cost_usd"],
-        started_at=None if row["started_at"] is None else str(row["started_at"]),
-        ended_at=None if row["ended_at"] is None else str(row["ended_at"]),
-    )
-    attempt = with_totals(attempt, root)
-    sink.attempt(attempt)
-    sink.run(run_of(attempt, FORMAT))
-
-
-def _first_words(connection: duckdb.DuckDBPyConnection, lines: SpanLines, trace_id: str) -> str | None:
-    """What the user says first to the model: the goal of a trace whose root names none."""
-    replies = connection.execute(
-        "SELECT source, line, byte_offset FROM spans WHERE trace_id = ? AND kind = 'LLM'"
-        " ORDER BY started_at NULLS LAST, source, line",
-        [trace_id],
-    ).fetchall()
-    spans = (lines.read(*reply) for reply in replies)
-    return next((words for span in spans if span is not None and (words := said_by_user(span)) is not None), None)
