@@ -1,4 +1,4 @@
-"""Indexing span files at the sizes and odd values where a shortcut could go wrong: many spans, small appends, few words."""
+"""Indexing span files where a shortcut could go wrong: many spans, small appends, odd arguments, goals in replies."""
 
 import json
 from pathlib import Path
