@@ -161,7 +161,8 @@ _SAME = ("trace_id", "span_id", "name", "kind", "status", "model", "tool", "erro
 # SQL over decoded columns for each column of `spans` that the index fills; the source is a parameter.
 _SELECTED = {
     **{name: name for name in (*_SAME, "line", "byte_offset", "byte_length")},
-    **{name: _known(name) for name in ("tokens_in", "tokens_out", "step", "call_hash")},
+    **{name: _known(name) for name in ("tokens_in", "tokens_out", "call_hash")},
+    "step": f"TRY_CAST({_known('step')} AS INTEGER)",
     "parent_span_id": "coalesce(parent_span_id, '')",
     "started_at": f"TRY_CAST({_TIMES[0]} AS TIMESTAMP)",
     "ended_at": f"TRY_CAST({_TIMES[1]} AS TIMESTAMP)",

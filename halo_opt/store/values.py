@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 _BIGINT = 2**63
+_INTEGER = 2**31
 _NANOSECONDS = 1_000_000_000
 
 
@@ -30,6 +31,12 @@ def integer(value: Any) -> int | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return number if -_BIGINT <= number < _BIGINT else None
+
+
+def count(value: Any) -> int | None:
+    """A whole number that fits an INTEGER, as `integer` gives it: a step's number, how many there are."""
+    found = integer(value)
+    return found if found is not None and -_INTEGER <= found < _INTEGER else None
 
 
 def number(value: Any) -> float | None:

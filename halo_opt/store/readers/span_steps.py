@@ -27,7 +27,7 @@ def in_order(spans: Sequence[Span]) -> list[Span]:
 def steps_of(spans: Sequence[Span], kinds: dict[str, str]) -> tuple[list[StepRow], list[ToolCallRow]]:
     """The steps and the tool calls of one attempt's spans; `kinds` maps span ids to their kinds."""
     ordered = in_order(spans)
-    marked = [s for s in ordered if values.integer(s.attributes.get(STEP_INDEX)) is not None]
+    marked = [s for s in ordered if values.count(s.attributes.get(STEP_INDEX)) is not None]
     if marked:
         return _marked_steps(marked, ordered, kinds)
     return _derived_steps(ordered, kinds)
@@ -42,7 +42,7 @@ def _marked_steps(
     steps: list[StepRow] = []
     calls: list[ToolCallRow] = []
     for span in marked:
-        number = values.integer(span.attributes[STEP_INDEX]) or 0
+        number = values.count(span.attributes[STEP_INDEX]) or 0
         below = children.get(span.span_id, [])
         tools = [child for child in below if kinds[child.span_id] == "TOOL"]
         made = [_call(tool, number, len(calls) + n) for n, tool in enumerate(tools)]
@@ -70,7 +70,7 @@ def _marked_step(span: Span, number: int, calls: list[ToolCallRow], replies: lis
         error=error if error_type else None,
         error_type=error_type,
         page_changed=values.boolean(told.get("halo.page.changed")),
-        empty_fields=values.integer(told.get("halo.page.empty_fields")),
+        empty_fields=values.count(told.get("halo.page.empty_fields")),
         submits=values.boolean(told.get("halo.action.submits")),
         started_at=span.started_at,
         ended_at=span.ended_at,

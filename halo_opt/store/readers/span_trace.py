@@ -13,7 +13,7 @@ from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, SpanRow, Trace
 N = TypeVar("N", int, float)
 # What a root may say of the whole attempt; it counts above what follows from the spans, as a result line does.
 TOTALS: dict[str, Callable[[Any], Any]] = {
-    "steps": values.integer,
+    "steps": values.count,
     "tokens_in": values.integer,
     "tokens_out": values.integer,
     "cost_usd": values.number,
@@ -102,7 +102,7 @@ def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
         model=values.text(names.first(("halo.model",), told, resource)),
         harness_revision=values.text(names.first(("halo.harness_revision", "service.version"), told, resource)),
         goal=goal,
-        step_limit=values.integer(told.get("halo.step_limit")),
+        step_limit=values.count(told.get("halo.step_limit")),
         source=root.source,
         line=root.line,
     )
@@ -158,7 +158,7 @@ def span_row(span: Span, kind: str) -> SpanRow:
         tool=tool,
         call_hash=values.call_hash(tool, values.text(names.first(names.ARGUMENTS, told))) if tool else None,
         error_type=error_type_of(told.get("error.type"), span.status, kind),
-        step=values.integer(told.get(STEP_INDEX)),
+        step=values.count(told.get(STEP_INDEX)),
     )
 
 

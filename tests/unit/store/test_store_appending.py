@@ -103,3 +103,15 @@ def test_goal_is_what_the_user_says_first_in_any_reply_where_the_root_names_none
     with Store.open(tmp_path / "s.duckdb") as store:
         goals = store.rows("SELECT trace_id, goal FROM attempts ORDER BY 1")
     assert goals == [("a", "buy a hat"), ("b", "sell a hat"), ("c", None)]
+
+
+@pytest.mark.parametrize("number", [2**31, float(2**31), 2**70])
+def test_step_numbers_beyond_the_column_are_unknown(tmp_path, number):
+    root = span("t", 0, "AGENT", None, **{"halo.step_limit": number, "halo.total.steps": number})
+    path = written(tmp_path / "s.jsonl", root, span("t", 1, "CHAIN", **{"halo.step.index": number}))
+    for options in (INDEX, Options()):
+        summary = build_store([path], tmp_path / "s.duckdb", options=options)
+        assert (summary.spans, summary.rejects) == (2, 0)
+        with Store.open(tmp_path / "s.duckdb") as store:
+            assert store.rows("SELECT steps, step_limit FROM attempts") == [(0, None)]
+            assert store.rows("SELECT count(step) FROM spans") == [(0,)]
