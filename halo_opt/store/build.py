@@ -21,8 +21,9 @@ from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import SourceError
 from halo_opt.store.scores import add_scores
 from halo_opt.store.sink import Sink
+from halo_opt.store.span_attempts import finish_attempts
 from halo_opt.store.span_index import FORMAT as INDEXED
-from halo_opt.store.span_index import Place, drop_repeated, finish_attempts, index_file
+from halo_opt.store.span_index import Place, index_file
 from halo_opt.store.walk import files_of, sha256_of
 
 # Called before each source with how many are done, how many there are, and the next one's path.
@@ -61,8 +62,8 @@ class Build:
         for path in list(self.known):
             if changes.get(path, "rewritten") == "rewritten":
                 self._forget(path)
-        self.sink.remember()
         todo = [(source, changes[str(source.path)]) for source in self.sources if changes[str(source.path)] != "same"]
+        self.sink.remember(attempts=not all(self._indexed(source) for source, _ in todo))
         try:
             for done, (source, change) in enumerate(todo):
                 if progress is not None:
@@ -80,7 +81,7 @@ class Build:
         """Read what is new of one source; one that is useless as a whole is kept in mind, so that the others count."""
         path, before = str(source.path), self.sink.counted()
         try:
-            if source.format == INDEXED and not is_packed(source.path):
+            if self._indexed(source):
                 place = self._index(source.path, grown=change == "grown")
             else:
                 place = None
@@ -96,6 +97,13 @@ class Build:
                 str(error) if told else f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; check it"
             )
             self.refused.append(SourceError(source.path, words))
+
+    def _indexed(self, source: Source) -> bool:
+        """Whether places in the source can be sought, so that its texts can stay there."""
+        try:
+            return source.format == INDEXED and not is_packed(source.path)
+        except OSError:
+            return False  # whoever reads it says so
 
     def _index(self, path: Path, *, grown: bool) -> Place:
         known = self.known.get(str(path))
@@ -149,7 +157,6 @@ class Build:
         before = self.sink.counted()
         [(touched,)] = self.connection.execute("SELECT count(*) FROM touched").fetchall()
         if touched:
-            drop_repeated(self.connection, self.sink)
             finish_attempts(self.connection, self.sink, self._run_name)
             self.sink.flush()
         if self.contents:

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,10 +88,7 @@ def build_store(
     beside = store_path.with_name(f"{store_path.name}.{os.getpid()}.new")
     with _alone(store_path):
         try:
-            kept = _copy_of_reusable(store_path, beside, options.text())
-            with duckdb.connect(str(beside), config={"storage_compatibility_version": "latest"}) as connection:
-                if not kept:
-                    connection.execute(schema.ddl())
+            with _opened_beside(store_path, beside, options.text()) as connection:
                 redactor = Redactor(options.redact) if options.redact is not None else None
                 build = Build(
                     connection, beside, sources, redactor=redactor, contents=options.contents, scores=options.scores
@@ -144,16 +141,32 @@ def _alone(store_path: Path) -> Iterator[None]:
             return
 
 
-def _copy_of_reusable(store_path: Path, beside: Path, options: str) -> bool:
-    """Copy the store at `store_path` to `beside` when it was made by this version with the same options."""
+def _opened_beside(store_path: Path, beside: Path, options: str) -> duckdb.DuckDBPyConnection:
+    """A copy of the store, opened for writing, when it was made by this version with the same options; else a new one.
+
+    The copy is looked at, not the store: starting the database a second time would cost as much as a small append.
+    """
     beside.unlink(missing_ok=True)
-    if not store_path.is_file():
-        return False
+    if store_path.is_file():
+        shutil.copyfile(store_path, beside)
+        with suppress(duckdb.Error):
+            connection = _connected(beside)
+            if _reusable(connection, options):
+                return connection
+            connection.close()
+        beside.unlink()
+    connection = _connected(beside)
+    connection.execute(schema.ddl())
+    return connection
+
+
+def _connected(path: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(path), config={"storage_compatibility_version": "latest"})
+
+
+def _reusable(connection: duckdb.DuckDBPyConnection, options: str) -> bool:
     try:
-        with Store.open(store_path) as store:
-            if store.rows("SELECT value FROM meta WHERE key = 'options'") != [(options,)]:
-                return False
-    except InputError:
-        return False
-    shutil.copyfile(store_path, beside)
-    return True
+        told = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('version', 'options')").fetchall())
+    except duckdb.Error:
+        return False  # a database, but no store
+    return told == {"version": str(schema.VERSION), "options": options}

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import duckdb
 import msgspec
@@ -48,9 +48,9 @@ class Sink:
         self._connection = connection
         self._scratch = scratch
         self._redactor = redactor
-        self._unchecked: dict[str, list[str]] = {}
+        self._unchecked: dict[str, list[bytes]] = {}
         self._unchecked_size = 0
-        self._files: dict[str, TextIO] = {}
+        self._files: dict[str, BinaryIO] = {}
         self._pending = 0
         self._seen: set[str] = set()
         self._runs: set[str] = set()
@@ -60,13 +60,18 @@ class Sink:
         self.counts: Counter[str] = Counter()
         self.redacted: Counter[str] = Counter()
 
-    def remember(self) -> None:
-        """Take over what the tables hold already, so that ids and names stay unique."""
-        self._seen = {row[0] for row in self._connection.execute("SELECT trace_id FROM attempts").fetchall()}
+    def remember(self, *, attempts: bool) -> None:
+        """Take over what the tables hold already, so that ids and names stay unique: runs, and `attempts` if asked.
+
+        Who only adds to the index makes attempts anew, whatever is there: looking at all of them would be for nothing.
+        """
         runs = self._connection.execute("SELECT run_id, source FROM runs").fetchall()
         self._runs = {row[0] for row in runs}
         self._run_ids = set(self._runs)
         self._folder_runs = {Path(source).resolve(): run_id for run_id, source in runs if Path(source).is_dir()}
+        if not attempts:
+            return
+        self._seen = {row[0] for row in self._connection.execute("SELECT trace_id FROM attempts").fetchall()}
         tries = self._connection.execute("SELECT run_id, task_id, seed, max(attempt) + 1 FROM attempts GROUP BY ALL")
         self._tries = Counter({(run, task, seed): n for run, task, seed, n in tries.fetchall()})
 
@@ -125,12 +130,10 @@ class Sink:
                 self._put(table, row)
         return True
 
-    def attempt(self, attempt: AttemptRow, *, scores: Sequence[ScoreRow]) -> None:
+    def attempt(self, attempt: AttemptRow) -> None:
         """Add an attempt whose spans are in the index already."""
         self._seen.add(attempt.trace_id)
         self._put("attempts", attempt)
-        for score in scores:
-            self._put("scores", score)
 
     def span(self, row: SpanRow) -> None:
         """Add a span to the index."""
@@ -186,12 +189,12 @@ class Sink:
 
     def _write_checked(self) -> None:
         for table, lines in self._unchecked.items():
-            joined = "\n".join(lines) + "\n"
-            if self._redactor is not None and self._redactor.may_hold_secrets(joined.encode()):
-                joined = "\n".join(self._redact(line) for line in lines) + "\n"
+            joined = b"\n".join(lines) + b"\n"
+            if self._redactor is not None and self._redactor.may_hold_secrets(joined):
+                joined = ("\n".join(self._redact(line.decode()) for line in lines) + "\n").encode()
             file = self._files.get(table)
             if file is None:
-                file = self._files[table] = self._path(table).open("w", encoding="utf-8")
+                file = self._files[table] = self._path(table).open("wb")
             file.write(joined)
         self._pending += self._unchecked_size
         self._unchecked, self._unchecked_size = {}, 0
@@ -226,7 +229,7 @@ class Sink:
         self._pending = 0
 
     def _insert_alone(self, table: str, row: Row) -> None:
-        values = [_encode(v) if isinstance(v, Mapping) else _clean(v) for v in row]
+        values = [_encode(v).decode() if isinstance(v, Mapping) else _clean(v) for v in row]
         values = [self._redact(v) if isinstance(v, str) else v for v in values]
         self._connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
 
@@ -243,13 +246,13 @@ def _below(trace: Trace) -> dict[str, Sequence[Row]]:
     }
 
 
-def _encode(value: Any) -> str:
-    """JSON text that UTF-8 can hold: a lone surrogate, which JSON may spell but no text can hold, becomes `?`."""
+def _encode(value: Any) -> bytes:
+    """JSON as UTF-8; a lone surrogate, which JSON may spell but UTF-8 cannot hold, becomes `?`."""
     try:
-        return _FAST.encode(value).decode()
+        return _FAST.encode(value)
     except (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError):
-        encoded = _ENCODER.encode(value)  # has a word for every number and letter, and takes several times as long
-        return encoded if encoded.isascii() else str(_clean(encoded))
+        # Has a word for every number and letter, and takes several times as long.
+        return _ENCODER.encode(value).encode("utf-8", "replace")
 
 
 def _clean(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Spans and their lines read back from the places that the index keeps. Never writes, and never looks elsewhere."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -19,9 +20,12 @@ class SpanLines:
         self._count = count_duplicate_keys
         self.duplicate_keys = 0
 
-    def read(self, source: str, line: int, offset: int) -> Span | None:
-        """The span at a place; None when the file is gone or holds something else there now."""
-        raw = self.raw(source, offset)
+    def read(self, source: str, line: int, offset: int, length: int | None = None) -> Span | None:
+        """The span at a place; None when the file is gone or holds something else there now.
+
+        `length` is that of the line, where it is known: no more is read then.
+        """
+        raw = self.raw(source, offset, length)
         if raw is None:
             return None
         try:
@@ -34,7 +38,7 @@ class SpanLines:
         self.duplicate_keys += again
         return span_of(record, source, line, byte_offset=offset, byte_length=len(raw))
 
-    def raw(self, source: str, offset: int) -> bytes | None:
+    def raw(self, source: str, offset: int, length: int | None = None) -> bytes | None:
         """The line at a place, whatever it holds, without its end; None when the file is gone."""
         if source != self._name:
             self.close()
@@ -43,6 +47,8 @@ class SpanLines:
                 self._file = Path(source).open("rb")  # noqa: SIM115 (kept open over many calls)
         if self._file is None:
             return None
+        if length is not None:
+            return os.pread(self._file.fileno(), length, offset)
         self._file.seek(offset)
         return self._file.readline().rstrip(b"\r\n")
 

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 _BIGINT = 2**63
+_INTEGER = 2**31
 _NANOSECONDS = 1_000_000_000
 
 
@@ -32,6 +33,12 @@ def integer(value: Any) -> int | None:
     return number if -_BIGINT <= number < _BIGINT else None
 
 
+def count(value: Any) -> int | None:
+    """A whole number that fits an INTEGER, as `integer` gives it: a step's number, how many there are."""
+    found = integer(value)
+    return found if found is not None and -_INTEGER <= found < _INTEGER else None
+
+
 def number(value: Any) -> float | None:
     """A finite number, also from a numeral or a yes/no; None for anything else."""
     try:
@@ -55,7 +62,7 @@ def time(value: Any) -> str | None:
             moment = datetime.fromisoformat(value)
         else:
             moment = datetime.fromtimestamp(int(value) / _NANOSECONDS, UTC)
-        if moment.tzinfo not in (None, UTC):
+        if moment.tzinfo is not None and moment.tzinfo is not UTC:
             moment = moment.astimezone(UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         return None

@@ -41,7 +41,7 @@ class Talks:
 def steps_of(spans: Sequence[Span], kinds: dict[str, str], talks: Talks) -> tuple[list[StepRow], list[ToolCallRow]]:
     """The steps and the tool calls of one attempt's spans; `kinds` maps span ids to their kinds."""
     ordered = in_order(spans)
-    marked = [s for s in ordered if values.integer(s.attributes.get(STEP_INDEX)) is not None]
+    marked = [s for s in ordered if values.count(s.attributes.get(STEP_INDEX)) is not None]
     if marked:
         return _marked_steps(marked, ordered, kinds, talks)
     return _derived_steps(ordered, kinds, talks)
@@ -56,7 +56,7 @@ def _marked_steps(
     steps: list[StepRow] = []
     calls: list[ToolCallRow] = []
     for span in marked:
-        number = values.integer(span.attributes[STEP_INDEX]) or 0
+        number = values.count(span.attributes[STEP_INDEX]) or 0
         below = children.get(span.span_id, [])
         tools = [child for child in below if kinds[child.span_id] == "TOOL"]
         made = [_call(tool, number, len(calls) + n) for n, tool in enumerate(tools)]
@@ -84,7 +84,7 @@ def _marked_step(span: Span, number: int, calls: list[ToolCallRow], reply: str |
         error=error if error_type else None,
         error_type=error_type,
         page_changed=values.boolean(told.get("halo.page.changed")),
-        empty_fields=values.integer(told.get("halo.page.empty_fields")),
+        empty_fields=values.count(told.get("halo.page.empty_fields")),
         submits=values.boolean(told.get("halo.action.submits")),
         started_at=span.started_at,
         ended_at=span.ended_at,

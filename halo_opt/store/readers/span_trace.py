@@ -13,13 +13,14 @@ from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, SpanRow, Trace
 N = TypeVar("N", int, float)
 # What a root may say of the whole attempt; it counts above what follows from the spans, as a result line does.
 TOTALS: dict[str, Callable[[Any], Any]] = {
-    "steps": values.integer,
+    "steps": values.count,
     "tokens_in": values.integer,
     "tokens_out": values.integer,
     "cost_usd": values.number,
     "started_at": values.time,
     "ended_at": values.time,
 }
+_TOTALS = {f"halo.total.{name}": (name, read) for name, read in TOTALS.items()}
 
 
 def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
@@ -102,7 +103,7 @@ def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
         model=values.text(names.first(("halo.model",), told, resource)),
         harness_revision=values.text(names.first(("halo.harness_revision", "service.version"), told, resource)),
         goal=goal,
-        step_limit=values.integer(told.get("halo.step_limit")),
+        step_limit=values.count(told.get("halo.step_limit")),
         source=root.source,
         line=root.line,
     )
@@ -110,8 +111,8 @@ def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
 
 def with_totals(attempt: AttemptRow, root: Span) -> AttemptRow:
     """The attempt with what its root says of the whole."""
-    told = {name: read(root.attributes.get(f"halo.total.{name}")) for name, read in TOTALS.items()}
-    return attempt._replace(**{name: value for name, value in told.items() if value is not None})
+    told = {name: read(root.attributes[key]) for key, (name, read) in _TOTALS.items() if key in root.attributes}
+    return attempt._replace(**{name: value for name, value in told.items() if value is not None}) if told else attempt
 
 
 def made_task(goal: str | None, trace_id: str) -> str:
@@ -158,7 +159,7 @@ def span_row(span: Span, kind: str) -> SpanRow:
         tool=tool,
         call_hash=values.call_hash(tool, values.text(names.first(names.ARGUMENTS, told))) if tool else None,
         error_type=error_type_of(told.get("error.type"), span.status, kind),
-        step=values.integer(told.get(STEP_INDEX)),
+        step=values.count(told.get(STEP_INDEX)),
     )
 
 

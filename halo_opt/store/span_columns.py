@@ -1,0 +1,196 @@
+"""The facts of flat span lines as structs, and those as columns. Pure: no I/O, no database, no patience with odd lines.
+
+A span is a few kilobytes of text around a dozen short facts. Decoding into dictionaries costs several times what
+skipping costs, so the facts are named ahead, in a struct per line, and handled a column at a time, without a step of
+Python for each span wherever that can be. What an attribute means is said in `readers.conventions` alone: the struct's
+fields are its names.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from halo_opt.store.readers import conventions as names
+from halo_opt.store.readers.span_lines import STATUS
+from halo_opt.store.readers.span_steps import STEP_INDEX
+from halo_opt.store.values import call_hash, integer, text
+
+# Attributes by the only type that the quick way takes; arguments may be long and stay bytes until a call needs them.
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(names.ARGUMENTS, msgspec.Raw),
+    **dict.fromkeys((*names.KIND, *names.MODEL, *names.TOOL, "error.type"), str | None),
+    **dict.fromkeys((*names.TOKENS_IN, *names.TOKENS_OUT, STEP_INDEX), int | None),
+    **dict.fromkeys(names.COST, float | None),
+}
+_Told: Any = msgspec.defstruct(
+    "_Told",
+    [(f"f{place}", kind, msgspec.field(default=None, name=name)) for place, (name, kind) in enumerate(_TYPES.items())],
+    gc=False,
+)
+
+
+class _Status(msgspec.Struct, gc=False, frozen=True):
+    code: str | int | None = None
+    message: str | None = None
+
+
+_Id = Annotated[str, msgspec.Meta(min_length=1)]
+_OWN = ("trace_id", "span_id", "parent_span_id", "name", "start_time", "end_time")
+
+
+class Line(msgspec.Struct, gc=False):
+    """A span line of the strict form that nearly all have."""
+
+    trace_id: _Id
+    span_id: _Id
+    name: str
+    parent_span_id: str | None = None
+    start_time: str | None = None
+    end_time: str | None = None
+    status: _Status = _Status()
+    attributes: _Told = msgspec.field(default_factory=_Told)
+
+
+# What stands for a whole number that is not known: arrays of numbers have no None.
+NO_INTEGER = -(2**63)
+Column = Sequence[str | None] | NDArray[Any]
+# Of each attribute what every span says, None where it says nothing.
+_Attributes = dict[str, tuple[Any, ...]]
+
+
+class _Memo(dict[Any, Any]):
+    """Answers of a function by its argument: spans are many, their kinds and states few."""
+
+    def __init__(self, answer: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def __missing__(self, key: Any) -> Any:
+        self[key] = found = self._answer(key)
+        return found
+
+
+def columns_of(lines: Sequence[Line]) -> dict[str, Column]:
+    """What these lines (at least one) tell the index: columns of one length, their own fields' names and the table's.
+
+    Text is a sequence; numbers are arrays, with `NO_INTEGER` and NaN for what is not known. Raises MsgspecError or
+    RecursionError when the arguments of a call cannot be decoded: such lines are not of the strict form.
+    """
+    own = dict(zip(Line.__struct_fields__, _turned(lines), strict=True))
+    told: _Attributes = dict(zip(_TYPES, _turned(own["attributes"]), strict=True))
+    codes, messages = _turned(own["status"])
+    states = list(map(_STATES.__getitem__, codes))
+    kinds = _kinds(told, own["name"])
+    tools, hashes = _calls(told, kinds, own["name"])
+    replies = np.fromiter(map("LLM".__eq__, kinds), dtype=bool, count=len(kinds))
+    models = _first(told, names.MODEL)
+    return {
+        **{name: own[name] for name in _OWN},
+        "status": states,
+        "status_message": messages,
+        "kind": kinds,
+        "model": [model if kind == "LLM" else None for model, kind in zip(models, kinds, strict=True)],
+        "tokens_in": np.where(replies, _integers(_first(told, names.TOKENS_IN)), NO_INTEGER),
+        "tokens_out": np.where(replies, _integers(_first(told, names.TOKENS_OUT)), NO_INTEGER),
+        "cost_usd": np.where(replies, _numbers(_first(told, names.COST)), np.nan),
+        "tool": tools,
+        "call_hash": np.array(hashes, dtype=np.int64),
+        "error_type": _error_types(told["error.type"], states, kinds),
+        "step": _integers(told[STEP_INDEX]),
+    }
+
+
+def _turned(structs: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The values of each field of some structs of one kind."""
+    return list(zip(*map(msgspec.structs.astuple, structs), strict=True))
+
+
+_STATES = _Memo(lambda code: STATUS.get(str(code).upper(), "unset"))
+_KINDS = _Memo(lambda told: names.kind_of(dict(zip(names.KIND, told, strict=True)), ""))
+_KIND_ALONE = _Memo(lambda told: names.kind_of({names.KIND[0]: told}, ""))
+
+
+def _kinds(told: _Attributes, span_names: Sequence[str]) -> list[str]:
+    first = told[names.KIND[0]]
+    if all(first):  # it counts above all other hints
+        return list(map(_KIND_ALONE.__getitem__, first))
+    kinds = list(map(_KINDS.__getitem__, zip(*(told[name] for name in names.KIND), strict=True)))
+    if "SPAN" in kinds:
+        # Nothing names these kinds; what else a span tells may.
+        rest = {name: values for name, values in told.items() if name not in names.ARGUMENTS and _any(values)}
+        for place, kind in enumerate(kinds):
+            if kind == "SPAN":
+                kinds[place] = names.kind_of({name: values[place] for name, values in rest.items()}, span_names[place])
+    return kinds
+
+
+def _any(values: tuple[Any, ...]) -> bool:
+    return values.count(None) < len(values)
+
+
+def _first(told: _Attributes, attributes: Sequence[str]) -> Sequence[Any]:
+    """Of each span the first of some attributes that it has."""
+    found: Sequence[Any] | None = None
+    for values in (told[name] for name in attributes):
+        if _any(values):
+            if found is None:
+                found = values
+            else:
+                found = [other if value is None else value for value, other in zip(found, values, strict=True)]
+    return told[attributes[0]] if found is None else found
+
+
+def _numbers(values: Sequence[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values])
+
+
+def _integers(values: Sequence[int | None]) -> NDArray[np.int64]:
+    try:
+        return np.array([NO_INTEGER if value is None else value for value in values], dtype=np.int64)
+    except OverflowError:  # beyond a BIGINT: not known
+        fitting = map(integer, values)
+        return np.array([NO_INTEGER if value is None else value for value in fitting], dtype=np.int64)
+
+
+def _error_types(said: Sequence[str | None], states: list[str], kinds: list[str]) -> Sequence[str | None]:
+    if "error" not in states:
+        return said
+    found = list(said)
+    for place, state in enumerate(states):
+        if state == "error" and found[place] is None:
+            found[place] = "tool_error" if kinds[place] == "TOOL" else "error"
+    return found
+
+
+def _calls(told: _Attributes, kinds: list[str], span_names: Sequence[str]) -> tuple[list[str | None], list[int]]:
+    """The tool of every call and the hash of tool and arguments, None and `NO_INTEGER` for other spans."""
+    tools: list[str | None] = [None] * len(kinds)
+    hashes = [NO_INTEGER] * len(kinds)
+    places = [place for place, kind in enumerate(kinds) if kind == "TOOL"]
+    named = [told[name] for name in names.TOOL if _any(told[name])]
+    arguments = _arguments([told[name] for name in names.ARGUMENTS if _any(told[name])], places)
+    for place, given in zip(places, arguments, strict=True):
+        tool = next(filter(None, (column[place] for column in named)), None)
+        tools[place] = tool = tool or span_names[place].removeprefix("execute_tool ") or "unknown"
+        hashes[place] = call_hash(tool, given)
+    return tools, hashes
+
+
+_NULL = msgspec.Raw(b"null")
+
+
+def _arguments(columns: list[tuple[msgspec.Raw | None, ...]], places: list[int]) -> list[str | None]:
+    """The arguments of the calls at these places as text; all decoded together, as a call for each takes longer."""
+    raws = []
+    for place in places:
+        for column in columns:
+            raw = column[place]
+            if raw is not None and raw != b"null":
+                raws.append(raw)
+                break
+        else:
+            raws.append(_NULL)
+    return list(map(text, msgspec.json.decode(b"[" + b",".join(raws) + b"]")))
