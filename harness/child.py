@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO, Any, cast
 
 from playwright.sync_api import Browser, BrowserContext, Error, Page, ViewportSize, sync_playwright
@@ -21,15 +20,15 @@ from harness.browser import launch
 from harness.config import HarnessSettings
 from harness.envs.base import Environment
 from harness.envs.miniwob import MiniWob
-from harness.errors import AttemptError, Cause, HarnessError
+from harness.errors import AttemptError, Cause, HarnessError, is_no_room, traceback_of
 from harness.obs.observe import LISTEN_SCRIPT
 from harness.orchestrator import AttemptLoop, Ending, Progress
 from harness.policy.base import Policy
 from harness.policy.rules import RulesPolicy
 from harness.processes import kill_tree
 from harness.results import Job, Result
-from harness.setup import Setup, finish, resource_for
-from harness.tracing import Tracer, now, span_file
+from harness.setup import Setup, finish, resource_for, spans_of
+from harness.tracing import Tracer, now
 
 VIEWPORT: ViewportSize = {"width": 640, "height": 480}
 Answer = Callable[[dict[str, Any]], None]
@@ -92,7 +91,7 @@ class Attempts:
     def run(self, browser: Browser, job: Job, trace_id: str) -> tuple[Result, AttemptError | None, Progress]:
         """One attempt with its spans written; an AttemptError is returned beside the result that records it."""
         setup, started = self._setup, now()
-        tracer = Tracer(span_file(Path(setup.out), setup.mode, job), trace_id, resource_for(setup, job))
+        tracer = Tracer(spans_of(setup, job), trace_id, resource_for(setup, job))
         loop: AttemptLoop | None = None
         ending: Ending | None = None
         problem: AttemptError | None = None
@@ -130,7 +129,13 @@ def serve(jobs: "queue.Queue[dict[str, Any]]", answer: Answer) -> None:
     """Run attempts until told to stop. A browser that died is replaced before the next attempt."""
     setup = Setup.model_validate(jobs.get())
     policy, environment = build_policy(setup.settings), MiniWob()
-    attempts = Attempts(setup, policy, environment, answer)
+
+    def tell(frame: dict[str, Any]) -> None:
+        answer(frame)
+        if setup.pause and frame["event"] == "progress" and frame["progress"]["steps"]:
+            jobs.get()  # the supervisor's word to go on
+
+    attempts = Attempts(setup, policy, environment, tell)
     with sync_playwright() as playwright:
         browser = launch(playwright, headless=setup.headless, address=environment.address)
         answer({"event": "ready"})
@@ -144,6 +149,7 @@ def serve(jobs: "queue.Queue[dict[str, Any]]", answer: Answer) -> None:
                     "event": "finished",
                     "result": result.model_dump(),
                     "problem": str(problem) if problem else None,
+                    "traceback": traceback_of(problem) if problem else None,
                     "systemic": type(problem).__name__ == "ModelDown",
                     "model_answered": progress.model_answered,
                 }
@@ -167,10 +173,12 @@ def main() -> None:
     try:
         serve(jobs, answer)
     except HarnessError as error:
-        answer({"event": "fatal", "message": str(error), "exit_code": error.exit_code})
+        answer({"event": "fatal", "message": str(error)})
     # The process's edge: whatever went wrong, the supervisor must hear of it in words, and the browser must not stay.
     except Exception as error:
-        answer({"event": "fatal", "message": f"{type(error).__name__}: {error}", "exit_code": 1})
+        words = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
+        no_room = is_no_room(error)
+        answer({"event": "fatal", "message": words, "traceback": traceback_of(error), "no_room": no_room})
     finally:
         kill_tree(os.getpid(), itself=False)
 

@@ -101,7 +101,7 @@ class GuardSettings(Settings):
 class LimitSettings(Settings):
     """When an attempt ends whatever the agent wants."""
 
-    steps: int = Field(6, ge=1, le=30, description="Actions in one attempt. Too few cut long tasks; many cost time.")
+    steps: int = Field(6, ge=1, le=100, description="Actions in one attempt. Too few cut long tasks; many cost time.")
     seconds: float = Field(
         120.0,
         ge=2.0,

@@ -8,6 +8,8 @@
 A message names the place and the remedy. Never printed from here.
 """
 
+import errno
+import traceback
 from enum import StrEnum
 
 
@@ -44,3 +46,29 @@ class AttemptError(HarnessError):
     def __init__(self, cause: Cause, message: str) -> None:
         super().__init__(message)
         self.cause = cause
+
+
+# What a disk says that takes no more: full, over its quota, over a limit on file sizes, mounted for reading only.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+_LONGEST_TRACEBACK = 20_000
+
+
+def is_no_room(error: BaseException) -> bool:
+    """Whether an error says that the disk takes no more, which no next attempt can mend."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
+
+
+def cannot_write(error: OSError) -> EnvironmentMissing:
+    """The sentence for a file that cannot be written."""
+    return EnvironmentMissing(
+        f"{error.filename} cannot be written: {error.strerror}; finished attempts are kept, so free some space and run "
+        "the same command again"
+    )
+
+
+def traceback_of(error: BaseException) -> str:
+    """Where an error arose, with the error behind it even where the message to the user leaves that out."""
+    found = traceback.TracebackException.from_exception(error)
+    inner = error.__context__
+    parts = [traceback_of(inner)] if inner is not None and error.__suppress_context__ and error.__cause__ is None else []
+    return "".join([*parts, *found.format()])[-_LONGEST_TRACEBACK:]

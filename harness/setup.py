@@ -3,7 +3,8 @@
 Never decides an outcome from anything but the task's own state and the error that ended the attempt.
 """
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,13 +12,18 @@ from harness.config import HarnessSettings
 from harness.errors import AttemptError
 from harness.orchestrator import Ending, Progress
 from harness.results import Job, Result
-from harness.tracing import Tracer, now, resource_of, root_attributes
+from harness.tracing import Tracer, now, resource_of, root_attributes, span_file
 
 SUCCESS = 0.99
 
 
 class Setup(BaseModel):
-    """What a child process is told first."""
+    """What a child process is told first.
+
+    `sites` says where REAL Bench's sites are, `task_registry` which pinned tasks to use, `cache` which file holds the
+    verified actions. With `pause` a child waits after each step until it is told to go on. `one_seed` says that all
+    attempts share one task seed, which their file names then need not tell.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,6 +33,17 @@ class Setup(BaseModel):
     headless: bool
     revision: str
     run_id: str
+    sites: Literal["real", "local"] = "real"
+    task_registry: str | None = None
+    cache: str | None = None
+    pause: bool = False
+    one_seed: bool = False
+
+
+def spans_of(setup: Setup, job: Job) -> Path:
+    """The file that an attempt's spans are appended to."""
+    path = span_file(Path(setup.out), setup.mode, job)
+    return path.with_name(path.name.replace(f"__seed_{job.seed}__attempt_", "__attempt_")) if setup.one_seed else path
 
 
 def resource_for(setup: Setup, job: Job) -> dict[str, Any]:

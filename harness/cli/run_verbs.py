@@ -1,0 +1,79 @@
+"""The verb that measures: eval."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options as o
+from harness.cli.plan import Changes, Place, described, settings_of, setup_of, task_ids, task_table
+from harness.cli.words import out_all, say
+from harness.config_load import DEFAULT_CONFIG
+from harness.errors import UsageError
+from harness.jobs import check_tasks, jobs_of, read_jobs, seeds_of
+from harness.metrics import metrics
+from harness.ops.selection import Asked
+from harness.ops.session import run_asked, run_missing
+from harness.results import Job
+
+
+def needed(out: Path | None) -> Path:
+    """The folder of --out, which only a dry run can do without."""
+    if out is None:
+        raise UsageError("--out DIR is missing: the folder that results and traces go to")
+    return out
+
+
+def eval_attempts(
+    *,
+    out: o.OutAsked = None,
+    attempts: Annotated[
+        Path | None, typer.Option(help="JSONL of {task_id, seed, attempt}: exactly these, for an optimizer.")
+    ] = None,
+    tasks: o.Tasks = None,
+    task_type: o.TaskType = None,
+    site: o.Site = None,
+    sample_size: o.SampleSize = None,
+    seed: o.SampleSeed = 0,
+    seeds: o.TaskSeeds = "0",
+    mode: o.Mode = None,
+    config: o.Config = DEFAULT_CONFIG,
+    workers: o.Workers = 1,
+    max_steps: o.MaxSteps = None,
+    score: o.Score = None,
+    max_seconds: o.MaxSeconds = None,
+    temperature: o.Temperature = None,
+    headless: o.Headless = True,
+    sites: o.Sites = o.Where.REAL,
+    task_registry: o.TaskRegistry = None,
+    cache: o.Cache = None,
+    dry_run: o.DryRun = False,
+    debug: o.Debug = False,
+) -> None:
+    """Run attempts: one result line and one span file each. Into the same folder again: only what is missing."""
+    asked = Asked(tasks, task_type, site, sample_size, seed)
+    if (attempts is None) != asked.something:
+        raise UsageError("give either --attempts FILE, or tasks: --tasks a,b, --task-type NAME, --site NAME")
+    place = Place(headless, sites, task_registry, cache)
+    mode, settings = settings_of(config, mode, Changes(max_steps, score, max_seconds, temperature))
+    if attempts is None:
+        jobs = sample_said(asked, jobs_of(task_ids(config, asked, place), seeds_of(seeds)))
+    else:
+        jobs = read_jobs(attempts)
+        check_tasks(jobs, task_table(task_registry))
+    if dry_run:
+        out_all(described(mode, settings, jobs, place))
+        return
+    setup = setup_of(mode, settings, needed(out), place)
+    if attempts is not None:
+        run_asked(setup, jobs, workers=workers, say=say, every_step=debug)
+        return
+    out_all(metrics(run_missing(setup, jobs, workers=workers, say=say, every_step=debug)).lines())
+
+
+def sample_said(asked: Asked, jobs: list[Job]) -> list[Job]:
+    """The same jobs; says which draw they are, so that it can be drawn again."""
+    if asked.sample_size is not None:
+        ids = {job.task_id for job in jobs}
+        say(f"a sample of {len(ids)} tasks, drawn by --seed {asked.seed}: the same options draw the same tasks")
+    return jobs
