@@ -70,5 +70,7 @@ def traceback_of(error: BaseException) -> str:
     """Where an error arose, with the error behind it even where the message to the user leaves that out."""
     found = traceback.TracebackException.from_exception(error)
     inner = error.__context__
-    parts = [traceback_of(inner)] if inner is not None and error.__suppress_context__ and error.__cause__ is None else []
+    parts = (
+        [traceback_of(inner)] if inner is not None and error.__suppress_context__ and error.__cause__ is None else []
+    )
     return "".join([*parts, *found.format()])[-_LONGEST_TRACEBACK:]

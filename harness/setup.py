@@ -21,8 +21,8 @@ class Setup(BaseModel):
     """What a child process is told first.
 
     `sites` says where REAL Bench's sites are, `task_registry` which pinned tasks to use, `cache` which file holds the
-    verified actions. With `pause` a child waits after each step until it is told to go on. `one_seed` says that all
-    attempts share one task seed, which their file names then need not tell.
+    verified actions. With `pause` a child waits after each step until it is told to go on. `one_seed` is the task
+    seed that all attempts share, where they do: their file names then need not tell it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,13 +37,17 @@ class Setup(BaseModel):
     task_registry: str | None = None
     cache: str | None = None
     pause: bool = False
-    one_seed: bool = False
+    one_seed: int | None = None
 
 
 def spans_of(setup: Setup, job: Job) -> Path:
     """The file that an attempt's spans are appended to."""
     path = span_file(Path(setup.out), setup.mode, job)
-    return path.with_name(path.name.replace(f"__seed_{job.seed}__attempt_", "__attempt_")) if setup.one_seed else path
+    return (
+        path.with_name(path.name.replace(f"__seed_{job.seed}__attempt_", "__attempt_"))
+        if setup.one_seed == job.seed
+        else path
+    )
 
 
 def resource_for(setup: Setup, job: Job) -> dict[str, Any]:

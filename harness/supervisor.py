@@ -93,7 +93,7 @@ class Child:
 class Supervisor:
     """`run` does the jobs in order with `workers` children.
 
-    It calls `tell` after each result, and `watch` with the attempt and its trace id whenever an attempt moved on.
+    It calls `tell` after each result, and `watch` (attempt, trace id, what it has used) whenever an attempt moved on.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Supervisor:
         *,
         workers: int,
         tell: Callable[[Result, Trouble | None], None],
-        watch: Callable[[Job, str], None] = lambda _job, _trace_id: None,
+        watch: Callable[[Job, str, Progress], None] = lambda _job, _trace_id, _progress: None,
     ) -> None:
         self._setup, self._tell, self._watch = setup, tell, watch
         self._workers = workers
@@ -143,7 +143,9 @@ class Supervisor:
         if child is None:
             return  # a last word from a child that was already given up
         if frame is None:
-            self._replace(child, Cause.HARNESS_CRASHED, Trouble(words="the attempt's process ended by itself"), waiting, scratch)
+            self._replace(
+                child, Cause.HARNESS_CRASHED, Trouble(words="the attempt's process ended by itself"), waiting, scratch
+            )
         elif frame["event"] == "ready":
             child.ready = True
             self._failed_starts = 0
@@ -169,7 +171,7 @@ class Supervisor:
         """A step was done, or the goal is known. Where the child waits, whoever watches says when it goes on."""
         if child.job is None:
             return
-        self._watch(child.job, child.trace_id)
+        self._watch(child.job, child.trace_id, child.progress)
         if self._setup.pause and child.progress.steps:
             child.deadline = time.monotonic() + self._setup.settings.limits.seconds + GRACE_SECONDS
             child.go_on()
@@ -206,7 +208,9 @@ class Supervisor:
         elif not child.ready:
             self._failed_starts += 1
             if self._failed_starts >= MAX_CHILD_STARTS:
-                raise EnvironmentMissing(f"the browser process could not be started ({trouble.words}); see the messages above")
+                raise EnvironmentMissing(
+                    f"the browser process could not be started ({trouble.words}); see the messages above"
+                )
         if waiting:
             self._spawn(scratch)
 

@@ -4,13 +4,17 @@ Exit codes: 0 done, 1 the answer is no (verify-exploration), 2 what was given ca
 something, 130 interrupted.
 """
 
+import os
 import signal
 import sys
 
 import typer
 
+from harness.cli.check_verbs import smoke
 from harness.cli.contract_verbs import check, describe, tasks_app
-from harness.cli.run_verbs import eval_attempts
+from harness.cli.debug_verb import debug
+from harness.cli.exploration_verb import verify_exploration
+from harness.cli.run_verbs import eval_attempts, matrix, rollout
 from harness.cli.words import say
 from harness.errors import HarnessError
 
@@ -24,6 +28,11 @@ app = typer.Typer(
 )
 app.add_typer(tasks_app, name="tasks")
 app.command("eval")(eval_attempts)
+app.command("matrix")(matrix)
+app.command("rollout")(rollout)
+app.command("verify-exploration")(verify_exploration)
+app.command("debug")(debug)
+app.command("smoke")(smoke)
 app.command("describe")(describe)
 app.command("check")(check)
 
@@ -48,6 +57,10 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted; finished attempts are kept")
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output (head, less) is gone; Python would complain again while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except Exception as error:
         # Usage errors of the option parser carry their own words and exit code; anything else is a defect.
         if not hasattr(error, "format_message"):

@@ -19,7 +19,8 @@ class Where(StrEnum):
 
 Tasks = Annotated[str | None, typer.Option("--tasks", help="Task ids between commas.", metavar="A,B")]
 TaskType = Annotated[
-    str | None, typer.Option("--task-type", help="A subset: of the config, a family, short, single, all.", metavar="NAME")
+    str | None,
+    typer.Option("--task-type", help="A subset: of the config, a family, short, single, all.", metavar="NAME"),
 ]
 Site = Annotated[str | None, typer.Option("--site", help="Only tasks on these sites, between commas.", metavar="A,B")]
 SampleSize = Annotated[
@@ -33,7 +34,8 @@ MaxSteps = Annotated[
     int | None, typer.Option("--max-steps", min=1, max=MAX_STEPS, help="Instead of the mode's step limit.")
 ]
 Score = Annotated[
-    bool | None, typer.Option("--score/--speed", help=f"The step limit of score ({SCORE_STEPS}) or speed ({SPEED_STEPS}) mode.")
+    bool | None,
+    typer.Option("--score/--speed", help=f"The step limit of score ({SCORE_STEPS}) or speed ({SPEED_STEPS}) mode."),
 ]
 MaxSeconds = Annotated[
     float | None, typer.Option("--max-seconds", min=2, max=1800, help="Instead of the mode's wall-clock limit.")

@@ -20,7 +20,7 @@ from harness.ops.selection import NOTHING_ASKED, Asked, Named, select
 from harness.results import Job
 from harness.setup import Setup
 
-# A step of a model on a real site takes seconds: a step limit without time to use it would make errors of long attempts.
+# A model takes seconds for a step on a real site: a step limit without the time to use it makes errors of attempts.
 SECONDS_A_STEP = 10.0
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
@@ -80,11 +80,13 @@ def settings_of(config: Path, mode: str | None, changes: Changes) -> tuple[str, 
     """(mode, settings). The mode becomes a folder's name, so it must be able to."""
     name, settings = load_settings(config, mode)
     if not _FOLDER_NAME.fullmatch(name):
-        raise UsageError(f"{config}: mode '{name}' cannot name a folder; use letters, digits, dots, dashes, underscores")
+        raise UsageError(
+            f"{config}: mode '{name}' cannot name a folder; use letters, digits, dots, dashes, underscores"
+        )
     return name, changed(config, settings, changes)
 
 
-def setup_of(mode: str, settings: HarnessSettings, out: Path, place: Place, *, one_seed: bool = False) -> Setup:
+def setup_of(mode: str, settings: HarnessSettings, out: Path, place: Place, *, one_seed: int | None = None) -> Setup:
     """What the attempts' processes are told."""
     return Setup(
         settings=settings,
@@ -117,7 +119,9 @@ def most_calls(settings: HarnessSettings, attempts: int) -> int:
     data = settings.model_dump()
     steps = settings.limits.steps
     worker = steps * (1 + settings.retry.invalid_action)
-    manager = min(steps, data.get("gate", {}).get("max_calls", steps)) if data.get("hierarchy", {}).get("manager") else 0
+    manager = (
+        min(steps, data.get("gate", {}).get("max_calls", steps)) if data.get("hierarchy", {}).get("manager") else 0
+    )
     return attempts * (worker + manager)
 
 

@@ -1,4 +1,4 @@
-"""The verb that measures: eval."""
+"""The verbs that measure: eval, matrix, rollout. Each prints its figures on stdout."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +8,17 @@ import typer
 from harness.cli import options as o
 from harness.cli.plan import Changes, Place, described, settings_of, setup_of, task_ids, task_table
 from harness.cli.words import out_all, say
-from harness.config_load import DEFAULT_CONFIG
-from harness.errors import UsageError
-from harness.jobs import check_tasks, jobs_of, read_jobs, seeds_of
+from harness.config_load import DEFAULT_CONFIG, load_file
+from harness.errors import EnvironmentMissing, UsageError
+from harness.jobs import check_tasks, jobs_of, read_jobs, seeds_of, words_of
 from harness.metrics import metrics
+from harness.ops.matrix import MD, mode_table, run_matrix
+from harness.ops.rollout import write_summary
 from harness.ops.selection import Asked
 from harness.ops.session import run_asked, run_missing
+from harness.ops.show import table
 from harness.results import Job
+from harness.setup import Setup
 
 
 def needed(out: Path | None) -> Path:
@@ -69,6 +73,100 @@ def eval_attempts(
         run_asked(setup, jobs, workers=workers, say=say, every_step=debug)
         return
     out_all(metrics(run_missing(setup, jobs, workers=workers, say=say, every_step=debug)).lines())
+
+
+def matrix(
+    *,
+    out: o.OutAsked = None,
+    modes: Annotated[str | None, typer.Option(help="Modes between commas; without it, all of the config.")] = None,
+    tasks: o.Tasks = None,
+    task_type: o.TaskType = None,
+    site: o.Site = None,
+    sample_size: o.SampleSize = None,
+    seed: o.SampleSeed = 0,
+    seeds: o.TaskSeeds = "0",
+    config: o.Config = DEFAULT_CONFIG,
+    workers: o.Workers = 1,
+    max_steps: o.MaxSteps = None,
+    score: o.Score = None,
+    max_seconds: o.MaxSeconds = None,
+    temperature: o.Temperature = None,
+    headless: o.Headless = True,
+    sites: o.Sites = o.Where.REAL,
+    task_registry: o.TaskRegistry = None,
+    cache: o.Cache = None,
+    dry_run: o.DryRun = False,
+    debug: o.Debug = False,
+) -> None:
+    """Run every mode on every task: matrix.csv, matrix.md, errors.jsonl, and a run folder a mode.
+
+    Without options that choose tasks, all usable ones. Into the same folder again: only what is missing.
+    """
+    asked = Asked(tasks, task_type, site, sample_size, seed)
+    place = Place(headless, sites, task_registry, cache)
+    changes = Changes(max_steps, score, max_seconds, temperature)
+    names = words_of(modes) if modes is not None else list(load_file(config).modes)
+    if not names:
+        raise UsageError("--modes must name at least one")
+    pairs = [settings_of(config, name, changes) for name in names]
+    jobs = sample_said(asked, jobs_of(task_ids(config, asked, place, all_by_default=True), seeds_of(seeds)))
+    if dry_run:
+        for name, settings in pairs:
+            out_all([*described(name, settings, jobs, place), ""])
+        return
+    folder = needed(out)
+    setups = [setup_of(name, settings, folder / name, place) for name, settings in pairs]
+
+    def run(setup: Setup) -> None:
+        run_missing(setup, jobs, workers=workers, say=say, every_step=debug)
+
+    columns = run_matrix(setups, jobs, folder, run=run, say=say)
+    out_all(table(*mode_table(columns)))
+    say(f"tasks by modes: {folder / MD}")
+    lost = [c.setup.mode for c in columns if c.lost is not None]
+    if lost:
+        raise EnvironmentMissing(
+            f"{len(lost)} of {len(columns)} modes could not run: {', '.join(lost)}; see {folder / MD}"
+        )
+
+
+def rollout(
+    *,
+    out: o.OutAsked = None,
+    per_task: Annotated[int, typer.Option("--per-task", "-n", min=1, max=1000, help="Attempts at each task.")] = 4,
+    tasks: o.Tasks = None,
+    task_type: o.TaskType = None,
+    site: o.Site = None,
+    sample_size: o.SampleSize = None,
+    seed: o.SampleSeed = 0,
+    task_seed: o.TaskSeed = 0,
+    temperature: o.Temperature = None,
+    mode: o.Mode = None,
+    config: o.Config = DEFAULT_CONFIG,
+    workers: o.Workers = 1,
+    max_steps: o.MaxSteps = None,
+    score: o.Score = None,
+    max_seconds: o.MaxSeconds = None,
+    headless: o.Headless = True,
+    sites: o.Sites = o.Where.REAL,
+    task_registry: o.TaskRegistry = None,
+    cache: o.Cache = None,
+    dry_run: o.DryRun = False,
+    debug: o.Debug = False,
+) -> None:
+    """Run several attempts at each task from one task seed: <mode>/<task>__attempt_<k>.jsonl, rollout_summary.jsonl."""
+    asked = Asked(tasks, task_type, site, sample_size, seed)
+    place = Place(headless, sites, task_registry, cache)
+    mode, settings = settings_of(config, mode, Changes(max_steps, score, max_seconds, temperature))
+    jobs = sample_said(asked, jobs_of(task_ids(config, asked, place), [task_seed], per_task))
+    if dry_run:
+        out_all(described(mode, settings, jobs, place))
+        return
+    setup = setup_of(mode, settings, needed(out), place, one_seed=task_seed)
+    results = run_missing(setup, jobs, workers=workers, say=say, every_step=debug)
+    names = ("task_id", "attempts", "success_rate", "distinct_action_sequences")
+    rows = [["-" if line[n] is None else str(line[n]) for n in names] for line in write_summary(setup, results)]
+    out_all([*table(["task", "attempts", "success_rate", "distinct sequences"], rows), "", *metrics(results).lines()])
 
 
 def sample_said(asked: Asked, jobs: list[Job]) -> list[Job]:

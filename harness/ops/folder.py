@@ -1,11 +1,11 @@
 """One run folder: who may write into it, what it was made with, and what is done. Never deletes a result.
 
-    <out>/results.jsonl    one line a finished attempt: the only truth about what is done
-    <out>/<mode>/*.jsonl   spans
-    <out>/errors.jsonl     why attempts were not measurements, with tracebacks
-    <out>/metrics.json     figures of the finished attempts
-    <out>/eval.json        what the attempts were made with, so that no others get among them
-    <out>/.harness-lock    held while a command writes here; the system lets go of it when the holder is gone
+<out>/results.jsonl    one line a finished attempt: the only truth about what is done
+<out>/<mode>/*.jsonl   spans
+<out>/errors.jsonl     why attempts were not measurements, with tracebacks
+<out>/metrics.json     figures of the finished attempts
+<out>/eval.json        what the attempts were made with, so that no others get among them
+<out>/.harness-lock    held while a command writes here; the system lets go of it when the holder is gone
 """
 
 import fcntl
@@ -44,6 +44,7 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """
     path = folder / LOCK
     try:
+        # The file stays: were it removed, two could each hold a lock on their own file of that name.
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise cannot_write(error) from None
@@ -52,21 +53,32 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
             fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(fd, 20, 0).decode(errors="replace").strip()
-            who = f"process {holder}" if holder.isdigit() else "another command"
+            # A number that was left behind would send the user after a process that is not there.
+            who = f"process {holder}" if holder.isdigit() and _lives(int(holder)) else "another command"
             raise UsageError(f"{who} is writing into {folder}; wait for it, end it, or give another --out") from None
         if not shared:
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            _write_holder(fd, path)
         yield
-        if not shared:
-            os.ftruncate(fd, 0)
-    except OSError as error:
-        # Only the pid could fail to be written here; what is done inside tells its own errors.
-        if error.filename is not None:
-            raise
-        raise cannot_write(OSError(error.errno, error.strerror, str(path))) from None
     finally:
         os.close(fd)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
+
+
+def _write_holder(fd: int, path: Path) -> None:
+    try:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise cannot_write(OSError(error.errno, error.strerror, str(path))) from None
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -98,6 +110,10 @@ def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
     path = folder / CLAIM
     new = json.loads(json.dumps(made_with))
     if not path.is_file():
+        if read_results(folder):
+            raise UsageError(
+                f"{folder} holds attempts without {CLAIM}, so it is not known what they were made with; give another --out"
+            )
         write_whole(path, json.dumps(new, indent=1) + "\n")
         return
     try:

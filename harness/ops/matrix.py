@@ -1,9 +1,9 @@
 """Every mode on every task: each mode a run folder of its own, and tables over all of them. Decides no outcome.
 
-    <out>/<mode>/        a run folder, see `folder`
-    <out>/matrix.csv     a line an attempt
-    <out>/matrix.md      figures a mode, a grid of tasks by modes, errors by cause
-    <out>/errors.jsonl   a line for each attempt that is not a measurement, and for each mode that could not run
+<out>/<mode>/        a run folder, see `folder`
+<out>/matrix.csv     a line an attempt
+<out>/matrix.md      figures a mode, a grid of tasks by modes, errors by cause
+<out>/errors.jsonl   a line for each attempt that is not a measurement, and for each mode that could not run
 """
 
 import csv
@@ -18,7 +18,7 @@ from typing import Any
 from harness.errors import EnvironmentMissing
 from harness.metrics import counting, metrics, shown, wall_seconds
 from harness.ops.folder import ERRORS, METRICS, key_of, locked, made, read_lines, read_results, write_whole
-from harness.ops.session import Say, run_missing
+from harness.ops.session import Say
 from harness.ops.show import markdown_table
 from harness.ops.trajectory import Root, read_root
 from harness.results import Job, Result
@@ -46,7 +46,9 @@ class Column:
         return read_root(spans_of(self.setup, job), result.trace_id)
 
 
-def run_matrix(setups: Sequence[Setup], jobs: Sequence[Job], out: Path, *, run: Callable[[Setup], object], say: Say) -> list[Column]:
+def run_matrix(
+    setups: Sequence[Setup], jobs: Sequence[Job], out: Path, *, run: Callable[[Setup], object], say: Say
+) -> list[Column]:
     """`run` each setup and write the tables, also when ended halfway. A mode that cannot run stops no other."""
     lost: dict[str, str] = {}
     with locked(made(out)):

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from harness.metrics import counting, metrics
 from harness.ops.folder import ERRORS, METRICS, claim, key_of, locked, made, missing, read_results, write_whole
 from harness.ops.show import step_line
 from harness.ops.trajectory import Trail, plain
+from harness.orchestrator import Progress
 from harness.results import Job, Result, Trouble, append_line
 from harness.setup import Setup, spans_of
 from harness.supervisor import Supervisor
@@ -40,7 +41,7 @@ class Teller:
         if self.every_step and trouble and trouble.traceback:
             self.say(trouble.traceback.rstrip())
 
-    def moved(self, job: Job, trace_id: str) -> None:
+    def moved(self, job: Job, trace_id: str, _progress: Progress) -> None:
         """An attempt went one step further."""
         if not self.every_step:
             return
@@ -68,7 +69,6 @@ def run_missing(
     workers: int,
     say: Say,
     every_step: bool = False,
-    made_with: Mapping[str, Any] | None = None,
 ) -> list[Result]:
     """What of the attempts has no measurement in the folder yet; the results that count for all of them.
 
@@ -79,7 +79,7 @@ def run_missing(
     folder = made(Path(setup.out))
     asked = {key_of(job) for job in jobs}
     with locked(folder):
-        claim(folder, {"mode": setup.mode, "settings": setup.settings.model_dump(), "sites": setup.sites} | {**(made_with or {})})
+        claim(folder, _made_with(setup))
         left = missing(jobs, read_results(folder))
         if len(left) < len(jobs):
             say(f"{len(jobs) - len(left)} of {len(jobs)} attempts are in {folder} already; {len(left)} to go")
@@ -98,6 +98,17 @@ def run_missing(
             write_whole(folder / METRICS, json.dumps(metrics(found).model_dump(), indent=1) + "\n")
     say(teller.summary())
     return found
+
+
+def _made_with(setup: Setup) -> dict[str, Any]:
+    """What makes an attempt what it is, beside its task, seed and number."""
+    return {
+        "mode": setup.mode,
+        "harness_revision": setup.revision,
+        "sites": setup.sites,
+        "task_seed": setup.one_seed,
+        "settings": setup.settings.model_dump(),
+    }
 
 
 def _write_error(folder: Path, mode: str, result: Result, trouble: Trouble) -> None:

@@ -14,7 +14,7 @@ MAX_SHOWN = 200
 
 
 class Step(BaseModel):
-    """One turn. `actions` are what reached the page, or what was refused on its way there; none for an unusable reply."""
+    """One turn. `actions` reached the page or were refused on their way there; an unusable reply has none."""
 
     model_config = ConfigDict(frozen=True)
 
