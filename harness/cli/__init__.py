@@ -1,4 +1,4 @@
-"""The command line: `python -m harness VERB [options]`. A verb parses, calls and prints; nothing here decides anything."""
+"""The command line: `python -m harness VERB [options]`. A verb parses, calls and prints; it decides nothing."""
 
 from harness.cli.app import main
 

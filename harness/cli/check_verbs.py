@@ -4,7 +4,6 @@ from harness.cli import options as o
 from harness.cli.plan import Changes, settings_of
 from harness.cli.words import out_all
 from harness.config_load import DEFAULT_CONFIG
-from harness.errors import UsageError
 from harness.ops import preflight
 
 
@@ -13,14 +12,11 @@ def smoke(*, mode: o.Mode = None, config: o.Config = DEFAULT_CONFIG) -> None:
 
     Keys and endpoints count only with --mode, which says what is to run. No model is called.
     """
-    checks = [*preflight.modules(), preflight.config(config), preflight.browser(), preflight.scripted_step()]
-    try:
+    sound = preflight.config(config)
+    models = []
+    if sound.state is preflight.State.OK:
         _, settings = settings_of(config, mode, Changes())
-    except UsageError as error:
-        if checks[len(preflight.MODULES)].state is preflight.State.OK:
-            raise  # the file is sound, so it is the mode that was asked for
-        checks.append(preflight.Check(name="mode", state=preflight.State.FAILED, words=str(error)))
-    else:
-        checks += preflight.model_checks(settings, needed=mode is not None)
+        models = preflight.model_checks(settings, needed=mode is not None)
+    checks = [*preflight.modules(), sound, preflight.browser(), preflight.scripted_step(), *models]
     out_all(preflight.lines_of(checks))
     preflight.require(checks)

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from harness.check import check as check_harness
 from harness.cli import options as o
 from harness.cli.words import out, say
 from harness.config_load import DEFAULT_CONFIG
@@ -49,5 +48,7 @@ def describe() -> None:
 
 def check(*, config: o.Config = DEFAULT_CONFIG) -> None:
     """Exit 0 when the config validates and every prompt renders."""
+    from harness.check import check as check_harness  # brings the model's client, which is slow to import
+
     check_harness(config)
     say("the config validates and every prompt renders")

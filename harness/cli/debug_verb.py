@@ -47,10 +47,11 @@ class Shown:
         if progress.goal and not self._goal:
             self._goal = progress.goal
             out(f"goal: {plain(progress.goal, 1000)}")
-        for step in self._trail.fresh():
+        steps = self._trail.fresh()
+        for step in steps:
             out_all(step_block(step))
         sys.stdout.flush()
-        if self._pause and progress.steps:
+        if self._pause and steps:
             self._wait()
 
     def _wait(self) -> None:

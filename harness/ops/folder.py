@@ -112,7 +112,7 @@ def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
     if not path.is_file():
         if read_results(folder):
             raise UsageError(
-                f"{folder} holds attempts without {CLAIM}, so it is not known what they were made with; give another --out"
+                f"{folder} holds attempts, but no {CLAIM} that says what they were made with; give another --out"
             )
         write_whole(path, json.dumps(new, indent=1) + "\n")
         return

@@ -11,13 +11,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from enum import StrEnum
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
 from harness.browser import find_chromium
-from harness.check import check as check_harness
 from harness.config import HarnessSettings, ModelSettings
 from harness.errors import EnvironmentMissing, HarnessError
 from harness.ops.show import table
@@ -102,6 +102,8 @@ def modules() -> list[Check]:
 
 def config(path: Path) -> Check:
     """Whether the config validates and every prompt renders."""
+    from harness.check import check as check_harness  # brings the model's client, which is slow to import
+
     try:
         check_harness(path)
     except HarnessError as error:
@@ -140,7 +142,10 @@ def scripted_step() -> Check:
 
 def is_local(address: str) -> bool:
     """Whether an address is on this machine, where no key is needed."""
-    return urlsplit(address).hostname in {"127.0.0.1", "localhost", "::1"}
+    try:
+        return urlsplit(address).hostname in {"127.0.0.1", "localhost", "::1"}
+    except ValueError:
+        return False  # no address at all; asking it says so
 
 
 def keys(wanted: Sequence[tuple[str, str]]) -> list[Check]:
@@ -159,18 +164,18 @@ def endpoint(role: str, model: ModelSettings, *, needed: bool) -> Check:
     """Whether the model's address answers and takes the key, by asking for its list of models."""
     name, address = f"{role} endpoint", model.base_url
     key = os.environ.get(model.api_key_env)
-    request = urllib.request.Request(address.rstrip("/") + "/models")
-    if key:
-        request.add_header("Authorization", f"Bearer {key}")
     wrong, remedy = "", "start the server, or set OPENAI_BASE_URL"
     words = f"{address} answers"
     try:
+        request = urllib.request.Request(address.rstrip("/") + "/models")
+        if key:
+            request.add_header("Authorization", f"Bearer {key}")
         with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as reply:
             words += _listed(reply.read(1_000_000), model.name)
     except urllib.error.HTTPError as error:
         with error:
             wrong, remedy = _refusal(error.code, model, keyed=bool(key))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         wrong = f"no answer from {address}: {getattr(error, 'reason', error)}"
     if wrong:
         return Check(name=name, state=State.FAILED, words=wrong, remedy=remedy, needed=needed)
