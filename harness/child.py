@@ -20,7 +20,7 @@ from harness.browser import launch
 from harness.config import HarnessSettings
 from harness.envs.base import Environment
 from harness.envs.miniwob import MiniWob
-from harness.errors import AttemptError, Cause, HarnessError, is_no_room, traceback_of
+from harness.errors import AttemptError, Cause, HarnessError, no_room, traceback_of
 from harness.obs.observe import LISTEN_SCRIPT
 from harness.orchestrator import AttemptLoop, Ending, Progress
 from harness.policy.base import Policy
@@ -173,12 +173,13 @@ def main() -> None:
     try:
         serve(jobs, answer)
     except HarnessError as error:
-        answer({"event": "fatal", "message": str(error)})
+        answer({"event": "fatal", "message": str(error), "exit_code": error.exit_code})
     # The process's edge: whatever went wrong, the supervisor must hear of it in words, and the browser must not stay.
     except Exception as error:
-        words = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
-        no_room = is_no_room(error)
-        answer({"event": "fatal", "message": words, "traceback": traceback_of(error), "no_room": no_room})
+        full = no_room(error)
+        words = str(full) if full else f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
+        code = full.exit_code if full else 1
+        answer({"event": "fatal", "message": words, "exit_code": code, "traceback": traceback_of(error)})
     finally:
         kill_tree(os.getpid(), itself=False)
 

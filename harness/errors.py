@@ -53,17 +53,17 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 _LONGEST_TRACEBACK = 20_000
 
 
-def is_no_room(error: BaseException) -> bool:
-    """Whether an error says that the disk takes no more, which no next attempt can mend."""
-    return isinstance(error, OSError) and error.errno in _NO_ROOM
-
-
 def cannot_write(error: OSError) -> EnvironmentMissing:
     """The sentence for a file that cannot be written."""
     return EnvironmentMissing(
-        f"{error.filename} cannot be written: {error.strerror}; finished attempts are kept, so free some space and run "
-        "the same command again"
+        f"{error.filename} cannot be written: {error.strerror}; finished attempts are kept, so mend that and run the "
+        "same command again"
     )
+
+
+def no_room(error: BaseException) -> EnvironmentMissing | None:
+    """That sentence for an error that says that the disk takes no more, which no next attempt can mend; else None."""
+    return cannot_write(error) if isinstance(error, OSError) and error.errno in _NO_ROOM else None
 
 
 def traceback_of(error: BaseException) -> str:

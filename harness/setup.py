@@ -4,7 +4,7 @@ Never decides an outcome from anything but the task's own state and the error th
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,9 +20,10 @@ SUCCESS = 0.99
 class Setup(BaseModel):
     """What a child process is told first.
 
-    `sites` says where REAL Bench's sites are, `task_registry` which pinned tasks to use, `cache` which file holds the
-    verified actions. With `pause` a child waits after each step until it is told to go on. `one_seed` is the task
-    seed that all attempts share, where they do: their file names then need not tell it.
+    `sites` says where REAL Bench's sites are, `task_registry` which pinned tasks to use; `cache` is the folder of proven
+    actions (None: the run's own, under `out`), `skills` a file of mined macro skills. With `pause` a child waits after
+    each step until it is told to go on. `one_seed` is the task seed that all attempts share, where they do: their file
+    names then need not tell it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,9 +34,10 @@ class Setup(BaseModel):
     headless: bool
     revision: str
     run_id: str
-    sites: Literal["real", "local"] = "real"
+    sites: str = "real"
     task_registry: str | None = None
     cache: str | None = None
+    skills: str | None = None
     pause: bool = False
     one_seed: int | None = None
 

@@ -156,13 +156,8 @@ class Supervisor:
             self._moved(child)
         elif frame["event"] == "finished":
             self._finished(child, frame, waiting)
-        elif not child.ready:
+        elif not child.ready or frame["exit_code"] == EnvironmentMissing.exit_code:
             raise EnvironmentMissing(str(frame["message"]))
-        elif frame.get("no_room"):
-            raise EnvironmentMissing(
-                f"the spans cannot be written ({frame['message']}); finished attempts are kept, so free some space and "
-                "run the same command again"
-            )
         else:
             trouble = Trouble(words=str(frame["message"]), traceback=frame.get("traceback"))
             self._replace(child, Cause.HARNESS_CRASHED, trouble, waiting, scratch)

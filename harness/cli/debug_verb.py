@@ -9,12 +9,11 @@ from typing import Annotated
 import typer
 
 from harness.cli import options as o
-from harness.cli.plan import Changes, Place, described, settings_of, setup_of, task_table
+from harness.cli.plan import Changes, Place, checked, described, settings_of, setup_of
 from harness.cli.words import out, out_all, say
 from harness.config import HarnessSettings
 from harness.config_load import DEFAULT_CONFIG
 from harness.errors import UsageError
-from harness.jobs import check_tasks
 from harness.ops import preflight
 from harness.ops.folder import locked, made, read_results
 from harness.ops.show import step_block
@@ -86,9 +85,10 @@ def debug(
     max_seconds: o.MaxSeconds = None,
     temperature: o.Temperature = None,
     headless: o.Headless = False,
-    sites: o.Sites = o.Where.REAL,
+    sites: o.Sites = "real",
     task_registry: o.TaskRegistry = None,
     cache: o.Cache = None,
+    skills: o.Skills = None,
     pause: Annotated[bool, typer.Option("--pause", help="Wait for Enter after each step.")] = False,
     dry_run: o.DryRun = False,
 ) -> None:
@@ -98,13 +98,13 @@ def debug(
     if not headless and not has_display():
         say("there is no display here, so the browser runs without a window")
         headless = True
-    place = Place(headless, sites, task_registry, cache)
+    place = Place(headless, sites, task_registry, cache, skills)
     mode, settings = settings_of(config, mode, Changes(max_steps, score, max_seconds, temperature))
     job = Job(task_id=task, seed=task_seed)
     if dry_run:
         _set_up(config, mode, settings, job, place)
         return
-    check_tasks([job], task_table(task_registry))
+    checked([job], place)
     folder = made(out or Path(tempfile.mkdtemp(prefix="halo-debug-")))
     setup = setup_of(mode, settings, folder, place).model_copy(update={"pause": pause})
     with locked(folder):
@@ -127,7 +127,7 @@ def _set_up(config: Path, mode: str, settings: HarnessSettings, job: Job, place:
 
 def _task(job: Job, place: Place) -> preflight.Check:
     try:
-        check_tasks([job], task_table(place.task_registry))
+        checked([job], place)
     except UsageError as error:
         return preflight.Check(name="task", state=preflight.State.MISSING, words=str(error))
     return preflight.Check(name="task", state=preflight.State.OK, words=job.task_id)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options as o
-from harness.cli.plan import Changes, Place, described, settings_of, setup_of, task_ids
+from harness.cli.plan import Changes, Place, checked, described, settings_of, setup_of, task_ids
 from harness.cli.run_verbs import needed, sample_said
 from harness.cli.words import out_all, say
 from harness.config_load import DEFAULT_CONFIG
@@ -55,20 +55,23 @@ def verify_exploration(
     score: o.Score = None,
     max_seconds: o.MaxSeconds = None,
     headless: o.Headless = True,
-    sites: o.Sites = o.Where.REAL,
+    sites: o.Sites = "real",
     task_registry: o.TaskRegistry = None,
     cache: o.Cache = None,
+    skills: o.Skills = None,
     dry_run: o.DryRun = False,
     debug: o.Debug = False,
 ) -> None:
     """Run each task at two temperatures from one task seed: do the actions differ, and where first? Exit 1: nowhere."""
-    asked, place = Asked(tasks, task_type, site, sample_size, seed), Place(headless, sites, task_registry, cache)
+    asked, place = (
+        Asked(tasks, task_type, site, sample_size, seed),
+        Place(headless, sites, task_registry, cache, skills),
+    )
     pair = two_of(temperatures)
     arms = [settings_of(config, mode, Changes(max_steps, score, max_seconds, t)) for t in pair]
     if arms[0][1].worker == "rules":
         raise UsageError(f"mode {arms[0][0]} asks no model, so temperature changes nothing; give a --mode with one")
-    ids = task_ids(config, asked, place)
-    jobs = sample_said(asked, jobs_of(ids, [task_seed]))
+    jobs = checked(sample_said(asked, jobs_of(task_ids(config, asked, place), [task_seed])), place)
     if dry_run:
         for name, settings in arms:
             out_all([*described(name, settings, jobs, place), ""])
@@ -79,7 +82,7 @@ def verify_exploration(
         say(f"temperature {temperature:g}:")
         setup = setup_of(name, settings, folder / f"temperature-{temperature:g}", place, one_seed=task_seed)
         found.append(_sequences(setup, run_missing(setup, jobs, workers=workers, say=say, every_step=debug)))
-    differences = compare_all(ids, *found)
+    differences = compare_all([job.task_id for job in jobs], *found)
     report = {"temperatures": pair, "task_seed": task_seed, "tasks": [d.model_dump() for d in differences]}
     write_whole(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     out_all(_lines(differences, pair))

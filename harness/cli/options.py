@@ -1,6 +1,5 @@
 """Options that mean the same in every verb, declared once."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,13 +7,6 @@ import typer
 
 SCORE_STEPS, SPEED_STEPS = 70, 25
 MAX_STEPS = 100
-
-
-class Where(StrEnum):
-    """Where REAL Bench's sites are."""
-
-    REAL = "real"
-    LOCAL = "local"
 
 
 Tasks = Annotated[str | None, typer.Option("--tasks", help="Task ids between commas.", metavar="A,B")]
@@ -45,13 +37,16 @@ Temperature = Annotated[
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="Attempts at once, each with its own browser.")]
 Headless = Annotated[bool, typer.Option("--headless/--no-headless", help="Without or with a window.")]
-Sites = Annotated[Where, typer.Option("--sites", help="REAL Bench's own sites, or the stand-ins that ship with this.")]
+Sites = Annotated[
+    str, typer.Option("--sites", help="REAL Bench's own sites (real), or the stand-ins that ship with this (local).")
+]
 TaskRegistry = Annotated[
     Path | None, typer.Option("--task-registry", help="Tasks as pinned by 'tasks snapshot'.", metavar="FILE")
 ]
 Cache = Annotated[
-    Path | None, typer.Option("--cache", help="File of verified actions, read and added to.", metavar="FILE")
+    Path | None, typer.Option("--cache", help="Folder of proven actions; without it, the run's own.", metavar="DIR")
 ]
+Skills = Annotated[Path | None, typer.Option("--skills", help="File of mined macro skills.", metavar="FILE")]
 Config = Annotated[Path, typer.Option("--config", help="Config file.", metavar="FILE")]
 Out = Annotated[Path, typer.Option("--out", help="Run folder. What it holds already is not run again.", metavar="DIR")]
 OutAsked = Annotated[Path | None, typer.Option("--out", help="Run folder; not needed with --dry-run.", metavar="DIR")]

@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.cli.options import SCORE_STEPS, SPEED_STEPS, Where
+from harness.cli.options import SCORE_STEPS, SPEED_STEPS
 from harness.config import ConfigFile, HarnessSettings
 from harness.config_load import load_file, load_settings, merged, sentence
 from harness.envs.base import TaskInfo
 from harness.envs.miniwob import tasks as miniwob_tasks
 from harness.errors import UsageError
-from harness.jobs import check_tasks
+from harness.jobs import VERSION, check_tasks
 from harness.ops.selection import NOTHING_ASKED, Asked, Named, select
 from harness.results import Job
 from harness.setup import Setup
@@ -40,9 +40,10 @@ class Place:
     """Options that say where and how attempts run, and nothing about what they mean."""
 
     headless: bool = True
-    sites: Where = Where.REAL
+    sites: str = "real"
     task_registry: Path | None = None
     cache: Path | None = None
+    skills: Path | None = None
 
 
 def task_table(registry: Path | None) -> Sequence[TaskInfo]:
@@ -95,21 +96,28 @@ def setup_of(mode: str, settings: HarnessSettings, out: Path, place: Place, *, o
         headless=place.headless,
         revision=os.environ.get("HALO_HARNESS_REVISION", "unknown"),
         run_id=os.environ.get("HALO_RUN_ID", out.resolve().name),
-        sites=place.sites.value,
+        sites=place.sites,
         task_registry=str(place.task_registry.resolve()) if place.task_registry else None,
         cache=str(place.cache.resolve()) if place.cache else None,
+        skills=str(place.skills.resolve()) if place.skills else None,
         one_seed=one_seed,
     )
 
 
 def task_ids(config: Path, asked: Asked, place: Place, *, all_by_default: bool = False) -> list[str]:
-    """The tasks that were asked for, each of which exists and can be used."""
+    """The tasks that were asked for. Where a verb takes all: REAL Bench's, or MiniWoB++'s where those are not there."""
     if not asked.something and not all_by_default:
         raise UsageError(NOTHING_ASKED)
     table = task_table(place.task_registry)
-    ids = select(table, asked, named_subsets(load_file(config)))
-    check_tasks([Job(task_id=one, seed=0) for one in ids], table)
-    return ids
+    if not asked.something:
+        table = [t for t in table if t.id.startswith(VERSION)] or table
+    return select(table, asked, named_subsets(load_file(config)))
+
+
+def checked(jobs: list[Job], place: Place) -> list[Job]:
+    """The attempts, each of which can be run as things stand. Raises for the first that cannot."""
+    check_tasks(jobs, task_table(place.task_registry))
+    return jobs
 
 
 def most_calls(settings: HarnessSettings, attempts: int) -> int:
@@ -138,7 +146,7 @@ def described(mode: str, settings: HarnessSettings, jobs: Sequence[Job], place: 
         ("model", model_of(settings)),
         ("temperature", "-" if settings.worker == "rules" else f"{settings.model.temperature}"),
         ("limits", f"{settings.limits.steps} steps, {settings.limits.seconds:g} s an attempt"),
-        ("sites", place.sites.value),
+        ("sites", place.sites),
         ("attempts", f"{len(jobs)} of {len(ids)} tasks"),
         ("model calls", f"at most {most_calls(settings, len(jobs))}"),
         ("tasks", " ".join(ids)),

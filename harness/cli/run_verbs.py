@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from harness.cli import options as o
-from harness.cli.plan import Changes, Place, described, settings_of, setup_of, task_ids, task_table
+from harness.cli.plan import Changes, Place, checked, described, settings_of, setup_of, task_ids
 from harness.cli.words import out_all, say
 from harness.config_load import DEFAULT_CONFIG, load_file
 from harness.errors import EnvironmentMissing, UsageError
-from harness.jobs import check_tasks, jobs_of, read_jobs, seeds_of, words_of
+from harness.jobs import jobs_of, read_jobs, seeds_of, words_of
 from harness.metrics import metrics
 from harness.ops.matrix import MD, mode_table, run_matrix
 from harness.ops.rollout import write_summary
@@ -48,9 +48,10 @@ def eval_attempts(
     max_seconds: o.MaxSeconds = None,
     temperature: o.Temperature = None,
     headless: o.Headless = True,
-    sites: o.Sites = o.Where.REAL,
+    sites: o.Sites = "real",
     task_registry: o.TaskRegistry = None,
     cache: o.Cache = None,
+    skills: o.Skills = None,
     dry_run: o.DryRun = False,
     debug: o.Debug = False,
 ) -> None:
@@ -58,13 +59,13 @@ def eval_attempts(
     asked = Asked(tasks, task_type, site, sample_size, seed)
     if (attempts is None) != asked.something:
         raise UsageError("give either --attempts FILE, or tasks: --tasks a,b, --task-type NAME, --site NAME")
-    place = Place(headless, sites, task_registry, cache)
+    place = Place(headless, sites, task_registry, cache, skills)
     mode, settings = settings_of(config, mode, Changes(max_steps, score, max_seconds, temperature))
     if attempts is None:
         jobs = sample_said(asked, jobs_of(task_ids(config, asked, place), seeds_of(seeds)))
     else:
         jobs = read_jobs(attempts)
-        check_tasks(jobs, task_table(task_registry))
+    jobs = checked(jobs, place)
     if dry_run:
         out_all(described(mode, settings, jobs, place))
         return
@@ -92,9 +93,10 @@ def matrix(
     max_seconds: o.MaxSeconds = None,
     temperature: o.Temperature = None,
     headless: o.Headless = True,
-    sites: o.Sites = o.Where.REAL,
+    sites: o.Sites = "real",
     task_registry: o.TaskRegistry = None,
     cache: o.Cache = None,
+    skills: o.Skills = None,
     dry_run: o.DryRun = False,
     debug: o.Debug = False,
 ) -> None:
@@ -103,13 +105,14 @@ def matrix(
     Without options that choose tasks, all usable ones. Into the same folder again: only what is missing.
     """
     asked = Asked(tasks, task_type, site, sample_size, seed)
-    place = Place(headless, sites, task_registry, cache)
+    place = Place(headless, sites, task_registry, cache, skills)
     changes = Changes(max_steps, score, max_seconds, temperature)
     names = words_of(modes) if modes is not None else list(load_file(config).modes)
     if not names:
         raise UsageError("--modes must name at least one")
     pairs = [settings_of(config, name, changes) for name in names]
-    jobs = sample_said(asked, jobs_of(task_ids(config, asked, place, all_by_default=True), seeds_of(seeds)))
+    ids = task_ids(config, asked, place, all_by_default=True)
+    jobs = checked(sample_said(asked, jobs_of(ids, seeds_of(seeds))), place)
     if dry_run:
         for name, settings in pairs:
             out_all([*described(name, settings, jobs, place), ""])
@@ -148,17 +151,18 @@ def rollout(
     score: o.Score = None,
     max_seconds: o.MaxSeconds = None,
     headless: o.Headless = True,
-    sites: o.Sites = o.Where.REAL,
+    sites: o.Sites = "real",
     task_registry: o.TaskRegistry = None,
     cache: o.Cache = None,
+    skills: o.Skills = None,
     dry_run: o.DryRun = False,
     debug: o.Debug = False,
 ) -> None:
     """Run several attempts at each task from one task seed: <mode>/<task>__attempt_<k>.jsonl, rollout_summary.jsonl."""
     asked = Asked(tasks, task_type, site, sample_size, seed)
-    place = Place(headless, sites, task_registry, cache)
+    place = Place(headless, sites, task_registry, cache, skills)
     mode, settings = settings_of(config, mode, Changes(max_steps, score, max_seconds, temperature))
-    jobs = sample_said(asked, jobs_of(task_ids(config, asked, place), [task_seed], per_task))
+    jobs = checked(sample_said(asked, jobs_of(task_ids(config, asked, place), [task_seed], per_task)), place)
     if dry_run:
         out_all(described(mode, settings, jobs, place))
         return

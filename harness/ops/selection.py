@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from harness.envs.base import TaskInfo
 from harness.errors import UsageError
@@ -37,8 +36,8 @@ def site_of(task_id: str) -> str:
 
 
 def _of_entry(entry: str, usable: Sequence[TaskInfo]) -> list[TaskInfo]:
-    """Tasks of one entry of a named subset: an id, a pattern of ids, or a site."""
-    return [t for t in usable if t.id == entry or site_of(t.id) == entry or fnmatchcase(t.id, entry)]
+    """Tasks of one entry of a named subset: an id, or a site that stands for all its tasks."""
+    return [t for t in usable if entry in {t.id, site_of(t.id)}]
 
 
 def of_type(table: Sequence[TaskInfo], name: str, named: Named) -> list[TaskInfo]:

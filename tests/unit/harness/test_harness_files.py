@@ -10,7 +10,7 @@ from harness.config import ConfigFile
 from harness.config_load import DEFAULT_CONFIG, load_settings
 from harness.describe import description, remedies
 from harness.envs.miniwob import tasks
-from harness.errors import UsageError, is_no_room
+from harness.errors import UsageError, no_room
 from harness.jobs import check_tasks, chosen, jobs_of, read_jobs, seeds_of, subsets, words_of
 from harness.results import Job, append_line
 from harness.tracing import span_file
@@ -29,7 +29,8 @@ def test_a_line_that_does_not_fit_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left") as caught:
         append_line(path, {"a": 1})
     assert caught.value.filename == str(path)
-    assert is_no_room(caught.value)
+    assert str(path) in str(no_room(caught.value))
+    assert no_room(OSError(2, "No such file", "x")) is None
 
 
 def test_attempts_are_read_in_order(tmp_path: Path) -> None:
