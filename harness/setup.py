@@ -20,10 +20,9 @@ SUCCESS = 0.99
 class Setup(BaseModel):
     """What a child process is told first.
 
-    `sites` says where REAL Bench's sites are, `task_registry` which pinned tasks to use; `cache` is the folder of proven
-    actions (None: the run's own, under `out`), `skills` a file of mined macro skills. With `pause` a child waits after
-    each step until it is told to go on. `one_seed` is the task seed that all attempts share, where they do: their file
-    names then need not tell it.
+    `sites` says where REAL Bench's sites are; `cache` is the folder of proven actions (None: the run's own, in `out`),
+    `skills` a file of mined macro skills. With `pause` a child waits after each step until it is told to go on.
+    `one_seed` is the task seed that all attempts share, where they do: their file names then need not tell it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,7 +34,6 @@ class Setup(BaseModel):
     revision: str
     run_id: str
     sites: str = "real"
-    task_registry: str | None = None
     cache: str | None = None
     skills: str | None = None
     pause: bool = False

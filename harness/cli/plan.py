@@ -97,7 +97,6 @@ def setup_of(mode: str, settings: HarnessSettings, out: Path, place: Place, *, o
         revision=os.environ.get("HALO_HARNESS_REVISION", "unknown"),
         run_id=os.environ.get("HALO_RUN_ID", out.resolve().name),
         sites=place.sites,
-        task_registry=str(place.task_registry.resolve()) if place.task_registry else None,
         cache=str(place.cache.resolve()) if place.cache else None,
         skills=str(place.skills.resolve()) if place.skills else None,
         one_seed=one_seed,

@@ -56,7 +56,16 @@ def test_smoke_says_that_the_browser_does_not_start(tmp_path: Path) -> None:
     broken = tmp_path / "chromium"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
-    done = harness("smoke", HALO_CHROMIUM=str(broken))
+    done = harness("smoke", "--browser-only", HALO_CHROMIUM=str(broken))
     assert done.returncode == 3
     assert "one step" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_browser_is_looked_at_alone_whatever_the_config_says(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("nonsense: true\n")
+    args = ("smoke", "--config", str(tmp_path / "c.yaml"))
+    assert harness(*args, "--browser-only").returncode == 0
+    done = harness(*args)
+    assert done.returncode == 3
+    assert "unknown key 'nonsense'" in done.stdout
