@@ -38,6 +38,9 @@ def test_the_set_up_is_looked_at_without_a_model_call() -> None:
     assert bad.returncode == 3
     assert "v2.gomail-5" in bad.stdout
     assert "cannot run here: task" in bad.stderr
+    good = harness("debug", LOGIN, "--dry-run", "--headless", "--mode", "rules")
+    assert good.returncode == 0, good.stderr
+    assert "model calls  at most 0" in good.stdout
 
 
 @pytest.mark.slow
