@@ -105,6 +105,10 @@ def seeds_of(seeds: str) -> list[int]:
     return numbers
 
 
-def jobs_of(tasks: Sequence[str], seeds: Sequence[int], attempts: int = 1) -> list[Job]:
-    """Every task with every seed, `attempts` times each."""
-    return [Job(task_id=t, seed=s, attempt=k) for t in tasks for s in seeds for k in range(attempts)]
+def jobs_of(tasks: str | Sequence[str], seeds: str | Sequence[int], attempts: int = 1) -> list[Job]:
+    """Every task with every seed, `attempts` times each; tasks and seeds as lists, or as options between commas."""
+    names = words_of(tasks) if isinstance(tasks, str) else tasks
+    numbers = seeds_of(seeds) if isinstance(seeds, str) else seeds
+    if not names:
+        raise UsageError("--tasks must name at least one")
+    return [Job(task_id=t, seed=s, attempt=k) for t in names for s in numbers for k in range(attempts)]

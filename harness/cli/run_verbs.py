@@ -10,7 +10,7 @@ from harness.cli.plan import Changes, Place, checked, described, settings_of, se
 from harness.cli.words import out_all, say
 from harness.config_load import DEFAULT_CONFIG, load_file
 from harness.errors import EnvironmentMissing, UsageError
-from harness.jobs import jobs_of, read_jobs, seeds_of, words_of
+from harness.jobs import jobs_of, read_jobs, words_of
 from harness.metrics import metrics
 from harness.ops.matrix import MD, mode_table, run_matrix
 from harness.ops.rollout import write_summary
@@ -62,7 +62,7 @@ def eval_attempts(
     place = Place(headless, sites, task_registry, cache, skills)
     mode, settings = settings_of(config, mode, Changes(max_steps, score, max_seconds, temperature))
     if attempts is None:
-        jobs = sample_said(asked, jobs_of(task_ids(config, asked, place), seeds_of(seeds)))
+        jobs = sample_said(asked, jobs_of(task_ids(config, asked, place), seeds))
     else:
         jobs = read_jobs(attempts)
     jobs = checked(jobs, place)
@@ -112,7 +112,7 @@ def matrix(
         raise UsageError("--modes must name at least one")
     pairs = [settings_of(config, name, changes) for name in names]
     ids = task_ids(config, asked, place, all_by_default=True)
-    jobs = checked(sample_said(asked, jobs_of(ids, seeds_of(seeds))), place)
+    jobs = checked(sample_said(asked, jobs_of(ids, seeds)), place)
     if dry_run:
         for name, settings in pairs:
             out_all([*described(name, settings, jobs, place), ""])

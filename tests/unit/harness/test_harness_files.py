@@ -57,7 +57,10 @@ def test_an_empty_attempts_file_is_refused(tmp_path: Path) -> None:
 
 def test_tasks_and_seeds_are_multiplied() -> None:
     assert [(j.task_id, j.seed) for j in jobs_of(["a", "b"], [0, 1])] == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    assert jobs_of("a, b", "0,1") == jobs_of(["a", "b"], [0, 1])
     assert [j.attempt for j in jobs_of(["a"], [0], 3)] == [0, 1, 2]
+    with pytest.raises(UsageError, match="--tasks must name"):
+        jobs_of(" ,", "0")
 
 
 def test_options_between_commas_are_read_once_each_and_refused_in_words() -> None:
