@@ -148,9 +148,9 @@ def is_local(address: str) -> bool:
         return False  # no address at all; asking it says so
 
 
-def keys(wanted: Sequence[tuple[str, str]]) -> list[Check]:
-    """Whether each key is set, its value unseen. `wanted`: (variable, address) of the models that will be asked."""
-    needed = {name for name, address in wanted if not is_local(address)}
+def keys(wanted: Sequence[tuple[str, bool]]) -> list[Check]:
+    """Whether each key is set, its value unseen. `wanted`: (variable, needed) of the models that will be asked."""
+    needed = {name for name, is_needed in wanted if is_needed}
     out = []
     for name in dict.fromkeys([*KEYS, *(name for name, _ in wanted)]):
         there = bool(os.environ.get(name))
@@ -215,5 +215,5 @@ def models_of(settings: HarnessSettings) -> list[tuple[str, ModelSettings]]:
 def model_checks(settings: HarnessSettings, *, needed: bool) -> list[Check]:
     """Keys and endpoints of the models that the settings may ask."""
     models = models_of(settings)
-    wanted = [(model.api_key_env, model.base_url) for _, model in models] if needed else []
+    wanted = [(model.api_key_env, needed and not is_local(model.base_url)) for _, model in models]
     return [*keys(wanted), *(endpoint(role, model, needed=needed) for role, model in models)]

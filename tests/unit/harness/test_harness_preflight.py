@@ -59,7 +59,7 @@ def test_an_endpoint_is_asked_for_its_models_and_for_nothing_that_costs(
     check = endpoint("worker", server.model(), needed=True)
     assert (check.state, server.asked) == (State.OK, [("GET", "/v1/models", "Bearer sk-secret")])
     assert "lists tiny" in check.words
-    assert "sk-secret" not in "".join(lines_of([check, *keys([("TEST_KEY", "https://a/v1")])]))
+    assert "sk-secret" not in "".join(lines_of([check, *keys([("TEST_KEY", True)])]))
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,21 @@ def test_nothing_listening_is_a_sentence_with_a_remedy(address: str) -> None:
 def test_a_key_is_needed_only_where_a_mode_asks_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "y")
-    found = {c.name: c for c in keys([("OPENAI_API_KEY", "https://api.example/v1")])}
+    found = {c.name: c for c in keys([("OPENAI_API_KEY", True)])}
     assert found["key OPENAI_API_KEY"].stops
     assert found["key ANTHROPIC_API_KEY"].state is State.OK
-    assert not any(c.stops for c in keys([("OPENAI_API_KEY", "http://127.0.0.1:8080/v1")]))
-    assert not any(c.stops for c in keys([]))
+    assert not any(c.stops for c in [*keys([("OPENAI_API_KEY", False)]), *keys([])])
+
+
+@pytest.mark.parametrize(
+    ("address", "needed"),
+    [("http://127.0.0.1:9/v1", False), ("http://localhost:9/v1", False), ("http://[/v1", True)],
+)
+def test_a_server_on_this_machine_needs_no_key(address: str, needed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    settings = HarnessSettings.model_validate({"model": {"base_url": address}})
+    assert next(c for c in model_checks(settings, needed=True) if c.name == "key OPENAI_API_KEY").stops == needed
+    assert not any(c.stops for c in model_checks(settings, needed=False))
 
 
 def test_rules_ask_no_endpoint_at_all() -> None:
