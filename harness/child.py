@@ -16,19 +16,20 @@ from typing import IO, Any, cast
 
 from playwright.sync_api import Error, Playwright, sync_playwright
 
+from harness.attempt import Ending, Progress
 from harness.browser import find_chromium
 from harness.envs.base import Environment
 from harness.envs.miniwob import MiniWob
 from harness.envs.registry import benchmark_of
-from harness.errors import AttemptError, BrowserDown, Cause, HarnessError
+from harness.errors import AttemptError, BrowserDown, Cause, HarnessError, no_room, traceback_of
 from harness.hierarchy import helpers_for
 from harness.models.build import build_policy
-from harness.orchestrator import AttemptLoop, Ending, Progress
+from harness.orchestrator import AttemptLoop
 from harness.policy.base import Policy
 from harness.processes import kill_tree
 from harness.results import Job, Result
-from harness.setup import Setup, finish, resource_for
-from harness.tracing import Tracer, artifact_folder, now, span_file
+from harness.setup import Setup, finish, resource_for, spans_of
+from harness.tracing import Tracer, artifact_folder, now
 
 Answer = Callable[[dict[str, Any]], None]
 
@@ -66,7 +67,7 @@ class Attempts:
     def run(self, job: Job, trace_id: str) -> tuple[Result, AttemptError | None, Progress]:
         """One attempt with its spans written; an AttemptError is returned beside the result that records it."""
         setup, started, environment = self._setup, now(), self._environment(job)
-        tracer = Tracer(span_file(Path(setup.out), setup.mode, job), trace_id, resource_for(setup, job))
+        tracer = Tracer(spans_of(setup, job), trace_id, resource_for(setup, job))
         # Making the page is part of the attempt: the supervisor's clock runs already.
         deadline = time.monotonic() + setup.settings.limits.seconds
         loop: AttemptLoop | None = None
@@ -108,9 +109,15 @@ def serve(jobs: "queue.Queue[dict[str, Any]]", answer: Answer) -> None:
     """Run attempts until told to stop. A browser that died is replaced before the next attempt."""
     setup = Setup.model_validate(jobs.get())
     policy = build_policy(setup.settings, "worker")
+
+    def tell(frame: dict[str, Any]) -> None:
+        answer(frame)
+        if setup.pause and frame["event"] == "progress" and frame["progress"]["steps"]:
+            jobs.get()  # the supervisor's word to go on
+
     with sync_playwright() as playwright:
         find_chromium(playwright.chromium.executable_path)
-        attempts = Attempts(setup, policy, playwright, answer)
+        attempts = Attempts(setup, policy, playwright, tell)
         answer({"event": "ready"})
         while (message := jobs.get()).get("do") == "attempt":
             result, problem, progress = attempts.run(Job.model_validate(message["job"]), message["trace_id"])
@@ -119,6 +126,7 @@ def serve(jobs: "queue.Queue[dict[str, Any]]", answer: Answer) -> None:
                     "event": "finished",
                     "result": result.model_dump(),
                     "problem": str(problem) if problem else None,
+                    "traceback": traceback_of(problem) if problem else None,
                     "systemic": isinstance(problem, BrowserDown) or type(problem).__name__ == "ModelDown",
                     "model_answered": progress.model_answered,
                 }
@@ -144,7 +152,10 @@ def main() -> None:
         answer({"event": "fatal", "message": str(error), "exit_code": error.exit_code})
     # The process's edge: whatever went wrong, the supervisor must hear of it in words, and the browser must not stay.
     except Exception as error:
-        answer({"event": "fatal", "message": f"{type(error).__name__}: {error}", "exit_code": 1})
+        full = no_room(error)
+        words = str(full) if full else f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
+        code = full.exit_code if full else 1
+        answer({"event": "fatal", "message": words, "exit_code": code, "traceback": traceback_of(error)})
     finally:
         kill_tree(os.getpid(), itself=False)
 

@@ -9,6 +9,8 @@
 A message names the place and the remedy. Never printed from here.
 """
 
+import errno
+import traceback
 from enum import StrEnum
 
 
@@ -53,3 +55,31 @@ class BrowserDown(AttemptError):
 
     def __init__(self, message: str) -> None:
         super().__init__(Cause.BROWSER_DIED, message)
+
+
+# What a disk says that takes no more: full, over its quota, over a limit on file sizes, mounted for reading only.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+_LONGEST_TRACEBACK = 20_000
+
+
+def cannot_write(error: OSError) -> EnvironmentMissing:
+    """The sentence for a file that cannot be written."""
+    return EnvironmentMissing(
+        f"{error.filename} cannot be written: {error.strerror}; finished attempts are kept, so mend that and run the "
+        "same command again"
+    )
+
+
+def no_room(error: BaseException) -> EnvironmentMissing | None:
+    """That sentence for an error that says that the disk takes no more, which no next attempt can mend; else None."""
+    return cannot_write(error) if isinstance(error, OSError) and error.errno in _NO_ROOM else None
+
+
+def traceback_of(error: BaseException) -> str:
+    """Where an error arose, with the error behind it even where the message to the user leaves that out."""
+    found = traceback.TracebackException.from_exception(error)
+    inner = error.__context__
+    parts = (
+        [traceback_of(inner)] if inner is not None and error.__suppress_context__ and error.__cause__ is None else []
+    )
+    return "".join([*parts, *found.format()])[-_LONGEST_TRACEBACK:]

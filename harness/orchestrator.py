@@ -34,8 +34,6 @@ from harness.tracing import Tracer, now
 from harness.turns import turn_of
 from harness.verify.loops import looping
 
-__all__ = ["AttemptLoop", "Ending", "Progress", "sampling_seed"]
-
 
 class AttemptLoop:
     """Runs one attempt on a page. `progress` holds what was used, also after an exception."""

@@ -3,6 +3,7 @@
 Never decides an outcome from anything but the task's own state and the error that ended the attempt.
 """
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -12,13 +13,15 @@ from harness.config import HarnessSettings
 from harness.errors import AttemptError
 from harness.models.costs import total
 from harness.results import Job, Result
-from harness.tracing import Tracer, now, resource_of, root_attributes
+from harness.tracing import Tracer, now, resource_of, root_attributes, span_file
 
 
 class Setup(BaseModel):
     """What a child process is told first.
 
-    `cache` is the folder of proven actions (None: the run's own, under `out`), `skills` a file of mined macro skills.
+    `sites` says where REAL Bench's sites are; `cache` is the folder of proven actions (None: the run's own, in `out`),
+    `skills` a file of mined macro skills. With `pause` a child waits after each step until it is told to go on.
+    `one_seed` is the task seed that all attempts share, where they do: their file names then need not tell it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +35,18 @@ class Setup(BaseModel):
     sites: str = "real"
     cache: str | None = None
     skills: str | None = None
+    pause: bool = False
+    one_seed: int | None = None
+
+
+def spans_of(setup: Setup, job: Job) -> Path:
+    """The file that an attempt's spans are appended to."""
+    path = span_file(Path(setup.out), setup.mode, job)
+    return (
+        path.with_name(path.name.replace(f"__seed_{job.seed}__attempt_", "__attempt_"))
+        if setup.one_seed == job.seed
+        else path
+    )
 
 
 def resource_for(setup: Setup, job: Job) -> dict[str, Any]:

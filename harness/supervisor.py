@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import AttemptError, Cause, EnvironmentMissing
-from harness.orchestrator import Progress
+from harness.attempt import Progress
+from harness.errors import AttemptError, Cause, EnvironmentMissing, cannot_write
 from harness.processes import kill_tree
-from harness.results import Job, Result, append_line
-from harness.setup import Setup, finish, resource_for
-from harness.tracing import Tracer, new_trace_id, now, span_file
+from harness.results import Job, Result, Trouble, append_line
+from harness.setup import Setup, finish, resource_for, spans_of
+from harness.tracing import Tracer, new_trace_id, now
 
 START_SECONDS = 60.0
 # Time beyond the limit for a child to end the attempt by itself, which keeps its browser.
@@ -73,6 +73,10 @@ class Child:
         self.deadline = time.monotonic() + seconds + GRACE_SECONDS
         self._send({"do": "attempt", "job": job.model_dump(), "trace_id": self.trace_id})
 
+    def go_on(self) -> None:
+        """Let a child that waits after a step take the next."""
+        self._send({"do": "go on"})
+
     def stop(self) -> None:
         """End it with its browser, whatever it is doing."""
         kill_tree(self._process.pid)
@@ -87,10 +91,20 @@ class Child:
 
 
 class Supervisor:
-    """`run` does the jobs in order with `workers` children and calls `tell` after each result."""
+    """`run` does the jobs in order with `workers` children.
 
-    def __init__(self, setup: Setup, *, workers: int, tell: Callable[[Result, str | None], None]) -> None:
-        self._setup, self._tell = setup, tell
+    It calls `tell` after each result, and `watch` (attempt, trace id, what it has used) whenever an attempt moved on.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        workers: int,
+        tell: Callable[[Result, Trouble | None], None],
+        watch: Callable[[Job, str, Progress], None] = lambda _job, _trace_id, _progress: None,
+    ) -> None:
+        self._setup, self._tell, self._watch = setup, tell, watch
         self._workers = workers
         self._out = Path(setup.out)
         self._frames: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
@@ -129,7 +143,9 @@ class Supervisor:
         if child is None:
             return  # a last word from a child that was already given up
         if frame is None:
-            self._replace(child, Cause.HARNESS_CRASHED, "the attempt's process ended by itself", waiting, scratch)
+            self._replace(
+                child, Cause.HARNESS_CRASHED, Trouble(words="the attempt's process ended by itself"), waiting, scratch
+            )
         elif frame["event"] == "ready":
             child.ready = True
             self._failed_starts = 0
@@ -137,12 +153,23 @@ class Supervisor:
         elif frame["event"] == "progress":
             child.progress = Progress.model_validate(frame["progress"])
             self._answered = self._answered or child.progress.model_answered
+            self._moved(child)
         elif frame["event"] == "finished":
             self._finished(child, frame, waiting)
         elif not child.ready or frame["exit_code"] == EnvironmentMissing.exit_code:
             raise EnvironmentMissing(str(frame["message"]))
         else:
-            self._replace(child, Cause.HARNESS_CRASHED, str(frame["message"]), waiting, scratch)
+            trouble = Trouble(words=str(frame["message"]), traceback=frame.get("traceback"))
+            self._replace(child, Cause.HARNESS_CRASHED, trouble, waiting, scratch)
+
+    def _moved(self, child: Child) -> None:
+        """A step was done, or the goal is known. Where the child waits, whoever watches says when it goes on."""
+        if child.job is None:
+            return
+        self._watch(child.job, child.trace_id, child.progress)
+        if self._setup.pause and child.progress.steps:
+            child.deadline = time.monotonic() + self._setup.settings.limits.seconds + GRACE_SECONDS
+            child.go_on()
 
     def _next(self, child: Child, waiting: deque[Job]) -> None:
         if waiting:
@@ -153,7 +180,8 @@ class Supervisor:
         child.job = None
         # An attempt without a problem shows as well that model and browser can be had.
         self._answered = self._answered or bool(frame["model_answered"]) or frame["problem"] is None
-        self._write(result, frame["problem"])
+        problem = frame["problem"]
+        self._write(result, Trouble(words=problem, traceback=frame["traceback"]) if problem else None)
         self._unreachable = self._unreachable + 1 if frame["systemic"] else 0
         if frame["systemic"] and (not self._answered or self._unreachable >= UNREACHABLE_IN_A_ROW):
             raise EnvironmentMissing(str(frame["problem"]))
@@ -164,38 +192,47 @@ class Supervisor:
             if time.monotonic() < child.deadline or (child.ready and not child.job):
                 continue
             seconds = self._setup.settings.limits.seconds
-            self._replace(child, Cause.TIME_LIMIT, f"killed: not finished within {seconds:g} s", waiting, scratch)
+            trouble = Trouble(words=f"killed: not finished within {seconds:g} s")
+            self._replace(child, Cause.TIME_LIMIT, trouble, waiting, scratch)
 
-    def _replace(self, child: Child, cause: Cause, words: str, waiting: deque[Job], scratch: str) -> None:
+    def _replace(self, child: Child, cause: Cause, trouble: Trouble, waiting: deque[Job], scratch: str) -> None:
         """Give up a child: its attempt is recorded as an error, and a fresh child takes its place."""
         child.stop()
         del self._children[child.number]
         if child.job is not None:
-            self._close_attempt(child, cause, words)
+            self._close_attempt(child, cause, trouble)
         elif not child.ready:
             self._failed_starts += 1
             if self._failed_starts >= MAX_CHILD_STARTS:
-                raise EnvironmentMissing(f"the browser process could not be started ({words}); see the messages above")
+                raise EnvironmentMissing(
+                    f"the browser process could not be started ({trouble.words}); see the messages above"
+                )
         if waiting:
             self._spawn(scratch)
 
-    def _close_attempt(self, child: Child, cause: Cause, words: str) -> None:
+    def _close_attempt(self, child: Child, cause: Cause, trouble: Trouble) -> None:
         """Write what the child could no longer write: the attempt's own span and its result."""
         job, setup = child.job, self._setup
         assert job is not None
-        tracer = Tracer(span_file(self._out, setup.mode, job), child.trace_id, resource_for(setup, job))
-        result = finish(
-            setup,
-            job,
-            tracer,
-            child.trace_id,
-            started=child.started_at,
-            progress=child.progress,
-            ending=None,
-            problem=AttemptError(cause, words),
-        )
-        self._write(result, words)
+        try:
+            tracer = Tracer(spans_of(setup, job), child.trace_id, resource_for(setup, job))
+            result = finish(
+                setup,
+                job,
+                tracer,
+                child.trace_id,
+                started=child.started_at,
+                progress=child.progress,
+                ending=None,
+                problem=AttemptError(cause, trouble.words),
+            )
+        except OSError as error:
+            raise cannot_write(error) from None
+        self._write(result, trouble)
 
-    def _write(self, result: Result, problem: str | None) -> None:
-        append_line(self._out / "results.jsonl", result.model_dump())
-        self._tell(result, problem)
+    def _write(self, result: Result, trouble: Trouble | None) -> None:
+        try:
+            append_line(self._out / "results.jsonl", result.model_dump())
+        except OSError as error:
+            raise cannot_write(error) from None
+        self._tell(result, trouble)

@@ -57,7 +57,7 @@ install_packages() {
     printf '%s\n' "$want" >"$stamp"
 }
 
-have_browser() { "$venv/bin/python" -m harness smoke >/dev/null 2>&1; }
+have_browser() { "$venv/bin/python" -m harness smoke --browser-only >/dev/null 2>&1; }
 
 install_browser() {
     have_browser && return

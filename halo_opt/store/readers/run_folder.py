@@ -22,7 +22,7 @@ from halo_opt.store.walk import SKIPPED_FOLDERS, files_under
 RUN, RESULTS = "run.json", "results.jsonl"
 _NO_SPANS_HERE = SKIPPED_FOLDERS | {"artifacts", "logs"}
 # Lists of attempts, not spans.
-_NOT_SPANS = {RESULTS, "attempts.jsonl"}
+_NOT_SPANS = {RESULTS, "attempts.jsonl", "errors.jsonl", "rollout_summary.jsonl"}
 
 
 class RunFolderReader:

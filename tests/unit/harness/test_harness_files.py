@@ -1,6 +1,7 @@
 """Attempt files, result lines, the task table and the words of the command line."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from harness.config import ConfigFile
 from harness.config_load import DEFAULT_CONFIG, load_settings
 from harness.describe import description, remedies
 from harness.envs.miniwob import tasks
-from harness.errors import UsageError
-from harness.jobs import check_tasks, chosen, jobs_of, read_jobs, subsets
+from harness.errors import UsageError, no_room
+from harness.jobs import check_tasks, chosen, jobs_of, read_jobs, seeds_of, subsets, words_of
 from harness.results import Job, append_line
 from harness.tracing import span_file
 
@@ -21,6 +22,16 @@ def test_a_torn_last_line_is_closed_before_the_next(tmp_path: Path) -> None:
     path.write_text('{"a": 1}\n{"b": ', encoding="utf-8")
     append_line(path, {"c": 3})
     assert path.read_text(encoding="utf-8").splitlines() == ['{"a": 1}', '{"b": ', '{"c": 3}']
+
+
+def test_a_line_that_does_not_fit_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        append_line(path, {"a": 1})
+    assert caught.value.filename == str(path)
+    assert str(path) in str(no_room(caught.value))
+    assert no_room(OSError(2, "No such file", "x")) is None
 
 
 def test_attempts_are_read_in_order(tmp_path: Path) -> None:
@@ -45,19 +56,39 @@ def test_an_empty_attempts_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_tasks_and_seeds_are_multiplied() -> None:
-    assert [(j.task_id, j.seed) for j in jobs_of("a, b", "0,1")] == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    assert [(j.task_id, j.seed) for j in jobs_of(["a", "b"], [0, 1])] == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    assert jobs_of("a, b", "0,1") == jobs_of(["a", "b"], [0, 1])
+    assert [j.attempt for j in jobs_of(["a"], [0], 3)] == [0, 1, 2]
+    with pytest.raises(UsageError, match="--tasks must name"):
+        jobs_of(" ,", "0")
+
+
+def test_options_between_commas_are_read_once_each_and_refused_in_words() -> None:
+    assert words_of(" a, b,,a ") == ["a", "b"]
+    assert seeds_of("0, 3") == [0, 3]
     with pytest.raises(UsageError, match="whole numbers"):
-        jobs_of("a", "x")
+        seeds_of("x")
+    with pytest.raises(UsageError, match="at least one"):
+        seeds_of(",")
 
 
 def test_a_task_that_does_not_exist_names_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"there is no task 'miniwob.click-tst'; the nearest is 'miniwob.click-te"):
-        check_tasks(jobs_of("miniwob.click-tst", "0"), tasks())
+        check_tasks(jobs_of(["miniwob.click-tst"], [0]), tasks())
+
+
+@pytest.mark.parametrize(
+    ("given", "offered"),
+    [("gomail-5", "v2.gomail-5"), ("omnizon-13", "v2.omnizon-13"), ("click-test", "miniwob.click-test")],
+)
+def test_an_id_without_its_version_is_offered_with_it_and_never_taken_for_it(given: str, offered: str) -> None:
+    with pytest.raises(UsageError, match=rf"'{given}'.*{re.escape(offered)}"):
+        check_tasks(jobs_of([given], [0]), tasks())
 
 
 def test_an_unusable_task_says_why() -> None:
     with pytest.raises(UsageError, match="cannot be used: needs dragging"):
-        check_tasks(jobs_of("miniwob.drag-box", "0"), tasks())
+        check_tasks(jobs_of(["miniwob.drag-box"], [0]), tasks())
 
 
 def test_at_least_sixty_tasks_are_usable_and_each_has_a_horizon() -> None:

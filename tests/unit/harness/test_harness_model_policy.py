@@ -7,12 +7,12 @@ import pytest
 from harness_pages import button, page
 from model_servers import serving
 
+from harness.attempt import sampling_seed
 from harness.choices import Choice
 from harness.config import HarnessSettings, ModelSettings
 from harness.errors import EnvironmentMissing
 from harness.models.base import ChatReply, ChatRequest, Tokens
 from harness.models.build import build_policy
-from harness.orchestrator import sampling_seed
 from harness.policy.base import Turn
 from harness.policy.examples import load_examples
 from harness.policy.model_policy import ModelPolicy

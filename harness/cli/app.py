@@ -1,0 +1,72 @@
+"""Which verbs there are, and how the command ends. Data on stdout, words on stderr.
+
+Exit codes: 0 done, 1 the answer is no (verify-exploration), 2 what was given cannot be used, 3 the machine lacks
+something, 130 interrupted.
+"""
+
+import os
+import signal
+import sys
+
+import typer
+
+from harness.cli.check_verbs import smoke
+from harness.cli.contract_verbs import check, describe
+from harness.cli.debug_verb import debug
+from harness.cli.exploration_verb import verify_exploration
+from harness.cli.run_verbs import eval_attempts, matrix, rollout
+from harness.cli.words import say
+from harness.errors import HarnessError
+from harness.skill_verbs import skills_app
+from harness.task_verbs import tasks_app
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The browser agent: tasks, attempts, measurements. Data on stdout, words on stderr.",
+)
+app.add_typer(tasks_app, name="tasks")
+app.add_typer(skills_app, name="skills")
+app.command("eval")(eval_attempts)
+app.command("matrix")(matrix)
+app.command("rollout")(rollout)
+app.command("verify-exploration")(verify_exploration)
+app.command("debug")(debug)
+app.command("smoke")(smoke)
+app.command("describe")(describe)
+app.command("check")(check)
+
+
+def _terminate(*_: object) -> None:
+    """A polite end is an interrupt: `finally` clauses run, and the browsers end with them."""
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line; every expected error is one sentence on stderr."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(standalone_mode=False)
+        # The option parser turns an interrupt into the code that it would have left with.
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code if isinstance(code, int) else 0)
+    except HarnessError as error:
+        say(f"error: {error}")
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        say("interrupted; finished attempts are kept")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output (head, less) is gone; Python would complain again while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        # Usage errors of the option parser carry their own words and exit code; anything else is a defect.
+        if not hasattr(error, "format_message"):
+            raise
+        say(f"error: {error.format_message()}")
+        sys.exit(2)

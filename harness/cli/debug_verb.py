@@ -1,0 +1,134 @@
+"""The verb that shows one attempt step by step: debug."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.attempt import Progress
+from harness.cli import options as o
+from harness.cli.plan import Changes, Place, checked, described, settings_of, setup_of
+from harness.cli.words import out, out_all, say
+from harness.config import HarnessSettings
+from harness.config_load import DEFAULT_CONFIG
+from harness.errors import UsageError
+from harness.ops import preflight
+from harness.ops.folder import locked, made, read_results
+from harness.ops.show import step_block
+from harness.ops.trajectory import Trail, plain
+from harness.results import Job, Result, Trouble
+from harness.setup import Setup, spans_of
+from harness.supervisor import Supervisor
+
+LONGEST_SECONDS = 1800.0
+
+
+def has_display() -> bool:
+    """Whether a window could be shown."""
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+class Shown:
+    """Prints an attempt's steps as they are written; with `pause`, waits for Enter after each."""
+
+    def __init__(self, setup: Setup, *, pause: bool) -> None:
+        self._setup, self._pause = setup, pause
+        self._trail: Trail | None = None
+        self._goal = ""
+
+    def moved(self, job: Job, trace_id: str, progress: Progress) -> None:
+        """Print what is new."""
+        if self._trail is None:
+            self._trail = Trail(spans_of(self._setup, job), trace_id)
+        if progress.goal and not self._goal:
+            self._goal = progress.goal
+            out(f"goal: {plain(progress.goal, 1000)}")
+        steps = self._trail.fresh()
+        for step in steps:
+            out_all(step_block(step))
+        sys.stdout.flush()
+        if self._pause and steps:
+            self._wait()
+
+    def _wait(self) -> None:
+        say("Enter: the next step (Ctrl-C: end)")
+        if not sys.stdin.readline():  # nobody is there to press it
+            self._pause = False
+
+    def finished(self, result: Result, trouble: Trouble | None) -> None:
+        """Print how it ended."""
+        reason = None
+        if self._trail is not None:
+            for step in self._trail.fresh():
+                out_all(step_block(step))
+            reason = self._trail.root.end_reason if self._trail.root else None
+        score = "" if result.score is None else f", score {result.score:g}"
+        out(f"{result.outcome}{score} after {result.steps} steps, ended by {plain(result.cause or reason)}")
+        if trouble is not None:
+            out(plain(trouble.words, 1000))
+            if trouble.traceback:
+                say(trouble.traceback.rstrip())
+
+
+def debug(
+    task: Annotated[str, typer.Argument(help="The task's id.", metavar="TASK")],
+    *,
+    task_seed: o.TaskSeed = 0,
+    mode: o.Mode = None,
+    config: o.Config = DEFAULT_CONFIG,
+    out: o.OutAsked = None,
+    max_steps: o.MaxSteps = None,
+    score: o.Score = None,
+    max_seconds: o.MaxSeconds = None,
+    temperature: o.Temperature = None,
+    headless: o.Headless = False,
+    sites: o.Sites = "real",
+    task_registry: o.TaskRegistry = None,
+    cache: o.Cache = None,
+    skills: o.Skills = None,
+    include_broken: o.IncludeBroken = False,
+    pause: Annotated[bool, typer.Option("--pause", help="Wait for Enter after each step.")] = False,
+    dry_run: o.DryRun = False,
+) -> None:
+    """Run one task in a visible browser and print each step as it is recorded. Each call is a new attempt."""
+    if pause and max_seconds is None:
+        max_seconds = LONGEST_SECONDS
+    if not headless and not has_display():
+        say("there is no display here, so the browser runs without a window")
+        headless = True
+    place = Place(headless, sites, task_registry, cache, skills, include_broken)
+    mode, settings = settings_of(config, mode, Changes(max_steps, score, max_seconds, temperature))
+    job = Job(task_id=task, seed=task_seed)
+    if dry_run:
+        _set_up(config, mode, settings, job, place)
+        return
+    checked([job], place)
+    folder = made(out or Path(tempfile.mkdtemp(prefix="halo-debug-")))
+    setup = setup_of(mode, settings, folder, place).model_copy(update={"pause": pause})
+    with locked(folder):
+        before = [r.attempt for r in read_results(folder) if (r.task_id, r.seed) == (task, task_seed)]
+        job = job.model_copy(update={"attempt": max(before, default=-1) + 1})
+        shown = Shown(setup, pause=pause)
+        Supervisor(setup, workers=1, tell=shown.finished, watch=shown.moved).run([job])
+    say(f"its spans are in {spans_of(setup, job)}")
+
+
+def _set_up(config: Path, mode: str, settings: HarnessSettings, job: Job, place: Place) -> None:
+    """Look at everything that the attempt needs, without a model call."""
+    out_all(described(mode, settings, [job], place))
+    out("")
+    checks = [preflight.config(config), _task(job, place), preflight.scripted_step()]
+    checks += preflight.model_checks(settings, needed=True)
+    out_all(preflight.lines_of(checks))
+    preflight.require(checks)
+
+
+def _task(job: Job, place: Place) -> preflight.Check:
+    try:
+        checked([job], place)
+    except UsageError as error:
+        return preflight.Check(name="task", state=preflight.State.MISSING, words=str(error))
+    return preflight.Check(name="task", state=preflight.State.OK, words=job.task_id)
