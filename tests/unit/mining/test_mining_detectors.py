@@ -27,6 +27,28 @@ BOOK_ERROR = step("book_flight", '{"id": 1}', error_type="tool_error", error="no
 READ = step("get_flight", '{"id": 1}', result="a flight")
 FIND = "find /testbed -name '*.php' | xargs wc -l"
 
+ABSENT_LIST = step("todo_write", '{"todos": [{"content": "a", "status": "completed"}]}')
+OPEN_LIST = step("todo_write", '{"todos": [{"content": "a", "status": "pending"}]}')
+EDIT = step("edit_file", '{"path": "src/a.py", "new": "x"}', result="ok")
+RUN_TESTS = step("bash", '{"command": "cd repo && python -m pytest -q"}', result="1 passed")
+WIDE = step("bash", "ls -laR", result="all")
+NOT_FOUND = [step("get_user", f'{{"id": "u{n}"}}', result="No user found: not found") for n in range(3)]
+BROKEN = [step("bash", f"make {n}", result="no", error="no rule", error_type="tool_error") for n in range(4)]
+SEARCH_EMPTY = step("search", '{"q": "x"}', result="[]")
+QUIET_FAILURE = step("upload", "{}", result='{"success": false, "reason": "quota"}')
+ITEMS = "Here they are:\n" + "\n".join(f"{n}. thing {n}" for n in range(1, 17))
+QUESTION = step("respond", "Could you please tell me your booking number?", result="No")
+THINK = step("think", "hm")
+
+
+def says(words: str, **more: Any) -> dict[str, Any]:
+    return step("respond", words, result="ok", **more)
+
+
+def fails(words: str, tool: str | None = "click", kind: str = "execution", **more: Any) -> dict[str, Any]:
+    return step(tool, "{}", error_type=kind, error=words, **more)
+
+
 SHOWN: list[tuple[str, list[dict[str, Any]], int | None]] = [
     ("repeated_action", [CLICK, STUCK, STUCK], 2),
     ("repeated_action", [LS, LS], 1),
@@ -65,6 +87,40 @@ SHOWN: list[tuple[str, list[dict[str, Any]], int | None]] = [
     ("changed_again_without_asking", [ASK, BOOK, BOOK_TWO], 2),
     ("never_declines", [ASK, BOOK], None),
     ("talks_without_calling", [TELL, ASK, TELL, ASK], 3),
+    ("redundant_look", [READ, LS, READ], 2),
+    ("repeated_words", [QUESTION, READ, QUESTION], 2),
+    ("guessing_entities", NOT_FOUND, 2),
+    ("empty_result_ignored", [SEARCH_EMPTY, BOOK], 0),
+    ("empty_result_ignored", [READ, SEARCH_EMPTY, DONE], 1),
+    ("wide_look_early", [READ, WIDE], 1),
+    ("wide_look_early", [step("bash", "find /repo", result="all")], 0),
+    ("late_first_change", [READ, LS, CAT, READ, LS, BOOK], 5),
+    ("thinks_on", [READ, THINK, THINK, THINK], 3),
+    ("unavailable_tool", [fails("bash: xxd: command not found", "bash", "tool_error")], 0),
+    ("unavailable_tool", [fails("Tool fly_to does not exist", "fly_to", "ToolError")], 0),
+    ("stale_element", [fails("stale element reference: node is detached")], 0),
+    ("stale_element", [CLICK, {**CLICK, "error_type": "unknown_target", "error": "1 is gone"}], 1),
+    ("malformed_arguments", [fails("missing 1 required positional argument: 'id'", "get")], 0),
+    ("malformed_arguments", [step("get", '{"id": 1', result="?")], 0),
+    ("retry_storm", BROKEN, 3),
+    ("failure_in_result_ignored", [QUIET_FAILURE, READ], 0),
+    ("wrapped_action", [step(None, None, reply='Sure! {"tool": "click"}', error_type="format")], 0),
+    ("wrapped_action", [step(None, None, reply="```json\n{}\n```", error_type="format")], 0),
+    ("code_in_shell", [step("bash", '{"command": "import os\\nprint(os.name)"}', result="")], 0),
+    ("code_in_shell", [step("execute", "SELECT * FROM users", result="")], 0),
+    ("prose_in_shell", [step("execute", "The file is in the folder above", result="")], 0),
+    ("long_enumeration", [says(ITEMS)], 0),
+    ("cut_off_arguments", [step("write_file", '{"path": "a.py", "text": "def', result="")], 0),
+    ("finished_with_open_items", [OPEN_LIST, READ, DONE], 0),
+    ("gave_up_in_words", [READ, says("I was unable to find the order.")], 1),
+    ("claimed_success_after_error", [BOOK_ERROR, says("Your flight has been booked successfully.")], 1),
+    ("context_overflow", [fails("prompt is too long: 210000 tokens", None)], 0),
+    ("edited_not_tried", [RUN_TESTS, EDIT], 1),
+    ("invented_value", [READ, step("get", '{"order_id": "W77123"}', result="no")], 1),
+    ("provider_refusal", [says("I'm sorry, but I can't assist with that request.")], 0),
+    ("provider_refusal", [fails("blocked by content_filter", None)], 0),
+    ("provider_error", [fails("Error code: 429 rate limit reached", None)], 0),
+    ("environment_died", [fails("Target page, context or browser has been closed")], 0),
 ]
 
 ABSENT: list[tuple[str, list[dict[str, Any]]]] = [
@@ -99,7 +155,64 @@ ABSENT: list[tuple[str, list[dict[str, Any]]]] = [
     ("changed_again_without_asking", [step("respond", "Both?", result="Yes, both of them"), BOOK, BOOK_TWO]),
     ("never_declines", [step("respond", "Unfortunately that is not possible.", result="ok")]),
     ("talks_without_calling", [TELL, ASK, TELL, READ, ASK]),
+    ("redundant_look", [READ, BOOK, READ]),  # something was changed between the two looks
+    ("redundant_look", [READ, {**READ, "result": "another flight"}]),
+    ("repeated_words", [says("Yes."), says("Yes.")]),
+    ("guessing_entities", [*NOT_FOUND[:2], READ]),
+    ("guessing_entities", [step("bash", f"cat {n}", result="x: not found") for n in range(3)]),
+    ("empty_result_ignored", [SEARCH_EMPTY, READ, BOOK]),
+    ("wide_look_early", [step("bash", "find /repo -name '*.py'", result="some"), step("bash", "ls -l", result="")]),
+    ("wide_look_early", [READ, LS, CAT, READ, LS, WIDE]),
+    ("late_first_change", [READ, BOOK, READ, LS, CAT, BOOK]),
+    ("thinks_on", [THINK, THINK, READ, THINK]),
+    ("unavailable_tool", [fails("cat: a.txt: No such file or directory", "bash", "tool_error")]),
+    ("stale_element", [fails("9 is not on the page", kind="unknown_target")]),
+    ("malformed_arguments", [step("get", '{"id": 1}', result="?"), fails("no such user", "get")]),
+    ("malformed_arguments", [step("execute", "{ echo hi; }", result="hi")]),
+    ("retry_storm", [*BROKEN[:3], READ, BROKEN[3]]),
+    ("failure_in_result_ignored", [QUIET_FAILURE, step("upload", "{}", result='{"success": true}')]),
+    ("wrapped_action", [step(None, None, reply="I would click the button", error_type="format")]),
+    ("wrapped_action", [step("click", "{}", reply='Sure! {"tool": "click"}')]),
+    ("code_in_shell", [step("bash", "python -c 'import os'", result="")]),
+    ("code_in_shell", [step("run_sql", "SELECT * FROM users", result="")]),  # a tool that takes SQL
+    ("prose_in_shell", [step("execute", "To=1 make all", result="")]),
+    ("long_enumeration", [says("\n".join(f"{n}. thing" for n in range(1, 10)))]),
+    ("cut_off_arguments", [step("write_file", '{"path": "a.py"}', result="")]),
+    ("finished_with_open_items", [OPEN_LIST, ABSENT_LIST, DONE]),
+    ("gave_up_in_words", [says("I was unable to find it by name."), says("Here it is.")]),
+    ("claimed_success_after_error", [BOOK_ERROR, says("Unfortunately that failed; shall I try again?")]),
+    ("claimed_success_after_error", [BOOK_ERROR, BOOK, says("Your flight has been booked successfully.")]),
+    ("context_overflow", [fails("prompt is empty", None)]),
+    ("edited_not_tried", [EDIT, RUN_TESTS]),
+    ("invented_value", [step("find", "{}", result="order W77123"), step("get", '{"order_id": "W77123"}')]),
+    ("provider_refusal", [says("I'm sorry, but I can't change basic economy tickets. Shall I cancel it?")]),
+    ("provider_error", [fails("Error: 429 rows rejected, rate limit", "load")]),  # the tool's own words
+    ("environment_died", [fails("the door is closed")]),
 ]
+
+
+# Told by the whole attempt or by others beside it; each has tests of its own below.
+COMPARED = {
+    "hit_step_limit",
+    "hit_time_limit",
+    "hit_token_limit",
+    "hit_cost_limit",
+    "hit_error_limit",
+    "early_stop",
+    "long_attempt",
+    "nothing_changed",
+    "empty_answer",
+    "fewer_items_than_asked",
+    "given_value_unused",
+    "other_script",
+    "truncated_reply",
+    "claimed_change_never_made",
+    "no_steps",
+    "high_cost",
+    "high_tokens",
+    "slow_attempt",
+    "slow_step",
+}
 
 
 def shown(tiny: TinyStore, name: str) -> list[tuple[Any, ...]]:
@@ -121,8 +234,12 @@ def test_the_nearest_innocent_attempt_does_not_show_it(tiny: TinyStore, name: st
 
 
 def test_every_detector_has_a_test_of_its_own() -> None:
-    compared = {"hit_step_limit", "early_stop", "long_attempt", "nothing_changed"}
-    assert {name for name, _, _ in SHOWN} | compared == set(BY_NAME)
+    assert {name for name, _, _ in SHOWN} | COMPARED == set(BY_NAME)
+
+
+def test_every_step_behaviour_has_a_near_miss() -> None:
+    plain = {"guard_blocked", "unknown_action", "unknown_target", "not_applicable_action", "tool_error", "gave_up"}
+    assert {name for name, _, _ in SHOWN} - plain - {"no_effect_streak", "output_format"} <= {n for n, _ in ABSENT}
 
 
 def test_names_are_unique_and_there_are_enough() -> None:
