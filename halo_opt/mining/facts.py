@@ -71,7 +71,7 @@ FACTS: Mapping[str, str] = {
     ),
     "empty": "trim(left(coalesce(result, 'unknown'), 100)) IN ('', '[]', '{}', 'null', 'None')",
     "came_to_nothing": "acting AND (failed OR empty OR coalesce(regexp_matches(left(result, 200),"
-    " '{_NOTHING_FOUND}'), false))",
+    f" '{_NOTHING_FOUND}'), false))",
     # Words of an error, and words to a user or as the final answer; long ones are not read to the end.
     "complaint": "CASE WHEN failed THEN left(concat_ws(' ', error_type, error), 1000) END",
     "said": (

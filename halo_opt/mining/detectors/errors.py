@@ -103,7 +103,7 @@ MALFORMED_ARGUMENTS = Behaviour(
     shape=Shape(
         facts={
             "ill_formed": "coalesce(error_type = 'invalid_arguments' OR regexp_matches(complaint,"
-            " '{_MALFORMED}'), false)",
+            f" '{_MALFORMED}'), false)",
             "broken_json": (
                 "coalesce(acting AND NOT shell AND left(ltrim(arguments), 2) IN ('{\"', '[{')"
                 " AND NOT json_valid(arguments), false)"
