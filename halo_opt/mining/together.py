@@ -82,7 +82,7 @@ class Together:
         [(steps,)] = self._store.rows("SELECT count(*) FROM steps")
         buckets = max(1, -(-int(steps) // BUCKET_STEPS))
         columns = ", ".join([*NARROW, *names])
-        table = self._table("steps", f"SELECT {columns}, hash(trace_id) % {buckets} AS bucket FROM {source}")
+        table = self.keep("steps", f"SELECT {columns}, hash(trace_id) % {buckets} AS bucket FROM {source}")
         self._kept[table] = wanted
         return table
 
@@ -109,13 +109,14 @@ class Together:
             if marks:
                 self._store.rows(f"INSERT INTO {marks} {sql}")
             else:
-                marks = self._table("marks", sql)
+                marks = self.keep("marks", sql)
         if not marks:
             turns = turns_sql(windows, table)
-            marks = self._table("marks", f"SELECT trace_id, {aggregates} FROM ({turns}) GROUP BY trace_id")
+            marks = self.keep("marks", f"SELECT trace_id, {aggregates} FROM ({turns}) GROUP BY trace_id")
         return marks, columns
 
-    def _table(self, kind: str, sql: str) -> str:
+    def keep(self, kind: str, sql: str) -> str:
+        """The name of a new temporary table of a query's rows; it goes with the others."""
         name = f"halo_{kind}_{len(self._tables)}"
         self._store.rows(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
         self._tables.append(name)
@@ -127,9 +128,7 @@ class Together:
             raise self._refused[behaviour.sql]
         try:
             table = (
-                self._table("seen", _SEEN.format(behaviour.sql))
-                if behaviour.source is None
-                else self._of_file(behaviour)
+                self.keep("seen", _SEEN.format(behaviour.sql)) if behaviour.source is None else self._of_file(behaviour)
             )
         except InputError as error:
             self._refused[behaviour.sql] = error
@@ -149,7 +148,7 @@ class Together:
             raise InputError(f"{where}: {error}") from error
         if problem := _problem(rows):
             raise InputError(f"{where}: {problem}")
-        table = self._table(
+        table = self.keep(
             "seen", "SELECT NULL::VARCHAR AS trace_id, NULL::BOOLEAN AS value, NULL::INTEGER AS step LIMIT 0"
         )
         columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], []]
