@@ -31,7 +31,8 @@ class Behaviour(BaseModel):
     seen). `remedies` are words of the playbook. A `consequence` is how failing looks, never why: it is not ranked as a
     cause. `fault` says whose it is where that is plain. `source` is the file that declares it, None for our own; SQL of
     a file is run guarded. `actions` are the actions that a sequence is made of, `within` how far the last may stand
-    from the first.
+    from the first; `mined` says that it was found in these traces rather than thought of, so that only a proof makes it
+    worth a line.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +50,7 @@ class Behaviour(BaseModel):
     source: str | None = None
     actions: tuple[str, ...] = ()
     within: int | None = None
+    mined: bool = False
 
     @model_validator(mode="after")
     def _said_once(self) -> Self:

@@ -16,7 +16,7 @@ Kind = Literal["task family", "model", "mode", "harness revision", "run"]
 # More groups than this are a list, not a table.
 MOST_GROUPS = 12
 FALSE_DISCOVERY = 0.05
-# A group is left out of a fix when its share is at most this part of the others' and surely lower.
+# A group is left out of a fix when its share is at most this part of the others', and its interval ends below them.
 FAR_RARER = 0.2
 # Ways to read a family from a task id, the finest first; one is right that makes few families of several tasks each.
 _FAMILIES = (
@@ -53,11 +53,11 @@ def kinds_of(store: Rows) -> dict[Kind, str]:
         found["task family"] = family
     said: set[tuple[object, ...]] = set()
     for kind, column in _COLUMNS.items():
-        rows = store.rows(f"SELECT DISTINCT run_id, {column} FROM attempts WHERE {column} IS NOT NULL ORDER BY ALL")
+        rows = store.rows(f"SELECT DISTINCT run_id, coalesce({column}, '') FROM attempts ORDER BY ALL")
         groups = {group for _, group in rows}
         # Runs that each have a model of their own are the models again.
         parts = tuple(sorted(tuple(run for run, group in rows if group == one) for one in groups))
-        if 2 <= len(groups) <= MOST_GROUPS and parts not in said:
+        if 2 <= len(groups - {""}) <= MOST_GROUPS and parts not in said:
             said.add(parts)
             found[kind] = column
     return found
@@ -75,12 +75,12 @@ def _family(store: Rows) -> str | None:
 
 
 def group_table(store: Rows, behaviour: Behaviour, kind: Kind, label: str) -> GroupTable:
-    """A behaviour by the groups of one kind, among measured attempts to which it applies."""
+    """A behaviour by the groups of one kind, among measured attempts to which it applies and whose group is told."""
     sql = (
-        f"WITH behaviour AS ({behaviour.sql})\nSELECT coalesce({label}, 'not told'), task_id, count(*),"
+        f"WITH behaviour AS ({behaviour.sql})\nSELECT {label}, task_id, count(*),"
         " count(*) FILTER (value), count(*) FILTER (outcome = 'failure'),"
         " count(*) FILTER (value AND outcome = 'failure') FROM behaviour JOIN attempts USING (trace_id)"
-        " WHERE outcome IN ('success', 'failure') GROUP BY ALL ORDER BY ALL"
+        f" WHERE outcome IN ('success', 'failure') AND {label} <> '' GROUP BY ALL ORDER BY ALL"
     )
     return table_of(kind, sql, store.rows(sql))
 
@@ -122,11 +122,11 @@ def note_of(table: GroupTable) -> str:
         return ""
     top = max(shares.values())
     high = [row for row in table.rows if shares.get(row.group, 0) >= top / 2]
-    floor = min((row.interval[0] for row in high if row.interval), default=0.0)
+    least = min(shares[row.group] for row in high)
     rare = [
         row
         for row in table.rows
-        if row.interval and shares.get(row.group, 1) <= FAR_RARER * top and row.interval[1] < floor
+        if row.interval and shares.get(row.group, 1) <= FAR_RARER * top and row.interval[1] < least
     ]
     if not rare:
         return "It is not equally common in these groups."

@@ -59,7 +59,8 @@ def _report(
     measured = [measure(store, behaviour, first_steps) for behaviour in behaviours]
     q = q_values(measured)
     sure = without_contained(proven(measured, q))
-    ranked = without_contained([*sure, *described(store, measured, sure, early=bool(first_steps))])
+    thought_of = [m for m in measured if not m.behaviour.mined]
+    ranked = [*sure, *described(store, thought_of, sure, early=bool(first_steps))]
     findings = grouped(store, write_up(store, ranked, measured, q=q, first_steps=first_steps), behaviours)
     return Report(
         made_at=made_at,

@@ -168,4 +168,5 @@ def _behaviour(pattern: Pattern) -> Behaviour:
         ),
         actions=pattern.actions,
         within=pattern.within,
+        mined=True,
     )

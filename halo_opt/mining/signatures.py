@@ -84,4 +84,5 @@ def _behaviour(one: Signature) -> Behaviour:
         title=title.format(short),
         meaning=meaning.format(one.template),
         shape=Shape(facts={fact: KNOWN[fact]}, where=f"{fact} = {literal(one.template)}"),
+        mined=True,
     )

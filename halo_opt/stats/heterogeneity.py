@@ -90,8 +90,8 @@ def clustered_rate(*, cells: Sequence[GroupCell], confidence: float = 0.95) -> I
     """Interval of the share of attempts that show a behaviour, clustered by task.
 
     The linearised ratio with Student's t on tasks less one; where the tasks do not vary at all, or each has one
-    attempt, Wilson's interval of the tasks or attempts, which never has zero width. Null: none; an estimate. Floor: no attempts
-    gives None. Sources: Cochran 1977, section 11.12; Wilson 1927.
+    attempt, Wilson's interval of the tasks or attempts, which never has zero width.
+    Null: none; an estimate. Floor: no attempts gives None. Sources: Cochran 1977, section 11.12; Wilson 1927.
     """
     sizes: dict[str, int] = {}
     shown: dict[str, int] = {}
