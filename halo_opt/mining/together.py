@@ -18,6 +18,10 @@ from halo_opt.mining.shape import NARROW, alone_sql, known_facts, marks_of, shar
 Query = Callable[[str], Sequence[tuple[Any, ...]]]
 # Steps whose surroundings are looked at together; more would cost memory and save nothing.
 BUCKET_STEPS = 250_000
+# Left alone, DuckDB keeps as much of the store in memory as the machine has room for. Tables here were measured to take
+# less than this for an attempt of twelve steps; the floor leaves room for sorting.
+_LEAST_MB = 1_200
+_MB_PER_1000 = 12
 
 
 class Together:
@@ -34,6 +38,9 @@ class Together:
         self._refused: dict[str, InputError] = {}
         self._tables: list[str] = []
         self._kept: dict[str, dict[str, str]] = {}
+        [(attempts,)] = store.rows("SELECT count(*) FROM attempts")
+        [(self._memory,)] = store.rows("SELECT current_setting('memory_limit')")
+        store.rows(f"SET memory_limit = '{max(_LEAST_MB, attempts * _MB_PER_1000 // 1000)}MB'")
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +53,7 @@ class Together:
         for table in self._tables:
             self._store.rows(f"DROP TABLE IF EXISTS {table}")
         self._tables, self._instead, self._waiting, self._kept = [], {}, {}, {}
+        self._store.rows(f"SET memory_limit = '{self._memory}'")
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of one query; SQL of behaviours within it is not run again. Raises InputError as the store does."""

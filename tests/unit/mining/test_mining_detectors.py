@@ -1,5 +1,6 @@
 """Each detector on the smallest attempt that shows its behaviour, and on the nearest one that does not."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -323,3 +324,10 @@ def test_rates_are_over_measured_attempts_and_none_where_traces_cannot_tell(tiny
     assert behaviour_rates(tiny, ["repeated_action"], run_id="other") == {"repeated_action": 0.0}
     assert behaviour_rates(tiny, ["repeated_action"], run_id="absent") == {"repeated_action": None}
     assert set(behaviour_rates(tiny)) == set(BY_NAME)
+
+
+def test_the_page_on_mining_names_every_detector_and_its_meaning() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "mining.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    for behaviour in ALL:
+        assert any(f"| `{behaviour.name}` | {behaviour.meaning} |" in line for line in lines), behaviour.name
