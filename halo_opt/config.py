@@ -119,6 +119,12 @@ class BudgetConfig(Section):
     attempts: int | None = Field(default=None, gt=0)
 
 
+class MiningConfig(Section):
+    """What is looked for in traces beside the detectors that come with halo-opt."""
+
+    detectors: list[Path] = Field(default=[], description="YAML files of detectors of your own; see docs/mining.md")
+
+
 class LoopConfig(Section):
     """Everything that `halo-opt run` needs to know."""
 
@@ -133,6 +139,7 @@ class LoopConfig(Section):
     collect: CollectConfig = CollectConfig()
     loop: IterateConfig = IterateConfig()
     gate: GateConfig = GateConfig()
+    mining: MiningConfig = MiningConfig()
     budget: BudgetConfig = BudgetConfig()
     traces: Path = Path("traces")
     reports: Path = Path("reports")

@@ -131,6 +131,32 @@ class Consequence(Record):
     numbers: dict[str, Number]
 
 
+class GroupRow(Record):
+    """One group of attempts: how many, how many show the behaviour (with an interval of the share), and failures."""
+
+    group: str
+    attempts: int
+    shown: int
+    interval: Interval | None
+    failures: int
+    failures_shown: int
+
+
+class GroupTable(Record):
+    """A behaviour by groups of one kind. `sql` gives the counts a group and task that everything here follows from.
+
+    `p_value` tests whether the behaviour is as common in every group, `q_value` is corrected for all such tables of the
+    report. `note` says in words where it is concentrated, '' when that is not shown.
+    """
+
+    by: Literal["task family", "model", "mode", "harness revision", "run"]
+    rows: list[GroupRow]
+    p_value: float | None
+    q_value: float | None = None
+    note: str = ""
+    sql: str
+
+
 class Finding(Record):
     """A failure mode written up: claim, numbers, SQL, exemplars, counter-evidence, fix."""
 
@@ -146,6 +172,7 @@ class Finding(Record):
     remedies: list[str]
     confounders: list[str] = []
     consequences: list[Consequence] = []
+    groups: list[GroupTable] = []
 
 
 class InputFile(Record):

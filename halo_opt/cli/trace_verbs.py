@@ -28,7 +28,7 @@ from halo_opt.config import load_config
 from halo_opt.console import Console
 from halo_opt.errors import InputError, NegativeAnswer
 from halo_opt.evaluation.diff import compare
-from halo_opt.loop.analysis import rates, write_analysis
+from halo_opt.loop.analysis import detectors_of, rates, write_analysis
 from halo_opt.mining.triage import CLASSES
 from halo_opt.mining.verify import numbers_of, verify_report
 from halo_opt.paths import CACHE, CachePaths, RunPaths
@@ -99,6 +99,9 @@ def analyze_verb(
     traces: Traces,
     out: Annotated[Path, typer.Option("--out", help="Folder for report.json, .md and .html.")] = DEFAULT_OUT,
     title: Annotated[str | None, typer.Option(help="The report's title.")] = None,
+    detectors: Annotated[
+        list[Path] | None, typer.Option("--detectors", help="A YAML file of detectors of your own.", metavar="FILE")
+    ] = None,
     store: Store = None,
     trace_format: TraceFormat = None,
     scores: Scores = None,
@@ -111,10 +114,11 @@ def analyze_verb(
     """Find the behaviours that separate failures from successes. No model is used, so it is free and repeatable."""
     console = Console(quiet=quiet)
     options = _reading(trace_format, scores, redact=redact, personal=redact_personal)
+    own = detectors_of(detectors or [])
     path, summary = built_store(traces, store, console, options=options)
     say_import(summary, console)
     name = title or " and ".join(found.name for found in traces)
-    report, paths = write_analysis(path, out, title=name, summary=summary)
+    report, paths = write_analysis(path, out, title=name, summary=summary, detectors=own)
     format_chosen = rows_format(format_, json_)
     if format_chosen == "json":
         console.document(report)

@@ -4,15 +4,23 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from halo_opt.errors import InputError
+from halo_opt.mining.detectors import ALL
 from halo_opt.mining.mine import analyze, behaviour_rates
+from halo_opt.mining.together import Query
 from halo_opt.mining.triage import COLUMNS
+from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors, load_detectors
 from halo_opt.records import Finding, Outcome, Report
 from halo_opt.reporting.report_files import ReportPaths, write_report
 from halo_opt.reporting.views import StepView, TraceView
-from halo_opt.store import ImportSummary, Store, build_store, default_store_path, fresh
+from halo_opt.store import ImportSummary, Store, build_store, default_store_path, fresh, guarded_query
 
 # Longer texts make a page that no browser opens gladly; the store has them whole.
 STEP_CHARACTERS = 4_000
+# A detector of the user's gives a row an attempt.
+DETECTOR_ROWS = 2_000_000
+DETECTOR_BYTES = 400_000_000
+DETECTOR_SECONDS = 120.0
 
 
 def indexed(inputs: Sequence[Path], store: Path | None = None) -> Path:
@@ -24,19 +32,48 @@ def indexed(inputs: Sequence[Path], store: Path | None = None) -> Path:
 
 
 def write_analysis(
-    store_path: Path, folder: Path, *, title: str, summary: ImportSummary | None = None
+    store_path: Path,
+    folder: Path,
+    *,
+    title: str,
+    summary: ImportSummary | None = None,
+    detectors: Detectors = NO_DETECTORS,
 ) -> tuple[Report, ReportPaths]:
-    """Mine a store and write report.json, report.md, report.html and triage.csv into `folder`."""
+    """Mine a store and write report.json, .md, .html and triage.csv into `folder`; `detectors` are the user's own."""
     with Store.open(store_path) as store:
         files = (summary or store.summary()).files
-        report = analyze(store, files, title=title, made_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        report = analyze(
+            store,
+            files,
+            title=title,
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            detectors=detectors,
+            guarded=_guarded(store),
+        )
         judged = store.rows(report.triage_sql) if report.triage_sql else []
         return report, write_report(
             report, folder, traces=trace_views(store, report.findings), triage=[COLUMNS, *judged]
         )
 
 
-def rates(folders: Sequence[Path], stores: Path) -> list[dict[str, float | None]]:
+def detectors_of(paths: Sequence[Path]) -> Detectors:
+    """The detectors that some files declare. Raises ConfigError for a file that holds none."""
+    return load_detectors(paths, ALL)
+
+
+def _guarded(store: Store) -> Query:
+    """The way to run a detector's SQL: in a process of its own, with limits."""
+
+    def ask(sql: str) -> list[tuple[object, ...]]:
+        table = guarded_query(store, sql, max_rows=DETECTOR_ROWS, max_bytes=DETECTOR_BYTES, seconds=DETECTOR_SECONDS)
+        if table.truncated:
+            raise InputError(f"it gives more than {DETECTOR_ROWS} rows; give one row an attempt")
+        return list(table.rows)
+
+    return ask
+
+
+def rates(folders: Sequence[Path], stores: Path, detectors: Detectors = NO_DETECTORS) -> list[dict[str, float | None]]:
     """How often each behaviour is seen among the measured attempts of each run folder."""
     found = []
     for folder in folders:
@@ -44,7 +81,8 @@ def rates(folders: Sequence[Path], stores: Path) -> list[dict[str, float | None]
         if not fresh(path, [folder]):
             build_store([folder], path)
         with Store.open(path) as store:
-            found.append(behaviour_rates(store))
+            behaviours = [*ALL, *detectors.behaviours]
+            found.append(behaviour_rates(store, behaviours=behaviours, guarded=_guarded(store)))
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from halo_opt.config import LoopConfig
 from halo_opt.errors import ConfigError, InputError
 from halo_opt.llm.ledger import SpendEvent
-from halo_opt.loop.analysis import indexed, rates, write_analysis
+from halo_opt.loop.analysis import detectors_of, indexed, rates, write_analysis
 from halo_opt.loop.bench import Bench
 from halo_opt.loop.patches import check_of, describe_at
 from halo_opt.loop.start import Start, loop_folder
@@ -42,6 +42,7 @@ class Workshop:
         self.cache = CachePaths(self.config.base / ".halo_opt")
         self.branch = f"halo/{self.config.loop_id}"
         self._forbidden = Forbidden(task_ids=frozenset(self.start.task_ids()))
+        self.detectors = detectors_of([self.config.resolve(path) for path in self.config.mining.detectors])
 
     def analyze(self, number: int, run_folder: Path) -> tuple[Report, str]:
         """The report of an iteration's train traces, and its page relative to the loop's folder."""
@@ -50,7 +51,8 @@ class Workshop:
 
         def work() -> str:
             store = indexed([run_folder], self.cache.stores / f"{run_folder.name}.duckdb")
-            report, _ = write_analysis(store, folder, title=f"{self.config.loop_id}, iteration {number}")
+            title = f"{self.config.loop_id}, iteration {number}"
+            report, _ = write_analysis(store, folder, title=title, detectors=self.detectors)
             for finding in report.findings:
                 self.bench.journal.append("finding", iteration=number, id=finding.id, claim=finding.claim)
             return page
@@ -134,7 +136,7 @@ class Workshop:
 
     def behaviours(self, folders: tuple[Path, Path]) -> tuple[dict[str, float | None], dict[str, float | None]]:
         """Rates of behaviours in two run folders, by name."""
-        before, after = rates(folders, self.cache.stores)
+        before, after = rates(folders, self.cache.stores, self.detectors)
         return before, after
 
     def keep_record(self, number: int, patch: Patch, verdict: Verdict) -> None:

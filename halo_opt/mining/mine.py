@@ -10,8 +10,13 @@ from halo_opt.mining.cells import Measured, applicable, literal, measure, steps_
 from halo_opt.mining.detectors import ALL
 from halo_opt.mining.findings import described, proven, q_values, write_up
 from halo_opt.mining.folding import fold
+from halo_opt.mining.groups import grouped
 from halo_opt.mining.overview import ceiling, overview
+from halo_opt.mining.sequences import sequences, without_contained
+from halo_opt.mining.signatures import offered
+from halo_opt.mining.together import Query, Together
 from halo_opt.mining.triage import triage_ctes, triage_method, triage_numbers, triage_sql
+from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
 from halo_opt.records import InputFile, Report, Value
 
 
@@ -22,18 +27,45 @@ def analyze(
     title: str,
     made_at: str,
     behaviours: Sequence[Behaviour] = ALL,
+    detectors: Detectors = NO_DETECTORS,
+    guarded: Query | None = None,
+    patterns: bool = True,
 ) -> Report:
     """The report of a store: findings that separate failures from successes, then what else most failures show.
 
-    `made_at` is ISO 8601 UTC: the caller has the clock. With no outcomes, or one only, it describes and says so.
+    `made_at` is ISO 8601 UTC: the caller has the clock. `detectors` are the user's own, whose SQL runs by `guarded`.
+    `patterns` adds the errors, calls and sequences that these traces show. With no outcomes, or one only, it describes
+    and says so.
     """
+    with Together(store, guarded=guarded) as together:
+        named = [*behaviours, *detectors.behaviours]
+        together.add(named)
+        more = [offered(together), sequences(together)] if patterns else []
+        found = [behaviour for one in more for behaviour in one.behaviours]
+        together.add(found)
+        report = _report(together, inputs, [*named, *found], title=title, made_at=made_at)
+    said = [report.method, *(one.method for one in more)]
+    return report.model_copy(update={"method": " ".join(said), "caveats": [*report.caveats, *_skipped(detectors)]})
+
+
+def _skipped(detectors: Detectors) -> list[str]:
+    """A line for each detector of a file that could not be used, and how many there were."""
+    count = len(detectors.skipped)
+    return [*detectors.skipped, f"{count} detectors of your own were skipped."] if count else []
+
+
+def _report(
+    store: Rows, inputs: Sequence[InputFile], behaviours: Sequence[Behaviour], *, title: str, made_at: str
+) -> Report:
     first_steps = steps_where_success_ends(store)
     measured = [measure(store, behaviour, first_steps) for behaviour in behaviours]
     q = q_values(measured)
-    sure = proven(measured, q)
+    sure = without_contained(proven(measured, q))
     standing, folded = fold(store, sure, first_steps)
-    ranked = [*standing, *described(store, measured, sure, early=bool(first_steps))]
-    findings = write_up(store, ranked, measured, q=q, first_steps=first_steps, folded=folded)
+    thought_of = [m for m in measured if not m.behaviour.mined]
+    ranked = [*standing, *described(store, thought_of, sure, early=bool(first_steps))]
+    written = write_up(store, ranked, measured, q=q, first_steps=first_steps, folded=folded)
+    findings = grouped(store, written, behaviours)
     ctes, judged = triage_ctes(
         [m.behaviour for m in standing if m.behaviour.category == "harness"],
         [m.behaviour for m in measured if m.behaviour.category == "infrastructure" and m.failures_with],
@@ -79,24 +111,38 @@ def _tested(m: Measured, q: float | None) -> dict[str, Value]:
 
 
 def behaviour_rates(
-    store: Rows, names: Iterable[str] | None = None, *, run_id: str | None = None, behaviours: Sequence[Behaviour] = ALL
+    store: Rows,
+    names: Iterable[str] | None = None,
+    *,
+    run_id: str | None = None,
+    behaviours: Sequence[Behaviour] = ALL,
+    guarded: Query | None = None,
 ) -> dict[str, float | None]:
     """How often each behaviour is seen among measured attempts (of one run, or of all), 0..1.
 
     None where the traces cannot tell or nothing was measured. Raises InputError for a name that is no behaviour.
     """
     known = {behaviour.name: behaviour for behaviour in behaviours}
-    return {name: _rate(store, _named(name, known), run_id) for name in (known if names is None else names)}
+    wanted = [_named(name, known) for name in (known if names is None else names)]
+    with Together(store, guarded=guarded) as together:
+        together.add(wanted)
+        return {behaviour.name: _rate(together, behaviour, run_id) for behaviour in wanted}
 
 
 def _rate(store: Rows, behaviour: Behaviour, run_id: str | None) -> float | None:
     if not applicable(store, behaviour):
         return None
     of_run = "" if run_id is None else f" AND run_id = {literal(run_id)}"
-    rows = store.rows(
-        f"WITH behaviour AS ({behaviour.sql})\nSELECT avg(value::DOUBLE) FROM behaviour JOIN attempts USING (trace_id)"
-        f" WHERE outcome IN ('success', 'failure'){of_run}"
-    )
+    try:
+        rows = store.rows(
+            f"WITH behaviour AS ({behaviour.sql})\nSELECT avg(value::DOUBLE) FROM behaviour"
+            f" JOIN attempts USING (trace_id) WHERE outcome IN ('success', 'failure'){of_run}"
+        )
+    except InputError:
+        if behaviour.source is None:
+            raise
+        # A user's detector that cannot run tells nothing, and the report has said so.
+        return None
     return None if rows[0][0] is None else float(rows[0][0])
 
 

@@ -6,8 +6,9 @@ which is an answer too. A class is a suspicion with evidence, not a verdict: it 
 
 from collections.abc import Sequence
 
-from halo_opt.mining.behaviour import ACTING, ACTION, Behaviour, Rows
+from halo_opt.mining.behaviour import Behaviour, Rows
 from halo_opt.mining.cells import literal
+from halo_opt.mining.facts import facts_sql
 from halo_opt.mining.overview import MAX_SQL_BYTES, number
 from halo_opt.records import Number
 
@@ -35,9 +36,8 @@ _BASE = f"""measured AS (
     concat_ws('/', harness_revision, mode) AS harness
   FROM attempts WHERE outcome IN ('success', 'failure', 'error')),
 acts AS (
-  SELECT trace_id, count(*) FILTER (({ACTING}) AND error_type IS NULL AND page_changed IS DISTINCT FROM false) AS did,
-    md5(string_agg({ACTION}, chr(30) ORDER BY step)) AS path
-  FROM steps GROUP BY trace_id),
+  SELECT trace_id, count(*) FILTER (effective) AS did, md5(string_agg(action_key::VARCHAR, ' ' ORDER BY step)) AS path
+  FROM {facts_sql(["effective", "action_key"])} GROUP BY trace_id),
 done AS (SELECT m.*, coalesce(a.did, 0) AS did, a.path FROM measured AS m LEFT JOIN acts AS a USING (trace_id)),
 idle AS (SELECT DISTINCT task_id FROM done WHERE outcome = 'success' AND did = 0 AND steps <= 1),
 twins AS (

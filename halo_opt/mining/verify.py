@@ -13,7 +13,8 @@ from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.beside import parting
 from halo_opt.mining.cells import literal
 from halo_opt.mining.exemplars import excerpt, excerpt_sql, words_of
-from halo_opt.records import Exemplar, Finding, Number, Report, Value
+from halo_opt.mining.groups import table_of
+from halo_opt.records import Exemplar, Finding, GroupTable, Number, Report, Value
 from halo_opt.stats.multiple import benjamini_hochberg
 from halo_opt.stats.registry import STATISTICS
 
@@ -40,6 +41,7 @@ def verify_report(report: Report, store: Rows, *, query: Query | None = None) ->
     ask = _remembering(query or store.rows)
     found = [m for where, number in numbers_of(report) for m in _check(where, number, ask)]
     found += _check_tested(report, ask)
+    found += _check_groups(report, ask)
     for finding in report.findings:
         found += _check_finding(finding, store, ask)
     return found
@@ -121,6 +123,32 @@ def _check_tested(report: Report, ask: Query) -> Iterator[Mismatch]:
         if claimed and not same(claimed.value, corrected.get(finding.behaviour)):
             reason = "not the q-value of the table of tests"
             yield Mismatch(f"{finding.id}.q_value", claimed.value, corrected.get(finding.behaviour), reason)
+
+
+def _check_groups(report: Report, ask: Query) -> Iterator[Mismatch]:
+    """The tables by group: each from its own SQL, and their p-values corrected together again."""
+    tables = [(f"{f.id}.groups[{t.by}]", t) for f in report.findings for t in f.groups]
+    corrected = benjamini_hochberg([table.p_value for _, table in tables])
+    for (where, table), q in zip(tables, corrected, strict=True):
+        try:
+            again = table_of(table.by, table.sql, ask(table.sql))
+        except (HaloError, duckdb.Error, ValueError, TypeError) as error:
+            yield Mismatch(where, None, None, f"cannot be run again: {error}")
+            continue
+        if not same(table.p_value, again.p_value):
+            yield Mismatch(f"{where}.p_value", table.p_value, again.p_value, "the SQL gives another value")
+        if not same(table.q_value, q):
+            yield Mismatch(f"{where}.q_value", table.q_value, q, "not the corrected p-value")
+        if _lines(table) != _lines(again):
+            yield Mismatch(where, None, None, "the SQL gives another table")
+
+
+def _lines(table: GroupTable) -> list[object]:
+    """Rows of a table, their intervals to the digits that a report keeps."""
+    return [
+        (r.group, r.attempts, r.shown, r.failures, r.failures_shown, r.interval and [f"{x:.9f}" for x in r.interval])
+        for r in table.rows
+    ]
 
 
 def _check_finding(finding: Finding, store: Rows, ask: Query) -> Iterator[Mismatch]:

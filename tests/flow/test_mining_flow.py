@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from halo_opt.cli.app import run
 from halo_opt.mining.detectors import errors, talk
 from halo_opt.mining.mine import analyze
 from halo_opt.mining.verify import verify_report
@@ -73,6 +74,33 @@ def test_the_planted_failure_mode_is_first_and_the_report_verifies_under_the_gua
     short = report.model_copy(update={"overview": {}, "triage": {}, "ceiling": {}})
     found = verify_report(short, store, query=lambda sql: guarded_query(store, sql, max_rows=10_000).rows)
     assert found == []
+
+
+def test_own_detectors_run_guarded_are_verified_without_their_file_and_cannot_reach_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "detectors:\n"
+        "  - {name: talked, title: Talks, meaning: m, where: responding AND step > 1}\n"
+        "  - {name: reads_files, title: t, meaning: m, sql: 'SELECT content AS trace_id, true AS value, 0 AS step"
+        " FROM read_text($$/etc/hostname$$)'}\n"
+        "  - {name: judges, title: t, meaning: m, where: score < 1}\n",
+        encoding="utf-8",
+    )
+    folder = tmp_path / "out"
+    words = ["analyze", str(DATA / "tau-bench" / "gpt-4o-airline.jsonl"), "--store", str(tmp_path / "s.duckdb")]
+    assert run([*words, "--out", str(folder), "--detectors", str(own)]) == 0
+    said = capsys.readouterr().err
+    assert "detector judges was skipped: it looks at score" in said
+    assert "Detector reads_files failed and was skipped" in said
+    assert "table function read_text is not allowed" in said
+    own.unlink()
+    report = Report.model_validate_json((folder / "report.json").read_text(encoding="utf-8"))
+    line = next(t for t in report.tested if t["behaviour"] == "talked")
+    assert line["state"] in {"tested", "described"}
+    assert line["failures_with"]
+    assert run(["verify", str(folder), "--store", str(tmp_path / "s.duckdb"), "-q"]) == 0
 
 
 @pytest.mark.parametrize("name", ["tau-bench", "intercode"])

@@ -1,17 +1,16 @@
 """Behaviours of actions that achieve nothing. A page or an output tells; nothing here guesses what was intended."""
 
-from halo_opt.mining.behaviour import ACTING, FINISHING, Behaviour, first_step
+from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.shape import Shape
 
 _PAGE = ("steps.page_changed",)
-# Long enough to be a habit, short enough to happen within small step limits.
-IDLE_STEPS = 3
 
 ACTION_NO_EFFECT = Behaviour(
     name="action_no_effect",
     title="Acts without any effect on the page",
     meaning="An action ran without error and the page was the same afterwards.",
     needs=_PAGE,
-    sql=first_step(where=f"page_changed = false AND error_type IS NULL AND {ACTING}", needs=_PAGE),
+    shape=Shape(where="page_changed = false AND error_type IS NULL AND acting"),
     remedies=("ban_no_effect", "show_element_state"),
 )
 
@@ -20,31 +19,12 @@ NO_EFFECT_STREAK = Behaviour(
     title="Keeps acting without effect",
     meaning="Two actions in a row that left the page as it was, errors included.",
     needs=_PAGE,
-    sql=first_step(
-        columns="lag(coalesce(page_changed, error_type IS NULL)) OVER w AS changed_before",
-        where="coalesce(page_changed, error_type IS NULL) = false AND changed_before = false"
-        f" AND error_type IS DISTINCT FROM 'blocked' AND NOT coalesce({FINISHING}, false)",
-        needs=_PAGE,
+    shape=Shape(
+        windows={"any_change_before": "lag(coalesce(page_changed, error_type IS NULL)) OVER w"},
+        where="coalesce(page_changed, error_type IS NULL) = false AND any_change_before = false"
+        " AND error_type IS DISTINCT FROM 'blocked' AND NOT finishing",
     ),
     remedies=("ban_no_effect", "loop_guard", "show_element_state"),
-)
-
-_LOOKING = (
-    "(lower(tool) IN ('think', 'wait', 'noop', 'skip', 'scroll')"
-    r" OR regexp_matches(arguments, '^\s*\"?(ls|pwd|cd|cat|echo|head|help|man|which|tree)\b[^|;&>]*$'))"
-)
-
-LONG_IDLE_START = Behaviour(
-    name="long_idle_start",
-    title="Gets nothing done in its first steps",
-    meaning=f"Each of the first {IDLE_STEPS} steps failed, changed nothing, or only looked around"
-    " (scroll, wait, think, ls, cat, ...).",
-    sql=first_step(
-        columns=f"bool_and(coalesce(error_type IS NOT NULL OR page_changed = false OR {_LOOKING}, false))"
-        " OVER (PARTITION BY trace_id ORDER BY step) AS idle_so_far",
-        where=f"step = {IDLE_STEPS - 1} AND idle_so_far",
-    ),
-    remedies=("few_shot_examples", "state_rules", "compact_observation"),
 )
 
 EMPTY_RESULT = Behaviour(
@@ -52,21 +32,34 @@ EMPTY_RESULT = Behaviour(
     title="Gets an empty result",
     meaning="A call came back without error and with nothing in it ('', [], {}, null).",
     needs=("steps.result",),
-    sql=first_step(
-        where=f"{ACTING} AND page_changed IS NULL AND error_type IS NULL"
-        " AND trim(coalesce(result, 'unknown')) IN ('', '[]', '{}', 'null', 'None')",
-        needs=("steps.result",),
-    ),
+    shape=Shape(where="acting AND page_changed IS NULL AND error_type IS NULL AND empty"),
     remedies=("state_rules",),
+)
+
+EMPTY_RESULT_IGNORED = Behaviour(
+    name="empty_result_ignored",
+    title="Goes ahead on an empty result",
+    meaning=(
+        "A look-up came back empty or found nothing, without error, and the next step already changes something or ends"
+        " the attempt."
+    ),
+    needs=("steps.result",),
+    shape=Shape(
+        windows={
+            "next_decides": "lead(finishing OR (acting AND changing)) OVER w",
+        },
+        where="came_to_nothing AND error_type IS NULL AND page_changed IS NULL AND NOT changing AND next_decides",
+    ),
+    remedies=("state_rules", "done_check"),
 )
 
 GUARD_BLOCKED = Behaviour(
     name="guard_blocked",
     title="Is stopped by a guard of the harness",
     meaning="The harness refused an action (a repeat, a submit with empty fields, an early end).",
-    sql=first_step(where="error_type = 'blocked'"),
+    shape=Shape(where="error_type = 'blocked'"),
     # The guard is there because the agent was already stuck.
     consequence=True,
 )
 
-BEHAVIOURS = (ACTION_NO_EFFECT, NO_EFFECT_STREAK, LONG_IDLE_START, EMPTY_RESULT, GUARD_BLOCKED)
+BEHAVIOURS = (ACTION_NO_EFFECT, NO_EFFECT_STREAK, EMPTY_RESULT, EMPTY_RESULT_IGNORED, GUARD_BLOCKED)

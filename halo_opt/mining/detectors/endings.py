@@ -1,6 +1,7 @@
 """Behaviours of how attempts end. None looks at the outcome: ending early is a matter of steps, not of failing."""
 
-from halo_opt.mining.behaviour import ACTING, FINISHING, HANDING_OVER, Behaviour, first_step, whole_attempt
+from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.shape import BEFORE, SO_FAR, WHOLE, Shape
 
 # Steps of comparable attempts: of the same task where it was tried three times, else of the same run.
 _TYPICAL = (
@@ -11,19 +12,16 @@ _TYPICAL = (
     "  FROM measured AS m LEFT JOIN by_task AS t USING (task_id) LEFT JOIN by_run AS r ON r.run_id = m.run_id)"
 )
 _TYPICAL_OF_A = "(SELECT typical FROM typical WHERE typical.trace_id = a.trace_id)"
-_ENDED_ITSELF = (
-    f"(a.end_reason = 'done' OR a.trace_id IN (SELECT trace_id FROM steps WHERE {FINISHING} OR {HANDING_OVER}))"
-)
 _FORM = ("steps.submits", "steps.empty_fields")
+_EFFECTIVE = f"count(*) FILTER (effective) {SO_FAR}"
 
 FINISHED_WITHOUT_ACTING = Behaviour(
     name="finished_without_acting",
     title="Finishes without having done anything",
     meaning="The agent ended the attempt (done, submit, ...) before any action of its own had run and had an effect.",
-    sql=first_step(
-        columns=f"count(*) FILTER ({ACTING} AND error_type IS NULL AND page_changed IS DISTINCT FROM false)"
-        " OVER (PARTITION BY trace_id ORDER BY step) AS effective",
-        where=f"{FINISHING} AND error_type IS DISTINCT FROM 'blocked' AND effective = 0",
+    shape=Shape(
+        windows={"effective_so_far": _EFFECTIVE},
+        where="finishing AND error_type IS DISTINCT FROM 'blocked' AND effective_so_far = 0",
     ),
     remedies=("done_check", "few_shot_examples"),
 )
@@ -34,10 +32,9 @@ FINISHED_AFTER_ONE = Behaviour(
     meaning=(
         "The agent ended the attempt (done, submit, ...) when just one action of its own had run and had an effect."
     ),
-    sql=first_step(
-        columns=f"count(*) FILTER ({ACTING} AND error_type IS NULL AND page_changed IS DISTINCT FROM false)"
-        " OVER (PARTITION BY trace_id ORDER BY step) AS effective",
-        where=f"{FINISHING} AND error_type IS DISTINCT FROM 'blocked' AND effective = 1",
+    shape=Shape(
+        windows={"effective_so_far": _EFFECTIVE},
+        where="finishing AND error_type IS DISTINCT FROM 'blocked' AND effective_so_far = 1",
     ),
     remedies=("state_rules", "done_check"),
 )
@@ -47,20 +44,31 @@ SUBMITTED_BEFORE_FILLING = Behaviour(
     title="Submits while fields are still empty",
     meaning="A submit-like control was used while editable fields of the page were empty or unselected.",
     needs=_FORM,
-    sql=first_step(where="submits AND empty_fields > 0 AND error_type IS NULL", needs=_FORM),
+    shape=Shape(where="submits AND empty_fields > 0 AND error_type IS NULL"),
     remedies=("submit_check", "show_element_state", "state_rules"),
 )
 
-HIT_STEP_LIMIT = Behaviour(
-    name="hit_step_limit",
-    title="Runs into the step limit",
-    meaning="The attempt used all the steps it was allowed and did not end by itself.",
-    needs=("attempts.step_limit",),
-    sql=whole_attempt(
-        value="coalesce(a.end_reason = 'step_limit', a.steps >= a.step_limit)", needs=("attempts.step_limit",)
+FINISHED_WITH_OPEN_ITEMS = Behaviour(
+    name="finished_with_open_items",
+    title="Ends with its own list of things to do unfinished",
+    meaning=(
+        "The last to-do list or plan that the agent wrote down still holds open items (pending, in progress, [ ]). Only"
+        " attempts with such a list count."
     ),
-    remedies=("raise_step_limit",),
-    consequence=True,
+    shape=Shape(
+        facts={
+            "listing": "coalesce(regexp_matches(tool_word, 'to_?do|update_plan|task_list|checklist'), false)",
+            "left_open": (
+                r"CASE WHEN listing THEN regexp_matches(arguments, '(?i)\"status\"\s*:\s*\"(pending|in_progress"
+                r"|open|todo)"
+                r"\"|[-*]\s*\[ \]') END"
+            ),
+        },
+        windows={"last_list": f"max(CASE WHEN listing THEN step END) {WHOLE}"},
+        where="left_open AND step = last_list",
+        among="bool_or(listing)",
+    ),
+    remedies=("done_check", "state_rules"),
 )
 
 EARLY_STOP = Behaviour(
@@ -69,8 +77,10 @@ EARLY_STOP = Behaviour(
     meaning="The agent ended the attempt itself in at most half of the steps that attempts at the task usually take"
     " (median; of the run where the task was tried less than three times).",
     needs=("attempts.steps",),
-    sql=whole_attempt(
-        before=_TYPICAL, value=f"{_ENDED_ITSELF} AND a.steps <= {_TYPICAL_OF_A} / 2", needs=("attempts.steps",)
+    shape=Shape(
+        before=_TYPICAL,
+        having="bool_or(finishing OR handing_over)",
+        value=f"(coalesce(a.end_reason = 'done', false) OR held) AND a.steps <= {_TYPICAL_OF_A} / 2",
     ),
     remedies=("done_check", "state_rules"),
 )
@@ -80,11 +90,10 @@ LONG_ATTEMPT = Behaviour(
     title="Takes much longer than usual",
     meaning=(
         "More than one and a half times the steps that attempts at the task usually take (median; of the run"
-        " where the"
-        " task was tried less than three times)."
+        " where the task was tried less than three times)."
     ),
     needs=("attempts.steps",),
-    sql=whole_attempt(before=_TYPICAL, value=f"a.steps > 1.5 * {_TYPICAL_OF_A}", needs=("attempts.steps",)),
+    shape=Shape(before=_TYPICAL, value=f"a.steps > 1.5 * {_TYPICAL_OF_A}"),
     # Whatever goes wrong takes steps: length shows that, not why.
     consequence=True,
 )
@@ -93,7 +102,7 @@ GAVE_UP = Behaviour(
     name="gave_up",
     title="Hands the task over or gives up",
     meaning="A tool was called that transfers, escalates or gives up.",
-    sql=first_step(where=HANDING_OVER),
+    shape=Shape(where="handing_over"),
     remedies=("state_rules",),
 )
 
@@ -101,20 +110,97 @@ GAVE_UP_AFTER_ERROR = Behaviour(
     name="gave_up_after_error",
     title="Gives up after an error",
     meaning="A tool was called that transfers, escalates or gives up, and a step before it had failed.",
-    sql=first_step(
-        columns="count(*) FILTER (error_type IS NOT NULL) OVER (PARTITION BY trace_id ORDER BY step) AS errors",
-        where=f"{HANDING_OVER} AND errors > 0",
+    shape=Shape(
+        windows={"errors_so_far": f"count(*) FILTER (error_type IS NOT NULL) {SO_FAR}"},
+        where="handing_over AND errors_so_far > 0",
     ),
     remedies=("retry_invalid", "state_rules"),
+)
+
+_GIVING_UP = (
+    r"(?i)\b(i give up|i(''m| am) (unable|not able) to|i (was|were) (unable|not able) to|i (cannot|can''t|can not"
+    r"|couldn''t"
+    r"|could not) (complete|finish|find|do|proceed|access|fulfil|locate|determine|solve)|(task|this) (is|seems)"
+    r" (impossible"
+    r"|infeasible|not possible))"
+)
+
+GAVE_UP_IN_WORDS = Behaviour(
+    name="gave_up_in_words",
+    title="Ends by saying that it could not do it",
+    meaning="The agent's last words say that it could not (unable to, cannot complete, give up, impossible, ...).",
+    shape=Shape(
+        facts={"giving_up": f"coalesce(regexp_matches(said, '{_GIVING_UP}'), false)"},
+        windows={"last_said": f"max(CASE WHEN saying THEN step END) {WHOLE}"},
+        where="giving_up AND step = last_said",
+        in_runs=("bool_or(saying)",),
+    ),
+    remedies=("state_rules", "retry_invalid"),
+)
+
+_SUCCESS_CLAIM = (
+    r"(?i)\b(success(fully)?|(has|have) (now )?been|(is|are) now|all (done|set)|i(''ve| have) (now |successfully"
+    r" )*(booked"
+    r"|cancel+ed|updated|fixed|created|completed|added|removed|changed|sent|submitted|processed|issued|finished))\b"
+)
+_NO_SUCCESS = (
+    r"(?i)\b(unable|cannot|can''t|could ?n[o'']t|not been|unsuccessful|failed|fails|errors?|unfortunately|issue|problem"
+    r"|apologi[sz]e|sorry|however)\b"
+)
+
+CLAIMED_SUCCESS_AFTER_ERROR = Behaviour(
+    name="claimed_success_after_error",
+    title="Reports success after a failed call",
+    meaning="The last call before it had failed, and the agent's words speak of success and of no trouble at all.",
+    shape=Shape(
+        facts={
+            "claiming": f"coalesce(regexp_matches(said, '{_SUCCESS_CLAIM}')"
+            f" AND NOT regexp_matches(said, '{_NO_SUCCESS}'), false)"
+        },
+        windows={"last_failed": f"last_value(CASE WHEN acting THEN failed END IGNORE NULLS) {BEFORE}"},
+        where="claiming AND last_failed",
+        in_runs=("bool_or(saying)",),
+    ),
+    remedies=("retry_invalid", "done_check", "state_rules"),
+)
+
+_CHANGE_CLAIM = (
+    r"(?i)\b(i(''ve| have) (now |just |also |successfully )*|(has|have) (now |just |also |successfully )*been"
+    r" (successfully )?)"
+    r"(booked|cancel+ed|updated|changed|modified|created|deleted|removed|added|sent|submitted|processed|refunded|saved|paid"
+    r"|ordered|upgraded|downgraded|exchanged|returned|fixed)\b"
+)
+
+CLAIMED_CHANGE_NEVER_MADE = Behaviour(
+    name="claimed_change_never_made",
+    title="Says that it changed something and has changed nothing",
+    meaning=(
+        "The agent's words say that something has been booked, changed, sent, ... while no call of the attempt that"
+        " changes anything had succeeded. Only runs in which such calls occur count."
+    ),
+    shape=Shape(
+        # What is said to hold once, if or after something is not said to have been done.
+        facts={
+            "claims_change": "coalesce(regexp_matches(regexp_replace(said,"
+            rf" '(?i)\b(once|if|after|when|until|unless|as)\b[^.!?,\n]*', '', 'g'), '{_CHANGE_CLAIM}'), false)"
+        },
+        windows={"changes_so_far": f"count(*) FILTER (changed) {SO_FAR}"},
+        where="claims_change AND changes_so_far = 0 AND NOT handing_over",
+        in_runs=("bool_or(changed)", "bool_or(saying)"),
+    ),
+    remedies=("state_rules", "done_check"),
 )
 
 BEHAVIOURS = (
     FINISHED_WITHOUT_ACTING,
     FINISHED_AFTER_ONE,
     SUBMITTED_BEFORE_FILLING,
-    HIT_STEP_LIMIT,
+    FINISHED_WITH_OPEN_ITEMS,
     EARLY_STOP,
     LONG_ATTEMPT,
     GAVE_UP,
     GAVE_UP_AFTER_ERROR,
+    GAVE_UP_IN_WORDS,
+    CLAIMED_SUCCESS_AFTER_ERROR,
+    CLAIMED_CHANGE_NEVER_MADE,
 )

@@ -1,11 +1,10 @@
 """Behaviours of agents that talk to a user between calls. Consent and refusal are read from English words alone."""
 
-from halo_opt.mining.behaviour import ACTING, CHANGING, Behaviour, first_step, whole_attempt
+from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.shape import BEFORE, Shape
 
-_CHAT = "a.run_id IN (SELECT t.run_id FROM attempts AS t JOIN steps USING (trace_id) WHERE tool = 'respond')"
-_CHANGE = f"coalesce(({ACTING}) AND ({CHANGING}), false)"
-_SAID = "last_value(CASE WHEN tool = 'respond' THEN result END IGNORE NULLS) OVER"
-_BEFORE = "(PARTITION BY trace_id ORDER BY step ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+_CHAT = ("bool_or(responding)",)
+_HEARD = f"last_value(CASE WHEN responding THEN {{}} END IGNORE NULLS) {BEFORE}"
 _YES = "yes|confirm|proceed|go ahead|sure|correct|sounds good|please do|okay|absolutely"
 _NO = (
     "unable to|cannot|can''t|not possible|not eligible|not allowed|not permitted|unfortunately|against (our|the) policy"
@@ -19,10 +18,11 @@ CHANGED_WITHOUT_CONSENT = Behaviour(
     title="Changes something without the user's explicit yes",
     meaning="A call that changes something was made while the user's last words held no agreement (yes, confirm,"
     " proceed, sure, ...).",
-    sql=first_step(
-        columns=f"{_SAID} {_BEFORE} AS user_said",
-        where=f"{_CHANGE} AND NOT coalesce(regexp_matches(lower(user_said), '{_YES}'), false)",
-        applies=_CHAT,
+    shape=Shape(
+        facts={"agreed": f"CASE WHEN responding THEN regexp_matches(lower(result), '{_YES}') END"},
+        windows={"user_agreed": _HEARD.format("agreed")},
+        where="acting AND changing AND NOT coalesce(user_agreed, false)",
+        in_runs=_CHAT,
     ),
     remedies=("state_rules",),
 )
@@ -32,13 +32,16 @@ CHANGED_AGAIN_UNASKED = Behaviour(
     title="Makes another change without asking again",
     meaning="Two calls that change something, failed ones included, with no word to the user between them, where the"
     " user's last words did not speak of several (both, all, them, these, ...).",
-    sql=first_step(
-        columns=f"{_SAID} {_BEFORE} AS user_said,"
-        f" max(CASE WHEN {_CHANGE} THEN step END) OVER {_BEFORE} AS change_before,"
-        f" max(CASE WHEN tool = 'respond' THEN step END) OVER {_BEFORE} AS words_before",
-        where=f"{_CHANGE} AND change_before > coalesce(words_before, -1)"
-        f" AND NOT coalesce(regexp_matches(lower(user_said), '{_SEVERAL}'), false)",
-        applies=_CHAT,
+    shape=Shape(
+        facts={"several": f"CASE WHEN responding THEN regexp_matches(lower(result), '{_SEVERAL}') END"},
+        windows={
+            "user_said_several": _HEARD.format("several"),
+            "try_before": f"max(CASE WHEN acting AND changing THEN step END) {BEFORE}",
+            "words_before": f"max(CASE WHEN responding THEN step END) {BEFORE}",
+        },
+        where="acting AND changing AND try_before > coalesce(words_before, -1)"
+        " AND NOT coalesce(user_said_several, false)",
+        in_runs=_CHAT,
     ),
     remedies=("state_rules",),
 )
@@ -47,10 +50,11 @@ NEVER_DECLINES = Behaviour(
     name="never_declines",
     title="Grants everything: never says that something is not possible",
     meaning="No reply to the user holds words of refusal (unable to, cannot, not eligible, unfortunately, ...).",
-    sql=whole_attempt(
-        value="a.trace_id NOT IN (SELECT trace_id FROM steps WHERE tool = 'respond'"
-        f" AND regexp_matches(lower(arguments), '{_NO}'))",
-        applies=_CHAT,
+    shape=Shape(
+        facts={"declining": f"responding AND coalesce(regexp_matches(lower(arguments), '{_NO}'), false)"},
+        having="bool_or(declining)",
+        value="NOT coalesce(held, false)",
+        in_runs=_CHAT,
     ),
     remedies=("state_rules",),
 )
@@ -59,11 +63,13 @@ TALKS_WITHOUT_CALLING = Behaviour(
     name="talks_without_calling",
     title="Talks on without calling a tool",
     meaning=f"{_TALK} replies to the user in a row with no tool call between them.",
-    sql=first_step(
-        columns="count(*) FILTER (tool = 'respond') OVER (PARTITION BY trace_id ORDER BY step"
-        f" ROWS BETWEEN {_TALK - 1} PRECEDING AND CURRENT ROW) AS replies",
+    shape=Shape(
+        windows={
+            "replies": "count(*) FILTER (responding) OVER (PARTITION BY trace_id ORDER BY step"
+            f" ROWS BETWEEN {_TALK - 1} PRECEDING AND CURRENT ROW)"
+        },
         where=f"replies = {_TALK}",
-        applies=_CHAT,
+        in_runs=_CHAT,
     ),
     remedies=("state_rules", "few_shot_examples"),
 )

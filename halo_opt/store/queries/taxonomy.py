@@ -3,20 +3,9 @@
 from pydantic import Field
 
 from halo_opt.records import Record
+from halo_opt.store.masking import masked_sql
 from halo_opt.store.queries.filters import ERROR_SPAN
 from halo_opt.store.store import Store
-
-LONGEST = 300
-# In this order: what holds other kinds (an address holds a path, a path holds digits) goes first.
-_PLACEHOLDERS = (
-    (r"\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s''\"<>)\]]+", "<url>"),
-    (r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b", "<uuid>"),
-    (r"\"[^\"\n]{1,300}\"|`[^`\n]{1,300}`|\B''[^''\n]{1,300}''\B", "<text>"),
-    (r"(^|[\s=(:,\[])(?:[A-Za-z]:)?(?:\.{0,2}[/\\][\w.@%+~-]+)+[/\\]?", r"\1<path>"),
-    (r"\b0[xX][0-9a-fA-F]+\b|\b[0-9a-fA-F]*[0-9][0-9a-fA-F]{7,}\b|\b[0-9a-fA-F]{7,}[0-9][0-9a-fA-F]*\b", "<hex>"),
-    (r"\d+(?:[-.,:/]\d+)*", "<n>"),
-    (r"\s+", " "),
-)
 
 
 class ErrorKind(Record):
@@ -41,14 +30,6 @@ class Taxonomy(Record):
     more_spans: int = Field(description="error spans of the kinds that are not listed")
 
 
-def signature_sql(message: str) -> str:
-    """SQL that takes ids, numbers, quotations, paths and addresses out of a message."""
-    sql = f"left({message}, 2000)"
-    for pattern, instead in _PLACEHOLDERS:
-        sql = f"regexp_replace({sql}, '{pattern}', '{instead}', 'g')"
-    return f"left(trim({sql}), {LONGEST})"
-
-
 def error_taxonomy(store: Store, *, limit: int = 20) -> Taxonomy:
     """All error spans by signature, the commonest `limit` of them listed.
 
@@ -59,7 +40,7 @@ def error_taxonomy(store: Store, *, limit: int = 20) -> Taxonomy:
             SELECT trace_id, span_id, tool, error_type, started_at,
                    coalesce(nullif(trim(status_message), ''), error_type, 'no message') AS message
             FROM spans WHERE {ERROR_SPAN}),
-        texts AS (SELECT message, {signature_sql("message")} AS signature FROM (SELECT DISTINCT message FROM errors))
+        texts AS (SELECT message, {masked_sql("message")} AS signature FROM (SELECT DISTINCT message FROM errors))
         SELECT signature, count(*), count(DISTINCT trace_id), list_sort(list(DISTINCT tool) FILTER (tool IS NOT NULL)),
                list_sort(list(DISTINCT error_type) FILTER (error_type IS NOT NULL)),
                min((started_at, trace_id, span_id)) AS example

@@ -65,3 +65,9 @@ def test_a_mistake_names_file_key_and_remedy(tmp_path: Path, old: str, new: str,
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_files_of_detectors_are_named_under_mining(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, GOOD + "\nmining: {detectors: [own.yaml]}\n"))
+    assert [config.resolve(path) for path in config.mining.detectors] == [tmp_path / "own.yaml"]
+    assert load_config(write(tmp_path, GOOD)).mining.detectors == []

@@ -1,8 +1,10 @@
 """Each detector on the smallest attempt that shows its behaviour, and on the nearest one that does not."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from detector_cases import ABSENT, BOOK, CAT, DONE, LS, READ, SHOWN, TELL
 from mining_fixture import TinyStore, step
 
 from halo_opt.mining.detectors import ALL
@@ -10,96 +12,28 @@ from halo_opt.mining.mine import behaviour_rates
 
 BY_NAME = {behaviour.name: behaviour for behaviour in ALL}
 
-CLICK = step("click", '{"ref": 1}', target="button 1", page_changed=True)
-STUCK = step("click", '{"ref": 1}', target="button 1", page_changed=False)
-OTHER = step("click", '{"ref": 2}', target="button 2", page_changed=False)
-BAD = step("click", '{"ref": 9}', target="9", error_type="unknown_target", error="9 is not on the page")
-NOISE = step(None, None, reply="I would click", error_type="format", error="no JSON")
-DONE = step("done", "{}")
-LS = step("execute", "ls -l", result="a.txt")
-CAT = step("execute", "cat a.txt", result="words")
-FAILED = step("execute", "cat b.txt", result="No such file", error_type="tool_error", error="No such file")
-ASK = step("respond", "Shall I?", result="Yes, please go ahead")
-TELL = step("respond", "Which one?", result="The first one")
-BOOK = step("book_flight", '{"id": 1}', result="booked")
-BOOK_TWO = step("book_flight", '{"id": 2}', result="booked")
-BOOK_ERROR = step("book_flight", '{"id": 1}', error_type="tool_error", error="no seats", result="Error: no seats")
-READ = step("get_flight", '{"id": 1}', result="a flight")
-FIND = "find /testbed -name '*.php' | xargs wc -l"
-
-SHOWN: list[tuple[str, list[dict[str, Any]], int | None]] = [
-    ("repeated_action", [CLICK, STUCK, STUCK], 2),
-    ("repeated_action", [LS, LS], 1),
-    ("repeated_call", [LS, CAT, LS], 2),
-    ("same_action_three_times", [LS, CAT, LS, CAT, LS], 4),
-    ("oscillation", [LS, CAT, LS, CAT], 3),
-    ("near_repeat", [step("execute", FIND + tail) for tail in ("", " -c", " -l")], 2),
-    ("same_result_again", [step("execute", f"try {n}", result="0") for n in range(3)], 2),
-    ("action_no_effect", [CLICK, STUCK], 1),
-    ("no_effect_streak", [CLICK, STUCK, BAD], 2),
-    ("long_idle_start", [LS, CAT, FAILED], 2),
-    ("long_idle_start", [STUCK, BAD, OTHER], 2),
-    ("empty_result", [step("search", "{}", result="[]")], 0),
-    ("guard_blocked", [CLICK, step("click", '{"ref": 1}', error_type="blocked")], 1),
-    ("invalid_action", [CLICK, NOISE], 1),
-    ("output_format", [CLICK, NOISE], 1),
-    ("unknown_action", [step("jump", "{}", error_type="unknown_action")], 0),
-    ("unknown_target", [BAD], 0),
-    ("not_applicable_action", [step("fill", "{}", error_type="not_applicable")], 0),
-    ("tool_error", [LS, FAILED], 1),
-    ("several_errors", [FAILED, FAILED, LS, BAD], 3),
-    ("call_timed_out", [LS, {**FAILED, "error": "Command timed out"}], 1),
-    ("fenced_command", [LS, step("execute", "```bash ls```", result="")], 1),
-    ("error_then_same_action", [FAILED, FAILED], 1),
-    ("error_then_same_action", [NOISE, NOISE], 1),
-    ("finished_on_error", [BAD, DONE], 1),
-    ("errors_ignored", [BOOK_ERROR, READ], 0),
-    ("finished_without_acting", [STUCK, DONE], 1),
-    ("finished_after_one_action", [LS, DONE], 1),
-    ("submitted_before_filling", [step("click", "{}", submits=True, empty_fields=2, page_changed=True)], 0),
-    ("gave_up", [READ, step("transfer_to_human_agents", "{}")], 1),
-    ("gave_up_after_error", [BOOK_ERROR, step("transfer_to_human_agents", "{}")], 1),
-    ("no_verification", [READ, BOOK], 1),
-    ("changed_before_looking", [BOOK, READ], 0),
-    ("changed_without_consent", [TELL, BOOK], 1),
-    ("changed_again_without_asking", [ASK, BOOK, BOOK_TWO], 2),
-    ("never_declines", [ASK, BOOK], None),
-    ("talks_without_calling", [TELL, ASK, TELL, ASK], 3),
-]
-
-ABSENT: list[tuple[str, list[dict[str, Any]]]] = [
-    ("repeated_action", [CLICK, CLICK, OTHER]),  # the first click changed the page: pressing again may be right
-    ("repeated_action", [STUCK, {**STUCK, "error_type": "blocked"}]),  # the harness did not let it through
-    ("repeated_action", [TELL, TELL]),  # words, not an action
-    ("repeated_call", [{**CLICK, "observation": "page 1"}, {**CLICK, "observation": "page 2"}]),
-    ("same_action_three_times", [LS, CAT, LS]),
-    ("oscillation", [LS, LS, LS, LS]),
-    ("near_repeat", [step("get_reservation", f'{{"reservation_id":"MSJ4O{n}"}}') for n in "ABC"]),
-    ("same_result_again", [step("execute", f"try {n}", result="") for n in range(3)]),
-    ("action_no_effect", [CLICK, BAD]),
-    ("long_idle_start", [LS, step("execute", "rm a.txt", result=""), LS]),
-    ("long_idle_start", [LS, CAT]),
-    ("empty_result", [step("search", "{}", result="[1]")]),
-    ("empty_result", [step("execute", "cat x", result="", error_type="tool_error")]),
-    ("invalid_action", [FAILED]),
-    ("several_errors", [FAILED, LS, FAILED]),
-    ("call_timed_out", [FAILED]),
-    ("fenced_command", [step("execute", "echo '```'", result="")]),
-    ("error_then_same_action", [FAILED, LS]),
-    ("finished_on_error", [BAD, CLICK, DONE]),
-    ("errors_ignored", [BOOK_ERROR, BOOK]),
-    ("finished_without_acting", [CLICK, DONE]),
-    ("finished_after_one_action", [LS, CAT, DONE]),
-    ("submitted_before_filling", [step("click", "{}", submits=True, empty_fields=0, page_changed=True)]),
-    ("gave_up_after_error", [step("transfer_to_human_agents", "{}"), BOOK_ERROR]),
-    ("no_verification", [BOOK, READ]),
-    ("changed_before_looking", [READ, BOOK]),
-    ("changed_without_consent", [ASK, BOOK]),
-    ("changed_again_without_asking", [ASK, BOOK, ASK, BOOK_TWO]),
-    ("changed_again_without_asking", [step("respond", "Both?", result="Yes, both of them"), BOOK, BOOK_TWO]),
-    ("never_declines", [step("respond", "Unfortunately that is not possible.", result="ok")]),
-    ("talks_without_calling", [TELL, ASK, TELL, READ, ASK]),
-]
+# Told by the whole attempt or by others beside it; each has tests of its own below.
+COMPARED = {
+    "hit_step_limit",
+    "hit_time_limit",
+    "hit_token_limit",
+    "hit_cost_limit",
+    "hit_error_limit",
+    "early_stop",
+    "long_attempt",
+    "nothing_changed",
+    "empty_answer",
+    "fewer_items_than_asked",
+    "given_value_unused",
+    "other_script",
+    "truncated_reply",
+    "claimed_change_never_made",
+    "no_steps",
+    "high_cost",
+    "high_tokens",
+    "slow_attempt",
+    "slow_step",
+}
 
 
 def shown(tiny: TinyStore, name: str) -> list[tuple[Any, ...]]:
@@ -121,8 +55,12 @@ def test_the_nearest_innocent_attempt_does_not_show_it(tiny: TinyStore, name: st
 
 
 def test_every_detector_has_a_test_of_its_own() -> None:
-    compared = {"hit_step_limit", "early_stop", "long_attempt", "nothing_changed"}
-    assert {name for name, _, _ in SHOWN} | compared == set(BY_NAME)
+    assert {name for name, _, _ in SHOWN} | COMPARED == set(BY_NAME)
+
+
+def test_every_step_behaviour_has_a_near_miss() -> None:
+    plain = {"guard_blocked", "unknown_action", "unknown_target", "not_applicable_action", "tool_error", "gave_up"}
+    assert {name for name, _, _ in SHOWN} - plain - {"no_effect_streak", "output_format"} <= {n for n, _ in ABSENT}
 
 
 def test_names_are_unique_and_there_are_enough() -> None:
@@ -206,3 +144,10 @@ def test_rates_are_over_measured_attempts_and_none_where_traces_cannot_tell(tiny
     assert behaviour_rates(tiny, ["repeated_action"], run_id="other") == {"repeated_action": 0.0}
     assert behaviour_rates(tiny, ["repeated_action"], run_id="absent") == {"repeated_action": None}
     assert set(behaviour_rates(tiny)) == set(BY_NAME)
+
+
+def test_the_page_on_mining_names_every_detector_and_its_meaning() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "mining.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    for behaviour in ALL:
+        assert any(f"| `{behaviour.name}` | {behaviour.meaning} |" in line for line in lines), behaviour.name

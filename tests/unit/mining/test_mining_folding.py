@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from mining_fixture import TinyStore, step
 
-from halo_opt.mining.behaviour import Behaviour, first_step
+from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.mine import analyze
+from halo_opt.mining.shape import Shape
 from halo_opt.records import Report
 
 RIGHT = step("open", "{}", result="ok")
@@ -14,12 +15,12 @@ RIGHT = step("open", "{}", result="ok")
 
 def seen(tool: str) -> Behaviour:
     """A behaviour shown by using a tool of this name."""
-    return Behaviour(name=tool, title=f"Uses {tool}", meaning="-", sql=first_step(where=f"tool = '{tool}'"))
+    return Behaviour(name=tool, title=f"Uses {tool}", meaning="-", shape=Shape(where=f"tool = '{tool}'"))
 
 
 def report_of(store: TinyStore, *tools: str) -> Report:
     behaviours = [seen(tool) for tool in tools]
-    return analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=behaviours)
+    return analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=behaviours, patterns=False)
 
 
 def attempt(store: TinyStore, task: int, tools: Sequence[str], failed: bool) -> None:
@@ -70,7 +71,7 @@ def test_two_names_of_one_thing_are_one_finding_with_the_remedies_of_both(tiny: 
         for failed in (True, True, False, False):
             attempt(tiny, task, ["slip", "fall"] if failed else [], failed)
     behaviours = [seen(tool).model_copy(update={"remedies": (f"mend_{tool}",)}) for tool in ("slip", "fall")]
-    report = analyze(tiny, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=behaviours)
+    report = analyze(tiny, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=behaviours, patterns=False)
     [finding] = report.findings
     assert finding.behaviour == "slip"
     assert finding.remedies == ["mend_slip", "mend_fall"]

@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 from mining_fixture import TinyStore, step
 
-from halo_opt.mining.behaviour import Behaviour, first_step
+from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.mine import analyze
+from halo_opt.mining.shape import Shape
 from halo_opt.mining.triage import COLUMNS
 from halo_opt.records import Report
 
-BAD = Behaviour(
-    name="slips", title="Slips", meaning="-", sql=first_step(where="tool = 'slip'"), remedies=("state_rules",)
-)
-DEAD = Behaviour(name="died", title="Dies", meaning="-", sql=first_step(where="tool = 'dead'"), blames="infrastructure")
+BAD = Behaviour(name="slips", title="Slips", meaning="-", shape=Shape(where="tool = 'slip'"), remedies=("state_rules",))
+DEAD = Behaviour(name="died", title="Dies", meaning="-", shape=Shape(where="tool = 'dead'"), fault="infrastructure")
 
 
 def did(*tools: str) -> list[dict[str, Any]]:
@@ -30,7 +29,7 @@ def slips_fail(store: TinyStore) -> None:
 
 
 def triaged(store: TinyStore) -> tuple[Report, dict[str, dict[str, Any]]]:
-    report = analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=[BAD, DEAD])
+    report = analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=[BAD, DEAD], patterns=False)
     assert report.triage_sql is not None
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in store.rows(report.triage_sql)]
     return report, {row["trace_id"]: row for row in rows}

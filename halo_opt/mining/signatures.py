@@ -1,0 +1,88 @@
+"""Signatures: kinds of errors and shapes of calls, counted over all attempts and offered as behaviours. Only reads.
+
+Which templates are offered depends on how many attempts show them and on nothing else: one that was chosen by how these
+attempts ended would be proven by the choice.
+"""
+
+from dataclasses import dataclass
+
+from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.cells import literal
+from halo_opt.mining.shape import Shape
+from halo_opt.mining.templates import KNOWN, TEMPLATES, name_of
+from halo_opt.mining.together import Together
+
+# Fewer attempts than this, or this share of them, cannot tell anything after correction for all that is tested.
+MIN_ATTEMPTS = 10
+MIN_SHARE = 0.01
+# What nearly all attempts show separates nothing.
+MOST_SHARE = 0.95
+MOST_OFFERED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One template: how many steps and attempts show it."""
+
+    kind: str
+    template: str
+    steps: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Behaviours found in the traces themselves, and a sentence for the method: how many there were and are tested."""
+
+    behaviours: tuple[Behaviour, ...]
+    method: str
+
+
+_KINDS = {
+    "error": ("error_shape", "Meets the error: {}", "A call failed with these words (names and numbers masked): {}"),
+    "call": ("call_shape", "Calls: {}", "A call of this shape was made (names and numbers masked): {}"),
+}
+
+
+def least_attempts(store: Together) -> tuple[int, int]:
+    """How many attempts must show a template for it to be offered, and how many at most."""
+    [(attempts,)] = store.rows("SELECT count(*) FROM attempts WHERE outcome IS DISTINCT FROM 'error'")
+    return max(MIN_ATTEMPTS, round(MIN_SHARE * attempts)), int(MOST_SHARE * attempts)
+
+
+def signatures(store: Together) -> list[Signature]:
+    """Every template of every attempt, the commonest first."""
+    table = store.steps_with(list(TEMPLATES), KNOWN)
+    found = []
+    for kind, (fact, _, _) in _KINDS.items():
+        rows = store.rows(
+            f"SELECT {fact}, count(*), count(DISTINCT trace_id) FROM {table} WHERE {fact} IS NOT NULL GROUP BY {fact}"
+            f" ORDER BY 3 DESC, 2 DESC, {fact}"
+        )
+        found += [Signature(kind, str(template), steps, attempts) for template, steps, attempts in rows]
+    return found
+
+
+def offered(store: Together) -> Offered:
+    """The templates that enough attempts show, as behaviours to be contrasted like any other."""
+    least, most = least_attempts(store)
+    found = signatures(store)
+    common = [one for one in found if least <= one.attempts <= most]
+    chosen = [one for kind in _KINDS for one in [c for c in common if c.kind == kind][:MOST_OFFERED]]
+    method = (
+        f"Error messages and calls were reduced to {len(found)} templates; {len(common)} of them are shown by at least"
+        f" {least} attempts, and {len(chosen)} (at most {MOST_OFFERED} of each kind, the commonest) were tested."
+    )
+    return Offered(tuple(_behaviour(one) for one in chosen), method)
+
+
+def _behaviour(one: Signature) -> Behaviour:
+    fact, title, meaning = _KINDS[one.kind]
+    short = one.template if len(one.template) <= 80 else f"{one.template[:79]}…"
+    return Behaviour(
+        name=name_of(one.kind, one.template),
+        title=title.format(short),
+        meaning=meaning.format(one.template),
+        shape=Shape(facts={fact: KNOWN[fact]}, where=f"{fact} = {literal(one.template)}"),
+        mined=True,
+    )

@@ -1,0 +1,111 @@
+"""Is a behaviour as common in every group? Rates by group, and a test. Pure: no I/O, clock or global RNG.
+
+Attempts at one task are alike, so that they are never counted as if each were a task of its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from scipy.special import chdtrc, stdtrit
+
+from halo_opt.stats.intervals import Interval, wilson
+
+# Below these the approximation by chi-squared says little, and no p-value is given.
+MIN_INFORMATION = 5.0
+MIN_TASKS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCell:
+    """Attempts at one task in one group, and how many show the behaviour."""
+
+    group: str
+    task: str
+    attempts: int
+    shown: int
+
+
+def heterogeneity_p(*, cells: Sequence[GroupCell]) -> float | None:
+    """p-value of a behaviour being more common in some groups than in others.
+
+    Where tasks have attempts in several groups (models, modes): within tasks, by the generalised
+    Cochran-Mantel-Haenszel statistic. Where every task lies in one group (families): between tasks, by an analysis of
+    variance of the tasks' residuals under permutation. Both go by chi-squared with one degree less than there are
+    groups.
+    Null: within each task, or else among tasks, the behaviour does not depend on the group. Floor: fewer than two
+    groups, or too little information (`MIN_INFORMATION`, `MIN_TASKS`), gives None.
+    Sources: Landis, Heyman and Koch 1978; Pitman 1938, Kruskal and Wallis 1952 (the permutation form).
+    """
+    groups = sorted({cell.group for cell in cells})
+    if len(groups) < 2:
+        return None
+    by_task: dict[str, list[GroupCell]] = {}
+    for cell in cells:
+        by_task.setdefault(cell.task, []).append(cell)
+    if any(len({cell.group for cell in own}) > 1 for own in by_task.values()):
+        return _within(groups, by_task.values())
+    return _between(groups, cells)
+
+
+def _within(groups: Sequence[str], strata: Iterable[Sequence[GroupCell]]) -> float | None:
+    place = {group: n for n, group in enumerate(groups)}
+    surplus, variance = np.zeros(len(groups)), np.zeros((len(groups), len(groups)))
+    information = 0.0
+    for own in strata:
+        sizes, shown = np.zeros(len(groups)), np.zeros(len(groups))
+        for cell in own:
+            sizes[place[cell.group]] += cell.attempts
+            shown[place[cell.group]] += cell.shown
+        total, with_it = sizes.sum(), shown.sum()
+        if total < 2 or (sizes > 0).sum() < 2 or not 0 < with_it < total:
+            continue
+        spread = with_it * (total - with_it) / (total**2 * (total - 1))
+        surplus += shown - sizes * with_it / total
+        variance += spread * (np.diag(sizes * total) - np.outer(sizes, sizes))
+        information += with_it * (total - with_it) / total
+    if information < MIN_INFORMATION:
+        return None
+    degrees = int(np.linalg.matrix_rank(variance))
+    return float(chdtrc(degrees, surplus @ np.linalg.pinv(variance) @ surplus)) if degrees else None
+
+
+def _between(groups: Sequence[str], cells: Sequence[GroupCell]) -> float | None:
+    rate = sum(cell.shown for cell in cells) / max(1, sum(cell.attempts for cell in cells))
+    residuals: dict[str, dict[str, float]] = {group: {} for group in groups}
+    for cell in cells:
+        own = residuals[cell.group]
+        own[cell.task] = own.get(cell.task, 0.0) + cell.shown - cell.attempts * rate
+    tasks = sum(len(own) for own in residuals.values())
+    square = sum(r * r for own in residuals.values() for r in own.values())
+    several = [own for own in residuals.values() if len(own) > 1]
+    if tasks < MIN_TASKS or len(several) < 2 or square <= 1e-12:
+        return None
+    explained = sum(sum(own.values()) ** 2 / len(own) for own in residuals.values())
+    return float(chdtrc(len(groups) - 1, (tasks - 1) * explained / square))
+
+
+def clustered_rate(*, cells: Sequence[GroupCell], confidence: float = 0.95) -> Interval | None:
+    """Interval of the share of attempts that show a behaviour, clustered by task.
+
+    The linearised ratio with Student's t on tasks less one; where the tasks do not vary at all, or each has one
+    attempt, Wilson's interval of the tasks or attempts, which never has zero width.
+    Null: none; an estimate. Floor: no attempts gives None. Sources: Cochran 1977, section 11.12; Wilson 1927.
+    """
+    sizes: dict[str, int] = {}
+    shown: dict[str, int] = {}
+    for cell in cells:
+        sizes[cell.task] = sizes.get(cell.task, 0) + cell.attempts
+        shown[cell.task] = shown.get(cell.task, 0) + cell.shown
+    total, with_it, tasks = sum(sizes.values()), sum(shown.values()), len(sizes)
+    if not total:
+        return None
+    if total == tasks:
+        return wilson(successes=with_it, n=total, confidence=confidence)
+    rate = with_it / total
+    square = sum((shown[task] - sizes[task] * rate) ** 2 for task in sizes)
+    if square <= 1e-12 or tasks < 2:
+        return wilson(successes=round(rate * tasks), n=tasks, confidence=confidence)
+    half = float(stdtrit(tasks - 1, 0.5 + confidence / 2)) * sqrt(tasks / (tasks - 1) * square) / total
+    return (max(0.0, rate - half), min(1.0, rate + half))
