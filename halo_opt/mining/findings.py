@@ -45,15 +45,13 @@ def q_values(measured: Sequence[Measured]) -> dict[str, float | None]:
 
 
 def proven(measured: Sequence[Measured], q: Mapping[str, float | None]) -> list[Measured]:
-    """Behaviours of failures that pass the test, by failures explained; named ones before patterns that equal them."""
+    """Behaviours of failures that pass the test, by failures explained; of equals, named ones before patterns."""
     passed = [
         m
         for m in measured
         if m.state == "tested" and m.contrast and (m.contrast.difference or 0) > 0 and _at_most(q[m.behaviour.name])
     ]
-    return sorted(
-        passed, key=lambda m: (-((m.contrast and m.contrast.explained) or 0.0), m.behaviour.mined, m.behaviour.name)
-    )
+    return sorted(passed, key=lambda m: (-((m.contrast and m.contrast.explained) or 0.0), m.behaviour.mined))
 
 
 def _at_most(q: float | None, limit: float = FALSE_DISCOVERY) -> bool:

@@ -104,26 +104,29 @@ def _under(
     first_steps: Mapping[str, int],
 ) -> Folded | None:
     """Whether `part` may be folded under `under`, with the numbers that say so."""
+    if under.behaviour.mined and not part.behaviour.mined:
+        return None  # a pattern has neither meaning nor remedy: it does not stand for what has both
     mine, theirs = seen[part.behaviour.name], seen[under.behaviour.name]
     failures = mine.failures
     shared = len(failures & theirs.failures)
     if not failures or shared < SHARED * len(failures):
+        return None
+    alone = contrast(_cells(mine, theirs))
+    if not _go_together(mine, theirs) or _tells(alone) or _mostly_left(alone, part):
         return None
     both = [
         (theirs.steps[t], mine.steps[t]) for t in mine.shown & theirs.shown if t in theirs.steps and t in mine.steps
     ]
     timed = len(both) if both else None
     first = sum(there <= here for there, here in both) if both else None
-    if timed is not None and first is not None and first < FIRST * timed:
-        return None
-    alone = contrast(_cells(mine, theirs))
-    if not _go_together(mine, theirs) or _tells(alone) or _mostly_left(alone, part):
-        return None
     alike = not _tells(contrast(_cells(theirs, mine)))
-    if alike and not _before(theirs, mine, rank[under.behaviour.name] < rank[part.behaviour.name]):
+    named = part.behaviour.mined and not under.behaviour.mined
+    ranked = rank[under.behaviour.name] < rank[part.behaviour.name]
+    late = timed is not None and first is not None and first < FIRST * timed
+    # A fact of the whole attempt cannot be shown to come before a step.
+    before = not late and (_before(theirs, mine, ranked) if alike else bool(theirs.steps or not mine.steps))
+    if not before and not (alike and named):
         return None
-    if not alike and not theirs.steps and mine.steps:
-        return None  # a fact of the whole attempt cannot be shown to come before a step
     sql = cells_given_sql(part.behaviour, under.behaviour, first_steps)
     return Folded(part, under, shared, len(failures), first, timed, alone, sql, alike)
 

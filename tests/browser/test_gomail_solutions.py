@@ -28,7 +28,7 @@ def url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser(url: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        found = launch(playwright, headless=True, address=url.removeprefix("http://").rstrip("/"))
+        found = launch(playwright, headless=True, addresses=[url.removeprefix("http://").rstrip("/")])
         yield found
         found.close()
 

@@ -46,7 +46,7 @@ MAIL = "<h2>Inbox</h2><nav><a href=/sent>Sent</a><button>Compose</button></nav><
 @pytest.fixture(scope="module")
 def opened() -> Iterator[tuple[Page, str]]:
     with StaticServer(html_folder()) as server, sync_playwright() as playwright:
-        browser = launch(playwright, headless=True, address=server.base.removeprefix("http://"))
+        browser = launch(playwright, headless=True, addresses=[server.base.removeprefix("http://")])
         context = browser.new_context()
         context.add_init_script(LISTEN_SCRIPT)
         yield context.new_page(), server.base

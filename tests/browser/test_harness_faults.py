@@ -17,7 +17,7 @@ def test_a_refused_key_stops_the_eval_with_one_sentence(tmp_path: Path) -> None:
     with endpoint(lambda _: (401, "{}")) as server:
         done = harness("eval", "--tasks", f"{CLICK},{ENTER}", "--out", str(tmp_path), **server.env)
     assert done.returncode == 3
-    assert "with status 401; check the key and the name" in done.stderr.splitlines()[-1]
+    assert "answered 401: it refused the key in OPENAI_API_KEY" in done.stderr.splitlines()[-1]
     [only] = lines(tmp_path / "results.jsonl")
     assert (only["outcome"], only["cause"], only["score"]) == ("error", "model_error", None)
     assert len(server.bodies) == 1

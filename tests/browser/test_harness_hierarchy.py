@@ -27,7 +27,7 @@ TASKS = ("login-user", "enter-text", "click-option", "choose-list", "click-tab-2
 def opened() -> Iterator[tuple[MiniWob, Page]]:
     environment = MiniWob()
     with sync_playwright() as playwright:
-        browser = launch(playwright, headless=True, address=environment.address)
+        browser = launch(playwright, headless=True, addresses=[environment.address])
         context = browser.new_context()
         context.set_default_timeout(5000)
         context.add_init_script(LISTEN_SCRIPT)

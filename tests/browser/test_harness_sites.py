@@ -37,7 +37,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Page
     for name, html in PAGES.items():
         (folder / name).write_text(html, encoding="utf-8")
     with StaticServer(folder) as server, sync_playwright() as playwright:
-        browser = launch(playwright, headless=True, address=server.base.removeprefix("http://"))
+        browser = launch(playwright, headless=True, addresses=[server.base.removeprefix("http://")])
         context = browser.new_context()
         context.set_default_timeout(5000)
         context.add_init_script(LISTEN_SCRIPT)

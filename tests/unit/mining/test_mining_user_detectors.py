@@ -45,7 +45,8 @@ def test_a_condition_and_a_query_become_behaviours_that_are_measured_and_verifie
     report = analyze(tiny, [], title="t", made_at="now", detectors=found, guarded=tiny.rows)
     by_name = {line["behaviour"]: line for line in report.tested}
     assert (by_name["searched_twice"]["failures_with"], by_name["many_steps"]["failures_with"]) == (16, 16)
-    assert {"searched_twice", "many_steps"} <= {finding.behaviour for finding in report.findings}
+    told = {name for f in report.findings for name in (f.behaviour, *(one.behaviour for one in f.consequences))}
+    assert {"searched_twice", "many_steps"} <= told
     assert verify_report(report, tiny) == []
     rates = behaviour_rates(tiny, ["searched_twice"], behaviours=[*ALL, *found.behaviours], guarded=tiny.rows)
     assert rates == {"searched_twice": 0.5}
