@@ -12,6 +12,9 @@ from harness.config import HarnessSettings
 from harness.obs.model import Element
 from harness.policy.base import Decision, Turn
 
+# What goals say for what a button is called, and for acting on everything at once.
+SAID_FOR = {"delete": {"delete", "clear", "remove", "empty", "trash"}, "archive": {"archive"}}
+EVERYTHING = {"all", "everything"}
 QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|(?<![A-Za-z])\'([^\']+)\'(?![A-Za-z])')
 
 
@@ -79,6 +82,12 @@ class RulesPolicy:
             return 0.0
         if e.role in {"checkbox", "radio"}:
             return 3.5 if named else 0.0
+        said, name = set(words_of(turn.goal)), words_of(e.name)
+        chosen = any('"Select all' in line for line in turn.history)
+        if name[:2] == ["select", "all"] and not chosen and said & EVERYTHING:
+            return 2.7
+        if len(name) == 1 and said & SAID_FOR.get(name[0], set()):
+            return 2.6
         exact = any(e.name.strip().lower() == q.strip().lower() for q in quoted(turn.goal))
         if e.submits:
             return 2.0 if named or exact else 1.5
