@@ -14,6 +14,9 @@ from benchmarks.mining.injections import MODES
 from halo_opt.mining.cells import Measured, measure
 from halo_opt.mining.detectors import ALL
 from halo_opt.mining.findings import proven, q_values
+from halo_opt.mining.sequences import sequences
+from halo_opt.mining.signatures import offered
+from halo_opt.mining.together import Together
 
 
 class Known:
@@ -22,13 +25,17 @@ class Known:
     def __init__(self, store: Made, attempts: Sequence[tuple[str, str, bool]]) -> None:
         self._store = store
         store.connection.execute("CREATE TABLE known (name VARCHAR, trace_id VARCHAR, value BOOLEAN, step INTEGER)")
-        for behaviour in ALL:
+        with Together(store) as together:
+            together.add(ALL)
+            mined = [one for part in (offered(together), sequences(together)) for one in part.behaviours]
+        looked_for = [*ALL, *mined]
+        for behaviour in looked_for:
             store.connection.execute(f"INSERT INTO known SELECT '{behaviour.name}', * FROM ({behaviour.sql})")
         self._behaviours = [
             behaviour.model_copy(
                 update={"sql": f"SELECT trace_id, value, step FROM known WHERE name = '{behaviour.name}'", "needs": ()}
             )
-            for behaviour in ALL
+            for behaviour in looked_for
         ]
         self._attempts = attempts
 

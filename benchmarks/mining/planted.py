@@ -14,7 +14,6 @@ from scipy.special import ndtr
 
 from benchmarks.mining.attempts import PER_TASK, Attempt, Made, Steps, draw
 from benchmarks.mining.injections import MODES
-from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.detectors import ALL
 from halo_opt.mining.mine import analyze
 from halo_opt.stats.intervals import wilson
@@ -67,8 +66,6 @@ def run(
 def _dataset(real: dict[str, list[Steps]], size: int, rng: np.random.Generator) -> Outcome:
     attempts = draw(real, size, rng)
     bare = Made(attempts)
-    before = {b.name: _showing(bare, b) for b in ALL}
-    bare.close()
     names = [str(name) for name in rng.choice(sorted(MODES), size=TRUE_MODES + IDLE_MODES, replace=False)]
     rates: dict[str, tuple[float, float]] = {}
     for place, name in enumerate(names):
@@ -78,12 +75,16 @@ def _dataset(real: dict[str, list[Steps]], size: int, rng: np.random.Generator) 
     _plant(attempts, rates, rng)
     store = Made(attempts)
     report = analyze(store, [], title="planted", made_at="2026-01-01T00:00:00+00:00")
-    gained = {b.name: _showing(store, b) - before[b.name] for b in ALL}
-    store.close()
     tested = [t for t in report.tested if isinstance(t["q_value"], float)]
     proven = {t["behaviour"] for t in tested if float(str(t["q_value"])) <= 0.05}
     level = 0.05 / max(1, len(tested))
     called = [f.behaviour for f in report.findings if f.behaviour in proven]
+    sqls = {b.name: b.sql for b in ALL}
+    sqls |= {f.behaviour: f.predicate_sql for f in report.findings if f.behaviour in proven}
+    sqls |= {c.behaviour: c.predicate_sql for f in report.findings for c in f.consequences}
+    gained = {name: _showing(store, sql) - _showing(bare, sql) for name, sql in sqls.items()}
+    store.close()
+    bare.close()
     told = {*called, *(c.behaviour for f in report.findings for c in f.consequences)}
     carriers = {name: {a.trace_id for a in attempts if name in a.planted} for name in names}
     planted = [
@@ -108,8 +109,8 @@ def _plant(attempts: Sequence[Attempt], rates: Mapping[str, tuple[float, float]]
                 attempt.planted.add(name)
 
 
-def _showing(store: Made, behaviour: Behaviour) -> set[str]:
-    return {str(trace) for (trace,) in store.rows(f"SELECT trace_id FROM ({behaviour.sql}) WHERE value")}
+def _showing(store: Made, sql: str) -> set[str]:
+    return {str(trace) for (trace,) in store.rows(f"SELECT trace_id FROM ({sql}) WHERE value")}
 
 
 def _share(gained: set[str], carriers: set[str]) -> float:
