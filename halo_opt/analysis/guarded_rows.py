@@ -1,0 +1,32 @@
+"""A store as mining asks it, each query run under guard: for predicates that a model wrote. Never asks unguarded."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from halo_opt.errors import InputError
+from halo_opt.store.guarded import guarded_query
+from halo_opt.store.store import Store
+
+# One row a task at most; an answer that was cut would be a wrong number.
+MAX_ROWS = 200_000
+MAX_BYTES = 50_000_000
+SECONDS = 30.0
+
+
+class GuardedRows:
+    """Rows of queries over one store. Answers are kept: the numbers of a contrast share theirs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, list[tuple[Any, ...]]] = {}
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of one query. Raises InputError where it may not run, fails, or has too much to say."""
+        if params:
+            raise InputError("a guarded query takes no parameters; write the values into it")
+        if sql not in self._known:
+            table = guarded_query(self._store, sql, max_rows=MAX_ROWS, max_bytes=MAX_BYTES, seconds=SECONDS)
+            if table.truncated:
+                raise InputError(f"the answer is longer than {MAX_ROWS:,} rows; aggregate in SQL")
+            self._known[sql] = list(table.rows)
+        return self._known[sql]
