@@ -119,7 +119,7 @@ def behaviour_of(claim: Claim, name: str) -> Behaviour:
             " AS s USING (trace_id) WHERE a.outcome IS DISTINCT FROM 'error'"
         ),
         remedies=tuple(claim.remedies),
-        blames=claim.category,
+        fault=claim.category,
     )
 
 
