@@ -49,6 +49,15 @@ def value_for(field: Element, goal: str, fields: list[Element]) -> str | None:
     return values[place] if place < len(values) else values[-1]
 
 
+def _verb_rank(e: Element, turn: Turn) -> float:
+    """How well a control does what the goal's verb asks, with everything chosen first where it asks for everything."""
+    said, name = set(words_of(turn.goal)), words_of(e.name)
+    chosen = any('"Select all' in line for line in turn.history)
+    if name[:2] == ["select", "all"] and not chosen and said & EVERYTHING:
+        return 2.7
+    return 2.6 if len(name) == 1 and said & SAID_FOR.get(name[0], set()) else 0.0
+
+
 class RulesPolicy:
     """The first open choice of the highest rank."""
 
@@ -82,12 +91,8 @@ class RulesPolicy:
             return 0.0
         if e.role in {"checkbox", "radio"}:
             return 3.5 if named else 0.0
-        said, name = set(words_of(turn.goal)), words_of(e.name)
-        chosen = any('"Select all' in line for line in turn.history)
-        if name[:2] == ["select", "all"] and not chosen and said & EVERYTHING:
-            return 2.7
-        if len(name) == 1 and said & SAID_FOR.get(name[0], set()):
-            return 2.6
+        if rank := _verb_rank(e, turn):
+            return rank
         exact = any(e.name.strip().lower() == q.strip().lower() for q in quoted(turn.goal))
         if e.submits:
             return 2.0 if named or exact else 1.5
