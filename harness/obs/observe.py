@@ -34,6 +34,9 @@ def _evaluate(page: Page, script: str, argument: Any) -> Any:
 def observe(page: Page, *, exclude: str) -> Observation:
     """What is on the page now. `exclude` is a selector of what does not belong to it (a benchmark's own display)."""
     data = _evaluate(page, _PAGE_SCRIPT, exclude)
+    if data.get("bare"):
+        page.wait_for_load_state("domcontentloaded")
+        data = _evaluate(page, _PAGE_SCRIPT, exclude)
     elements = with_labels(Element.model_validate(node) for node in data["nodes"])
     whole, layout = fingerprint(data["url"], elements, data["scrolls"])
     return Observation(

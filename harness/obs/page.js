@@ -54,6 +54,9 @@
     return null;
   };
 
+  // A page that is just being left or loaded has no body yet, and a picture never has one.
+  if (!document.body) return { url: location.pathname, title: document.title, nodes: [], scrolls: [], bare: true };
+
   const found = new Map();
   const gather = (el) => {
     if (SKIP.has(el.tagName) || outside.includes(el)) return;

@@ -9,11 +9,12 @@ from playwright.sync_api import Page, sync_playwright
 
 from harness.browser import launch
 from harness.envs.static_server import StaticServer
-from harness.obs.observe import LISTEN_SCRIPT, observe
+from harness.obs.observe import LISTEN_SCRIPT, observe, settle
 
 pytestmark = pytest.mark.browser
 NAVIGATION = {"navigation": True, "answer": True}
 PAGES = {
+    "picture.svg": '<svg xmlns="http://www.w3.org/2000/svg"><title>Sun</title><circle r="9"/></svg>',
     "index.html": '<title>Home</title><h1>Home</h1><a href="form.html">Form</a> <a href="hop.html">Hop</a>',
     "hop.html": '<title>Hop</title><script>location.replace("hop2.html")</script>',
     "hop2.html": '<title>Hop</title><script>setTimeout(() => location.replace("form.html"), 30)</script><p>Wait</p>',
@@ -187,3 +188,12 @@ def test_a_cached_step_that_sends_is_looked_at_unless_the_settings_trust_it(
         )  # fmt: skip
         assert (ran.won, ran.progress.manager_calls) == (True, calls)
     assert ran.by == ["cache"] * 4
+
+
+def test_a_document_without_a_body_is_an_empty_page(opened: tuple[str, Page]) -> None:
+    base, page = opened
+    fresh = page.context.new_page()
+    fresh.goto(f"{base}/picture.svg")
+    settle(fresh, exclude="")
+    assert observe(fresh, exclude="").elements == ()
+    fresh.close()
