@@ -55,10 +55,10 @@ class LinuxBox:
         """What confines it here."""
         limits = self._limits
         return (
-            f"Python of the model runs in a process of its own that Linux confines: Landlock (version "
-            f"{self._hello.landlock}) refuses every file, seccomp every system call but {seccomp.COUNT} that take no path "
-            "and make no descriptor, thread or process; it has no environment, no capabilities, "
-            f"{limits.memory_bytes / 2**30:g} GB of address space and {limits.processor_seconds} s of processor time, "
+            "Python of the model runs in a process of its own that Linux confines: Landlock (version "
+            f"{self._hello.landlock}) refuses every file, and seccomp every system call but {seccomp.COUNT}, none of which "
+            "takes a path or makes a descriptor, thread or process. It has no environment and no capabilities, "
+            f"{limits.memory_bytes / 2**30:g} GB of address space, {limits.processor_seconds} s of processor time and "
             f"{limits.seconds:g} s a cell, and ends with halo-opt. {self._hello.probes} attempts to get out were made "
             "after it was shut in, and all were refused."
         )
