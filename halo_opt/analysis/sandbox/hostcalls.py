@@ -48,10 +48,11 @@ class HostCalls:
 
     def _called(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Answer:
         function = self._host[name]
+        signature = inspect.signature(function)
         try:
-            inspect.signature(function).bind(*args, **kwargs)
+            signature.bind(*args, **kwargs)
         except TypeError as error:
-            return Answer(None, f"{name}{inspect.signature(function)} was called wrongly: {error}")
+            return Answer(None, f"{name}{signature} was called wrongly: {error}")
         try:
             value = json.dumps(function(*args, **kwargs), default=str)
         except HaloError as error:

@@ -19,7 +19,7 @@ import halo_opt
 from halo_opt.analysis.sandbox.frames import Done, Gone, Hello, Nonsense, Wire
 from halo_opt.analysis.sandbox.hostcalls import Answer, Host, HostCalls
 from halo_opt.analysis.sandbox.records import CellResult, Kind, Limits, Unconfined
-from halo_opt.analysis.sandbox.words import lost, shown
+from halo_opt.analysis.sandbox.words import ERROR_ROOM, lost, shown
 from halo_opt.confinement import seccomp
 
 START_SECONDS = 60.0
@@ -56,8 +56,8 @@ class LinuxBox:
         limits = self._limits
         return (
             "Python of the model runs in a process of its own that Linux confines: Landlock (version "
-            f"{self._hello.landlock}) refuses every file, and seccomp every system call but {seccomp.COUNT}, none of which "
-            "takes a path or makes a descriptor, thread or process. It has no environment and no capabilities, "
+            f"{self._hello.landlock}) refuses every file, and seccomp every system call but {seccomp.COUNT}, none of "
+            "which takes a path or makes a descriptor, thread or process. It has no environment and no capabilities, "
             f"{limits.memory_bytes / 2**30:g} GB of address space, {limits.processor_seconds} s of processor time and "
             f"{limits.seconds:g} s a cell, and ends with halo-opt. {self._hello.probes} attempts to get out were made "
             "after it was shut in, and all were refused."
@@ -94,7 +94,7 @@ class LinuxBox:
         return CellResult(
             stdout=shown(done.stdout, done.stdout_cut, most),
             value=None if done.value is None else shown(done.value, done.value_cut, most),
-            error=None if done.error is None else shown(done.error, 0, most),
+            error=None if done.error is None else shown(done.error, 0, most + ERROR_ROOM),
             seconds=seconds,
             state_lost=False,
             host_calls=calls.count,
@@ -112,7 +112,10 @@ class _Child:
 
     def __init__(self, host: Host, limits: Limits) -> None:
         self._limits = limits
-        self._process = _started()
+        try:
+            self._process = _started()
+        except OSError as error:
+            raise Unconfined(f"its process did not start ({error.strerror})") from None
         assert self._process.stdin is not None and self._process.stdout is not None
         room = limits.message_bytes + 20 * limits.output_chars
         self._wire = Wire(self._process.stdin.fileno(), self._process.stdout.fileno(), most=room)
@@ -188,9 +191,9 @@ class _Child:
             self._send(settings, time.monotonic() + START_SECONDS)
             hello = self._wire.receive(time.monotonic() + START_SECONDS)
         except (Gone, Nonsense, TimeoutError) as error:
-            raise Unconfined(f"its process did not start ({type(error).__name__}: {self.ending()[0]})") from None
+            raise Unconfined(f"its process did not say what confines it ({type(error).__name__})") from None
         if not isinstance(hello, Hello):
-            raise Unconfined("its process did not say what confines it")
+            raise Unconfined("its process said something else than what confines it")
         if hello.through or hello.landlock < 1 or hello.probes < 1:
             raise Unconfined(f"this kernel or container did not refuse: {', '.join(hello.through) or 'nothing said'}")
         return hello

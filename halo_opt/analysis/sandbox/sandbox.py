@@ -65,14 +65,20 @@ class Sandbox:
         )
 
     def run(self, code: str) -> CellResult:
-        """Run one cell; what goes wrong in it is in the result. Raises InputError after `close`."""
+        """Run one cell; what goes wrong in it is in the result.
+
+        Raises InputError after `close`, and SandboxMissing when it had to end and this machine lets none start again.
+        """
         if len(code.encode("utf-8", "replace")) > self._limits.code_bytes:
             error = f"the cell is longer than {self._limits.code_bytes:,} bytes and was not run; write a shorter one"
             return CellResult(stdout="", value=None, error=error, seconds=0, state_lost=False, host_calls=0)
         with self._one_at_a_time:
             if self._box is None:
                 raise InputError("this sandbox is closed; start another")
-            return self._box.run(code)
+            try:
+                return self._box.run(code)
+            except Unconfined as reason:
+                raise SandboxMissing(f"the sandbox ended and cannot start again: {reason}; {_REMEDY}") from None
 
     def explain(self) -> str:
         """What confines it here, in one paragraph for the report. Raises InputError after `close`."""

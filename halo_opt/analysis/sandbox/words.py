@@ -1,12 +1,13 @@
 """Sentences and cuts that both ways of confining share, so that the model reads the same words from each."""
 
-LOST = "all variables are lost"
+# Around an error's message stand lines of the cell and advice, which must not be what is cut off.
+ERROR_ROOM = 3_000
 
 
 def lost(what: str, instead: str) -> str:
     """The error of a cell whose process had to end."""
     return (
-        f"SandboxEnded: {what}, so {LOST} and the next cell starts afresh. "
+        f"SandboxEnded: {what}, so all variables are lost and the next cell starts afresh. "
         f"Instead, {instead}; define again what you still need."
     )
 

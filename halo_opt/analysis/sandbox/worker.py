@@ -7,6 +7,7 @@ treats all that comes back as hostile from the first cell on. Never runs a cell 
 
 import builtins
 import codecs
+import contextlib
 import importlib
 import importlib.util
 import io
@@ -52,7 +53,11 @@ def load(name: str) -> ModuleType:
 
 def preload(modules: list[str]) -> None:
     """Import all that a cell may import, and what those would import later."""
-    for name in (*modules, "numpy", *(f"numpy.{part}" for part in NUMPY.split()), "_strptime", "stringprep"):
+    for name in modules:
+        # Not every Python is built with all of them.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    for name in ("numpy", *(f"numpy.{part}" for part in NUMPY.split()), "_strptime", "stringprep"):
         importlib.import_module(name)
     for encoding in ENCODINGS.split():
         codecs.lookup(encoding)
