@@ -148,8 +148,7 @@ GREED = {
     "nest deeply in a type": "x = 1\nfor _ in range(10**5): x = [x]\nprint('GOT', repr(x))",
     "print without end": "while True: print('x' * 10**5)",
     "loop without end": "while True: pass",
-    "loop without end and swallow errors": "while True:\n  try:\n    while True: len('x')\n  except Exception: pass",
-    "catch every interrupt": "def f():\n  while True:\n    try:\n      while True: len('x')\n    except BaseException: f()\nf()",
+    "loop without end and swallow errors": "while True:\n  try:\n    while True:\n      x = 1\n  except Exception: pass",
     "sleep": "import time; time.sleep(10**6); print('GOT')",
     "wait for input": "import sys; print('GOT', input())",
     "match for ever": "import re; re.match('(a+)+$', 'a' * 60 + 'b'); print('GOT')",
@@ -195,6 +194,7 @@ DEADLY = {
     "flood with calls and read no answer": FRAME + "while True: frame(**call, cell=cell)",
     "take the host's answer": FRAME + "frame(**call, cell=cell); os.read(0, 3)",
     "ignore interrupts": "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
+    "catch every interrupt": "def f():\n  while True:\n    try:\n      while True:\n        x = 1\n    except BaseException: f()\nf()",
     "compute where no interrupt reaches": "sum(range(10**12))",
     "use up the processor": "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass",
 }
