@@ -20,8 +20,8 @@ FRAMES = 6
 MODULES = (
     "ast base64 bisect calendar cmath collections contextlib copy csv dataclasses datetime decimal difflib enum "
     "fnmatch fractions functools graphlib hashlib heapq html html.parser io itertools json math numbers operator "
-    "pprint random re shlex statistics string struct textwrap time traceback types typing unicodedata urllib.parse uuid "
-    "warnings xml.etree.ElementTree zlib"
+    "pprint random re shlex statistics string struct textwrap time traceback types typing unicodedata urllib.parse "
+    "uuid warnings xml.etree.ElementTree zlib"
 )
 TOO_SLOW = (
     "CellTimeout: the cell ran longer than {:g} s and was interrupted; the variables are kept. "

@@ -199,7 +199,6 @@ class _Child:
         return hello
 
     def _send(self, message: dict[str, object], until: float) -> None:
-        # Plain ASCII: a cell may hold halves of surrogate pairs.
         self._wire.send(json.dumps(message).encode(), until)
 
 

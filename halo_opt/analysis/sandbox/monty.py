@@ -40,10 +40,7 @@ class MontyBox:
         self._limits = limits
         self._stack = ExitStack()
         self._session: Any = None
-        try:
-            self._open()
-        except (OSError, pydantic_monty.MontyError) as error:
-            raise Unconfined(f"pydantic-monty does not start ({type(error).__name__})") from None
+        self._open()
 
     def explain(self) -> str:
         """What confines it here."""
@@ -90,11 +87,19 @@ class MontyBox:
         self._stack.close()
 
     def _open(self) -> None:
+        try:
+            self._session = self._entered()
+        # The client says with a RuntimeError that there is no worker to start.
+        except (OSError, RuntimeError, self._monty.MontyError) as error:
+            self.close()
+            raise Unconfined(f"pydantic-monty does not start ({type(error).__name__})") from None
+
+    def _entered(self) -> Any:
         limits = self._limits
         pool = self._stack.enter_context(
             self._monty.Monty(min_processes=1, max_processes=1, request_timeout=limits.seconds + limits.grace)
         )
-        self._session = self._stack.enter_context(
+        return self._stack.enter_context(
             pool.checkout(
                 limits={
                     "max_feed_duration_secs": limits.seconds,

@@ -69,14 +69,16 @@ class Sandbox:
 
         Raises InputError after `close`, and SandboxMissing when it had to end and this machine lets none start again.
         """
-        if len(code.encode("utf-8", "replace")) > self._limits.code_bytes:
+        # Half a surrogate pair is no text that a child could be sent.
+        text = code.encode("utf-8", "replace")
+        if len(text) > self._limits.code_bytes:
             error = f"the cell is longer than {self._limits.code_bytes:,} bytes and was not run; write a shorter one"
             return CellResult(stdout="", value=None, error=error, seconds=0, state_lost=False, host_calls=0)
         with self._one_at_a_time:
             if self._box is None:
                 raise InputError("this sandbox is closed; start another")
             try:
-                return self._box.run(code)
+                return self._box.run(text.decode())
             except Unconfined as reason:
                 raise SandboxMissing(f"the sandbox ended and cannot start again: {reason}; {_REMEDY}") from None
 

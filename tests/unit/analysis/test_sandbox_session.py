@@ -5,11 +5,10 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from halo_opt.analysis.sandbox import CellResult, Limits, Sandbox, SandboxMissing, linux, sandbox
+from halo_opt.analysis.sandbox import Limits, Sandbox, SandboxMissing
 from halo_opt.errors import InputError
 
 LIMITS = Limits(seconds=5, grace=0.5, output_chars=300, host_calls=3, message_bytes=1 << 16, code_bytes=10_000)
@@ -185,7 +184,7 @@ def test_host_calls_are_counted_and_bounded_by_the_host(session):
 def test_a_long_cell_is_not_run(session):
     result = session.run("x = 1 #" + "x" * 10_000)
     assert "longer than 10,000 bytes and was not run; write a shorter one" in result.error
-    assert "surrogates not allowed" in session.run("'\ud800ä'").error
+    assert session.run("'\ud800ä'").value == "'?ä'"
 
 
 @pytest.fixture
@@ -288,58 +287,3 @@ def test_it_says_what_confines_it(session):
     assert "Landlock (version " in words
     assert "16 attempts to get out were made after it was shut in, and all were refused" in words
     assert session.kind == "linux"
-
-
-@pytest.mark.parametrize("name", ["a b", "", "__import__", "1x"])
-def test_a_host_function_needs_a_plain_name(name):
-    with pytest.raises(InputError, match="cannot be the name of a host function"):
-        Sandbox.start({name: ask})
-
-
-# Confinement with a wall that is only painted on: the answer of the kernel is believed, and the probes have to notice.
-PAINTED = {
-    "landlock": (
-        "def lock(readable): return 7",
-        "did not refuse: read a file, read this program, read the",
-    ),
-    "seccomp": ("def install(): return True", "ask about a file, open a network socket, open a local socket, "),
-    "process": ("def die_with_parent(p): os._exit(0)\nimport os", "did not say what confines it"),
-}
-
-
-@pytest.mark.usefixtures("session")
-@pytest.mark.parametrize("wall", PAINTED)
-def test_it_refuses_to_start_when_a_probe_gets_through(wall, tmp_path, monkeypatch):
-    package = tmp_path / "halo_opt"
-    real = Path(linux.halo_opt.__file__).parent
-    (package / "confinement").mkdir(parents=True)
-    for path in (real / "__init__.py", *(real / "confinement").glob("*.py")):
-        (package / path.relative_to(real)).write_text(path.read_text())
-    fake, words = PAINTED[wall]
-    with (package / "confinement" / f"{wall}.py").open("a") as file:
-        file.write(f"\n{fake}\n")
-    monkeypatch.setattr(linux, "halo_opt", SimpleNamespace(__file__=str(package / "__init__.py")))
-    monkeypatch.setattr(sandbox, "BOXES", [linux.LinuxBox])
-    with pytest.raises(SandboxMissing) as missing:
-        Sandbox.start({})
-    assert words in str(missing.value)
-    assert "until then the analyzer works without its python tool" in str(missing.value)
-
-
-def test_a_machine_with_nothing_that_confines_is_told_why_and_what_to_install(monkeypatch):
-    monkeypatch.setattr(linux.sys, "platform", "darwin")
-    monkeypatch.setitem(sys.modules, "pydantic_monty", None)
-    with pytest.raises(SandboxMissing) as missing:
-        Sandbox.start({})
-    assert str(missing.value).startswith("no sandbox confines a model's Python on this machine: this is not Linux; ")
-    assert "pydantic-monty is not installed" in str(missing.value)
-    assert "pip install 'halo-opt[sandbox]'" in str(missing.value)
-
-
-def test_a_sandbox_that_cannot_start_again_says_so(session, monkeypatch):
-    with Sandbox.start({}, LIMITS) as box:
-        assert box.run("import os; os._exit(0)").state_lost
-        monkeypatch.setattr(linux, "_WORKER", Path("/no/such/worker"))
-        with pytest.raises(SandboxMissing, match="the sandbox ended and cannot start again"):
-            box.run("1")
-    assert isinstance(session.run("1"), CellResult)
