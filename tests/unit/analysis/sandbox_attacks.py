@@ -184,6 +184,10 @@ DEADLY = {
     "send nested JSON": FRAME + "b = b'[' * 10**6; os.write(1, len(b).to_bytes(4, 'big') + b)",
     "send bytes that are no text": FRAME + "os.write(1, b'\\0\\0\\0\\3\"\\xff\"')",
     "introduce itself again": FRAME + "frame(kind='hello', landlock=9, probes=9, through=[])",
+    "finish itself, twice": FRAME + "frame(**done, cell=cell)",
+    "finish itself and the next one": FRAME + "frame(**done, cell=cell); frame(**done, cell=cell + 1)",
+    "finish itself and answer in place of the next": FRAME
+    + "frame(**done, cell=cell); os.read(0, 4); frame(**done, cell=cell + 2)",
     "finish another cell": FRAME + "frame(**done, cell=cell + 1)",
     "finish an older cell": FRAME + "frame(**done, cell=cell - 1)",
     "call from another cell": FRAME + "frame(**call, cell=cell + 1)",
