@@ -196,6 +196,10 @@ DEADLY = {
     "finish with a negative count": FRAME + "frame(**done | dict(stdout_cut=-5), cell=cell)",
     "call with a cell that is true": FRAME + "frame(**call, cell=True)",
     "flood with calls and read no answer": FRAME + "while True: frame(**call, cell=cell)",
+    "flood with calls and throw the answers away": FRAME
+    + "import select\ndef flood():\n  while True:\n    try:\n      while True:\n"
+    "        for _ in range(50): frame(**call, cell=cell)\n        while select.select([0], [], [], 0)[0]: os.read(0, 65536)\n"
+    "    except BaseException: flood()\nflood()",
     "take the host's answer": FRAME + "frame(**call, cell=cell); os.read(0, 3)",
     "ignore interrupts": "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
     "catch every interrupt": "def f():\n  while True:\n    try:\n      while True:\n        x = 1\n    except BaseException: f()\nf()",

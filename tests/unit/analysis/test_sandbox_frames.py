@@ -88,6 +88,18 @@ def test_half_a_message_is_waited_for_no_longer_than_agreed():
         received(framed(b"{}")[:-1], end=False)
 
 
+def test_a_child_that_sends_without_end_does_not_keep_the_host_past_the_agreed_time():
+    (from_child, child_out), (child_in, to_child) = os.pipe(), os.pipe()
+    wire = Wire(to_child, from_child, most=1000)
+    os.write(child_out, framed(json.dumps(CALL).encode()) * 3)
+    assert wire.receive(time.monotonic() + 30).name == "sql"
+    with pytest.raises(TimeoutError):
+        wire.receive(time.monotonic())
+    assert wire.receive(time.monotonic() + 30).name == "sql"
+    for number in (from_child, child_out, child_in, to_child):
+        os.close(number)
+
+
 @given(st.binary(max_size=300))
 def test_random_bytes_never_become_more_than_the_three_shapes(sent):
     try:
