@@ -195,7 +195,8 @@ class _Child:
         if not isinstance(hello, Hello):
             raise Unconfined("its process said something else than what confines it")
         if hello.through or hello.landlock < 1 or hello.probes < 1:
-            raise Unconfined(f"this kernel or container did not refuse: {', '.join(hello.through) or 'nothing said'}")
+            reasons = ", ".join(hello.through) or "it made no probes"
+            raise Unconfined(f"the kernel or container does not confine its process: {reasons}")
         return hello
 
     def _send(self, message: dict[str, object], until: float) -> None:

@@ -76,10 +76,15 @@ def shut_in(settings: dict[str, Any], cell: ModuleType) -> tuple[Any, dict[str, 
     session.names = {**functions, "np": sys.modules["numpy"]}
     forget_this_machine()
     version = landlock.lock([])
-    through = probes.got_through(probes.OF_FILES) if version else ["Landlock"]
-    through += [f"open descriptor {number}" for number in range(3, 16) if still_open(number)]
-    through += probes.got_through(probes.OF_ALL) if seccomp.install() else ["seccomp"]
+    through = could(probes.got_through(probes.OF_FILES)) if version else ["there is no Landlock"]
+    through += [f"it holds descriptor {number}" for number in range(3, 16) if still_open(number)]
+    through += could(probes.got_through(probes.OF_ALL)) if seccomp.install() else ["there is no seccomp"]
     return session, {"kind": "hello", "landlock": version, "probes": len(probes.OF_ALL), "through": through}
+
+
+def could(names: list[str]) -> list[str]:
+    """Probes that got through, in the words of the refusal to start."""
+    return [f"it could {name}" for name in names]
 
 
 def still_open(number: int) -> bool:

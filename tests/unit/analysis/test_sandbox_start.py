@@ -28,25 +28,24 @@ def test_a_host_function_needs_a_plain_name(name):
 
 
 # Confinement with a wall that is only painted on: the answer of the kernel is believed, and the probes have to notice.
-PAINTED = {
-    "landlock": (
-        "def lock(readable): return 7",
-        "did not refuse: read a file, read this program, ",
-    ),
-    "seccomp": ("def install(): return True", "ask about a file, open a network socket, open a local socket, "),
-    "process": ("def die_with_parent(p): os._exit(0)\nimport os", "did not say what confines it"),
-}
+PAINTED = [
+    ("landlock", "def lock(readable): return 7", "its process: it could read a file, it could read this program, "),
+    ("landlock", "def lock(readable): return 0", "does not confine its process: there is no Landlock"),
+    ("seccomp", "def install(): return True", "it could ask about a file, it could open a network socket, it could"),
+    ("seccomp", "def install(): return False", "does not confine its process: there is no seccomp"),
+    ("process", "import os\ndef die_with_parent(p): os._exit(0)", "its process did not say what confines it"),
+    ("process", "import os\ndef limit(**k): os.open('/', 0)", "does not confine its process: it holds descriptor 3"),
+]
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("wall", PAINTED)
-def test_it_refuses_to_start_when_a_probe_gets_through(wall, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("wall", "fake", "words"), PAINTED)
+def test_it_refuses_to_start_when_a_probe_gets_through(wall, fake, words, tmp_path, monkeypatch):
     package = tmp_path / "halo_opt"
     real = Path(linux.halo_opt.__file__).parent
     (package / "confinement").mkdir(parents=True)
     for path in (real / "__init__.py", *(real / "confinement").glob("*.py")):
         (package / path.relative_to(real)).write_text(path.read_text())
-    fake, words = PAINTED[wall]
     with (package / "confinement" / f"{wall}.py").open("a") as file:
         file.write(f"\n{fake}\n")
     monkeypatch.setattr(linux, "halo_opt", SimpleNamespace(__file__=str(package / "__init__.py")))
