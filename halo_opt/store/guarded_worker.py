@@ -128,7 +128,7 @@ def shut_in(database: str) -> int:
     # DuckDB wants pytz for times with a zone, and only then; it brings a file for each zone.
     pytz = importlib.util.find_spec("pytz")
     zones = [str(Path(pytz.origin).parent)] if pytz is not None and pytz.origin else []
-    spec = importlib.util.spec_from_file_location("landlock", Path(__file__).with_name("landlock.py"))
+    spec = importlib.util.spec_from_file_location("landlock", Path(__file__).parents[1] / "confinement" / "landlock.py")
     if spec is None or spec.loader is None:
         return 0
     landlock = importlib.util.module_from_spec(spec)

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from halo_opt.confinement import landlock
 from halo_opt.store import Refused, Store, build_store, guarded_query, guarded_worker, schema
 from halo_opt.store.guarded import _read, guarded_queries, sandbox
 
@@ -275,7 +276,7 @@ tried(lambda: socket.create_connection(("127.0.0.1", 9)))
 def test_landlock_leaves_a_process_only_the_files_it_was_given(tmp_path):
     for name in ("given", "other"):
         (tmp_path / name).write_text("x")
-    script = [sys.executable, "-I", "-c", LOCKED, guarded_worker.__file__.replace("guarded_worker", "landlock")]
+    script = [sys.executable, "-I", "-c", LOCKED, landlock.__file__]
     done = subprocess.run([*script, tmp_path / "given", tmp_path / "other"], capture_output=True, text=True, check=True)
     version, *results = done.stdout.split()
     if version == "0":

@@ -1,6 +1,6 @@
 """Landlock: the kernel refuses this process files and connections from now on, and nothing can give them back.
 
-Linux only, through ctypes, as Python has no call for it. Imports nothing of halo_opt, as the child process of `guarded`
+Linux only, through ctypes, as Python has no call for it. Imports nothing of halo_opt, as the store's child process
 loads this file by its path. Never raises where the kernel has no Landlock: it says so.
 """
 

@@ -1,0 +1,176 @@
+"""The sandbox's child process: shuts itself in, proves it, says so, then runs cells until its input ends.
+
+Protocol on descriptors 0 and 1, each message a length of 4 bytes and that much JSON: settings in, hello out; then a
+cell in, any number of (call out, reply in), done out. Started as a script without site-packages, by a parent that
+treats all that comes back as hostile from the first cell on. Never runs a cell unless every probe failed.
+"""
+
+import builtins
+import codecs
+import contextlib
+import importlib
+import importlib.util
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+# numpy finds these only when they are asked for, and then it is too late to read a file.
+NUMPY = "linalg fft random ma polynomial strings rec char lib.stride_tricks lib.scimath lib.recfunctions exceptions"
+ENCODINGS = "ascii latin-1 utf-8-sig utf-16 utf-32 cp1252 idna punycode unicode_escape raw_unicode_escape hex base64"
+
+
+def main() -> None:
+    """Shut in, say how well, serve cells."""
+    settings = receive()
+    sys.path[:0] = [settings["package"]]
+    sys.path.append(settings["numpy"])
+    cell = load("cell")
+    preload(cell.MODULES.split())
+    session, hello = shut_in(settings, cell)
+    send(hello)
+    if hello["through"]:
+        os._exit(1)
+    while True:
+        asked = receive()
+        send({"kind": "done", "cell": asked["cell"], **session.run(asked["cell"], asked["code"])})
+
+
+def load(name: str) -> ModuleType:
+    """A neighbour of this file, without the packages around it."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def preload(modules: list[str]) -> None:
+    """Import all that a cell may import, and what those would import later."""
+    for name in modules:
+        # Not every Python is built with all of them.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    for name in ("numpy", *(f"numpy.{part}" for part in NUMPY.split()), "_strptime", "stringprep"):
+        importlib.import_module(name)
+    for encoding in ENCODINGS.split():
+        codecs.lookup(encoding)
+    time.tzset()
+
+
+def shut_in(settings: dict[str, Any], cell: ModuleType) -> tuple[Any, dict[str, Any]]:
+    """Give up everything, one wall after the other, each probed as soon as it stands; the session and the hello."""
+    from halo_opt.confinement import landlock, probes, process, seccomp
+
+    process.die_with_parent(settings["parent"])
+    process.limit(memory=settings["memory"], processor=settings["processor"])
+    process.drop_privileges()
+    session = cell.Session(most=settings["most"], memory=settings["memory"], seconds=settings["seconds"])
+    functions = {name: host_function(session, name, cell, settings["message"]) for name in settings["functions"]}
+    session.names = {**functions, "np": sys.modules["numpy"]}
+    forget_this_machine()
+    version = landlock.lock([])
+    through = could(probes.got_through(probes.OF_FILES)) if version else ["there is no Landlock"]
+    through += [f"it holds descriptor {number}" for number in range(3, 16) if still_open(number)]
+    through += could(probes.got_through(probes.OF_ALL)) if seccomp.install() else ["there is no seccomp"]
+    return session, {"kind": "hello", "landlock": version, "probes": len(probes.OF_ALL), "through": through}
+
+
+def could(names: list[str]) -> list[str]:
+    """Probes that got through, in the words of the refusal to start."""
+    return [f"it could {name}" for name in names]
+
+
+def still_open(number: int) -> bool:
+    """Whether a descriptor leads somewhere."""
+    try:
+        os.lseek(number, 0, os.SEEK_CUR)
+    except OSError as error:
+        return error.errno == 29  # ESPIPE: a pipe or socket; a number that is not open gives EBADF
+    return True
+
+
+def forget_this_machine() -> None:
+    """Nothing to import from, no environment, no terminal, no way to print past the cell's own output."""
+    sys.path.clear()
+    sys.path_importer_cache.clear()
+    os.environ.clear()
+    sys.argv[:] = [""]
+    nothing = io.StringIO()
+    sys.stdin = nothing
+    for name in ("__stdin__", "__stdout__", "__stderr__"):
+        setattr(sys, name, None)
+    for name in ("exit", "quit", "copyright", "credits", "license", "help"):
+        vars(builtins).pop(name, None)
+
+
+def host_function(session: Any, name: str, cell: ModuleType, most: int) -> Callable[..., Any]:
+    """A function that asks the host; its arguments, of at most that many bytes, and its result are JSON."""
+
+    def ask(*args: Any, **kwargs: Any) -> Any:
+        asked = encoded({"kind": "call", "cell": session.cell, "name": name, "args": args, "kwargs": kwargs})
+        if len(asked) > most:
+            raise cell.HostError(f"the arguments of {name}() are {len(asked):,} bytes long, over {most:,}; give fewer")
+        with session.uninterrupted():
+            write(asked)
+            reply = receive()
+        if reply["error"] is not None:
+            raise cell.HostError(reply["error"])
+        return reply["value"]
+
+    ask.__name__ = ask.__qualname__ = name
+    return ask
+
+
+def send(message: dict[str, Any]) -> None:
+    """One message to the host."""
+    write(encoded(message))
+
+
+def encoded(message: dict[str, Any]) -> bytes:
+    """A message as JSON. Raises TypeError or ValueError, as json does, for what JSON cannot hold."""
+    text = json.dumps(message, ensure_ascii=False, allow_nan=False, default=plain)
+    return text.encode("utf-8", "replace")
+
+
+def plain(value: Any) -> Any:
+    """numpy's numbers and arrays, and sets, as JSON has them."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, set | frozenset | range):
+        return list(value)
+    raise TypeError(f"a {type(value).__name__} cannot be given to a host function; give text, numbers, lists or dicts")
+
+
+def write(body: bytes) -> None:
+    """A length, and the body."""
+    left = memoryview(len(body).to_bytes(4, "big") + body)
+    while left:
+        left = left[os.write(1, left) :]
+
+
+def receive() -> Any:
+    """The host's next message; its end ends this process."""
+    return json.loads(exactly(int.from_bytes(exactly(4), "big")))
+
+
+def exactly(size: int) -> bytes:
+    """That many bytes of input."""
+    pieces = []
+    while size:
+        piece = os.read(0, min(size, 1 << 20))
+        if not piece:
+            os._exit(0)
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+if __name__ == "__main__":
+    main()
