@@ -2,6 +2,8 @@
 PYTHON := $(or $(HALO_VENV),.venv)/bin/python
 CONFIG ?= loop.yaml
 MODEL  ?=
+# Tests run in as many processes as there are cores; a file's tests stay together, since they share what they set up.
+AT_ONCE ?= -n auto --dist loadfile
 
 .PHONY: help setup demo test test-all check format bench fuzz clean
 
@@ -15,10 +17,10 @@ demo: setup  ## the whole loop on MiniWoB++ with a local model, no key
 	@$(PYTHON) -m halo_opt run --config $(CONFIG) $(if $(MODEL),--model $(MODEL))
 
 test: setup  ## unit, flow, contract and browser tests
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest $(AT_ONCE)
 
 test-all: setup  ## with the slow ones and a real local model
-	@$(PYTHON) -m pytest -m ''
+	@$(PYTHON) -m pytest -m '' $(AT_ONCE)
 
 check: setup  ## lint, format, types, import rules
 	@$(PYTHON) -m ruff check .
