@@ -6,10 +6,11 @@ from halo_opt.mining.shape import BEFORE, SO_FAR, WHOLE, Shape
 # Steps of comparable attempts: of the same task where it was tried three times, else of the same run.
 _TYPICAL = (
     "measured AS (SELECT * FROM attempts WHERE outcome IS DISTINCT FROM 'error'),\n"
-    "by_task AS (SELECT task_id, median(steps) AS typical FROM measured GROUP BY task_id HAVING count(steps) >= 3),\n"
+    "by_task AS (SELECT run_id, task_id, median(steps) AS typical FROM measured GROUP BY run_id, task_id"
+    " HAVING count(steps) >= 3),\n"
     "by_run AS (SELECT run_id, median(steps) AS typical FROM measured GROUP BY run_id),\n"
     "typical AS (SELECT m.trace_id, coalesce(t.typical, r.typical) AS typical\n"
-    "  FROM measured AS m LEFT JOIN by_task AS t USING (task_id) LEFT JOIN by_run AS r ON r.run_id = m.run_id)"
+    "  FROM measured AS m LEFT JOIN by_task AS t USING (run_id, task_id) LEFT JOIN by_run AS r USING (run_id))"
 )
 _TYPICAL_OF_A = "(SELECT typical FROM typical WHERE typical.trace_id = a.trace_id)"
 _FORM = ("steps.submits", "steps.empty_fields")

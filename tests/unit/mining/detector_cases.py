@@ -145,6 +145,7 @@ ABSENT: list[tuple[str, list[dict[str, Any]]]] = [
     ("no_verification", [BOOK, READ]),
     ("changed_before_looking", [READ, BOOK]),
     ("changed_without_consent", [ASK, BOOK]),
+    ("changed_again_without_asking", [ASK, {**BOOK, "error_type": "tool_error", "error": "no"}, BOOK_TWO]),
     ("changed_again_without_asking", [ASK, BOOK, ASK, BOOK_TWO]),
     ("changed_again_without_asking", [step("respond", "Both?", result="Yes, both of them"), BOOK, BOOK_TWO]),
     ("never_declines", [step("respond", "Unfortunately that is not possible.", result="ok")]),
