@@ -18,7 +18,9 @@ from halo_opt.console import visible
 from halo_opt.records import Report
 from halo_opt.reporting import words
 from halo_opt.reporting.report_parts import (
+    GROUP_COLUMNS,
     explained_plot,
+    group_lines,
     overview_tiles,
     proven,
     runs_plot,
@@ -89,4 +91,6 @@ def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
         traces=sections,
         anchors=anchors(sections),
         proven=proven,
+        group_lines=group_lines,
+        group_columns=GROUP_COLUMNS,
     )

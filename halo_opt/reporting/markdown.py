@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from halo_opt.console import visible
 from halo_opt.records import Exemplar, Finding, Number, Report, Value
-from halo_opt.reporting.report_parts import table_of_tested
+from halo_opt.reporting.report_parts import GROUP_COLUMNS, group_lines, table_of_tested
 from halo_opt.reporting.words import Figure, figure, figures, moment, title_of
 
 # Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
@@ -104,6 +104,9 @@ def _finding(finding: Finding) -> list[str]:
     if finding.consequences:
         lines += ["**Comes along with it**", ""]
         lines += [f"- {escape(one.title)}. {within(one.claim)}" for one in finding.consequences] + [""]
+    for groups in group_lines(finding):
+        lines += [f"**{escape(groups.title)}.** {within(groups.words)}", ""]
+        lines += table(list(GROUP_COLUMNS), [[within(cell) for cell in row] for row in groups.rows])
     lines += _exemplars("Exemplars", finding.exemplars) + _exemplars("Counter-evidence", finding.counter_examples)
     return lines
 

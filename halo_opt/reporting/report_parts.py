@@ -10,11 +10,54 @@ from markupsafe import Markup
 
 from halo_opt.records import Finding, Interval, Number, Value
 from halo_opt.reporting.plots import Bar, bars
-from halo_opt.reporting.words import Figure, count, figure, figures, interval_name, percent, title_of
+from halo_opt.reporting.words import (
+    Figure,
+    chance,
+    count,
+    figure,
+    figures,
+    interval_name,
+    interval_words,
+    percent,
+    title_of,
+)
 
 WIDE, NARROW = 760, 340
 FALSE_DISCOVERY = 0.05  # what the reports' method calls proven
 LONGEST_TILE = 14  # longer values (times, lists of models) stand in the list of numbers below the tiles
+
+
+class GroupLines(NamedTuple):
+    """One table of groups as words: its title, what it shows, and a row a group (name, shown, interval, failures)."""
+
+    title: str
+    words: str
+    rows: list[tuple[str, str, str, str]]
+    sql: str
+
+
+GROUP_COLUMNS = ("Group", "Attempts that show it", "Interval of the share", "Failures that show it")
+
+
+def group_lines(finding: Finding) -> list[GroupLines]:
+    """Where a finding is seen, by each kind of group that its attempts fall into."""
+    return [
+        GroupLines(
+            f"By {table.by}",
+            (table.note or "No group is shown to differ.") + f" (q {chance(table.q_value)})",
+            [
+                (
+                    row.group or "not told",
+                    f"{count(row.shown)} of {count(row.attempts)}",
+                    interval_words(row.interval),
+                    f"{count(row.failures_shown)} of {count(row.failures)}",
+                )
+                for row in table.rows
+            ],
+            table.sql,
+        )
+        for table in finding.groups
+    ]
 
 
 class Plot(NamedTuple):

@@ -54,7 +54,7 @@ PAYLOADS = [
 ]
 
 
-FIXED_WORDS = frozenset({"category", "type", "direction", "outcome"})
+FIXED_WORDS = frozenset({"category", "type", "direction", "outcome", "by"})
 
 
 def poisoned(value: Any, payloads: Iterator[str]) -> Any:

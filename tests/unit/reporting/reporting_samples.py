@@ -19,6 +19,8 @@ from halo_opt.records import (
     Consequence,
     Exemplar,
     Finding,
+    GroupRow,
+    GroupTable,
     InputFile,
     Interval,
     Number,
@@ -86,6 +88,21 @@ def finding(ident: str, title: str, explained: float, **changes: Any) -> Finding
         ],
         "remedies": ["loop_guard", "ban_no_effect"],
         "confounders": ["long tasks have more steps in which to repeat"],
+        "groups": [
+            GroupTable(
+                by="model",
+                rows=[
+                    GroupRow(
+                        group="small", attempts=80, shown=40, interval=(0.39, 0.61), failures=40, failures_shown=39
+                    ),
+                    GroupRow(group="big", attempts=40, shown=0, interval=None, failures=20, failures_shown=0),
+                ],
+                p_value=0.0001,
+                q_value=0.0004,
+                note="Seen in small and hardly in big.",
+                sql="SELECT model FROM attempts",
+            )
+        ],
         "consequences": [
             Consequence(
                 behaviour="long_attempt",

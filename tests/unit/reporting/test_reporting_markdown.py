@@ -100,3 +100,10 @@ def test_what_comes_along_and_where_a_success_parts_are_told() -> None:
     assert "- Takes longer than usual. 58 of the 60 failures that show this also show the finding." in text
     assert "parts from it at step 2; the failure, then the success:" in text
     assert "step 2: fill [5]" in text
+
+
+def test_groups_stand_in_a_table_with_what_they_show() -> None:
+    text = report_markdown(report())
+    assert "**By model.** Seen in small and hardly in big. (q 0.0004)" in text
+    assert "| small | 40 of 80 | 39% to 61% | 39 of 40 |" in text
+    assert "| big | 0 of 40 | not measured | 0 of 20 |" in text
