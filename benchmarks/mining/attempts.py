@@ -39,7 +39,9 @@ class Made:
     """A store of made attempts, asked like any other."""
 
     def __init__(self, attempts: Sequence[Attempt]) -> None:
-        self.connection = duckdb.connect(":memory:")
+        # Without a folder of its own DuckDB would spill into the working directory.
+        self._spill = tempfile.TemporaryDirectory(prefix="halo-mining-")
+        self.connection = duckdb.connect(":memory:", config={"temp_directory": self._spill.name})
         self.connection.execute(schema.ddl())
         self._load("attempts", [_attempt_row(a) for a in attempts])
         self._load("steps", [{"trace_id": a.trace_id, "step": n, **s} for a in attempts for n, s in enumerate(a.steps)])
@@ -61,6 +63,7 @@ class Made:
 
     def close(self) -> None:
         self.connection.close()
+        self._spill.cleanup()
 
 
 def _attempt_row(a: Attempt) -> dict[str, Any]:
