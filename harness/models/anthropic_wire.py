@@ -15,7 +15,7 @@ from harness.config import ModelSettings
 from harness.models.backends import on_this_machine
 from harness.models.base import ChatReply, ChatRequest, Message, Tokens
 from harness.models.schemas import strict, unwrapped
-from harness.models.trouble import Trouble, retry_after, words_of
+from harness.models.trouble import Trouble, refused, words_of
 
 TOOL = "act"
 # A proxy cannot reach this machine. `trust_env=False` would not do: this client reads the proxies all the same.
@@ -75,12 +75,7 @@ class AnthropicWire:
         except anthropic.APIConnectionError as error:
             raise Trouble("connection", str(error.__cause__ or error)) from None
         except anthropic.APIStatusError as error:
-            raise Trouble(
-                "status",
-                words_of(error.response.text, secret=self._key),
-                status=error.status_code,
-                retry_after=retry_after(error.response.headers),
-            ) from None
+            raise refused(error.response, secret=self._key) from None
         return _read(raw.text(), secret=self._key)
 
     def _format(self, request: ChatRequest) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from harness.config import ModelSettings
 from harness.models.backends import on_this_machine
 from harness.models.base import ChatReply, ChatRequest, Message, Tokens
 from harness.models.schemas import strict, unwrapped
-from harness.models.trouble import Trouble, retry_after, words_of
+from harness.models.trouble import Trouble, refused, words_of
 
 # How llama.cpp's schema engine is told to leave no choice about white space.
 COMPACT = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
@@ -86,12 +86,7 @@ class OpenAIWire:
         except openai.APIConnectionError as error:
             raise Trouble("connection", str(error.__cause__ or error)) from None
         except openai.APIStatusError as error:
-            raise Trouble(
-                "status",
-                words_of(error.response.text, secret=self._key),
-                status=error.status_code,
-                retry_after=retry_after(error.response.headers),
-            ) from None
+            raise refused(error.response, secret=self._key) from None
         return self._read(raw.text, sampling)
 
     def _sampling(self, request: ChatRequest) -> dict[str, Any]:

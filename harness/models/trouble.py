@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 Kind = Literal["timeout", "connection", "status", "malformed"]
 # A wrong key, no credit, no right to the model, no such model: no retry mends these, for any attempt.
@@ -82,3 +82,32 @@ def words_of(body: str, *, secret: str = "") -> str:
         said = [str(error[key]) for key in ("code", "message") if error.get(key)]
         return short_line(": ".join(said) or json.dumps(error))
     return short_line(str(error))
+
+
+class Refusal(Protocol):
+    """An HTTP reply with an error status, as every provider's client hands it on."""
+
+    @property
+    def status_code(self) -> int:
+        """The status."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The body."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers."""
+        ...
+
+
+def refused(reply: Refusal, *, secret: str) -> Trouble:
+    """The trouble of a reply with an error status, without the key that a server may repeat."""
+    return Trouble(
+        "status",
+        words_of(reply.text, secret=secret),
+        status=reply.status_code,
+        retry_after=retry_after(reply.headers),
+    )
