@@ -1,6 +1,7 @@
 """Stand-ins at the boundaries, shipped so that users can test their own set-up. They never reach a network."""
 
 import json
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,12 +38,18 @@ class ScriptedModel:
         """How many replies of a list were not used."""
         return len(self._replies) - len(self.asked) if self._function is None else 0
 
-    def complete(self, messages: Sequence[Message], *, schema: type[BaseModel] | None = None) -> Completion:
-        """The next reply. Raises InputError when the script is over or does not fit the schema."""
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: type[BaseModel] | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Completion:
+        """The next reply, `on_text` given word by word. Raises InputError when the script is over or does not fit."""
         with self._lock:
             number = len(self.asked)
             if self._function is None and number >= len(self._replies):
-                last = messages[-1].content[:200] if messages else ""
+                last = messages[-1].words[:200] if messages else ""
                 raise InputError(
                     f"the script of {len(self._replies)} replies is over, call {number + 1} asks {last!r}; add a reply"
                 )
@@ -59,8 +66,11 @@ class ScriptedModel:
                 raise InputError(
                     f"scripted reply {number + 1} is not a {schema.__name__}: {text[:200]!r}; correct the script"
                 ) from error
+        if on_text is not None:
+            for piece in re.findall(r"\s*\S+|\s+$", text):
+                on_text(piece)
         # Words stand for tokens: deterministic, and never zero for a real text.
-        tokens_in = sum(len(message.content.split()) for message in messages)
+        tokens_in = sum(len(message.words.split()) for message in messages)
         return Completion(text=text, parsed=parsed, tokens_in=tokens_in, tokens_out=len(text.split()), cost_usd=0.0)
 
 

@@ -2,7 +2,7 @@
 message that redaction has not seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
@@ -33,7 +33,13 @@ class MeteredModel:
         """The wrapped model's name."""
         return self._model.name
 
-    def complete(self, messages: Sequence[Message], *, schema: type[BaseModel] | None = None) -> Completion:
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: type[BaseModel] | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Completion:
         """As the wrapped model, which sees the messages without secrets.
 
         Raises BudgetSpent before the call when it does not fit the budget.
@@ -41,7 +47,7 @@ class MeteredModel:
         messages = [message.model_copy(update={"content": redact(message.content)[0]}) for message in messages]
         call = self._ledger.reserve(self._most(messages, schema), purpose=self._purpose)
         try:
-            completion = self._model.complete(messages, schema=schema)
+            completion = self._model.complete(messages, schema=schema, on_text=on_text)
         except ModelError as error:
             if error.spent is None:
                 self._ledger.release(call)
@@ -55,7 +61,7 @@ class MeteredModel:
         return completion
 
     def _most(self, messages: Sequence[Message], schema: type[BaseModel] | None) -> Amount:
-        text = sum(len(message.content.encode()) for message in messages)
+        text = sum(len(message.words.encode()) for message in messages)
         text += len(str(schema.model_json_schema())) if schema is not None else 0
         tokens_in = int(text / _BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE * (len(messages) + 1)
         cost = estimate(self._endpoint, tokens_in=tokens_in, tokens_out=self._max_tokens)

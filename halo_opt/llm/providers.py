@@ -32,7 +32,7 @@ from pydantic_ai.settings import ModelSettings
 
 from halo_opt.llm.address import Endpoint
 from halo_opt.llm.failures import explain, may_retry
-from halo_opt.llm.model import Completion, Message, ModelError
+from halo_opt.llm.model import Completion, Message, ModelError, ModelMisfit
 from halo_opt.llm.prices import cost_of
 
 T = TypeVar("T")
@@ -84,9 +84,18 @@ class ProviderModel:
         """The model's name at its endpoint."""
         return self._endpoint.model
 
-    def complete(self, messages: Sequence[Message], *, schema: type[BaseModel] | None = None) -> Completion:
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: type[BaseModel] | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Completion:
         """One reply; see `Model.complete`."""
-        return self._run(self._complete(messages, schema))
+        completion = self._run(self._complete(messages, schema))
+        if on_text is not None:
+            on_text(completion.text)
+        return completion
 
     def close(self) -> None:
         """Close connections and end the thread."""
@@ -150,7 +159,8 @@ class ProviderModel:
         try:
             return completion.model_copy(update={"parsed": schema.model_validate_json(text)})
         except ValidationError as error:
-            raise ModelError(self._misfit(response, schema, text, error), spent=completion) from error
+            words = self._misfit(response, schema, text, error)
+            raise ModelMisfit(words, spent=completion, text=text) from error
 
     def _misfit(self, response: wire.ModelResponse, schema: type[BaseModel], text: str, error: ValidationError) -> str:
         if response.finish_reason == "length":
@@ -216,9 +226,9 @@ def _to_wire(messages: Sequence[Message]) -> list[wire.ModelMessage]:
     turns: list[wire.ModelMessage] = []
     for message in messages:
         if message.role == "assistant":
-            turns.append(wire.ModelResponse(parts=[wire.TextPart(message.content)]))
+            turns.append(wire.ModelResponse(parts=[wire.TextPart(message.words)]))
         elif message.role == "system":
-            turns.append(wire.ModelRequest(parts=[wire.SystemPromptPart(message.content)]))
+            turns.append(wire.ModelRequest(parts=[wire.SystemPromptPart(message.words)]))
         else:
-            turns.append(wire.ModelRequest(parts=[wire.UserPromptPart(message.content)]))
+            turns.append(wire.ModelRequest(parts=[wire.UserPromptPart(message.words)]))
     return turns

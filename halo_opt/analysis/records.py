@@ -1,0 +1,72 @@
+"""What an analysis is given and what it gives: limits, what is watched, what was handed in. No behaviour."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from halo_opt.analysis.claims import CheckedClaim
+from halo_opt.records import Record
+
+
+class AnalysisLimits(Record):
+    """How far an analysis may go, besides its budget of dollars, tokens and calls."""
+
+    turns: int = Field(default=40, ge=1, description="of the root agent")
+    sub_turns: int = Field(default=12, ge=1, description="of each sub-agent")
+    depth: int = Field(default=2, ge=0, description="of sub-agents below the root; 0 for none")
+    agents: int = Field(default=24, ge=1, description="in all")
+    parallel: int = Field(default=4, ge=1, description="model calls at the same time")
+    actions: int = Field(default=4, ge=1, description="of one turn")
+    map_rows: int = Field(default=500, ge=1, description="of one llm_map")
+    seconds: float | None = Field(default=None, gt=0, description="wall clock of one sitting")
+
+
+class Ended(StrEnum):
+    """Why an agent stopped."""
+
+    SUBMITTED = "submitted"
+    TURNS = "turns"
+    BUDGET = "budget"
+    TIME = "time"
+    MODEL = "model"
+    INTERRUPTED = "interrupted"
+
+
+class Event(Record):
+    """Something that happens now, for people who watch."""
+
+    agent: str = Field(description="root, root.1, root.1.2")
+    kind: Literal["turn", "tool", "model", "claim", "delegate", "map", "compact", "salvage", "fault", "end"]
+    words: str
+    turn: int = 0
+
+
+class RecordedClaim(Record):
+    """A claim as it was checked when it was recorded; it is checked again before a report is written."""
+
+    id: str
+    agent: str
+    checked: CheckedClaim
+
+
+class AnalysisResult(Record):
+    """What the agents handed in, and how it went. `summary` is the model's words; `cited` ids of claims it rests on."""
+
+    summary: str
+    claims: list[RecordedClaim]
+    ended: Ended
+    salvaged: bool = Field(description="whether the root was stopped at a limit before it handed in a report")
+    reason: str = Field(default="", description="why it ended, in words, where it was not by handing in")
+    models: dict[str, str] = Field(description="role -> model")
+    agents: int
+    turns: int
+    tools: dict[str, int] = Field(description="tool -> calls")
+    faults: dict[str, int] = Field(description="kind of fault -> how often")
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int = Field(default=0, description="of tokens_in, those that the provider had in its cache")
+    cost_usd: float | None
+    seconds: float
+    python: str = Field(description="what confines the python tool, or why it was not offered")
