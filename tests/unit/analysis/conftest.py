@@ -1,9 +1,9 @@
-"""One store of the traces in the repository, and mining's report of it, for all tests of this folder."""
+"""One store of the traces in the repository and planted ones, and mining's report of it, for this folder."""
 
 from collections.abc import Iterator
 
 import pytest
-from desks import RUNS, desk_over, mined
+from desks import RUNS, desk_over, mined, plant
 
 from halo_opt.analysis.tools.base import Desk
 from halo_opt.records import Report
@@ -12,8 +12,10 @@ from halo_opt.store import Store, build_store
 
 @pytest.fixture(scope="session")
 def real_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    path = tmp_path_factory.mktemp("tools") / "s.duckdb"
-    build_store(RUNS, path)
+    folder = tmp_path_factory.mktemp("tools")
+    plant(folder / "planted.jsonl")
+    path = folder / "s.duckdb"
+    build_store([*RUNS, folder / "planted.jsonl"], path)
     with Store.open(path) as opened:
         yield opened
 
