@@ -4,7 +4,9 @@ SQL from a model or from somebody's report goes through `guarded.guarded_query`;
 the user at the command line.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,11 +31,15 @@ LOCKED = {
 
 
 class Store:
-    """A store opened for reading; use it as a context manager. Several may read one file while nothing writes it."""
+    """A store opened for reading; use it as a context manager. Several may read one file while nothing writes it.
+
+    Threads may share one: their queries wait for each other, as one connection holds one answer at a time.
+    """
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
         self._connection = connection
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -56,21 +62,24 @@ class Store:
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of one query. Raises InputError with DuckDB's words when the SQL cannot run."""
-        return self._execute(sql, params).fetchall()
+        with self._answer(sql, params) as answer:
+            return answer.fetchall()
 
     def arrays(self, sql: str, params: Sequence[Any] = ()) -> dict[str, NDArray[Any]]:
         """The columns of one query as arrays: for numbers of millions of rows, which as tuples would take seconds."""
-        return self._execute(sql, params).fetchnumpy()
+        with self._answer(sql, params) as answer:
+            return answer.fetchnumpy()
 
     def columns(self, sql: str, params: Sequence[Any] = ()) -> list[str]:
         """The column names that a query gives, without fetching its rows."""
-        return [column[0] for column in self._execute(sql, params).description or []]
+        with self._answer(sql, params) as answer:
+            return [column[0] for column in answer.description or []]
 
     def records(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """All rows of one query by their columns' names."""
-        result = self._execute(sql, params)
-        names = [column[0] for column in result.description or []]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        with self._answer(sql, params) as answer:
+            names = [column[0] for column in answer.description or []]
+            return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
     def summary(self) -> ImportSummary:
         """What the import that built this store read, skipped and rejected."""
@@ -89,11 +98,15 @@ class Store:
     ) -> None:
         self.close()
 
-    def _execute(self, sql: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
-        try:
-            return self._connection.execute(sql, list(params))
-        except duckdb.Error as error:
-            raise InputError(f"the query cannot run on {self.path}: {str(error).strip()}") from error
+    @contextmanager
+    def _answer(self, sql: str, params: Sequence[Any]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The answer of one query, which must be read before the block ends."""
+        with self._lock:
+            try:
+                answer = self._connection.execute(sql, list(params))
+            except duckdb.Error as error:
+                raise InputError(f"the query cannot run on {self.path}: {str(error).strip()}") from error
+            yield answer
 
 
 def _first_line(error: Exception) -> str:
