@@ -5,8 +5,8 @@ the user at the command line.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,13 +33,18 @@ LOCKED = {
 class Store:
     """A store opened for reading; use it as a context manager. Several may read one file while nothing writes it.
 
-    Threads may share one: their queries wait for each other, as one connection holds one answer at a time.
+    It may be asked from several threads at once. Each has a connection of its own, since of two queries on one the
+    later takes the rows of the earlier away; so a temporary table is there for the thread that made it.
     """
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
         self._connection = connection
-        self._lock = threading.Lock()
+        self._here = threading.local()
+        self._here.connection = connection
+        # A thread's connection goes with the thread; those of threads that live on are closed with the store.
+        self._others: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
+        self._opening = threading.Lock()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -62,24 +67,21 @@ class Store:
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of one query. Raises InputError with DuckDB's words when the SQL cannot run."""
-        with self._answer(sql, params) as answer:
-            return answer.fetchall()
+        return self._execute(sql, params).fetchall()
 
     def arrays(self, sql: str, params: Sequence[Any] = ()) -> dict[str, NDArray[Any]]:
         """The columns of one query as arrays: for numbers of millions of rows, which as tuples would take seconds."""
-        with self._answer(sql, params) as answer:
-            return answer.fetchnumpy()
+        return self._execute(sql, params).fetchnumpy()
 
     def columns(self, sql: str, params: Sequence[Any] = ()) -> list[str]:
         """The column names that a query gives, without fetching its rows."""
-        with self._answer(sql, params) as answer:
-            return [column[0] for column in answer.description or []]
+        return [column[0] for column in self._execute(sql, params).description or []]
 
     def records(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """All rows of one query by their columns' names."""
-        with self._answer(sql, params) as answer:
-            names = [column[0] for column in answer.description or []]
-            return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        result = self._execute(sql, params)
+        names = [column[0] for column in result.description or []]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def summary(self) -> ImportSummary:
         """What the import that built this store read, skipped and rejected."""
@@ -87,8 +89,10 @@ class Store:
         return ImportSummary.model_validate_json(text)
 
     def close(self) -> None:
-        """Close the connection; a closed store cannot be asked again."""
-        self._connection.close()
+        """Close all its connections; a closed store cannot be asked again."""
+        with self._opening:
+            for connection in (*self._others, self._connection):
+                connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -98,15 +102,20 @@ class Store:
     ) -> None:
         self.close()
 
-    @contextmanager
-    def _answer(self, sql: str, params: Sequence[Any]) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The answer of one query, which must be read before the block ends."""
-        with self._lock:
-            try:
-                answer = self._connection.execute(sql, list(params))
-            except duckdb.Error as error:
-                raise InputError(f"the query cannot run on {self.path}: {str(error).strip()}") from error
-            yield answer
+    def _execute(self, sql: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._mine().execute(sql, list(params))
+        except duckdb.Error as error:
+            raise InputError(f"the query cannot run on {self.path}: {str(error).strip()}") from error
+
+    def _mine(self) -> duckdb.DuckDBPyConnection:
+        """The connection of this thread."""
+        connection: duckdb.DuckDBPyConnection | None = getattr(self._here, "connection", None)
+        if connection is None:
+            with self._opening:
+                connection = self._here.connection = self._connection.cursor()
+                self._others.add(connection)
+        return connection
 
 
 def _first_line(error: Exception) -> str:
