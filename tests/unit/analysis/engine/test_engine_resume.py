@@ -55,7 +55,7 @@ class Deaths:
             self.paid += 1
 
 
-def script(store: Store) -> Callable[[str, Sequence[Message]], str]:
+def script(store: Store, *, cells: bool) -> Callable[[str, Sequence[Message]], str]:
     [(trace, step, words)] = store.rows(
         "SELECT s.trace_id, s.step, s.arguments FROM steps AS s JOIN attempts AS a USING (trace_id)"
         " WHERE a.outcome = 'failure' AND length(s.arguments) > 20 ORDER BY ALL LIMIT 1"
@@ -76,12 +76,14 @@ def script(store: Store) -> Callable[[str, Sequence[Message]], str]:
 
     def root(messages: Sequence[Message]) -> str:
         delegate = {"tool": "delegate", "question": "why so?"}
-        python = {"tool": "python", "code": "x = sql('SELECT count(*) AS n FROM attempts')[0]['n']\nx"}
+        cell = {"tool": "python", "code": "x = sql('SELECT count(*) AS n FROM attempts')[0]['n']\nx"}
+        then = {"tool": "python", "code": "print(x, llm('say ' + str(x)))"}
+        count = sql("SELECT outcome, count(*) FROM attempts GROUP BY 1 ORDER BY 1")
         turns = [
-            turn(sql("SELECT outcome, count(*) FROM attempts GROUP BY 1 ORDER BY 1"), python),
+            turn(count, cell) if cells else turn(count),
             turn(delegate, delegate | {"question": "and here?", "scope_sql": FAILURES}),
             "misfit: no JSON",
-            turn({"tool": "python", "code": "print(x, llm('say ' + str(x)))"}, claim),
+            turn(then, claim) if cells else turn(count, claim),
             turn(submit("the whole")),
         ]
         return turns[len(messages) // 2 - 1]
@@ -96,7 +98,7 @@ def script(store: Store) -> Callable[[str, Sequence[Message]], str]:
     return answer
 
 
-def sitting(world: Made, store: Store, path: Path, deaths: Deaths) -> AnalysisResult:
+def sitting(world: Made, store: Store, path: Path, deaths: Deaths, *, cells: bool = False) -> AnalysisResult:
     """One run with a journal, as the verbs make it."""
     with Journal(path) as journal:
         past = [event.data["entry"] for event in journal.events if event.kind == "call"]
@@ -107,8 +109,10 @@ def sitting(world: Made, store: Store, path: Path, deaths: Deaths) -> AnalysisRe
             past=spent,
             on_event=lambda e: journal.append("spend", **e.model_dump(mode="json")) and None,
         )
-        brains = {role: Brain(role, script(store), deaths) for role in ("root", "sub", "map", "compact")}
-        made = world(brains, tools=(*TOOLS, contrast.TOOL, python.TOOL), limits=AnalysisLimits(parallel=4))
+        brains = {role: Brain(role, script(store, cells=cells), deaths) for role in ("root", "sub", "map", "compact")}
+        made = world(
+            brains, tools=(*TOOLS, contrast.TOOL, *([python.TOOL] if cells else [])), limits=AnalysisLimits(parallel=4)
+        )
         made.ledger = ledger
         made.wrap = lambda model, role: Taped(model, tape, role=role)
         return made.run()
@@ -131,7 +135,7 @@ def whole(
     return sitting(make, engine_store, tmp_path_factory.mktemp("whole") / "j.jsonl", deaths), deaths.paid
 
 
-CALLS = 13
+CALLS = 12
 
 
 def test_the_script_does_what_these_tests_are_about(whole: tuple[AnalysisResult, int]) -> None:
@@ -139,7 +143,6 @@ def test_the_script_does_what_these_tests_are_about(whole: tuple[AnalysisResult,
     assert (calls, result.calls) == (CALLS, CALLS)
     assert result.agents == 3
     assert [claim.id for claim in result.claims] == ["root.1.c1", "root.c1"]
-    assert result.tools["python"] == 2
     assert result.faults == {"malformed": 1, "misfit": 1}
 
 
@@ -154,6 +157,16 @@ def test_after_a_crash_at_any_call_it_goes_on_to_the_same_end(
     again = sitting(world, engine_store, tmp_path / "j.jsonl", second)
     assert same(again, result)
     assert first.paid + second.paid == calls
+
+
+def test_variables_of_its_python_are_there_again(world: Made, engine_store: Store, tmp_path: Path) -> None:
+    result = sitting(world, engine_store, tmp_path / "whole.jsonl", Deaths(), cells=True)
+    with pytest.raises(RuntimeError, match="killed"):
+        sitting(world, engine_store, tmp_path / "j.jsonl", Deaths(CALLS - 1), cells=True)
+    again = sitting(world, engine_store, tmp_path / "j.jsonl", Deaths(), cells=True)
+    assert same(again, result)
+    assert again.tools["python"] == 2
+    assert again.calls == CALLS + 1
 
 
 def test_a_finished_analysis_is_told_again_without_a_call(world: Made, engine_store: Store, tmp_path: Path) -> None:
