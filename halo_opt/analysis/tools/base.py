@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.scope import EVERYTHING, Scope
 from halo_opt.errors import InputError
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 from halo_opt.store import Store
 
 
