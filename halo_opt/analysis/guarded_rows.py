@@ -1,10 +1,10 @@
 """A store as mining asks it, each query run under guard: for predicates that a model wrote. Never asks unguarded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from halo_opt.errors import InputError
-from halo_opt.store.guarded import guarded_query
+from halo_opt.store.guarded import Refused, guarded_queries
 from halo_opt.store.store import Store
 
 # One row a task at most; an answer that was cut would be a wrong number.
@@ -18,15 +18,29 @@ class GuardedRows:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[str, list[tuple[Any, ...]]] = {}
+        self._known: dict[str, list[tuple[Any, ...]] | InputError] = {}
+
+    def ready(self, sqls: Iterable[str]) -> None:
+        """Ask these together, ahead: they share a process, whose start takes longer than most of them.
+
+        What may not run is told where it is asked for.
+        """
+        new = list(dict.fromkeys(sql for sql in sqls if sql not in self._known))
+        answers = guarded_queries(self._store, new, max_rows=MAX_ROWS, max_bytes=MAX_BYTES, seconds=SECONDS)
+        for sql, answer in zip(new, answers, strict=True):
+            if isinstance(answer, Refused):
+                self._known[sql] = answer
+            elif answer.truncated:
+                self._known[sql] = InputError(f"the answer is longer than {MAX_ROWS:,} rows; aggregate in SQL")
+            else:
+                self._known[sql] = list(answer.rows)
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of one query. Raises InputError where it may not run, fails, or has too much to say."""
         if params:
             raise InputError("a guarded query takes no parameters; write the values into it")
-        if sql not in self._known:
-            table = guarded_query(self._store, sql, max_rows=MAX_ROWS, max_bytes=MAX_BYTES, seconds=SECONDS)
-            if table.truncated:
-                raise InputError(f"the answer is longer than {MAX_ROWS:,} rows; aggregate in SQL")
-            self._known[sql] = list(table.rows)
-        return self._known[sql]
+        self.ready([sql])
+        known = self._known[sql]
+        if isinstance(known, InputError):
+            raise known
+        return known
