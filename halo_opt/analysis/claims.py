@@ -136,7 +136,7 @@ def check(
 
 
 def _asked_for(claim: Claim, behaviour: Behaviour, first_steps: Mapping[str, int]) -> Iterator[str]:
-    """What a check asks of the store as a rule; it may be run in any order, for each answer is only used in its turn."""
+    """What a check asks as a rule. It may be run in any order, for each answer is only used in its turn."""
     yield from (number.sql for number in claim.numbers)
     if unfit(claim.predicate_sql) is None:
         yield from (claim.predicate_sql, counts_sql(behaviour), cells_sql(behaviour, first_steps))
@@ -255,6 +255,7 @@ def _fix(fix: Fix | None, harness: Path | None, known: Sequence[Value], correcti
         return None
     kept = fix.model_copy(update={"words": strike(fix.words, known, corrections)})
     if harness is None:
+        corrections.append("the file of the fix was not looked up: there was no harness to look in")
         return kept
     lines = _lines_of(harness, fix.path)
     if lines is None:
