@@ -20,13 +20,14 @@ from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Message, Model
 from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
 from halo_opt.mining.mine import analyze
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 from halo_opt.store import Store, build_store
 from halo_opt.testing import Reply, ScriptedModel
 
 DATA = Path(__file__).parents[3] / "data"
 RUNS = [DATA / "tau-bench" / "gpt-4o-airline.jsonl", DATA / "intercode"]
 FAILURES = "SELECT trace_id FROM attempts WHERE outcome = 'failure'"
+SHOWS = "SELECT trace_id FROM steps WHERE length(arguments) > 20"
 CONTEXT, REPLY = 32_000, 1_000
 
 

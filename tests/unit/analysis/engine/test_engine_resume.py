@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_world import FAILURES, TOOLS, World, sql, submit, turn
+from engine_world import FAILURES, SHOWS, TOOLS, World, sql, submit, turn
 
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult
@@ -61,8 +61,8 @@ def script(store: Store, *, cells: bool) -> Callable[[str, Sequence[Message]], s
         " WHERE a.outcome = 'failure' AND length(s.arguments) > 20 ORDER BY ALL LIMIT 1"
     )
     quote = {"trace_id": trace, "step": step, "words": words[:100]}
-    claim = {"tool": "claim", "title": "It fails", "claim": "So.", "predicate_sql": FAILURES, "quotes": [quote]}
-    other = claim | {"predicate_sql": f"{FAILURES} AND steps > 2", "title": "It fails late"}
+    claim = {"tool": "claim", "title": "It fails", "claim": "So.", "predicate_sql": SHOWS, "quotes": [quote]}
+    other = claim | {"predicate_sql": f"{SHOWS} AND step < 1000", "title": "It fails late"}
     some = {"tool": "llm_map", "question": "what?", "query": "SELECT trace_id, steps FROM attempts ORDER BY trace_id"}
     tests = {
         "tool": "contrast",
