@@ -254,6 +254,19 @@ def test_everything_that_was_asked_is_tested_and_corrected_for(store: Store, quo
     assert q >= before
 
 
+def test_the_same_attempts_asked_about_in_other_words_are_one_test(store: Store, quote: dict[str, Any]) -> None:
+    asked = Hypotheses()
+    for least in ("4 < steps", "steps > 4", "NOT steps < 5"):
+        asked.add("Long", f"SELECT trace_id FROM attempts WHERE {least}")
+    report = written(store, handed_in([claimed(quote)], asked=asked))
+    tested = [line["behaviour"] for line in report.tested if line["p_value"] is not None]
+    assert tested == ["claim_1"]
+    assert [line["reason"] for line in report.tested[1:]] == [
+        "it picks the same attempts as claim_1, so it is no other test"
+    ] * 3
+    assert verify_report(report, store) == []
+
+
 def test_a_claim_of_the_same_attempts_is_noted_where_they_are_listed(store: Store, quote: dict[str, Any]) -> None:
     again = claimed(quote, title="The same again", predicate_sql="SELECT trace_id FROM attempts WHERE steps >= 5")
     report = written(store, handed_in([claimed(quote), again]), behaviours=(OWN,))
