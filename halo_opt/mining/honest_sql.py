@@ -14,13 +14,13 @@ from halo_opt.mining.cells import literal
 from halo_opt.mining.mismatch import Query
 from halo_opt.records import Value
 from halo_opt.store.schema import BY_NAME
+from halo_opt.store.sqltext import bare
 
 # Leaves room, under the guard, for the SQL of the numbers that are counted over a behaviour.
 MAX_SQL = 8_000
 LISTED = "its attempts are listed by name, not found by a rule"
 
 _JUDGES = re.compile(r"\b(outcome|score|scores)\b", re.IGNORECASE)
-_QUOTED = re.compile(r"'(?:[^']|'')*'")
 _ERRORS_OUT = re.compile(r"(\w+\.)?outcome\s+IS\s+DISTINCT\s+FROM\s+''", re.IGNORECASE)
 _UNSTEADY = re.compile(
     r"\b(random|now|today|current_date|current_time|current_timestamp|get_current_timestamp|get_current_time"
@@ -41,11 +41,6 @@ _ENDINGS = {
     " 1 - score AS score",
     "scores": "1 - value AS value, NULL::VARCHAR AS label",
 }
-
-
-def bare(sql: str) -> str:
-    """The SQL with every string emptied: what stands in quotes is data."""
-    return _QUOTED.sub("''", sql)
 
 
 def judged_by(sql: str) -> str | None:

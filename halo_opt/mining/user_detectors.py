@@ -17,9 +17,10 @@ from ruamel.yaml.error import YAMLError
 from halo_opt.errors import ConfigError
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.facts import FACTS
-from halo_opt.mining.honest_sql import MAX_SQL, bare, judged_by
+from halo_opt.mining.honest_sql import MAX_SQL, judged_by
 from halo_opt.mining.shape import Shape, alone_sql
 from halo_opt.store.schema import BY_NAME
+from halo_opt.store.sqltext import bare
 
 
 class _Detector(BaseModel):
