@@ -36,6 +36,11 @@ class Hypotheses:
                 asked[name] = Hypothesis(name=name, title=title, predicate_sql=predicate_sql)
             return asked[name]
 
+    def named(self, name: str) -> Hypothesis | None:
+        """The hypothesis of this name, whoever asked it; None where nobody did."""
+        with self._lock:
+            return next((asked[name] for asked in self._asked.values() if name in asked), None)
+
     def count(self, agent: str = ROOT) -> int:
         """How many this agent asked; others that work at the same time are not in it."""
         with self._lock:

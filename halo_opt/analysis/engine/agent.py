@@ -27,6 +27,7 @@ from halo_opt.analysis.engine.errand import DELEGATE, PYTHON, Errand, Handed, Sh
 from halo_opt.analysis.engine.gate import Stopped
 from halo_opt.analysis.engine.mapping import Memo
 from halo_opt.analysis.engine.replies import Replies
+from halo_opt.analysis.engine.resting import Resting
 from halo_opt.analysis.engine.sizes import Sizes
 from halo_opt.analysis.engine.spans import Span
 from halo_opt.analysis.engine.turns import json_in, read_turn, turn_schema
@@ -67,7 +68,7 @@ class Agent:
         self._finish = self._finishing()
         self._own = {tool.name: tool for tool in (*self._claiming(), self._finish)}
         self.tools = {tool.name: tool for tool in (*self._offered(), *self._own.values())}
-        self._schema = turn_schema(list(self.tools.values()), self.sizes.actions)
+        self._resting = Resting(self._finish.name)
         self._conversation = self._begun()
         self._replies = Replies(shared.gate, errand.name, self.role, self._conversation, self.sizes.room)
 
@@ -120,8 +121,10 @@ class Agent:
         step.set(halo__step__index=gate.trace.step(), halo__agent=self.errand.name)
         step.set(input__value=self._conversation.messages[-1].content)
         self._tell("turn", f"turn {self.turn} of {self.turns}")
-        text, problem = self._replies.next(self._schema, now=self._now(), parent=step)
-        turn = read_turn(text, self.tools, self.sizes.actions)
+        tools = {name: tool for name, tool in self.tools.items() if name not in self._resting.tools}
+        schema = turn_schema(list(tools.values()), self.sizes.actions, self.sizes.thought)
+        text, problem = self._replies.next(schema, now=self._now(), parent=step)
+        turn = read_turn(text, tools, self.sizes.actions)
         if problem or turn.problem:
             self._malformed += 1
             if not problem:
@@ -133,7 +136,7 @@ class Agent:
             return
         self._malformed = 0
         results = Acting(self, step).run(turn.actions)
-        self._conversation.add(cut(text, MAX_REPLY), results)
+        self._conversation.add(cut(text, MAX_REPLY), self._resting.after(turn.actions, results))
 
     def _last(self, ended: Ended, why: str, parent: Span) -> Handed:
         """One more call for what there is, as far as that is possible; what was recorded stands in any case."""

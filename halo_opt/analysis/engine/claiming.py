@@ -61,7 +61,13 @@ class Recorded:
     made: int = 0
 
     def record(self, claim: Claim) -> tuple[RecordedClaim, Measured | None]:
-        """The claim as checked. One that was not confirmed may be made again; raises ToolRefused for the others."""
+        """The claim as checked. One that was not confirmed may be made again; raises ToolRefused for the others.
+
+        Its predicate may be the name of a contrast that was made, which is shorter and cannot be mistyped unseen.
+        """
+        contrasted = self.hypotheses.named(claim.predicate_sql.strip())
+        if contrasted is not None:
+            claim = claim.model_copy(update={"predicate_sql": contrasted.predicate_sql})
         key = _key(claim)
         earlier = next((old for old in self.claims if _key(old.checked.claim) == key), None)
         if key in self.known or (earlier and earlier.checked.status == "confirmed"):

@@ -22,6 +22,7 @@ class Sizes:
     actions: int
     details: bool
     guidance: bool
+    thought: int
 
     @classmethod
     def of(cls, role: RoleModel, most_actions: int) -> Self:
@@ -35,6 +36,8 @@ class Sizes:
             actions=actions,
             details=room >= 6_000,
             guidance=room >= 12_000,
+            # A model that thinks aloud at length has no room left for what it wants to do.
+            thought=1_500 if room >= 12_000 else 400,
         )
 
 

@@ -11,9 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from halo_opt.analysis.tools.base import Arguments, Tool
 
-# A model that thinks aloud at length has no room left for what it wants to do.
-MAX_THOUGHT = 1_500
-
 
 @dataclass(frozen=True)
 class Action:
@@ -34,15 +31,18 @@ class Turn:
     problem: str = ""
 
 
-def turn_schema(tools: Sequence[Tool], most: int) -> type[BaseModel]:
-    """The form of a reply: `{"thought": ..., "actions": [{"tool": name, ...its arguments}, ...]}`, `most` actions."""
+def turn_schema(tools: Sequence[Tool], most: int, thought: int) -> type[BaseModel]:
+    """The form of a reply: `{"thought": ..., "actions": [{"tool": name, ...its arguments}, ...]}`.
+
+    At most `most` actions, and `thought` characters of thinking aloud.
+    """
     offered = [_action(tool) for tool in tools]
     # A plain union (anyOf): not every provider takes oneOf with a discriminator, and the names tell them apart anyway.
     one: Any = reduce(or_, offered)
     return create_model(
         "Turn",
         __config__=ConfigDict(extra="forbid"),
-        thought=(str, Field(max_length=MAX_THOUGHT)),
+        thought=(str, Field(max_length=thought)),
         actions=(list[one], Field(min_length=1, max_length=most)),
     )
 

@@ -1,9 +1,10 @@
-"""The tool `contrast`: a hypothesis tested rather than eyeballed. Its answer holds no words of a trace."""
+"""The tool `contrast`: a hypothesis tested rather than eyeballed. Of a trace its answer holds ids alone."""
 
 from pydantic import Field
 
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool
 from halo_opt.analysis.tools.contrasting import MAX_SQL, Contrasted, contrasted
+from halo_opt.analysis.tools.data_marks import fence
 
 
 class ContrastArguments(Arguments):
@@ -39,10 +40,13 @@ def words_of(c: Contrasted, mined: int) -> str:
         )
     said += [f"beware: {warning}" for warning in c.warnings]
     if c.name:
+        said.append(f"its name is {c.name}, which a claim may give as its predicate_sql")
         said.append(
             f"you have asked {c.asked} hypotheses so far; in the end all of them are corrected for, together with the"
             f" {mined} of mining, so each one more makes every one harder to prove"
         )
+    if c.examples:
+        said += ["failures that show it, to look at:", fence("\n".join(c.examples))]
     return "\n".join(said)
 
 

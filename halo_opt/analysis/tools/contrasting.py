@@ -4,11 +4,13 @@ It is always measured over all attempts, whatever its agent sees: within a scope
 would go with failing.
 """
 
+from typing import Any
+
 from halo_opt.analysis.claims import MAX_TEXT, Claim, behaviour_of
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.querying import refused
 from halo_opt.errors import InputError
-from halo_opt.mining.cells import MIN_FAILURES, MIN_WITH, Measured, measure, steps_where_success_ends
+from halo_opt.mining.cells import MIN_FAILURES, MIN_WITH, Measured, literal, measure, steps_where_success_ends
 from halo_opt.mining.findings import HELD_FIXED
 from halo_opt.mining.honest_sql import judged_by
 from halo_opt.records import Interval, Record
@@ -17,6 +19,8 @@ from halo_opt.store.sqltext import alone, bare, without_schema
 MAX_SQL = MAX_TEXT * 6
 # The share of failures from which on, with no success, a predicate is failing in other words.
 _RESTATES = 0.95
+# Of the attempts that show it, as many are looked through for failures to name.
+_LOOKED_AT = 1_000
 # What a predicate sees when the verdicts are hidden from it. That an attempt was not measured is none.
 _BLIND = (
     "WITH attempts AS (SELECT * REPLACE (CASE WHEN outcome = 'error' THEN outcome END AS outcome,"
@@ -40,6 +44,7 @@ class Contrasted(Record):
     held_fixed: str
     asked: int
     warnings: list[str]
+    examples: list[str]
 
 
 def contrasted(desk: Desk, title: str, predicate_sql: str) -> Contrasted:
@@ -47,7 +52,7 @@ def contrasted(desk: Desk, title: str, predicate_sql: str) -> Contrasted:
 
     Raises ToolRefused where it cannot run or looks at the verdict.
     """
-    sql = _checked(desk, predicate_sql)
+    sql, shown = _checked(desk, predicate_sql)
     told = Claim(title=title, claim="", predicate_sql=sql)
     measured = measure(desk.guarded, behaviour_of(told, "asked"), steps_where_success_ends(desk.store))
     if measured.state in ("failed", "not applicable"):
@@ -69,11 +74,19 @@ def contrasted(desk: Desk, title: str, predicate_sql: str) -> Contrasted:
         held_fixed=HELD_FIXED[c.stratified_by] if c else "",
         asked=desk.hypotheses.count(desk.agent),
         warnings=list(_warnings(measured)),
+        examples=_failures(desk, shown),
     )
 
 
-def _checked(desk: Desk, predicate_sql: str) -> str:
-    """The predicate as one SELECT of trace_ids that does not look at the verdict."""
+def _failures(desk: Desk, shown: set[Any]) -> list[str]:
+    """A few failures that show it, to be looked at; the first by id."""
+    named = ", ".join(literal(str(trace_id)) for trace_id in sorted(map(str, shown))[:_LOOKED_AT])
+    sql = f"SELECT trace_id FROM attempts WHERE outcome = 'failure' AND trace_id IN ({named}) ORDER BY trace_id LIMIT 3"
+    return [str(trace_id) for (trace_id,) in desk.store.rows(sql)] if named else []
+
+
+def _checked(desk: Desk, predicate_sql: str) -> tuple[str, set[Any]]:
+    """The predicate as one SELECT of trace_ids that does not look at the verdict, and the ids that it gives."""
     sql = alone(predicate_sql)
     if len(sql.encode("utf-8", "replace")) > MAX_SQL:
         raise ToolRefused(f"the predicate is longer than {MAX_SQL} bytes; say it shorter")
@@ -95,7 +108,7 @@ def _checked(desk: Desk, predicate_sql: str) -> str:
             "the predicate gives other attempts when outcome and score are hidden: what is defined by failing explains"
             " nothing, and what is drawn at random neither; say what the attempt did"
         )
-    return sql
+    return sql, {row[0] for row in shown}
 
 
 def _warnings(m: Measured) -> list[str]:
