@@ -101,7 +101,10 @@ class Agent:
             # All agents stop; only the root has the last word.
             if self.errand.depth or stopped.ended is Ended.INTERRUPTED:
                 return Handed(stopped.ended, reason=stopped.words)
-            return self._last(stopped.ended, stopped.words, span)
+            handed = self._last(stopped.ended, stopped.words, span)
+            if self.shared.gate.missed and not self.done:
+                handed = self._last(Ended.TIME, stopped.words, span)
+            return handed
         except ModelUnreachable as error:
             return Handed(Ended.MODEL, reason=str(error))
         except ModelError as error:
@@ -111,7 +114,6 @@ class Agent:
         gate = self.shared.gate
         gate.check()
         self.turn += 1
-        gate.count(turn=True)
         with gate.trace.span(f"turn {self.turn}", "CHAIN", parent) as step:
             self._step(step)
 
@@ -121,6 +123,7 @@ class Agent:
         step.set(input__value=self._conversation.messages[-1].content)
         self._tell("turn", f"turn {self.turn} of {self.turns}")
         text, problem = self._replies.next(self._schema, now=self._now(), parent=step)
+        gate.count(turn=True)
         turn = read_turn(text, self.tools, self.sizes.actions)
         if problem or turn.problem:
             self._malformed += 1
@@ -147,7 +150,8 @@ class Agent:
             text, _ = self._replies.last(self._finish.arguments, words, parent=parent, anyhow=root)
             self._hand_in(text)
         except (Stopped, ModelError, ValidationError, HaloError):
-            gate.count(fault="no last report")
+            if gate.missed is None:
+                gate.count(fault="no last report")
         handed = self._handed or Handed(ended)
         return replace(handed, ended=ended, reason=why)
 
@@ -214,8 +218,7 @@ class Agent:
         said = [handed.summary or "(no summary)"]
         said += [f"{claim.id} {claim.checked.status}: {claim.checked.claim.title}" for claim in self.recorded.claims]
         # Not in the words of the reason: amounts and a provider's messages differ from run to run.
-        why = f" ({_LAST[handed.ended]})" if handed.ended in _LAST else ""
-        return "\n".join([f"{self.errand.name} ended: {handed.ended.value}{why}", *said])
+        return "\n".join([f"{self.errand.name} ended: {_ENDED.get(handed.ended, 'the whole analysis stops')}", *said])
 
     def _claiming(self) -> list[Tool]:
         if isinstance(self.errand.task, QuestionTask) and self.errand.depth == 0:
@@ -256,3 +259,4 @@ _LAST = {
     Ended.TIME: "the time is over",
     Ended.MODEL: "the model gave no reply that could be used",
 }
+_ENDED = {Ended.SUBMITTED: "submitted", Ended.TURNS: _LAST[Ended.TURNS], Ended.MODEL: _LAST[Ended.MODEL]}
