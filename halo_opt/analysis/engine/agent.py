@@ -102,7 +102,10 @@ class Agent:
             # All agents stop; only the root has the last word.
             if self.errand.depth or stopped.ended is Ended.INTERRUPTED:
                 return Handed(stopped.ended, reason=stopped.words)
-            return self._last(stopped.ended, stopped.words, span)
+            handed = self._last(stopped.ended, stopped.words, span)
+            if self.shared.gate.missed and not self.done:
+                handed = self._last(Ended.TIME, stopped.words, span)
+            return handed
         except ModelUnreachable as error:
             return Handed(Ended.MODEL, reason=str(error))
         except ModelError as error:
@@ -112,7 +115,6 @@ class Agent:
         gate = self.shared.gate
         gate.check()
         self.turn += 1
-        gate.count(turn=True)
         with gate.trace.span(f"turn {self.turn}", "CHAIN", parent) as step:
             self._step(step)
 
@@ -124,6 +126,7 @@ class Agent:
         tools = {name: tool for name, tool in self.tools.items() if name not in self._resting.tools}
         schema = turn_schema(list(tools.values()), self.sizes.actions, self.sizes.thought)
         text, problem = self._replies.next(schema, now=self._now(), parent=step)
+        gate.count(turn=True)
         turn = read_turn(text, tools, self.sizes.actions)
         if problem or turn.problem:
             self._malformed += 1
@@ -150,7 +153,8 @@ class Agent:
             text, _ = self._replies.last(self._finish.arguments, words, parent=parent, anyhow=root)
             self._hand_in(text)
         except (Stopped, ModelError, ValidationError, HaloError):
-            gate.count(fault="no last report")
+            if gate.missed is None:
+                gate.count(fault="no last report")
         handed = self._handed or Handed(ended)
         return replace(handed, ended=ended, reason=why)
 
@@ -217,8 +221,7 @@ class Agent:
         said = [handed.summary or "(no summary)"]
         said += [f"{claim.id} {claim.checked.status}: {claim.checked.claim.title}" for claim in self.recorded.claims]
         # Not in the words of the reason: amounts and a provider's messages differ from run to run.
-        why = f" ({_LAST[handed.ended]})" if handed.ended in _LAST else ""
-        return "\n".join([f"{self.errand.name} ended: {handed.ended.value}{why}", *said])
+        return "\n".join([f"{self.errand.name} ended: {_ENDED.get(handed.ended, 'the whole analysis stops')}", *said])
 
     def _claiming(self) -> list[Tool]:
         if isinstance(self.errand.task, QuestionTask) and self.errand.depth == 0:
@@ -259,3 +262,4 @@ _LAST = {
     Ended.TIME: "the time is over",
     Ended.MODEL: "the model gave no reply that could be used",
 }
+_ENDED = {Ended.SUBMITTED: "submitted", Ended.TURNS: _LAST[Ended.TURNS], Ended.MODEL: _LAST[Ended.MODEL]}

@@ -59,6 +59,8 @@ def analyse(
         ledger.spend_kept()
     if gate.fatal is not None and not isinstance(gate.fatal, KeyboardInterrupt):
         raise gate.fatal
+    if gate.missed is not None and not root.done:
+        raise gate.missed
     result = _result(root, handed, gate, python)
     if spans is not None:
         trace.finish(_line(spans, trace, result, began))

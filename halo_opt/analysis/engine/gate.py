@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from halo_opt.analysis.engine.spans import Span, Trace
 from halo_opt.analysis.records import AnalysisLimits, Ended, Event
 from halo_opt.errors import BudgetSpent
+from halo_opt.llm.cassette import CassetteMiss
 from halo_opt.llm.ledger import Ledger
 from halo_opt.llm.model import (
     Completion,
@@ -72,6 +73,7 @@ class Gate:
         self.tokens_in = self.tokens_out = self.tokens_cached = 0
         self.cost_usd: float | None = 0.0
         self.fatal: BaseException | None = None
+        self.missed: CassetteMiss | None = None
         self._watch = watch
         self._clock = clock
         self._began = clock()
@@ -150,6 +152,10 @@ class Gate:
         span.asked(model.name, messages)
         try:
             completion = model.complete(messages, schema=schema)
+        except CassetteMiss as miss:
+            # Where the recorded analysis stopped at a limit; if that was not so, its last call is not recorded either.
+            self.missed = self.missed or miss
+            raise Stopped(Ended.BUDGET, "the recorded analysis stopped here, at a limit") from None
         except BudgetSpent as error:
             raise self.stop(Ended.BUDGET, str(error)) from None
         except ModelError as error:

@@ -15,9 +15,10 @@ from hypothesis import settings as settings_of
 from hypothesis import strategies as st
 from pydantic import Field
 
-from halo_opt.analysis.records import AnalysisLimits, Ended
+from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool
 from halo_opt.errors import HaloError
+from halo_opt.llm.cassette import CassetteMiss, Tape, Taped
 from halo_opt.llm.ledger import Amount, Budget, Ledger, SpendEvent
 from halo_opt.llm.model import Completion, Message, ModelBusy, ModelMisfit, ModelRefused, ModelUnreachable
 from halo_opt.report_records import Report
@@ -73,7 +74,7 @@ def test_the_report_goes_on_with_what_a_spent_budget_left_of_a_sub_agent(world: 
     result = world({"root": root, "sub": sub}, budget=Budget(calls=4)).run()
     assert (len(root.asked), len(sub.asked)) == (2, 2)
     assert (result.ended, result.summary) == (Ended.BUDGET, "what I have")
-    assert "root.1 ended: budget" in root.asked[1][-1].content
+    assert "root.1 ended: the whole analysis stops" in root.asked[1][-1].content
 
 
 def test_when_the_time_is_over_the_root_has_one_call_more(world: Made) -> None:
@@ -248,3 +249,39 @@ def test_why_there_is_no_python_is_said(world: Made, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sandbox, "BOXES", [nothing])
     assert "this kernel has no Landlock" in world(model, tools=[*TOOLS, python.TOOL]).run().python
     assert all("- python:" not in call[0].content for call in model.asked)
+
+
+@pytest.mark.parametrize("limit", ["budget", "time"])
+def test_a_recording_that_ended_at_a_limit_is_replayed_to_the_same_end(world: Made, limit: str) -> None:
+    tape: list[dict[str, Any]] = []
+
+    def made(past: list[dict[str, Any]], **changes: Any) -> World:
+        reel = Tape(past, on_entry=lambda entry: tape.append(entry.model_dump(mode="json")))
+        root = scripted(until_told(turn(sql("SELECT 1")), turn({"tool": "delegate", "question": "a?"})))
+        one = world({"root": root, "sub": scripted(until_told())}, **changes)
+        one.wrap = lambda model, role: Taped(None if past else model, reel, role=role, name="scripted")
+        return one
+
+    seconds = iter(range(0, 1000, 3))
+    changes: dict[str, Any] = (
+        {"budget": Budget(calls=5)}
+        if limit == "budget"
+        else {"limits": AnalysisLimits(seconds=100), "more": {"clock": lambda: next(seconds)}}
+    )
+    recorded = made([], **changes).run()
+    assert recorded.ended == limit
+    replayed = made(list(tape), limits=AnalysisLimits(turns=40)).run()
+    again = {"seconds": 0, "reason": "", "ended": Ended.BUDGET}
+    assert replayed.model_copy(update=again) == recorded.model_copy(update=again)
+
+
+def test_a_call_that_was_not_recorded_fails_the_replay(world: Made) -> None:
+    tape: list[dict[str, Any]] = []
+    reel = Tape(on_entry=lambda entry: tape.append(entry.model_dump(mode="json")))
+    one = world(scripted([turn(sql("SELECT 1")), turn(submit())]))
+    one.wrap = lambda model, role: Taped(model, reel, role=role)
+    one.run()
+    other = world(scripted([]), task=QuestionTask(question="something else?"))
+    other.wrap = lambda _model, role: Taped(None, Tape(tape), role=role, name="scripted")
+    with pytest.raises(CassetteMiss):
+        other.run()
