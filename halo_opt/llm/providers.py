@@ -67,8 +67,10 @@ class ProviderModel:
         settings: CallSettings,
         rng: random.Random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_fault: Callable[[str], None] | None = None,
     ) -> None:
-        """`rng` spreads waits without Retry-After; `sleep` is what waits."""
+        """`rng` spreads waits without Retry-After, `sleep` is what waits, `on_fault` gets the kind of a failed try."""
+        self._on_fault = on_fault or (lambda _kind: None)
         self._endpoint = endpoint
         self._settings = settings
         self._rng = rng
@@ -183,9 +185,12 @@ def open_model(
     settings: CallSettings | None = None,
     rng: random.Random | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    on_fault: Callable[[str], None] | None = None,
 ) -> Iterator[ProviderModel]:
-    """A model at an endpoint while the block runs."""
-    model = ProviderModel(endpoint, settings=settings or CallSettings(), rng=rng or random.Random(0), sleep=sleep)
+    """A model at an endpoint while the block runs; the arguments are those of `ProviderModel`."""
+    model = ProviderModel(
+        endpoint, settings=settings or CallSettings(), rng=rng or random.Random(0), sleep=sleep, on_fault=on_fault
+    )
     try:
         yield model
     finally:
