@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.console import Console, printable
-from halo_opt.progress import Progress, duration
+from halo_opt.console import Console, Progress, duration, printable
 from halo_opt.records import AttemptKey, Outcome
 
 
