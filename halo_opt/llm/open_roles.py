@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from halo_opt.errors import ConfigError
 from halo_opt.llm.address import Endpoint
@@ -16,6 +17,7 @@ from halo_opt.llm.endpoint import open_endpoint
 from halo_opt.llm.ledger import Ledger
 from halo_opt.llm.local import ServerSettings
 from halo_opt.llm.metered import MeteredModel
+from halo_opt.llm.model import Fault
 from halo_opt.llm.price_list import Prices
 from halo_opt.llm.prices import context_of
 from halo_opt.llm.providers import CallSettings, ProviderModel, open_model
@@ -53,7 +55,7 @@ def open_roles(
     ledger: Ledger,
     tape: Tape,
     settings: RoleSettings | None = None,
-    on_fault: Callable[[str], None] | None = None,
+    on_fault: Callable[[Fault], None] | None = None,
 ) -> Iterator[Roles]:
     """Models for the roles while the block runs; a role without a spec has the root's.
 
@@ -73,7 +75,7 @@ def open_roles(
     }
     with contextlib.ExitStack() as stack:
         endpoints: dict[ModelSpec, Endpoint] = {}
-        models: dict[tuple[ModelSpec, int], ProviderModel] = {}
+        models: dict[tuple[ModelSpec, CallSettings], ProviderModel] = {}
         roles: dict[Role, RoleModel] = {}
         for role, spec in parsed.items():
             if spec not in endpoints:
@@ -82,10 +84,10 @@ def open_roles(
             endpoint = endpoints[spec]
             context = _context(endpoint, wanted[role])
             reply = min(chosen.reply_tokens or _LONGEST_REPLY, context // 4)
-            if (spec, reply) not in models:
-                call = dataclasses.replace(chosen.call, max_tokens=reply)
-                models[spec, reply] = stack.enter_context(open_model(endpoint, settings=call, on_fault=on_fault))
-            metered = MeteredModel(models[spec, reply], ledger, endpoint, max_tokens=reply, purpose=role)
+            call = dataclasses.replace(chosen.call, max_tokens=reply, cache=_kept(role, chosen.call))
+            if (spec, call) not in models:
+                models[spec, call] = stack.enter_context(open_model(endpoint, settings=call, on_fault=on_fault))
+            metered = MeteredModel(models[spec, call], ledger, endpoint, max_tokens=reply, purpose=role)
             roles[role] = RoleModel(Taped(metered, tape, role=role), context, reply)
         yield Roles(root=roles["root"], others=roles)
 
@@ -95,6 +97,11 @@ def _open(spec: ModelSpec, chosen: RoleSettings, *, context: int, cache_dir: Pat
     server = dataclasses.replace(chosen.server, slots=chosen.parallel, context=context or OTHER_CONTEXT)
     with open_endpoint(spec, cache_dir=cache_dir, settings=server) as endpoint:
         yield dataclasses.replace(endpoint, price=chosen.prices.get(str(spec)) or chosen.prices.get(endpoint.model))
+
+
+def _kept(role: Role, call: CallSettings) -> Literal["conversation", "instructions", "nothing"]:
+    """Mapping and compacting are single calls: keeping more than their instructions costs and is never read back."""
+    return "instructions" if role in {"map", "compact"} and call.cache == "conversation" else call.cache
 
 
 def _context(endpoint: Endpoint, wanted: int | None) -> int:

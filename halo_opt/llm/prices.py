@@ -28,8 +28,12 @@ def cost_of(endpoint: Endpoint, usage: AbstractUsage) -> float | None:
 
 
 def estimate(endpoint: Endpoint, *, tokens_in: int, tokens_out: int) -> float | None:
-    """Dollars for so many tokens, nothing cached: 0.0 on a free server, None when the price is not known."""
-    return cost_of(endpoint, Usage(input_tokens=tokens_in, output_tokens=tokens_out))
+    """The most dollars for so many tokens: 0.0 on a free server, None when the price is not known.
+
+    No token is in the provider's cache already; at Anthropic all of them are put there, which costs more than reading.
+    """
+    kept = tokens_in if endpoint.provider == "anthropic" else 0
+    return cost_of(endpoint, Usage(input_tokens=tokens_in, output_tokens=tokens_out, cache_write_tokens=kept))
 
 
 def context_of(endpoint: Endpoint) -> int | None:

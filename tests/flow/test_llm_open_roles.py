@@ -12,7 +12,7 @@ from halo_opt.errors import BudgetSpent, ConfigError, EnvironmentMissing, InputE
 from halo_opt.llm.cassette import CassetteMiss, Tape
 from halo_opt.llm.ledger import Budget, Ledger, SpendEvent
 from halo_opt.llm.local import ServerSettings
-from halo_opt.llm.model import Message
+from halo_opt.llm.model import Fault, Message
 from halo_opt.llm.open_roles import HOSTED_CONTEXT, OTHER_CONTEXT, RoleSettings, open_roles, replayed_roles
 from halo_opt.llm.price_list import Price
 from halo_opt.llm.roles import ROLES, Role, RoleRecord
@@ -63,7 +63,7 @@ def test_a_call_from_the_tape_is_not_reserved(tmp_path: Path) -> None:
 
 
 def test_failed_tries_are_told_even_when_another_cured_them(tmp_path: Path) -> None:
-    faults: list[str] = []
+    faults: list[Fault] = []
     with fake_server(failure(429, "slow", Retry_After="0"), chat("yes")) as server:
         specs: Mapping[Role, str] = {"root": f"lab:m@{server.url}"}
         with open_roles(
