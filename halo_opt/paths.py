@@ -13,9 +13,10 @@ reports/<loop_id>/
     iter-NN/<proposal>/{patch.diff,diff.json}       each patch that was tried
 report/                     what analyze writes: report.json, .md, .html, triage.csv
     analysis.jsonl          every call of its model: what it cost, and what a second start need not pay again
+    analysis-trace/         the analysis itself as a run: an attempt for each start
 .halo_opt/                  caches that may be deleted at any time
     stores/  models/  worktrees/  logs/
-    asked/<hash>.jsonl      the same of a question
+    asked/analysis.<hash>.jsonl     the same of a question
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ RUN = "run.json"
 CACHE = Path(".halo_opt")
 LOOP_JOURNAL = "journal.jsonl"
 ANALYSIS_JOURNAL = "analysis.jsonl"
+OWN_TRACE = "-trace"
 
 
 @dataclass(frozen=True)

@@ -39,3 +39,60 @@ class Subject:
             "reading": self.read_as,
             "question": question,
         }
+
+
+def look(
+    subject: Subject, session: Session, asked: Asked, task: Task, *, watch: Callable[[Event], None]
+) -> tuple[Hypotheses, AnalysisResult]:
+    """Run the agents over a store and what mining knows of it."""
+    hypotheses = Hypotheses()
+    with Store.open(subject.store) as store:
+        desk = Desk(
+            store=store,
+            report=mined(store, subject.summary, title=subject.title, detectors=subject.detectors),
+            hypotheses=hypotheses,
+            harness=asked.harness,
+        )
+        result = analyse(
+            desk,
+            session.roles,
+            task=task,
+            limits=asked.limits,
+            ledger=session.ledger,
+            watch=watch,
+            spans=_own_trace(session, subject.title),
+            tools=ALL,
+        )
+    return hypotheses, result
+
+
+def analyse_traces(
+    subject: Subject,
+    out: Path,
+    session: Session,
+    asked: Asked,
+    *,
+    watch: Callable[[Event], None],
+    during: Callable[[], AbstractContextManager[None]],
+) -> tuple[Report, ReportPaths, AnalysisResult]:
+    """Let the agents look (`during` is entered for that long), then measure all that they asked and write the report."""
+    with during():
+        hypotheses, result = look(subject, session, asked, ReportTask(), watch=watch)
+    report, paths = write_analysis(
+        subject.store,
+        out,
+        title=subject.title,
+        summary=subject.summary,
+        detectors=subject.detectors,
+        asked=result,
+        hypotheses=hypotheses.all,
+    )
+    return report, paths, result
+
+
+def _own_trace(session: Session, title: str) -> SpanSink | None:
+    """Where the analysis logs itself, beside its journal: an attempt for each sitting. A replay logs nothing."""
+    if session.sitting is None:
+        return None
+    folder = session.journal.with_name(f"{session.journal.stem}{OWN_TRACE}")
+    return SpanSink(folder, run_id=folder.name, task_id=title[:80], revision=__version__, attempt=session.sitting)

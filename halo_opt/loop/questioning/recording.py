@@ -12,7 +12,8 @@ from halo_opt.errors import InputError
 from halo_opt.journal import Event, read_events
 from halo_opt.llm.roles import Role, RoleRecord
 
-BEGAN, MODELS, REPLY, SPEND, ENDED = "analysis_started", "models", "reply", "spend", "session_ended"
+BEGAN, MODELS, REPLY, SPEND = "analysis_started", "models", "reply", "spend"
+STARTED, ENDED = "session_started", "session_ended"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
     models             the roles as they were opened: prompts depend on their lengths
     reply              a finished call, see llm/cassette.py
     spend              see llm/ledger.py
+    session_started    a sitting begins
     session_ended      how long a sitting took, and what it had from the journal
 
 A journal is a cassette too: `--replay` reads one, writes nothing, and opens no model.
@@ -19,6 +20,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from halo_opt import __version__
 from halo_opt.errors import InputError
 from halo_opt.journal import Journal
 from halo_opt.llm.cassette import Tape
@@ -26,7 +28,7 @@ from halo_opt.llm.ledger import Budget, Ledger, Spend
 from halo_opt.llm.price_list import read_prices
 from halo_opt.llm.roles import ROLES, Roles
 from halo_opt.loop.questioning.asked import Asked
-from halo_opt.loop.questioning.recording import BEGAN, ENDED, MODELS, REPLY, SPEND, Recording, first
+from halo_opt.loop.questioning.recording import BEGAN, ENDED, MODELS, REPLY, SPEND, STARTED, Recording, first
 from halo_opt.paths import CACHE, CachePaths
 
 if TYPE_CHECKING:
@@ -38,7 +40,10 @@ SHOWN = 200
 
 @dataclass(frozen=True)
 class Session:
-    """What an engine needs of models. `recorded` calls were in `journal`, or the replayed file, before it began."""
+    """What an engine needs of models. `recorded` calls were in `journal`, or the replayed file, before it began.
+
+    `sitting` counts how often it was begun before; None in a replay.
+    """
 
     roles: Roles
     ledger: Ledger
@@ -46,6 +51,7 @@ class Session:
     budget: Budget
     journal: Path
     recorded: int
+    sitting: int | None
 
     @property
     def taken_over(self) -> int:
@@ -101,7 +107,9 @@ def open_session(
         ) as roles:
             kept = {role: record.model_dump() for role, record in roles.records().items()}
             _begin(events, note, MODELS, {"roles": kept}, remedy)
-            session = Session(roles, ledger, tape, budget, journal, len(past))
+            sitting = sum(event.kind == STARTED for event in events.events)
+            note(STARTED, {"version": __version__})
+            session = Session(roles, ledger, tape, budget, journal, len(past), sitting)
             try:
                 yield session
             finally:
@@ -124,7 +132,7 @@ def replayed_session(path: Path, *, subject: Mapping[str, Any]) -> Iterator[Sess
         )
     tape = Tape(recording.replies)
     roles = replayed_roles(recording.roles, tape)
-    yield Session(roles, Ledger(Budget()), tape, Budget(), path, len(recording.replies))
+    yield Session(roles, Ledger(Budget()), tape, Budget(), path, len(recording.replies), None)
 
 
 Note = Callable[[str, dict[str, Any]], None]
