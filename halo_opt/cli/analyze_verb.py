@@ -28,7 +28,7 @@ from halo_opt.loop.questioning.analysing import Subject, analyse_traces
 from halo_opt.loop.questioning.asked import Asked
 from halo_opt.mining.triage import CLASSES
 from halo_opt.paths import ANALYSIS_JOURNAL
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 from halo_opt.reporting.report_files import TRIAGE_CSV, ReportPaths
 
 DEFAULT_OUT = Path("report")

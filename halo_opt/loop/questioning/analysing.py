@@ -10,14 +10,17 @@ from halo_opt import __version__
 from halo_opt.analysis.engine.analyse import analyse
 from halo_opt.analysis.engine.spans import SpanSink
 from halo_opt.analysis.hypotheses import Hypotheses
-from halo_opt.analysis.records import AnalysisResult, Event, QuestionTask, ReportTask
+from halo_opt.analysis.into_report import Analysed
+from halo_opt.analysis.records import AnalysisResult, Event, ReportTask, Task
+from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import Desk
-from halo_opt.loop.analysis import mine, write_analysis
+from halo_opt.loop.analysis import guarded_rows, write_analysis
 from halo_opt.loop.questioning.asked import Asked
 from halo_opt.loop.questioning.session import Session
+from halo_opt.mining.mine import analyze
 from halo_opt.mining.user_detectors import Detectors
 from halo_opt.paths import OWN_TRACE
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 from halo_opt.reporting.report_files import ReportPaths
 from halo_opt.store import ImportSummary, Store
 
@@ -49,7 +52,7 @@ def look(
     with Store.open(subject.store) as store:
         desk = Desk(
             store=store,
-            report=mined(store, subject.summary, title=subject.title, detectors=subject.detectors),
+            report=_mined(store, subject),
             hypotheses=hypotheses,
             harness=asked.harness,
         )
@@ -84,10 +87,15 @@ def analyse_traces(
         title=subject.title,
         summary=subject.summary,
         detectors=subject.detectors,
-        asked=result,
-        hypotheses=hypotheses.all,
+        analysed=Analysed(result, hypotheses, asked.harness),
     )
     return report, paths, result
+
+
+def _mined(store: Store, subject: Subject) -> Report:
+    """What mining knows, for the agents to read; without a time, as what they are told must not change."""
+    files, own = subject.summary.files, subject.detectors
+    return analyze(store, files, title=subject.title, made_at="", detectors=own, guarded=guarded_rows(store))
 
 
 def _own_trace(session: Session, title: str) -> SpanSink | None:
