@@ -49,7 +49,7 @@ _SAID: dict[Fault, str] = {
     "unreachable": "cannot be reached{times}: {words}; start the server, or correct the address",
     "cut off": "broke off before its answer was complete{times}: {words}; try again, or look at the server's log",
     "too long": "cannot read so long a prompt ({words}); shorten it, or use a model with a longer context{times}",
-    "refused": "will not answer, a filter stopped the prompt ({words}); ask in another way, or use another model{times}",
+    "refused": "will not answer, a filter stopped the prompt ({words}); ask otherwise, or use another model{times}",
     "rate limit": "refuses for now: too many requests ({words}); use fewer parallel attempts, or wait{times}",
     "server error": "answered with an error{status} ({words}){times}",
     "malformed": "gave no usable answer ({words}); check that the address is that of a model server{times}",

@@ -1,6 +1,7 @@
 """From the words of a reply to an object of a schema. Pure; never guesses a value that the words do not hold."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -29,14 +30,26 @@ def parse_reply(text: str, schema: type[S]) -> S:
 
 
 def _objects(text: str) -> Iterator[str]:
-    """Every JSON object in the text that does not lie within another one, in order."""
+    """Every JSON object in the text that lies within no other braces, in order."""
     decoder = json.JSONDecoder()
     at = text.find("{")
     while at >= 0:
         try:
             _, end = decoder.raw_decode(text, at)
+            yield text[at:end]
         except (ValueError, RecursionError):
-            at = text.find("{", at + 1)
-            continue
-        yield text[at:end]
+            end = _closed(text, at)
         at = text.find("{", end)
+
+
+def _closed(text: str, at: int) -> int:
+    """Where the braces that open here are closed; the end of the text if they never are.
+
+    An object within one that was broken off is not what was meant.
+    """
+    depth = 0
+    for brace in re.finditer("[{}]", text[at:]):
+        depth += 1 if brace.group() == "{" else -1
+        if depth == 0:
+            return at + brace.end()
+    return len(text)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from pydantic_ai import messages as wire
 from pydantic_ai.direct import model_request, model_request_stream
-from pydantic_ai.exceptions import ModelAPIError, ModelConnectionError, UnexpectedModelBehavior, UserError
+from pydantic_ai.exceptions import ModelAPIError, ModelConnectionError
 
 from halo_opt.llm.address import Endpoint
 from halo_opt.llm.failures import explain, fault_of, may_retry
@@ -121,9 +121,9 @@ class ProviderModel:
             except (ModelAPIError, TimeoutError) as error:
                 self._on_fault(fault_of(error))
                 await self._wait_or_raise(error, tries, begun=pieces is not None and pieces.begun)
-            except (UnexpectedModelBehavior, UserError) as error:
+            except Exception as error:  # an answer of another shape makes the libraries fail in any way
                 self._on_fault("malformed")
-                raise self._unusable(str(error), again=pieces is None or not pieces.begun) from error
+                raise self._unusable(error, again=pieces is None or not pieces.begun) from error
             else:
                 return self._read(response, schema)
 
@@ -165,10 +165,11 @@ class ProviderModel:
             raise ModelConnectionError(self.name, "the stream ended without saying why", phase="read")
         return response
 
-    def _unusable(self, words: str, *, again: bool) -> ModelError:
+    def _unusable(self, error: Exception, *, again: bool) -> ModelError:
+        words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         return ModelError(
-            f"{self._endpoint.model} at {self._endpoint.base_url} gave no usable answer: "
-            f"{' '.join(words.split())[:300]}; check that the address is that of a model server",
+            f"{self._endpoint.model} at {self._endpoint.base_url} gave no usable answer ({words}); check that the "
+            "address is that of a model server",
             spent=Completion(text=""),
             again=again,
         )

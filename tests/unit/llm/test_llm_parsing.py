@@ -24,7 +24,6 @@ class Step(BaseModel):
         'Here it is: {"thought": "a } b"} as you asked.',
         'First {not json} and then {"thought": "a } b"}',
         'An example is {"other": 1}. Mine: {"thought": "a } b"}',
-        '{{"thought": "a } b"}}',
     ],
 )
 def test_the_object_is_found_with_or_without_words_around_it(text: str) -> None:
@@ -39,6 +38,9 @@ def test_the_object_is_found_with_or_without_words_around_it(text: str) -> None:
         ('{"thought": "cut of', "Invalid JSON"),
         ('so {"thought": 5} it is', "Input should be a valid string"),
         ('{"other": {"thought": "inner"}}', "Field required"),
+        ('{"other": {"thought": "inner"}', "Invalid JSON"),
+        ('{"thought":{"thought": "twice"}', "Invalid JSON"),
+        ('{{"thought": "inner"}}', "Invalid JSON"),
     ],
 )
 def test_what_the_words_do_not_hold_is_not_guessed(text: str, words: str) -> None:
