@@ -7,7 +7,7 @@ that no evidence holds. Whether a sentence follows from its evidence is for the 
 import re
 from collections.abc import Callable, Sequence
 
-from halo_opt.analysis.claims import STRUCK, strike
+from halo_opt.mining.figures import STRUCK, strike
 from halo_opt.records import Value
 
 # A name in quotation marks is no quotation; so many words are meant to be someone's.

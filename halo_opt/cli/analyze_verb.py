@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.analysis.records import AnalysisLimits, AnalysisResult
+from halo_opt.analysis.records import AnalysisLimits
 from halo_opt.cli import asking
 from halo_opt.cli.options import (
     FormatName,

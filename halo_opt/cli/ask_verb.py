@@ -166,5 +166,3 @@ def _source(piece: Piece) -> str:
         return f"[{piece.number}] {piece.name} = {value}\n    {' '.join(piece.sql.split())}"
     step = "" if piece.step is None else f", step {piece.step}"
     return f'[{piece.number}] attempt {piece.trace_id}{step}: "{" ".join(piece.words.split())}"'
-
-

@@ -1,4 +1,4 @@
-"""What analyze and ask have in common on the command line: options, the open session, and how its end becomes a code."""
+"""What analyze and ask share on the command line: options, the open session, how its end becomes an exit code."""
 
 import hashlib
 import shutil

@@ -31,7 +31,8 @@ from halo_opt.evaluation.diff import compare
 from halo_opt.loop.analysis import rates
 from halo_opt.mining.verify import numbers_of, verify_report
 from halo_opt.paths import CACHE, CachePaths, RunPaths
-from halo_opt.records import AttemptResult, Report
+from halo_opt.records import AttemptResult
+from halo_opt.report_records import Report
 from halo_opt.reporting.diff_view import diff_headline, diff_tables
 from halo_opt.reporting.report_files import read_report
 from halo_opt.running.results import read_results

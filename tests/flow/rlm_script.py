@@ -61,7 +61,11 @@ def answer(trace_id: str) -> dict[str, Any]:
         "numbers": [{"name": "failures", "value": 22, "sql": FAILURES}],
         "quotes": [{"trace_id": trace_id, "words": WORDS}],
     }
-    invented = {"text": "It is the weather.", "numbers": [], "quotes": [{"trace_id": "nobody", "words": "it is raining"}]}
+    invented = {
+        "text": "It is the weather.",
+        "numbers": [],
+        "quotes": [{"trace_id": "nobody", "words": "it is raining"}],
+    }
     return {"tool": "submit_answer", "points": [point, invented]}
 
 

@@ -246,7 +246,6 @@ def start(talks: Path, server: ModelServer, *words: str) -> subprocess.Popen[str
     )
 
 
-
 class Script:
     """Replies by turn, and silence at one turn until told to speak."""
 

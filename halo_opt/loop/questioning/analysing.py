@@ -78,7 +78,7 @@ def analyse_traces(
     watch: Callable[[Event], None],
     during: Callable[[], AbstractContextManager[None]],
 ) -> tuple[Report, ReportPaths, AnalysisResult]:
-    """Let the agents look (`during` is entered for that long), then measure all that they asked and write the report."""
+    """Let the agents look (`during` is entered meanwhile), then measure all that they asked and write the report."""
     with during():
         hypotheses, result = look(subject, session, asked, ReportTask(), watch=watch)
     report, paths = write_analysis(
