@@ -70,7 +70,7 @@ def answer(trace_id: str) -> dict[str, Any]:
 
 
 def by_turn(replies: Sequence[str | Said], written: Said | str = "") -> Any:
-    """Answers of the n-th turn of one agent; `written` where there is no schema, which is how an answer is asked for."""
+    """Answers of the n-th turn of one agent; `written` where there is no schema: how an answer is asked for."""
 
     def answers(asked: Asked) -> Said | str:
         if "response_format" not in asked.body:
