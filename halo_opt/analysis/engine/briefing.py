@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from halo_opt.analysis.engine.sizes import Sizes
 from halo_opt.analysis.engine.turns import form_of
-from halo_opt.analysis.engine.words import cut, fenced
+from halo_opt.analysis.engine.words import cut
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.tools.base import Desk, Tool
+from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.errors import InputError
 from halo_opt.patching.coder import render
 from halo_opt.records import Value
@@ -73,7 +74,7 @@ def _overview(desk: Desk, rows: GuardedRows) -> Iterable[str]:
         yield ", ".join(f"{name}: {_figure(value)}" for name, value in known.items() if not isinstance(value, str))
         names = [f"{name}: {value}" for name, value in known.items() if isinstance(value, str)]
         if names:
-            yield fenced("\n".join(names))
+            yield fence("\n".join(names))
         return
     try:
         counts = rows.rows(desk.scope.over("SELECT outcome, count(*) FROM attempts GROUP BY outcome ORDER BY outcome"))
@@ -103,7 +104,7 @@ def _findings(findings: Sequence[Finding], most: int) -> str:
             lines.append(cut(line, 400) if not lines else f"and {len(findings) - len(lines)} more")
             break
         lines.append(line)
-    return fenced("\n".join(lines)) if lines else ""
+    return fence("\n".join(lines)) if lines else ""
 
 
 def last_words(why: str, finish: Tool, claims: Sequence[str]) -> str:
