@@ -4,8 +4,9 @@ no time, no path, nothing that differs from run to run.
 
 from collections.abc import Iterable, Sequence
 
+from halo_opt.analysis.claims import Claim
 from halo_opt.analysis.engine.sizes import Sizes
-from halo_opt.analysis.engine.turns import form_of
+from halo_opt.analysis.engine.turns import details_of, form_inside, form_of
 from halo_opt.analysis.engine.words import cut
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.tools.base import Desk, Tool
@@ -39,8 +40,15 @@ REPORT_TASK = (
 
 def system_message(tools: Sequence[Tool], sizes: Sizes, *, finish: str, claims: bool, answers: bool) -> str:
     """Rules, tools and tables."""
+    # A claim's form is long; where it stands once, the other place can point to it.
+    inside = form_inside(Claim)
+    forms = [form_of(t) for t in tools]
+    forms = [form.replace(inside, "as in claim") for form in forms] if claims else forms
     values = {
-        "tools": [{"name": t.name, "purpose": t.purpose, "form": form_of(t)} for t in tools],
+        "tools": [
+            {"name": t.name, "purpose": t.purpose, "form": form, "details": details_of(t) if sizes.details else []}
+            for t, form in zip(tools, forms, strict=True)
+        ],
         "tables": [_table(name) for name in _TABLES],
         "actions": sizes.actions,
         "guidance": sizes.guidance,
