@@ -155,7 +155,7 @@ def _said(recorded: RecordedClaim, found: CheckedClaim, by: str) -> Told:
     claim = found.claim
     return Told(
         claim=recorded.id,
-        by=by,
+        model=by,
         agent=recorded.agent,
         title=claim.title,
         words=claim.claim,
@@ -165,7 +165,7 @@ def _said(recorded: RecordedClaim, found: CheckedClaim, by: str) -> Told:
         numbers=_numbers(claim.numbers),
         quotes=[Quoted(**quote.model_dump()) for quote in claim.quotes],
         category=claim.category,
-        triage=None,
+        triaged=None,
         fix=SuggestedFix(**claim.fix.model_dump()) if claim.fix else None,
         corrections=found.corrections,
     )
@@ -248,7 +248,7 @@ def _struck_words(finding: Finding, said: Told) -> Told:
 def _unsupported(recorded: RecordedClaim, found: CheckedClaim, result: AnalysisResult) -> Unsupported:
     return Unsupported(
         claim=recorded.id,
-        by=_model_of(recorded.agent, result),
+        model=_model_of(recorded.agent, result),
         title=found.claim.title,
         words=found.claim.claim,
         reasons=found.reasons or ["it could not be measured with everything else that was tested"],

@@ -96,7 +96,7 @@ def with_words(store: Rows, findings: Sequence[Finding], placed: Placed, triage:
     for finding in findings:
         if finding.behaviour in placed.said:
             category = majority(classes, shown(store, finding.predicate_sql))
-            told = [one.model_copy(update={"triage": category}) for one in placed.said[finding.behaviour]]
+            told = [one.model_copy(update={"triaged": category}) for one in placed.said[finding.behaviour]]
             update: dict[str, object] = {"told": told}
             if finding.behaviour in own:
                 update["category"] = category or "unexplained"

@@ -61,8 +61,8 @@ def _check_predicate(
         yield Mismatch(f"{where}.predicate_sql", None, None, "it goes by how attempts ended")
     if said.listed != (goes_by == "names"):
         yield Mismatch(f"{where}.listed", said.listed, goes_by == "names", "whether its attempts are listed by name")
-    if said.triage != category:
-        yield Mismatch(f"{where}.triage", said.triage, category, "the triage says otherwise")
+    if said.triaged != category:
+        yield Mismatch(f"{where}.triaged", said.triaged, category, "the triage says otherwise")
     if behaviour_sql(said.predicate_sql) == finding.predicate_sql and finding.category != (category or "unexplained"):
         yield Mismatch(f"{finding.id}.category", finding.category, category, "the triage says otherwise")
 
