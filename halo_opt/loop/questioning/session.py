@@ -63,8 +63,8 @@ class Session:
 
     @property
     def spent(self) -> Spend:
-        """What all sittings used, with what is reserved now."""
-        return self.ledger.committed
+        """What all sittings used, without what is set aside for calls that are under way."""
+        return self.ledger.spent
 
 
 def set_aside(journal: Path) -> Path | None:
