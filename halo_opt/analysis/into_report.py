@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from halo_opt.analysis.claims import CheckedClaim, ClaimNumber, behaviour_of, check, unfit
+from halo_opt.analysis.claims import CheckedClaim, ClaimNumber, behaviour_of, check, queries_of_check, unfit
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.hypotheses import Hypotheses, Hypothesis
 from halo_opt.analysis.records import AnalysisResult, RecordedClaim
@@ -51,6 +51,8 @@ def report_of(
     """Mining's report with what the model claimed. `guarded` runs SQL that is not ours; see `mining.mine.analyze`."""
     rows = GuardedRows(store)
     first_steps = steps_where_success_ends(store)
+    claims = [recorded.checked.claim for recorded in analysed.result.claims]
+    rows.ready(sql for claim in claims for sql in queries_of_check(claim, first_steps))
     checked = {
         recorded.id: _checked_again(recorded, check(
             recorded.checked.claim, store, rows, name="claim", first_steps=first_steps, harness=analysed.harness

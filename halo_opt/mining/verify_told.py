@@ -10,7 +10,7 @@ import duckdb
 from halo_opt.errors import HaloError
 from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.figures import unconfirmed
-from halo_opt.mining.honest_sql import depends_on, says_nothing
+from halo_opt.mining.honest_sql import depends_on, renamed_sql, says_nothing
 from halo_opt.mining.mismatch import Mismatch, Query
 from halo_opt.mining.quotes import wrong_with_quote
 from halo_opt.mining.told import behaviour_sql, classes_of, known_of, known_of_all, majority
@@ -38,6 +38,16 @@ def check_told(report: Report, store: Rows, ask: Query) -> Iterator[Mismatch]:
     if report.analyst is not None:
         for reason in unconfirmed(report.analyst.summary, known_of_all(report)):
             yield Mismatch("analyst.summary", None, None, reason)
+
+
+def queries_of_told(report: Report) -> list[str]:
+    """The SQL that `check_told` asks for as a rule."""
+    sqls = []
+    for finding in report.findings:
+        for said in finding.told:
+            sqls += [_shown_sql(behaviour_sql(said.predicate_sql)), _shown_sql(finding.predicate_sql)]
+            sqls += [sql for sql in (renamed_sql(said.predicate_sql),) if sql is not None]
+    return [*sqls, *([report.triage_sql] if sqls and report.triage_sql else [])]
 
 
 def _check_predicate(
@@ -92,10 +102,16 @@ def _check_figures(finding: Finding, said: Told, where: str) -> Iterator[Mismatc
         "counter_evidence": said.counter_evidence,
         "fix": said.fix.words if said.fix else "",
     }
+    if behaviour_sql(said.predicate_sql) == finding.predicate_sql and finding.title != finding.told[0].title:
+        yield Mismatch(f"{finding.id}.title", finding.title, finding.told[0].title, "it is not the claim's title")
     for name, words in parts.items():
         for reason in unconfirmed(words, known):
             yield Mismatch(f"{where}.{name}", None, None, reason)
 
 
 def _shown(sql: str, ask: Query) -> set[str]:
-    return {str(trace) for (trace,) in ask(f"SELECT trace_id FROM ({sql}) AS b WHERE value")}
+    return {str(trace) for (trace,) in ask(_shown_sql(sql))}
+
+
+def _shown_sql(sql: str) -> str:
+    return f"SELECT trace_id FROM ({sql}) AS b WHERE value"
