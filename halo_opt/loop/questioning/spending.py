@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from halo_opt.errors import InputError
+from halo_opt.errors import ConfigError, InputError
 from halo_opt.journal import Event, read_events
 from halo_opt.llm.ledger import SpendEvent
+from halo_opt.llm.spec import RemoteModel, parse_spec
 from halo_opt.paths import ANALYSIS_JOURNAL, LOOP_JOURNAL
 from halo_opt.records import Record
 
@@ -69,7 +70,10 @@ def spend_rows(path: Path) -> list[SpendRow]:
         rows[last.purpose] = found.plus(last.amount.model_dump(), open_=last.step == "reserved")
     for event in events:
         if event.kind == "attempt_finished":
-            rows[ATTEMPTS] = row(ATTEMPTS, models.get(ATTEMPTS)).plus(event.data)
+            free = event.data.get("cost_usd") is None and _free(models.get(ATTEMPTS))
+            rows[ATTEMPTS] = row(ATTEMPTS, models.get(ATTEMPTS)).plus(
+                {**event.data, **({"cost_usd": 0.0} if free else {})}
+            )
         elif event.kind == "reply" and (cached := (event.data.get("completion") or {}).get("tokens_cached")):
             found = row(event.data["role"], models.get(event.data["role"]))
             rows[found.purpose] = found.model_copy(update={"tokens_cached": found.tokens_cached + cached})
@@ -88,6 +92,15 @@ def _last_of_calls(events: Iterable[Event]) -> Iterator[SpendEvent]:
             entry = SpendEvent.model_validate(event.data)
             calls[entry.call] = entry
     return (entry for entry in calls.values() if entry.step != "released")
+
+
+def _free(model: str | None) -> bool:
+    """Whether a loop's model is one that nobody asks money for: on this machine, or a server of the user's own."""
+    try:
+        spec = parse_spec(model or "")
+    except ConfigError:
+        return False
+    return not isinstance(spec, RemoteModel) or spec.provider in {"ollama", "vllm"}
 
 
 def _models(events: Iterable[Event]) -> dict[str, str]:

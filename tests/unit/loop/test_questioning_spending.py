@@ -61,15 +61,34 @@ def test_an_unknown_price_is_counted_and_no_zero(tmp_path: Path) -> None:
 
 def test_a_loop_s_attempts_and_what_was_answered_from_the_journal_have_rows(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.jsonl") as journal:
-        journal.append("phase_finished", key="loop_started", value={"asked": {"model": "local"}})
+        journal.append("phase_finished", key="loop_started", value={"asked": {"model": "lab:m@http://127.0.0.1:9/v1"}})
         for cost in (0.25, None):
             journal.append("attempt_finished", tokens_in=10, tokens_out=None, cost_usd=cost)
         journal.append("session_ended", seconds=1.0)
         journal.append("session_ended", seconds=1.0, taken_over=3)
     attempts, replayed = spend_rows(tmp_path / "journal.jsonl")
-    assert (attempts.purpose, attempts.model, attempts.calls, attempts.tokens_in) == ("attempts", "local", 2, 20)
+    assert (attempts.purpose, attempts.model, attempts.calls, attempts.tokens_in) == (
+        "attempts",
+        "lab:m@http://127.0.0.1:9/v1",
+        2,
+        20,
+    )
     assert (attempts.cost_usd, attempts.unpriced) == (0.25, 1)
     assert (replayed.calls, replayed.replayed, replayed.cost_usd) == (0, 3, None)
+
+
+@pytest.mark.parametrize(
+    ("model", "cost", "unpriced"),
+    [("local", 0.0, 0), ("vllm:m@http://127.0.0.1:9/v1", 0.0, 0), ("none", None, 1), ("openai:gpt-5", None, 1)],
+)
+def test_an_attempt_on_a_model_of_one_s_own_costs_nothing(
+    tmp_path: Path, model: str, cost: float | None, unpriced: int
+) -> None:
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        journal.append("phase_finished", key="loop_started", value={"asked": {"model": model}})
+        journal.append("attempt_finished", tokens_in=10, tokens_out=2, cost_usd=None)
+    [row] = spend_rows(tmp_path / "journal.jsonl")
+    assert (row.cost_usd, row.unpriced) == (cost, unpriced)
 
 
 def test_journals_are_found_below_a_folder_also_those_that_were_set_aside(tmp_path: Path) -> None:
