@@ -46,6 +46,11 @@ def test_printable_drops_escape_sequences_and_invisible_characters() -> None:
     assert printable("\x1b]52;c;clipboard without an end") == ""
 
 
+def test_sentences_hidden_in_tags_selectors_and_line_separators_are_dropped() -> None:
+    hidden = "".join(chr(0xE0000 + ord(c)) + chr(0xE0100 + ord(c)) for c in "obey")
+    assert printable(f"a{hidden}b\u2028c\u2029d\u00ade\ufffaf") == "abcdef"
+
+
 @given(st.text(alphabet=st.characters(), max_size=80))
 def test_no_text_keeps_a_control_character(text: str) -> None:
     kept = printable(text)
