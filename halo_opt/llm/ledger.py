@@ -137,7 +137,7 @@ class Ledger:
         with self._lock:
             kept = None if self._kept is None else _larger(self._kept, amount)
             after = self._committed().plus(amount)
-            self._check(after if kept is None else after.plus(kept), amount, purpose)
+            self._check(after if kept is None else after.plus(kept), amount, purpose, kept is not None)
             call = next(self._numbers)
             self._on_event(SpendEvent(step="reserved", call=call, purpose=purpose, amount=amount))
             self._open[call] = (purpose, amount)
@@ -168,7 +168,7 @@ class Ledger:
             total = total.plus(amount)
         return total
 
-    def _check(self, after: Spend, amount: Amount, purpose: str) -> None:
+    def _check(self, after: Spend, amount: Amount, purpose: str, kept: bool) -> None:
         budget = self._budget
         if budget.usd is not None and amount.cost_usd is None:
             raise InputError(
@@ -182,9 +182,10 @@ class Ledger:
         ]
         for needed, limit, unit in limits:
             if limit is not None and needed > limit + _ROUNDING:
+                last = " with the one call that is kept back for the end" if kept else ""
                 raise BudgetSpent(
                     f"the budget of {limit:g} {unit} does not allow the next call ({purpose}): it would come to "
-                    f"{needed:g}; what was done is kept, raise the budget to go on"
+                    f"{needed:g}{last}; what was done is kept, raise the budget to go on"
                 )
 
 

@@ -20,6 +20,7 @@ from halo_opt.analysis.engine.claiming import (
     ReportArguments,
     checked_answer,
     verdict,
+    whatever_fits,
 )
 from halo_opt.analysis.engine.conversation import Conversation, Result
 from halo_opt.analysis.engine.errand import DELEGATE, PYTHON, Errand, Handed, Shared, changed
@@ -155,7 +156,10 @@ class Agent:
         if "actions" in said:
             turn = read_turn(text, {self._finish.name: self._finish}, 100)
             said = next((a.arguments.model_dump() for a in turn.actions if a.arguments is not None), {})
-        self._finish.run(self._finish.arguments.model_validate(said), self.desk)
+        if self._finish.arguments is ReportArguments:
+            self._finish.run(whatever_fits(said, text), self.desk)
+        else:
+            self._finish.run(self._finish.arguments.model_validate(said), self.desk)
 
     # --- what it is given
 
@@ -209,8 +213,9 @@ class Agent:
         """What it found, in words for the agent that asked: data, as a trace may have led it."""
         said = [handed.summary or "(no summary)"]
         said += [f"{claim.id} {claim.checked.status}: {claim.checked.claim.title}" for claim in self.recorded.claims]
-        ended = f"{self.errand.name} ended: {handed.ended.value}" + (f" ({handed.reason})" if handed.reason else "")
-        return "\n".join([ended, *said])
+        # Not in the words of the reason: amounts and a provider's messages differ from run to run.
+        why = f" ({_LAST[handed.ended]})" if handed.ended in _LAST else ""
+        return "\n".join([f"{self.errand.name} ended: {handed.ended.value}{why}", *said])
 
     def _claiming(self) -> list[Tool]:
         if isinstance(self.errand.task, QuestionTask) and self.errand.depth == 0:
@@ -249,5 +254,5 @@ _LAST = {
     Ended.TURNS: "no turns are left",
     Ended.BUDGET: "the budget is spent",
     Ended.TIME: "the time is over",
-    Ended.MODEL: "your replies could not be used",
+    Ended.MODEL: "the model gave no reply that could be used",
 }

@@ -1,16 +1,19 @@
 """Claims and answers as agents hand them in: checked at once, and the verdict told. Believes nothing of them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from halo_opt.analysis.claims import MAX_LIST, Claim, check, rerun, stands, strike
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.records import Answer, AnswerPoint, CheckedPoint, RecordedClaim
 from halo_opt.analysis.tools.base import Arguments, ToolRefused
+from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.mining.cells import Measured
 from halo_opt.store import Store
 
@@ -24,7 +27,7 @@ class ClaimArguments(Arguments, Claim):
 class ReportArguments(Arguments):
     """What ends an agent's work."""
 
-    summary: str = Field(max_length=MAX_SUMMARY, description="what you found, in a few sentences")
+    summary: str = Field(min_length=1, max_length=MAX_SUMMARY, description="what you found, in a few sentences")
     claims: list[Claim] = Field(default=[], max_length=MAX_LIST, description="claims not recorded yet")
 
 
@@ -99,6 +102,8 @@ def verdict(recorded: RecordedClaim, measured: Measured | None) -> str:
     """What the check of a claim said, for the model that made it."""
     checked = recorded.checked
     said = [f"{recorded.id}: {checked.status}."]
+    if checked.status == "unsupported":
+        said.append("Claim it again with the same predicate and better evidence, or leave it.")
     if measured is not None:
         said.append(
             f"Shown by {measured.failures_with} of {measured.failures} failures and {measured.successes_with} of"
@@ -110,11 +115,24 @@ def verdict(recorded: RecordedClaim, measured: Measured | None) -> str:
             said.append(f"Difference within the same tasks {contrast.difference:+.3f}{sure}.")
         elif measured.reason:
             said.append(f"No contrast: {measured.reason}.")
-    said += [f"Unsupported: {reason}." for reason in checked.reasons]
-    said += [f"Corrected: {correction}." for correction in checked.corrections]
-    if checked.status == "unsupported":
-        said.append("Claim it again with the same predicate and better evidence, or leave it.")
-    return " ".join(said)
+    # The words of a failed query may hold words of a trace.
+    told = [f"unsupported: {reason}" for reason in checked.reasons]
+    told += [f"corrected: {correction}" for correction in checked.corrections]
+    return "\n".join([" ".join(said), *([fence("\n".join(told))] if told else [])])
+
+
+def whatever_fits(said: Mapping[str, Any], text: str) -> ReportArguments:
+    """A last report from a reply that may break the form: its summary, or all its words, and the claims that are whole.
+
+    Raises ValidationError where there are no words at all.
+    """
+    summary = said.get("summary") or ("" if text.lstrip().startswith("{") else text.strip())
+    claims: list[Claim] = []
+    told = said.get("claims")
+    for claim in told if isinstance(told, list) else []:
+        with suppress(ValidationError):
+            claims.append(Claim.model_validate(claim))
+    return ReportArguments(summary=str(summary)[:MAX_SUMMARY], claims=claims[:MAX_LIST])
 
 
 def checked_answer(points: Sequence[AnswerPoint], evidence: Evidence) -> Answer:

@@ -19,6 +19,7 @@ from halo_opt.patching.coder import Draft, draft
 from halo_opt.patching.guard import Forbidden
 from halo_opt.patching.propose import ranked_findings
 from halo_opt.patching.surface import HarnessDescription
+from halo_opt.records import AppendText
 from halo_opt.report_records import Finding, Report
 from halo_opt.reporting.report_files import read_report
 from halo_opt.store import Store, build_store
@@ -32,7 +33,7 @@ OWN = Behaviour(
     name="own_long",
     title="Goes on for long",
     meaning="m",
-    sql="SELECT trace_id, steps >= 5 AS value, NULL::INTEGER AS step FROM attempts WHERE outcome IN ('success', 'failure')",
+    sql="SELECT trace_id, steps >= 5 AS value, NULL::INTEGER AS step FROM attempts WHERE outcome <> 'error'",
 )
 
 
@@ -219,7 +220,8 @@ def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: S
     # A correction tells what was said; nothing else of the report does.
     assert "931" not in report.model_dump_json(exclude={"findings": {"__all__": {"told": {"__all__": {"corrections"}}}},
         "analyst": {"corrections"}, "unsupported": {"__all__": {"corrections"}}})  # fmt: skip
-    model = ScriptedModel([Draft(hypothesis="h", findings=["C1"], edits=[], predictions=[])])
+    edits = [AppendText(path="a.yaml", text="b: 2")]
+    model = ScriptedModel([Draft(hypothesis="It goes on too long.", findings=["C1"], edits=edits, predictions=[])])
     draft(report, HarnessDescription(), {"a.yaml": b"a: 1"}, model=model, forbidden=Forbidden(), retries=0)
     shown = " ".join(message.words for messages in model.asked for message in messages)
     assert finding.behaviour in shown
@@ -250,6 +252,19 @@ def test_everything_that_was_asked_is_tested_and_corrected_for(store: Store, quo
     assert isinstance(q, float)
     assert isinstance(before, float)
     assert q >= before
+
+
+def test_the_same_attempts_asked_about_in_other_words_are_one_test(store: Store, quote: dict[str, Any]) -> None:
+    asked = Hypotheses()
+    for least in ("4 < steps", "steps > 4", "NOT steps < 5"):
+        asked.add("Long", f"SELECT trace_id FROM attempts WHERE {least}")
+    report = written(store, handed_in([claimed(quote)], asked=asked))
+    tested = [line["behaviour"] for line in report.tested if line["p_value"] is not None]
+    assert tested == ["claim_1"]
+    assert [line["reason"] for line in report.tested[1:]] == [
+        "it picks the same attempts as claim_1, so it is no other test"
+    ] * 3
+    assert verify_report(report, store) == []
 
 
 def test_a_claim_of_the_same_attempts_is_noted_where_they_are_listed(store: Store, quote: dict[str, Any]) -> None:

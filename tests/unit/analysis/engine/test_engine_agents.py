@@ -149,7 +149,7 @@ def test_a_sub_agent_that_reaches_its_turns_hands_in_what_it_has_and_the_root_go
     sub = scripted([turn(sql("SELECT 1")), json.dumps({"summary": "half of it"})])
     root = scripted([turn(delegate("a?")), turn(submit("whole"))])
     result = world({"root": root, "sub": sub}, limits=AnalysisLimits(sub_turns=1)).run()
-    assert "root.1 ended: turns (the limit of 1 turns was reached)" in root.asked[1][-1].content
+    assert "root.1 ended: turns (no turns are left)" in root.asked[1][-1].content
     assert "half of it" in root.asked[1][-1].content
     assert (result.ended, result.salvaged) == (Ended.SUBMITTED, False)
 
@@ -157,7 +157,7 @@ def test_a_sub_agent_that_reaches_its_turns_hands_in_what_it_has_and_the_root_go
 def test_a_sub_agent_without_a_model_is_told_to_its_parent(world: Made) -> None:
     root = scripted([turn(delegate("a?")), turn(submit("whole"))])
     result = world({"root": root, "sub": scripted(lambda _m: ModelError("it refuses the key"))}).run()
-    assert "root.1 ended: model (it refuses the key)" in root.asked[1][-1].content
+    assert "root.1 ended: model (the model gave no reply that could be used)" in root.asked[1][-1].content
     assert result.ended is Ended.SUBMITTED
 
 

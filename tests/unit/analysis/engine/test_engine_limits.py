@@ -216,3 +216,35 @@ def test_what_is_spent_and_reserved_never_exceeds_the_budget(
     assert made.ledger.committed == made.ledger.spent
     assert budget.calls is None or result.calls <= budget.calls
     assert (result.ended is Ended.SUBMITTED) != result.salvaged
+
+
+class Overcharging:
+    """Says that it used far more than was reserved for it."""
+
+    name = "scripted"
+
+    def complete(self, messages: Sequence[Message], *, schema: Any = None, on_text: Any = None) -> Completion:
+        text = LAST if "Stop here:" in messages[-1].content else turn(sql("SELECT 1"))
+        return Completion(text=text, tokens_in=30_000, tokens_out=5, cost_usd=0.0)
+
+
+def test_a_provider_that_charges_more_than_was_reserved_ends_it_with_the_call_that_did(world: Made) -> None:
+    made = world({"root": Overcharging()}, budget=Budget(tokens=20_000))
+    result = made.run()
+    assert (result.ended, result.calls, result.summary) == (Ended.BUDGET, 1, "")
+    assert made.ledger is not None
+    assert made.ledger.spent.tokens_in == 30_000
+
+
+def test_why_there_is_no_python_is_said(world: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    from halo_opt.analysis.sandbox import sandbox
+    from halo_opt.analysis.tools import python
+
+    def nothing(_host: Any, _limits: Any) -> Any:
+        raise sandbox.Unconfined("this kernel has no Landlock")
+
+    model = scripted([turn(submit()), turn(submit())])
+    assert world(model).run().python == "it was not among the tools"
+    monkeypatch.setattr(sandbox, "BOXES", [nothing])
+    assert "this kernel has no Landlock" in world(model, tools=[*TOOLS, python.TOOL]).run().python
+    assert all("- python:" not in call[0].content for call in model.asked)

@@ -67,8 +67,8 @@ def test_what_does_not_hold_is_corrected_struck_or_dropped(world: Made, engine_s
 @pytest.mark.parametrize(
     "last",
     [
-        json.dumps({"points": [{"text": "x", "numbers": [{"name": "n", "value": 1, "sql": "SELECT 1"}]}]}),
-        turn(answer({"text": "x", "numbers": [{"name": "n", "value": 1, "sql": "SELECT 1"}]})),
+        json.dumps({"points": [{"text": "x", "numbers": [{"name": "n", "value": 1, "sql": COUNT}]}]}),
+        turn(answer({"text": "x", "numbers": [{"name": "n", "value": 1, "sql": COUNT}]})),
     ],
 )
 def test_at_a_limit_it_answers_with_what_it_knows(world: Made, last: str) -> None:

@@ -60,7 +60,7 @@ def test_halo_opt_reads_the_trace_of_an_analysis(world: Made, tmp_path: Path) ->
         assert sorted(tools) == ["delegate", "llm_map", "refusing", "sql", "sql", "submit_report", "submit_report"]
         [(error,)] = store.rows("SELECT error FROM tool_calls WHERE tool = 'refusing'")
         assert "that cannot be done" in error
-        [(result_text,)] = store.rows("SELECT result FROM steps WHERE step = 0")
+        [(result_text,)] = store.rows("SELECT result FROM tool_calls WHERE step = 0 AND tool = 'sql'")
         assert result_text == "[[42]]"
         assert store.rows("SELECT count(*) FROM steps WHERE observation IS NULL OR reply IS NULL") == [(0,)]
         assert store.rows("SELECT reason FROM rejects") == []

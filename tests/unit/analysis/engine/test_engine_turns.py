@@ -141,6 +141,24 @@ def test_three_useless_replies_in_a_row_end_it_with_one_last_call(world: Made) -
     assert result.faults == {"malformed": 5, "misfit": 5}
 
 
+@pytest.mark.parametrize(
+    ("text", "summary", "claims"),
+    [
+        ("I found that it loops.", "I found that it loops.", 0),
+        ('{"summary": "' + "x" * 5_000 + '", "claims": [{"title": "T"}, {"no": 1}]}', "x" * 4_000, 0),
+        ('{"summary": "cut off', "", 0),
+        ("", "", 0),
+    ],
+)
+def test_of_a_last_reply_that_breaks_the_form_what_can_be_read_is_kept(
+    world: Made, text: str, summary: str, claims: int
+) -> None:
+    model = scripted([turn(sql("SELECT 1")), ModelMisfit("not the form", text=text)])
+    result = world(model, limits=AnalysisLimits(turns=1)).run()
+    assert (result.summary, len(result.claims), result.salvaged) == (summary, claims, True)
+    assert result.faults.get("no last report", 0) == (not summary)
+
+
 def test_at_the_limit_of_turns_the_root_is_asked_once_more_for_what_it_has(world: Made, engine_store: Store) -> None:
     model = scripted(
         [turn({"tool": "claim", **claim_of(engine_store)}), turn(sql("SELECT 2")), json.dumps({"summary": "so far"})]
