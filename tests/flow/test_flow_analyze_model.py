@@ -1,0 +1,189 @@
+"""analyze with a model, from the command line to a verified report, against a real server; and how it ends."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rlm_script import FAILURES, TALKS, Done, analyze, by_turn, said, sql, turn, write_talks
+from rlm_server import Asked, model_server
+
+from halo_opt.cli.app import run
+
+
+def read_report(folder: str = "report") -> Any:
+    return json.loads(Path(folder, "report.json").read_text())
+
+
+def nobody(_: Asked) -> str:
+    raise AssertionError("nothing was to be asked")
+
+
+def test_without_a_model_it_is_mining_alone_and_says_so(anew: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    assert analyze(None) == 0
+    assert "no model was given, so this is mining alone" in said(capsys)
+    assert not Path("report/analysis.jsonl").exists()
+
+
+def test_a_model_s_claim_is_in_the_report_and_the_report_verifies(
+    again: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "Books without having asked" in Path("report/report.json").read_text()
+    assert "Books without having asked" in Path("report/report.html").read_text()
+    assert run(["verify", "report"]) == 0
+    assert "are confirmed" in said(capsys)
+
+
+def test_json_is_the_report_and_watch_says_each_step_elsewhere(anew: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    with model_server(by_turn(anew.replies())) as server:
+        assert analyze(server, "--json", "--watch", "--budget", "100calls") == 0
+    found = capsys.readouterr()
+    assert json.loads(found.out)["title"] == TALKS.name
+    words = " ".join(found.err.split())
+    assert "budget: 100 calls; rough estimate: 8 to" in words
+    assert "at a price that is not known" in words
+    assert words.index("budget: 100 calls") < words.index("[root, turn 1]") < words.index("[root, turn 3] end:")
+    assert "3 of 100 calls" in words
+
+
+def test_the_analysis_is_a_trace_that_halo_opt_reads(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    query = "SELECT outcome, steps, mode FROM attempts"
+    assert run(["sql", query, "--traces", "report/analysis-trace", "--json", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"outcome": "success", "steps": 3, "mode": "analysis"}]
+
+
+def test_a_budget_in_dollars_without_a_price_is_refused_before_anything_is_asked(
+    anew: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server(nobody) as server:
+        assert analyze(server, "--budget", "5usd") == 2
+        assert server.asked == []
+    assert "no price is known for fake-1, so a budget of $5 cannot be kept" in said(capsys)
+
+
+def test_without_a_budget_there_is_a_cautious_one_and_it_is_said_first(
+    anew: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("prices.yaml").write_text("fake-1: {input: 1, output: 10}\n")
+    with model_server(by_turn(anew.replies())) as server:
+        assert analyze(server, "--prices", "prices.yaml") == 0
+    words = said(capsys)
+    assert "budget: $1.00, as none was given; set your own with --budget; rough estimate: 8 to" in words
+    assert words.index("budget: $1.00") < words.index("1 agents, 3 turns; 3 calls, 360 tokens, $0.0009 of $1.00")
+    assert run(["cost", "report", "--json", "-q"]) == 0
+    total = json.loads(capsys.readouterr().out)["total"]
+    assert total["calls"] == 3
+    assert total["cost_usd"] == pytest.approx(3 * (100 * 1 + 20 * 10) / 1e6)
+
+
+def test_a_budget_that_is_spent_leaves_a_report_and_a_raised_one_goes_on(
+    anew: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server(by_turn([*[turn(sql(FAILURES))] * 2, *anew.replies()[1:]])) as server:
+        assert analyze(server, "--budget", "3calls") == 4
+        words = said(capsys)
+        assert "the budget of 3 calls does not allow the next call" in words
+        assert "what was found is in report/report.html" in words
+        before = [asked.turns for asked in server.asked]
+        assert len(before) <= 3
+        assert run(["verify", "report", "-q"]) == 0
+        assert analyze(server, "--budget", "9calls") == 0
+        assert [asked.turns for asked in server.asked[: len(before)]] == before
+        assert 0 not in [asked.turns for asked in server.asked[len(before) :]]
+    assert "are recorded and not paid again" in said(capsys)
+    assert "Books without having asked" in Path("report/report.json").read_text()
+
+
+def test_the_same_command_again_asks_nothing_and_gives_the_same(
+    again: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = read_report()
+    with model_server(nobody) as server:
+        assert analyze(server) == 0
+        assert server.asked == []
+    assert "3 calls are recorded and not paid again" in said(capsys)
+    assert read_report()["findings"] == first["findings"]
+
+
+def test_other_settings_or_traces_are_refused(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    with model_server(nobody) as server:
+        assert analyze(server, "--max-turns", "7") == 2
+        words = said(capsys)
+        assert "analysis.jsonl was begun with other limits" in words
+        assert "give it another --out, or pass --fresh" in words
+        write_talks(Path(), tasks=13)
+        assert analyze(server) == 2
+        assert server.asked == []
+    assert "was begun with other traces" in said(capsys)
+
+
+def test_fresh_sets_the_old_journal_aside_and_its_cost_still_counts(
+    again: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server(by_turn(again.replies())) as server:
+        assert analyze(server, "--max-turns", "7", "--fresh") == 0
+        assert len(server.asked) == 3
+    assert "the earlier journal is report/analysis." in said(capsys)
+    assert run(["cost", "report", "--json", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["total"]["calls"] == 6
+
+
+def test_a_server_that_is_down_leaves_what_mining_found_and_exit_code_3(
+    anew: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server(nobody) as gone:
+        pass
+    assert analyze(gone) == 3
+    assert "what was found is in report/report.html" in said(capsys)
+    assert run(["verify", "report", "-q"]) == 0
+
+
+def test_a_replay_needs_no_server_no_key_and_no_model(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    first = read_report()
+    assert run(["analyze", str(TALKS), "--replay", "run.jsonl", "--out", "second"]) == 0
+    assert "replaying 3 calls of run.jsonl: no model is asked, nothing is spent" in said(capsys)
+    assert read_report("second")["findings"] == first["findings"]
+    assert not Path("second/analysis.jsonl").exists()
+
+
+def test_a_replay_with_another_prompt_fails(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    # With no sub-agents there is no tool to hire them with, and the prompt is another one.
+    assert run(["analyze", str(TALKS), "--replay", "run.jsonl", "--max-depth", "0", "--out", "second"]) == 2
+    assert "the cassette has no reply for a call of root" in said(capsys)
+    assert not Path("second/report.json").exists()
+
+
+def test_a_replay_over_other_traces_is_refused(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    write_talks(Path(), tasks=13)
+    assert run(["analyze", str(TALKS), "--replay", "run.jsonl"]) == 2
+    assert "was recorded with other traces" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--replay", "nowhere.jsonl"], "nowhere.jsonl does not exist"),
+        (["--replay", "x", "--model", "local"], "leave --model and --role out"),
+        (["--model", "gpt-5"], "did you mean 'openai:gpt-5'"),
+        (["--model", "local", "--budget", "much"], "'much' is no limit"),
+        (["--model", "local", "--time", "30"], "with its unit"),
+        (["--model", "local", "--role", "boss=local"], "a role is one of"),
+        (["--model", "local", "--harness", "nowhere"], "there is no such folder"),
+        (["--model", "local", "--prices", "nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+def test_bad_options_are_one_clear_error(
+    anew: Done, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert run(["analyze", str(TALKS), *words]) == 2
+    shown = said(capsys)
+    assert message in shown
+    assert "Traceback" not in shown
+
+
+def test_a_missing_key_is_said_before_anything_is_done(
+    anew: Done, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert run(["analyze", str(TALKS), "--model", "openai:gpt-5-mini"]) == 3
+    assert "OPENAI_API_KEY is not set" in said(capsys)
