@@ -83,4 +83,7 @@ def _misfit(endpoint: Endpoint, schema: type[BaseModel] | None, text: str, error
     first = error.errors(include_url=False)[0]
     where = "".join(f"{part}." for part in first["loc"])[:-1]
     said = f"{where}: {first['msg']}" if where else first["msg"]
-    return f"{endpoint.model}'s reply is not a {schema.__name__}: {said}; it begins {text[:_SHOWN]!r}; use a server that enforces JSON schemas, or another model"
+    return (
+        f"{endpoint.model}'s reply is not a {schema.__name__}: {said}; it begins {text[:_SHOWN]!r}; use a server that "
+        "enforces JSON schemas, or another model"
+    )
