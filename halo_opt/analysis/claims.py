@@ -55,14 +55,21 @@ class Fix(Record):
 class Claim(Record):
     """A failure mode as the model tells it. `predicate_sql` gives the trace_id of each attempt that shows it."""
 
-    title: str = Field(min_length=3, max_length=160)
-    claim: str = Field(max_length=MAX_TEXT)
-    predicate_sql: str = Field(max_length=MAX_TEXT * 6)
-    numbers: list[ClaimNumber] = Field(default=[], max_length=MAX_LIST)
-    quotes: list[Quote] = Field(default=[], max_length=MAX_LIST)
-    category: Category = "unexplained"
-    remedies: list[str] = Field(default=[], max_length=MAX_LIST)
-    fix: Fix | None = None
+    title: str = Field(min_length=3, max_length=160, description="the way of failing, in a few words")
+    claim: str = Field(max_length=MAX_TEXT, description="what happens, why, and what speaks against it")
+    predicate_sql: str = Field(
+        max_length=MAX_TEXT * 6,
+        description="SELECT of the trace_id of every attempt that shows it, by what it did; never by outcome or score",
+    )
+    numbers: list[ClaimNumber] = Field(
+        default=[], max_length=MAX_LIST, description="every figure in your words, each with a SELECT of one cell"
+    )
+    quotes: list[Quote] = Field(
+        default=[], max_length=MAX_LIST, description="words of attempts that show it, copied exactly, with their step"
+    )
+    category: Category = Field(default="unexplained", description="whose fault it is")
+    remedies: list[str] = Field(default=[], max_length=MAX_LIST, description="what may help, in a few words each")
+    fix: Fix | None = Field(default=None, description="file and lines of the harness, and what should stand there")
 
 
 Status = Literal["confirmed", "unsupported"]
@@ -86,8 +93,8 @@ def check(claim: Claim, store: Store, rows: GuardedRows, *, name: str, first_ste
 ]:  # fmt: skip
     """The claim as far as it holds, and its behaviour as measured; None where the predicate cannot be measured."""
     corrections: list[str] = []
-    numbers = list(_rerun(claim.numbers, rows, corrections))
-    quotes = [quote for quote in claim.quotes if _stands(quote, store, corrections)]
+    numbers = list(rerun(claim.numbers, rows, corrections))
+    quotes = [quote for quote in claim.quotes if stands(quote, store, corrections)]
     behaviour = behaviour_of(claim, name)
     reasons, measured = _measured(claim.predicate_sql, behaviour, rows, first_steps)
     if measured is not None:
@@ -152,7 +159,8 @@ def _counts(m: Measured) -> list[float]:
     return found
 
 
-def _rerun(numbers: Sequence[ClaimNumber], rows: GuardedRows, corrections: list[str]) -> Iterator[ClaimNumber]:
+def rerun(numbers: Sequence[ClaimNumber], rows: GuardedRows, corrections: list[str]) -> Iterator[ClaimNumber]:
+    """The numbers that their SQL gives, with its values; what was changed or struck goes into `corrections`."""
     for number in numbers:
         try:
             value = _cell(rows.rows(number.sql))
@@ -178,7 +186,7 @@ def _same(one: float, two: float) -> bool:
     return abs(one - two) <= 1e-6 * max(1.0, abs(one), abs(two))
 
 
-def _stands(quote: Quote, store: Store, corrections: list[str]) -> bool:
+def stands(quote: Quote, store: Store, corrections: list[str]) -> bool:
     """Whether the words stand in that attempt (at that step), letter by letter, white space aside."""
     words = _plain(quote.words)
     where = f"attempt {quote.trace_id}" + ("" if quote.step is None else f", step {quote.step}")
