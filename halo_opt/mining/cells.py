@@ -57,6 +57,17 @@ def count_sql(behaviour: Behaviour, *, outcome: Literal["failure", "success"], s
     )
 
 
+def counts_sql(behaviour: Behaviour) -> str:
+    """One row: failures with it, failures, successes with it, successes, attempts, with it, with it and no step."""
+    return (
+        f"WITH behaviour AS ({behaviour.sql})\nSELECT count(*) FILTER (outcome = 'failure' AND value),"
+        " count(*) FILTER (outcome = 'failure'), count(*) FILTER (outcome = 'success' AND value),"
+        " count(*) FILTER (outcome = 'success'), count(*), count(*) FILTER (value),"
+        " count(*) FILTER (value AND step IS NULL)"
+        " FROM behaviour JOIN attempts USING (trace_id)"
+    )
+
+
 def shown_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
     """Rows (trace, run, task, failed, shown) of the attempts that take part in the contrast.
 
@@ -140,13 +151,7 @@ def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -
         if not applicable(store, behaviour):
             told = ", ".join(behaviour.needs)
             return _uncounted(behaviour, "not applicable", f"these traces do not tell {told}", sql)
-        counts = store.rows(
-            f"WITH behaviour AS ({behaviour.sql})\nSELECT count(*) FILTER (outcome = 'failure' AND value),"
-            " count(*) FILTER (outcome = 'failure'), count(*) FILTER (outcome = 'success' AND value),"
-            " count(*) FILTER (outcome = 'success'), count(*), count(*) FILTER (value),"
-            " count(*) FILTER (value AND step IS NULL)"
-            " FROM behaviour JOIN attempts USING (trace_id)"
-        )[0]
+        counts = store.rows(counts_sql(behaviour))[0]
         shown = (int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3]))
         if counts[4] == 0:
             return _uncounted(behaviour, "not applicable", "it applies to none of these attempts", sql)
@@ -166,14 +171,16 @@ def _state(behaviour: Behaviour, counts: tuple[int, int, int, int]) -> tuple[Sta
     failures_with, failures, successes_with, successes = counts
     if behaviour.consequence:
         return "consequence", "it shows that an attempt goes wrong, not why"
-    if failures == 0:
-        return "described", "there are no failures"
-    if successes == 0:
-        return "described", "there are no successes to compare with"
-    if failures < MIN_FAILURES:
-        return "described", f"fewer than {MIN_FAILURES} failures"
-    if failures_with + successes_with < MIN_WITH:
-        return "described", f"fewer than {MIN_WITH} attempts show it"
+    hindrances = {
+        behaviour.untested: bool(behaviour.untested),
+        "there are no failures": failures == 0,
+        "there are no successes to compare with": successes == 0,
+        f"fewer than {MIN_FAILURES} failures": failures < MIN_FAILURES,
+        f"fewer than {MIN_WITH} attempts show it": failures_with + successes_with < MIN_WITH,
+    }
+    for reason, holds in hindrances.items():
+        if holds:
+            return "described", reason
     return "tested", ""
 
 

@@ -13,7 +13,8 @@ from halo_opt.analysis.tools.base import Desk, Tool
 from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.errors import InputError
 from halo_opt.patching.coder import render
-from halo_opt.records import Finding, Report, Value
+from halo_opt.records import Value
+from halo_opt.report_records import Finding, Report
 from halo_opt.store.schema import BY_NAME
 
 # What a predicate needs; places in files and derived hashes are of no use to a model.

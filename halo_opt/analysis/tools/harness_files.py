@@ -37,7 +37,7 @@ def run(asked: HarnessFilesArguments, desk: Desk) -> str:
         return _search(desk, asked.pattern, inside)
     if wanted and not (inside and inside[0].path != wanted):
         return _lines(desk, wanted, asked)
-    said = f"{len(inside)} files{f' below {wanted}' if wanted else ''}, with their bytes; ask with a path for one"
+    said = f"{len(inside)} files with their bytes; ask with a path for one"
     data = "\n".join(f"{file.path}\t{file.size}" for file in inside)
     return answer(desk, said, data, instead="ask with a folder as path, or with a pattern")
 
@@ -50,9 +50,9 @@ def _lines(desk: Desk, path: str, asked: HarnessFilesArguments) -> str:
         )
     lines = text_of(desk, path).splitlines()
     chosen = list(enumerate(lines, start=1))[asked.first - 1 : asked.last]
-    said = f"{path}, {len(lines)} lines; lines {asked.first} to {asked.first + len(chosen) - 1}"
+    said = f"{len(lines)} lines; lines {asked.first} to {asked.first + len(chosen) - 1}"
     if not chosen:
-        return f"{path} has {len(lines)} lines, none of them from {asked.first} on"
+        return f"the file has {len(lines)} lines, none of them from {asked.first} on"
     texts, _ = fitted(chosen, _numbered, room(desk, said) - 120)
     note = ""
     if len(texts) < len(chosen):

@@ -68,7 +68,9 @@ def text_of(desk: Desk, path: str) -> str:
         if file.path == path:
             text = text_in(folder_of(desk), file)
             if text is None:
-                raise ToolRefused(f"{path} is no text, or longer than {MAX_FILE_BYTES} bytes; look at another file")
+                raise ToolRefused(
+                    f"{path[:120]!r} is no text, or longer than {MAX_FILE_BYTES} bytes; look at another file"
+                )
             return text
     raise ToolRefused(
         f"{path[:120]!r} is not a file of the harness that can be read; 'harness_files' without a path lists them"
