@@ -21,7 +21,7 @@ from halo_opt.analysis.tools.base import Desk
 from halo_opt.llm.cassette import Tape
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.open_roles import RoleSettings, open_roles
-from halo_opt.mining.mine import analyze
+from halo_opt.report_records import Report
 from halo_opt.store import Store
 
 # What the peer's command line assumes too: a hosted model with room for everything.
@@ -56,7 +56,7 @@ def _turn(action: dict[str, Any]) -> Said:
 
 
 def _points(asked: Asked) -> list[dict[str, Any]]:
-    """The answer with what bears it out, as the engine asks for it: a query for each figure, or a quote for each row."""
+    """The answer with what bears it out, as the engine wants it: a query for each figure, or a quote for a row."""
     question = asked.question
     if not question.cells:
         quotes = [{"trace_id": _attempt(question, row), "words": str(row[-1])} for row in asked.rows]
@@ -78,11 +78,10 @@ def _attempt(question: Question, row: Row) -> str:
     return found[1] if found else str(row[0])
 
 
-def ask(store: Store, asked: Sequence[Asked]) -> tuple[list[bool], list[Exchange]]:
-    """One analysis over these questions: whether each was answered, and what was sent."""
+def ask(store: Store, report: Report, asked: Sequence[Asked]) -> tuple[list[bool], list[Exchange]]:
+    """One analysis over these questions: whether each was answered, and what was sent. `report` is mining's."""
     ours = Ours(asked)
     words = "\n".join(one.question.words for one in asked)
-    report = analyze(store, [], title="tokens", made_at="2026-01-01T00:00:00+00:00")
     ledger = Ledger(Budget())
     with wire(ours.play) as server, tempfile.TemporaryDirectory() as cache:
         spec = f"vllm:played@{server.url}"
@@ -103,7 +102,7 @@ def ask(store: Store, asked: Sequence[Asked]) -> tuple[list[bool], list[Exchange
 
 
 def _kept(answered: Sequence[bool], asked: Sequence[Asked], result: AnalysisResult) -> list[bool]:
-    """Answered is what still stands after the engine's own check of the answer: each number and quote as it was given."""
+    """Answered is what stands after the engine's own check: each number and quote as it was given."""
     points = result.answer.points if result.answer else []
     said = {(number.name, number.value) for point in points for number in point.point.numbers}
     said |= {(quote.trace_id, quote.words) for point in points for quote in point.point.quotes}

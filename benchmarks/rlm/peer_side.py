@@ -1,4 +1,4 @@
-"""The HALO engine asked the questions: what a model that makes no mistake would call, as the engine tells it and at least.
+"""The HALO engine asked the questions: what a model that makes no mistake would call, in three ways.
 
 The engine runs for real in its own process; only the model is played.
 """
@@ -17,13 +17,18 @@ from benchmarks.rlm.wire import Body, Call, Exchange, Said, Wire, results_of, sy
 ROOT = Path(__file__).parents[2]
 # What a model that knows nothing of the data runs first: neither the prompt nor the overview names an attribute.
 OVERVIEW = Call("get_dataset_overview", {})
-LOOK = Call("run_code", {"code": """import json
+LOOK = Call(
+    "run_code",
+    {
+        "code": """import json
 seen=set()
 for l in open(trace_store.trace_path):
  s=json.loads(l);a=s['attributes'];k=a.get('openinference.span.kind')
  if k not in seen:
   seen.add(k);print(k,s['name'],s['status'],{n:str(v)[:40] for n,v in a.items()})
- if len(seen)>2:break"""})
+ if len(seen)>2:break"""
+    },
+)
 NOT_FOUND = "The tools did not give the answer."
 
 
@@ -107,7 +112,14 @@ class Engine:
 def running(python: Path, traces: Path, index: Path) -> Iterator[Engine]:
     """The engine while the block runs; its index of the traces goes into the folder `index`."""
     with wire(Peer([], way=LEAST).play) as server, tempfile.TemporaryFile("w+") as printed:
-        words = [str(python), "-m", "benchmarks.rlm.halo_agent", str(traces.absolute()), str(index.absolute()), server.url]
+        words = [
+            str(python),
+            "-m",
+            "benchmarks.rlm.halo_agent",
+            str(traces.absolute()),
+            str(index.absolute()),
+            server.url,
+        ]
         process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=printed, text=True, cwd=ROOT
         )

@@ -1,8 +1,9 @@
 """Questions about traces, each with the query and the code that answer it on either side. Nothing is asked here.
 
-The right answer is the table that the query gives straight from the store. The code reads the span file by itself, so where
-an engine gets the same rows by it, two independent ways agree. An engine has answered when every row stands in what its own
-tools gave it. Both were written by hand and tried: they are the calls of a model that makes no mistake, on either side.
+The right answer is the table that the query gives straight from the store. The code reads the span file by itself, so
+where an engine gets the same rows by it, two independent ways agree. An engine has answered when every row stands in
+what its own tools gave it. Both were written by hand and tried: they are the calls of a model that makes no mistake,
+on either side.
 """
 
 import re
@@ -19,8 +20,8 @@ YES = r"(?i)\byes\b"
 class Question:
     """`sql` gives the right rows; `code` is the peer's cell. Our side asks the query, or `predicate` of `contrast`.
 
-    An answer of our engine must cite what bears it out: `cells` are queries of one cell for each row, with `{0}` for the
-    row's first column and so on; where there are none, each row is borne out by a quote, its last column.
+    An answer of our engine must cite what bears it out: `cells` are queries of one cell for each row, with `{0}` for
+    the row's first column and so on; where there are none, each row is borne out by a quote, its last column.
     `{worst}` and `{attempt}` in any of them stand for facts of the data (`FACTS`).
     """
 
@@ -101,11 +102,13 @@ QUESTIONS = (
     ),
     Question(
         "tool errors",
-        "Which tool errors are most common, with numbers in their messages masked as #, and in how many failing attempts"
+        "Which tool errors are most common, with numbers in their messages masked as #, and in how many failing"
+        " attempts"
         " does each stand? Give the five in the most failing attempts (ties by tool, then message), as tool, message,"
         " errors, failing attempts.",
         "SELECT tool, left(regexp_replace(error, '[0-9]+', '#', 'g'), 60) AS message, count(*) AS errors,"
-        " count(DISTINCT trace_id) FILTER (outcome = 'failure') AS failing FROM tool_calls JOIN attempts USING (trace_id)"
+        " count(DISTINCT trace_id) FILTER (outcome = 'failure') AS failing FROM tool_calls JOIN attempts USING"
+        " (trace_id)"
         " WHERE error IS NOT NULL GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2 LIMIT 5",
         _SPANS + "n=Counter();f=defaultdict(set)\n"
         "for s in C:\n"
@@ -114,8 +117,10 @@ QUESTIONS = (
         "  if F[s['trace_id']]:f[k].add(s['trace_id'])\n"
         "for k in sorted(n,key=lambda k:(-len(f[k]),k))[:5]:print(*k,n[k],len(f[k]))",
         (
-            "SELECT count(*) FROM tool_calls WHERE tool = '{0}' AND regexp_replace(error, '[0-9]+', '#', 'g') LIKE '{1}%'",
-            "SELECT count(DISTINCT trace_id) FROM tool_calls JOIN attempts USING (trace_id) WHERE outcome = 'failure' AND"
+            "SELECT count(*) FROM tool_calls WHERE tool = '{0}' AND regexp_replace(error, '[0-9]+', '#', 'g') LIKE"
+            " '{1}%'",
+            "SELECT count(DISTINCT trace_id) FROM tool_calls JOIN attempts USING (trace_id) WHERE outcome ="
+            " 'failure' AND"
             " tool = '{0}' AND regexp_replace(error, '[0-9]+', '#', 'g') LIKE '{1}%'",
         ),
     ),
@@ -136,11 +141,14 @@ QUESTIONS = (
     ),
     Question(
         "handing over",
-        "Does handing over to a human (transfer_to_human_agents) go with failing? Give attempts that do it and attempts,"
+        "Does handing over to a human (transfer_to_human_agents) go with failing? Give attempts that do it and"
+        " attempts,"
         " of failures and then of successes.",
         "SELECT count(*) FILTER (h AND outcome = 'failure') AS failures_with, count(*) FILTER (outcome = 'failure') AS"
-        " failures, count(*) FILTER (h AND outcome = 'success') AS successes_with, count(*) FILTER (outcome = 'success')"
-        " AS successes FROM (SELECT outcome, trace_id IN (SELECT trace_id FROM tool_calls WHERE tool = 'transfer_to_human_agents') AS h FROM attempts)",
+        " failures, count(*) FILTER (h AND outcome = 'success') AS successes_with, count(*) FILTER (outcome ="
+        " 'success')"
+        " AS successes FROM (SELECT outcome, trace_id IN (SELECT trace_id FROM tool_calls WHERE tool ="
+        " 'transfer_to_human_agents') AS h FROM attempts)",
         _SPANS + "h={s['trace_id'] for s in C if A(s)['tool.name']=='transfer_to_human_agents'}\n"
         "print(*(x for b in(True,False) for x in(sum(F[t]==b for t in h),sum(v==b for v in F.values()))))",
         tuple(
@@ -158,7 +166,8 @@ QUESTIONS = (
         "worst task",
         "What do the failures of {worst} call, compared with its successes? Give tool, failures that call it, successes"
         " that call it.",
-        "SELECT tool, count(DISTINCT trace_id) FILTER (outcome = 'failure') AS failures, count(DISTINCT trace_id) FILTER"
+        "SELECT tool, count(DISTINCT trace_id) FILTER (outcome = 'failure') AS failures, count(DISTINCT trace_id)"
+        " FILTER"
         " (outcome = 'success') AS successes FROM tool_calls JOIN attempts USING (trace_id) WHERE task_id = '{worst}'"
         " GROUP BY 1 ORDER BY 1",
         _SPANS + "W={s['trace_id'] for s in S if A(s).get('task.id')=='{worst}'};d=defaultdict(set)\n"
@@ -166,16 +175,19 @@ QUESTIONS = (
         " if s['trace_id'] in W:d[A(s)['tool.name']].add(s['trace_id'])\n"
         "for k in sorted(d):print(k,sum(F[t] for t in d[k]),sum(not F[t] for t in d[k]))",
         tuple(
-            "SELECT count(DISTINCT trace_id) FROM tool_calls JOIN attempts USING (trace_id) WHERE task_id = '{worst}' AND"
+            "SELECT count(DISTINCT trace_id) FROM tool_calls JOIN attempts USING (trace_id) WHERE task_id ="
+            " '{worst}' AND"
             f" tool = '{{0}}' AND outcome = '{outcome}'"
             for outcome in ("failure", "success")
         ),
     ),
     Question(
         "first errors",
-        "Show the first tool error of five failing attempts (those with the lowest ids that have one): attempt, tool, the"
+        "Show the first tool error of five failing attempts (those with the lowest ids that have one): attempt,"
+        " tool, the"
         " first 60 characters of the message.",
-        "SELECT trace_id, arg_min(tool, position) AS tool, left(arg_min(error, position), 60) AS message FROM tool_calls"
+        "SELECT trace_id, arg_min(tool, position) AS tool, left(arg_min(error, position), 60) AS message FROM"
+        " tool_calls"
         " JOIN attempts USING (trace_id) WHERE outcome = 'failure' AND error IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT 5",
         _SPANS + "e={}\n"
         "for s in C:\n"
@@ -184,16 +196,19 @@ QUESTIONS = (
     ),
     Question(
         "consent",
-        "Does the agent change a booking (book, cancel, update flights or bags) before the user has said yes at all? Give"
+        "Does the agent change a booking (book, cancel, update flights or bags) before the user has said yes at all?"
+        " Give"
         " outcome, attempts whose first change comes before any yes, attempts with a change.",
-        f"SELECT outcome, count(*) FILTER (NOT EXISTS ({_ASKED})) AS unasked, count(*) AS changing FROM (SELECT trace_id,"
+        f"SELECT outcome, count(*) FILTER (NOT EXISTS ({_ASKED})) AS unasked, count(*) AS changing FROM (SELECT"
+        f" trace_id,"
         f" min(step) AS step FROM tool_calls WHERE tool IN ({CHANGES}) GROUP BY 1) AS c JOIN attempts USING (trace_id)"
         " GROUP BY 1 ORDER BY 1",
         _SPANS + "y=set();c={}\n"
         "for s in S:\n"
         " a=A(s);t=s['trace_id']\n"
         " for k,v in a.items():\n"
-        f"  if k[:9]=='llm.input' and k[-5:]=='.role' and v=='user' and re.search(r'{YES}',a[k[:-4]+'content']):y.add(t)\n"
+        f"  if k[:9]=='llm.input' and k[-5:]=='.role' and v=='user' and"
+        f" re.search(r'{YES}',a[k[:-4]+'content']):y.add(t)\n"
         f" if a.get('tool.name') in({CHANGES}):c.setdefault(t,t in y)\n"
         f"{_BOTH}print(o,sum(not v for t,v in c.items() if F[t]==b),sum(F[t]==b for t in c))",
         (
@@ -203,7 +218,8 @@ QUESTIONS = (
     ),
     Question(
         "length",
-        "How many model calls do failures and successes take, failed calls counted? Give outcome, the median and the most.",
+        "How many model calls do failures and successes take, failed calls counted? Give outcome, the median and the"
+        " most.",
         "SELECT outcome, quantile_disc(steps, 0.5) AS median, max(steps) AS most FROM attempts GROUP BY 1 ORDER BY 1",
         _SPANS + "n=Counter(s['trace_id'] for s in S if A(s)['openinference.span.kind']=='LLM')\n"
         f"{_BOTH}\n"
@@ -224,7 +240,8 @@ QUESTIONS = (
     ),
     Question(
         "one attempt",
-        "What did attempt {attempt} do? Give its tool calls in order: tool and the first 40 characters of the arguments.",
+        "What did attempt {attempt} do? Give its tool calls in order: tool and the first 40 characters of the"
+        " arguments.",
         "SELECT tool, left(arguments, 40) AS arguments FROM tool_calls WHERE trace_id = '{attempt}' ORDER BY position",
         "import json\n"
         "for l in open(trace_store.trace_path):\n"
@@ -249,5 +266,5 @@ def stands(rows: Sequence[Row], text: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    r"""Without the marks of JSON and tables (`\n` is a new line, quotes, bars, backslashes go) and percentages beside."""
+    r"""Without marks of JSON and tables (`\n` is a new line; quotes, bars, backslashes go) and percentages."""
     return re.sub(r"[ \t]+", " ", re.sub(r"[\\\"|]|\(\d+%\)", "", text.replace("\\n", "\n"))).strip()

@@ -1,13 +1,12 @@
-"""`python -m benchmarks.rlm.tokens [--runs PATH] [--traces 100 1000]`: tokens of our engine and of the HALO engine's way.
+"""`python -m benchmarks.rlm.tokens [--runs PATH] [--traces 100 1000]`: tokens of our engine and the HALO engine.
 
-Both engines run for real on the same traces and are asked the same questions; the model alone is played, by a local server
-that keeps every prompt. Prints Markdown tables; nothing is estimated that could be counted.
+Both engines run for real on the same traces and are asked the same questions; the model alone is played, by a local
+server that keeps every prompt. Prints Markdown tables; nothing is estimated that could be counted.
 """
 
 import argparse
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from benchmarks.rlm.halo_agent import VERSION, installed
 from benchmarks.rlm.peer_side import ALONE, LEAST, TOLD
 from benchmarks.rlm.questions import FACTS, QUESTIONS, Asked
 from benchmarks.rlm.wire import Exchange
+from halo_opt.mining.mine import analyze
 from halo_opt.store import Store, build_store
 
 HERE = Path(__file__).parents[1]
@@ -60,9 +60,16 @@ class Used:
         return self.all - (1 - CACHED_PRICE) * self.cached
 
 
+KINDS: dict[str, Callable[[Used], float]] = {
+    "as sent": lambda used: used.all,
+    "without tools, schema and system prompt": lambda used: used.without_fixed,
+    f"cached prefixes at {CACHED_PRICE:g}": lambda used: used.with_caching,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one side used for one question (or for all in one session) and how many it answered rightly."""
+    """What one side used for one question (or for all in one session), and how many it answered rightly."""
 
     question: str
     side: str
@@ -96,7 +103,12 @@ def _kept(texts: Sequence[str], sizes: Sequence[int], earlier: Sequence[str], co
     same = next((n for n, (a, b) in enumerate(zip(texts, earlier, strict=False)) if a != b), len(earlier))
     if same >= min(len(texts), len(earlier)):
         return sum(sizes[:same])
-    return sum(sizes[:same]) + count(os.path.commonprefix([texts[same], earlier[same]]))
+    return sum(sizes[:same]) + count(_beginning(texts[same], earlier[same]))
+
+
+def _beginning(one: str, other: str) -> str:
+    """What two texts have in common from their first character on."""
+    return one[: next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(other))]
 
 
 Ask = Callable[[Sequence[Asked]], tuple[list[bool], list[Exchange]]]
@@ -120,7 +132,7 @@ def facts_of(store: Store) -> list[Asked]:
 
 
 def table(lines: Sequence[Line]) -> list[str]:
-    """A row a question, a group of columns a side; a question that a side did not answer has no ratio."""
+    """A row a question, a group of columns a side; it says where a side did not answer."""
     sides = list(dict.fromkeys(line.side for line in lines))
     heads = [f"{side}: calls | in | out" + ("" if side == OURS else " | ours / it") for side in sides]
     rows = ["| question | " + " | ".join(heads) + " |"]
@@ -137,33 +149,26 @@ def table(lines: Sequence[Line]) -> list[str]:
 
 
 def _ratio(ours: Line, theirs: Line) -> str:
-    missing = [line.side for line in (ours, theirs) if line.answered < line.asked]
-    return f"not answered: {', '.join(missing)}" if missing else f"{ours.used.all / theirs.used.all:.2f}"
+    missing = [f"{line.side} {line.answered} of {line.asked}" for line in (ours, theirs) if line.answered < line.asked]
+    ratio = f"{ours.used.all / theirs.used.all:.2f}"
+    return f"{ratio} (answered: {', '.join(missing)})" if missing else ratio
 
 
 def totals(lines: Sequence[Line]) -> list[str]:
     """Sums over the questions that every side answered, and the session, as sent, without what is fixed, and cached."""
     sides = list(dict.fromkeys(line.side for line in lines))
-    whole = [name for name in dict.fromkeys(line.question for line in lines) if _by_all(lines, name)]
-    rows = ["| what is counted | " + " | ".join(sides) + " | " + " | ".join(f"ours / {s}" for s in sides if s != OURS)]
-    rows = [rows[0] + " |", "| --- |" + " ---: |" * (2 * len(sides) - 1)]
-    for words, names in (("each alone", [n for n in whole if n != SESSION]), (SESSION, [n for n in whole if n == SESSION])):
-        sums = {side: Used() for side in sides}
-        for line in lines:
-            if line.question in names:
-                sums[line.side] += line.used
-        if not names:
-            rows.append(f"| {words}: not answered in full by every side |" + " - |" * (2 * len(sides) - 1))
-            continue
-        kinds: dict[str, Callable[[Used], float]] = {
-            "as sent": lambda u: u.all,
-            "without tools, schema and system prompt": lambda u: u.without_fixed,
-            f"cached prefixes at {CACHED_PRICE:g}": lambda u: u.with_caching,
-        }
-        for kind, take in kinds.items():
-            found = [take(sums[side]) for side in sides]
-            ratios = [f"{take(sums[OURS]) / take(sums[side]):.2f}" for side in sides if side != OURS]
-            cells = [f"{words}, {kind}", *(f"{value:,.0f}" for value in found), *ratios]
+    alone = [name for name in dict.fromkeys(line.question for line in lines) if name != SESSION]
+    others = [side for side in sides if side != OURS]
+    rows = ["| what is counted | " + " | ".join([*sides, *(f"ours / {side}" for side in others)]) + " |"]
+    rows.append("| --- |" + " ---: |" * (2 * len(sides) - 1))
+    answered = [name for name in alone if _by_all(lines, name)]
+    for words, names in ((f"{len(answered)} questions, each alone", answered), (SESSION, [SESSION])):
+        kept = [line for line in lines if line.question in names]
+        sums = {side: sum((line.used for line in kept if line.side == side), Used()) for side in sides}
+        for kind, take in KINDS.items():
+            ours = take(sums[OURS])
+            ratios = [f"{ours / take(sums[side]):.2f}" if take(sums[side]) else "-" for side in others]
+            cells = [f"{words}, {kind}", *(f"{take(sums[side]):,.0f}" for side in sides), *ratios]
             rows.append("| " + " | ".join(cells) + " |")
     return rows
 
@@ -212,7 +217,8 @@ def _measured(
     build_store([traces], store_file)
     store = stack.enter_context(Store.open(store_file))
     asked = [one for one in facts_of(store) if not given.questions or one.question.name in given.questions]
-    sides: dict[str, Ask] = {OURS: partial(our_side.ask, store)}
+    report = analyze(store, [], title=traces.stem, made_at="")
+    sides: dict[str, Ask] = {OURS: partial(our_side.ask, store, report)}
     if python is None:
         return list(measure(asked, sides, count)), ""
     engine = stack.enter_context(peer_side.running(python, traces, given.data))
@@ -224,7 +230,9 @@ def _measured(
 def _answered(lines: Sequence[Line]) -> str:
     sides = dict.fromkeys(line.side for line in lines)
     own = {side: [line for line in lines if line.side == side and line.question != SESSION] for side in sides}
-    return ", ".join(f"{side} {sum(l.answered for l in own[side])} of {sum(l.asked for l in own[side])}" for side in sides)
+    return ", ".join(
+        f"{side} {sum(x.answered for x in own[side])} of {sum(x.asked for x in own[side])}" for side in sides
+    )
 
 
 if __name__ == "__main__":
