@@ -16,7 +16,7 @@ from benchmarks.mining.attempts import PER_TASK, Attempt, Made, Steps, draw
 from benchmarks.mining.injections import MODES
 from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.mine import analyze
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 from halo_opt.stats.intervals import wilson
 
 RATES = (0.02, 0.05, 0.1, 0.2, 0.4)

@@ -29,6 +29,7 @@ from halo_opt.store import Store
 
 # Fewer detectable modes than these, and an interval of recall is wider than most differences.
 ENOUGH = 30
+REPLAYED = "replayed"
 _DRAWN, _POWER, _SAMPLE = 0, 1, 2
 
 
@@ -47,6 +48,7 @@ class Done:
     tokens_out: int = 0
     cost_usd: float | None = 0.0
     ended: str = "submitted"
+    reason: str = ""
     faults: dict[str, int] = field(default_factory=dict)
 
 
@@ -55,7 +57,7 @@ def run(given: argparse.Namespace, asked: Asked) -> Iterator[Done]:
     out: Path = given.out
     out.mkdir(parents=True, exist_ok=True)
     real = real_attempts(given.runs)
-    settings = {"model": asked.models.get("root"), "attempts": given.attempts, "seed": given.seed}
+    settings = {"model": asked.models.get("root", REPLAYED), "attempts": given.attempts, "seed": given.seed}
     known = _read(out / "results.jsonl", settings)
     for number in range(given.cases):
         drawn = planted.case(real, given.attempts, _rng(given, number, _DRAWN))
@@ -109,7 +111,7 @@ def _stored(attempts: Sequence[Any], file: Path) -> Store:
 def _used(result: AnalysisResult | None) -> dict[str, Any]:
     if result is None:
         return {}
-    same = ("calls", "tokens_in", "tokens_out", "cost_usd", "faults")
+    same = ("calls", "tokens_in", "tokens_out", "cost_usd", "reason", "faults")
     return {name: getattr(result, name) for name in same} | {"ended": result.ended.value}
 
 
@@ -181,7 +183,10 @@ def notes(results: Sequence[Done]) -> list[str]:
             " --attempts."
         )
     cut = [done for done in results if done.ended != "submitted"]
-    return [*lines, *(f"Case {d.case + 1}, {d.arm}: it ended by {d.ended}; what it had by then counts." for d in cut)]
+    return [
+        *lines,
+        *(f"Case {d.case + 1}, {d.arm}: it ended by {d.ended} ({d.reason}); what it had counts." for d in cut),
+    ]
 
 
 def _tell(line: str) -> None:
@@ -221,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HaloError as error:
         _tell(str(error))
         return int(error.exit_code)
-    print(f"\n## Ablation: {given.cases} cases of {given.attempts:,} attempts, {given.model or 'replayed'}\n")
+    print(f"\n## Ablation: {given.cases} cases of {given.attempts:,} attempts, {given.model or REPLAYED}\n")
     print("\n".join([*table(results), "", *notes(results)]), flush=True)
     return 0
 
