@@ -36,13 +36,14 @@ class Attempt:
 
 
 class Made:
-    """A store of made attempts, asked like any other."""
+    """A store of made attempts, asked like any other: in memory, or in `file`, which `Store.open` then opens."""
 
-    def __init__(self, attempts: Sequence[Attempt]) -> None:
+    def __init__(self, attempts: Sequence[Attempt], *, file: Path | None = None) -> None:
         # Without a folder of its own DuckDB would spill into the working directory.
         self._spill = tempfile.TemporaryDirectory(prefix="halo-mining-")
-        self.connection = duckdb.connect(":memory:", config={"temp_directory": self._spill.name})
+        self.connection = duckdb.connect(str(file or ":memory:"), config={"temp_directory": self._spill.name})
         self.connection.execute(schema.ddl())
+        self.connection.execute("INSERT INTO meta VALUES ('version', ?)", [str(schema.VERSION)])
         self._load("attempts", [_attempt_row(a) for a in attempts])
         self._load("steps", [{"trace_id": a.trace_id, "step": n, **s} for a in attempts for n, s in enumerate(a.steps)])
 

@@ -7,15 +7,16 @@ without anything planted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
 
 from benchmarks.mining.attempts import PER_TASK, Attempt, Made, Steps, draw
 from benchmarks.mining.injections import MODES
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.mine import analyze
+from halo_opt.report_records import Report
 from halo_opt.stats.intervals import wilson
 
 RATES = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -63,9 +64,20 @@ def run(
     return outcomes
 
 
-def _dataset(real: dict[str, list[Steps]], size: int, rng: np.random.Generator) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Attempts with modes planted, and copies of them without. `rates` are P(mode | failure), P(mode | success); the
+    first `TRUE_MODES` go with failing, the others are as common in successes."""
+
+    attempts: list[Attempt]
+    bare: list[Attempt]
+    rates: dict[str, tuple[float, float]]
+
+
+def case(real: dict[str, list[Steps]], size: int, rng: np.random.Generator) -> Case:
+    """One dataset of `size` attempts: which modes, how often, and where, drawn by `rng`."""
     attempts = draw(real, size, rng)
-    bare = Made(attempts)
+    bare = [replace(attempt, steps=[dict(step) for step in attempt.steps]) for attempt in attempts]
     names = [str(name) for name in rng.choice(sorted(MODES), size=TRUE_MODES + IDLE_MODES, replace=False)]
     rates: dict[str, tuple[float, float]] = {}
     for place, name in enumerate(names):
@@ -73,32 +85,56 @@ def _dataset(real: dict[str, list[Steps]], size: int, rng: np.random.Generator) 
         ratio = float(rng.choice(RATIOS)) if place < TRUE_MODES else 1.0
         rates[name] = (rate, rate / ratio)
     _plant(attempts, rates, rng)
-    store = Made(attempts)
-    report = analyze(store, [], title="planted", made_at="2026-01-01T00:00:00+00:00")
+    return Case(attempts, bare, rates)
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What somebody says of a case: `findings` are the names called true, `sqls` the behaviour SQL of these and of what
+    was folded under them, `tests` how many predicates were tried in all."""
+
+    findings: list[str]
+    sqls: dict[str, str]
+    tests: int
+
+
+def called_by(report: Report) -> Called:
+    """The findings of a report that are significant after the correction."""
     tested = [t for t in report.tested if isinstance(t["q_value"], float)]
     proven = {t["behaviour"] for t in tested if float(str(t["q_value"])) <= 0.05}
-    level = 0.05 / max(1, len(tested))
-    called = [f.behaviour for f in report.findings if f.behaviour in proven]
-    sqls = {b.name: b.sql for b in ALL}
-    sqls |= {f.behaviour: f.predicate_sql for f in report.findings if f.behaviour in proven}
+    sqls = {f.behaviour: f.predicate_sql for f in report.findings if f.behaviour in proven}
     sqls |= {c.behaviour: c.predicate_sql for f in report.findings for c in f.consequences}
-    gained = {name: _showing(store, sql) - _showing(bare, sql) for name, sql in sqls.items()}
+    return Called([f.behaviour for f in report.findings if f.behaviour in proven], sqls, len(tested))
+
+
+def judge(case: Case, called: Called, *, planted: Rows, bare: Rows, rng: np.random.Generator) -> Outcome:
+    """Which planted modes were found and which findings are true, by stores of the attempts with and without them."""
+    gained = {name: _showing(planted, sql) - _showing(bare, sql) for name, sql in called.sqls.items()}
+    carriers = {name: {a.trace_id for a in case.attempts if name in a.planted} for name in case.rates}
+    names = list(case.rates)[:TRUE_MODES]
+    level = 0.05 / max(1, called.tests)
+    modes = [
+        Planted(
+            len(case.attempts),
+            name,
+            *case.rates[name],
+            _power(case.attempts, case.rates[name], level, rng),
+            any(_share(shown, carriers[name]) >= SHOWN for shown in gained.values()),
+        )
+        for name in names
+    ]
+    true = {b for b, shown in gained.items() for name in names if _share(shown, carriers[name]) >= ABOUT}
+    return Outcome(modes, [(name, name in true) for name in called.findings])
+
+
+def _dataset(real: dict[str, list[Steps]], size: int, rng: np.random.Generator) -> Outcome:
+    drawn = case(real, size, rng)
+    store, bare = Made(drawn.attempts), Made(drawn.bare)
+    called = called_by(analyze(store, [], title="planted", made_at="2026-01-01T00:00:00+00:00"))
+    outcome = judge(drawn, called, planted=store, bare=bare, rng=rng)
     store.close()
     bare.close()
-    told = {*called, *(c.behaviour for f in report.findings for c in f.consequences)}
-    carriers = {name: {a.trace_id for a in attempts if name in a.planted} for name in names}
-    planted = [
-        Planted(
-            size,
-            name,
-            *rates[name],
-            _power(attempts, rates[name], level, rng),
-            any(_share(gained[b], carriers[name]) >= SHOWN for b in told if b in gained),
-        )
-        for name in names[:TRUE_MODES]
-    ]
-    true = {b for b in gained for name in names[:TRUE_MODES] if _share(gained[b], carriers[name]) >= ABOUT}
-    return Outcome(planted, [(name, name in true) for name in called])
+    return outcome
 
 
 def _plant(attempts: Sequence[Attempt], rates: Mapping[str, tuple[float, float]], rng: np.random.Generator) -> None:
@@ -109,7 +145,7 @@ def _plant(attempts: Sequence[Attempt], rates: Mapping[str, tuple[float, float]]
                 attempt.planted.add(name)
 
 
-def _showing(store: Made, sql: str) -> set[str]:
+def _showing(store: Rows, sql: str) -> set[str]:
     return {str(trace) for (trace,) in store.rows(f"SELECT trace_id FROM ({sql}) WHERE value")}
 
 
@@ -142,13 +178,13 @@ def table(outcomes: Sequence[Outcome]) -> list[str]:
         able = [p for o in mine for p in o.planted if p.power >= POWER]
         calls = [true for o in mine for _, true in o.findings]
         lines.append(
-            f"| {size or 'all'} | {len(able)} | {sum(p.found for p in able)} | {_rate([p.found for p in able])} |"
-            f" {len(calls)} | {sum(calls)} | {_rate(calls)} |"
+            f"| {size or 'all'} | {len(able)} | {sum(p.found for p in able)} | {rate([p.found for p in able])} |"
+            f" {len(calls)} | {sum(calls)} | {rate(calls)} |"
         )
     return lines
 
 
-def _rate(values: Sequence[bool]) -> str:
+def rate(values: Sequence[bool]) -> str:
     """A share with its 95% interval, or a dash for none."""
     interval = wilson(successes=sum(values), n=len(values))
     if interval is None:

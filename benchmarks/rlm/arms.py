@@ -1,0 +1,90 @@
+"""The four ways of finding failure modes that are compared: mining, mining and RLM, RLM alone, raw traces.
+
+Each gives a report with claims that were checked and contrasts that were corrected for all that this way asked; so a
+finding means the same in all of them. None sees what was planted.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.rlm import raw
+from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.hypotheses import Hypotheses
+from halo_opt.analysis.into_report import Analysed, report_of
+from halo_opt.analysis.records import AnalysisResult, ReportTask
+from halo_opt.analysis.tools.all import ALL
+from halo_opt.analysis.tools.base import Desk
+from halo_opt.llm.ledger import Budget
+from halo_opt.loop.analysis import guarded_rows
+from halo_opt.loop.questioning.asked import Asked
+from halo_opt.loop.questioning.session import Session, open_session, replayed_session
+from halo_opt.mining.detectors import ALL as DETECTORS
+from halo_opt.mining.mine import analyze
+from halo_opt.report_records import Report
+from halo_opt.store import Store
+
+MINING, BOTH, RLM, RAW = "mining", "mining + RLM", "RLM alone", "raw traces"
+ARMS = (MINING, BOTH, RLM, RAW)
+# What knows of mining's findings.
+OF_MINING = frozenset({"findings"})
+TITLE = "planted"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A dataset to look at. `identity` is what a recording of it must have been made with, as JSON data."""
+
+    store: Store
+    folder: Path
+    identity: dict[str, Any]
+    rng: np.random.Generator
+
+
+def look(arm: str, case: Case, asked: Asked, budget: Budget) -> tuple[Report, AnalysisResult | None]:
+    """What an arm finds in a case, and what its model did; None for mining.
+
+    Every call is journalled in the case's folder and not paid twice; with `asked.replay`, a folder of an earlier run,
+    it is answered from that run's journals alone.
+    """
+    mined = analyze(case.store, [], title=TITLE, made_at="", guarded=guarded_rows(case.store))
+    if arm == MINING:
+        return mined, None
+    journal = Path(case.folder.name) / f"{arm.replace(' ', '-').replace('+', 'and')}.jsonl"
+    subject = case.identity | {"arm": arm}
+    if asked.replay is not None:
+        with replayed_session(asked.replay / journal, subject=subject) as session:
+            return _asked(arm, case, asked, session, mined)
+    path = case.folder.parent / journal
+    with open_session(asked, budget, journal=path, subject=subject, remedy="give another --out") as session:
+        return _asked(arm, case, asked, session, mined)
+
+
+def _asked(arm: str, case: Case, asked: Asked, session: Session, mined: Report) -> tuple[Report, AnalysisResult]:
+    hypotheses = Hypotheses()
+    if arm == RAW:
+        result = raw.ask(case.store, session.roles, rng=case.rng)
+    else:
+        alone = arm == RLM
+        known = mined.model_copy(update={"findings": [], "tested": [], "triage": {}, "triage_sql": None})
+        result = analyse(
+            Desk(store=case.store, report=known if alone else mined, hypotheses=hypotheses),
+            session.roles,
+            task=ReportTask(),
+            limits=asked.limits,
+            ledger=session.ledger,
+            tools=[tool for tool in ALL if not (alone and tool.name in OF_MINING)],
+        )
+    report = report_of(
+        case.store,
+        [],
+        Analysed(result, hypotheses),
+        title=TITLE,
+        made_at="",
+        guarded=guarded_rows(case.store),
+        behaviours=DETECTORS if arm == BOTH else (),
+        patterns=arm == BOTH,
+    )
+    return report, result
