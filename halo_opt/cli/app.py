@@ -8,6 +8,7 @@ import typer
 from halo_opt import __version__
 from halo_opt.cli.export_verbs import add_to as add_export_verbs
 from halo_opt.cli.loop_verbs import add_to as add_loop_verbs
+from halo_opt.cli.mcp_verb import add_to as add_mcp_verb
 from halo_opt.cli.patch_verbs import add_to as add_patch_verbs
 from halo_opt.cli.query_verbs import add_to as add_query_verbs
 from halo_opt.cli.trace_verbs import add_to as add_trace_verbs
@@ -36,6 +37,7 @@ add_trace_verbs(app)
 add_query_verbs(app)
 add_patch_verbs(app)
 add_export_verbs(app)
+add_mcp_verb(app)
 
 
 def main() -> None:

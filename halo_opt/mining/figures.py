@@ -1,0 +1,302 @@
+"""A model's prose without the figures that nothing bears out. Pure; never adds a figure, and never mends one.
+
+A figure stays where a checked number says the same of the same: 12 of 40 failures are no 12 of 40 attempts. Numerals in
+words or in other scripts are figures like any other. What is not read: languages other than English, and meaning.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from halo_opt.mining.numerals import Figure, figures, plain
+from halo_opt.records import Value
+
+STRUCK = "[not confirmed]"
+Base = Literal["failures", "successes", "attempts", "any"]
+Role = Literal["part", "whole", "share", "difference", "number"]
+# A share that is said in words (half, a third, nine in ten) is a rounded one.
+ROUNDED = 0.01
+
+_NOUNS: dict[Base, str] = {
+    "failures": r"failures?|failed|failing|fails?|unsuccessful",
+    "successes": r"success(?:es)?|successful(?:ly)?|succeed(?:s|ed|ing)?|solved|passed|passes",
+    "attempts": r"attempts?|runs?|traces?|trials?|episodes?|rollouts?|conversations?",
+}
+_NOUN = re.compile("|".join(rf"(?P<{base}>\b(?:{words})\b)" for base, words in _NOUNS.items()), re.IGNORECASE)
+_CLAUSE = re.compile(r"[.;:!?\n,()]")
+_OF = re.compile(r"\s*(?:(?:\bout\s+)?\b(?:of|in)\b(?:\s+(?:the|all|every|each|these|those|its))*|/)\s*", re.IGNORECASE)
+_WHOLE_BEFORE = re.compile(r"\b(?:of|among|over|there (?:are|were)|total of)(?:\s+(?:the|all|these|those))?\s*$", re.I)
+_WHOLE_AFTER = re.compile(r"\s*(?:\w+\s+)?(?:in all|in total|altogether|overall)\b", re.IGNORECASE)
+_LESS = re.compile(r"\b(?:less|fewer|lower|rarer|decrease|reduc\w+)\b", re.IGNORECASE)
+_MORE = re.compile(r"\b(?:more|higher|greater|increase\w*|oftener)\b", re.IGNORECASE)
+_WHERE = re.compile(r"\b(?P<what>step|turn)s?\s*(?:no\.?|number|#)?\s*$", re.IGNORECASE)
+_LABEL = re.compile(r"\b(?:http|status|code|error|port|version|task|seed|run|line|rule|policy|\$|€|£)\s*$|[$€£]$", re.I)
+_AT_LEAST = re.compile(r"\b(?:at least|more than|over|fewer than|less than|at most|up to)\s*$", re.IGNORECASE)
+_THINGS = r"steps?|calls?|turns?|messages?|characters?|words?|tokens?|seconds?|minutes?|errors?|retries|tools?|bytes"
+_OR_MORE = re.compile(rf"\s+(?:or (?:more|fewer)\s+)?(?:\w+\s+)?(?:(?:{_THINGS})\b|times in a row\b)|\s+or (?:more|fewer) times\b", re.IGNORECASE)
+_THING_AFTER = re.compile(r"\s(?!(?:of|in|out|per|percent|points?|times|more|less|fewer|or|and|to)\b)([a-z]+)\b", re.IGNORECASE)
+_ROMAN = re.compile(r"\b(?=[MDCLXVI]{2,}\b)M*(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b(?=\s+(?:of|in|out|per|%|failures|attempts|successes))")  # fmt: skip # noqa: E501
+_TOKEN = re.compile(r"[^\s()\[\]{}\"'`,;!?]*\d[^\s()\[\]{}\"'`,;!?]*")
+_GLUED = re.compile(r"(?P<word>[A-Za-z]+)\d")
+_LED = re.compile(r"\d[\d.,]*(?!(?:k|m|mn|bn|x|st|nd|rd|th|pp|pct|pc|percent|fold|points?)\b)[A-Za-z]+\b", re.IGNORECASE)
+_COUNTED = re.compile(rf"(?:{'|'.join(_NOUNS.values())}|n|x|approx|about|ca|circa|only|over|cases?|times)\Z", re.IGNORECASE)
+_MANY = (
+    r"(?P<all>all|every|each)|(?P<none>none|no)|(?P<most>most|(?:the\s+)?(?:vast\s+|great\s+)?majority)"
+    r"|(?P<nearly>(?:nearly|almost|virtually)\s+(?:all|every))|(?P<few>(?:a\s+)?minority)"
+)
+_SAYS_HOW_MANY = re.compile(
+    rf"(?<!of )(?<!among )\b(?:{_MANY})\s+(?:of\s+)?(?:the\s+|these\s+|its\s+)?(?:{_NOUN.pattern})(?!\s*-)", re.IGNORECASE
+)
+_HELPS = re.compile(
+    r"\b(?:fail(?:s|ed|ing)?\s+(?:\w+\s+)?(?:less|more\s+rarely)(?:\s+often)?"
+    r"|succeed(?:s|ed|ing)?\s+(?:\w+\s+)?more(?:\s+often)?|(?:more|likelier)\s+(?:likely\s+)?to\s+succeed"
+    r"|less\s+likely\s+to\s+fail|(?:improv|rais|increas|boost)(?:es?|ed|ing)\s+(?:the\s+)?(?:success|odds|score)\w*"
+    r"|(?:reduc|lower|prevent|cut|avoid)(?:es?|s|ed|ing|ting)?\s+(?:the\s+)?failures?)\b",
+    re.IGNORECASE,
+)
+_HARMS = re.compile(
+    r"\b(?:fail(?:s|ed|ing)?\s+(?:\w+\s+)?more(?:\s+often)?|succeed(?:s|ed|ing)?\s+(?:\w+\s+)?less(?:\s+often)?"
+    r"|more\s+likely\s+to\s+fail|less\s+likely\s+to\s+succeed)\b",
+    re.IGNORECASE,
+)
+_ALWAYS = re.compile(r"\b(?:always\s+fail(?:s|ed)?|never\s+succeed(?:s|ed)?|(?P<wins>always\s+succeed(?:s|ed)?|never\s+fail(?:s|ed)?))\b", re.I)  # fmt: skip # noqa: E501
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A checked number: of what, and whether it is a part, its whole, a share, a difference, or a number by itself."""
+
+    value: float
+    base: Base = "any"
+    role: Role = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that words may rest on.
+
+    `quotes` are words that stand in the traces, `steps` where they stand, `names` what the traces call things (lower
+    case), `limits` the bounds that the predicate itself sets. `shares` say how many of a base show it, `effect` has the
+    sign of what it does to failing; None and absent where nobody measured.
+    """
+
+    known: Sequence[Known]
+    quotes: Sequence[str] = ()
+    steps: frozenset[int] = frozenset()
+    names: frozenset[str] = frozenset()
+    limits: frozenset[float] = frozenset()
+    shares: Mapping[Base, float] = field(default_factory=dict)
+    effect: float | None = None
+    failing: float | None = None
+
+
+def strike(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
+    """The words without figures that no checked number bears out, however these are written."""
+    evidence = known if isinstance(known, Evidence) else evidence_of(known)
+    text = plain(words)
+    bad = [*_unborne(text, evidence), *_phrases(text, evidence)]
+    done, at = "", 0
+    for start, end in sorted(bad):
+        if start < at:
+            continue
+        corrections.append(f"{text[start:end]} was struck from the words: no checked number says so")
+        done += text[at:start] + STRUCK
+        at = end
+    # Words that keep all their figures stay letter by letter as they were.
+    return done + text[at:] if bad or _hides(words, text) else words
+
+
+def evidence_of(known: Sequence[Value]) -> Evidence:
+    """Plain numbers as evidence: of anything, and by themselves."""
+    return Evidence([Known(float(v)) for v in known if isinstance(v, int | float) and not isinstance(v, bool)])
+
+
+def _hides(words: str, text: str) -> bool:
+    """Whether the words hold characters that people do not see, or read otherwise than a machine."""
+    return words != text
+
+
+def _phrases(text: str, evidence: Evidence) -> list[tuple[int, int]]:
+    """How-many words, roman numerals, mixed scripts and effects that the measurement does not bear out."""
+    bad = [match.span() for match in _ROMAN.finditer(text)] + [m.span() for m in re.finditer(r"(?:\[\?\])+", text)]
+    bad += [match.span() for match in re.finditer(r"\w+", text) if _mixed(match.group())]
+    if evidence.shares:
+        bad += [m.span() for m in _SAYS_HOW_MANY.finditer(text) if not _how_many(m, evidence.shares)]
+    if evidence.failing is not None:
+        bad += [
+            m.span() for m in _ALWAYS.finditer(text) if evidence.failing != (0.0 if m["wins"] else 1.0)
+        ]
+    if evidence.effect is not None:
+        wrong = [pattern for pattern, sign in ((_HELPS, -1), (_HARMS, 1)) if evidence.effect * sign <= 0]
+        bad += [match.span() for pattern in wrong for match in pattern.finditer(text)]
+    return bad
+
+
+def _mixed(word: str) -> bool:
+    """Whether a word is written in letters of two alphabets: it is not the word that it looks like."""
+    latin = any("a" <= c <= "z" or "A" <= c <= "Z" for c in word)
+    return latin and any("\u0370" <= c <= "\u058f" for c in word)
+
+
+def _how_many(match: re.Match[str], shares: Mapping[Base, float]) -> bool:
+    base: Base = next(base for base in ("failures", "successes", "attempts") if match[base])  # type: ignore[assignment]
+    share = shares.get(base)
+    if share is None:
+        return False
+    if match["nearly"]:
+        return share >= 0.9
+    if match["most"]:
+        return share > 0.5
+    if match["few"]:
+        return 0 < share < 0.5
+    # "each failure" may lead on to anything; "all failures" says that they show it, "no failure" that none does.
+    return share == 1.0 if match["all"] else share == 0.0
+
+
+def _unborne(text: str, evidence: Evidence) -> list[tuple[int, int]]:
+    found = list(figures(text))
+    bad: list[tuple[int, int]] = _names(text, evidence)
+    skip = 0
+    for place, figure in enumerate(found):
+        if place < skip:
+            continue
+        second = found[place + 1] if place + 1 < len(found) else None
+        if second is not None and _OF.fullmatch(text, figure.end, second.start):
+            base = _base(text, second, None)
+            if not (_pair(figure, second, base, evidence) or _written_so(text, figure, evidence)):
+                bad.append((figure.start, second.end))
+            skip = place + 2
+            continue
+        if not _borne(text, figure, second, evidence):
+            bad.append((figure.start, figure.end))
+    return bad
+
+
+def _names(text: str, evidence: Evidence) -> list[tuple[int, int]]:
+    """Words with digits at their end that are counts in the guise of names: `failures41`."""
+    bad = []
+    for match in _TOKEN.finditer(text):
+        glued, led = _GLUED.search(match.group()), _LED.match(match.group())
+        counts = (glued and _COUNTED.match(glued["word"])) or (led and not _quoted(match.group(), evidence))
+        if counts and match.group().lower() not in evidence.names:
+            bad.append(match.span())
+    return bad
+
+
+def _pair(part: Figure, whole: Figure, base: Base, evidence: Evidence) -> bool:
+    """Whether "12 of 40 failures" holds as a pair, or as a share where both are small words (nine in ten)."""
+    if part.unit == "percent":
+        return _known(part, base, evidence, ("share", "number")) and _known(whole, base, evidence, ("whole", "number"))
+    if _known(whole, base, evidence, ("whole", "number")) and _known(part, base, evidence, ("part", "number")):
+        return True
+    if whole.value <= 0 or not 0 <= part.value <= whole.value or whole.value > 20:
+        return False
+    share = part.value / whole.value
+    return any(k.role in {"share", "number"} and _fits(k, base) and abs(k.value - share) <= ROUNDED for k in evidence.known)
+
+
+def _borne(text: str, figure: Figure, second: Figure | None, evidence: Evidence) -> bool:
+    if _written_so(text, figure, evidence):
+        return True
+    if figure.unit == "points":
+        return _difference(text, figure, second, evidence)
+    base = _base(text, figure, second)
+    roles: tuple[Role, ...] = ("part", "share", "difference", "number")
+    if _WHOLE_BEFORE.search(text[: figure.start]) or _WHOLE_AFTER.match(text, figure.end):
+        roles = ("part", "whole", "share", "difference", "number")
+    return _known(figure, base, evidence, roles)
+
+
+def _written_so(text: str, figure: Figure, evidence: Evidence) -> bool:
+    """Whether a figure is no count but a place, a name or a bound, and stands so in a quote, a name or the predicate."""
+    before, token = text[: figure.start], _token(text, figure)
+    if _WHERE.search(before):
+        return figure.value in evidence.steps
+    said = text[figure.start : figure.end].strip()
+    if token != said and token.lower() in evidence.names:
+        return True
+    led = _word_before(before)
+    if led and f"{led}{said}".lower() in evidence.names:
+        return True
+    if _quoted(token, evidence) and (token != said or _LABEL.search(before)):
+        return True
+    following = _THING_AFTER.match(text, figure.end)
+    if following and not _NOUN.match(following[1]) and _quoted(said + following[0], evidence):
+        return True
+    if figure.value in evidence.limits and not figure.unit:
+        return bool(_OR_MORE.match(text, figure.end)) and bool(
+            _AT_LEAST.search(before) or re.match(r"\s+or (?:more|fewer)\b|\s+times in a row\b", text[figure.end :])
+        )
+    return False
+
+
+def _quoted(words: str, evidence: Evidence) -> bool:
+    """Whether these very words stand in a quote."""
+    return any(re.search(rf"(?<![\w.]){re.escape(words)}(?!\w)", quote) for quote in evidence.quotes)
+
+
+def _token(text: str, figure: Figure) -> str:
+    """The unbroken word that a figure stands in, without punctuation at its ends."""
+    start = max(text.rfind(" ", 0, figure.start), text.rfind("\n", 0, figure.start)) + 1
+    ends = [end for mark in " \n" if (end := text.find(mark, figure.end)) >= 0]
+    return text[start : min(ends, default=len(text))].strip(".,;:!?()[]{}\"'`")
+
+
+def _word_before(before: str) -> str:
+    found = re.search(r"(\S+)\s$", before)
+    return f"{found[1]} " if found else ""
+
+
+def _base(text: str, figure: Figure, second: Figure | None) -> Base:
+    """What a figure counts: the noun after it, else the one before it in its clause."""
+    end = len(text) if second is None else second.start
+    stop = _CLAUSE.search(text, figure.end, end)
+    after = text[figure.end : min(stop.start() if stop else end, figure.end + 60)]
+    if found := _NOUN.search(after):
+        return _named(found)
+    starts = [match.end() for match in re.finditer(r"[.;:!?\n]|,\s|\band\b", text[: figure.start])]
+    clause = text[max([*starts, figure.start - 60, 0]) : figure.start]
+    last = None
+    for last in _NOUN.finditer(clause):
+        pass
+    return _named(last) if last else "any"
+
+
+def _named(match: re.Match[str]) -> Base:
+    return next(base for base in _NOUNS if match[base])
+
+
+def _difference(text: str, figure: Figure, second: Figure | None, evidence: Evidence) -> bool:
+    """Percentage points: the size must be known, and the direction where the words tell one."""
+    end = min(len(text) if second is None else second.start, figure.end + 40)
+    after = text[figure.end : end]
+    if evidence.effect is not None:
+        told = _base(text, figure, None)
+        sign = -1 if told == "successes" else 1
+        if _LESS.search(after) and not _MORE.search(after) and evidence.effect * sign >= 0:
+            return False
+        if _MORE.search(after) and not _LESS.search(after) and evidence.effect * sign <= 0:
+            return False
+    return _known(figure, "any", evidence, ("difference", "number"))
+
+
+def _known(figure: Figure, base: Base, evidence: Evidence, roles: Sequence[Role]) -> bool:
+    return any(k.role in roles and _fits(k, base) and _same(figure, k) for k in evidence.known)
+
+
+def _fits(known: Known, base: Base) -> bool:
+    return "any" in (known.base, base) or known.base == base
+
+
+def _same(figure: Figure, known: Known) -> bool:
+    shown = abs(known.value)
+    if figure.unit in {"percent", "points"}:
+        # Numbers come as shares or as percentages; the words say which only to people.
+        shown = shown * 100 if known.role in {"share", "difference"} or shown <= 1 else shown
+    if figure.value < 0 and known.role == "difference" and known.value > 0:
+        return False
+    said = abs(figure.value)
+    if figure.rough:
+        return abs(shown - said) <= ROUNDED
+    return round(shown, figure.digits) == round(said, figure.digits)
