@@ -1,5 +1,7 @@
 """A store as mining asks it, each query run under guard: for predicates that a model wrote. Never asks unguarded."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,22 +13,46 @@ from halo_opt.store.store import Store
 MAX_ROWS = 200_000
 MAX_BYTES = 50_000_000
 SECONDS = 30.0
+# A model's SQL of at most 20 kB, set into another's a few times over.
+MAX_SQL = 200_000
+# Answers that are kept, the latest.
+KEPT = 64
+
+
+class _Asked:
+    """One query: who asks it second waits for the answer of the first."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.rows: list[tuple[Any, ...]] | None = None
 
 
 class GuardedRows:
-    """Rows of queries over one store. Answers are kept: the numbers of a contrast share theirs."""
+    """Rows of queries over one store. Answers are kept: the numbers of a contrast share theirs. Safe for threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[str, list[tuple[Any, ...]]] = {}
+        self._known: OrderedDict[str, _Asked] = OrderedDict()
+        self._lock = threading.Lock()
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of one query. Raises InputError where it may not run, fails, or has too much to say."""
         if params:
             raise InputError("a guarded query takes no parameters; write the values into it")
-        if sql not in self._known:
-            table = guarded_query(self._store, sql, max_rows=MAX_ROWS, max_bytes=MAX_BYTES, seconds=SECONDS)
-            if table.truncated:
-                raise InputError(f"the answer is longer than {MAX_ROWS:,} rows; aggregate in SQL")
-            self._known[sql] = list(table.rows)
-        return self._known[sql]
+        with self._lock:
+            asked = self._known.setdefault(sql, _Asked())
+            self._known.move_to_end(sql)
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        with asked.lock:
+            if asked.rows is None:
+                asked.rows = self._ask(sql)
+            return asked.rows
+
+    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
+        table = guarded_query(
+            self._store, sql, max_rows=MAX_ROWS, max_bytes=MAX_BYTES, seconds=SECONDS, max_sql=MAX_SQL
+        )
+        if table.truncated:
+            raise InputError(f"the answer is longer than {MAX_ROWS:,} rows; aggregate in SQL")
+        return list(table.rows)

@@ -18,14 +18,13 @@ from ruamel.yaml.error import YAMLError
 from halo_opt.errors import ConfigError
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.facts import FACTS
+from halo_opt.mining.judging import judged_by
 from halo_opt.mining.shape import Shape, alone_sql
 from halo_opt.store.schema import BY_NAME
 
 # Leaves room, under the guard, for the SQL of the numbers that are counted over a detector.
 MAX_SQL = 8_000
-_JUDGES = re.compile(r"\b(outcome|score|scores)\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
-_ERRORS_OUT = re.compile(r"(\w+\.)?outcome\s+IS\s+DISTINCT\s+FROM\s+''", re.IGNORECASE)
 
 
 class _Detector(BaseModel):
@@ -112,8 +111,8 @@ def _behaviour(path: Path, entry: Any) -> Behaviour:
     bare = _QUOTED.sub("''", sql)
     if "--" in bare or "/*" in bare:
         raise ValueError("its SQL holds a comment; put it above the entry, behind a #")
-    if judged := _JUDGES.search(_ERRORS_OUT.sub("", bare)):
-        raise ValueError(f"it looks at {judged.group(0).lower()}: a behaviour defined by failing explains nothing")
+    if judged := judged_by(bare):
+        raise ValueError(f"it looks at {judged}: a behaviour defined by failing explains nothing")
     return Behaviour(
         name=told.name,
         title=told.title,

@@ -33,6 +33,7 @@ MAX_SQL_BYTES = 20_000
 MAX_ROWS = 1_000
 MAX_ANSWER_BYTES = 200_000
 SECONDS = 10.0
+THREADS = 2
 MEMORY_BYTES = 4 << 30
 _TOO_SLOW = "the query took longer than {:g} s; narrow it with WHERE or LIMIT"
 _WORKER = Path(__file__).with_name("guarded_worker.py")
@@ -66,12 +67,18 @@ def guarded_query(
     max_rows: int = MAX_ROWS,
     max_bytes: int = MAX_ANSWER_BYTES,
     seconds: float = SECONDS,
+    max_sql: int = MAX_SQL_BYTES,
+    threads: int = THREADS,
 ) -> Table:
     """The first `max_rows` rows, as far as `max_bytes` of JSON hold them, of one SELECT over the store.
 
     Raises Refused, which is an InputError, for SQL that is not allowed, cannot run, or takes longer than `seconds`.
+    `max_sql` is for who sets such SQL into more of his own. With one thread of `threads`, rows that nothing orders
+    come in the same order each time.
     """
-    [answer] = guarded_queries(store, [sql], max_rows=max_rows, max_bytes=max_bytes, seconds=seconds)
+    [answer] = guarded_queries(
+        store, [sql], max_rows=max_rows, max_bytes=max_bytes, seconds=seconds, max_sql=max_sql, threads=threads
+    )
     if isinstance(answer, Refused):
         raise answer
     return answer
@@ -84,6 +91,8 @@ def guarded_queries(
     max_rows: int = MAX_ROWS,
     max_bytes: int = MAX_ANSWER_BYTES,
     seconds: float = SECONDS,
+    max_sql: int = MAX_SQL_BYTES,
+    threads: int = THREADS,
 ) -> list[Table | Refused]:
     """The answer to each query, in order, as `guarded_query` would give or raise it; limits hold for each query.
 
@@ -92,11 +101,11 @@ def guarded_queries(
     answers: list[Table | Refused] = []
     while len(answers) < len(sqls):
         left = sqls[len(answers) :]
-        if refusal := _unfit(left[0]):
+        if refusal := _unfit(left[0], max_sql):
             answers.append(refusal)
             continue
-        fit = list(takewhile(lambda sql: _unfit(sql) is None, left))
-        request = _request(store, fit, max_rows=max_rows, max_bytes=max_bytes, seconds=seconds)
+        fit = list(takewhile(lambda sql: _unfit(sql, max_sql) is None, left))
+        request = _request(store, fit, max_rows=max_rows, max_bytes=max_bytes, seconds=seconds, threads=threads)
         _, lines, ending = _ask(request, seconds * len(fit))
         answers += [_read(line) for line in lines[: len(fit)]]
         if len(lines) < len(fit):
@@ -106,29 +115,32 @@ def guarded_queries(
 
 def sandbox(store: Store) -> Sandbox:
     """What guards such SQL on this machine, as the child process says of itself."""
-    hello, _, ending = _ask(_request(store, [], max_rows=0, max_bytes=0, seconds=SECONDS), 0)
+    hello, _, ending = _ask(_request(store, [], max_rows=0, max_bytes=0, seconds=SECONDS, threads=THREADS), 0)
     if hello is None:
         raise ending
     return hello
 
 
-def _request(store: Store, sqls: Sequence[str], *, max_rows: int, max_bytes: int, seconds: float) -> dict[str, Any]:
+def _request(
+    store: Store, sqls: Sequence[str], *, max_rows: int, max_bytes: int, seconds: float, threads: int
+) -> dict[str, Any]:
     return {
         "database": str(store.path.resolve()),
         "sqls": [sql.encode("utf-8", "replace").decode("utf-8") for sql in sqls],
         "max_rows": max_rows,
         "max_bytes": max_bytes,
         "seconds": seconds,
+        "threads": threads,
         "memory": MEMORY_BYTES,
         # -I leaves PYTHONPATH out; the child finds duckdb where this process does.
         "path": [entry for entry in sys.path if entry and Path(entry).is_dir()],
     }
 
 
-def _unfit(sql: str) -> Refused | None:
+def _unfit(sql: str, max_sql: int) -> Refused | None:
     """Why the text cannot even be sent."""
-    if len(sql.encode("utf-8", "replace")) > MAX_SQL_BYTES:
-        return Refused(f"the SQL is longer than {MAX_SQL_BYTES} bytes; ask for less at a time")
+    if len(sql.encode("utf-8", "replace")) > max_sql:
+        return Refused(f"the SQL is longer than {max_sql} bytes; ask for less at a time")
     if "\0" in sql:
         return Refused("the SQL holds a NUL character")
     return None

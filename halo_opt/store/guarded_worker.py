@@ -82,7 +82,6 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "allow_persistent_secrets": "false",
     "python_enable_replacements": "false",
     "memory_limit": "1GB",
-    "threads": "2",
     "temp_directory": "",
 }
 
@@ -155,7 +154,8 @@ def run(request: dict[str, Any], sql: str) -> dict[str, Any]:
     import duckdb
 
     try:
-        with duckdb.connect(request["database"], read_only=True, config=dict(SETTINGS)) as connection:
+        settings = {**SETTINGS, "threads": str(request["threads"])}
+        with duckdb.connect(request["database"], read_only=True, config=settings) as connection:
             tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
             functions = known_functions(connection)
             connection.execute("SET disabled_filesystems = 'LocalFileSystem'")

@@ -4,6 +4,8 @@ SQL from a model or from somebody's report goes through `guarded.guarded_query`;
 the user at the command line.
 """
 
+import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -29,11 +31,20 @@ LOCKED = {
 
 
 class Store:
-    """A store opened for reading; use it as a context manager. Several may read one file while nothing writes it."""
+    """A store opened for reading; use it as a context manager. Several may read one file while nothing writes it.
+
+    It may be asked from several threads at once. Each has a connection of its own, since of two queries on one the
+    later takes the rows of the earlier away; so a temporary table is there for the thread that made it.
+    """
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
         self._connection = connection
+        self._here = threading.local()
+        self._here.connection = connection
+        # A thread's connection goes with the thread; those of threads that live on are closed with the store.
+        self._others: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
+        self._opening = threading.Lock()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -78,8 +89,10 @@ class Store:
         return ImportSummary.model_validate_json(text)
 
     def close(self) -> None:
-        """Close the connection; a closed store cannot be asked again."""
-        self._connection.close()
+        """Close all its connections; a closed store cannot be asked again."""
+        with self._opening:
+            for connection in (*self._others, self._connection):
+                connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -91,9 +104,18 @@ class Store:
 
     def _execute(self, sql: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
         try:
-            return self._connection.execute(sql, list(params))
+            return self._mine().execute(sql, list(params))
         except duckdb.Error as error:
             raise InputError(f"the query cannot run on {self.path}: {str(error).strip()}") from error
+
+    def _mine(self) -> duckdb.DuckDBPyConnection:
+        """The connection of this thread."""
+        connection: duckdb.DuckDBPyConnection | None = getattr(self._here, "connection", None)
+        if connection is None:
+            with self._opening:
+                connection = self._here.connection = self._connection.cursor()
+                self._others.add(connection)
+        return connection
 
 
 def _first_line(error: Exception) -> str:

@@ -144,7 +144,7 @@ def test_connection_alone_withstands_what_the_check_refuses(store, tmp_path, mon
     monkeypatch.setattr(guarded_worker, "check", lambda *_: None)
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(store.path.read_bytes())
-    request = {"database": str(copy), "max_rows": 9, "max_bytes": 9999}
+    request = {"database": str(copy), "max_rows": 9, "max_bytes": 9999, "threads": 2}
     try:
         answer = str(guarded_worker.run(request, sql.replace("{F}", str(secret))))
     except guarded_worker.RefusedSql as error:

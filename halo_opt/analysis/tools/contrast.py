@@ -1,0 +1,59 @@
+"""The tool `contrast`: a hypothesis tested rather than eyeballed. Its answer holds no words of a trace."""
+
+from pydantic import Field
+
+from halo_opt.analysis.tools.base import Arguments, Desk, Tool
+from halo_opt.analysis.tools.contrasting import MAX_SQL, Contrasted, contrasted
+
+
+class ContrastArguments(Arguments):
+    """A hypothesis."""
+
+    title: str = Field(min_length=3, max_length=160, description="what an attempt that shows it does, in a few words")
+    predicate_sql: str = Field(
+        max_length=MAX_SQL,
+        description="SELECT of the trace_id of every attempt that shows it, by what it did; never by outcome or score",
+    )
+
+
+def run(asked: ContrastArguments, desk: Desk) -> str:
+    """Counts, the difference within tasks with its interval and p-value, and what to beware of."""
+    return words_of(contrasted(desk, asked.title, asked.predicate_sql), len(desk.report.tested))
+
+
+def words_of(c: Contrasted, mined: int) -> str:
+    """A contrast as a paragraph."""
+    if c.state == "not seen":
+        return "no attempt shows it, so nothing was tested; see with 'sql' what the predicate gives"
+    said = [
+        f"over all attempts: {c.failures_with} of {c.failures} failures{_share(c.failures_with, c.failures)} and"
+        f" {c.successes_with} of {c.successes} successes{_share(c.successes_with, c.successes)} show it"
+    ]
+    if c.difference is not None and c.interval is not None and c.p_value is not None:
+        low, high = c.interval
+        more = "more" if c.difference >= 0 else "less"
+        said.append(
+            f"{c.held_fixed.lower()}, attempts that show it fail {abs(100 * c.difference):.0f} points {more} often"
+            f" (difference {c.difference:.3f}, 95% interval {low:.3f} to {high:.3f}, p = {c.p_value:.2g} before"
+            " correction)"
+        )
+    said += [f"beware: {warning}" for warning in c.warnings]
+    if c.name:
+        said.append(
+            f"you have asked {c.asked} hypotheses so far; in the end all of them are corrected for, together with the"
+            f" {mined} of mining, so each one more makes every one harder to prove"
+        )
+    return "\n".join(said)
+
+
+def _share(part: int, whole: int) -> str:
+    return f" ({100 * part / whole:.0f}%)" if whole else ""
+
+
+TOOL = Tool(
+    "contrast",
+    "test a hypothesis: a predicate over all attempts against outcome, within the same task, with interval and p-value",
+    ContrastArguments,
+    run,
+    in_order=True,
+)

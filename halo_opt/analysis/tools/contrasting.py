@@ -1,0 +1,113 @@
+"""A predicate over attempts held against the outcome, with the statistics of mining. The SQL runs under guard only.
+
+It is always measured over all attempts, whatever its agent sees: within a scope of failures, whatever is looked at
+would go with failing.
+"""
+
+from halo_opt.analysis.claims import MAX_TEXT, Claim, behaviour_of
+from halo_opt.analysis.tools.base import Desk, ToolRefused
+from halo_opt.analysis.tools.querying import refused
+from halo_opt.errors import InputError
+from halo_opt.mining.cells import MIN_FAILURES, MIN_WITH, Measured, measure, steps_where_success_ends
+from halo_opt.mining.findings import HELD_FIXED
+from halo_opt.mining.judging import judged_by
+from halo_opt.records import Interval, Record
+from halo_opt.store.sqltext import alone, bare, without_schema
+
+MAX_SQL = MAX_TEXT * 6
+# The share of failures from which on, with no success, a predicate is failing in other words.
+_RESTATES = 0.95
+# What a predicate sees when the verdicts are hidden from it. That an attempt was not measured is none.
+_BLIND = (
+    "WITH attempts AS (SELECT * REPLACE (CASE WHEN outcome = 'error' THEN outcome END AS outcome,"
+    " NULL::DOUBLE AS score) FROM main.attempts),\nscores AS (SELECT * FROM main.scores WHERE false)\n"
+)
+
+
+class Contrasted(Record):
+    """What came of one contrast. Rates are fractions; `asked` counts this agent's hypotheses, this one included."""
+
+    name: str
+    state: str
+    reason: str
+    failures_with: int
+    failures: int
+    successes_with: int
+    successes: int
+    difference: float | None
+    interval: Interval | None
+    p_value: float | None
+    held_fixed: str
+    asked: int
+    warnings: list[str]
+
+
+def contrasted(desk: Desk, title: str, predicate_sql: str) -> Contrasted:
+    """Failures against successes by whether the predicate holds; it is counted among the desk's hypotheses.
+
+    Raises ToolRefused where it cannot run or looks at the verdict.
+    """
+    sql = _checked(desk, predicate_sql)
+    told = Claim(title=title, claim="", predicate_sql=sql)
+    measured = measure(desk.guarded, behaviour_of(told, "asked"), steps_where_success_ends(desk.store))
+    if measured.state in ("failed", "not applicable"):
+        raise refused(measured.reason, sql)
+    compared = measured.state in ("tested", "described")
+    name = desk.hypotheses.add(title, sql, desk.agent).name if compared else ""
+    c = measured.contrast
+    return Contrasted(
+        name=name,
+        state=measured.state,
+        reason=measured.reason,
+        failures_with=measured.failures_with,
+        failures=measured.failures,
+        successes_with=measured.successes_with,
+        successes=measured.successes,
+        difference=c.difference if c else None,
+        interval=c.interval if c else None,
+        p_value=c.p_value if c else None,
+        held_fixed=HELD_FIXED[c.stratified_by] if c else "",
+        asked=desk.hypotheses.count(desk.agent),
+        warnings=list(_warnings(measured)),
+    )
+
+
+def _checked(desk: Desk, predicate_sql: str) -> str:
+    """The predicate as one SELECT of trace_ids that does not look at the verdict."""
+    sql = alone(predicate_sql)
+    if len(sql.encode("utf-8", "replace")) > MAX_SQL:
+        raise ToolRefused(f"the predicate is longer than {MAX_SQL} bytes; say it shorter")
+    if judged := judged_by(bare(sql)):
+        raise ToolRefused(
+            f"the predicate looks at {judged}: what is defined by failing explains nothing; say what the attempt did,"
+            " and this tool holds it against the outcome"
+        )
+    try:
+        # By itself first: set into other SQL, half a statement could close the other one's brackets.
+        shown = desk.guarded.rows(sql)
+        unseeing = desk.guarded.rows(f"{_BLIND}SELECT * FROM ({without_schema(sql, ('attempts', 'scores'))}\n) AS p")
+    except InputError as error:
+        raise refused(str(error), sql) from error
+    if any(len(row) != 1 for row in shown):
+        raise ToolRefused("the predicate gives more than one column; SELECT trace_id alone, of attempts that show it")
+    if {row[0] for row in shown} != {row[0] for row in unseeing}:
+        raise ToolRefused(
+            "the predicate gives other attempts when outcome and score are hidden: what is defined by failing explains"
+            " nothing, and what is drawn at random neither; say what the attempt did"
+        )
+    return sql
+
+
+def _warnings(m: Measured) -> list[str]:
+    said = []
+    if m.failures and m.failures_with >= _RESTATES * m.failures and m.successes_with == 0:
+        said.append("nearly every failure shows it and no success: it may be failing in other words, not a cause")
+    if m.failures_with + m.successes_with == m.failures + m.successes:
+        said.append("every attempt shows it, so it tells nothing")
+    if m.failures_with == 0 and m.state != "not seen":
+        said.append("no failure shows it")
+    if m.state == "described":
+        said.append(
+            f"no test was made: {m.reason} (a test takes {MIN_FAILURES} failures, and {MIN_WITH} attempts that show it)"
+        )
+    return said

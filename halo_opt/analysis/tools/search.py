@@ -1,0 +1,111 @@
+"""The tool `search`: a regular expression over what was said and done. Only reads, and only tables."""
+
+from typing import Any, Literal
+
+import re2
+from pydantic import Field
+
+from halo_opt.analysis.tools.answers import answer, cell, head, room, rows_text
+from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
+from halo_opt.analysis.tools.seen import seen, seen_trace
+from halo_opt.errors import InputError
+from halo_opt.store.queries.search import checked_pattern
+
+_FIELDS = ("reply", "tool", "arguments", "target", "error", "result", "observation")
+_CONTEXT = 80
+
+
+class SearchArguments(Arguments):
+    """What to look for, and where."""
+
+    pattern: str = Field(min_length=1, max_length=1000, description="RE2 pattern (Perl's, without lookaround)")
+    ignore_case: bool = True
+    field: Literal["reply", "tool", "arguments", "target", "error", "result", "observation", "message"] | None = Field(
+        default=None, description="only this column of steps, or messages; all when left out"
+    )
+    outcome: Literal["success", "failure", "error", "unknown"] | None = None
+    trace_id: str | None = Field(default=None, description="only this attempt")
+    limit: int = Field(default=15, ge=1, le=100, description="most hits to show, one an attempt first")
+
+
+def run(asked: SearchArguments, desk: Desk) -> str:
+    """How many steps and attempts match, by outcome, and hits of as many different attempts as can be."""
+    sql, params = _hits(asked, desk)
+    counts = desk.store.rows(
+        f"{sql} SELECT coalesce(outcome, 'unknown') AS o, count(*), count(DISTINCT trace_id) FROM hits"
+        " JOIN attempts USING (trace_id) GROUP BY 1 ORDER BY 1",
+        params,
+    )
+    if not counts:
+        return "no match; try a shorter pattern, another field, or part='messages' of 'show' for how it is written"
+    rows = desk.store.rows(
+        f"{sql} SELECT trace_id, task_id, outcome, place, field, text FROM (SELECT *, row_number() OVER"
+        " (PARTITION BY trace_id ORDER BY is_message, place, field) AS nth FROM hits) JOIN attempts USING (trace_id)"
+        " ORDER BY nth, trace_id LIMIT ?",
+        [*params, asked.limit],
+    )
+    shown = [[*row[:3], row[3], row[4], _excerpt(asked, str(row[5]))] for row in rows]
+    places, traces = sum(row[1] for row in counts), sum(row[2] for row in counts)
+    by = ", ".join(f"{cell(outcome, 20)} {found}" for outcome, _, found in counts)
+    said = f"{places} texts of {traces} attempts match (attempts by outcome: {by}); this is a count, not a test"
+    columns = ["trace_id", "task_id", "outcome", "step", "field", "text"]
+    text, missing = rows_text(columns, shown, room(desk, said) - 160)
+    note = [missing] if missing else []
+    if places > len(rows):
+        note.append(f"{places - len(rows)} more hits; narrow the pattern, or count with 'sql' (regexp_matches)")
+    return answer(desk, said, text, f"[{'; '.join(note)}]" if note else "", instead="ask with a lower limit")
+
+
+def _hits(asked: SearchArguments, desk: Desk) -> tuple[str, list[Any]]:
+    """`WITH hits AS (trace_id, place, is_message, field, text)`: steps, and messages of attempts without such steps."""
+    try:
+        checked_pattern(asked.pattern, ignore_case=asked.ignore_case)
+    except InputError as error:
+        raise ToolRefused(head(str(error), 600)) from error
+    pattern = f"(?i){asked.pattern}" if asked.ignore_case else asked.pattern
+    within, ids = seen(desk)
+    chosen, given = [within], list(ids)
+    if asked.trace_id is not None:
+        chosen.append("trace_id = ?")
+        given.append(seen_trace(desk, asked.trace_id))
+    if asked.outcome is not None:
+        chosen.append("outcome IS NULL" if asked.outcome == "unknown" else "outcome = ?")
+        given += [] if asked.outcome == "unknown" else [asked.outcome]
+    fields = _FIELDS if asked.field is None else tuple(name for name in _FIELDS if name == asked.field)
+    parts = [
+        f"SELECT trace_id, step AS place, false AS is_message, '{name}' AS field, {name} AS text FROM steps"
+        f" SEMI JOIN chosen USING (trace_id) WHERE regexp_matches({name}, ?)"
+        for name in fields
+    ]
+    sql = f"WITH chosen AS MATERIALIZED (SELECT trace_id FROM attempts WHERE {' AND '.join(chosen)})"
+    if parts:
+        sql += f",\nin_steps AS MATERIALIZED ({' UNION ALL '.join(parts)})"
+    if asked.field in (None, "message"):
+        # What a step saw, said or got is a message too.
+        but = " AND trace_id NOT IN (SELECT trace_id FROM in_steps)" if parts else ""
+        messages = (
+            "SELECT trace_id, position AS place, true AS is_message, 'message of ' || coalesce(role, '?') AS field,"
+            f" content AS text FROM messages SEMI JOIN chosen USING (trace_id) WHERE regexp_matches(content, ?){but}"
+        )
+        both = f"FROM in_steps UNION ALL {messages}" if parts else messages
+        return f"{sql},\nhits AS ({both})\n", [*given, *[pattern] * len(parts), pattern]
+    return f"{sql},\nhits AS (FROM in_steps)\n", [*given, *[pattern] * len(parts)]
+
+
+def _excerpt(asked: SearchArguments, text: str) -> str:
+    """The first match in its surroundings."""
+    options = re2.Options()
+    options.case_sensitive = not asked.ignore_case
+    options.log_errors = False
+    match = re2.compile(asked.pattern, options).search(text.encode("utf-8", "replace").decode("utf-8"))
+    start, end = match.span() if match else (0, 0)
+    before, after = max(0, start - _CONTEXT), min(len(text), end + _CONTEXT, start + 3 * _CONTEXT)
+    return f"{'...' if before else ''}{text[before:after]}{'...' if after < len(text) else ''}"
+
+
+TOOL = Tool(
+    "search",
+    "a regular expression over everything that was seen, said, done and got; hits with attempt and step",
+    SearchArguments,
+    run,
+)

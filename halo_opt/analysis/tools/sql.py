@@ -1,0 +1,39 @@
+"""The tool `sql`: one guarded SELECT over the attempts that the agent sees. Its rows may hold words of traces."""
+
+from pydantic import Field
+
+from halo_opt.analysis.tools.answers import answer, room, rows_text
+from halo_opt.analysis.tools.base import Arguments, Desk, Tool
+from halo_opt.analysis.tools.querying import query
+
+_NARROWER = "select fewer columns, aggregate, left(text, 200), or add LIMIT"
+
+
+class SqlArguments(Arguments):
+    """One query."""
+
+    query: str = Field(description="one SELECT in DuckDB's SQL; ORDER BY what matters, LIMIT the rest")
+
+
+def run(asked: SqlArguments, desk: Desk) -> str:
+    """A header and rows with tabs between, and how many there are."""
+    table = query(desk, asked.query)
+    count = len(table.rows)
+    if table.truncated:
+        said = f"more than {count} rows; the first {count} were fetched"
+    else:
+        said = f"{count} row{'' if count == 1 else 's'}"
+    if desk.scope.sql is not None:
+        said += f", over {desk.scope.words[:200]}"
+    if not count:
+        return f"{said}; columns: {', '.join(table.columns)[:1000]}"
+    text, missing = rows_text(table.columns, table.rows, room(desk, said) - 160)
+    return answer(desk, said, text, f"[{missing}; {_NARROWER}]" if missing else "", instead=_NARROWER)
+
+
+TOOL = Tool(
+    "sql",
+    "one SELECT (DuckDB) over the tables: the first choice for counting, grouping and comparing",
+    SqlArguments,
+    run,
+)

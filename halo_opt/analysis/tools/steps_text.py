@@ -1,0 +1,44 @@
+"""Steps of an attempt as text: what was seen, said, done, and what came back. Only reads; the words are the trace's."""
+
+from typing import Any
+
+from halo_opt.analysis.tools.answers import middle
+from halo_opt.analysis.tools.base import Desk
+from halo_opt.console import visible
+
+FIELDS = ("observation", "reply", "tool", "arguments", "target", "result", "error", "error_type", "page_changed")
+Step = dict[str, Any]
+
+
+def steps_of(desk: Desk, trace_id: str, first: int = 0, last: int | None = None) -> list[Step]:
+    """Steps `first` to `last` (None for the end), in order. What was seen is left out where it is the last result."""
+    rows = desk.store.records(
+        f"SELECT step, {', '.join(FIELDS)}, lag(result) OVER (ORDER BY step) AS before FROM steps WHERE trace_id = ?"
+        " ORDER BY step",
+        [trace_id],
+    )
+    return [
+        row | {"observation": None if row["observation"] == row["before"] else row["observation"]}
+        for row in rows
+        if first <= row["step"] and (last is None or row["step"] <= last)
+    ]
+
+
+def step_text(step: Step, clip: int) -> str:
+    """One step, each text with at most so many characters."""
+    kind = f" [{step['error_type']}]" if step["error_type"] else ""
+    lines = [f"step {step['step']}{visible(kind)}"]
+    done = " ".join(str(part) for part in (step["tool"], step["arguments"]) if part is not None)
+    told = (
+        ("saw", step["observation"]),
+        # What was done is often all that the reply says.
+        ("said", step["reply"] if step["reply"] not in (step["arguments"], done) else None),
+        ("did", done or None),
+        ("aiming at", step["target"]),
+        ("error", step["error"]),
+        ("got", step["result"] if step["result"] != step["error"] else None),
+    )
+    lines += [f"  {name}: {middle(visible(str(text)), clip)}" for name, text in told if text is not None]
+    if step["page_changed"] is not None:
+        lines.append(f"  the page {'changed' if step['page_changed'] else 'did not change'}")
+    return "\n".join(lines)
