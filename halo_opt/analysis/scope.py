@@ -30,7 +30,9 @@ class Scope(Record):
 
     def trace_ids(self) -> str | None:
         """A SELECT of the trace_id of every attempt in it, in order; None for all attempts."""
-        return None if self.sql is None else f"WITH {self._named()}\nSELECT trace_id FROM in_scope ORDER BY trace_id"
+        if self.sql is None:
+            return None
+        return f"WITH {self._named()}\nSELECT trace_id FROM main.attempts WHERE trace_id IN (FROM in_scope) ORDER BY 1"
 
     def narrowed(self, sql: str, words: str) -> Self:
         """The part of this scope that another SELECT of trace_ids (its first column) names."""

@@ -1,9 +1,23 @@
 """Every tool, in the order in which a model reads of them."""
 
-from halo_opt.analysis.tools import contrast, diverge, findings, overview, search, show, sql, traces
+from halo_opt.analysis.tools import (
+    contrast,
+    delegate,
+    diverge,
+    findings,
+    git_log,
+    harness_files,
+    llm_map,
+    overview,
+    python,
+    search,
+    show,
+    sql,
+    traces,
+)
 from halo_opt.analysis.tools.base import Tool
 
-# Those that need no model.
+# Those that need no model: what other programs may be served, too.
 READING: tuple[Tool, ...] = (
     overview.TOOL,
     findings.TOOL,
@@ -13,5 +27,7 @@ READING: tuple[Tool, ...] = (
     search.TOOL,
     contrast.TOOL,
     diverge.TOOL,
+    harness_files.TOOL,
+    git_log.TOOL,
 )
-ALL: tuple[Tool, ...] = READING
+ALL: tuple[Tool, ...] = (*READING, python.TOOL, llm_map.TOOL, delegate.TOOL)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from halo_opt.analysis.scope import Scope
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.errors import InputError
 from halo_opt.store.queries import trace_id_of
@@ -9,7 +10,7 @@ from halo_opt.store.queries import trace_id_of
 
 def seen(desk: Desk, column: str = "trace_id") -> tuple[str, list[Any]]:
     """A condition on a column of trace ids, and its parameters: true for the attempts of the desk's scope."""
-    ids = _ids(desk)
+    ids = ids_of(desk, desk.scope)
     return ("true", []) if ids is None else (f"{column} IN (SELECT unnest(?::VARCHAR[]))", [ids])
 
 
@@ -18,15 +19,16 @@ def seen_trace(desk: Desk, trace: str) -> str:
     try:
         trace_id = trace_id_of(desk.store, trace)
     except InputError as error:
-        if "not one trace" in str(error):
+        if "is not one trace" in str(error):
             raise ToolRefused(f"{trace[:80]!r} is the beginning of several trace ids; give more of it") from error
         raise ToolRefused(f"there is no attempt {trace[:80]!r}; 'traces' lists their ids") from error
-    ids = _ids(desk)
+    ids = ids_of(desk, desk.scope)
     if ids is not None and trace_id not in ids:
-        raise ToolRefused(f"attempt {trace_id} is not one of yours ({desk.scope.words}); 'traces' lists those")
+        raise ToolRefused(f"attempt {trace_id} is not one of yours ({desk.scope.words[:120]}); 'traces' lists those")
     return trace_id
 
 
-def _ids(desk: Desk) -> list[str] | None:
-    sql = desk.scope.trace_ids()
-    return None if sql is None else [str(trace) for (trace,) in desk.guarded.rows(sql) if trace is not None]
+def ids_of(desk: Desk, scope: Scope) -> list[str] | None:
+    """The trace ids of a scope that there are, in order; None for all attempts."""
+    sql = scope.trace_ids()
+    return None if sql is None else [str(trace) for (trace,) in desk.guarded.rows(sql)]

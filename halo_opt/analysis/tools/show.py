@@ -49,9 +49,8 @@ def run(asked: ShowArguments, desk: Desk) -> str:
         there = "there are no" if asked.first == 0 and asked.last is None else "there are none of these"
         return answer(desk, said, top, f"[{there} {what}; the other part, messages or steps, may tell more]")
     head = top if asked.first == 0 else ""
-    texts, clip = fitted(
-        things, _message_text if asked.part == "messages" else step_text, room(desk, said, visible(head)) - 260
-    )
+    make = _message_text if asked.part == "messages" else step_text
+    texts, clip = fitted(things, make, room(desk, said, visible(head)) - 260)
     note = []
     if len(texts) < len(things):
         following = things[len(texts)]["step"]

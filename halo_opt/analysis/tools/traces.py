@@ -59,11 +59,7 @@ def run(asked: TracesArguments, desk: Desk) -> str:
         [*params, asked.limit, asked.offset],
     )
     if not rows:
-        return (
-            f"none of {total} attempts; ask with fewer filters"
-            if total
-            else "no attempt passes; ask with fewer filters"
-        )
+        return f"nothing is left after {asked.offset} of {total} attempts" if total else "no attempt passes the filters"
     first, last = asked.offset + 1, asked.offset + len(rows)
     said = f"{first} to {last} of {total} attempts ({wins} successes, {losses} failures)"
     text, missing = rows_text(list(_COLUMNS), rows, room(desk, said) - 120)

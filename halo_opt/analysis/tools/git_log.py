@@ -1,0 +1,83 @@
+"""The tool `git_log`: the harness's history, read-only. Messages and diffs are data, and secrets in them redacted."""
+
+import re
+
+from pydantic import Field
+
+from halo_opt.analysis.tools.answers import answer
+from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
+from halo_opt.analysis.tools.harness_folder import folder_of, readable
+from halo_opt.errors import HaloError, InputError
+from halo_opt.patching.gitcmd import run_git
+from halo_opt.patching.gitread import commit_diff, resolve
+from halo_opt.redaction import redact
+
+_COMMIT = re.compile(r"[0-9a-f]{4,40}|HEAD(~\d{1,4})?")
+_FILE = re.compile(r"(?m)^diff --git ")
+
+
+class GitLogArguments(Arguments):
+    """Nothing for the last commits, a path for those that touch it, a commit for its diff."""
+
+    path: str | None = Field(default=None, max_length=400, description="file or folder of the harness")
+    commit: str | None = Field(default=None, max_length=60, description="id of a commit, to get its diff")
+    limit: int = Field(default=15, ge=1, le=100)
+
+
+def run(asked: GitLogArguments, desk: Desk) -> str:
+    """The last commits, a line each, or what one of them changed."""
+    folder = folder_of(desk)
+    path = (asked.path or ".").removeprefix("./").rstrip("/") or "."
+    if path != "." and not readable(path):
+        raise ToolRefused(f"{path[:120]!r} is outside the harness or looks like a secret; 'harness_files' lists paths")
+    try:
+        return _commit(desk, asked.commit, path) if asked.commit is not None else _last(desk, path, asked.limit)
+    except InputError as error:
+        if isinstance(error, ToolRefused):
+            raise
+        raise ToolRefused(f"the history of {folder.name} cannot be read; 'harness_files' has its files") from error
+
+
+def _last(desk: Desk, path: str, limit: int) -> str:
+    out = run_git(
+        folder_of(desk), "log", f"-{limit}", "--no-show-signature", "--no-mailmap", "--no-color", "--no-decorate",
+        "--date=short", "--format=%h %ad %s", "--", f":(literal){path}",
+    )  # fmt: skip
+    text = redact(out.decode("utf-8", "replace"))[0]
+    if not text.strip():
+        raise ToolRefused("no commit touches it; ask without a path, or see 'harness_files'")
+    return answer(desk, "last commits first; ask with a commit for its diff", text, instead="ask with a lower limit")
+
+
+def _commit(desk: Desk, commit: str, path: str) -> str:
+    if not _COMMIT.fullmatch(commit):
+        raise ToolRefused("a commit is given by its id (4 to 40 hex digits) or as HEAD~n; ask without one for a list")
+    folder = folder_of(desk)
+    try:
+        found = resolve(folder, commit)
+    except HaloError as error:
+        raise ToolRefused(f"there is no commit {commit}; ask without one for a list") from error
+    message = run_git(
+        folder, "log", "-1", "--no-show-signature", "--no-mailmap", "--format=%h %ad%n%B", "--date=short", found
+    )
+    first, *files = _FILE.split(commit_diff(folder, found, path))
+    kept = [f"diff --git {text}" for text in files if all(readable(name) for name in _names(text))]
+    said = f"commit {found[:10]}, {len(files)} files"
+    if len(kept) < len(files):
+        said += f"; {len(files) - len(kept)} of them look like secrets and are not shown"
+    data = redact(f"{message.decode('utf-8', 'replace')}\n{first}{''.join(kept)}")[0]
+    return answer(desk, said, data, instead="ask with a path")
+
+
+def _names(block: str) -> list[str]:
+    """The file's name before and after, as git says them in the block's first line; an odd line counts as a secret."""
+    found = re.match(r"a/(.*) b/(.*)\n", block)
+    return [found[1], found[2]] if found else [".env"]
+
+
+TOOL = Tool(
+    "git_log",
+    "the harness's history: last commits, those that touch a path, or one commit's diff",
+    GitLogArguments,
+    run,
+)

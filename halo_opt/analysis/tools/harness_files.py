@@ -1,0 +1,108 @@
+"""The tool `harness_files`: the harness's own prompts, config and code, to be read and never changed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import re2
+from pydantic import Field
+
+from halo_opt.analysis.tools.answers import answer, fitted, head, middle, room
+from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
+from halo_opt.analysis.tools.harness_folder import MAX_FILE_BYTES, files_of, readable, text_of
+from halo_opt.console import visible
+from halo_opt.errors import InputError
+from halo_opt.store.queries.search import checked_pattern
+
+_MOST_HITS = 60
+_MOST_READ = 20_000_000
+
+
+class HarnessFilesArguments(Arguments):
+    """Nothing for the list, a path for one file, a pattern to look for."""
+
+    path: str | None = Field(default=None, max_length=400, description="file to read, or folder to list or search")
+    first: int = Field(default=1, ge=1, description="first line to show, from 1")
+    last: int | None = Field(default=None, ge=1, description="last line to show")
+    pattern: str | None = Field(default=None, min_length=1, max_length=1000, description="RE2 pattern to search for")
+
+
+def run(asked: HarnessFilesArguments, desk: Desk) -> str:
+    """The list of files, lines of one with their numbers, or the lines that match."""
+    files = files_of(desk)
+    wanted = "" if asked.path in (None, ".") else asked.path.removeprefix("./").rstrip("/")
+    inside = [file for file in files if not wanted or file.path == wanted or file.path.startswith(f"{wanted}/")]
+    if asked.pattern is not None:
+        if not inside:
+            raise ToolRefused(f"there is no file {wanted[:120]!r} to search; 'harness_files' lists them")
+        return _search(desk, asked.pattern, [file.path for file in inside if file.size <= MAX_FILE_BYTES])
+    if wanted and not (inside and inside[0].path != wanted):
+        return _lines(desk, wanted, asked)
+    said = f"{len(inside)} files{f' below {wanted}' if wanted else ''}, with their bytes; ask with a path for one"
+    data = "\n".join(f"{file.path}\t{file.size}" for file in inside)
+    return answer(desk, said, data, instead="ask with a folder as path, or with a pattern")
+
+
+def _lines(desk: Desk, path: str, asked: HarnessFilesArguments) -> str:
+    if not readable(path):
+        raise ToolRefused(
+            f"{path[:120]!r} is outside the harness or looks like a secret, and is not read; 'harness_files' lists"
+            " what can be"
+        )
+    lines = text_of(desk, path).splitlines()
+    chosen = list(enumerate(lines, start=1))[asked.first - 1 : asked.last]
+    said = f"{path}, {len(lines)} lines; lines {asked.first} to {asked.first + len(chosen) - 1}"
+    if not chosen:
+        return f"{path} has {len(lines)} lines, none of them from {asked.first} on"
+    texts, _ = fitted(chosen, _numbered, room(desk, said) - 120)
+    note = ""
+    if len(texts) < len(chosen):
+        note = f"[lines {asked.first + len(texts)} to {chosen[-1][0]} are not shown; ask with first and last]"
+    return answer(desk, said, "\n".join(texts), note, instead="ask with first and last")
+
+
+def _numbered(line: tuple[int, str], clip: int) -> str:
+    return f"{line[0]}\t{middle(visible(line[1]), clip)}"
+
+
+def _search(desk: Desk, pattern: str, paths: list[str]) -> str:
+    try:
+        checked_pattern(pattern, ignore_case=False)
+    except InputError as error:
+        raise ToolRefused(head(str(error), 600)) from error
+    hits = list(_hits(desk, re2.compile(pattern), paths))
+    if not hits:
+        return f"no line of {len(paths)} files matches; try a shorter pattern"
+    shown = hits[:_MOST_HITS]
+    said = f"{len(hits)} lines match"
+    texts, _ = fitted(
+        shown, lambda hit, clip: f"{hit[0]}:{hit[1]}\t{middle(visible(hit[2]), clip)}", room(desk, said) - 80
+    )
+    note = (
+        f"[{len(hits) - len(texts)} more are not shown; narrow the pattern or the path]"
+        if len(texts) < len(hits)
+        else ""
+    )
+    return answer(desk, said, "\n".join(texts), note, instead="narrow the pattern or the path")
+
+
+def _hits(desk: Desk, pattern: Any, paths: list[str]) -> Iterator[tuple[str, int, str]]:
+    read = 0
+    for path in paths:
+        try:
+            text = text_of(desk, path)
+        except ToolRefused:
+            continue  # no text
+        read += len(text)
+        if read > _MOST_READ:
+            return
+        for number, line in enumerate(text.splitlines(), start=1):
+            if pattern.search(line):
+                yield path, number, line
+
+
+TOOL = Tool(
+    "harness_files",
+    "the harness's own prompts, config and code: list, read by lines, or search",
+    HarnessFilesArguments,
+    run,
+)

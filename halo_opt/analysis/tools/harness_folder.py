@@ -1,0 +1,119 @@
+"""The harness's own files as an agent may read them: plain text in its folder, no secret-looking name, redacted.
+
+Never follows a link, never leaves the folder, never runs anything but git's plumbing in a scrubbed environment.
+"""
+
+import re
+import stat
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+from halo_opt.analysis.tools.base import Desk, ToolRefused
+from halo_opt.errors import HaloError
+from halo_opt.patching.gitcmd import run_git
+from halo_opt.redaction import redact
+
+MAX_FILES = 2_000
+MAX_FILE_BYTES = 1_000_000
+# Files that hold secrets by their name, or that nobody wrote to be read.
+_SECRET = (
+    *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.asc", "*.gpg", "*.ppk", "*.tfstate"),
+    *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".netrc", ".npmrc", ".pypirc", ".pgpass", ".htpasswd"),
+    *(".git", ".git-credentials", ".env*", "*.env", ".ssh", ".aws", ".gnupg", ".kube", ".docker"),
+)
+_SECRET_WORDS = re.compile(r"secret|credential|password|passwd|private|apikey|api[-_.]key|(^|[-_.])tokens?([-_.]|$)")
+# Code and prompts about secrets are no secrets; what stands in them by mistake, redaction looks for.
+_CODE = (".py", ".j2", ".md", ".js", ".ts", ".tsx", ".go", ".rs", ".java", ".sh", ".html", ".css")
+
+
+@dataclass(frozen=True)
+class HarnessFile:
+    """A file by its path below the harness's folder, and its size in bytes."""
+
+    path: str
+    size: int
+
+
+def folder_of(desk: Desk) -> Path:
+    """The harness's folder with no link left in it. Raises ToolRefused where none was given."""
+    if desk.harness is None:
+        raise ToolRefused("the harness's folder is not known here; what it does must be read from the traces")
+    folder = desk.harness.resolve()
+    if not folder.is_dir():
+        raise ToolRefused("the harness's folder is not there; what it does must be read from the traces")
+    return folder
+
+
+def files_of(desk: Desk) -> list[HarnessFile]:
+    """The plain files that git tracks or would track, by path, at most MAX_FILES; without git, those not hidden."""
+    folder = folder_of(desk)
+    try:
+        out = run_git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".")
+        names = {name.decode("utf-8", "replace") for name in out.split(b"\0") if name}
+    except HaloError:
+        names = set(_walked(folder))
+    found: list[HarnessFile] = []
+    for name in sorted(names):
+        if len(found) == MAX_FILES:
+            break
+        if readable(name) and (size := _plain_size(folder, name)) is not None:
+            found.append(HarnessFile(name, size))
+    return found
+
+
+def text_of(desk: Desk, path: str) -> str:
+    """The redacted text of one of these files. Raises ToolRefused for any other path, and for what is no text."""
+    folder = folder_of(desk)
+    wanted = path.removeprefix("./")
+    if wanted not in {file.path for file in files_of(desk)}:
+        raise ToolRefused(
+            f"{path[:120]!r} is not a file of the harness that can be read; 'harness_files' without a path lists them"
+        )
+    size = _plain_size(folder, wanted)
+    if size is None or size > MAX_FILE_BYTES:
+        raise ToolRefused(f"{wanted} is longer than {MAX_FILE_BYTES} bytes and is not read; look at another file")
+    data = (folder / wanted).read_bytes()
+    if b"\0" in data[:8_000]:
+        raise ToolRefused(f"{wanted} is not text; look at another file")
+    return redact(data.decode("utf-8", "replace"))[0]
+
+
+def readable(path: str) -> bool:
+    """Whether nothing in the path's names says that it holds a secret, and it stays within its folder."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path:
+        return False
+    lower = [part.lower() for part in parts]
+    if any(fnmatch(part, glob) for part in lower for glob in _SECRET):
+        return False
+    named = lower[:-1] if lower[-1].endswith(_CODE) else lower
+    return not any(_SECRET_WORDS.search(part) for part in named)
+
+
+def _plain_size(folder: Path, name: str) -> int | None:
+    """The size of a plain file that is reached without any link; None for anything else."""
+    place = folder
+    try:
+        for part in PurePosixPath(name).parts:
+            place /= part
+            found = place.lstat()
+            if stat.S_ISLNK(found.st_mode):
+                return None
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _walked(folder: Path) -> list[str]:
+    names: list[str] = []
+    pending = [folder]
+    while pending and len(names) < 10 * MAX_FILES:
+        for entry in sorted(pending.pop().iterdir()):
+            if entry.name.startswith(".") or entry.name == "__pycache__" or entry.is_symlink():
+                continue
+            if entry.is_dir():
+                pending.append(entry)
+            else:
+                names.append(entry.relative_to(folder).as_posix())
+    return names
