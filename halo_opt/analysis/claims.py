@@ -86,8 +86,8 @@ def check(claim: Claim, store: Store, rows: GuardedRows, *, name: str, first_ste
 ]:  # fmt: skip
     """The claim as far as it holds, and its behaviour as measured; None where the predicate cannot be measured."""
     corrections: list[str] = []
-    numbers = list(_rerun(claim.numbers, rows, corrections))
-    quotes = [quote for quote in claim.quotes if _stands(quote, store, corrections)]
+    numbers = list(rerun(claim.numbers, rows, corrections))
+    quotes = [quote for quote in claim.quotes if stands(quote, store, corrections)]
     behaviour = behaviour_of(claim, name)
     reasons, measured = _measured(claim.predicate_sql, behaviour, rows, first_steps)
     if measured is not None:
@@ -152,7 +152,8 @@ def _counts(m: Measured) -> list[float]:
     return found
 
 
-def _rerun(numbers: Sequence[ClaimNumber], rows: GuardedRows, corrections: list[str]) -> Iterator[ClaimNumber]:
+def rerun(numbers: Sequence[ClaimNumber], rows: GuardedRows, corrections: list[str]) -> Iterator[ClaimNumber]:
+    """The numbers that their SQL gives, with its values; what was changed or struck goes into `corrections`."""
     for number in numbers:
         try:
             value = _cell(rows.rows(number.sql))
@@ -178,7 +179,7 @@ def _same(one: float, two: float) -> bool:
     return abs(one - two) <= 1e-6 * max(1.0, abs(one), abs(two))
 
 
-def _stands(quote: Quote, store: Store, corrections: list[str]) -> bool:
+def stands(quote: Quote, store: Store, corrections: list[str]) -> bool:
     """Whether the words stand in that attempt (at that step), letter by letter, white space aside."""
     words = _plain(quote.words)
     where = f"attempt {quote.trace_id}" + ("" if quote.step is None else f", step {quote.step}")

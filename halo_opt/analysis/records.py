@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from halo_opt.analysis.claims import CheckedClaim
+from halo_opt.analysis.claims import MAX_LIST, MAX_TEXT, CheckedClaim, ClaimNumber, Quote
 from halo_opt.records import Record
 
 
@@ -20,6 +20,19 @@ class AnalysisLimits(Record):
     actions: int = Field(default=4, ge=1, description="of one turn")
     map_rows: int = Field(default=500, ge=1, description="of one llm_map")
     seconds: float | None = Field(default=None, gt=0, description="wall clock of one sitting")
+
+
+class ReportTask(Record):
+    """Find how and why attempts fail; ends with claims and a summary."""
+
+
+class QuestionTask(Record):
+    """Answer one question about the traces; ends with points that cite what they rest on."""
+
+    question: str = Field(min_length=1, max_length=8_000)
+
+
+Task = ReportTask | QuestionTask
 
 
 class Ended(StrEnum):
@@ -50,11 +63,41 @@ class RecordedClaim(Record):
     checked: CheckedClaim
 
 
+class AnswerPoint(Record):
+    """One thing that an answer says, and what it rests on: numbers with the SQL that gives them, words of attempts."""
+
+    text: str = Field(min_length=1, max_length=MAX_TEXT)
+    numbers: list[ClaimNumber] = Field(default=[], max_length=MAX_LIST)
+    quotes: list[Quote] = Field(default=[], max_length=MAX_LIST)
+
+
+class CheckedPoint(Record):
+    """A point as far as it holds: numbers as re-run, quotes that stand, words without figures that nothing bears out.
+
+    `corrections` say what was changed or struck.
+    """
+
+    point: AnswerPoint
+    corrections: list[str]
+
+
+class Answer(Record):
+    """What stands of the answer to a question. `dropped` says of each other point why it does not stand."""
+
+    points: list[CheckedPoint]
+    dropped: list[str] = Field(default=[])
+
+
 class AnalysisResult(Record):
-    """What the agents handed in, and how it went. `summary` is the model's words; `cited` ids of claims it rests on."""
+    """What the agents handed in, and how it went. `summary` is the model's words, checked by nobody.
+
+    `answer` is None unless a question was asked. What was counted (`calls`, tokens, dollars, faults) is over the whole
+    analysis, with what an earlier sitting paid for; `seconds` are of this sitting.
+    """
 
     summary: str
     claims: list[RecordedClaim]
+    answer: Answer | None = None
     ended: Ended
     salvaged: bool = Field(description="whether the root was stopped at a limit before it handed in a report")
     reason: str = Field(default="", description="why it ended, in words, where it was not by handing in")

@@ -98,7 +98,23 @@ class Ledger:
         self._settled, first = replay(past)
         self._numbers = itertools.count(first)
         self._open: dict[int, tuple[str, Amount]] = {}
+        self._kept: Amount | None = None
         self._lock = threading.Lock()
+
+    @property
+    def budget(self) -> Budget:
+        """The limits that are kept."""
+        return self._budget
+
+    def keep_one_back(self) -> None:
+        """From here on leave room for one more call, as large as the largest reserved since; see `spend_kept`."""
+        with self._lock:
+            self._kept = Amount()
+
+    def spend_kept(self) -> None:
+        """The room that was kept back may be used now."""
+        with self._lock:
+            self._kept = None
 
     @property
     def spent(self) -> Spend:
@@ -119,10 +135,13 @@ class Ledger:
         because the price is not known.
         """
         with self._lock:
-            self._check(self._committed().plus(amount), amount, purpose)
+            kept = None if self._kept is None else _larger(self._kept, amount)
+            after = self._committed().plus(amount)
+            self._check(after if kept is None else after.plus(kept), amount, purpose)
             call = next(self._numbers)
             self._on_event(SpendEvent(step="reserved", call=call, purpose=purpose, amount=amount))
             self._open[call] = (purpose, amount)
+            self._kept = kept
             return call
 
     def settle(self, call: int, amount: Amount | None = None) -> None:
@@ -167,3 +186,12 @@ class Ledger:
                     f"the budget of {limit:g} {unit} does not allow the next call ({purpose}): it would come to "
                     f"{needed:g}; what was done is kept, raise the budget to go on"
                 )
+
+
+def _larger(one: Amount, two: Amount) -> Amount:
+    costs = [cost for cost in (one.cost_usd, two.cost_usd) if cost is not None]
+    return Amount(
+        tokens_in=max(one.tokens_in, two.tokens_in),
+        tokens_out=max(one.tokens_out, two.tokens_out),
+        cost_usd=max(costs, default=None),
+    )

@@ -1,0 +1,141 @@
+"""A turn as JSON: the schema that offers the tools, and what a reply that may break it still says. Runs no tool."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from halo_opt.analysis.tools.base import Arguments, Tool
+
+# A model that thinks aloud at length has no room left for what it wants to do.
+MAX_THOUGHT = 1_500
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that a turn asks for: a tool with its arguments, or the problem in words for the model."""
+
+    name: str
+    tool: Tool | None = None
+    arguments: Arguments | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a reply asks for; `problem` says in words why it cannot be read, then there are no actions."""
+
+    thought: str = ""
+    actions: list[Action] = field(default_factory=list)
+    problem: str = ""
+
+
+def turn_schema(tools: Sequence[Tool], most: int) -> type[BaseModel]:
+    """The form of a reply: `{"thought": ..., "actions": [{"tool": name, ...its arguments}, ...]}`, `most` actions."""
+    offered = [_action(tool) for tool in tools]
+    one: Any = (
+        reduce(or_, offered) if len(offered) == 1 else Annotated[reduce(or_, offered), Field(discriminator="tool")]
+    )
+    return create_model(
+        "Turn",
+        __config__=ConfigDict(extra="forbid"),
+        thought=(str, Field(max_length=MAX_THOUGHT)),
+        actions=(list[one], Field(min_length=1, max_length=most)),
+    )
+
+
+def _action(tool: Tool) -> type[BaseModel]:
+    """The arguments of a tool with its name before them: what writes token by token must choose the tool first."""
+    fields: dict[str, Any] = {"tool": (Literal[tool.name], ...)}
+    fields |= {name: (info.annotation, info) for name, info in tool.arguments.model_fields.items()}
+    made: type[BaseModel] = create_model(f"{tool.name}_action", __config__=ConfigDict(extra="forbid"), **fields)
+    return made
+
+
+def read_turn(text: str, tools: Mapping[str, Tool], most: int) -> Turn:
+    """What a reply asks for, taken apart action by action: one that is wrong does not spoil the others."""
+    said = json_in(text)
+    if said is None:
+        return Turn(problem="It is empty." if not text.strip() else "It is not one JSON object.")
+    asked = said.get("actions")
+    if asked is None and "tool" in said:
+        asked = [said]  # one action by itself, as small models like to write it
+    if not isinstance(asked, list) or not asked:
+        return Turn(problem='It has no list "actions".')
+    actions = [_read_action(action, tools) for action in asked[:most]]
+    actions += [
+        Action(_name(action), problem=f"not done: at most {most} actions a turn; ask again") for action in asked[most:]
+    ]
+    return Turn(thought=str(said.get("thought") or ""), actions=actions)
+
+
+def _name(action: Any) -> str:
+    return str(action.get("tool"))[:40] if isinstance(action, dict) else "?"
+
+
+def _read_action(said: Any, tools: Mapping[str, Tool]) -> Action:
+    name = _name(said)
+    tool = tools.get(name)
+    if tool is None:
+        return Action(name, problem=f"there is no such tool; there are {', '.join(tools)}")
+    values = {key: value for key, value in said.items() if key != "tool"}
+    try:
+        return Action(name, tool, tool.arguments.model_validate(values))
+    except ValidationError as error:
+        return Action(name, problem=f"{first_problem(error)}; its form is {form_of(tool)}")
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that is wrong, with its place."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else str(first["msg"])
+
+
+def form_of(tool: Tool) -> str:
+    """The tool's action as a model should write it, in one line: `{"tool": "sql", "query": text}`."""
+    schema = tool.arguments.model_json_schema()
+    required = set(schema.get("required", []))
+    parts = [
+        f'"{name}"{"" if name in required else "?"}: {_type(part, schema)}'
+        for name, part in schema.get("properties", {}).items()
+    ]
+    return "{" + ", ".join([f'"tool": "{tool.name}"', *parts]) + "}"
+
+
+def _type(part: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
+    if "$ref" in part:
+        return _type(whole["$defs"][part["$ref"].rpartition("/")[2]], whole)
+    if "enum" in part:
+        return "|".join(str(value) for value in part["enum"])
+    if "anyOf" in part:
+        return "|".join(dict.fromkeys(_type(one, whole) for one in part["anyOf"]))
+    kind = part.get("type")
+    if kind == "array":
+        return f"[{_type(part.get('items', {}), whole)}]"
+    if kind == "object" and "properties" in part:
+        required = set(part.get("required", []))
+        inside = (
+            f"{name}{'' if name in required else '?'}: {_type(p, whole)}" for name, p in part["properties"].items()
+        )
+        return "{" + ", ".join(inside) + "}"
+    return {"string": "text", "integer": "int", "boolean": "bool"}.get(str(kind), str(kind or "any"))
+
+
+def json_in(text: str) -> dict[str, Any] | None:
+    """The JSON object in a reply, with or without a fence or words around it; None where there is none."""
+    start, end = text.find("{"), text.rfind("}")
+    if start < 0 or end < start:
+        return None
+    for candidate in (text, text[start : end + 1]):
+        try:
+            said = json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(said, dict):
+            return said
+    return None

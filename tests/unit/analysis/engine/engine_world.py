@@ -1,0 +1,152 @@
+"""An analysis to test: a small store, tools that read it, roles behind a real meter, and a script for each role."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.hypotheses import Hypotheses
+from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Event, ReportTask, Task
+from halo_opt.analysis.scope import Scope
+from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
+from halo_opt.llm.address import Endpoint
+from halo_opt.llm.ledger import Budget, Ledger
+from halo_opt.llm.metered import MeteredModel
+from halo_opt.llm.model import Message, Model
+from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
+from halo_opt.mining.mine import analyze
+from halo_opt.records import Report
+from halo_opt.store import Store, build_store, guarded_query
+from halo_opt.testing import Reply, ScriptedModel
+
+DATA = Path(__file__).parents[3] / "data"
+RUNS = [DATA / "tau-bench" / "gpt-4o-airline.jsonl", DATA / "intercode"]
+FAILURES = "SELECT trace_id FROM attempts WHERE outcome = 'failure'"
+CONTEXT, REPLY = 32_000, 1_000
+
+
+class Sql(Arguments):
+    query: str = Field(description="one SELECT")
+
+
+class Delegate(Arguments):
+    question: str
+    scope_sql: str | None = None
+
+
+class LlmMap(Arguments):
+    question: str
+    query: str
+    labels: list[str] | None = None
+
+
+def run_sql(arguments: Sql, desk: Desk) -> str:
+    table = guarded_query(desk.store, desk.scope.over(arguments.query))
+    return json.dumps(table.rows, default=str)[: desk.answer_bytes]
+
+
+def run_delegate(arguments: Delegate, desk: Desk) -> str:
+    assert desk.asking is not None
+    sql = arguments.scope_sql
+    scope = desk.scope if sql is None else desk.scope.narrowed(sql, "a part")
+    return desk.asking.delegate(arguments.question, scope)
+
+
+def run_map(arguments: LlmMap, desk: Desk) -> str:
+    assert desk.asking is not None
+    return json.dumps(desk.asking.llm_map(arguments.question, arguments.query, arguments.labels), default=str)
+
+
+class Nothing(Arguments):
+    pass
+
+
+def run_broken(_arguments: Nothing, _desk: Desk) -> str:
+    raise ZeroDivisionError("boom")
+
+
+def run_refusing(_arguments: Nothing, _desk: Desk) -> str:
+    raise ToolRefused("that cannot be done; do this instead")
+
+
+TOOLS = (
+    Tool("sql", "rows of a query.", Sql, run_sql),
+    Tool("delegate", "ask a sub-agent.", Delegate, run_delegate),
+    Tool("llm_map", "one answer a row.", LlmMap, run_map),
+    Tool("broken", "a tool with a bug.", Nothing, run_broken),
+    Tool("refusing", "a tool that refuses.", Nothing, run_refusing),
+)
+
+
+def turn(*actions: Mapping[str, Any], thought: str = "so be it") -> str:
+    """A reply as a model writes it."""
+    return json.dumps({"thought": thought, "actions": list(actions)})
+
+
+def sql(query: str) -> dict[str, Any]:
+    return {"tool": "sql", "query": query}
+
+
+def submit(summary: str = "done", **more: Any) -> dict[str, Any]:
+    return {"tool": "submit_report", "summary": summary, **more}
+
+
+@dataclass
+class World:
+    """Everything that an analysis needs; change a field and `run`."""
+
+    store: Store
+    report: Report
+    scripts: Mapping[Role, Model]
+    limits: AnalysisLimits = field(default_factory=AnalysisLimits)
+    budget: Budget = field(default_factory=Budget)
+    task: Task = field(default_factory=ReportTask)
+    tools: Sequence[Tool] = TOOLS
+    context: int = CONTEXT
+    reply: int = REPLY
+    free: bool = True
+    scope: Scope = field(default_factory=Scope)
+    events: list[Event] = field(default_factory=list)
+    hypotheses: Hypotheses = field(default_factory=Hypotheses)
+    wrap: Callable[[Model, Role], Model] = lambda model, _role: model
+    ledger: Ledger | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def run(self) -> AnalysisResult:
+        ledger = self.ledger = self.ledger or Ledger(self.budget)
+        endpoint = Endpoint("http://127.0.0.1:1/v1", "", "scripted", free=self.free)
+        models: dict[Role, RoleModel] = {}
+        for role in ROLES:
+            if role in self.scripts:
+                model = MeteredModel(
+                    self.scripts[role], ledger, endpoint, max_tokens=self.reply, purpose=f"analysis {role}"
+                )
+                models[role] = RoleModel(self.wrap(model, role), self.context, self.reply)
+        return analyse(
+            Desk(self.store, self.report, self.hypotheses, scope=self.scope),
+            Roles(models["root"], models),
+            task=self.task,
+            limits=self.limits,
+            ledger=ledger,
+            watch=self.events.append,
+            tools=self.tools,
+            **self.more,
+        )
+
+
+def scripted(script: Sequence[Reply] | Callable[[Sequence[Message]], Reply]) -> ScriptedModel:
+    return ScriptedModel(script)
+
+
+def small_store(folder: Path) -> Path:
+    path = folder / "s.duckdb"
+    build_store(RUNS, path)
+    return path
+
+
+def mined(store: Store) -> Report:
+    return analyze(store, [], title="t", made_at="2026-01-01T00:00:00Z", patterns=False)
