@@ -6,45 +6,52 @@ that does not stand in the trace is struck, and a figure in its words that no ch
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from math import isfinite
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.errors import InputError
-from halo_opt.mining.behaviour import Behaviour, Category
+from halo_opt.mining.bearing import evidence, misnamed, names_of
+from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import Measured, literal, measure
+from halo_opt.mining.figures import STRUCK, Evidence, strike
+from halo_opt.mining.honest_sql import LISTED, MAX_SQL, depends_on, judged_by, says_nothing, unsteady
+from halo_opt.mining.quotes import wrong_with_quote
+from halo_opt.mining.told import behaviour_sql
+from halo_opt.patching.playbook import load_playbook
 from halo_opt.records import Record, Value
+from halo_opt.report_records import Category, Quoted, SuggestedFix
 from halo_opt.store.store import Store
+
+__all__ = ["STRUCK", "CheckedClaim", "Claim", "ClaimNumber", "Fix", "Quote", "behaviour_of", "check", "strike"]
 
 MAX_TEXT = 2_000
 MAX_QUOTE = 600
 MAX_LIST = 12
-# A quote of a word or two stands in any trace; it proves nothing about this one.
-MIN_QUOTE = 8
-STRUCK = "[not confirmed]"
-_FIGURE = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?\s?%?(?![\w])")
-# Where words of a trace can stand; a step's or message's own text, never a name that we made up.
-_STEP_TEXTS = ("observation", "reply", "tool", "arguments", "target", "result", "error")
 
 
 class ClaimNumber(Record):
     """A number with the one-cell SELECT that gives it."""
 
     name: str = Field(max_length=80)
-    value: float
+    value: int | float
     sql: str = Field(max_length=MAX_TEXT * 4)
 
 
-class Quote(Record):
+class Quote(Quoted):
     """Words that stand in one attempt (at one step), exactly as they stand there."""
 
     trace_id: str = Field(max_length=200)
-    step: int | None = None
+    # What a step number can be at all; a larger one could not even be looked up.
+    step: int | None = Field(default=None, ge=0, lt=2**31)
     words: str = Field(max_length=MAX_QUOTE)
 
 
-class Fix(Record):
+class Fix(SuggestedFix):
     """Where the harness could be changed, in words; never an edit."""
 
     path: str = Field(max_length=200)
@@ -63,6 +70,7 @@ class Claim(Record):
     category: Category = "unexplained"
     remedies: list[str] = Field(default=[], max_length=MAX_LIST)
     fix: Fix | None = None
+    counter_evidence: str = Field(default="", max_length=MAX_TEXT, description="what speaks against it")
 
 
 Status = Literal["confirmed", "unsupported"]
@@ -72,60 +80,100 @@ class CheckedClaim(Record):
     """A claim after the check. `corrections` say what was changed or struck, `reasons` why it is unsupported.
 
     `claim` holds only what was borne out: its words without unconfirmed figures, the numbers as re-run, the quotes that
-    stand. Whether the failure mode separates failures from successes is for the contrast of `measured` to say.
+    stand. Whether the failure mode separates failures from successes is for the contrast of `measured` to say; where
+    its attempts are only `listed` by name, nothing can.
     """
 
     status: Status
     claim: Claim
     corrections: list[str]
     reasons: list[str]
+    listed: bool = False
 
 
-def check(claim: Claim, store: Store, rows: GuardedRows, *, name: str, first_steps: Mapping[str, int]) -> tuple[
-    CheckedClaim, Measured | None
-]:  # fmt: skip
-    """The claim as far as it holds, and its behaviour as measured; None where the predicate cannot be measured."""
+def check(
+    claim: Claim,
+    store: Store,
+    rows: GuardedRows,
+    *,
+    name: str,
+    first_steps: Mapping[str, int],
+    harness: Path | None = None,
+) -> tuple[CheckedClaim, Measured | None]:
+    """The claim as far as it holds, and its behaviour as measured; None where the predicate cannot be measured.
+
+    `harness` is the folder that a fix must lie in; without one, where it lies is not checked.
+    """
     corrections: list[str] = []
-    numbers = list(rerun(claim.numbers, rows, corrections))
+    numbers = list(rerun(claim.numbers, store, rows, corrections))
     quotes = [quote for quote in claim.quotes if stands(quote, store, corrections)]
     behaviour = behaviour_of(claim, name)
     reasons, measured = _measured(claim.predicate_sql, behaviour, rows, first_steps)
+    listed = False
     if measured is not None:
+        goes_by = depends_on(claim.predicate_sql, rows.rows)
+        listed = goes_by == "names"
+        corrections += [LISTED] if listed else []
+        reasons += ["its predicate goes by how attempts ended; that explains nothing"] if goes_by == "outcome" else []
         quotes = list(_shown_by(quotes, behaviour, rows, corrections))
         if not quotes:
             reasons.append("no quote of an attempt that shows it stands in the traces")
-    known = [number.value for number in numbers] + (_counts(measured) if measured else [])
+    known = evidence(
+        _counts(measured) if measured else {},
+        {str(place): (number.value, number.sql) for place, number in enumerate(numbers)},
+        quotes=quotes,
+        predicate=claim.predicate_sql if measured else "",
+        names=names_of(store),
+    )
     kept = claim.model_copy(
         update={
             "title": strike(claim.title, known, corrections),
             "claim": strike(claim.claim, known, corrections),
+            "counter_evidence": strike(claim.counter_evidence, known, corrections),
             "numbers": numbers,
             "quotes": quotes,
+            "remedies": list(_remedies(claim.remedies, corrections)),
+            "fix": _fix(claim.fix, harness, known, corrections),
         }
     )
     status: Status = "unsupported" if reasons else "confirmed"
-    return CheckedClaim(status=status, claim=kept, corrections=corrections, reasons=reasons), measured
+    checked = CheckedClaim(status=status, claim=kept, corrections=corrections, reasons=reasons, listed=listed)
+    return checked, measured
 
 
-def behaviour_of(claim: Claim, name: str) -> Behaviour:
-    """The claim's predicate as a behaviour like any detector's, over measured attempts and unknown outcomes."""
+def behaviour_of(claim: Claim, name: str, *, model: str = "a model", listed: bool = False) -> Behaviour:
+    """The claim's predicate as a behaviour like any detector's, over measured attempts and unknown outcomes.
+
+    Its SQL runs guarded wherever mining runs it, as that of a file does.
+    """
     return Behaviour(
         name=name,
         title=claim.title,
         meaning=claim.claim,
-        sql=(
-            "SELECT a.trace_id, s.trace_id IS NOT NULL AS value, NULL::INTEGER AS step FROM attempts AS a LEFT JOIN"
-            f" (SELECT DISTINCT trace_id::VARCHAR AS trace_id FROM ({claim.predicate_sql.strip().rstrip(';')}) AS p)"
-            " AS s USING (trace_id) WHERE a.outcome IS DISTINCT FROM 'error'"
-        ),
+        sql=behaviour_sql(claim.predicate_sql),
         remedies=tuple(claim.remedies),
-        fault=claim.category,
+        source=model,
+        asked=model,
+        untested=LISTED if listed else "",
     )
+
+
+def unfit(predicate: str) -> str | None:
+    """Why a predicate cannot be measured whatever the traces say; None where it may be run."""
+    if word := judged_by(predicate):
+        return f"its predicate looks at {word}: a behaviour defined by failing explains nothing"
+    if word := unsteady(predicate):
+        return f"its predicate asks for {word}, which is something else each time"
+    if len(behaviour_sql(predicate).encode("utf-8", "replace")) > MAX_SQL:
+        return f"its predicate is longer than {MAX_SQL} bytes with what is set around it"
+    return None
 
 
 def _measured(
     predicate: str, behaviour: Behaviour, rows: GuardedRows, first_steps: Mapping[str, int]
 ) -> tuple[list[str], Measured | None]:
+    if reason := unfit(predicate):
+        return [reason], None
     try:
         # By itself first: set into other SQL, half a statement could close the other one's brackets.
         rows.rows(predicate)
@@ -141,19 +189,21 @@ def _measured(
     return [], measured
 
 
-def _counts(m: Measured) -> list[float]:
-    """What the store says of the predicate, in the forms in which people write it."""
-    found: list[float] = [m.failures_with, m.failures, m.successes_with, m.successes]
-    found += [m.failures_with + m.successes_with, m.failures + m.successes]
-    for part, whole in ((m.failures_with, m.failures), (m.successes_with, m.successes)):
-        found += [part / whole] if whole else []
-    if m.contrast and m.contrast.difference is not None:
-        found.append(m.contrast.difference)
-    return found
+def _counts(m: Measured) -> dict[str, Value]:
+    """What the store says of the predicate."""
+    return {
+        "failures_with": m.failures_with,
+        "failures": m.failures,
+        "successes_with": m.successes_with,
+        "successes": m.successes,
+        "difference": m.contrast.difference if m.contrast else None,
+    }
 
 
-def rerun(numbers: Sequence[ClaimNumber], rows: GuardedRows, corrections: list[str]) -> Iterator[ClaimNumber]:
-    """The numbers that their SQL gives, with its values; what was changed or struck goes into `corrections`."""
+def rerun(
+    numbers: Sequence[ClaimNumber], store: Store, rows: GuardedRows, corrections: list[str]
+) -> Iterator[ClaimNumber]:
+    """The numbers that their SQL counts, with its values; what was changed or struck goes into `corrections`."""
     for number in numbers:
         try:
             value = _cell(rows.rows(number.sql))
@@ -162,17 +212,20 @@ def rerun(numbers: Sequence[ClaimNumber], rows: GuardedRows, corrections: list[s
             continue
         if value is None:
             corrections.append(f"number {number.name} was struck: its SQL does not give one number")
-        elif not _same(number.value, value):
+            continue
+        if reason := says_nothing(number.sql, value, store, rows.rows) or misnamed(number.name, number.sql):
+            corrections.append(f"number {number.name} was struck: {reason}")
+            continue
+        if not _same(number.value, value):
             corrections.append(f"number {number.name} was {number.value:g}; its SQL gives {value:g}")
-            yield number.model_copy(update={"value": value})
-        else:
-            yield number
+        yield number.model_copy(update={"name": strike(number.name, [value], corrections), "value": value})
 
 
-def _cell(found: Sequence[tuple[Any, ...]]) -> float | None:
-    if len(found) != 1 or len(found[0]) != 1 or isinstance(found[0][0], bool | str | None):
+def _cell(found: Sequence[tuple[Any, ...]]) -> int | float | None:
+    if len(found) != 1 or len(found[0]) != 1:
         return None
-    return float(found[0][0])
+    value = found[0][0]
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) else None
 
 
 def _same(one: float, two: float) -> bool:
@@ -181,23 +234,53 @@ def _same(one: float, two: float) -> bool:
 
 def stands(quote: Quote, store: Store, corrections: list[str]) -> bool:
     """Whether the words stand in that attempt (at that step), letter by letter, white space aside."""
-    words = _plain(quote.words)
-    where = f"attempt {quote.trace_id}" + ("" if quote.step is None else f", step {quote.step}")
-    if len(words) < MIN_QUOTE:
-        corrections.append(f"a quote of {where} was struck: fewer than {MIN_QUOTE} characters prove nothing")
-        return False
-    place = "" if quote.step is None else f" AND step = {int(quote.step)}"
-    texts = store.rows(f"SELECT {', '.join(_STEP_TEXTS)} FROM steps WHERE trace_id = {literal(quote.trace_id)}{place}")
-    if quote.step is None:
-        texts += store.rows(f"SELECT content FROM messages WHERE trace_id = {literal(quote.trace_id)}")
-    if any(words in _plain(str(text)) for row in texts for text in row if text is not None):
-        return True
-    corrections.append(f"a quote was struck: its words do not stand in {where}" if texts else f"there is no {where}")
-    return False
+    reason = wrong_with_quote(quote, store)
+    corrections += [reason] if reason else []
+    return reason is None
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.split())
+@cache
+def _playbook_words() -> frozenset[str]:
+    playbook = load_playbook()
+    entries = [remedy for entry in playbook.behaviours.values() for remedy in entry.remedies]
+    return frozenset(remedy.word for remedy in (*entries, *playbook.otherwise))
+
+
+def _remedies(words: Sequence[str], corrections: list[str]) -> Iterator[str]:
+    for word in words:
+        if word in _playbook_words():
+            yield word
+        else:
+            corrections.append(f"remedy {word} was struck: the playbook has no such word")
+
+
+def _fix(fix: Fix | None, harness: Path | None, known: Evidence, corrections: list[str]) -> Fix | None:
+    """The fix where its file is one of the harness's; its lines where the file has as many."""
+    if fix is None:
+        return None
+    kept = fix.model_copy(update={"words": strike(fix.words, known, corrections)})
+    if harness is None:
+        return kept
+    lines = _lines_of(harness, fix.path)
+    if lines is None:
+        corrections.append(f"the fix was struck: the harness has no file {fix.path}")
+        return None
+    named = [int(digits) for digits in re.findall(r"[0-9]{1,9}", fix.lines)]
+    if named and not (named[0] >= 1 and named[-1] <= lines):
+        corrections.append(f"lines {fix.lines} of the fix were struck: {fix.path} has {lines}")
+        return kept.model_copy(update={"lines": ""})
+    return kept
+
+
+def _lines_of(harness: Path, path: str) -> int | None:
+    """How many lines a plain file within the harness has; None where there is no such file."""
+    try:
+        root, file = harness.resolve(), (harness / path).resolve()
+        if not file.is_relative_to(root) or not file.is_file():
+            return None
+        return len(file.read_bytes().splitlines())
+    except (OSError, ValueError):
+        return None
 
 
 def _shown_by(
@@ -218,22 +301,3 @@ def _shown_by(
             yield quote
         else:
             corrections.append(f"a quote was struck: attempt {quote.trace_id} does not show it")
-
-
-def strike(words: str, known: Sequence[Value], corrections: list[str]) -> str:
-    """The words without figures that no checked number bears out, as a count or as a percentage."""
-    values = [float(value) for value in known if isinstance(value, int | float)]
-
-    def confirmed(match: re.Match[str]) -> str:
-        said = match.group(0)
-        figure = float(said.replace(",", "").rstrip("%").strip())
-        percent = said.endswith("%")
-        digits = len(said.rstrip("% ").partition(".")[2])
-        for value in values:
-            shown = 100 * value if percent else value
-            if round(abs(shown), digits) == abs(figure):
-                return said
-        corrections.append(f"{said} was struck from the words: no checked number says so")
-        return STRUCK
-
-    return _FIGURE.sub(confirmed, words)

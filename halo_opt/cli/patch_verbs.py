@@ -14,7 +14,8 @@ from halo_opt.patching.coder import draft
 from halo_opt.patching.gitrepo import resolve, revert
 from halo_opt.patching.patchfile import format_patch_file
 from halo_opt.patching.propose import Plan
-from halo_opt.records import Finding, Proposal, Report
+from halo_opt.records import Proposal
+from halo_opt.report_records import Finding, Report
 from halo_opt.reporting.report_files import read_report
 
 ReportArgument = Annotated[Path, typer.Argument(help="A report.json, or the folder that holds one.")]

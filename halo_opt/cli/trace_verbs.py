@@ -32,8 +32,9 @@ from halo_opt.loop.analysis import detectors_of, rates, write_analysis
 from halo_opt.mining.triage import CLASSES
 from halo_opt.mining.verify import numbers_of, verify_report
 from halo_opt.paths import CACHE, CachePaths, RunPaths
-from halo_opt.records import AttemptResult, Report
+from halo_opt.records import AttemptResult
 from halo_opt.redaction import RedactionRules
+from halo_opt.report_records import Report
 from halo_opt.reporting.diff_view import diff_headline, diff_tables
 from halo_opt.reporting.report_files import TRIAGE_CSV, read_report
 from halo_opt.running.results import read_results

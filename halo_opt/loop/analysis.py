@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from halo_opt.analysis.into_report import Analysed, report_of
 from halo_opt.errors import InputError
 from halo_opt.mining.detectors import ALL
 from halo_opt.mining.mine import analyze, behaviour_rates
 from halo_opt.mining.together import Query
 from halo_opt.mining.triage import COLUMNS
 from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors, load_detectors
-from halo_opt.records import Finding, Outcome, Report
+from halo_opt.records import Outcome
+from halo_opt.report_records import Finding, Report
 from halo_opt.reporting.report_files import ReportPaths, write_report
 from halo_opt.reporting.views import StepView, TraceView
 from halo_opt.store import ImportSummary, Store, build_store, default_store_path, fresh, guarded_query
@@ -38,18 +40,22 @@ def write_analysis(
     title: str,
     summary: ImportSummary | None = None,
     detectors: Detectors = NO_DETECTORS,
+    analysed: Analysed | None = None,
 ) -> tuple[Report, ReportPaths]:
-    """Mine a store and write report.json, .md, .html and triage.csv into `folder`; `detectors` are the user's own."""
+    """Mine a store and write report.json, .md, .html and triage.csv into `folder`; `detectors` are the user's own.
+
+    `analysed` is what a model handed in: checked once more here, measured with the rest, and written up as far as it
+    holds.
+    """
     with Store.open(store_path) as store:
         files = (summary or store.summary()).files
-        report = analyze(
-            store,
-            files,
-            title=title,
-            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            detectors=detectors,
-            guarded=_guarded(store),
-        )
+        made_at, guarded = datetime.now(UTC).isoformat(timespec="seconds"), _guarded(store)
+        if analysed is None:
+            report = analyze(store, files, title=title, made_at=made_at, detectors=detectors, guarded=guarded)
+        else:
+            report = report_of(
+                store, files, analysed, title=title, made_at=made_at, detectors=detectors, guarded=guarded
+            )
         judged = store.rows(report.triage_sql) if report.triage_sql else []
         return report, write_report(
             report, folder, traces=trace_views(store, report.findings), triage=[COLUMNS, *judged]
@@ -91,8 +97,14 @@ def trace_views(store: Store, findings: Sequence[Finding]) -> list[TraceView]:
     wanted = dict.fromkeys(
         trace_id
         for finding in findings
-        for exemplar in (*finding.exemplars, *finding.counter_examples)
-        for trace_id in (exemplar.trace_id, *([exemplar.beside.trace_id] if exemplar.beside else []))
+        for trace_id in (
+            *(
+                trace_id
+                for exemplar in (*finding.exemplars, *finding.counter_examples)
+                for trace_id in (exemplar.trace_id, *([exemplar.beside.trace_id] if exemplar.beside else []))
+            ),
+            *(quote.trace_id for said in finding.told for quote in said.quotes),
+        )
     )
     return [view for trace_id in wanted if (view := _view(store, trace_id)) is not None]
 

@@ -15,7 +15,8 @@ from halo_opt.patching.playbook import load_playbook
 from halo_opt.patching.propose import Plan, plan
 from halo_opt.patching.surface import HarnessDescription, Surface, parse_description, resolve_surface
 from halo_opt.paths import CachePaths
-from halo_opt.records import Patch, Proposal, Report
+from halo_opt.records import Patch, Proposal
+from halo_opt.report_records import Report
 
 
 def describe_at(config: LoopConfig, revision: str) -> HarnessDescription:

@@ -23,7 +23,8 @@ from halo_opt.patching.playbook import load_playbook
 from halo_opt.patching.propose import Tried, propose
 from halo_opt.patching.surface import HarnessDescription, Surface, resolve_surface
 from halo_opt.paths import CachePaths, LoopPaths
-from halo_opt.records import Patch, Proposal, Report, Verdict
+from halo_opt.records import Patch, Proposal, Verdict
+from halo_opt.report_records import Report
 from halo_opt.reporting.report_files import read_report
 from halo_opt.store import Store
 

@@ -5,13 +5,12 @@ score: a behaviour that is defined by failing would explain every failure and te
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from halo_opt.mining.shape import Shape, alone_sql
-
-Category = Literal["harness", "model", "grader", "infrastructure", "unexplained"]
+from halo_opt.report_records import Category
 
 
 class Rows(Protocol):
@@ -32,7 +31,8 @@ class Behaviour(BaseModel):
     cause. `fault` says whose it is where that is plain. `source` is the file that declares it, None for our own; SQL of
     a file is run guarded. `actions` are the actions that a sequence is made of, `within` how far the last may stand
     from the first; `mined` says that it was found in these traces rather than thought of, so that only a proof makes it
-    worth a line.
+    worth a line. `asked` names the model that asked about it: a test like any other, and no behaviour of our own.
+    `untested` says why it may not be tested whatever the counts, '' where it may.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +51,8 @@ class Behaviour(BaseModel):
     actions: tuple[str, ...] = ()
     within: int | None = None
     mined: bool = False
+    asked: str | None = None
+    untested: str = ""
 
     @model_validator(mode="after")
     def _said_once(self) -> Self:

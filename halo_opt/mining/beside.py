@@ -5,7 +5,7 @@ from typing import Literal
 from halo_opt.mining.behaviour import Behaviour, Rows
 from halo_opt.mining.cells import literal
 from halo_opt.mining.exemplars import excerpt
-from halo_opt.records import Beside, Exemplar
+from halo_opt.report_records import Beside, Exemplar
 
 # Words to a user differ from the first one on; that somebody was spoken to is what two attempts can have in common.
 _DONE = (

@@ -166,14 +166,16 @@ def _state(behaviour: Behaviour, counts: tuple[int, int, int, int]) -> tuple[Sta
     failures_with, failures, successes_with, successes = counts
     if behaviour.consequence:
         return "consequence", "it shows that an attempt goes wrong, not why"
-    if failures == 0:
-        return "described", "there are no failures"
-    if successes == 0:
-        return "described", "there are no successes to compare with"
-    if failures < MIN_FAILURES:
-        return "described", f"fewer than {MIN_FAILURES} failures"
-    if failures_with + successes_with < MIN_WITH:
-        return "described", f"fewer than {MIN_WITH} attempts show it"
+    hindrances = {
+        behaviour.untested: bool(behaviour.untested),
+        "there are no failures": failures == 0,
+        "there are no successes to compare with": successes == 0,
+        f"fewer than {MIN_FAILURES} failures": failures < MIN_FAILURES,
+        f"fewer than {MIN_WITH} attempts show it": failures_with + successes_with < MIN_WITH,
+    }
+    for reason, holds in hindrances.items():
+        if holds:
+            return "described", reason
     return "tested", ""
 
 

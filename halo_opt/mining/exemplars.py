@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from halo_opt.mining.behaviour import Behaviour, Rows
 from halo_opt.mining.cells import literal
-from halo_opt.records import Exemplar
+from halo_opt.report_records import Exemplar
 
 HOW_MANY = 3
 HEAD = 160

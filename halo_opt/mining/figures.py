@@ -92,29 +92,34 @@ class Evidence:
 
 
 def strike(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
-    """The words without figures that no checked number bears out, however these are written."""
+    """The words without figures that no checked number bears out, however these are written.
+
+    Words that keep all their figures stay letter by letter, unless they hide characters that people do not see.
+    """
     evidence = known if isinstance(known, Evidence) else evidence_of(known)
-    text = plain(words)
-    bad = [*_unborne(text, evidence), *_phrases(text, evidence)]
-    done, at = "", 0
-    for start, end in sorted(bad):
-        if start < at:
-            continue
-        corrections.append(f"{text[start:end]} was struck from the words: no checked number says so")
-        done += text[at:start] + STRUCK
-        at = end
-    # Words that keep all their figures stay letter by letter as they were.
-    return done + text[at:] if bad or _hides(words, text) else words
+    text, struck = plain(words), words
+    # What stands beside a figure that is gone may have had its meaning from it.
+    while bad := sorted({*_unborne(text, evidence), *_phrases(text, evidence)}):
+        done, at = "", 0
+        for start, end in bad:
+            if start >= at:
+                corrections.append(f"{text[start:end]} was struck from the words: no checked number says so")
+                done += text[at:start] + STRUCK
+                at = end
+        text = struck = done + text[at:]
+    return text if text != words else struck
+
+
+def unconfirmed(words: str, known: Sequence[Value] | Evidence) -> list[str]:
+    """The figures that `strike` would strike; none of what it gave."""
+    found: list[str] = []
+    strike(words, known, found)
+    return found
 
 
 def evidence_of(known: Sequence[Value]) -> Evidence:
     """Plain numbers as evidence: of anything, and by themselves."""
     return Evidence([Known(float(v)) for v in known if isinstance(v, int | float) and not isinstance(v, bool)])
-
-
-def _hides(words: str, text: str) -> bool:
-    """Whether the words hold characters that people do not see, or read otherwise than a machine."""
-    return words != text
 
 
 def _phrases(text: str, evidence: Evidence) -> list[tuple[int, int]]:

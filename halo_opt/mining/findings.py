@@ -14,7 +14,7 @@ from halo_opt.mining.beside import beside
 from halo_opt.mining.cells import Measured, count_sql
 from halo_opt.mining.exemplars import pick
 from halo_opt.mining.folding import Folded
-from halo_opt.records import Consequence, Finding, Number
+from halo_opt.report_records import Consequence, Finding, Number
 from halo_opt.stats.contrast import Contrast
 from halo_opt.stats.multiple import benjamini_hochberg
 
@@ -106,15 +106,18 @@ def write_up(
     first_steps: Mapping[str, int],
     folded: Sequence[Folded] = (),
 ) -> list[Finding]:
-    """Findings F1, F2, ... in the order given, each with what is folded under it."""
+    """Findings in the order given, each with what is folded under it: F1, F2, ..., and M1, M2, ... where a model asked.
+
+    A model reads mining's report before it adds to it; so what it then calls F2 stays F2.
+    """
     failing = {m.behaviour.name: _failing_traces(store, m) for m in ranked}
     findings: list[Finding] = []
-    for place, m in enumerate(ranked, start=1):
+    for m in ranked:
         numbers = numbers_of(m, measured, q[m.behaviour.name])
         whole = [f for f in findings if _part(failing[m.behaviour.name], failing[f.behaviour]) >= PART_OF]
         findings.append(
             Finding(
-                id=f"F{place}",
+                id=_id(m, findings),
                 behaviour=m.behaviour.name,
                 title=m.behaviour.title,
                 claim=claim_of(m, q[m.behaviour.name], early=bool(first_steps)),
@@ -134,6 +137,11 @@ def write_up(
     return findings
 
 
+def _id(m: Measured, before: Sequence[Finding]) -> str:
+    letter = "M" if m.behaviour.asked else "F"
+    return f"{letter}{1 + sum(finding.id.startswith(letter) for finding in before)}"
+
+
 def numbers_of(m: Measured, measured: Sequence[Measured], q: float | None) -> dict[str, Number]:
     """Every number of a finding, each with the SQL (and statistic) that makes it again."""
 
@@ -144,11 +152,16 @@ def numbers_of(m: Measured, measured: Sequence[Measured], q: float | None) -> di
         value = pick(m.contrast) if m.contrast else None
         return Number(value=list(value) if isinstance(value, tuple) else value, sql=m.cells_sql, statistic=statistic)
 
-    return {
+    counts = {
         "failures_with": counted(m.failures_with, "failure", shown=True),
         "failures": counted(m.failures, "failure", shown=False),
         "successes_with": counted(m.successes_with, "success", shown=True),
         "successes": counted(m.successes, "success", shown=False),
+    }
+    if m.behaviour.untested:
+        return counts  # a contrast that may not be tested would be read as one
+    return {
+        **counts,
         "difference": contrasted(lambda c: c.difference, "stratified_difference"),
         "interval": contrasted(lambda c: c.interval, "stratified_interval"),
         "ratio": contrasted(lambda c: c.ratio, "stratified_ratio"),
@@ -209,7 +222,7 @@ def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
     """One paragraph for people. `early` says that only the first steps were contrasted in some runs."""
     seen = f"Seen in {m.failures_with} of {m.failures} failures and {m.successes_with} of {m.successes} successes."
     c = m.contrast
-    if c is None or c.difference is None or c.interval is None or c.p_value is None:
+    if m.behaviour.untested or c is None or c.difference is None or c.interval is None or c.p_value is None:
         return f"{seen} Nothing shows that it causes them: {m.reason or 'there is nothing to compare with'}."
     low, high = (f"{100 * end:.0f}" for end in c.interval)
     held = HELD_FIXED[c.stratified_by]

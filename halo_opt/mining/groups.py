@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from halo_opt.mining.behaviour import Behaviour, Rows
-from halo_opt.records import Finding, GroupRow, GroupTable
+from halo_opt.report_records import Finding, GroupRow, GroupTable
 from halo_opt.stats.heterogeneity import GroupCell, clustered_rate, heterogeneity_p
 from halo_opt.stats.multiple import benjamini_hochberg
 

@@ -15,9 +15,11 @@ from halo_opt.mining.overview import ceiling, overview
 from halo_opt.mining.sequences import sequences, without_contained
 from halo_opt.mining.signatures import offered
 from halo_opt.mining.together import Query, Together
+from halo_opt.mining.told import NOTHING_TOLD, ToldBehaviour, place, with_words
 from halo_opt.mining.triage import triage_ctes, triage_method, triage_numbers, triage_sql
 from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
-from halo_opt.records import InputFile, Report, Value
+from halo_opt.records import Value
+from halo_opt.report_records import InputFile, Report
 
 
 def analyze(
@@ -30,20 +32,22 @@ def analyze(
     detectors: Detectors = NO_DETECTORS,
     guarded: Query | None = None,
     patterns: bool = True,
+    told: Sequence[ToldBehaviour] = NOTHING_TOLD,
 ) -> Report:
     """The report of a store: findings that separate failures from successes, then what else most failures show.
 
     `made_at` is ISO 8601 UTC: the caller has the clock. `detectors` are the user's own, whose SQL runs by `guarded`.
-    `patterns` adds the errors, calls and sequences that these traces show. With no outcomes, or one only, it describes
-    and says so.
+    `patterns` adds the errors, calls and sequences that these traces show. `told` is what a model asked or claims; its
+    SQL runs by `guarded` too, all of it is tested with everything else, and what is claimed is always written up. With
+    no outcomes, or one only, it describes and says so.
     """
     with Together(store, guarded=guarded) as together:
-        named = [*behaviours, *detectors.behaviours]
+        named = [*behaviours, *detectors.behaviours, *(one.behaviour for one in told)]
         together.add(named)
         more = [offered(together), sequences(together)] if patterns else []
         found = [behaviour for one in more for behaviour in one.behaviours]
         together.add(found)
-        report = _report(together, inputs, [*named, *found], title=title, made_at=made_at)
+        report = _report(together, inputs, [*named, *found], title=title, made_at=made_at, told=told)
     said = [report.method, *(one.method for one in more)]
     return report.model_copy(update={"method": " ".join(said), "caveats": [*report.caveats, *_skipped(detectors)]})
 
@@ -55,21 +59,32 @@ def _skipped(detectors: Detectors) -> list[str]:
 
 
 def _report(
-    store: Rows, inputs: Sequence[InputFile], behaviours: Sequence[Behaviour], *, title: str, made_at: str
+    store: Rows,
+    inputs: Sequence[InputFile],
+    behaviours: Sequence[Behaviour],
+    *,
+    title: str,
+    made_at: str,
+    told: Sequence[ToldBehaviour],
 ) -> Report:
     first_steps = steps_where_success_ends(store)
     measured = [measure(store, behaviour, first_steps) for behaviour in behaviours]
     q = q_values(measured)
-    sure = without_contained(proven(measured, q))
+    # A model's predicates count in the correction, and change nothing else of what mining says by itself.
+    own = [m for m in measured if m.behaviour.asked is None]
+    sure = without_contained(proven(own, q))
     standing, folded = fold(store, sure, first_steps)
-    thought_of = [m for m in measured if not m.behaviour.mined]
-    ranked = [*standing, *described(store, thought_of, sure, early=bool(first_steps))]
+    thought_of = [m for m in own if not m.behaviour.mined]
+    others = described(store, thought_of, sure, early=bool(first_steps))
+    placed = place(store, [*standing, *others], folded, measured, told)
+    first = proven([*standing, *placed.standing], q)
+    ranked = [*first, *others, *(m for m in placed.standing if m not in first)]
     written = write_up(store, ranked, measured, q=q, first_steps=first_steps, folded=folded)
-    findings = grouped(store, written, behaviours)
     ctes, judged = triage_ctes(
         [m.behaviour for m in standing if m.behaviour.category == "harness"],
-        [m.behaviour for m in measured if m.behaviour.category == "infrastructure" and m.failures_with],
+        [m.behaviour for m in own if m.behaviour.category == "infrastructure" and m.failures_with],
     )
+    findings = grouped(store, with_words(store, written, placed, triage_sql(ctes)), behaviours)
     return Report(
         made_at=made_at,
         title=title,
@@ -82,7 +97,7 @@ def _report(
         ceiling=ceiling(store),
         method=f"{method_of(measured, first_steps)} {triage_method()}",
         caveats=[
-            *caveats_of(store, measured, first_steps, found=len(sure)),
+            *caveats_of(store, own, first_steps, found=len(first)),
             *too_long(standing, judged),
         ],
         spend={},
@@ -107,6 +122,7 @@ def _tested(m: Measured, q: float | None) -> dict[str, Value]:
         "q_value": q,
         "stratified_by": c.stratified_by if c else None,
         "sql": m.cells_sql,
+        **({"asked_by": m.behaviour.asked} if m.behaviour.asked else {}),
     }
 
 

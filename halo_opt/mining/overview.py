@@ -2,7 +2,7 @@
 
 from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.cells import literal
-from halo_opt.records import Number
+from halo_opt.report_records import Number
 from halo_opt.stats.registry import STATISTICS
 
 # Somewhat under what guarded SQL accepts.

@@ -10,9 +10,9 @@ from halo_opt.mining.behaviour import Behaviour, Rows
 from halo_opt.mining.cells import literal
 from halo_opt.mining.facts import facts_sql
 from halo_opt.mining.overview import MAX_SQL_BYTES, number
-from halo_opt.records import Number
+from halo_opt.report_records import Category, Number
 
-CLASSES = ("infrastructure", "grader", "harness", "model", "unexplained")
+CLASSES: tuple[Category, ...] = ("infrastructure", "grader", "harness", "model", "unexplained")
 RULES = {
     "ended in an error": "the attempt was not measured; `cause` says who ended it",
     "shows an infrastructure failure": "a browser, server or network died under it",

@@ -5,7 +5,6 @@ while a module that is imported can do anything. Whatever a detector needs can b
 a report for `verify` to run again without the file.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,9 @@ from ruamel.yaml.error import YAMLError
 from halo_opt.errors import ConfigError
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.facts import FACTS
-from halo_opt.mining.judging import judged_by
+from halo_opt.mining.honest_sql import MAX_SQL, bare, judged_by
 from halo_opt.mining.shape import Shape, alone_sql
 from halo_opt.store.schema import BY_NAME
-
-# Leaves room, under the guard, for the SQL of the numbers that are counted over a detector.
-MAX_SQL = 8_000
-_QUOTED = re.compile(r"'(?:[^']|'')*'")
 
 
 class _Detector(BaseModel):
@@ -108,10 +103,9 @@ def _behaviour(path: Path, entry: Any) -> Behaviour:
         sql = alone_sql(Shape(facts=told.facts, windows=told.windows, where=told.where or ""), told.needs)
     if len(sql.encode()) > MAX_SQL:
         raise ValueError(f"its SQL is longer than {MAX_SQL} bytes")
-    bare = _QUOTED.sub("''", sql)
-    if "--" in bare or "/*" in bare:
+    if "--" in bare(sql) or "/*" in bare(sql):
         raise ValueError("its SQL holds a comment; put it above the entry, behind a #")
-    if judged := judged_by(bare):
+    if judged := judged_by(sql):
         raise ValueError(f"it looks at {judged}: a behaviour defined by failing explains nothing")
     return Behaviour(
         name=told.name,

@@ -1,7 +1,6 @@
 """Running every number of a report again. Only reads; a number that cannot be run is a mismatch, never a crash."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from math import isclose
 from typing import Any
@@ -14,22 +13,14 @@ from halo_opt.mining.beside import parting
 from halo_opt.mining.cells import literal
 from halo_opt.mining.exemplars import excerpt, excerpt_sql, words_of
 from halo_opt.mining.groups import table_of
-from halo_opt.records import Exemplar, Finding, GroupTable, Number, Report, Value
+from halo_opt.mining.mismatch import Mismatch, Query
+from halo_opt.mining.verify_told import check_told
+from halo_opt.records import Value
+from halo_opt.report_records import Exemplar, Finding, GroupTable, Number, Report
 from halo_opt.stats.multiple import benjamini_hochberg
 from halo_opt.stats.registry import STATISTICS
 
 TOLERANCE = 1e-9
-Query = Callable[[str], Sequence[tuple[Any, ...]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """A number or excerpt that did not come out again: where in the report, what it says, what came out, why."""
-
-    where: str
-    reported: Value
-    recomputed: Value
-    reason: str
 
 
 def verify_report(report: Report, store: Rows, *, query: Query | None = None) -> list[Mismatch]:
@@ -44,7 +35,7 @@ def verify_report(report: Report, store: Rows, *, query: Query | None = None) ->
     found += _check_groups(report, ask)
     for finding in report.findings:
         found += _check_finding(finding, store, ask)
-    return found
+    return found + list(check_told(report, store, ask))
 
 
 def _remembering(ask: Query) -> Query:
@@ -67,6 +58,9 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
     for finding in report.findings:
         for name, number in finding.numbers.items():
             yield f"{finding.id}.{name}", number
+        for place, said in enumerate(finding.told):
+            for name, number in said.numbers.items():
+                yield f"{finding.id}.told[{place}].{name}", number
         for consequence in finding.consequences:
             for name, number in consequence.numbers.items():
                 yield f"{finding.id}.{consequence.behaviour}.{name}", number
@@ -153,6 +147,9 @@ def _lines(table: GroupTable) -> list[object]:
 
 def _check_finding(finding: Finding, store: Rows, ask: Query) -> Iterator[Mismatch]:
     """Whether the exemplars are what they are said to be; one query tells where each of them shows the behaviour."""
+    for name, number in finding.numbers.items():
+        if name != "q_value" and finding.predicate_sql not in number.sql:
+            yield Mismatch(f"{finding.id}.{name}", number.value, None, "its SQL is not about the finding's behaviour")
     named = sorted({exemplar.trace_id for exemplar in (*finding.exemplars, *finding.counter_examples)})
     if not named:
         return

@@ -23,8 +23,9 @@ from halo_opt.patching.guard import EditRefused, Forbidden, hidden_character
 from halo_opt.patching.propose import Tried, edits_key, ranked_findings
 from halo_opt.patching.resources import resource
 from halo_opt.patching.surface import HarnessDescription
-from halo_opt.records import Edit, Finding, Prediction, Proposal, Record, Report
+from halo_opt.records import Edit, Prediction, Proposal, Record
 from halo_opt.redaction import redact
+from halo_opt.report_records import Finding, Report
 
 _LIMITS = Limits(edits=8, added_per_edit=2_000, added=5_000)
 _EXCERPT = 400

@@ -9,7 +9,8 @@ from ruamel.yaml.error import YAMLError
 
 from halo_opt.errors import ConfigError
 from halo_opt.patching.resources import resource
-from halo_opt.records import Finding, Record
+from halo_opt.records import Record
+from halo_opt.report_records import Finding
 
 
 class Remedy(Record):

@@ -14,7 +14,8 @@ from halo_opt.patching.edits import Files, apply_edits, in_force
 from halo_opt.patching.guard import EditRefused
 from halo_opt.patching.playbook import Playbook, Remedy, load_playbook
 from halo_opt.patching.surface import HarnessDescription
-from halo_opt.records import Edit, Finding, Prediction, Proposal, Report, SetValue, Verdict
+from halo_opt.records import Edit, Prediction, Proposal, SetValue, Verdict
+from halo_opt.report_records import Finding, Report
 
 Tried = tuple[Proposal, Verdict]
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from halo_opt.console import visible
-from halo_opt.records import Exemplar, Finding, Number, Report, Value
+from halo_opt.records import Value
+from halo_opt.report_records import Exemplar, Finding, Number, Report
 from halo_opt.reporting.report_parts import GROUP_COLUMNS, group_lines, table_of_tested
 from halo_opt.reporting.words import Figure, figure, figures, moment, title_of
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from halo_opt.records import Finding, Interval, Number, Value
+from halo_opt.records import Interval, Value
+from halo_opt.report_records import Finding, Number
 from halo_opt.reporting.plots import Bar, bars
 from halo_opt.reporting.words import (
     Figure,

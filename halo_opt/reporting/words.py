@@ -17,7 +17,8 @@ from urllib.parse import quote, urlsplit
 
 from halo_opt.console import visible
 from halo_opt.loop_records import ScoreEstimate
-from halo_opt.records import Interval, Number, Value
+from halo_opt.records import Interval, Value
+from halo_opt.report_records import Number
 
 MISSING = "not measured"
 MOST_LISTED = 3

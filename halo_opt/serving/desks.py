@@ -10,11 +10,12 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from halo_opt.analysis.engine.analyse import NEED_HARNESS
 from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.tools.all import READING
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.mining.mine import analyze
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 from halo_opt.store import Store
 
 
@@ -33,7 +34,7 @@ class Desktop:
         answer_bytes: int,
         working: Callable[[str], AbstractContextManager[None]],
     ) -> None:
-        self.tools = {tool.name: tool for tool in READING if harness is not None or tool.name not in _OF_A_HARNESS}
+        self.tools = {tool.name: tool for tool in READING if harness is not None or tool.name not in NEED_HARNESS}
         self._store = store
         self._working = working
         self._lock = threading.Lock()
@@ -60,9 +61,6 @@ class Desktop:
         with self._working("mining the traces, once"):
             now = datetime.now(UTC).isoformat(timespec="seconds")
             return analyze(self._store, self._store.summary().files, title="traces", made_at=now)
-
-
-_OF_A_HARNESS = ("harness_files", "git_log")
 
 
 class _Late:

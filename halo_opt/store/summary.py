@@ -6,7 +6,8 @@ from collections import Counter
 import duckdb
 from pydantic import Field
 
-from halo_opt.records import InputFile, Record
+from halo_opt.records import Record
+from halo_opt.report_records import InputFile
 
 _REDACTED = "redacted:"
 

@@ -13,7 +13,8 @@ from halo_opt.patching.patcher import apply_patch_file, build_patch
 from halo_opt.patching.patchfile import format_patch_file
 from halo_opt.patching.propose import propose
 from halo_opt.patching.surface import HarnessDescription, Surface, parse_description, resolve_surface
-from halo_opt.records import Finding, Proposal, ReplaceText, Report, SetValue, Verdict
+from halo_opt.records import Proposal, ReplaceText, SetValue, Verdict
+from halo_opt.report_records import Finding, Report
 from halo_opt.testing import FakeHarness
 
 DESCRIBE, CHECK = ["python", "agent.py", "describe"], ["python", "agent.py", "check"]

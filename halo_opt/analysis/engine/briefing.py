@@ -11,7 +11,8 @@ from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.tools.base import Desk, Tool
 from halo_opt.errors import InputError
 from halo_opt.patching.coder import render
-from halo_opt.records import Finding, Report, Value
+from halo_opt.records import Value
+from halo_opt.report_records import Finding, Report
 from halo_opt.store.schema import BY_NAME
 
 # What a predicate needs; places in files and derived hashes are of no use to a model.

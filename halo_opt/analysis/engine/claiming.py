@@ -120,7 +120,7 @@ def checked_answer(points: Sequence[AnswerPoint], evidence: Evidence) -> Answer:
     dropped: list[str] = []
     for place, point in enumerate(points, 1):
         corrections: list[str] = []
-        numbers = list(rerun(point.numbers, evidence.rows, corrections))
+        numbers = list(rerun(point.numbers, evidence.store, evidence.rows, corrections))
         quotes = [quote for quote in point.quotes if stands(quote, evidence.store, corrections)]
         if not numbers and not quotes:
             why = "; ".join(corrections) or "it cites nothing"

@@ -12,7 +12,7 @@ from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.hypotheses import ROOT, Hypotheses
 from halo_opt.analysis.scope import EVERYTHING, Scope
 from halo_opt.errors import InputError
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 from halo_opt.store import Store
 
 

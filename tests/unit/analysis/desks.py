@@ -6,7 +6,7 @@ from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import Desk
 from halo_opt.mining.mine import analyze
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 from halo_opt.store import Store
 
 DATA = Path(__file__).parents[2] / "data"

@@ -3,7 +3,7 @@
 from mining_fixture import TinyStore, step
 
 from halo_opt.mining.mine import analyze
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 
 CALL = [step("look", "{}", result="a"), step("look", "{}", result="a")]
 

@@ -9,7 +9,7 @@ from halo_opt.errors import InputError
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.detectors import ALL
 from halo_opt.mining.mine import analyze, behaviour_rates
-from halo_opt.records import Finding, Report
+from halo_opt.report_records import Finding, Report
 
 LOOK = step("execute", "ls", result="a")
 READ = step("execute", "cat a", result="b")

@@ -10,7 +10,7 @@ from halo_opt.errors import InputError
 from halo_opt.mining.detectors import repeats
 from halo_opt.mining.mine import analyze
 from halo_opt.mining.verify import same, verify_report
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 
 LOOK = step("execute", "ls 'it''s'", result="a")
 READ = step("execute", "cat a", result="b")

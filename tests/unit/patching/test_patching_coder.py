@@ -9,7 +9,8 @@ from jinja2 import UndefinedError
 from halo_opt.llm.model import ModelUnreachable
 from halo_opt.patching.coder import Draft, draft, render
 from halo_opt.patching.guard import Forbidden
-from halo_opt.records import Exemplar, Finding, Number, Report, Verdict
+from halo_opt.records import Verdict
+from halo_opt.report_records import Exemplar, Finding, Number, Report
 from halo_opt.testing import ScriptedModel
 
 C, P = "conf/config.yaml", "prompts/worker.j2"

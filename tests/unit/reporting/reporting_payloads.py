@@ -9,9 +9,7 @@ from reporting_samples import loop_summary, report, traces
 from halo_opt.loop_records import (
     LoopSummary,
 )
-from halo_opt.records import (
-    Report,
-)
+from halo_opt.report_records import Report
 from halo_opt.reporting.views import TraceView
 
 PAYLOADS = [

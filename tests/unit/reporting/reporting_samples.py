@@ -15,6 +15,17 @@ from halo_opt.records import (
     AppendText,
     AttemptKey,
     BehaviourShift,
+    Interval,
+    Outcome,
+    Prediction,
+    Proposal,
+    ReplaceText,
+    ScoreDiff,
+    SetValue,
+    TaskFlip,
+    Verdict,
+)
+from halo_opt.report_records import (
     Beside,
     Consequence,
     Exemplar,
@@ -22,17 +33,8 @@ from halo_opt.records import (
     GroupRow,
     GroupTable,
     InputFile,
-    Interval,
     Number,
-    Outcome,
-    Prediction,
-    Proposal,
-    ReplaceText,
     Report,
-    ScoreDiff,
-    SetValue,
-    TaskFlip,
-    Verdict,
 )
 from halo_opt.reporting.views import StepView, TraceView
 

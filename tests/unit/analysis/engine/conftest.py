@@ -7,7 +7,7 @@ import pytest
 from engine_world import World, mined, small_store
 
 from halo_opt.llm.model import Model
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 from halo_opt.store import Store
 
 Made = Callable[..., World]

@@ -19,7 +19,7 @@ from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Message, Model
 from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
 from halo_opt.mining.mine import analyze
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 from halo_opt.store import Store, build_store, guarded_query
 from halo_opt.testing import Reply, ScriptedModel
 
