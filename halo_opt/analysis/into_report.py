@@ -20,6 +20,7 @@ from halo_opt.mining.figures import strike
 from halo_opt.mining.honest_sql import LISTED, depends_on
 from halo_opt.mining.mine import analyze
 from halo_opt.mining.together import Query
+from halo_opt.mining.quotes import in_context
 from halo_opt.mining.told import ToldBehaviour, behaviour_sql, known_of, known_of_all
 from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
 from halo_opt.report_records import Analyst, Finding, InputFile, Number, Quoted, Report, SuggestedFix, Told, Unsupported
@@ -59,7 +60,7 @@ def report_of(
         for recorded in analysed.result.claims
     }  # fmt: skip
     taken = {behaviour.name for behaviour in (*behaviours, *detectors.behaviours)}
-    told = _told(analysed, checked, rows, taken)
+    told = _told(analysed, checked, store, rows, taken)
     report = analyze(
         store,
         inputs,
@@ -88,7 +89,7 @@ def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim
 
 
 def _told(
-    analysed: Analysed, checked: dict[str, CheckedClaim], rows: GuardedRows, taken: set[str]
+    analysed: Analysed, checked: dict[str, CheckedClaim], store: Store, rows: GuardedRows, taken: set[str]
 ) -> list[ToldBehaviour]:
     """Confirmed claims, then everything else that was held against outcomes: what is not claimed is a test all the
     same. The same SQL is one test.
@@ -101,7 +102,7 @@ def _told(
             by = _model_of(recorded.agent, analysed.result)
             name = _free(f"claim_{place}", taken)
             told.append(ToldBehaviour(
-                behaviour_of(found.claim, name, model=by, listed=found.listed), _said(recorded, found, by)
+                behaviour_of(found.claim, name, model=by, listed=found.listed), _said(recorded, found, by, store)
             ))  # fmt: skip
             known.add(_key(found.claim.predicate_sql))
     others = [
@@ -152,7 +153,7 @@ def _model_of(agent: str, result: AnalysisResult) -> str:
     return result.models.get(role) or result.models.get("root") or "a model"
 
 
-def _said(recorded: RecordedClaim, found: CheckedClaim, by: str) -> Told:
+def _said(recorded: RecordedClaim, found: CheckedClaim, by: str, store: Store) -> Told:
     claim = found.claim
     return Told(
         claim=recorded.id,
@@ -164,7 +165,7 @@ def _said(recorded: RecordedClaim, found: CheckedClaim, by: str) -> Told:
         predicate_sql=claim.predicate_sql,
         listed=found.listed,
         numbers=_numbers(claim.numbers),
-        quotes=[Quoted(**quote.model_dump()) for quote in claim.quotes],
+        quotes=[in_context(Quoted(**quote.model_dump()), store) for quote in claim.quotes],
         category=claim.category,
         triage=None,
         fix=SuggestedFix(**claim.fix.model_dump()) if claim.fix else None,
