@@ -36,9 +36,11 @@ _SEQUENCES = re.compile(
     r"|\x1b[ -/]*[0-~]",
     re.DOTALL,
 )
-# C0 but tab and newline, DEL, C1, bidirectional overrides, zero-width and tag characters, lone surrogates.
+# C0 but tab and newline, DEL, C1, soft hyphen, line separators, bidirectional overrides, zero-width and annotation
+# characters, lone surrogates, and the plane of tags and variation selectors, in which whole sentences can be hidden.
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
 

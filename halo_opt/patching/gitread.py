@@ -116,12 +116,12 @@ def diff_text(repo: Path, a: str, b: str) -> str:
 def commit_diff(folder: Path, commit: str, path: str) -> str:
     """What one commit changed at a path below `folder` ("." for all of it), as a unified diff against its first parent.
 
-    It follows no diff setting of the user's, and names are relative to the top of the repository.
+    It follows no diff setting of the user's. Names are relative to `folder`, and nothing outside it is shown.
     """
     return run_git(
         folder, "diff-tree", "-p", "-r", "--root", "-m", "--first-parent", "--no-commit-id", "--no-color",
-        "--no-ext-diff", "--no-textconv", "--no-renames", "--src-prefix=a/", "--dst-prefix=b/", "--end-of-options",
-        commit, "--", f":(literal){path}",
+        "--no-ext-diff", "--no-textconv", "--no-renames", "--src-prefix=a/", "--dst-prefix=b/", "--relative",
+        "--abbrev=12", "--end-of-options", commit, "--", f":(literal){path}",
     ).decode("utf-8", errors="replace")  # fmt: skip
 
 

@@ -24,23 +24,25 @@ def run(asked: DivergeArguments, desk: Desk) -> str:
     one = _attempt(asked, desk)
     [(outcome,)] = desk.store.rows("SELECT outcome FROM attempts WHERE trace_id = ?", [one])
     if outcome not in ("failure", "success"):
-        raise ToolRefused(f"attempt {one} was not measured; ask for a failure or a success")
+        raise ToolRefused("this attempt was not measured; ask for a failure or a success")
     other = nearest(desk.store, one, "success" if outcome == "failure" else "failure")
     if other is None:
         raise ToolRefused(
-            f"the task of {one} has no {'success' if outcome == 'failure' else 'failure'} to hold beside it; 'overview'"
+            f"its task has no {'success' if outcome == 'failure' else 'failure'} to hold beside it; 'overview'"
             " says how many tasks have both"
         )
     failure, success = (one, other) if outcome == "failure" else (other, one)
     step = parting(desk.store, failure, success)
-    said = f"failure {failure}\nsuccess {success}\nof the same task"
+    which = f"failure: {failure}\nsuccess: {success}"
     if step is None:
-        return answer(desk, f"{said}: they did the same at every step, so the verdict differs, not the work", "")
+        return answer(desk, "they did the same at every step, so the verdict differs and not the work", which)
+    said = f"a failure and a success of the same task, which first do something else at step {step}"
     first = max(0, step - _BEFORE)
+    sides = _side_by_side(desk, (failure, success), range(first, step + asked.steps), room(desk, said, which) - 160)
     return answer(
         desk,
-        f"{said}; they first do something else at step {step}",
-        "\n".join(_side_by_side(desk, (failure, success), range(first, step + asked.steps), room(desk, said) - 160)),
+        said,
+        "\n".join([which, *sides]),
         "'show' has the rest of either",
         instead="ask with fewer steps",
     )

@@ -75,8 +75,13 @@ def _one(name: str, desk: Desk) -> str:
         *_groups(finding),
         f"predicate SQL (trace_id, value, step):\n{finding.predicate_sql}",
     ]
-    said = f"{finding.id} ({finding.behaviour}); 'traces' with finding={finding.id} lists the attempts that show it"
-    return answer(desk, said, "\n".join([finding.title, *parts]), instead="'show' has the steps of an attempt")
+    said = "one finding in full; 'traces' with its id as finding lists the attempts that show it"
+    return answer(
+        desk,
+        said,
+        "\n".join([f"{finding.id} ({finding.behaviour}) {finding.title}", *parts]),
+        instead="'show' has the steps of an attempt",
+    )
 
 
 def _exemplar(kind: str, one: Exemplar) -> str:

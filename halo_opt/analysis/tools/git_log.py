@@ -41,7 +41,7 @@ def run(asked: GitLogArguments, desk: Desk) -> str:
 def _last(desk: Desk, path: str, limit: int) -> str:
     out = run_git(
         folder_of(desk), "log", f"-{limit}", "--no-show-signature", "--no-mailmap", "--no-color", "--no-decorate",
-        "--date=short", "--format=%h %ad %s", "--", f":(literal){path}",
+        "--abbrev=12", "--date=short", "--format=%h %ad %s", "--", f":(literal){path}",
     )  # fmt: skip
     text = redact(out.decode("utf-8", "replace"))[0]
     if not text.strip():
@@ -58,11 +58,19 @@ def _commit(desk: Desk, commit: str, path: str) -> str:
     except HaloError as error:
         raise ToolRefused(f"there is no commit {commit}; ask without one for a list") from error
     message = run_git(
-        folder, "log", "-1", "--no-show-signature", "--no-mailmap", "--format=%h %ad%n%B", "--date=short", found
+        folder,
+        "log",
+        "-1",
+        "--no-show-signature",
+        "--no-mailmap",
+        "--abbrev=12",
+        "--format=%h %ad%n%B",
+        "--date=short",
+        found,
     )
     first, *files = _FILE.split(commit_diff(folder, found, path))
     kept = [f"diff --git {text}" for text in files if all(readable(name) for name in _names(text))]
-    said = f"commit {found[:10]}, {len(files)} files"
+    said = f"commit {found[:12]} changes {len(files)} files of the harness"
     if len(kept) < len(files):
         said += f"; {len(files) - len(kept)} of them look like secrets and are not shown"
     data = redact(f"{message.decode('utf-8', 'replace')}\n{first}{''.join(kept)}")[0]

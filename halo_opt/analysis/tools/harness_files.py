@@ -1,6 +1,6 @@
 """The tool `harness_files`: the harness's own prompts, config and code, to be read and never changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import re2
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer, fitted, head, middle, room
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
-from halo_opt.analysis.tools.harness_folder import MAX_FILE_BYTES, files_of, readable, text_of
+from halo_opt.analysis.tools.harness_folder import HarnessFile, files_of, folder_of, readable, text_in, text_of
 from halo_opt.console import visible
 from halo_opt.errors import InputError
 from halo_opt.store.queries.search import checked_pattern
@@ -34,10 +34,10 @@ def run(asked: HarnessFilesArguments, desk: Desk) -> str:
     if asked.pattern is not None:
         if not inside:
             raise ToolRefused(f"there is no file {wanted[:120]!r} to search; 'harness_files' lists them")
-        return _search(desk, asked.pattern, [file.path for file in inside if file.size <= MAX_FILE_BYTES])
+        return _search(desk, asked.pattern, inside)
     if wanted and not (inside and inside[0].path != wanted):
         return _lines(desk, wanted, asked)
-    said = f"{len(inside)} files{f' below {wanted}' if wanted else ''}, with their bytes; ask with a path for one"
+    said = f"{len(inside)} files with their bytes; ask with a path for one"
     data = "\n".join(f"{file.path}\t{file.size}" for file in inside)
     return answer(desk, said, data, instead="ask with a folder as path, or with a pattern")
 
@@ -50,9 +50,9 @@ def _lines(desk: Desk, path: str, asked: HarnessFilesArguments) -> str:
         )
     lines = text_of(desk, path).splitlines()
     chosen = list(enumerate(lines, start=1))[asked.first - 1 : asked.last]
-    said = f"{path}, {len(lines)} lines; lines {asked.first} to {asked.first + len(chosen) - 1}"
+    said = f"{len(lines)} lines; lines {asked.first} to {asked.first + len(chosen) - 1}"
     if not chosen:
-        return f"{path} has {len(lines)} lines, none of them from {asked.first} on"
+        return f"the file has {len(lines)} lines, none of them from {asked.first} on"
     texts, _ = fitted(chosen, _numbered, room(desk, said) - 120)
     note = ""
     if len(texts) < len(chosen):
@@ -64,14 +64,14 @@ def _numbered(line: tuple[int, str], clip: int) -> str:
     return f"{line[0]}\t{middle(visible(line[1]), clip)}"
 
 
-def _search(desk: Desk, pattern: str, paths: list[str]) -> str:
+def _search(desk: Desk, pattern: str, files: Sequence[HarnessFile]) -> str:
     try:
         checked_pattern(pattern, ignore_case=False)
     except InputError as error:
         raise ToolRefused(head(str(error), 600)) from error
-    hits = list(_hits(desk, re2.compile(pattern), paths))
+    hits = list(_hits(desk, re2.compile(pattern), files))
     if not hits:
-        return f"no line of {len(paths)} files matches; try a shorter pattern"
+        return f"no line of {len(files)} files matches; try a shorter pattern"
     shown = hits[:_MOST_HITS]
     said = f"{len(hits)} lines match"
     texts, _ = fitted(
@@ -85,19 +85,14 @@ def _search(desk: Desk, pattern: str, paths: list[str]) -> str:
     return answer(desk, said, "\n".join(texts), note, instead="narrow the pattern or the path")
 
 
-def _hits(desk: Desk, pattern: Any, paths: list[str]) -> Iterator[tuple[str, int, str]]:
-    read = 0
-    for path in paths:
-        try:
-            text = text_of(desk, path)
-        except ToolRefused:
-            continue  # no text
-        read += len(text)
-        if read > _MOST_READ:
-            return
-        for number, line in enumerate(text.splitlines(), start=1):
+def _hits(desk: Desk, pattern: Any, files: Sequence[HarnessFile]) -> Iterator[tuple[str, int, str]]:
+    folder, left = folder_of(desk), _MOST_READ
+    for file in files:
+        left -= file.size
+        text = text_in(folder, file) if left > 0 else None
+        for number, line in enumerate((text or "").splitlines(), start=1):
             if pattern.search(line):
-                yield path, number, line
+                yield file.path, number, line
 
 
 TOOL = Tool(

@@ -64,19 +64,29 @@ def files_of(desk: Desk) -> list[HarnessFile]:
 
 def text_of(desk: Desk, path: str) -> str:
     """The redacted text of one of these files. Raises ToolRefused for any other path, and for what is no text."""
-    folder = folder_of(desk)
-    wanted = path.removeprefix("./")
-    if wanted not in {file.path for file in files_of(desk)}:
-        raise ToolRefused(
-            f"{path[:120]!r} is not a file of the harness that can be read; 'harness_files' without a path lists them"
-        )
-    size = _plain_size(folder, wanted)
-    if size is None or size > MAX_FILE_BYTES:
-        raise ToolRefused(f"{wanted} is longer than {MAX_FILE_BYTES} bytes and is not read; look at another file")
-    data = (folder / wanted).read_bytes()
-    if b"\0" in data[:8_000]:
-        raise ToolRefused(f"{wanted} is not text; look at another file")
-    return redact(data.decode("utf-8", "replace"))[0]
+    for file in files_of(desk):
+        if file.path == path:
+            text = text_in(folder_of(desk), file)
+            if text is None:
+                raise ToolRefused(
+                    f"{path[:120]!r} is no text, or longer than {MAX_FILE_BYTES} bytes; look at another file"
+                )
+            return text
+    raise ToolRefused(
+        f"{path[:120]!r} is not a file of the harness that can be read; 'harness_files' without a path lists them"
+    )
+
+
+def text_in(folder: Path, file: HarnessFile) -> str | None:
+    """The redacted text of a file that `files_of` gave; None where it is no text, too long, or gone."""
+    if file.size > MAX_FILE_BYTES or _plain_size(folder, file.path) is None:
+        return None
+    try:
+        with (folder / file.path).open("rb") as opened:
+            data = opened.read(MAX_FILE_BYTES)
+    except OSError:
+        return None
+    return None if b"\0" in data else redact(data.decode("utf-8", "replace"))[0]
 
 
 def readable(path: str) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from halo_opt.analysis.scope import Scope
 from halo_opt.analysis.tools.base import Desk, ToolRefused
+from halo_opt.analysis.tools.querying import refused
 from halo_opt.errors import InputError
 from halo_opt.store.queries import trace_id_of
 
@@ -24,11 +25,18 @@ def seen_trace(desk: Desk, trace: str) -> str:
         raise ToolRefused(f"there is no attempt {trace[:80]!r}; 'traces' lists their ids") from error
     ids = ids_of(desk, desk.scope)
     if ids is not None and trace_id not in ids:
-        raise ToolRefused(f"attempt {trace_id} is not one of yours ({desk.scope.words[:120]}); 'traces' lists those")
+        raise ToolRefused(
+            f"attempt {trace[:80]!r} is not one of yours ({desk.scope.words[:120]}); 'traces' lists those"
+        )
     return trace_id
 
 
 def ids_of(desk: Desk, scope: Scope) -> list[str] | None:
     """The trace ids of a scope that there are, in order; None for all attempts."""
     sql = scope.trace_ids()
-    return None if sql is None else [str(trace) for (trace,) in desk.guarded.rows(sql)]
+    if sql is None:
+        return None
+    try:
+        return [str(trace) for (trace,) in desk.guarded.rows(sql)]
+    except InputError as error:
+        raise refused(str(error), sql) from error

@@ -38,13 +38,14 @@ def run(asked: ShowArguments, desk: Desk) -> str:
     """Facts, then steps; long texts lose their middle, and then the last steps are left for another call."""
     trace_id = seen_trace(desk, asked.trace_id)
     [facts] = desk.store.records(f"SELECT {', '.join(_FACTS)} FROM attempts WHERE trace_id = ?", [trace_id])
+    facts = {"trace_id": trace_id, **facts}
     top = "\n".join(f"{name}: {cell(value, 400)}" for name, value in facts.items() if value is not None)
     if asked.part == "messages":
         things = _messages(desk, trace_id, asked)
     else:
         things = steps_of(desk, trace_id, asked.first, asked.last)
     what = asked.part
-    said = f"attempt {trace_id}"
+    said = f"the attempt, {what}"
     if not things:
         there = "there are no" if asked.first == 0 and asked.last is None else "there are none of these"
         return answer(desk, said, top, f"[{there} {what}; the other part, messages or steps, may tell more]")

@@ -26,7 +26,7 @@ def run(asked: SqlArguments, desk: Desk) -> str:
     if desk.scope.sql is not None:
         said += f", over {desk.scope.words[:200]}"
     if not count:
-        return f"{said}; columns: {', '.join(table.columns)[:1000]}"
+        return answer(desk, f"{said}; its columns would be", "\t".join(table.columns))
     text, missing = rows_text(table.columns, table.rows, room(desk, said) - 160)
     return answer(desk, said, text, f"[{missing}; {_NARROWER}]" if missing else "", instead=_NARROWER)
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from halo_opt.analysis.tools.answers import answer, room, rows_text
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
 from halo_opt.analysis.tools.findings import found
+from halo_opt.analysis.tools.querying import refused
 from halo_opt.analysis.tools.seen import seen
 from halo_opt.errors import InputError
 from halo_opt.store.queries import TraceFilter
@@ -81,7 +82,10 @@ def _where(asked: TracesArguments, desk: Desk) -> tuple[str, list[Any]]:
     if asked.finding is not None:
         sql = f"SELECT trace_id FROM ({found(desk, asked.finding).predicate_sql}) AS b WHERE value ORDER BY trace_id"
         # A report may come from anybody, and so does its SQL.
-        shown = [str(trace) for (trace,) in desk.guarded.rows(sql)]
+        try:
+            shown = [str(trace) for (trace,) in desk.guarded.rows(sql)]
+        except InputError as error:
+            raise refused(str(error), sql) from error
         parts.append(("a.trace_id IN (SELECT unnest(?::VARCHAR[]))", [shown]))
     return " AND ".join(f"({sql})" for sql, _ in parts), [value for _, params in parts for value in params]
 
