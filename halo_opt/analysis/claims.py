@@ -62,14 +62,21 @@ class Fix(SuggestedFix):
 class Claim(Record):
     """A failure mode as the model tells it. `predicate_sql` gives the trace_id of each attempt that shows it."""
 
-    title: str = Field(min_length=3, max_length=160)
-    claim: str = Field(max_length=MAX_TEXT)
-    predicate_sql: str = Field(max_length=MAX_TEXT * 6)
-    numbers: list[ClaimNumber] = Field(default=[], max_length=MAX_LIST)
-    quotes: list[Quote] = Field(default=[], max_length=MAX_LIST)
-    category: Category = "unexplained"
-    remedies: list[str] = Field(default=[], max_length=MAX_LIST)
-    fix: Fix | None = None
+    title: str = Field(min_length=3, max_length=160, description="the way of failing, in a few words")
+    claim: str = Field(max_length=MAX_TEXT, description="what happens and why")
+    predicate_sql: str = Field(
+        max_length=MAX_TEXT * 6,
+        description="SELECT of the trace_id of every attempt that shows it, by what it did; never by outcome or score",
+    )
+    numbers: list[ClaimNumber] = Field(
+        default=[], max_length=MAX_LIST, description="every figure in your words, each with a SELECT of one cell"
+    )
+    quotes: list[Quote] = Field(
+        default=[], max_length=MAX_LIST, description="words of attempts that show it, copied exactly, with their step"
+    )
+    category: Category = Field(default="unexplained", description="whose fault it is")
+    remedies: list[str] = Field(default=[], max_length=MAX_LIST, description="what may help, in a few words each")
+    fix: Fix | None = Field(default=None, description="file and lines of the harness, and what should stand there")
     counter_evidence: str = Field(default="", max_length=MAX_TEXT, description="what speaks against it")
 
 

@@ -5,6 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from halo_opt.llm.price_list import Price
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
 
 def _nothing() -> None:
     """A server that is not ours cannot be restarted."""
@@ -20,7 +24,8 @@ class Endpoint:
     """An OpenAI-compatible address (`base_url` ends in /v1), its key, and the model's name there.
 
     `free` means that a call has no price: our own server, Ollama or vLLM. `provider` is "local", "openai",
-    "anthropic", "ollama", "vllm" or what the user called an OpenAI-compatible server.
+    "anthropic", "ollama", "vllm" or what the user called an OpenAI-compatible server. `context` is how many tokens
+    prompt and reply may have together, None when the server was not asked; `price` is what the user said it costs.
     """
 
     base_url: str
@@ -29,6 +34,13 @@ class Endpoint:
     free: bool
     provider: str = "local"
     revive: Callable[[], None] = field(default=_nothing, repr=False, compare=False)
+    context: int | None = None
+    price: Price | None = None
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether it is a loopback address: no proxy can reach it, and no provider's price list holds for it."""
+        return urlsplit(self.base_url).hostname in _LOOPBACK
 
     def environment(self) -> dict[str, str]:
         """Variables that lead a harness command to this model.
@@ -36,7 +48,7 @@ class Endpoint:
         When a proxy is configured, loopback addresses are excluded from it: a proxy cannot reach our own server.
         """
         variables = {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": self.api_key, "HALO_MODEL": self.model}
-        if urlsplit(self.base_url).hostname in {"127.0.0.1", "localhost", "::1"}:
+        if self.on_this_machine:
             proxied = any(os.environ.get(name) for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"))
             if proxied:
                 known = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""

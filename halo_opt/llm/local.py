@@ -88,12 +88,14 @@ class LocalServer:
         """
         with self._lock:
             self._start()
+            context = self._context()
         return Endpoint(
             base_url=f"http://127.0.0.1:{self._port}/v1",
             api_key=self._key,
             model=self.name,
             free=True,
             revive=self.ensure_alive,
+            context=context,
         )
 
     def ensure_alive(self) -> None:
@@ -190,6 +192,17 @@ class LocalServer:
         with _OPENER.open(request, timeout=max(1.0, deadline - time.monotonic())) as answer:
             if not json.load(answer).get("choices"):
                 raise ValueError("it held no choices")
+
+    def _context(self) -> int:
+        """Tokens of one slot: the server gives no more than the model was trained for, whatever was asked."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._port}/props", headers={"Authorization": f"Bearer {self._key}"}
+        )
+        try:
+            with _OPENER.open(request, timeout=10) as answer:
+                return int(json.load(answer)["default_generation_settings"]["n_ctx"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return self._settings.context
 
     def _healthy(self) -> bool:
         if self._process is None or self._process.poll() is not None:

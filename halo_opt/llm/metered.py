@@ -15,6 +15,7 @@ from halo_opt.redaction import redact
 # Reservations must not be too low: text has about four bytes a token, JSON and code fewer.
 _BYTES_PER_TOKEN = 2.5
 _TOKENS_PER_MESSAGE = 8
+_NEW_CALLS = 2
 
 
 class MeteredModel:
@@ -42,9 +43,24 @@ class MeteredModel:
     ) -> Completion:
         """As the wrapped model, which sees the messages without secrets.
 
-        Raises BudgetSpent before the call when it does not fit the budget.
+        Raises BudgetSpent before the call when it does not fit the budget. A call that was sent and not answered, so
+        that it may be billed, is made anew under a reservation of its own, twice at most.
         """
         messages = [message.model_copy(update={"content": redact(message.content)[0]}) for message in messages]
+        for _ in range(_NEW_CALLS):
+            try:
+                return self._once(messages, schema, on_text)
+            except ModelError as error:
+                if not error.again:
+                    raise
+        return self._once(messages, schema, on_text)
+
+    def _once(
+        self,
+        messages: Sequence[Message],
+        schema: type[BaseModel] | None,
+        on_text: Callable[[str], None] | None,
+    ) -> Completion:
         call = self._ledger.reserve(self._most(messages, schema), purpose=self._purpose)
         try:
             completion = self._model.complete(messages, schema=schema, on_text=on_text)

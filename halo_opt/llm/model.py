@@ -27,6 +27,22 @@ class Message(BaseModel):
         return f"{self.content}\n\n{self.now}" if self.now else self.content
 
 
+Fault = Literal[
+    "rate limit",
+    "server error",
+    "timeout",
+    "unreachable",
+    "cut off",
+    "malformed",
+    "empty",
+    "refused",
+    "too long",
+    "rejected",
+]
+"""Why one try failed. "cut off" is a connection that broke or a reply that met its length limit, "malformed" an answer
+that is not the protocol's or not of the schema, "rejected" a key, name or request that the server does not take."""
+
+
 class Completion(BaseModel):
     """A reply. `parsed` is an instance of the schema that was asked for; counts and cost are None when not known.
 
@@ -70,12 +86,14 @@ class ModelError(EnvironmentMissing):
     """The model answered with an error or with something that cannot be used.
 
     `spent` is what the call used up all the same, None when the provider charged nothing. A call that was sent and
-    never answered counts as charged, with unknown amounts.
+    never answered counts as charged, with unknown amounts. `again` says that the very same call may succeed at once,
+    and that nothing of its reply was handed on yet: whoever pays for calls may make it anew.
     """
 
-    def __init__(self, words: str, *, spent: Completion | None = None) -> None:
+    def __init__(self, words: str, *, spent: Completion | None = None, again: bool = False) -> None:
         super().__init__(words)
         self.spent = spent
+        self.again = again
 
 
 class ModelUnreachable(ModelError):

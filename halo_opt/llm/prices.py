@@ -1,4 +1,4 @@
-"""What a call costs in US dollars, from the price list of genai-prices. An unknown price is None, never 0."""
+"""What a call costs in US dollars: as the user says, else by the list of genai-prices. Unknown is None, never 0."""
 
 from genai_prices import Usage, calc_price
 from genai_prices.types import AbstractUsage
@@ -9,8 +9,16 @@ from halo_opt.llm.address import Endpoint
 def cost_of(endpoint: Endpoint, usage: AbstractUsage) -> float | None:
     """Dollars for one call with this usage (cached tokens priced as such): 0.0 on a free server, None if not listed.
 
-    The address decides whose prices hold: a well-known model's name on an unknown server has no known price.
+    The user's own price wins. Else the address decides whose prices hold: a well-known model's name on an unknown
+    server has no known price.
     """
+    if endpoint.price is not None:
+        used = Usage.from_raw(usage)
+        return endpoint.price.of(
+            tokens_in=int(used.reported_value("input_tokens")),
+            tokens_out=int(used.reported_value("output_tokens")),
+            tokens_cached=int(used.reported_value("cache_read_tokens")),
+        )
     if endpoint.free:
         return 0.0
     try:
@@ -20,5 +28,18 @@ def cost_of(endpoint: Endpoint, usage: AbstractUsage) -> float | None:
 
 
 def estimate(endpoint: Endpoint, *, tokens_in: int, tokens_out: int) -> float | None:
-    """Dollars for so many tokens, nothing cached: 0.0 on a free server, None when the price is not known."""
-    return cost_of(endpoint, Usage(input_tokens=tokens_in, output_tokens=tokens_out))
+    """The most dollars for so many tokens: 0.0 on a free server, None when the price is not known.
+
+    No token is in the provider's cache already; at Anthropic all of them are put there, which costs more than reading.
+    """
+    kept = tokens_in if endpoint.provider == "anthropic" else 0
+    return cost_of(endpoint, Usage(input_tokens=tokens_in, output_tokens=tokens_out, cache_write_tokens=kept))
+
+
+def context_of(endpoint: Endpoint) -> int | None:
+    """Tokens that the listed model's context holds, None when it is not listed."""
+    try:
+        listed = calc_price(Usage(), endpoint.model, provider_api_url=endpoint.base_url)
+    except LookupError:
+        return None
+    return listed.model.context_window

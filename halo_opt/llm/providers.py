@@ -1,7 +1,7 @@
 """Our `Model` protocol through pydantic-ai: OpenAI-compatible servers and Anthropic.
 
-This is the only module that imports pydantic-ai, openai or anthropic, and the only place that retries. Errors come out
-as ModelUnreachable or ModelError with a remedy, never as a provider library's own.
+With `wire`, `failures` and `replies` these are the only modules that import pydantic-ai, openai or anthropic. Errors
+come out as ModelError of a kind, with a remedy, never as a provider library's own.
 """
 
 import asyncio
@@ -9,52 +9,42 @@ import contextlib
 import random
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-from anthropic import AsyncAnthropic
-from anthropic import DefaultAsyncHttpxClient as AnthropicHttp
-from openai import AsyncOpenAI
-from openai import DefaultAsyncHttpxClient as OpenAIHttp
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_ai import messages as wire
-from pydantic_ai.direct import model_request
-from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UserError
-from pydantic_ai.models import Model as WireModel
-from pydantic_ai.models import ModelRequestParameters
-from pydantic_ai.models.anthropic import AnthropicModel
-from pydantic_ai.models.openai import OpenAIChatModel
-from pydantic_ai.output import OutputObjectDefinition
-from pydantic_ai.providers.anthropic import AnthropicProvider
-from pydantic_ai.providers.openai import OpenAIProvider
-from pydantic_ai.settings import ModelSettings
+from pydantic_ai.direct import model_request, model_request_stream
+from pydantic_ai.exceptions import ModelAPIError, ModelConnectionError
 
 from halo_opt.llm.address import Endpoint
-from halo_opt.llm.failures import explain, may_retry
-from halo_opt.llm.model import Completion, Message, ModelError, ModelMisfit
-from halo_opt.llm.prices import cost_of
+from halo_opt.llm.failures import explain, fault_of, may_retry
+from halo_opt.llm.model import Completion, Fault, Message, ModelError, ModelMisfit, ModelRefused
+from halo_opt.llm.replies import fault_in, read_reply
+from halo_opt.llm.wire import CallSettings, connect, parameters_of, settings_of, to_wire
+
+__all__ = ["CallSettings", "ProviderModel", "open_model"]
 
 T = TypeVar("T")
-# Our own server's grammar engine takes this in a schema: no white space but after separators saves a small model a
-# third of its tokens. Other servers may refuse keys that they do not know.
-COMPACT_JSON = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-@dataclass(frozen=True)
-class CallSettings:
-    """How a call is made. `temperature` None is 0 on our own and other free servers, else the provider's default.
+class _Pieces:
+    """Where the text of a streamed reply goes; remembers whether any came."""
 
-    `timeout_s` limits one try, `max_tries` how often a call that may succeed later is tried, and `max_wait_s` one wait
-    between tries: a provider that asks for longer gets no further try.
-    """
+    def __init__(self, put: Callable[[str], None]) -> None:
+        self._put = put
+        self.begun = False
 
-    max_tokens: int = 1024
-    temperature: float | None = None
-    timeout_s: float = 120.0
-    max_tries: int = 4
-    max_wait_s: float = 60.0
+    def take(self, event: wire.ModelResponseStreamEvent) -> None:
+        text = None
+        if isinstance(event, wire.PartStartEvent) and isinstance(event.part, wire.TextPart):
+            text = event.part.content
+        elif isinstance(event, wire.PartDeltaEvent) and isinstance(event.delta, wire.TextPartDelta):
+            text = event.delta.content_delta
+        if text:
+            self.begun = True
+            self._put(text)
 
 
 class ProviderModel:
@@ -67,13 +57,18 @@ class ProviderModel:
         settings: CallSettings,
         rng: random.Random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_fault: Callable[[Fault], None] | None = None,
     ) -> None:
-        """`rng` spreads waits without Retry-After; `sleep` is what waits."""
+        """`rng` spreads waits without Retry-After, `sleep` is what waits, `on_fault` gets the kind of a failed try.
+
+        It is called from a thread of the model's own, also for tries that a later one cured.
+        """
         self._endpoint = endpoint
         self._settings = settings
         self._rng = rng
         self._sleep = sleep
-        self._client, self._model = _connect(endpoint, settings)
+        self._on_fault = on_fault or (lambda _kind: None)
+        self._client, self._model = connect(endpoint, settings)
         # One event loop for all callers: connections belong to the loop that opened them.
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="halo-model", daemon=True)
@@ -91,89 +86,106 @@ class ProviderModel:
         schema: type[BaseModel] | None = None,
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
-        """One reply; see `Model.complete`."""
-        completion = self._run(self._complete(messages, schema))
-        if on_text is not None:
-            on_text(completion.text)
-        return completion
+        """One reply; see `Model.complete`. `on_text` is called in the caller's thread."""
+        if on_text is None:
+            return _result(self._submit(self._complete(messages, schema, None)))
+        queue: SimpleQueue[str | None] = SimpleQueue()
+        future = self._submit(self._complete(messages, schema, _Pieces(queue.put)))
+        future.add_done_callback(lambda _: queue.put(None))
+        try:
+            for piece in iter(queue.get, None):
+                on_text(piece)
+        except BaseException:
+            future.cancel()
+            raise
+        return _result(future)
 
     def close(self) -> None:
         """Close connections and end the thread."""
-        self._run(self._client.close())
+        _result(self._submit(self._client.close()))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()  # Ctrl-C here must not leave the call running there
-            raise
+    def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    async def _complete(self, messages: Sequence[Message], schema: type[BaseModel] | None) -> Completion:
-        for tries_left in range(self._settings.max_tries - 1, -1, -1):
+    async def _complete(
+        self, messages: Sequence[Message], schema: type[BaseModel] | None, pieces: _Pieces | None
+    ) -> Completion:
+        tries = 0
+        while True:
+            tries += 1
             try:
-                return self._read(await self._request(messages, schema), schema)
+                response = await self._request(messages, schema, pieces)
             except (ModelAPIError, TimeoutError) as error:
-                tries = self._settings.max_tries - tries_left
-                wait = may_retry(error, tries, rng=self._rng) if tries_left else None
-                if wait is None or wait > self._settings.max_wait_s:
-                    raise explain(error, self._endpoint, tries=tries, timeout_s=self._settings.timeout_s) from error
-                await self._sleep(wait)
-            except (UnexpectedModelBehavior, UserError) as error:
-                raise ModelError(
-                    f"{self._endpoint.model} at {self._endpoint.base_url} gave no usable reply: {error}",
-                    spent=Completion(text=""),
-                ) from error
-        raise AssertionError("max_tries is at least 1")
+                self._on_fault(fault_of(error))
+                await self._wait_or_raise(error, tries, begun=pieces is not None and pieces.begun)
+            except Exception as error:  # an answer of another shape makes the libraries fail in any way
+                self._on_fault("malformed")
+                raise self._unusable(error, again=pieces is None or not pieces.begun) from error
+            else:
+                return self._read(response, schema)
 
-    async def _request(self, messages: Sequence[Message], schema: type[BaseModel] | None) -> wire.ModelResponse:
-        parameters = ModelRequestParameters()
-        if schema is not None:
-            json_schema = schema.model_json_schema()
-            if self._endpoint.provider == "local":
-                json_schema |= COMPACT_JSON
-            definition = OutputObjectDefinition(json_schema=json_schema, name=schema.__name__)
-            parameters = ModelRequestParameters(output_mode="native", output_object=definition)
-        request = model_request(
-            self._model,
-            _to_wire(messages),
-            model_settings=_model_settings(self._endpoint, self._settings),
-            model_request_parameters=parameters,
-        )
-        return await asyncio.wait_for(request, self._settings.timeout_s)
+    async def _wait_or_raise(self, error: ModelAPIError | TimeoutError, tries: int, *, begun: bool) -> None:
+        settings = self._settings
+        wait = None if begun or tries >= settings.max_tries else may_retry(error, tries, rng=self._rng)
+        if wait is None or wait > settings.max_wait_s:
+            raise explain(error, self._endpoint, tries=tries, timeout_s=settings.timeout_s, begun=begun) from error
+        if isinstance(error, ModelConnectionError):
+            await asyncio.to_thread(self._endpoint.ensure_alive)  # our own server is started again
+        await self._sleep(wait)
 
     def _read(self, response: wire.ModelResponse, schema: type[BaseModel] | None) -> Completion:
-        text = response.text or ""
-        used = response.usage.has_values()
-        completion = Completion(
-            text=text,
-            tokens_in=response.usage.input_tokens if used else None,
-            tokens_out=response.usage.output_tokens if used else None,
-            cost_usd=cost_of(self._endpoint, response.usage) if used or self._endpoint.free else None,
-        )
-        if schema is None:
-            return completion
         try:
-            return completion.model_copy(update={"parsed": schema.model_validate_json(text)})
-        except ValidationError as error:
-            words = self._misfit(response, schema, text, error)
-            raise ModelMisfit(words, spent=completion, text=text) from error
+            return read_reply(response, schema, self._endpoint, max_tokens=self._settings.max_tokens)
+        except (ModelMisfit, ModelRefused) as error:
+            self._on_fault(fault_in(error, response))
+            raise
 
-    def _misfit(self, response: wire.ModelResponse, schema: type[BaseModel], text: str, error: ValidationError) -> str:
-        if response.finish_reason == "length":
-            return (
-                f"{self.name}'s reply was cut off at {self._settings.max_tokens} tokens before its "
-                f"{schema.__name__} was complete; raise the limit"
-            )
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return (
-            f"{self.name}'s reply is not a {schema.__name__}: {where + ': ' if where else ''}{first['msg']}; it begins "
-            f"{text[:120]!r}; use a server that enforces JSON schemas, or another model"
+    async def _request(
+        self, messages: Sequence[Message], schema: type[BaseModel] | None, pieces: _Pieces | None
+    ) -> wire.ModelResponse:
+        turns = to_wire(self._endpoint, self._settings, messages)
+        settings = settings_of(self._endpoint, self._settings, messages)
+        parameters = parameters_of(self._endpoint, self._model, schema)
+        async with asyncio.timeout(self._settings.timeout_s) as limit:
+            if pieces is None:
+                return await model_request(
+                    self._model, turns, model_settings=settings, model_request_parameters=parameters
+                )
+            async with model_request_stream(
+                self._model, turns, model_settings=settings, model_request_parameters=parameters
+            ) as stream:
+                async for event in stream:
+                    limit.reschedule(self._loop.time() + self._settings.timeout_s)
+                    pieces.take(event)
+                response = stream.get()
+        if not _ended(response):
+            raise ModelConnectionError(self.name, "the stream ended without saying why", phase="read")
+        return response
+
+    def _unusable(self, error: Exception, *, again: bool) -> ModelError:
+        words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return ModelError(
+            f"{self._endpoint.model} at {self._endpoint.base_url} gave no usable answer ({words}); check that the "
+            "address is that of a model server",
+            spent=Completion(text=""),
+            again=again,
         )
+
+
+def _ended(response: wire.ModelResponse) -> bool:
+    """Whether a stream said how it ended. A server that dies leaves a stream that is over but not ended."""
+    return response.finish_reason == "content_filter" or "finish_reason" in (response.provider_details or {})
+
+
+def _result(future: Future[T]) -> T:
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()  # Ctrl-C here must not leave the call running there
+        raise
 
 
 @contextlib.contextmanager
@@ -183,52 +195,13 @@ def open_model(
     settings: CallSettings | None = None,
     rng: random.Random | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    on_fault: Callable[[Fault], None] | None = None,
 ) -> Iterator[ProviderModel]:
-    """A model at an endpoint while the block runs."""
-    model = ProviderModel(endpoint, settings=settings or CallSettings(), rng=rng or random.Random(0), sleep=sleep)
+    """A model at an endpoint while the block runs; the arguments are those of `ProviderModel`."""
+    model = ProviderModel(
+        endpoint, settings=settings or CallSettings(), rng=rng or random.Random(0), sleep=sleep, on_fault=on_fault
+    )
     try:
         yield model
     finally:
         model.close()
-
-
-def _connect(endpoint: Endpoint, settings: CallSettings) -> tuple[AsyncOpenAI | AsyncAnthropic, WireModel[Any]]:
-    """The library's client and model. Its own retries are off: ours respect the cap and are counted."""
-    direct = urlsplit(endpoint.base_url).hostname in _LOOPBACK  # a proxy cannot reach our own machine
-    if endpoint.provider == "anthropic":
-        anthropic = AsyncAnthropic(
-            base_url=endpoint.base_url.removesuffix("/v1"),
-            api_key=endpoint.api_key,
-            max_retries=0,
-            timeout=settings.timeout_s,
-            http_client=AnthropicHttp(trust_env=not direct),
-        )
-        return anthropic, AnthropicModel(endpoint.model, provider=AnthropicProvider(anthropic_client=anthropic))
-    openai = AsyncOpenAI(
-        base_url=endpoint.base_url,
-        api_key=endpoint.api_key,
-        max_retries=0,
-        timeout=settings.timeout_s,
-        http_client=OpenAIHttp(trust_env=not direct),
-    )
-    return openai, OpenAIChatModel(endpoint.model, provider=OpenAIProvider(openai_client=openai))
-
-
-def _model_settings(endpoint: Endpoint, settings: CallSettings) -> ModelSettings:
-    chosen = ModelSettings(max_tokens=settings.max_tokens, timeout=settings.timeout_s)
-    temperature = 0.0 if settings.temperature is None and endpoint.free else settings.temperature
-    if temperature is not None:
-        chosen["temperature"] = temperature
-    return chosen
-
-
-def _to_wire(messages: Sequence[Message]) -> list[wire.ModelMessage]:
-    turns: list[wire.ModelMessage] = []
-    for message in messages:
-        if message.role == "assistant":
-            turns.append(wire.ModelResponse(parts=[wire.TextPart(message.words)]))
-        elif message.role == "system":
-            turns.append(wire.ModelRequest(parts=[wire.SystemPromptPart(message.words)]))
-        else:
-            turns.append(wire.ModelRequest(parts=[wire.UserPromptPart(message.words)]))
-    return turns

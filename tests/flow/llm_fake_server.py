@@ -1,7 +1,12 @@
-"""A real HTTP server on loopback that plays an OpenAI-compatible provider from a script of replies."""
+"""A real HTTP server on loopback that plays a provider from a script of replies.
+
+A reply is given as it stands, or, if made by `said`, by the protocol that the request speaks: OpenAI's chat
+completions or Anthropic's messages, whole or as a stream.
+"""
 
 import contextlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +23,64 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     hang: bool = False
     cut: bool = False
+    text: str | None = None
+    tokens: tuple[int, int] = (12, 5)
+    cached: int = 0
+    finish: str = "stop"
+
+
+def said(text: str, *, tokens: tuple[int, int] = (12, 5), cached: int = 0, finish: str = "stop") -> Reply:
+    """These words, `cached` of the tokens read from the cache; `finish` is "stop" or "length"."""
+    return Reply(text=text, tokens=tokens, cached=cached, finish=finish)
+
+
+def _openai(reply: Reply, model: str, *, streamed: bool) -> Any:
+    head = {"id": "c1", "created": 1, "model": model}
+    usage = {
+        "prompt_tokens": reply.tokens[0],
+        "completion_tokens": reply.tokens[1],
+        "total_tokens": sum(reply.tokens),
+        "prompt_tokens_details": {"cached_tokens": reply.cached},
+    }
+    if not streamed:
+        message = {"role": "assistant", "content": reply.text}
+        choice = {"index": 0, "finish_reason": reply.finish, "message": message}
+        return {**head, "object": "chat.completion", "choices": [choice], "usage": usage}
+    deltas = [{"role": "assistant", "content": ""}, *({"content": word} for word in _words(reply))]
+    choices = [[{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas]
+    choices.append([{"index": 0, "delta": {}, "finish_reason": reply.finish}])
+    chunks = [{**head, "object": "chat.completion.chunk", "choices": one} for one in choices]
+    chunks.append({**head, "object": "chat.completion.chunk", "choices": [], "usage": usage})
+    return "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+
+
+def _anthropic(reply: Reply, model: str, *, streamed: bool) -> Any:
+    stop = {"stop": "end_turn", "length": "max_tokens"}[reply.finish]
+    usage = {
+        "input_tokens": reply.tokens[0] - reply.cached,
+        "cache_read_input_tokens": reply.cached,
+        "output_tokens": reply.tokens[1],
+    }
+    message = {"id": "m1", "type": "message", "role": "assistant", "model": model, "stop_sequence": None}
+    if not streamed:
+        content = [{"type": "text", "text": reply.text}]
+        return {**message, "content": content, "stop_reason": stop, "usage": usage}
+    start = {**message, "content": [], "stop_reason": None, "usage": usage | {"output_tokens": 0}}
+    deltas = [{"type": "text_delta", "text": word} for word in _words(reply)]
+    ended = {"stop_reason": stop, "stop_sequence": None}
+    events = [
+        {"type": "message_start", "message": start},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        *({"type": "content_block_delta", "index": 0, "delta": delta} for delta in deltas),
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": ended, "usage": {"output_tokens": reply.tokens[1]}},
+        {"type": "message_stop"},
+    ]
+    return "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+
+
+def _words(reply: Reply) -> list[str]:
+    return re.findall(r"\s*\S+|\s+$", reply.text or "")
 
 
 def chat(content: str, *, finish: str = "stop", tokens: tuple[int, int] | None = (12, 5)) -> Reply:
@@ -77,6 +140,12 @@ class FakeServer:
                 self.close_connection = True
                 if reply.hang or reply.cut:
                     return
+                if reply.text is not None:
+                    speak = _anthropic if self.path.split("?")[0].endswith("/messages") else _openai
+                    streamed = bool(body.get("stream"))
+                    told = speak(reply, body["model"], streamed=streamed)
+                    kind = "text/event-stream" if streamed else "application/json"
+                    reply = Reply(body=told.encode() if streamed else told, headers={"Content-Type": kind})
                 raw = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
                 self.send_response(reply.status)
                 for name, value in {"Content-Type": "application/json", **reply.headers}.items():

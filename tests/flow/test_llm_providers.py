@@ -188,13 +188,6 @@ def test_a_server_that_hangs_is_given_up_on_and_may_have_been_billed() -> None:
     assert caught.value.spent is not None
 
 
-def test_a_connection_that_is_cut_is_tried_again() -> None:
-    clock = Clock()
-    with fake_server(Reply(cut=True), chat("odd")) as server, model_on(server, clock) as model:
-        assert model.complete(ASK).text == "odd"
-    assert len(clock.waits) == 1
-
-
 def test_a_server_that_is_down_is_unreachable_and_charged_nothing() -> None:
     clock = Clock()
     endpoint = endpoint_of(f"http://127.0.0.1:{closed_port()}/v1")

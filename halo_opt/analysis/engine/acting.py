@@ -4,29 +4,27 @@ Results stand in the order of the actions, and so does everything that the actio
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from halo_opt.analysis.engine.asking import ActionAsking
 from halo_opt.analysis.engine.conversation import Result
-from halo_opt.analysis.engine.errand import DELEGATE, Errand
+from halo_opt.analysis.engine.errand import DELEGATE, Errand, changed
 from halo_opt.analysis.engine.gate import Stopped
 from halo_opt.analysis.engine.spans import Span
 from halo_opt.analysis.engine.turns import Action
-from halo_opt.analysis.engine.words import cut, fenced
+from halo_opt.analysis.engine.words import cut
 from halo_opt.analysis.engine.workers import together
 from halo_opt.analysis.records import Event, QuestionTask
 from halo_opt.analysis.scope import Scope
 from halo_opt.analysis.tools.base import Desk, ToolRefused
+from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.console import visible
 from halo_opt.errors import HaloError
 
 if TYPE_CHECKING:
     from halo_opt.analysis.engine.agent import Agent
 
-# State that lasts from call to call.
-IN_ORDER = frozenset({"python"})
 _MAX_ERROR = 800
 # A tool keeps to its limit of bytes; an answer far beyond it would push everything else out of the context.
 _FAR_BEYOND = 3
@@ -50,8 +48,8 @@ class Acting:
             share = _share(agent.hires, delegating, place)
             number = agent.hired + delegating.index(place) + 1 if place in delegating else 0
             self._askings[place] = self._asking(number, share)
-        groups = [[place] for place in places if actions[place].name not in IN_ORDER]
-        groups += [in_order] if (in_order := [p for p in places if actions[p].name in IN_ORDER]) else []
+        in_order = [place for place in places if _in_order(actions[place])]
+        groups = [[place] for place in places if place not in in_order] + ([in_order] if in_order else [])
         jobs = [partial(self._group, actions, group) for group in groups]
         done = together(jobs, agent.shared.limits.parallel) if jobs else []
         texts = {place: text for group in done for place, text in group}
@@ -72,8 +70,7 @@ class Acting:
             turn=agent.turn,
             gate=self._gate,
             limits=agent.shared.limits,
-            store=agent.desk.store,
-            scope=agent.desk.scope,
+            desk=agent.desk,
             memo=dict(agent.memo),
             span=self._span,
             hire=partial(self._hire, number, share),
@@ -84,7 +81,7 @@ class Acting:
         found = []
         for place in places:
             asking = self._askings[place]
-            asked = replace(desk, hypotheses=asking.hypotheses, asking=asking)
+            asked = changed(desk, asking=asking)
             found.append((place, self._one(actions[place], asked, self._span)))
         return found
 
@@ -119,7 +116,7 @@ class Acting:
             return self._refused("tool refused", visible(str(error)))
         except HaloError as error:
             # The words of a failed query may hold words of a trace.
-            return self._refused("tool refused", fenced(cut(str(error), _MAX_ERROR)))
+            return self._refused("tool refused", fence(cut(str(error), _MAX_ERROR)))
         except Exception as error:  # a model's arguments may break anything, and that is an answer to the model
             return self._refused(
                 "tool failed", f"it broke on these arguments ({type(error).__name__}); ask differently"
@@ -153,18 +150,20 @@ class Acting:
             hires=share - 1,
             known=agent.recorded.keys,
         )
-        return type(agent)(agent.shared, errand, replace(agent.desk, scope=scope, hypotheses=asking.hypotheses))
+        return type(agent)(agent.shared, errand, agent.desk.within(scope, agent=errand.name))
 
     def _take_over(self, asking: ActionAsking) -> None:
         agent = self._agent
-        for hypothesis in asking.hypotheses.all:
-            agent.desk.hypotheses.add(hypothesis.title, hypothesis.predicate_sql)
         agent.memo |= asking.learned
         for child in asking.children:
             agent.recorded.take(child.recorded.claims)
             agent.memo |= child.memo
             agent.hires -= 1 + child.all_hired
             agent.all_hired += 1 + child.all_hired
+
+
+def _in_order(action: Action) -> bool:
+    return action.tool is not None and action.tool.in_order
 
 
 def _share(hires: int, delegating: Sequence[int], place: int) -> int:

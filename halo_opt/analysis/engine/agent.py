@@ -22,16 +22,17 @@ from halo_opt.analysis.engine.claiming import (
     verdict,
 )
 from halo_opt.analysis.engine.conversation import Conversation, Result
-from halo_opt.analysis.engine.errand import DELEGATE, Errand, Handed, Shared
+from halo_opt.analysis.engine.errand import DELEGATE, PYTHON, Errand, Handed, Shared, changed
 from halo_opt.analysis.engine.gate import Stopped
 from halo_opt.analysis.engine.mapping import Memo
 from halo_opt.analysis.engine.replies import Replies
 from halo_opt.analysis.engine.sizes import Sizes
 from halo_opt.analysis.engine.spans import Span
 from halo_opt.analysis.engine.turns import json_in, read_turn, turn_schema
-from halo_opt.analysis.engine.words import cut, fenced, left_words
+from halo_opt.analysis.engine.words import cut, left_words
 from halo_opt.analysis.records import Ended, Event, QuestionTask
 from halo_opt.analysis.tools.base import Desk, Tool
+from halo_opt.analysis.tools.python import PythonSession
 from halo_opt.console import visible
 from halo_opt.errors import HaloError
 from halo_opt.llm.model import ModelError, ModelUnreachable
@@ -49,7 +50,10 @@ class Agent:
         self.errand = errand
         self.role: Role = "sub" if errand.depth else "root"
         self.sizes = Sizes.of(shared.gate.roles[self.role], shared.limits.actions)
-        self.desk = replace(desk, answer_bytes=self.sizes.answer_bytes)
+        self._python = PythonSession() if any(tool.name == PYTHON for tool in shared.tools) else None
+        self.desk = changed(
+            desk, answer_bytes=self.sizes.answer_bytes, agent=errand.name, python=self._python, asking=None
+        )
         self.recorded = Recorded(errand.name, shared.evidence, desk.hypotheses, errand.known)
         self.memo: Memo = {}
         self.turn = 0
@@ -70,7 +74,11 @@ class Agent:
         gate = self.shared.gate
         with gate.trace.span(f"invoke_agent {self.errand.name}", "AGENT", parent) as span:
             span.set(gen_ai__agent__name=self.errand.name, input__value=self._conversation.first)
-            handed = self._run(span)
+            try:
+                handed = self._run(span)
+            finally:
+                if self._python is not None:
+                    self._python.close()
             span.set(output__value=handed.summary, halo__end_reason=handed.ended.value)
             if handed.reason:
                 span.fail(handed.ended.value, handed.reason)
@@ -197,11 +205,11 @@ class Agent:
         return self._handed is not None
 
     def report(self, handed: Handed) -> str:
-        """What it found, as data for the agent that asked."""
+        """What it found, in words for the agent that asked: data, as a trace may have led it."""
         said = [handed.summary or "(no summary)"]
         said += [f"{claim.id} {claim.checked.status}: {claim.checked.claim.title}" for claim in self.recorded.claims]
         ended = f"{self.errand.name} ended: {handed.ended.value}" + (f" ({handed.reason})" if handed.reason else "")
-        return f"{visible(ended)}\n{fenced(cut(chr(10).join(said), self.desk.answer_bytes))}"
+        return "\n".join([ended, *said])
 
     def _claiming(self) -> list[Tool]:
         if isinstance(self.errand.task, QuestionTask) and self.errand.depth == 0:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 
 from halo_opt.analysis.engine.agent import Agent
 from halo_opt.analysis.engine.claiming import Evidence
-from halo_opt.analysis.engine.errand import Errand, Handed, Shared
+from halo_opt.analysis.engine.errand import PYTHON, Errand, Handed, Shared
 from halo_opt.analysis.engine.gate import Gate
 from halo_opt.analysis.engine.spans import SpanSink, Trace
 from halo_opt.analysis.engine.workers import aside
-from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Ended, Event, Task
+from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import Desk, Tool
+from halo_opt.analysis.tools.python import python_tool
 from halo_opt.llm.ledger import Ledger
 from halo_opt.llm.roles import ROLES, Roles
 from halo_opt.mining.cells import steps_where_success_ends
@@ -37,7 +38,7 @@ def analyse(
     ledger: Ledger,
     watch: Callable[[Event], None] = _nobody,
     spans: SpanSink | None = None,
-    tools: Sequence[Tool] = (),
+    tools: Sequence[Tool] = ALL,
     clock: Callable[[], float] = time.monotonic,
 ) -> AnalysisResult:
     """Run the root agent on a task and give what came of it, complete or not.
@@ -48,8 +49,8 @@ def analyse(
     trace = spans.begin(roles.root.model.name) if spans is not None else Trace()
     began = datetime.now(UTC).isoformat(timespec="microseconds")
     gate = Gate(roles, limits, ledger=ledger, watch=watch, trace=trace, clock=clock)
-    evidence = Evidence(desk.store, GuardedRows(desk.store), steps_where_success_ends(desk.store))
-    offered = tuple(tool for tool in tools if desk.harness is not None or tool.name not in NEED_HARNESS)
+    evidence = Evidence(desk.store, desk.guarded, steps_where_success_ends(desk.store))
+    offered, python = _offered(tools, desk)
     ledger.keep_one_back()
     root = Agent(Shared(gate, limits, evidence, offered), Errand(ROOT, task, hires=limits.agents - 1), desk)
     try:
@@ -58,13 +59,23 @@ def analyse(
         ledger.spend_kept()
     if gate.fatal is not None and not isinstance(gate.fatal, KeyboardInterrupt):
         raise gate.fatal
-    result = _result(root, handed, gate)
+    result = _result(root, handed, gate, python)
     if spans is not None:
         trace.finish(_line(spans, trace, result, began))
     return result
 
 
-def _result(root: Agent, handed: Handed, gate: Gate) -> AnalysisResult:
+def _offered(tools: Sequence[Tool], desk: Desk) -> tuple[tuple[Tool, ...], str]:
+    """The tools that can work here, and what confines the python tool or why it is not offered."""
+    out = set() if desk.harness is not None else set(NEED_HARNESS)
+    words = "it was not among the tools"
+    if any(tool.name == PYTHON for tool in tools):
+        found, words = python_tool()
+        out |= {PYTHON} if found is None else set()
+    return tuple(tool for tool in tools if tool.name not in out), words
+
+
+def _result(root: Agent, handed: Handed, gate: Gate, python: str) -> AnalysisResult:
     names: dict[str, str] = {role: gate.roles[role].model.name for role in ROLES}
     return AnalysisResult(
         summary=handed.summary,
@@ -84,7 +95,7 @@ def _result(root: Agent, handed: Handed, gate: Gate) -> AnalysisResult:
         tokens_cached=gate.tokens_cached,
         cost_usd=gate.cost_usd,
         seconds=gate.seconds,
-        python="it was not among the tools",
+        python=python,
     )
 
 

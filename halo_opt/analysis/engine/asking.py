@@ -1,6 +1,6 @@
 """What one action of an agent may ask of models: answers of the `map` model, and sub-agents.
 
-What an action learns (answers, hypotheses, claims of sub-agents) is its own until its turn is over, and is then taken
+What an action learns (answers, claims of sub-agents) is its own until its turn is over, and is then taken
 over in the order of the actions: what agents are told must not depend on which thread was first.
 """
 
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from halo_opt.analysis.engine.gate import Gate
 from halo_opt.analysis.engine.mapping import Memo, Question, answer_rows
 from halo_opt.analysis.engine.spans import Span
-from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.records import AnalysisLimits, Event
 from halo_opt.analysis.scope import Scope
-from halo_opt.analysis.tools.base import ToolRefused
+from halo_opt.analysis.tools.base import Desk, ToolRefused
+from halo_opt.analysis.tools.querying import query
 from halo_opt.llm.model import Message
-from halo_opt.store import Store, guarded_query
 
 if TYPE_CHECKING:
     from halo_opt.analysis.engine.agent import Agent
@@ -34,12 +33,10 @@ class ActionAsking:
     turn: int
     gate: Gate
     limits: AnalysisLimits
-    store: Store
-    scope: Scope
+    desk: Desk
     memo: Memo
     span: Span
     hire: Callable[[str, Scope, "ActionAsking"], "Agent"]
-    hypotheses: Hypotheses = field(default_factory=Hypotheses)
     learned: Memo = field(default_factory=dict)
     children: list["Agent"] = field(default_factory=list)
 
@@ -58,7 +55,7 @@ class ActionAsking:
         if labels is not None and not 2 <= len(dict.fromkeys(labels)) <= MAX_LABELS:
             raise ToolRefused(f"labels are 2 to {MAX_LABELS} different words; leave them out for free answers")
         most = self.limits.map_rows
-        table = guarded_query(self.store, self.scope.over(sql), max_rows=most + 1, max_bytes=_MAP_BYTES)
+        table = query(self.desk, sql, max_rows=most + 1, max_bytes=_MAP_BYTES)
         if len(table.rows) > most or table.truncated:
             raise ToolRefused(f"the query gives more than {most} rows or too much text; narrow it, or take a LIMIT")
         rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]

@@ -4,11 +4,13 @@ no time, no path, nothing that differs from run to run.
 
 from collections.abc import Iterable, Sequence
 
+from halo_opt.analysis.claims import Claim
 from halo_opt.analysis.engine.sizes import Sizes
-from halo_opt.analysis.engine.turns import form_of
-from halo_opt.analysis.engine.words import cut, fenced
+from halo_opt.analysis.engine.turns import details_of, form_inside, form_of
+from halo_opt.analysis.engine.words import cut
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.tools.base import Desk, Tool
+from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.errors import InputError
 from halo_opt.patching.coder import render
 from halo_opt.records import Value
@@ -38,8 +40,15 @@ REPORT_TASK = (
 
 def system_message(tools: Sequence[Tool], sizes: Sizes, *, finish: str, claims: bool, answers: bool) -> str:
     """Rules, tools and tables."""
+    # A claim's form is long; where it stands once, the other place can point to it.
+    inside = form_inside(Claim)
+    forms = [form_of(t) for t in tools]
+    forms = [form.replace(inside, "as in claim") for form in forms] if claims else forms
     values = {
-        "tools": [{"name": t.name, "purpose": t.purpose, "form": form_of(t)} for t in tools],
+        "tools": [
+            {"name": t.name, "purpose": t.purpose, "form": form, "details": details_of(t) if sizes.details else []}
+            for t, form in zip(tools, forms, strict=True)
+        ],
         "tables": [_table(name) for name in _TABLES],
         "actions": sizes.actions,
         "guidance": sizes.guidance,
@@ -73,7 +82,7 @@ def _overview(desk: Desk, rows: GuardedRows) -> Iterable[str]:
         yield ", ".join(f"{name}: {_figure(value)}" for name, value in known.items() if not isinstance(value, str))
         names = [f"{name}: {value}" for name, value in known.items() if isinstance(value, str)]
         if names:
-            yield fenced("\n".join(names))
+            yield fence("\n".join(names))
         return
     try:
         counts = rows.rows(desk.scope.over("SELECT outcome, count(*) FROM attempts GROUP BY outcome ORDER BY outcome"))
@@ -103,7 +112,7 @@ def _findings(findings: Sequence[Finding], most: int) -> str:
             lines.append(cut(line, 400) if not lines else f"and {len(findings) - len(lines)} more")
             break
         lines.append(line)
-    return fenced("\n".join(lines)) if lines else ""
+    return fence("\n".join(lines)) if lines else ""
 
 
 def last_words(why: str, finish: Tool, claims: Sequence[str]) -> str:

@@ -62,7 +62,7 @@ class Recorded:
         if key in self.known or (earlier and earlier.checked.status == "confirmed"):
             name = f" as {earlier.id}" if earlier else ""
             raise ToolRefused(f"this predicate is claimed already{name}; claim something else, or hand in")
-        self.hypotheses.add(claim.title, claim.predicate_sql)
+        self.hypotheses.add(claim.title, claim.predicate_sql, self.agent)
         self.made += earlier is None
         name = earlier.id if earlier else f"{self.agent}.c{self.made}"
         evidence = self.evidence

@@ -4,7 +4,8 @@ from halo_opt.analysis.engine.conversation import Conversation, Exchange
 from halo_opt.analysis.engine.gate import Gate
 from halo_opt.analysis.engine.sizes import BYTES_PER_TOKEN
 from halo_opt.analysis.engine.spans import Span
-from halo_opt.analysis.engine.words import cut, fenced
+from halo_opt.analysis.engine.words import cut
+from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.llm.model import Message, ModelError
 from halo_opt.patching.coder import render
 
@@ -41,7 +42,7 @@ def _notes(before: str, old: list[Exchange], gate: Gate, parent: Span | None) ->
         ]
     messages = [
         Message(role="system", content=render("analyzer_compact.j2", {})),
-        Message(role="user", content=fenced("\n\n".join(parts))),
+        Message(role="user", content=fence("\n\n".join(parts))),
     ]
     text = gate.complete("compact", messages, parent=parent).text.strip()
     if not text:

@@ -1,13 +1,21 @@
 """What an agent is given and what it gives back, shared by the agent and by what hires one. No behaviour."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from halo_opt.analysis.engine.claiming import Evidence
 from halo_opt.analysis.engine.gate import Gate
 from halo_opt.analysis.records import AnalysisLimits, Answer, Ended, Task
-from halo_opt.analysis.tools.base import Tool
+from halo_opt.analysis.tools.base import Desk, Tool
 
-DELEGATE = "delegate"
+DELEGATE, PYTHON = "delegate", "python"
+
+
+def changed(desk: Desk, **changes: Any) -> Desk:
+    """The desk with other values, and with the answers that its guarded queries have had."""
+    other = replace(desk, **changes)
+    other.__dict__["guarded"] = desk.guarded
+    return other
 
 
 @dataclass(frozen=True)

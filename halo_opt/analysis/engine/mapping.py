@@ -16,8 +16,9 @@ from halo_opt.analysis.engine.gate import Gate
 from halo_opt.analysis.engine.sizes import BYTES_PER_TOKEN
 from halo_opt.analysis.engine.spans import Span
 from halo_opt.analysis.engine.turns import json_in
-from halo_opt.analysis.engine.words import cut, fenced
+from halo_opt.analysis.engine.words import cut
 from halo_opt.analysis.engine.workers import together
+from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.llm.model import Message, ModelError, ModelMisfit
 from halo_opt.patching.coder import render
 
@@ -108,7 +109,7 @@ def _batch(question: Question, batch: dict[str, str], gate: Gate, parent: Span |
 
 def _ask(question: Question, texts: Sequence[str], gate: Gate, parent: Span | None) -> list[str]:
     numbered = "\n".join(f"{number}. {text}" for number, text in enumerate(texts, 1))
-    values = {"question": question.words, "labels": question.labels, "rows": fenced(numbered), "count": len(texts)}
+    values = {"question": question.words, "labels": question.labels, "rows": fence(numbered), "count": len(texts)}
     messages = [
         Message(role="system", content=render("analyzer_map_system.j2", {})),
         Message(role="user", content=render("analyzer_map.j2", values)),

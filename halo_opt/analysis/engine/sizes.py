@@ -12,13 +12,15 @@ BYTES_PER_TOKEN = 3
 @dataclass(frozen=True)
 class Sizes:
     """`room` is what a prompt may take, in tokens; `first_bytes` of the first message's facts, `answer_bytes` of one
-    tool's answer, `actions` of one turn, `guidance` whether there is room to say how to work.
+    tool's answer, `actions` of one turn; `details` and `guidance` whether there is room to explain every argument and
+    to say how to work.
     """
 
     room: int
     first_bytes: int
     answer_bytes: int
     actions: int
+    details: bool
     guidance: bool
 
     @classmethod
@@ -31,6 +33,7 @@ class Sizes:
             first_bytes=_within(room * BYTES_PER_TOKEN // 6, 900, 12_000),
             answer_bytes=_within(room * BYTES_PER_TOKEN // 5 // actions, 700, 12_000),
             actions=actions,
+            details=room >= 6_000,
             guidance=room >= 12_000,
         )
 

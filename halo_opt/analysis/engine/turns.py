@@ -107,13 +107,26 @@ def form_of(tool: Tool) -> str:
     return "{" + ", ".join([f'"tool": "{tool.name}"', *parts]) + "}"
 
 
+def form_inside(arguments: type[BaseModel]) -> str:
+    """An object as it stands within another form."""
+    schema = arguments.model_json_schema()
+    return _type(schema, schema)
+
+
+def details_of(tool: Tool) -> list[str]:
+    """What each argument is, where its tool says so."""
+    fields = tool.arguments.model_fields.items()
+    return [f"{name}: {info.description}" for name, info in fields if info.description]
+
+
 def _type(part: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
     if "$ref" in part:
         return _type(whole["$defs"][part["$ref"].rpartition("/")[2]], whole)
     if "enum" in part:
         return "|".join(str(value) for value in part["enum"])
     if "anyOf" in part:
-        return "|".join(dict.fromkeys(_type(one, whole) for one in part["anyOf"]))
+        # That something may be null is what the ? before it says already.
+        return "|".join(dict.fromkeys(_type(one, whole) for one in part["anyOf"] if one.get("type") != "null"))
     kind = part.get("type")
     if kind == "array":
         return f"[{_type(part.get('items', {}), whole)}]"

@@ -1,16 +1,7 @@
-"""Words that the engine adds to a prompt: data between marks, and what is left of the limits. Pure."""
+"""Words that the engine adds to a prompt: what is left of the limits, and how much of a text was cut. Pure."""
 
-import hashlib
-
-from halo_opt.console import duration, visible
+from halo_opt.console import duration
 from halo_opt.llm.ledger import Budget, Spend
-
-
-def fenced(text: str) -> str:
-    """Text that others wrote, between marks made from it, so that it cannot hold its own end."""
-    shown = visible(text)
-    mark = hashlib.sha256(shown.encode("utf-8", "replace")).hexdigest()[:12]
-    return f"<<<data {mark}\n{shown}\n{mark}>>>"
 
 
 def cut(text: str, most: int) -> str:

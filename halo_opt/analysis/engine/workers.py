@@ -53,14 +53,17 @@ def aside(job: Callable[[], T], *, interrupted: Callable[[], None]) -> T:
             results.append(job())
         except BaseException as error:
             errors.append(error)
+        finally:
+            done.set()
 
-    thread = threading.Thread(target=work, daemon=True, name="halo-analysis")
-    thread.start()
+    # Not by join(): once interrupted, it takes a thread that runs for one that has ended.
+    done = threading.Event()
+    threading.Thread(target=work, daemon=True, name="halo-analysis").start()
     try:
-        thread.join()
+        done.wait()
     except KeyboardInterrupt:
         interrupted()
-        thread.join()
+        done.wait()
     if errors:
         raise errors[0]
     return results[0]

@@ -35,7 +35,7 @@ class TracesArguments(Arguments):
     outcome: Literal["success", "failure", "error", "unknown"] | None = None
     task: str | None = Field(default=None, description="task id; * and ? are wildcards")
     model: str | None = Field(default=None, description="model; * and ? are wildcards")
-    tool: str | None = Field(default=None, description="a tool that was used; * and ? are wildcards")
+    called: str | None = Field(default=None, description="a tool that was used; * and ? are wildcards")
     error: str | None = Field(default=None, description="RE2 pattern that a step's error matches")
     finding: str | None = Field(default=None, description="id of a finding of mining that the attempt shows (F1)")
     sort: Sort = "task_id"
@@ -71,8 +71,8 @@ def run(asked: TracesArguments, desk: Desk) -> str:
 def _where(asked: TracesArguments, desk: Desk) -> tuple[str, list[Any]]:
     chosen = TraceFilter(outcome=asked.outcome, task=asked.task, model=asked.model)
     parts = [chosen.where(), seen(desk, "a.trace_id")]
-    if asked.tool is not None:
-        parts.append(("a.trace_id IN (SELECT trace_id FROM steps WHERE tool GLOB ?)", [asked.tool]))
+    if asked.called is not None:
+        parts.append(("a.trace_id IN (SELECT trace_id FROM steps WHERE tool GLOB ?)", [asked.called]))
     if asked.error is not None:
         try:
             checked_pattern(asked.error, ignore_case=False)

@@ -109,6 +109,7 @@ class World:
     context: int = CONTEXT
     reply: int = REPLY
     free: bool = True
+    address: str = "http://127.0.0.1:1/v1"
     scope: Scope = field(default_factory=Scope)
     events: list[Event] = field(default_factory=list)
     hypotheses: Hypotheses = field(default_factory=Hypotheses)
@@ -118,7 +119,7 @@ class World:
 
     def run(self) -> AnalysisResult:
         ledger = self.ledger = self.ledger or Ledger(self.budget)
-        endpoint = Endpoint("http://127.0.0.1:1/v1", "", "scripted", free=self.free)
+        endpoint = Endpoint(self.address, "", "scripted" if self.free else "gpt-4o", free=self.free, provider="openai")
         models: dict[Role, RoleModel] = {}
         for role in ROLES:
             if role in self.scripts:

@@ -1,0 +1,128 @@
+"""From one model spec per role to models that are ready, metered and recorded; or, in a replay, to recorded ones.
+
+A replay opens no connection, starts no server and needs no key.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from halo_opt.errors import ConfigError
+from halo_opt.llm.address import Endpoint
+from halo_opt.llm.cassette import Tape, Taped
+from halo_opt.llm.endpoint import open_endpoint
+from halo_opt.llm.ledger import Ledger
+from halo_opt.llm.local import ServerSettings
+from halo_opt.llm.metered import MeteredModel
+from halo_opt.llm.model import Fault
+from halo_opt.llm.price_list import Prices
+from halo_opt.llm.prices import context_of
+from halo_opt.llm.providers import CallSettings, ProviderModel, open_model
+from halo_opt.llm.roles import ROLES, Role, RoleModel, RoleRecord, Roles
+from halo_opt.llm.spec import ModelSpec, parse_spec
+
+HOSTED_CONTEXT = 128_000
+OTHER_CONTEXT = 8192
+_LONGEST_REPLY = 4096
+
+
+@dataclass(frozen=True)
+class RoleSettings:
+    """How models are opened. `parallel` callers at once: so many slots of our own server.
+
+    `context_tokens` says how much a role's model can read and write together where that is known better; for a local
+    model it is also what is served, 8192 if not given (or less, when the model was trained for less). `reply_tokens`
+    None is 4096; a reply is never longer than a quarter of the context. `call.max_tokens`, `server.slots` and
+    `server.context` are not used: they follow from the others.
+    """
+
+    parallel: int = 1
+    context_tokens: Mapping[Role, int] = field(default_factory=dict)
+    reply_tokens: int | None = None
+    call: CallSettings = field(default_factory=CallSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
+    prices: Prices = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def open_roles(
+    specs: Mapping[Role, ModelSpec | str],
+    *,
+    cache_dir: Path,
+    ledger: Ledger,
+    tape: Tape,
+    settings: RoleSettings | None = None,
+    on_fault: Callable[[Fault], None] | None = None,
+) -> Iterator[Roles]:
+    """Models for the roles while the block runs; a role without a spec has the root's.
+
+    A model that several roles use is opened once. Each call is answered from the tape where it can be, else reserved
+    in the ledger under the role's name, made, and recorded. `on_fault` gets a word for every try that failed (see
+    `failures.fault_of`), from any thread. Raises ConfigError, InputError or EnvironmentMissing with the remedy.
+    """
+    if "root" not in specs:
+        raise ConfigError("no model is given for the root of the analysis; give one, for example 'local'")
+    chosen = settings or RoleSettings()
+    # A role that shares the root's model has its own words in ledger and tape all the same.
+    given: dict[Role, ModelSpec | str] = {role: specs.get(role, specs["root"]) for role in ROLES}
+    parsed = {role: parse_spec(spec) if isinstance(spec, str) else spec for role, spec in given.items()}
+    wanted = {
+        role: chosen.context_tokens.get(role) or (chosen.context_tokens.get("root") if role not in specs else None)
+        for role in ROLES
+    }
+    with contextlib.ExitStack() as stack:
+        endpoints: dict[ModelSpec, Endpoint] = {}
+        models: dict[tuple[ModelSpec, CallSettings], ProviderModel] = {}
+        roles: dict[Role, RoleModel] = {}
+        for role, spec in parsed.items():
+            if spec not in endpoints:
+                most = max((wanted[other] or 0 for other in ROLES if parsed[other] == spec), default=0)
+                endpoints[spec] = stack.enter_context(_open(spec, chosen, context=most, cache_dir=cache_dir))
+            endpoint = endpoints[spec]
+            context = _context(endpoint, wanted[role])
+            reply = min(chosen.reply_tokens or _LONGEST_REPLY, context // 4)
+            call = dataclasses.replace(chosen.call, max_tokens=reply, cache=_kept(role, chosen.call))
+            if (spec, call) not in models:
+                models[spec, call] = stack.enter_context(open_model(endpoint, settings=call, on_fault=on_fault))
+            metered = MeteredModel(models[spec, call], ledger, endpoint, max_tokens=reply, purpose=role)
+            roles[role] = RoleModel(Taped(metered, tape, role=role), context, reply)
+        yield Roles(root=roles["root"], others=roles)
+
+
+@contextlib.contextmanager
+def _open(spec: ModelSpec, chosen: RoleSettings, *, context: int, cache_dir: Path) -> Iterator[Endpoint]:
+    server = dataclasses.replace(chosen.server, slots=chosen.parallel, context=context or OTHER_CONTEXT)
+    with open_endpoint(spec, cache_dir=cache_dir, settings=server) as endpoint:
+        yield dataclasses.replace(endpoint, price=chosen.prices.get(str(spec)) or chosen.prices.get(endpoint.model))
+
+
+def _kept(role: Role, call: CallSettings) -> Literal["conversation", "instructions", "nothing"]:
+    """Mapping and compacting are single calls: keeping more than their instructions costs and is never read back."""
+    return "instructions" if role in {"map", "compact"} and call.cache == "conversation" else call.cache
+
+
+def _context(endpoint: Endpoint, wanted: int | None) -> int:
+    """Tokens of one call: no more than our own server serves; else as the user says, as listed, or a usual size."""
+    if endpoint.context is not None:
+        return min(wanted or endpoint.context, endpoint.context)
+    if wanted:
+        return wanted
+    hosted = endpoint.provider in {"openai", "anthropic"} and not endpoint.on_this_machine
+    return context_of(endpoint) or (HOSTED_CONTEXT if hosted else OTHER_CONTEXT)
+
+
+def replayed_roles(records: Mapping[Role, RoleRecord], tape: Tape) -> Roles:
+    """Roles that answer from the tape alone; `records` are those of the recorded run (`Roles.records`).
+
+    Raises ConfigError when the root is not among them.
+    """
+    if "root" not in records:
+        raise ConfigError("the cassette does not say which model was the root of the analysis; record anew")
+    made = {
+        role: RoleModel(Taped(None, tape, role=role, name=record.model), record.context_tokens, record.reply_tokens)
+        for role, record in records.items()
+    }
+    return Roles(root=made["root"], others=made)
