@@ -17,9 +17,9 @@ from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.errors import InputError
 from halo_opt.mining.bearing import evidence, misnamed, names_of
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import Measured, literal, measure
+from halo_opt.mining.cells import Measured, cells_sql, counts_sql, measure
 from halo_opt.mining.figures import STRUCK, Evidence, strike
-from halo_opt.mining.honest_sql import LISTED, MAX_SQL, depends_on, judged_by, says_nothing, unsteady
+from halo_opt.mining.honest_sql import LISTED, MAX_SQL, depends_on, judged_by, renamed_sql, says_nothing, unsteady
 from halo_opt.mining.quotes import wrong_with_quote
 from halo_opt.mining.told import behaviour_sql
 from halo_opt.patching.playbook import load_playbook
@@ -112,9 +112,10 @@ def check(
     `harness` is the folder that a fix must lie in; without one, where it lies is not checked.
     """
     corrections: list[str] = []
+    behaviour = behaviour_of(claim, name)
+    rows.ready(_asked_for(claim, behaviour, first_steps))
     numbers = list(rerun(claim.numbers, store, rows, corrections))
     quotes = [quote for quote in claim.quotes if stands(quote, store, corrections)]
-    behaviour = behaviour_of(claim, name)
     reasons, measured = _measured(claim.predicate_sql, behaviour, rows, first_steps)
     listed = False
     if measured is not None:
@@ -146,6 +147,14 @@ def check(
     status: Status = "unsupported" if reasons else "confirmed"
     checked = CheckedClaim(status=status, claim=kept, corrections=corrections, reasons=reasons, listed=listed)
     return checked, measured
+
+
+def _asked_for(claim: Claim, behaviour: Behaviour, first_steps: Mapping[str, int]) -> Iterator[str]:
+    """What a check asks of the store as a rule; it may be run in any order, for each answer is only used in its turn."""
+    yield from (number.sql for number in claim.numbers)
+    if unfit(claim.predicate_sql) is None:
+        yield from (claim.predicate_sql, counts_sql(behaviour), cells_sql(behaviour, first_steps))
+        yield from (renamed_sql(claim.predicate_sql) or "SELECT 1", _shown_sql(behaviour))
 
 
 def behaviour_of(claim: Claim, name: str, *, model: str = "a model", listed: bool = False) -> Behaviour:
@@ -294,17 +303,13 @@ def _shown_by(
     quotes: Sequence[Quote], behaviour: Behaviour, rows: GuardedRows, corrections: list[str]
 ) -> Iterator[Quote]:
     """Quotes of attempts that the predicate holds for; words of another attempt say nothing about it."""
-    named = ", ".join(literal(quote.trace_id) for quote in quotes)
-    shown = (
-        {
-            str(t)
-            for (t,) in rows.rows(f"SELECT trace_id FROM ({behaviour.sql}) AS b WHERE value AND trace_id IN ({named})")
-        }
-        if quotes
-        else set()
-    )
+    shown = {str(trace) for (trace,) in rows.rows(_shown_sql(behaviour))} if quotes else set()
     for quote in quotes:
         if quote.trace_id in shown:
             yield quote
         else:
             corrections.append(f"a quote was struck: attempt {quote.trace_id} does not show it")
+
+
+def _shown_sql(behaviour: Behaviour) -> str:
+    return f"SELECT trace_id FROM ({behaviour.sql}) AS b WHERE value"

@@ -57,6 +57,17 @@ def count_sql(behaviour: Behaviour, *, outcome: Literal["failure", "success"], s
     )
 
 
+def counts_sql(behaviour: Behaviour) -> str:
+    """One row: failures with it, failures, successes with it, successes, attempts, those with it, those without step."""
+    return (
+        f"WITH behaviour AS ({behaviour.sql})\nSELECT count(*) FILTER (outcome = 'failure' AND value),"
+        " count(*) FILTER (outcome = 'failure'), count(*) FILTER (outcome = 'success' AND value),"
+        " count(*) FILTER (outcome = 'success'), count(*), count(*) FILTER (value),"
+        " count(*) FILTER (value AND step IS NULL)"
+        " FROM behaviour JOIN attempts USING (trace_id)"
+    )
+
+
 def shown_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
     """Rows (trace, run, task, failed, shown) of the attempts that take part in the contrast.
 
@@ -140,13 +151,7 @@ def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -
         if not applicable(store, behaviour):
             told = ", ".join(behaviour.needs)
             return _uncounted(behaviour, "not applicable", f"these traces do not tell {told}", sql)
-        counts = store.rows(
-            f"WITH behaviour AS ({behaviour.sql})\nSELECT count(*) FILTER (outcome = 'failure' AND value),"
-            " count(*) FILTER (outcome = 'failure'), count(*) FILTER (outcome = 'success' AND value),"
-            " count(*) FILTER (outcome = 'success'), count(*), count(*) FILTER (value),"
-            " count(*) FILTER (value AND step IS NULL)"
-            " FROM behaviour JOIN attempts USING (trace_id)"
-        )[0]
+        counts = store.rows(counts_sql(behaviour))[0]
         shown = (int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3]))
         if counts[4] == 0:
             return _uncounted(behaviour, "not applicable", "it applies to none of these attempts", sql)

@@ -5,8 +5,9 @@ explains every failure; one that names its attempts would hold for no others; bo
 """
 
 import re
+from collections.abc import Sequence
 from math import isclose, nan
-from typing import Literal
+from typing import Any, Literal
 
 from halo_opt.errors import HaloError
 from halo_opt.mining.behaviour import Rows
@@ -65,18 +66,30 @@ def depends_on(predicate: str, ask: Query) -> Literal["outcome", "names", None]:
     have other names and the other outcome, and must give the same attempts. `names` also where it cannot be run so.
     """
     try:
-        if _same(predicate, ask, {**_NAMES, **_joined()}, named="md5(trace_id)"):
+        sql = renamed_sql(predicate)
+        if sql is not None and _is_zero(ask(sql)):
             return None
-        return "names" if _same(predicate, ask, _ENDINGS, named="trace_id") else "outcome"
+        sql = _differ_sql(predicate, _ENDINGS, named="trace_id")
+        return "names" if sql is None or _is_zero(ask(sql)) else "outcome"
     except HaloError:
         return "names"
+
+
+def renamed_sql(predicate: str) -> str | None:
+    """What `depends_on` asks first: one cell, 0 where the predicate is a rule. None where it looks at no attempts."""
+    return _differ_sql(predicate, {**_NAMES, **_joined()}, named="md5(trace_id)")
 
 
 def _joined() -> dict[str, str]:
     return {name: f"{_NAMES[name]}, {more}" for name, more in _ENDINGS.items()}
 
 
-def _same(predicate: str, ask: Query, changed: dict[str, str], *, named: str) -> bool:
+def _is_zero(rows: Sequence[tuple[Any, ...]]) -> bool:
+    return [tuple(row) for row in rows] == [(0,)]
+
+
+def _differ_sql(predicate: str, changed: dict[str, str], *, named: str) -> str | None:
+    """How many attempts only one of two gives: the predicate here, and where these columns of attempts are changed."""
     plain = _unqualified(predicate)
     shadows = ",\n".join(
         f"{table} AS (SELECT * REPLACE ({replaced}) FROM main.{table})"
@@ -84,15 +97,13 @@ def _same(predicate: str, ask: Query, changed: dict[str, str], *, named: str) ->
         if _names(plain, table)
     )
     if not shadows:
-        # It looks at no table that has attempts in it: whatever it gives, it was told.
-        return named == "trace_id"
+        return None
     picked = f"(SELECT DISTINCT trace_id::VARCHAR AS trace_id FROM (\n{plain}\n) AS p)"
-    [(differ,)] = ask(
+    return (
         f"WITH here AS (SELECT {named} AS trace_id FROM {picked}),\n"
         f"there AS (WITH {shadows} SELECT trace_id FROM {picked})\n"
         "SELECT count(*) FROM ((FROM here EXCEPT FROM there) UNION ALL (FROM there EXCEPT FROM here))"
     )
-    return bool(differ == 0)
 
 
 def _names(sql: str, table: str) -> bool:

@@ -1,17 +1,18 @@
 """Claims are held against the traces: what is wrong is corrected or struck, and what has no support is set apart."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from halo_opt.analysis.claims import STRUCK, CheckedClaim, Claim, ClaimNumber, Quote, check, strike
+from halo_opt.analysis.claims import STRUCK, CheckedClaim, Claim, ClaimNumber, Fix, Quote, check, strike
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.store import Store, build_store
 
 DATA = Path(__file__).parents[2] / "data"
 RUNS = [DATA / "tau-bench" / "gpt-4o-airline.jsonl", DATA / "intercode"]
-SHOWS = "SELECT trace_id FROM attempts WHERE outcome = 'failure'"
+SHOWS = "SELECT trace_id FROM steps WHERE step >= 0"
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,14 @@ def claim(failure: tuple[str, int, str], **changes: object) -> Claim:
     return Claim.model_validate(fields | changes)
 
 
-def checked(store: Store, told: Claim) -> CheckedClaim:
-    return check(told, store, GuardedRows(store), name="claim_1", first_steps={})[0]
+@cache
+def rows_of(store: Store) -> GuardedRows:
+    """Shared by all tests: what was asked once is not asked again."""
+    return GuardedRows(store)
+
+
+def checked(store: Store, told: Claim, harness: Path | None = None) -> CheckedClaim:
+    return check(told, store, rows_of(store), name="claim_1", first_steps={}, harness=harness)[0]
 
 
 def test_a_true_claim_is_confirmed_as_it_stands(store: Store, failure: tuple[str, int, str]) -> None:
@@ -105,8 +112,8 @@ def test_altered_and_invented_quotes_are_struck_and_leave_the_claim_unsupported(
 
 
 def test_words_of_an_attempt_that_does_not_show_it_prove_nothing(store: Store, failure: tuple[str, int, str]) -> None:
-    others = f"SELECT trace_id FROM attempts WHERE outcome = 'failure' AND trace_id <> '{failure[0]}'"
-    found = checked(store, claim(failure, predicate_sql=others))
+    [(steps,)] = store.rows("SELECT steps FROM attempts WHERE trace_id = ?", [failure[0]])
+    found = checked(store, claim(failure, predicate_sql=f"SELECT trace_id FROM attempts WHERE steps <> {steps}"))
     assert f"attempt {failure[0]} does not show it" in found.corrections[0]
     assert found.status == "unsupported"
 
@@ -115,13 +122,25 @@ def test_words_of_an_attempt_that_does_not_show_it_prove_nothing(store: Store, f
     ("predicate", "reason"),
     [
         ("SELECT trace_id FROM attempts WHERE false", "no attempt shows it"),
-        ("SELECT trace_id FROM attempts WHERE outcome = 'success'", "no failure shows it"),
         ("SELECT 'x' AS trace_id", "no attempt shows it"),
         ("DROP TABLE attempts", "its predicate cannot be run"),
         ("SELECT trace_id FROM read_csv('/etc/passwd')", "its predicate cannot be run"),
         ("SELECT trace_id FROM attempts; SELECT 1", "its predicate cannot be run"),
         ("SELECT count(*) FROM attempts", "its predicate cannot be run"),
         ("attempts) UNION SELECT 'x' FROM (SELECT 1", "its predicate cannot be run"),
+        ("SELECT trace_id FROM attempts WHERE outcome = 'failure'", "its predicate looks at outcome"),
+        ("SELECT trace_id FROM attempts WHERE score < 1", "its predicate looks at score"),
+        ("SELECT trace_id FROM scores WHERE value < 1", "its predicate looks at scores"),
+        ("SELECT trace_id FROM attempts AS a WHERE to_json(a)->>'outcome' = 'failure'", "its predicate goes by how"),
+        ("SELECT a FROM attempts AS t(a, b, c, d, e, f) WHERE f = 'failure'", "its predicate cannot be run"),
+        (
+            "SELECT a AS trace_id FROM (FROM attempts) AS t(a, b, c, d, e, f) WHERE f = 'failure'",
+            "its predicate goes by how",
+        ),
+        ("SELECT trace_id FROM attempts WHERE random() > 0.5", "its predicate asks for random"),
+        ("SELECT trace_id FROM attempts USING SAMPLE 5", "its predicate asks for sample"),
+        ("SELECT trace_id FROM attempts WHERE now() > started_at", "its predicate asks for now"),
+        (f"SELECT trace_id FROM attempts WHERE goal <> '{'x' * 8_000}'", "its predicate is longer than"),
     ],
 )
 def test_a_predicate_that_holds_for_no_failure_or_cannot_run_leaves_it_unsupported(
@@ -130,6 +149,109 @@ def test_a_predicate_that_holds_for_no_failure_or_cannot_run_leaves_it_unsupport
     found = checked(store, claim(failure, predicate_sql=predicate))
     assert found.status == "unsupported"
     assert found.reasons[0].startswith(reason)
+
+
+def test_what_only_successes_show_leaves_it_unsupported(store: Store, failure: tuple[str, int, str]) -> None:
+    [(success,)] = store.rows("SELECT min(trace_id) FROM attempts WHERE outcome = 'success'")
+    found = checked(store, claim(failure, predicate_sql=f"SELECT trace_id FROM attempts WHERE trace_id = '{success}'"))
+    assert "no failure shows it" in found.reasons
+
+
+LISTS = [
+    "SELECT trace_id FROM attempts WHERE trace_id IN ({ids})",
+    "SELECT unnest([{ids}]) AS trace_id",
+    "SELECT trace_id FROM attempts WHERE steps > 0 AND trace_id IN ({ids})",
+    "SELECT trace_id FROM steps WHERE step >= 0 AND list_contains([{ids}], trace_id)",
+    "SELECT trace_id FROM attempts WHERE md5(trace_id) < '8' OR trace_id IN ({ids})",
+    "SELECT trace_id FROM attempts WHERE task_id || seed IN ({tasks})",
+    "WITH attempts AS (SELECT * FROM main.attempts) SELECT trace_id FROM attempts WHERE trace_id IN ({ids})",
+    "SELECT trace_id FROM attempts AS a WHERE to_json(a)->>'trace_id' IN ({ids})",
+]
+
+
+@pytest.mark.parametrize("predicate", LISTS)
+def test_a_list_of_attempts_is_kept_and_said_to_be_no_rule(
+    store: Store, failure: tuple[str, int, str], predicate: str
+) -> None:
+    failures = store.rows("SELECT trace_id, task_id || seed FROM attempts WHERE outcome = 'failure' ORDER BY ALL")
+    ids = ", ".join(f"'{trace}'" for trace, _ in failures)
+    tasks = ", ".join(f"'{task}'" for _, task in failures if task)
+    found = checked(store, claim(failure, predicate_sql=predicate.format(ids=ids, tasks=tasks)))
+    assert (found.status, found.listed) == ("confirmed", True)
+    assert "its attempts are listed by name, not found by a rule" in found.corrections
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        "SELECT DISTINCT trace_id FROM main.steps WHERE tool IS NOT NULL",
+        "SELECT trace_id FROM attempts WHERE steps > 1 AND outcome IS DISTINCT FROM 'error' -- long ones",
+        "WITH t AS (SELECT trace_id, count(*) AS n FROM steps GROUP BY ALL) SELECT a.trace_id FROM attempts AS a"
+        " JOIN t USING (trace_id) JOIN steps AS s USING (trace_id) WHERE n > 1;",
+        "SELECT trace_id FROM steps GROUP BY trace_id HAVING count(*) > 1",
+    ],
+)
+def test_a_rule_over_what_traces_hold_is_no_list(store: Store, failure: tuple[str, int, str], predicate: str) -> None:
+    found = checked(store, claim(failure, predicate_sql=predicate))
+    assert (found.status, found.listed, found.reasons) == ("confirmed", False, [])
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT 412", "its SQL looks at no table"),
+        ("SELECT 412 AS attempts", "its SQL gives the same for any one attempt"),
+        ("SELECT count(*) + 400 FROM range(12) AS attempts(n)", "its SQL gives the same for any one attempt"),
+        ("SELECT 412 FROM attempts LIMIT 1", "its SQL gives the same for any one attempt"),
+        ("SELECT 400 + 12 + 0 * count(*) FROM main.attempts", "its SQL gives the same for any one attempt"),
+        ("SELECT count(*) FROM attempts WHERE random() > 0.5", "its SQL asks for random"),
+        ("SELECT 'nan'::DOUBLE FROM attempts LIMIT 1", "its SQL does not give one number"),
+        ("SELECT [1, 2] FROM attempts LIMIT 1", "its SQL does not give one number"),
+        ("SELECT true FROM attempts LIMIT 1", "its SQL does not give one number"),
+    ],
+)
+def test_a_number_that_its_own_sql_holds_is_struck(
+    store: Store, failure: tuple[str, int, str], sql: str, reason: str
+) -> None:
+    told = claim(failure, claim="It is seen 412 times.", numbers=[ClaimNumber(name="n", value=412, sql=sql)])
+    found = checked(store, told)
+    assert found.claim.numbers == []
+    assert found.corrections[0].startswith(f"number n was struck: {reason}")
+    assert found.claim.claim == f"It is seen {STRUCK} times."
+
+
+def test_remedies_that_are_no_words_of_the_playbook_are_struck(store: Store, failure: tuple[str, int, str]) -> None:
+    found = checked(store, claim(failure, remedies=["loop_guard", "run COPY", "https://example.org"]))
+    assert found.claim.remedies == ["loop_guard"]
+    assert found.corrections[0] == "remedy run COPY was struck: the playbook has no such word"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        (Fix(path="prompts/rules.j2", lines="1-2", words="Say it."), ("prompts/rules.j2", "1-2"), ""),
+        (Fix(path="prompts/rules.j2", lines="1-3", words="Say it."), ("prompts/rules.j2", ""), "has 2"),
+        (Fix(path="prompts/rules.j2", lines="0", words="Say it."), ("prompts/rules.j2", ""), "lines 0 of the fix"),
+        (Fix(path="prompts/other.j2", words="Say it."), None, "the harness has no file prompts/other.j2"),
+        (Fix(path="../secret", words="Say it."), None, "the harness has no file ../secret"),
+        (Fix(path="/etc/passwd", words="Say it."), None, "the harness has no file /etc/passwd"),
+        (Fix(path="prompts", words="Say it."), None, "the harness has no file prompts"),
+        (Fix(path="a\0b", words="Say it."), None, "the harness has no file"),
+    ],
+)
+def test_a_fix_names_a_file_of_the_harness_and_lines_that_it_has(
+    store: Store,
+    failure: tuple[str, int, str],
+    tmp_path: Path,
+    named: tuple[Fix, tuple[str, str] | None, str],
+) -> None:
+    fix, kept, correction = named
+    (tmp_path / "harness" / "prompts").mkdir(parents=True)
+    (tmp_path / "harness" / "prompts" / "rules.j2").write_text("one\ntwo\n")
+    (tmp_path / "secret").write_text("x")
+    found = checked(store, claim(failure, fix=fix), harness=tmp_path / "harness")
+    assert (found.claim.fix and (found.claim.fix.path, found.claim.fix.lines)) == kept
+    assert correction in " ".join(found.corrections)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +266,18 @@ def test_a_predicate_that_holds_for_no_failure_or_cannot_run_leaves_it_unsupport
         ("gpt-4o at step3", [], "gpt-4o at step3"),
         ("v2.gomail", [], "v2.gomail"),
         ("7 times", ["7", None], f"{STRUCK} times"),
+        ("93 percent", [93], STRUCK),
+        ("93 per cent", [0.93], "93 per cent"),
+        ("9x more", [3], f"{STRUCK} more"),
+        ("1e5 calls", [100_000], "1e5 calls"),
+        ("ninety-three failures", [93], f"{STRUCK} failures"),
+        ("nine out of ten fail", [], f"{STRUCK} fail"),
+        ("half of them, three quarters of those", [0.5], f"{STRUCK} of them, {STRUCK} of those"),
+        ("dozens, hundreds", [], f"{STRUCK}, {STRUCK}"),
+        ("\u00bd of all, \u2460", [], f"{STRUCK} of all, {STRUCK}"),
+        ("\uff19\uff13 fail", [12], f"{STRUCK} fail"),
+        ("one of the tools, two in a row", [], "one of the tools, two in a row"),
+        ("a tenth try, weekend", [], "a tenth try, weekend"),
     ],
 )
 def test_only_figures_that_a_checked_number_says_stay(words: str, known: list[float], kept: str) -> None:
