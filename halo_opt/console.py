@@ -12,7 +12,6 @@ import math
 import os
 import re
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,12 +19,17 @@ from typing import Any, Literal, TextIO
 
 from rich import box
 from rich.console import Console as RichConsole
+from rich.console import RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
 
-from halo_opt.records import Outcome, json_of
+from halo_opt.progress import Progress, duration
+from halo_opt.records import json_of
+
+__all__ = ["Console", "Format", "Progress", "duration", "printable", "visible"]
 
 Format = Literal["table", "json", "csv"]
 PLAIN_LINE_SECONDS = 10.0  # closer together, the log of a long run is mostly progress lines
@@ -52,16 +56,6 @@ def printable(text: str) -> str:
 def visible(text: str) -> str:
     """The same text with every hidden character spelled out, as in `\\u202e`: for pages and files that people read."""
     return _HIDDEN.sub(lambda found: json.dumps(found.group())[1:-1], text.replace("\r\n", "\n"))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: `42 s`, `3 min 05 s`, `2 h 07 min`."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def _cell(value: Any) -> str:
@@ -104,51 +98,6 @@ def _unique(columns: Sequence[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
     return names
-
-
-class Progress:
-    """Counts of a long piece of work; given by `Console.progress`. Safe to advance from several threads."""
-
-    def __init__(
-        self, total: int, already: int, clock: Callable[[], float], show: Callable[["Progress"], None]
-    ) -> None:
-        self.total = total
-        self.already = already
-        self.counts = dict.fromkeys(Outcome, 0)
-        self.finished = already
-        self.cost_usd: float | None = None
-        self._clock = clock
-        self._began = clock()
-        self._show = show
-        self._lock = threading.Lock()
-
-    def advance(self, outcome: Outcome | str, cost_usd: float | None = None, *, final: bool = True) -> None:
-        """Count one attempt. `final=False` is an error that will be tried again: counted, but nothing is finished."""
-        with self._lock:
-            self.counts[Outcome(outcome)] += 1
-            self.finished += final
-            if cost_usd is not None:
-                self.cost_usd = (self.cost_usd or 0.0) + cost_usd
-            self._show(self)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """The rest at the pace of this session; None before the first attempt of this session is finished."""
-        fresh = self.finished - self.already
-        if not fresh:
-            return None
-        return (self._clock() - self._began) / fresh * max(0, self.total - self.finished)
-
-    def words(self) -> str:
-        """Counts, spend and time left: `3 successes, 9 failures, 0 errors, $0.0123, about 4 min 10 s left`."""
-        plural = {Outcome.SUCCESS: "successes", Outcome.FAILURE: "failures", Outcome.ERROR: "errors"}
-        said = [f"{n} {plural[o] if n != 1 else o.value}" for o, n in self.counts.items()]
-        if self.cost_usd is not None:
-            said.append(f"${self.cost_usd:.4f}")
-        left = self.seconds_left
-        if left is not None and self.finished < self.total:
-            said.append(f"about {duration(left)} left")
-        return ", ".join(said)
 
 
 class Console:
@@ -194,6 +143,10 @@ class Console:
     def text(self, text: str) -> None:
         """Text as data (Markdown, a trace, an answer), made safe to print."""
         self._data(printable(text).rstrip("\n") + "\n")
+
+    def piece(self, text: str) -> None:
+        """A part of a text that is still being written, made safe to print; the text's own line ends are its end."""
+        self._data(printable(text))
 
     def _drawn(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
@@ -243,17 +196,34 @@ class Console:
     @contextmanager
     def working(self, words: str) -> Iterator[None]:
         """A spinner while the body runs; one plain line where there is no terminal."""
-        if self._live and not self.quiet:
+        if self.live:
             with self._rich.status(Text(printable(words))):
                 yield
         else:
             self.say(f"{words} ...")
             yield
 
+    @property
+    def live(self) -> bool:
+        """Whether a person watches a terminal, so that a drawing can be renewed in place."""
+        return self._live and not self.quiet
+
+    @contextmanager
+    def drawing(self, render: Callable[[], RenderableType]) -> Iterator[None]:
+        """What `render` gives, drawn anew a few times a second while the body runs; nothing where it is not `live`.
+
+        `render` is called from a thread of its own. It makes its words `printable` and hands them over as `Text`.
+        """
+        if not self.live:
+            yield
+            return
+        with Live(get_renderable=render, console=self._rich, refresh_per_second=4, transient=True):
+            yield
+
     @contextmanager
     def progress(self, total: int, *, already: int = 0, words: str = "attempts") -> Iterator[Progress]:
         """Progress over `total` attempts, of which `already` were done by an earlier session."""
-        if self._live and not self.quiet:
+        if self.live:
             with self._bar(total, already, words) as progress:
                 yield progress
             return

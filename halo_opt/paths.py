@@ -11,8 +11,12 @@ reports/<loop_id>/
     loop.json  report.md  report.html
     iter-NN/{report.json,report.md,report.html}     the analysis of that iteration's train traces
     iter-NN/<proposal>/{patch.diff,diff.json}       each patch that was tried
+report/                     what analyze writes: report.json, .md, .html, triage.csv
+    analysis.jsonl          every call of its model: what it cost, and what a second start need not pay again
+    analysis-trace/         the analysis itself as a run: an attempt for each start
 .halo_opt/                  caches that may be deleted at any time
     stores/  models/  worktrees/  logs/
+    asked/analysis.<hash>.jsonl     the same of a question
 """
 
 from dataclasses import dataclass
@@ -21,6 +25,9 @@ from pathlib import Path
 RESULTS = "results.jsonl"
 RUN = "run.json"
 CACHE = Path(".halo_opt")
+LOOP_JOURNAL = "journal.jsonl"
+ANALYSIS_JOURNAL = "analysis.jsonl"
+OWN_TRACE = "-trace"
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class LoopPaths:
     @property
     def journal(self) -> Path:
         """Every event of the loop."""
-        return self.folder / "journal.jsonl"
+        return self.folder / LOOP_JOURNAL
 
     @property
     def summary(self) -> Path:
@@ -96,6 +103,11 @@ class CachePaths:
     def stores(self) -> Path:
         """DuckDB indexes."""
         return self.root / "stores"
+
+    @property
+    def asked(self) -> Path:
+        """Journals of questions."""
+        return self.root / "asked"
 
     @property
     def worktrees(self) -> Path:

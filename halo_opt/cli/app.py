@@ -6,6 +6,9 @@ import sys
 import typer
 
 from halo_opt import __version__
+from halo_opt.cli.analyze_verb import add_to as add_analyze_verb
+from halo_opt.cli.ask_verb import add_to as add_ask_verb
+from halo_opt.cli.cost_verb import add_to as add_cost_verb
 from halo_opt.cli.export_verbs import add_to as add_export_verbs
 from halo_opt.cli.loop_verbs import add_to as add_loop_verbs
 from halo_opt.cli.mcp_verb import add_to as add_mcp_verb
@@ -34,6 +37,9 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 add_loop_verbs(app)
 add_trace_verbs(app)
+add_analyze_verb(app)
+add_ask_verb(app)
+add_cost_verb(app)
 add_query_verbs(app)
 add_patch_verbs(app)
 add_export_verbs(app)

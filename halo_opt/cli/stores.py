@@ -6,6 +6,7 @@ from pathlib import Path
 
 from halo_opt.console import Console
 from halo_opt.errors import InputError
+from halo_opt.redaction import RedactionRules
 from halo_opt.store import ImportSummary, Options, build_store, default_store_path, expanded, fresh, options_of
 from halo_opt.store import Store as TraceStore
 
@@ -33,6 +34,13 @@ def built_store(
             return path, found.summary()
     with console.working(f"indexing {', '.join(map(str, traces))}"):
         return path, build_store(traces, path, options=chosen)
+
+
+def reading(trace_format: str | None, scores: Path | None, *, redact: bool, personal: bool) -> Options:
+    """How traces are to be read, from the options of a verb. Raises InputError where they contradict each other."""
+    if personal and not redact:
+        raise InputError("--redact-personal and --no-redact contradict each other; leave one out")
+    return Options(format=trace_format, scores=scores, redact=RedactionRules(personal=personal) if redact else None)
 
 
 def open_store(traces: list[Path] | None, store: Path | None, console: Console, *, contents: bool) -> TraceStore:

@@ -1,4 +1,4 @@
-"""Verbs over traces and runs: import, analyze, verify, sql, schema, diff."""
+"""Verbs over traces and runs: import, verify, sql, schema, diff."""
 
 import sys
 from collections.abc import Callable
@@ -23,28 +23,25 @@ from halo_opt.cli.options import (
     Traces,
     rows_format,
 )
-from halo_opt.cli.stores import built_store, needs_contents, open_store, say_import
+from halo_opt.cli.stores import built_store, needs_contents, open_store, reading, say_import
 from halo_opt.config import load_config
 from halo_opt.console import Console
 from halo_opt.errors import InputError, NegativeAnswer
 from halo_opt.evaluation.diff import compare
-from halo_opt.loop.analysis import detectors_of, rates, write_analysis
-from halo_opt.mining.triage import CLASSES
+from halo_opt.loop.analysis import rates
 from halo_opt.mining.verify import numbers_of, verify_report
 from halo_opt.paths import CACHE, CachePaths, RunPaths
 from halo_opt.records import AttemptResult
-from halo_opt.redaction import RedactionRules
 from halo_opt.report_records import Report
 from halo_opt.reporting.diff_view import diff_headline, diff_tables
-from halo_opt.reporting.report_files import TRIAGE_CSV, read_report
+from halo_opt.reporting.report_files import read_report
 from halo_opt.running.results import read_results
-from halo_opt.store import Options, Refused, guarded_queries, guarded_query
+from halo_opt.store import Refused, guarded_queries, guarded_query
 from halo_opt.store import Store as TraceStore
 from halo_opt.store.guarded import MAX_ANSWER_BYTES
 from halo_opt.store.parquet import write_parquet
 from halo_opt.store.schema import describe
 
-DEFAULT_OUT = Path("report")
 # A number of a report may ask for a row a task; what a person asks for on a terminal is far less.
 VERIFY_ROWS = 1_000_000
 VERIFY_BYTES = 200_000_000
@@ -54,7 +51,6 @@ VERIFY_SECONDS = 60
 def add_to(app: typer.Typer) -> None:
     """Register the verbs."""
     app.command("import")(import_verb)
-    app.command("analyze")(analyze_verb)
     app.command("verify")(verify_verb)
     app.command("sql")(sql_verb)
     app.command("schema")(schema_verb)
@@ -78,7 +74,7 @@ def import_verb(
 ) -> None:
     """Index traces and say what was recognised, read and rejected. Run again, it reads what is new."""
     console = Console(quiet=quiet)
-    options = _reading(trace_format, scores, redact=redact, personal=redact_personal)
+    options = reading(trace_format, scores, redact=redact, personal=redact_personal)
     path, summary = built_store(traces, store, console, options=options, contents=not index_only)
     say_import(summary, console)
     if rows_format(format_, json_) == "json":
@@ -87,69 +83,6 @@ def import_verb(
         rows = [[file.format, file.path, file.bytes] for file in summary.files]
         console.table(["format", "path", "bytes"], rows, rows_format(format_, json_))
     console.say(f"store: {path}")
-
-
-def _reading(trace_format: str | None, scores: Path | None, *, redact: bool, personal: bool) -> Options:
-    if personal and not redact:
-        raise InputError("--redact-personal and --no-redact contradict each other; leave one out")
-    return Options(format=trace_format, scores=scores, redact=RedactionRules(personal=personal) if redact else None)
-
-
-def analyze_verb(
-    *,
-    traces: Traces,
-    out: Annotated[Path, typer.Option("--out", help="Folder for report.json, .md and .html.")] = DEFAULT_OUT,
-    title: Annotated[str | None, typer.Option(help="The report's title.")] = None,
-    detectors: Annotated[
-        list[Path] | None, typer.Option("--detectors", help="A YAML file of detectors of your own.", metavar="FILE")
-    ] = None,
-    store: Store = None,
-    trace_format: TraceFormat = None,
-    scores: Scores = None,
-    redact: Redact = True,
-    redact_personal: RedactPersonal = False,
-    format_: FormatOption = FormatName.TABLE,
-    json_: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Find the behaviours that separate failures from successes. No model is used, so it is free and repeatable."""
-    console = Console(quiet=quiet)
-    options = _reading(trace_format, scores, redact=redact, personal=redact_personal)
-    own = detectors_of(detectors or [])
-    path, summary = built_store(traces, store, console, options=options)
-    say_import(summary, console)
-    name = title or " and ".join(found.name for found in traces)
-    report, paths = write_analysis(path, out, title=name, summary=summary, detectors=own)
-    format_chosen = rows_format(format_, json_)
-    if format_chosen == "json":
-        console.document(report)
-    else:
-        console.table(["id", "finding", "in failures", "in successes", "q"], _finding_rows(report), format_chosen)
-    for caveat in report.caveats:
-        console.say(f"note: {caveat}")
-    if judged := _triage_words(report):
-        console.say(f"triage: {judged}; each attempt's rule is in {paths.json.with_name(TRIAGE_CSV)}")
-    console.say(f"report: {paths.html}")
-
-
-def _triage_words(report: Report) -> str:
-    """How many failures each class holds, largest first; '' without failures."""
-    counts = {name: report.triage[f"{name} failures"].value for name in CLASSES}
-    held = sorted(((count, name) for name, count in counts.items() if isinstance(count, int) and count), reverse=True)
-    failures = report.triage["failures"].value
-    return f"of {failures} failures " + ", ".join(f"{count} {name}" for count, name in held) if held else ""
-
-
-def _finding_rows(report: Report) -> list[list[object]]:
-    def share(finding_numbers: dict[str, object], part: str, whole: str) -> str:
-        return f"{finding_numbers.get(part)} of {finding_numbers.get(whole)}"
-
-    rows: list[list[object]] = []
-    for finding in report.findings:
-        values: dict[str, object] = {name: number.value for name, number in finding.numbers.items()}
-        failures, successes = share(values, "failures_with", "failures"), share(values, "successes_with", "successes")
-        rows.append([finding.id, finding.title, failures, successes, values.get("q_value")])
-    return rows
 
 
 def verify_verb(

@@ -49,7 +49,7 @@ def write_analysis(
     """
     with Store.open(store_path) as store:
         files = (summary or store.summary()).files
-        made_at, guarded = datetime.now(UTC).isoformat(timespec="seconds"), _guarded(store)
+        made_at, guarded = datetime.now(UTC).isoformat(timespec="seconds"), guarded_rows(store)
         if analysed is None:
             report = analyze(store, files, title=title, made_at=made_at, detectors=detectors, guarded=guarded)
         else:
@@ -67,7 +67,7 @@ def detectors_of(paths: Sequence[Path]) -> Detectors:
     return load_detectors(paths, ALL)
 
 
-def _guarded(store: Store) -> Query:
+def guarded_rows(store: Store) -> Query:
     """The way to run a detector's SQL: in a process of its own, with limits."""
 
     def ask(sql: str) -> list[tuple[object, ...]]:
@@ -88,7 +88,7 @@ def rates(folders: Sequence[Path], stores: Path, detectors: Detectors = NO_DETEC
             build_store([folder], path)
         with Store.open(path) as store:
             behaviours = [*ALL, *detectors.behaviours]
-            found.append(behaviour_rates(store, behaviours=behaviours, guarded=_guarded(store)))
+            found.append(behaviour_rates(store, behaviours=behaviours, guarded=guarded_rows(store)))
     return found
 
 

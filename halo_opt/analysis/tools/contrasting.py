@@ -10,7 +10,7 @@ from halo_opt.analysis.tools.querying import refused
 from halo_opt.errors import InputError
 from halo_opt.mining.cells import MIN_FAILURES, MIN_WITH, Measured, measure, steps_where_success_ends
 from halo_opt.mining.findings import HELD_FIXED
-from halo_opt.mining.judging import judged_by
+from halo_opt.mining.honest_sql import judged_by
 from halo_opt.records import Interval, Record
 from halo_opt.store.sqltext import alone, bare, without_schema
 

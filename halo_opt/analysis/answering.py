@@ -1,0 +1,126 @@
+"""The answer to a question, written by a model from checked evidence alone and held against it while it is written.
+
+The model that writes has no tools and sees no trace: only numbers that were re-run, quotes that stand, and the points
+that rest on them.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from jinja2 import StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import Field
+
+from halo_opt.analysis.records import Answer
+from halo_opt.analysis.sentences import Sentences
+from halo_opt.analysis.tools.data_marks import fence
+from halo_opt.llm.model import Message, Model
+from halo_opt.patching.resources import resource
+from halo_opt.records import Record
+
+
+class Piece(Record):
+    """A piece of evidence under the number that it is cited by: a number with its SQL, or words of an attempt."""
+
+    number: int = Field(ge=1)
+    kind: Literal["number", "words"]
+    name: str = ""
+    value: float | None = None
+    sql: str = ""
+    trace_id: str = ""
+    step: int | None = None
+    words: str = ""
+
+
+class Point(Record):
+    """One thing that the agents noted, and the numbers of the evidence that it rests on."""
+
+    text: str
+    citations: list[int]
+
+
+class Evidence(Record):
+    """What an answer may rest on. The same number or quote under two points is one piece."""
+
+    points: list[Point]
+    pieces: list[Piece]
+
+
+class Written(Record):
+    """An answer as it was shown. `corrections` say what was struck from it; `cited` in the order of citing."""
+
+    text: str
+    cited: list[int]
+    corrections: list[str]
+
+
+def evidence_of(answer: Answer | None) -> Evidence:
+    """The numbered evidence of what the agents handed in; empty where nothing of it stands."""
+    pieces: dict[tuple[Any, ...], Piece] = {}
+
+    def cite(**what: Any) -> int:
+        piece = pieces.setdefault(tuple(what.values()), Piece(number=len(pieces) + 1, **what))
+        return piece.number
+
+    points = []
+    for checked in answer.points if answer else []:
+        point = checked.point
+        found = [cite(kind="number", name=n.name, value=n.value, sql=n.sql) for n in point.numbers]
+        found += [cite(kind="words", trace_id=q.trace_id, step=q.step, words=q.words) for q in point.quotes]
+        points.append(Point(text=point.text, citations=sorted(set(found))))
+    return Evidence(points=points, pieces=list(pieces.values()))
+
+
+def write_answer(question: str, evidence: Evidence, model: Model, show: Callable[[str], None]) -> Written:
+    """Have the answer written, `show` given each sentence as soon as it is checked. Raises what the model raises."""
+    checked = _checking(evidence, show)
+    try:
+        model.complete(_messages(question, evidence), on_text=checked.feed)
+    finally:
+        checked.close()
+    return _written(checked)
+
+
+def points_as_answer(evidence: Evidence, show: Callable[[str], None]) -> Written:
+    """The points themselves, cited: for when no model can be asked any more."""
+    checked = _checking(evidence, show)
+    for point in evidence.points:
+        cited = ", ".join(map(str, point.citations))
+        checked.feed(f"- {point.text} [{cited}]\n")
+    checked.close()
+    return _written(checked)
+
+
+def _checking(evidence: Evidence, show: Callable[[str], None]) -> Sentences:
+    pieces = evidence.pieces
+    return Sentences(
+        known=[piece.value for piece in pieces if piece.value is not None],
+        citations=len(pieces),
+        quotable=[*(piece.words for piece in pieces), *(piece.name for piece in pieces)],
+        show=show,
+    )
+
+
+def _written(checked: Sentences) -> Written:
+    return Written(text=checked.text.strip(), cited=checked.cited, corrections=checked.corrections)
+
+
+def _messages(question: str, evidence: Evidence) -> list[Message]:
+    shown = [
+        {**piece.model_dump(), "value": _figure(piece.value), "words": fence(piece.words)} for piece in evidence.pieces
+    ]
+    facts = {"question": question, "points": [point.model_dump() for point in evidence.points], "evidence": shown}
+    return [
+        Message(role="system", content=_render("answer_system.j2")),
+        Message(role="user", content=_render("answer.j2", **facts)),
+    ]
+
+
+def _figure(value: float | None) -> str:
+    """A number as it is to be written: a count without decimals."""
+    return "" if value is None else f"{value:.0f}" if value == int(value) else f"{value:.6g}"
+
+
+def _render(name: str, **facts: Any) -> str:
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
+    return environment.from_string(resource(name).read_text(encoding="utf-8")).render(**facts)

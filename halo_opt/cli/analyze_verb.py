@@ -1,0 +1,161 @@
+"""The verb analyze: what separates failures from successes, found by mining, and by a model where one is given."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halo_opt.analysis.records import AnalysisLimits
+from halo_opt.cli import asking
+from halo_opt.cli.options import (
+    FormatName,
+    FormatOption,
+    Json,
+    Quiet,
+    Redact,
+    RedactPersonal,
+    Scores,
+    Store,
+    TraceFormat,
+    Traces,
+    rows_format,
+)
+from halo_opt.cli.stores import built_store, reading, say_import
+from halo_opt.console import Console, Format
+from halo_opt.loop.analysis import detectors_of, write_analysis
+from halo_opt.loop.questioning.analysing import Subject, analyse_traces
+from halo_opt.loop.questioning.asked import Asked
+from halo_opt.mining.triage import CLASSES
+from halo_opt.paths import ANALYSIS_JOURNAL
+from halo_opt.report_records import Report
+from halo_opt.reporting.report_files import TRIAGE_CSV, ReportPaths
+
+DEFAULT_OUT = Path("report")
+# A whole analysis: enough for a small hosted model to finish, little enough not to be regretted.
+CAUTIOUS_USD = 1.0
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("analyze")(analyze_verb)
+
+
+def analyze_verb(
+    *,
+    traces: Traces,
+    out: Annotated[Path, typer.Option("--out", help="Folder for report.json, .md and .html.")] = DEFAULT_OUT,
+    title: Annotated[str | None, typer.Option(help="The report's title.")] = None,
+    detectors: Annotated[
+        list[Path] | None, typer.Option("--detectors", help="A YAML file of detectors of your own.", metavar="FILE")
+    ] = None,
+    model: asking.AskModel = None,
+    role: asking.RoleModels = None,
+    budget: asking.BudgetOption = None,
+    max_turns: asking.MaxTurns = None,
+    max_depth: asking.MaxDepth = None,
+    parallel: asking.Parallel = None,
+    time: asking.Time = None,
+    harness: asking.Harness = None,
+    prices: asking.PriceFile = None,
+    record: asking.Record = None,
+    replay: asking.Replay = None,
+    context: asking.Context = None,
+    watch: asking.WatchOption = False,
+    fresh: asking.Fresh = False,
+    store: Store = None,
+    trace_format: TraceFormat = None,
+    scores: Scores = None,
+    redact: Redact = True,
+    redact_personal: RedactPersonal = False,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the behaviours that separate failures from successes.
+
+    Without --model that is mining alone: free and repeatable. With one, agents look further and every claim of theirs
+    is checked; run again, the same command goes on where it was.
+    """
+    console = Console(quiet=quiet)
+    options = reading(trace_format, scores, redact=redact, personal=redact_personal)
+    asked = asking.asked_of(
+        model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
+        harness=harness, prices=prices, context=context, replay=replay, limits=AnalysisLimits(),
+    )  # fmt: skip
+    own = detectors_of(detectors or [])
+    path, summary = built_store(traces, store, console, options=options)
+    say_import(summary, console)
+    name = title or " and ".join(found.name for found in traces)
+    subject = Subject(path, summary, name, own, asking.digest(options.text(), *(detectors or [])))
+    format_chosen = rows_format(format_, json_)
+    if asked is None:
+        report, paths = write_analysis(path, out, title=name, summary=summary, detectors=own)
+        _show(report, paths, console, format_chosen)
+        console.say("no model was given, so this is mining alone; --model SPEC lets one look further")
+        return
+    _analyse(asked, subject, Journalled(out, record, fresh=fresh), console, format_chosen, watch=watch)
+
+
+@dataclass(frozen=True)
+class Journalled:
+    """Where an analysis keeps its calls, and whether an earlier journal there is set aside."""
+
+    out: Path
+    record: Path | None
+    fresh: bool
+
+
+def _analyse(
+    asked: Asked, subject: Subject, place: Journalled, console: Console, format_: Format, *, watch: bool
+) -> None:
+    """Let the models look, write what they found and what holds of it, and end with the code that fits."""
+    journal = place.out / ANALYSIS_JOURNAL
+    if place.fresh and asked.replay is None:
+        asking.begin_anew(journal, console)
+    with asking.opened(
+        asked,
+        console,
+        journal=journal,
+        subject=subject.identity(),
+        cautious_usd=CAUTIOUS_USD,
+        remedy="give it another --out, or pass --fresh to set the old journal aside",
+        record=place.record,
+    ) as session:
+        shown = asking.watch_over(session, console, every=watch)
+        report, paths, result = analyse_traces(subject, place.out, session, asked, watch=shown, during=shown.shown)
+        asking.say_end(result, session, console)
+    _show(report, paths, console, format_)
+    asking.raise_end(result, f"what was found is in {paths.html}, and the same command goes on from there")
+
+
+def _show(report: Report, paths: ReportPaths, console: Console, format_: Format) -> None:
+    if format_ == "json":
+        console.document(report)
+    else:
+        console.table(["id", "finding", "in failures", "in successes", "q"], _finding_rows(report), format_)
+    for caveat in report.caveats:
+        console.say(f"note: {caveat}")
+    if judged := _triage_words(report):
+        console.say(f"triage: {judged}; each attempt's rule is in {paths.json.with_name(TRIAGE_CSV)}")
+    console.say(f"report: {paths.html}")
+
+
+def _triage_words(report: Report) -> str:
+    """How many failures each class holds, largest first; '' without failures."""
+    counts = {name: report.triage[f"{name} failures"].value for name in CLASSES}
+    held = sorted(((count, name) for name, count in counts.items() if isinstance(count, int) and count), reverse=True)
+    failures = report.triage["failures"].value
+    return f"of {failures} failures " + ", ".join(f"{count} {name}" for count, name in held) if held else ""
+
+
+def _finding_rows(report: Report) -> list[list[object]]:
+    def share(finding_numbers: dict[str, object], part: str, whole: str) -> str:
+        return f"{finding_numbers.get(part)} of {finding_numbers.get(whole)}"
+
+    rows: list[list[object]] = []
+    for finding in report.findings:
+        values: dict[str, object] = {name: number.value for name, number in finding.numbers.items()}
+        failures, successes = share(values, "failures_with", "failures"), share(values, "successes_with", "successes")
+        rows.append([finding.id, finding.title, failures, successes, values.get("q_value")])
+    return rows

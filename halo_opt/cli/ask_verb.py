@@ -1,0 +1,168 @@
+"""The verb ask: a question about traces, answered from checked evidence, sentence by sentence as it is written."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halo_opt.analysis.answering import Piece
+from halo_opt.analysis.records import AnalysisLimits
+from halo_opt.cli import asking
+from halo_opt.cli.options import (
+    Json,
+    Quiet,
+    Redact,
+    RedactPersonal,
+    Scores,
+    Store,
+    TraceFormat,
+)
+from halo_opt.cli.stores import built_store, reading
+from halo_opt.console import Console
+from halo_opt.errors import EnvironmentMissing, InputError, NegativeAnswer
+from halo_opt.loop.analysis import detectors_of
+from halo_opt.loop.questioning.analysing import Subject
+from halo_opt.loop.questioning.asked import Asked
+from halo_opt.loop.questioning.questions import Answered, answer_question
+from halo_opt.paths import CACHE, CachePaths
+
+# One question is a small thing.
+CAUTIOUS_USD = 0.25
+LIMITS = AnalysisLimits(turns=16, sub_turns=8, depth=1, agents=6)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("ask")(ask_verb)
+
+
+def ask_verb(
+    *,
+    words: Annotated[
+        list[str],
+        typer.Argument(help="Trace files and folders, then the question in quotes.", metavar='TRACES... "QUESTION"'),
+    ],
+    model: asking.AskModel = None,
+    role: asking.RoleModels = None,
+    budget: asking.BudgetOption = None,
+    max_turns: asking.MaxTurns = None,
+    max_depth: asking.MaxDepth = None,
+    parallel: asking.Parallel = None,
+    time: asking.Time = None,
+    harness: asking.Harness = None,
+    prices: asking.PriceFile = None,
+    record: asking.Record = None,
+    replay: asking.Replay = None,
+    context: asking.Context = None,
+    watch: asking.WatchOption = False,
+    fresh: asking.Fresh = False,
+    store: Store = None,
+    trace_format: TraceFormat = None,
+    scores: Scores = None,
+    redact: Redact = True,
+    redact_personal: RedactPersonal = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Answer a question about traces. Agents look, then the answer is written from what was checked, with citations."""
+    console = Console(quiet=quiet)
+    traces, question = _traces_and_question(words)
+    options = reading(trace_format, scores, redact=redact, personal=redact_personal)
+    asked = asking.asked_of(
+        model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
+        harness=harness, prices=prices, context=context, replay=replay, limits=LIMITS,
+    )  # fmt: skip
+    if asked is None:
+        raise EnvironmentMissing(
+            "a question needs a model: name one with --model, for example --model openai:gpt-5-mini or --model local; "
+            "without one, overview, traces, show, search, sql and analyze answer too"
+        )
+    path, summary = built_store(traces, store, console, options=options)
+    subject = Subject(path, summary, question, detectors_of([]), asking.digest(options.text()))
+    _ask(asked, subject, question, console, as_json=json_, record=record, fresh=fresh, watch=watch)
+
+
+def _traces_and_question(words: list[str]) -> tuple[list[Path], str]:
+    """The last word is the question, as it is no path."""
+    *places, question = words
+    if not places or not question.strip() or _is_path(question):
+        raise InputError('write the traces first and the question last, in quotes: halo-opt ask TRACES "why ...?"')
+    return [Path(place) for place in places], question.strip()
+
+
+def _is_path(words: str) -> bool:
+    try:
+        return Path(words).exists()
+    except OSError:  # too long for a name
+        return False
+
+
+def _ask(
+    asked: Asked,
+    subject: Subject,
+    question: str,
+    console: Console,
+    *,
+    as_json: bool,
+    record: Path | None,
+    fresh: bool,
+    watch: bool,
+) -> None:
+    """Let the models look and answer, show it as it comes, and end with the code that fits."""
+    identity = subject.identity(question)
+    # The same question asked in the same way goes on, or is answered again for nothing; any other has its own journal.
+    name = asking.digest(sorted(identity.items(), key=str), sorted(asked.fixed().items(), key=str))
+    journal = CachePaths(CACHE).asked / f"analysis.{name}.jsonl"
+    if fresh and asked.replay is None:
+        asking.begin_anew(journal, console)
+    with asking.opened(
+        asked,
+        console,
+        journal=journal,
+        subject=identity,
+        cautious_usd=CAUTIOUS_USD,
+        remedy="pass --fresh to set the old journal aside",
+        record=record,
+    ) as session:
+        shown = asking.watch_over(session, console, every=watch)
+        answered = answer_question(
+            subject,
+            question,
+            session,
+            asked,
+            watch=shown,
+            during=shown.shown,
+            show=(lambda _sentence: None) if as_json else console.piece,
+        )
+        asking.say_end(answered.result, session, console)
+    if as_json:
+        console.document(answered.document())
+    else:
+        _show_sources(answered, console)
+    asking.raise_end(answered.result, f"what was found is above; the same question goes on from there ({journal})")
+    if not answered.evidence.pieces:
+        raise NegativeAnswer("nothing that was found holds, so there is no answer; ask more narrowly, or another model")
+
+
+def _show_sources(answered: Answered, console: Console) -> None:
+    """The evidence under its numbers, and what was struck."""
+    if answered.written.text:
+        console.piece("\n\n")
+    cited = [piece for piece in answered.evidence.pieces if piece.number in answered.written.cited]
+    for piece in cited:
+        console.text(_source(piece))
+    left = len(answered.evidence.pieces) - len(cited)
+    if left:
+        console.say(f"{left} more pieces of evidence were not cited; --json has them")
+    for correction in answered.unsupported:
+        console.warn(correction)
+    if example := next((piece for piece in cited if piece.kind == "words"), None):
+        console.say(f"see an attempt: halo-opt show {example.trace_id} --store {answered.store}")
+
+
+def _source(piece: Piece) -> str:
+    if piece.kind == "number":
+        value = "" if piece.value is None else f"{piece.value:.6g}"
+        return f"[{piece.number}] {piece.name} = {value}\n    {' '.join(piece.sql.split())}"
+    step = "" if piece.step is None else f", step {piece.step}"
+    return f'[{piece.number}] attempt {piece.trace_id}{step}: "{" ".join(piece.words.split())}"'

@@ -1,0 +1,102 @@
+"""The verb cost: what models have cost, from the journals that paid for them. It asks and prices nothing itself."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, rows_format
+from halo_opt.console import Console
+from halo_opt.errors import InputError
+from halo_opt.loop.questioning.spending import SpendRow, journals_in, spend_rows, total
+from halo_opt.paths import CACHE, CachePaths
+
+# Where journals are when nobody says: loops, the report that analyze writes, and questions.
+PLACES = (Path("reports"), Path("report"), CachePaths(CACHE).asked)
+COLUMNS = [
+    "journal",
+    "purpose",
+    "model",
+    "calls",
+    "tokens in",
+    "tokens out",
+    "cached",
+    "dollars",
+    "unpriced",
+    "open",
+    "replayed",
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("cost")(cost_verb)
+
+
+def cost_verb(
+    *,
+    where: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders of reports or loops, or journals (default: all there are).", metavar="[WHERE...]"),
+    ] = None,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what models have cost: calls, tokens and dollars by purpose and model, and what may have been billed."""
+    console = Console(quiet=quiet)
+    rows = [row for journal in _journals(where) for row in spend_rows(journal)]
+    chosen = rows_format(format_, json_)
+    everything = total(rows)
+    if chosen == "json":
+        console.document({"rows": rows, "total": everything})
+    else:
+        shown = rows if chosen == "csv" or len(rows) < 2 else [*rows, everything]
+        console.table(COLUMNS, [_cells(row) for row in shown], chosen)
+    for words in _notes(everything):
+        console.say(f"note: {words}")
+
+
+def _journals(where: list[Path] | None) -> list[Path]:
+    if where:
+        for place in where:
+            if not place.exists():
+                raise InputError(f"{place} does not exist; name the folder of a report or a loop, or a journal")
+        return list(dict.fromkeys(found for place in where for found in journals_in(place)))
+    there = [place for place in PLACES if place.exists()]
+    found = [journal for place in there for journal in journals_in(place, needed=False)]
+    if not found:
+        raise InputError(
+            f"no journal is below {', '.join(map(str, PLACES))}, so nothing was spent from here; name the folder of a "
+            "report or a loop if it is elsewhere"
+        )
+    return found
+
+
+def _cells(row: SpendRow) -> list[object]:
+    return [
+        row.journal,
+        row.purpose,
+        row.model,
+        row.calls,
+        row.tokens_in,
+        row.tokens_out,
+        row.tokens_cached,
+        row.cost_usd,
+        row.unpriced,
+        row.open_calls,
+        row.replayed,
+    ]
+
+
+def _notes(everything: SpendRow) -> list[str]:
+    """What the sums leave out, or hold that may not be true."""
+    said = []
+    if everything.unpriced:
+        said.append(f"{everything.unpriced} calls have no known price, so the dollars are more than this")
+    if everything.open_calls:
+        said.append(
+            f"{everything.open_calls} calls were begun and never ended (the program was stopped in them); they count "
+            "with all that was set aside for them, and may have been billed or not"
+        )
+    return said

@@ -1,0 +1,134 @@
+"""What agents do now and what it has cost so far, for the person who waits. It reads events and steers nothing."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import RLock
+
+from rich.text import Text
+from rich.tree import Tree
+
+from halo_opt.analysis.records import Event
+from halo_opt.console import Console, duration, printable
+from halo_opt.llm.ledger import Budget, Spend
+
+LINE = 100  # characters of what an agent does
+SHOWN_AGENTS = 20  # more do not fit a terminal
+PLAIN_SECONDS = 10.0
+
+
+@dataclass
+class _Agent:
+    """The last that was heard of one agent."""
+
+    turn: int = 0
+    words: str = ""
+    ended: bool = False
+
+
+class Watch:
+    """Takes events from any thread. `spent` is asked whenever something is shown."""
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        spent: Callable[[], Spend],
+        budget: Budget,
+        every: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`every` shows each event (a tree of agents on a terminal); else there is one line of progress."""
+        self._console = console
+        self._spent = spent
+        self._budget = budget
+        self._every = every
+        self._clock = clock
+        self._began = self._said = clock()
+        self._agents: dict[str, _Agent] = {"root": _Agent()}
+        self._claims = 0
+        self._lock = RLock()
+
+    def __call__(self, event: Event) -> None:
+        """Something happened."""
+        with self._lock:
+            agent = self._agents.setdefault(event.agent, _Agent())
+            agent.turn = max(agent.turn, event.turn)
+            agent.words = f"{event.kind}: {_line(event.words)}"
+            agent.ended = event.kind == "end"
+            self._claims += event.kind == "claim"
+            if self._console.live:
+                return
+            if self._every:
+                self._console.say(f"[{event.agent}, turn {event.turn}] {agent.words} ({self._money()})")
+            elif self._clock() - self._said >= PLAIN_SECONDS:
+                self._said = self._clock()
+                self._console.say(self.summary())
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """The display while the body runs."""
+        with self._console.drawing(self.tree if self._every else self.line):
+            yield
+
+    def line(self) -> Text:
+        """All of it on one line."""
+        with self._lock:
+            return Text(self.summary(), no_wrap=True, overflow="ellipsis")
+
+    def tree(self) -> Tree:
+        """The agents under one another with what each does now."""
+        with self._lock:
+            tree = Tree(Text(self.summary()))
+            places = {"": tree}
+            # Those that still work first: what ended is of less interest than what is going on.
+            chosen = sorted(sorted(self._agents, key=lambda name: self._agents[name].ended)[:SHOWN_AGENTS])
+            for name in chosen:
+                agent = self._agents[name]
+                above = name.rpartition(".")[0]
+                style = "dim" if agent.ended else ""
+                words = Text(f"{name} turn {agent.turn}  {agent.words}", style=style, no_wrap=True, overflow="ellipsis")
+                places[name] = places.get(above, tree).add(words)
+            return tree
+
+    def summary(self) -> str:
+        """Who works, what was found, what it cost, how long it took."""
+        with self._lock:
+            working = sum(not agent.ended for agent in self._agents.values())
+            turns = sum(agent.turn for agent in self._agents.values())
+            said = [
+                f"{working} of {len(self._agents)} agents at work" if len(self._agents) > 1 else "1 agent",
+                f"{turns} turns",
+                f"{self._claims} claims",
+                self._money(),
+                duration(self._clock() - self._began),
+            ]
+        return ", ".join(said)
+
+    def _money(self) -> str:
+        return spend_words(self._spent(), self._budget)
+
+
+def spend_words(spent: Spend, budget: Budget) -> str:
+    """What was spent, against the limits that there are: `14 calls, 81,200 tokens, $0.02 of $1.00`."""
+
+    def of(limit: float | int | None, form: str) -> str:
+        return "" if limit is None else f" of {format(limit, form)}"
+
+    tokens = spent.tokens_in + spent.tokens_out
+    said = [
+        f"{spent.calls:,}{of(budget.calls, ',')} {'call' if spent.calls == 1 and budget.calls is None else 'calls'}",
+        f"{tokens:,}{of(budget.tokens, ',')} tokens",
+    ]
+    if spent.cost_usd or budget.usd is not None:
+        said.append(f"${spent.cost_usd:.4f}" + ("" if budget.usd is None else f" of ${budget.usd:.2f}"))
+    if spent.unpriced_calls:
+        said.append(f"{spent.unpriced_calls:,} without a known price")
+    return ", ".join(said)
+
+
+def _line(words: str) -> str:
+    """Words of a model or a trace on one line of bounded length, safe to draw."""
+    flat = " ".join(printable(words).split())
+    return flat if len(flat) <= LINE else f"{flat[: LINE - 1]}…"
