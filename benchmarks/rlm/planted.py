@@ -62,7 +62,7 @@ class Planter:
 def quoted(words: Words, text: str | None = None, *, trace_id: str | None = None, step: int | None = None) -> dict[str, Any]:
     """A quote, or one that was altered."""
     return {
-        "trace_id": trace_id or words.trace_id,
+        "trace_id": words.trace_id if trace_id is None else trace_id,
         "step": words.step if step is None else step,
         "words": (words.text if text is None else text)[:500],
     }

@@ -82,6 +82,8 @@ def _names(t: Facts) -> Iterator[str]:
     yield "First it searches, second it books, and in the third place it stops"
     yield "Python3 and HTTP2 stand in its prompt, and so does sha256"
     yield "It is half-finished when it stops"
+    yield "Its double-booked flight stays as it is, once and for all"
+    yield "No other tool is called, and none of the searches is repeated"
     yield "Someone else would have asked once more"
 
 

@@ -81,9 +81,11 @@ def _measured(counts: Mapping[str, Value]) -> Iterator[Known]:
             yield Known(whole, base, "whole")  # type: ignore[arg-type]
             if whole:
                 yield Known(part / whole, base, "share")  # type: ignore[arg-type]
-        for part, whole in ((fw, fw + sw), (f, f + s)):
-            if whole:
-                yield Known(part / whole, "attempts", "share")
+        for base, ends, whole in (("failures", (f, fw), (f + s, fw + sw)), ("successes", (s, sw), (f + s, fw + sw))):
+            for part, all_ in zip(ends, whole, strict=True):
+                yield Known(part, base, "ends")  # type: ignore[arg-type]
+                if all_:
+                    yield Known(part / all_, base, "rate")  # type: ignore[arg-type]
     difference = counts.get("difference")
     if isinstance(difference, int | float):
         yield Known(float(difference), "any", "difference")

@@ -14,7 +14,7 @@ from halo_opt.records import Value
 
 STRUCK = "[not confirmed]"
 Base = Literal["failures", "successes", "attempts", "any"]
-Role = Literal["part", "whole", "share", "difference", "number"]
+Role = Literal["part", "whole", "share", "ends", "rate", "difference", "number"]
 # A share that is said in words (half, a third, nine in ten) is a rounded one.
 ROUNDED = 0.01
 
@@ -34,6 +34,9 @@ _WHERE = re.compile(r"\b(?P<what>step|turn)s?\s*(?:no\.?|number|#)?\s*$", re.IGN
 _LABEL = re.compile(r"\b(?:http|status|code|error|port|version|task|seed|run|line|rule|policy|\$|€|£)\s*$|[$€£]$", re.I)
 _AT_LEAST = re.compile(r"\b(?:at least|more than|over|fewer than|less than|at most|up to)\s*$", re.IGNORECASE)
 _THINGS = r"steps?|calls?|turns?|messages?|characters?|words?|tokens?|seconds?|minutes?|errors?|retries|tools?|bytes"
+_ENDS = re.compile(r"(?P<failures>\bfail(?:s|ed)?\b|\bfailures?\b)|(?P<successes>\bsucceed(?:s|ed)?\b|\bpass(?:es|ed)?\b|\bsuccess(?:es|ful)?\b)", re.IGNORECASE)  # fmt: skip # noqa: E501
+_AS_RATE = re.compile(r"\s+(?P<what>failures?|success(?:es)?)\b", re.IGNORECASE)
+_ENDS_IN = re.compile(r"\b(?P<what>fail|succeed|pass)(?:s|es|ed)?\s+(?:in|on|at)\s+(?:\w+\s+)?$", re.IGNORECASE)
 _OR_MORE = re.compile(rf"\s+(?:or (?:more|fewer)\s+)?(?:\w+\s+)?(?:(?:{_THINGS})\b|times in a row\b)|\s+or (?:more|fewer) times\b", re.IGNORECASE)
 _THING_AFTER = re.compile(r"\s(?!(?:of|in|out|per|percent|points?|times|more|less|fewer|or|and|to)\b)([a-z]+)\b", re.IGNORECASE)
 _ROMAN = re.compile(r"\b(?=[MDCLXVI]{2,}\b)M*(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b(?=\s+(?:of|in|out|per|%|failures|attempts|successes))")  # fmt: skip # noqa: E501
@@ -65,7 +68,11 @@ _ALWAYS = re.compile(r"\b(?:always\s+fail(?:s|ed)?|never\s+succeed(?:s|ed)?|(?P<
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A checked number: of what, and whether it is a part, its whole, a share, a difference, or a number by itself."""
+    """A checked number: of what, and what it is of it.
+
+    A part (those that show it), its whole, or the share of the one in the other; how many end so ("ends") and at what
+    rate, of all or of those that show it; a difference; or a number by itself.
+    """
 
     value: float
     base: Base = "any"
@@ -168,8 +175,9 @@ def _unborne(text: str, evidence: Evidence) -> list[tuple[int, int]]:
             continue
         second = found[place + 1] if place + 1 < len(found) else None
         if second is not None and _OF.fullmatch(text, figure.end, second.start):
-            base = _base(text, second, None)
-            if not (_pair(figure, second, base, evidence) or _written_so(text, figure, evidence)):
+            base, ends = _base(text, second, None), _ends(text, figure, second)
+            held = _ends_so(figure, second, ends, evidence) if ends else _pair(figure, second, base, evidence)
+            if not (held or _written_so(text, figure, evidence)):
                 bad.append((figure.start, second.end))
             skip = place + 2
             continue
@@ -193,7 +201,9 @@ def _pair(part: Figure, whole: Figure, base: Base, evidence: Evidence) -> bool:
     """Whether "12 of 40 failures" holds as a pair, or as a share where both are small words (nine in ten)."""
     if part.unit == "percent":
         return _known(part, base, evidence, ("share", "number")) and _known(whole, base, evidence, ("whole", "number"))
-    if _known(whole, base, evidence, ("whole", "number")) and _known(part, base, evidence, ("part", "number")):
+    if _known(whole, base, evidence, ("whole", "number")) and _known(
+        part, base, evidence, ("part", "number")
+    ):
         return True
     if whole.value <= 0 or not 0 <= part.value <= whole.value or whole.value > 20:
         return False
@@ -201,11 +211,43 @@ def _pair(part: Figure, whole: Figure, base: Base, evidence: Evidence) -> bool:
     return any(k.role in {"share", "number"} and _fits(k, base) and abs(k.value - share) <= ROUNDED for k in evidence.known)
 
 
+def _ends(text: str, figure: Figure, last: Figure | None) -> Base | None:
+    """The outcome that a figure says attempts end with ("9 of 10 runs fail", "90% success"); None where it says none."""
+    if found := _ENDS_IN.search(text[: figure.start]):
+        return "failures" if found["what"].lower() == "fail" else "successes"
+    if figure.unit == "percent" and (found := _AS_RATE.match(text, figure.end)):
+        return "failures" if found["what"].lower().startswith("fail") else "successes"
+    if last is None:
+        return None
+    stop = _CLAUSE.search(text, last.end)
+    after = text[last.end : stop.start() if stop else len(text)]
+    noun = _NOUN.search(after)
+    if noun is None or _named(noun) != "attempts":
+        return None
+    ends = list(_ENDS.finditer(after, noun.end()))
+    return None if not ends else "failures" if ends[-1]["failures"] else "successes"
+
+
+def _ends_so(part: Figure, whole: Figure | None, base: Base, evidence: Evidence) -> bool:
+    """Whether so many, or that share, of all attempts (or of those that show it) end so."""
+    if part.unit == "percent" or part.rough:
+        return _known(part, base, evidence, ("rate", "number"))
+    if whole is None:
+        return _known(part, base, evidence, ("ends", "rate", "number"))
+    if _known(part, base, evidence, ("ends",)) and _known(whole, "attempts", evidence, ("part", "whole")):
+        return True
+    share = part.value / whole.value if 0 < whole.value <= 20 else None
+    rates = [k.value for k in evidence.known if k.role == "rate" and _fits(k, base)]
+    return share is not None and any(abs(rate - share) <= ROUNDED for rate in rates)
+
+
 def _borne(text: str, figure: Figure, second: Figure | None, evidence: Evidence) -> bool:
     if _written_so(text, figure, evidence):
         return True
     if figure.unit == "points":
         return _difference(text, figure, second, evidence)
+    if ends := _ends(text, figure, figure if second is None else None):
+        return _ends_so(figure, None, ends, evidence)
     base = _base(text, figure, second)
     roles: tuple[Role, ...] = ("part", "share", "difference", "number")
     if _WHOLE_BEFORE.search(text[: figure.start]) or _WHOLE_AFTER.match(text, figure.end):
@@ -298,7 +340,7 @@ def _same(figure: Figure, known: Known) -> bool:
     shown = abs(known.value)
     if figure.unit in {"percent", "points"}:
         # Numbers come as shares or as percentages; the words say which only to people.
-        shown = shown * 100 if known.role in {"share", "difference"} or shown <= 1 else shown
+        shown = shown * 100 if known.role in {"share", "rate", "difference"} or shown <= 1 else shown
     if figure.value < 0 and known.role == "difference" and known.value > 0:
         return False
     said = abs(figure.value)
