@@ -31,20 +31,24 @@ class SearchArguments(Arguments):
 def run(asked: SearchArguments, desk: Desk) -> str:
     """How many steps and attempts match, by outcome, and hits of as many different attempts as can be."""
     sql, params = _hits(asked, desk)
-    counts = desk.store.rows(
-        f"{sql} SELECT coalesce(outcome, 'unknown') AS o, count(*), count(DISTINCT trace_id) FROM hits"
-        " JOIN attempts USING (trace_id) GROUP BY 1 ORDER BY 1",
-        params,
-    )
+    try:
+        counts = desk.store.rows(
+            f"{sql} SELECT coalesce(outcome, 'unknown') AS o, count(*), count(DISTINCT trace_id) FROM hits"
+            " JOIN attempts USING (trace_id) GROUP BY 1 ORDER BY 1",
+            params,
+        )
+    except InputError as error:
+        raise ToolRefused("the pattern takes more than the store's own RE2 gives it; write a shorter one") from error
     if not counts:
         return "no match; try a shorter pattern, another field, or part='messages' of 'show' for how it is written"
     rows = desk.store.rows(
-        f"{sql} SELECT trace_id, task_id, outcome, place, field, text FROM (SELECT *, row_number() OVER"
-        " (PARTITION BY trace_id ORDER BY is_message, place, field) AS nth FROM hits) JOIN attempts USING (trace_id)"
-        " ORDER BY nth, trace_id LIMIT ?",
+        f"{sql} SELECT trace_id, task_id, outcome, place, field FROM (SELECT *, row_number() OVER"
+        " (PARTITION BY trace_id ORDER BY field = 'message', place, field) AS nth FROM hits)"
+        " JOIN attempts USING (trace_id) ORDER BY nth, trace_id LIMIT ?",
         [*params, asked.limit],
     )
-    shown = [[*row[:3], row[3], row[4], _excerpt(asked, str(row[5]))] for row in rows]
+    texts = _texts(desk, [(row[0], row[3], row[4]) for row in rows])
+    shown = [[*row, _excerpt(asked, texts.get((row[0], row[3], row[4]), ""))] for row in rows]
     places, traces = sum(row[1] for row in counts), sum(row[2] for row in counts)
     by = ", ".join(f"{cell(outcome, 20)} {found}" for outcome, _, found in counts)
     said = f"{places} texts of {traces} attempts match (attempts by outcome: {by}); this is a count, not a test"
@@ -57,7 +61,7 @@ def run(asked: SearchArguments, desk: Desk) -> str:
 
 
 def _hits(asked: SearchArguments, desk: Desk) -> tuple[str, list[Any]]:
-    """`WITH hits AS (trace_id, place, is_message, field, text)`: steps, and messages of attempts without such steps."""
+    """`WITH hits AS (trace_id, place, field)`: in steps, and in messages of attempts that have no such step."""
     try:
         checked_pattern(asked.pattern, ignore_case=asked.ignore_case)
     except InputError as error:
@@ -73,7 +77,7 @@ def _hits(asked: SearchArguments, desk: Desk) -> tuple[str, list[Any]]:
         given += [] if asked.outcome == "unknown" else [asked.outcome]
     fields = _FIELDS if asked.field is None else tuple(name for name in _FIELDS if name == asked.field)
     parts = [
-        f"SELECT trace_id, step AS place, false AS is_message, '{name}' AS field, {name} AS text FROM steps"
+        f"SELECT trace_id, step AS place, '{name}' AS field FROM steps"
         f" SEMI JOIN chosen USING (trace_id) WHERE regexp_matches({name}, ?)"
         for name in fields
     ]
@@ -84,12 +88,29 @@ def _hits(asked: SearchArguments, desk: Desk) -> tuple[str, list[Any]]:
         # What a step saw, said or got is a message too.
         but = " AND trace_id NOT IN (SELECT trace_id FROM in_steps)" if parts else ""
         messages = (
-            "SELECT trace_id, position AS place, true AS is_message, 'message of ' || coalesce(role, '?') AS field,"
-            f" content AS text FROM messages SEMI JOIN chosen USING (trace_id) WHERE regexp_matches(content, ?){but}"
+            "SELECT trace_id, position AS place, 'message' AS field FROM messages SEMI JOIN chosen USING (trace_id)"
+            f" WHERE regexp_matches(content, ?){but}"
         )
         both = f"FROM in_steps UNION ALL {messages}" if parts else messages
         return f"{sql},\nhits AS ({both})\n", [*given, *[pattern] * len(parts), pattern]
     return f"{sql},\nhits AS (FROM in_steps)\n", [*given, *[pattern] * len(parts)]
+
+
+def _texts(desk: Desk, hits: list[tuple[str, int, str]]) -> dict[tuple[str, int, str], str]:
+    """The texts of some hits: fetched for those that are shown alone, since a pattern may match every text there is."""
+    given = [[trace for trace, _, _ in hits], [place for _, place, _ in hits]]
+    these = "SEMI JOIN (SELECT unnest(?::VARCHAR[]) AS trace_id, unnest(?::INTEGER[]) AS place) USING (trace_id, place)"
+    found = {
+        (row[0], row[1], name): str(text)
+        for row in desk.store.rows(
+            f"SELECT trace_id, place, {', '.join(_FIELDS)} FROM (SELECT *, step AS place FROM steps) {these}", given
+        )
+        for name, text in zip(_FIELDS, row[2:], strict=True)
+    }
+    messages = desk.store.rows(
+        f"SELECT trace_id, place, role, content FROM (SELECT *, position AS place FROM messages) {these}", given
+    )
+    return found | {(trace, place, "message"): f"{role}: {content}" for trace, place, role, content in messages}
 
 
 def _excerpt(asked: SearchArguments, text: str) -> str:

@@ -47,11 +47,14 @@ class TracesArguments(Arguments):
 def run(asked: TracesArguments, desk: Desk) -> str:
     """A page of attempts, a line each, and how many there are in all."""
     where, params = _where(asked, desk)
-    [(total, wins, losses)] = desk.store.rows(
-        "SELECT count(*), count(*) FILTER (outcome = 'success'), count(*) FILTER (outcome = 'failure')"
-        f" FROM attempts AS a WHERE {where}",
-        params,
-    )
+    try:
+        [(total, wins, losses)] = desk.store.rows(
+            "SELECT count(*), count(*) FILTER (outcome = 'success'), count(*) FILTER (outcome = 'failure')"
+            f" FROM attempts AS a WHERE {where}",
+            params,
+        )
+    except InputError as error:
+        raise ToolRefused("a filter takes more than the store gives it; write a shorter pattern") from error
     order = f"{_COLUMNS[asked.sort]} {'DESC' if asked.descending else 'ASC'} NULLS LAST, a.trace_id"
     rows = desk.store.rows(
         f"SELECT {', '.join(_COLUMNS.values())} FROM attempts AS a LEFT JOIN (SELECT trace_id,"
