@@ -104,12 +104,12 @@ class Told(Record):
     """What a model said of a finding, as far as it was borne out. Its words are shown apart and prove nothing.
 
     `predicate_sql` gives the trace_ids that it says show it; `listed` says that these are picked by their names and not
-    by a rule. `numbers` are its own, each as run again. `category` is its opinion, `triage` the class of most of the
+    by a rule. `numbers` are its own, each as run again. `category` is its opinion, `triaged` the class of most of the
     failures that show it, None where no class is that of most. `corrections` say what was changed or struck.
     """
 
     claim: str = Field(description="id of the claim within the analysis")
-    by: str = Field(description="the model")
+    model: str
     agent: str = Field(description="root, root.1, root.1.2")
     title: str
     words: str
@@ -119,7 +119,7 @@ class Told(Record):
     numbers: dict[str, Number]
     quotes: list[Quoted]
     category: Category
-    triage: Category | None
+    triaged: Category | None
     fix: SuggestedFix | None = None
     corrections: list[str] = Field(default=[])
 
@@ -128,7 +128,7 @@ class Unsupported(Record):
     """What a model claimed and the traces do not bear out, and why. It is no finding, and nothing is made of it."""
 
     claim: str
-    by: str
+    model: str
     title: str
     words: str
     reasons: list[str]

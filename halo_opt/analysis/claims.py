@@ -113,7 +113,7 @@ def check(
     """
     corrections: list[str] = []
     behaviour = behaviour_of(claim, name)
-    rows.ready(_asked_for(claim, behaviour, first_steps))
+    rows.ready(queries_of_check(claim, first_steps))
     numbers = list(rerun(claim.numbers, store, rows, corrections))
     quotes = [quote for quote in claim.quotes if stands(quote, store, corrections)]
     reasons, measured = _measured(claim.predicate_sql, behaviour, rows, first_steps)
@@ -149,8 +149,9 @@ def check(
     return checked, measured
 
 
-def _asked_for(claim: Claim, behaviour: Behaviour, first_steps: Mapping[str, int]) -> Iterator[str]:
-    """What a check asks of the store as a rule; it may be run in any order, for each answer is only used in its turn."""
+def queries_of_check(claim: Claim, first_steps: Mapping[str, int]) -> Iterator[str]:
+    """What a check asks as a rule. It may be run in any order, for each answer is only used in its turn."""
+    behaviour = behaviour_of(claim, "claim")
     yield from (number.sql for number in claim.numbers)
     if unfit(claim.predicate_sql) is None:
         yield from (claim.predicate_sql, counts_sql(behaviour), cells_sql(behaviour, first_steps))
@@ -276,6 +277,7 @@ def _fix(fix: Fix | None, harness: Path | None, known: Evidence, corrections: li
         return None
     kept = fix.model_copy(update={"words": strike(fix.words, known, corrections)})
     if harness is None:
+        corrections.append("the file of the fix was not looked up: there was no harness to look in")
         return kept
     lines = _lines_of(harness, fix.path)
     if lines is None:

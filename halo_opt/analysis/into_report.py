@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from halo_opt.analysis.claims import CheckedClaim, ClaimNumber, behaviour_of, check, unfit
+from halo_opt.analysis.claims import CheckedClaim, ClaimNumber, behaviour_of, check, queries_of_check, unfit
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.hypotheses import Hypotheses, Hypothesis
 from halo_opt.analysis.records import AnalysisResult, RecordedClaim
@@ -53,6 +53,8 @@ def report_of(
     """Mining's report with what the model claimed. `guarded` runs SQL that is not ours; see `mining.mine.analyze`."""
     rows = GuardedRows(store)
     first_steps = steps_where_success_ends(store)
+    claims = [recorded.checked.claim for recorded in analysed.result.claims]
+    rows.ready(sql for claim in claims for sql in queries_of_check(claim, first_steps))
     checked = {
         recorded.id: _checked_again(recorded, check(
             recorded.checked.claim, store, rows, name="claim", first_steps=first_steps, harness=analysed.harness
@@ -157,7 +159,7 @@ def _said(recorded: RecordedClaim, found: CheckedClaim, by: str, store: Store) -
     claim = found.claim
     return Told(
         claim=recorded.id,
-        by=by,
+        model=by,
         agent=recorded.agent,
         title=claim.title,
         words=claim.claim,
@@ -167,7 +169,7 @@ def _said(recorded: RecordedClaim, found: CheckedClaim, by: str, store: Store) -
         numbers=_numbers(claim.numbers),
         quotes=[in_context(Quoted(**quote.model_dump()), store) for quote in claim.quotes],
         category=claim.category,
-        triage=None,
+        triaged=None,
         fix=SuggestedFix(**claim.fix.model_dump()) if claim.fix else None,
         corrections=found.corrections,
     )
@@ -254,7 +256,7 @@ def _struck_words(finding: Finding, said: Told, names: frozenset[str]) -> Told:
 def _unsupported(recorded: RecordedClaim, found: CheckedClaim, result: AnalysisResult) -> Unsupported:
     return Unsupported(
         claim=recorded.id,
-        by=_model_of(recorded.agent, result),
+        model=_model_of(recorded.agent, result),
         title=found.claim.title,
         words=found.claim.claim,
         reasons=found.reasons or ["it could not be measured with everything else that was tested"],

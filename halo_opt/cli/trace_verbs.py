@@ -29,7 +29,7 @@ from halo_opt.console import Console
 from halo_opt.errors import InputError, NegativeAnswer
 from halo_opt.evaluation.diff import compare
 from halo_opt.loop.analysis import rates
-from halo_opt.mining.verify import numbers_of, verify_report
+from halo_opt.mining.verify import numbers_of, queries_of, verify_report
 from halo_opt.paths import CACHE, CachePaths, RunPaths
 from halo_opt.records import AttemptResult
 from halo_opt.report_records import Report
@@ -108,9 +108,9 @@ def verify_verb(
 
 
 def _guarded_answers(report: Report, traces: TraceStore) -> Callable[[str], list[tuple[object, ...]]]:
-    """A way to run a report's SQL, guarded; the queries of its numbers are run together, ahead."""
+    """A way to run a report's SQL, guarded; what is asked as a rule is run together, ahead."""
     limits = {"max_rows": VERIFY_ROWS, "max_bytes": VERIFY_BYTES, "seconds": VERIFY_SECONDS}
-    sqls = sorted({number.sql for _, number in numbers_of(report)})
+    sqls = queries_of(report)
     ready = dict(zip(sqls, guarded_queries(traces, sqls, **limits), strict=True))
 
     def ask(sql: str) -> list[tuple[object, ...]]:

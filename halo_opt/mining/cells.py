@@ -58,7 +58,7 @@ def count_sql(behaviour: Behaviour, *, outcome: Literal["failure", "success"], s
 
 
 def counts_sql(behaviour: Behaviour) -> str:
-    """One row: failures with it, failures, successes with it, successes, attempts, those with it, those without step."""
+    """One row: failures with it, failures, successes with it, successes, attempts, with it, with it and no step."""
     return (
         f"WITH behaviour AS ({behaviour.sql})\nSELECT count(*) FILTER (outcome = 'failure' AND value),"
         " count(*) FILTER (outcome = 'failure'), count(*) FILTER (outcome = 'success' AND value),"

@@ -15,7 +15,7 @@ from halo_opt.mining.overview import ceiling, overview
 from halo_opt.mining.sequences import sequences, without_contained
 from halo_opt.mining.signatures import offered
 from halo_opt.mining.together import Query, Together
-from halo_opt.mining.told import NOTHING_TOLD, ToldBehaviour, place, with_words
+from halo_opt.mining.told import NOTHING_TOLD, ToldBehaviour, one_test_each, place, with_words
 from halo_opt.mining.triage import triage_ctes, triage_method, triage_numbers, triage_sql
 from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
 from halo_opt.records import Value
@@ -68,7 +68,7 @@ def _report(
     told: Sequence[ToldBehaviour],
 ) -> Report:
     first_steps = steps_where_success_ends(store)
-    measured = [measure(store, behaviour, first_steps) for behaviour in behaviours]
+    measured = one_test_each(store, [measure(store, behaviour, first_steps) for behaviour in behaviours])
     q = q_values(measured)
     # A model's predicates count in the correction, and change nothing else of what mining says by itself.
     own = [m for m in measured if m.behaviour.asked is None]

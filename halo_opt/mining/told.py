@@ -6,7 +6,7 @@ noted there. None of it decides whose fault an attempt is; that is told by the t
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from halo_opt.mining.bearing import evidence
@@ -45,6 +45,28 @@ def behaviour_sql(predicate: str) -> str:
         f" (SELECT DISTINCT trace_id::VARCHAR AS trace_id FROM (\n{predicate.strip().rstrip(';')}\n) AS p)"
         " AS s USING (trace_id) WHERE a.outcome IS DISTINCT FROM 'error'"
     )
+
+
+def one_test_each(store: Rows, measured: Sequence[Measured]) -> list[Measured]:
+    """The same, but what a model asked about the very attempts of something before it is no test of its own.
+
+    Asked in many words, one true difference would count as often, and let through what is none.
+    """
+    known: dict[tuple[int, int], list[tuple[frozenset[str], str]]] = {}
+    asked = {(m.failures_with, m.successes_with) for m in measured if m.behaviour.asked and m.p_value is not None}
+    made = []
+    for m in measured:
+        counts_shown = (m.failures_with, m.successes_with)
+        if m.p_value is None or counts_shown not in asked:
+            made.append(m)
+            continue
+        attempts = shown(store, m.behaviour.sql)
+        before = known.setdefault(counts_shown, [])
+        twin = next((name for other, name in before if other == attempts), None) if m.behaviour.asked else None
+        before.append((attempts, m.behaviour.name))
+        reason = f"it picks the same attempts as {twin}, so it is no other test"
+        made.append(m if twin is None else replace(m, state="described", reason=reason))
+    return made
 
 
 def place(
@@ -96,7 +118,7 @@ def with_words(store: Rows, findings: Sequence[Finding], placed: Placed, triage:
     for finding in findings:
         if finding.behaviour in placed.said:
             category = majority(classes, shown(store, finding.predicate_sql))
-            told = [one.model_copy(update={"triage": category}) for one in placed.said[finding.behaviour]]
+            told = [one.model_copy(update={"triaged": category}) for one in placed.said[finding.behaviour]]
             update: dict[str, object] = {"told": told}
             if finding.behaviour in own:
                 update["category"] = category or "unexplained"

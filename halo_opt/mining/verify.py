@@ -14,7 +14,7 @@ from halo_opt.mining.cells import literal
 from halo_opt.mining.exemplars import excerpt, excerpt_sql, words_of
 from halo_opt.mining.groups import table_of
 from halo_opt.mining.mismatch import Mismatch, Query
-from halo_opt.mining.verify_told import check_told
+from halo_opt.mining.verify_told import check_told, queries_of_told
 from halo_opt.records import Value
 from halo_opt.report_records import Exemplar, Finding, GroupTable, Number, Report
 from halo_opt.stats.multiple import benjamini_hochberg
@@ -64,6 +64,15 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
         for consequence in finding.consequences:
             for name, number in consequence.numbers.items():
                 yield f"{finding.id}.{consequence.behaviour}.{name}", number
+
+
+def queries_of(report: Report) -> list[str]:
+    """The SQL that `verify_report` asks for as a rule, each once: a guarded route answers many together sooner."""
+    sqls = [number.sql for _, number in numbers_of(report)]
+    sqls += [str(line.get("sql")) for line in report.tested if line.get("p_value") is not None]
+    sqls += [table.sql for finding in report.findings for table in finding.groups]
+    sqls += [_shown_sql(finding) for finding in report.findings if _named(finding)]
+    return list(dict.fromkeys([*sqls, *queries_of_told(report)]))
 
 
 def _check(where: str, number: Number, ask: Query) -> Iterator[Mismatch]:
@@ -150,13 +159,10 @@ def _check_finding(finding: Finding, store: Rows, ask: Query) -> Iterator[Mismat
     for name, number in finding.numbers.items():
         if name != "q_value" and finding.predicate_sql not in number.sql:
             yield Mismatch(f"{finding.id}.{name}", number.value, None, "its SQL is not about the finding's behaviour")
-    named = sorted({exemplar.trace_id for exemplar in (*finding.exemplars, *finding.counter_examples)})
-    if not named:
+    if not _named(finding):
         return
-    traces = ", ".join(literal(trace) for trace in named)
-    sql = f"SELECT trace_id, step FROM ({finding.predicate_sql}) AS behaviour WHERE value AND trace_id IN ({traces})"
     try:
-        shown = {str(trace): step for trace, step in ask(sql)}
+        shown = {str(trace): step for trace, step in ask(_shown_sql(finding))}
     except (HaloError, duckdb.Error, ValueError) as error:
         yield Mismatch(f"{finding.id}.predicate_sql", None, None, f"the behaviour cannot be run again: {error}")
         return
@@ -168,6 +174,15 @@ def _check_finding(finding: Finding, store: Rows, ask: Query) -> Iterator[Mismat
             reason = _wrong_with(exemplar, outcome, shown, store)
             if reason:
                 yield Mismatch(f"{finding.id}.{kind}[{place}]", exemplar.trace_id, None, reason)
+
+
+def _named(finding: Finding) -> list[str]:
+    return sorted({exemplar.trace_id for exemplar in (*finding.exemplars, *finding.counter_examples)})
+
+
+def _shown_sql(finding: Finding) -> str:
+    traces = ", ".join(literal(trace) for trace in _named(finding))
+    return f"SELECT trace_id, step FROM ({finding.predicate_sql}) AS behaviour WHERE value AND trace_id IN ({traces})"
 
 
 def _wrong_with(exemplar: Exemplar, outcome: str, shown: dict[str, Any], store: Rows) -> str | None:

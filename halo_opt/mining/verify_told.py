@@ -11,7 +11,7 @@ from halo_opt.errors import HaloError
 from halo_opt.mining.bearing import misnamed, names_of
 from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.figures import unconfirmed
-from halo_opt.mining.honest_sql import depends_on, says_nothing
+from halo_opt.mining.honest_sql import depends_on, renamed_sql, says_nothing
 from halo_opt.mining.mismatch import Mismatch, Query
 from halo_opt.mining.quotes import wrong_with_quote
 from halo_opt.mining.told import behaviour_sql, classes_of, known_of, known_of_all, majority
@@ -41,6 +41,16 @@ def check_told(report: Report, store: Rows, ask: Query) -> Iterator[Mismatch]:
             yield Mismatch("analyst.summary", None, None, reason)
 
 
+def queries_of_told(report: Report) -> list[str]:
+    """The SQL that `check_told` asks for as a rule."""
+    sqls = []
+    for finding in report.findings:
+        for said in finding.told:
+            sqls += [_shown_sql(behaviour_sql(said.predicate_sql)), _shown_sql(finding.predicate_sql)]
+            sqls += [sql for sql in (renamed_sql(said.predicate_sql),) if sql is not None]
+    return [*sqls, *([report.triage_sql] if sqls and report.triage_sql else [])]
+
+
 def _check_predicate(
     finding: Finding, said: Told, where: str, classes: dict[str, Category], ask: Query
 ) -> Iterator[Mismatch]:
@@ -62,8 +72,8 @@ def _check_predicate(
         yield Mismatch(f"{where}.predicate_sql", None, None, "it goes by how attempts ended")
     if said.listed != (goes_by == "names"):
         yield Mismatch(f"{where}.listed", said.listed, goes_by == "names", "whether its attempts are listed by name")
-    if said.triage != category:
-        yield Mismatch(f"{where}.triage", said.triage, category, "the triage says otherwise")
+    if said.triaged != category:
+        yield Mismatch(f"{where}.triaged", said.triaged, category, "the triage says otherwise")
     if behaviour_sql(said.predicate_sql) == finding.predicate_sql and finding.category != (category or "unexplained"):
         yield Mismatch(f"{finding.id}.category", finding.category, category, "the triage says otherwise")
 
@@ -97,10 +107,16 @@ def _check_figures(finding: Finding, said: Told, where: str, names: frozenset[st
         "counter_evidence": said.counter_evidence,
         "fix": said.fix.words if said.fix else "",
     }
+    if behaviour_sql(said.predicate_sql) == finding.predicate_sql and finding.title != finding.told[0].title:
+        yield Mismatch(f"{finding.id}.title", finding.title, finding.told[0].title, "it is not the claim's title")
     for name, words in parts.items():
         for reason in unconfirmed(words, known):
             yield Mismatch(f"{where}.{name}", None, None, reason)
 
 
 def _shown(sql: str, ask: Query) -> set[str]:
-    return {str(trace) for (trace,) in ask(f"SELECT trace_id FROM ({sql}) AS b WHERE value")}
+    return {str(trace) for (trace,) in ask(_shown_sql(sql))}
+
+
+def _shown_sql(sql: str) -> str:
+    return f"SELECT trace_id FROM ({sql}) AS b WHERE value"

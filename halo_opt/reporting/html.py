@@ -27,6 +27,7 @@ from halo_opt.reporting.report_parts import (
     seen_plot,
     table_of_tested,
 )
+from halo_opt.reporting.told_parts import NOT_OURS, UNSUPPORTED, analyst_rows, opinions
 from halo_opt.reporting.traces import TraceSection, anchors, trace_sections
 from halo_opt.reporting.views import TraceView
 
@@ -79,7 +80,8 @@ def page(template: str, **values: Any) -> str:
 def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
     """The analysis report; `traces` make the appendix that exemplars link into."""
     shown = [e for finding in report.findings for e in (*finding.exemplars, *finding.counter_examples)]
-    sections: list[TraceSection] = trace_sections(traces, shown)
+    quoted = [quote for finding in report.findings for said in finding.told for quote in said.quotes]
+    sections: list[TraceSection] = trace_sections(traces, [*shown, *quoted])
     return page(
         "report.html.j2",
         report=report,
@@ -93,4 +95,8 @@ def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
         proven=proven,
         group_lines=group_lines,
         group_columns=GROUP_COLUMNS,
+        opinions=opinions,
+        analyst_rows=analyst_rows,
+        not_ours=NOT_OURS,
+        unsupported_hint=UNSUPPORTED,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from halo_opt.console import visible
 from halo_opt.records import Value
 from halo_opt.report_records import Exemplar, Finding, Number, Report
+from halo_opt.reporting.markdown_told import Escapes, analyst_lines, told_lines, unsupported_lines
 from halo_opt.reporting.report_parts import GROUP_COLUMNS, group_lines, table_of_tested
 from halo_opt.reporting.words import Figure, figure, figures, moment, title_of
 
@@ -77,6 +78,7 @@ def report_markdown(report: Report) -> str:
         ]
     for finding in report.findings:
         lines += _finding(finding)
+    lines += unsupported_lines(report.unsupported, _escapes()) + analyst_lines(report.analyst, _escapes())
     if report.tested:
         lines += ["## Everything tested", "", *tested_lines(report.tested)]
     lines += _numbers("Triage", report.triage) + _numbers("Ceiling", report.ceiling)
@@ -102,6 +104,7 @@ def _finding(finding: Finding) -> list[str]:
         lines += ["Remedies: " + ", ".join(code(remedy) for remedy in finding.remedies) + ".", ""]
     if finding.confounders:
         lines += ["May be confounded with: " + ", ".join(escape(words) for words in finding.confounders) + ".", ""]
+    lines += told_lines(finding, _escapes())
     if finding.consequences:
         lines += ["**Comes along with it**", ""]
         lines += [f"- {escape(one.title)}. {within(one.claim)}" for one in finding.consequences] + [""]
@@ -135,6 +138,10 @@ def _quoted(words: str) -> list[str]:
         return []
     cut = words[:EXCERPT_CHARACTERS] + (" [cut]" if len(words) > EXCERPT_CHARACTERS else "")
     return [f"  {line}".rstrip() for line in block(cut)] + [""]
+
+
+def _escapes() -> Escapes:
+    return Escapes(line=escape, within=within, code=code, quoted=_quoted, table=table)
 
 
 def _inputs(report: Report) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from halo_opt.report_records import Exemplar
+from halo_opt.report_records import Exemplar, Quoted
 from halo_opt.reporting.views import StepView, TraceView
 from halo_opt.reporting.words import slug
 
@@ -26,7 +26,7 @@ class TraceSection(NamedTuple):
     stretches: list[Stretch]
 
 
-def trace_sections(traces: Sequence[TraceView], exemplars: Iterable[Exemplar]) -> list[TraceSection]:
+def trace_sections(traces: Sequence[TraceView], exemplars: Iterable[Exemplar | Quoted]) -> list[TraceSection]:
     """Sections in the order given, each trace once. Cited steps, their neighbours and the last step are shown."""
     cited: dict[str, set[int]] = {}
     for exemplar in exemplars:

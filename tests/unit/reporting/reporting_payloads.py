@@ -52,13 +52,13 @@ PAYLOADS = [
 ]
 
 
-FIXED_WORDS = frozenset({"category", "type", "direction", "outcome", "by"})
+FIXED_WORDS = frozenset({"category", "triaged", "type", "direction", "outcome", "by"})
 
 
 def poisoned(value: Any, payloads: Iterator[str]) -> Any:
     """Plain data with the next payload for every text, and at the front of every name, that a record leaves free."""
     if isinstance(value, dict):
-        named = any(isinstance(inner, dict) and "sql" in inner for inner in value.values())
+        named = any(isinstance(inner, dict) and isinstance(inner.get("sql"), str) for inner in value.values())
         return {
             next(payloads) + key if named else key: inner if key in FIXED_WORDS else poisoned(inner, payloads)
             for key, inner in value.items()

@@ -26,6 +26,7 @@ from halo_opt.records import (
     Verdict,
 )
 from halo_opt.report_records import (
+    Analyst,
     Beside,
     Consequence,
     Exemplar,
@@ -34,10 +35,15 @@ from halo_opt.report_records import (
     GroupTable,
     InputFile,
     Number,
+    Quoted,
     Report,
+    SuggestedFix,
+    Told,
+    Unsupported,
 )
 from halo_opt.reporting.views import StepView, TraceView
 
+STRUCK = "[not confirmed]"
 TRACE_A, TRACE_B = "a" * 32, "b3" * 16
 COUNT_SQL = "SELECT count(*) FROM attempts WHERE outcome = 'failure'"
 
@@ -118,6 +124,66 @@ def finding(ident: str, title: str, explained: float, **changes: Any) -> Finding
     return Finding(**(fields | changes))
 
 
+def told(**changes: Any) -> Told:
+    fields: dict[str, Any] = {
+        "claim": "C1",
+        "model": "qwen2.5-1.5b",
+        "agent": "root.1",
+        "title": "Clicks Login before the password is filled",
+        "words": f"In 41 failures it clicks Login at once; {STRUCK} of them never see the password field.",
+        "counter_evidence": "One success does the same and then fills it.",
+        "predicate_sql": "SELECT trace_id FROM steps WHERE step = 0 AND target LIKE '%Login%'",
+        "listed": True,
+        "numbers": {"clicks of Login": number(1, "SELECT count(*) FROM steps"), "mean steps": number(0.5, "SELECT 2")},
+        "quotes": [
+            Quoted(trace_id=TRACE_A, step=4, words="no element has the number 7"),
+            Quoted(trace_id="c" * 32, words="it was not found"),
+        ],
+        "category": "model",
+        "triaged": "harness",
+        "fix": SuggestedFix(path="prompts/harness/worker.j2", lines="3-4", words="Say that fields come first."),
+        "corrections": ["number clicks of Login was 7; its SQL gives 1"],
+    }
+    return Told(**(fields | changes))
+
+
+def unsupported() -> Unsupported:
+    return Unsupported(
+        claim="C2",
+        model="qwen2.5-1.5b",
+        title="The site was down",
+        words=f"In {STRUCK} failures the site was down.",
+        reasons=["no attempt shows it"],
+        corrections=["412 was struck from the words: no checked number says so"],
+    )
+
+
+def analyst(**changes: Any) -> Analyst:
+    fields: dict[str, Any] = {
+        "models": {"root": "qwen2.5-1.5b", "sub": "smollm2-135m"},
+        "agents": 3,
+        "turns": 17,
+        "tools": {"sql": 20, "python": 2},
+        "faults": {"bad json": 2},
+        "calls": 31,
+        "tokens_in": 120_000,
+        "tokens_out": 4_000,
+        "tokens_cached": 60_000,
+        "cost_usd": None,
+        "seconds": 93.25,
+        "ended": "budget",
+        "reason": "the budget of 5 dollars is spent",
+        "salvaged": True,
+        "python": "Landlock 6, seccomp and limits",
+        "claims": 2,
+        "confirmed": 1,
+        "asked": 5,
+        "summary": "Most failures click too early.",
+        "corrections": ["93 was struck from the words: no checked number says so"],
+    }
+    return Analyst(**(fields | changes))
+
+
 def report(**changes: Any) -> Report:
     fields: dict[str, Any] = {
         "made_at": "2026-11-21T20:45:00Z",
@@ -136,7 +202,7 @@ def report(**changes: Any) -> Report:
             "success_rate_interval of run-1": number([0.03, 0.16]),
         },
         "findings": [
-            finding("F1", "Repeated an action with no effect", 0.62),
+            finding("F1", "Repeated an action with no effect", 0.62, told=[told(), told(claim="C3", listed=False)]),
             finding("F2", "Submitted before filling the fields that the goal names", 0.31, counter_examples=[]),
             finding("F3", "Aimed at a target that is not on the page", 0.12, category="model", exemplars=[]),
         ],
@@ -163,6 +229,8 @@ def report(**changes: Any) -> Report:
         "within tasks and corrected by Benjamini and Hochberg at 5%.",
         "caveats": ["Six attempts a task: differences below 20 points cannot be seen."],
         "spend": {"seconds": 2.4, "cost_usd": 0.0},
+        "unsupported": [unsupported()],
+        "analyst": analyst(),
     }
     return Report(**(fields | changes))
 
@@ -313,7 +381,7 @@ def loop_summary(**changes: Any) -> LoopSummary:
 
 def empty_report() -> Report:
     blank: dict[str, Any] = {"inputs": [], "overview": {}, "findings": [], "tested": [], "triage": {}, "ceiling": {}}
-    return report(**blank, method="", caveats=[], spend={})
+    return report(**blank, method="", caveats=[], spend={}, unsupported=[], analyst=None)
 
 
 def empty_diff() -> ScoreDiff:
