@@ -91,8 +91,8 @@ class Answer(Record):
 class AnalysisResult(Record):
     """What the agents handed in, and how it went. `summary` is the model's words, checked by nobody.
 
-    `answer` is None unless a question was asked. What was counted (`calls`, tokens, dollars, faults) is over the whole
-    analysis, with what an earlier sitting paid for; `seconds` are of this sitting.
+    `answer` is None where no question was asked or no answer handed in. What was counted (`calls`, tokens, dollars,
+    faults) is over the whole analysis, with what an earlier sitting paid for; `seconds` are of this sitting.
     """
 
     summary: str

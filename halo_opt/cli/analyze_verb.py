@@ -123,7 +123,15 @@ def _analyse(
         record=place.record,
     ) as session:
         shown = asking.watch_over(session, console, every=watch)
-        report, paths, result = analyse_traces(subject, place.out, session, asked, watch=shown, during=shown.shown)
+        report, paths, result = analyse_traces(
+            subject,
+            place.out,
+            session,
+            asked,
+            watch=shown,
+            during=shown.shown,
+            writing=lambda: console.working("holding every claim against the traces once more"),
+        )
         asking.say_end(result, session, console)
     _show(report, paths, console, format_)
     asking.raise_end(result, f"what was found is in {paths.html}, and the same command goes on from there")

@@ -137,8 +137,9 @@ def say_end(result: AnalysisResult, session: Session, console: Console) -> None:
     """How it went: agents, turns, spend, and what went wrong on the way."""
     taken = f", {session.taken_over} calls from the recording" if session.taken_over else ""
     console.say(f"{result.agents} agents, {result.turns} turns; {spend_words(session.spent, session.budget)}{taken}")
-    if result.faults:
-        console.say("on the way: " + ", ".join(f"{count} x {kind}" for kind, count in sorted(result.faults.items())))
+    for words, faults in (("on the way", result.faults), ("tries that failed", session.faults)):
+        if faults:
+            console.say(f"{words}: " + ", ".join(f"{count} x {kind}" for kind, count in sorted(faults.items())))
 
 
 def raise_end(result: AnalysisResult, kept: str) -> None:

@@ -23,7 +23,7 @@ class _Agent:
     """The last that was heard of one agent."""
 
     turn: int = 0
-    words: str = ""
+    words: str = "begins"
     ended: bool = False
 
 
@@ -55,7 +55,7 @@ class Watch:
         with self._lock:
             agent = self._agents.setdefault(event.agent, _Agent())
             agent.turn = max(agent.turn, event.turn)
-            agent.words = f"{event.kind}: {_line(event.words)}"
+            agent.words = "waits for the model" if event.kind == "turn" else f"{event.kind}: {_line(event.words)}"
             agent.ended = event.kind == "end"
             self._claims += event.kind == "claim"
             if self._console.live:

@@ -42,7 +42,8 @@ class RoleSettings:
     parallel: int = 1
     context_tokens: Mapping[Role, int] = field(default_factory=dict)
     reply_tokens: int | None = None
-    call: CallSettings = field(default_factory=CallSettings)
+    # A small model on two cores writes five tokens a second, and callers queue for its slots.
+    call: CallSettings = field(default_factory=lambda: CallSettings(timeout_s=600.0))
     server: ServerSettings = field(default_factory=ServerSettings)
     prices: Prices = field(default_factory=dict)
 

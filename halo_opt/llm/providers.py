@@ -101,11 +101,20 @@ class ProviderModel:
         return _result(future)
 
     def close(self) -> None:
-        """Close connections and end the thread."""
-        _result(self._submit(self._client.close()))
+        """Close connections and end the thread; calls that were given up are ended too."""
+        _result(self._submit(self._end()))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _end(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._client.close()
+        await self._loop.shutdown_asyncgens()
+        await self._loop.shutdown_default_executor()
 
     def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)

@@ -50,16 +50,20 @@ class FaultProxy:
             self.seen.append(fault.name if fault else "")
             return fault
 
-    def _forward(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    @contextlib.contextmanager
+    def _asked(self, path: str, headers: dict[str, str], body: bytes) -> Iterator[http.client.HTTPResponse]:
         assert self._upstream.hostname is not None
         connection = http.client.HTTPConnection(self._upstream.hostname, self._upstream.port or 80)
         try:
             connection.request("POST", path, body, headers)
-            reply = connection.getresponse()
-            kind = reply.headers.get_content_type()
-            raw = reply.read()
+            yield connection.getresponse()
         finally:
             connection.close()
+
+    def _forward(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        with self._asked(path, headers, body) as reply:
+            kind = reply.headers.get_content_type()
+            raw = reply.read()
         pieces = [raw]
         if kind == "text/event-stream":
             pieces = [event + b"\n\n" for event in raw.replace(b"\r\n", b"\n").split(b"\n\n") if event.strip()]
@@ -83,10 +87,24 @@ class FaultProxy:
                     forward=lambda: proxy._forward(self.path, headers, body),
                     closing=proxy._closing,
                 )
-                answer = exchange.forward() if fault is None else fault.apply(exchange)
-                if answer is not None:
-                    with contextlib.suppress(ConnectionError):  # a caller that gave up
+                with contextlib.suppress(ConnectionError):  # a caller that gave up
+                    if fault is None:
+                        self._relay(headers, body)
+                    elif (answer := fault.apply(exchange)) is not None:
                         self._send(answer)
+
+            def _relay(self, headers: dict[str, str], body: bytes) -> None:
+                """Hand on what comes as it comes; the end of the connection is the end of the answer."""
+                with proxy._asked(self.path, headers, body) as reply:
+                    self.send_response(reply.status)
+                    self.send_header("Connection", "close")
+                    for name in ("Content-Type", "Content-Length", "Retry-After"):
+                        if (value := reply.headers.get(name)) is not None:
+                            self.send_header(name, value)
+                    self.end_headers()
+                    while piece := reply.read1(65_536):
+                        self.wfile.write(piece)
+                        self.wfile.flush()
 
             def _send(self, answer: Answer) -> None:
                 self.send_response(answer.status)

@@ -3,11 +3,15 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from rlm_server import Asked, Said
+import pytest
+from rlm_server import Asked, ModelServer, Said
 from test_mining_flow import talk_of
 
+from halo_opt.cli.app import run
+
+TALKS = Path("model-airline.jsonl")
 # The customer of a failed talk says this and was not asked first.
 WORDS = "I would like to fly on Monday"
 PREDICATE = f"SELECT trace_id FROM messages WHERE content = '{WORDS}'"
@@ -78,3 +82,24 @@ def by_turn(replies: Sequence[str | Said], written: Said | str = "") -> Any:
         return replies[min(asked.turns, len(replies) - 1)]
 
     return answers
+
+
+class Done(NamedTuple):
+    """A folder in which an analysis was made and recorded (run.jsonl), and a failed talk in it."""
+
+    folder: Path
+    failed: str
+
+    def replies(self) -> list[str]:
+        """A model that looks once, claims what holds and hands in."""
+        return [turn(sql(FAILURES)), turn(claim(self.failed)), turn(report())]
+
+
+def analyze(server: ModelServer | None, *words: str) -> int:
+    model = ["--model", server.spec()] if server is not None else []
+    return run(["analyze", str(TALKS), *model, *words])
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was said on stderr, on one line."""
+    return " ".join(capsys.readouterr().err.split())

@@ -1,5 +1,6 @@
 """The embedded server for real: its child process, its ends and its errors. Those that need the weights are marked."""
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -15,12 +16,16 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from llm_fault_proxy import FaultProxy
+from llm_faults import CUT_BEFORE, rate_limited
 from pydantic import BaseModel
 
 from halo_opt.errors import EnvironmentMissing
 from halo_opt.llm.endpoint import Endpoint, open_endpoint, probe
+from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.local import LocalServer, ServerSettings, available_cores, serve
-from halo_opt.llm.model import Message
+from halo_opt.llm.metered import MeteredModel
+from halo_opt.llm.model import Message, PromptTooLong
 from halo_opt.llm.providers import open_model
 from halo_opt.llm.spec import DEFAULT_MODEL, PathModel
 
@@ -29,6 +34,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, r
 PARENT = """
 import sys, threading, time
 from pathlib import Path
+from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.local import LocalServer, ServerSettings
 from halo_opt.llm.spec import DEFAULT_MODEL
 
@@ -210,3 +216,42 @@ def test_two_callers_are_served_at_once(server: LocalServer) -> None:
         thread.join()
     assert len(answers) == 4
     assert all(answers)
+
+
+@pytest.mark.llm
+@pytest.mark.parametrize("provider", ["local", "anthropic"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_both_clients_get_an_object_from_the_real_server_after_faults_whole_and_streamed(
+    server: LocalServer, provider: str, streamed: bool
+) -> None:
+    """It enforces schemas in OpenAI's protocol only; in Anthropic's the schema is said in words and examples help."""
+    served = server.start()
+    shown = Choice(action="click", target="OK").model_dump_json()
+    ask = [Message(role="system", content="You choose what to press. Answer with one JSON object and nothing else.")]
+    for _ in range(3):
+        ask += [Message(role="user", content="Press OK."), Message(role="assistant", content=shown)]
+    ask.append(Message(role="user", content="Press OK.", now="2 minutes left"))
+    pieces: list[str] = []
+    with FaultProxy(served.base_url, [rate_limited(0), CUT_BEFORE]) as proxy:
+        endpoint = dataclasses.replace(served, provider=provider, base_url=proxy.url)
+        with open_model(endpoint) as model:
+            metered = MeteredModel(model, Ledger(Budget(calls=3)), endpoint, max_tokens=1024, purpose="test")
+            completion = metered.complete(ask, schema=Choice, on_text=pieces.append if streamed else None)
+            again = metered.complete(ask, schema=Choice)
+    assert proxy.seen == ["status 429", "cut before", "", ""]
+    assert completion.parsed == Choice(action="click", target="OK")
+    assert "".join(pieces) == (completion.text if streamed else "")
+    assert len(pieces) > 3 or not streamed
+    assert completion.tokens_in is not None
+    assert completion.tokens_out is not None
+    assert completion.tokens_out >= 8
+    assert again.tokens_cached is not None
+    assert again.tokens_cached >= completion.tokens_in // 2
+
+
+@pytest.mark.llm
+@pytest.mark.parametrize("provider", ["local", "anthropic"])
+def test_the_real_server_s_words_for_a_long_prompt_are_recognised(server: LocalServer, provider: str) -> None:
+    endpoint = dataclasses.replace(server.start(), provider=provider)
+    with open_model(endpoint) as model, pytest.raises(PromptTooLong, match="exceeds the available context size"):
+        model.complete([Message(role="user", content="word " * 9000)])

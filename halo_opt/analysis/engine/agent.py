@@ -66,8 +66,9 @@ class Agent:
         self._finish = self._finishing()
         self._own = {tool.name: tool for tool in (*self._claiming(), self._finish)}
         self.tools = {tool.name: tool for tool in (*self._offered(), *self._own.values())}
+        self._schema = turn_schema(list(self.tools.values()), self.sizes.actions)
         self._conversation = self._begun()
-        self._replies = Replies(shared.gate, self.role, self._conversation, self.sizes.room)
+        self._replies = Replies(shared.gate, errand.name, self.role, self._conversation, self.sizes.room)
 
     def run(self, parent: Span | None = None) -> Handed:
         """Turn after turn. Raises nothing that a model, a tool or a limit can cause."""
@@ -118,12 +119,12 @@ class Agent:
         step.set(halo__step__index=gate.trace.step(), halo__agent=self.errand.name)
         step.set(input__value=self._conversation.messages[-1].content)
         self._tell("turn", f"turn {self.turn} of {self.turns}")
-        schema = turn_schema(list(self.tools.values()), self.sizes.actions)
-        text, problem = self._replies.next(schema, now=self._now(), parent=step)
+        text, problem = self._replies.next(self._schema, now=self._now(), parent=step)
         turn = read_turn(text, self.tools, self.sizes.actions)
         if problem or turn.problem:
             self._malformed += 1
-            gate.count(fault="malformed" if text.strip() else "empty")
+            if not problem:
+                gate.count(fault="malformed" if text.strip() else "empty")
             words = briefing.malformed_words(problem or turn.problem, self._finish)
             step.fail("format", problem or turn.problem)
             self._tell("fault", problem or turn.problem)

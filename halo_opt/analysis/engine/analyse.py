@@ -49,7 +49,7 @@ def analyse(
     trace = spans.begin(roles.root.model.name) if spans is not None else Trace()
     began = datetime.now(UTC).isoformat(timespec="microseconds")
     gate = Gate(roles, limits, ledger=ledger, watch=watch, trace=trace, clock=clock)
-    evidence = Evidence(desk.store, desk.guarded, steps_where_success_ends(desk.store))
+    evidence = Evidence(desk.store, desk.guarded, steps_where_success_ends(desk.store), desk.harness)
     offered, python = _offered(tools, desk)
     ledger.keep_one_back()
     root = Agent(Shared(gate, limits, evidence, offered), Errand(ROOT, task, hires=limits.agents - 1), desk)

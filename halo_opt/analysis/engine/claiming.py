@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import Field
 
@@ -37,11 +38,12 @@ class AnswerArguments(Arguments):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What claims are held against."""
+    """What claims are held against; without a `harness` where a fix lies is not checked."""
 
     store: Store
     rows: GuardedRows
     first_steps: Mapping[str, int]
+    harness: Path | None = None
 
 
 @dataclass
@@ -72,6 +74,7 @@ class Recorded:
             evidence.rows,
             name=f"claim_{name.replace('.', '_')}",
             first_steps=evidence.first_steps,
+            harness=evidence.harness,
         )
         made = RecordedClaim(id=name, agent=self.agent, checked=checked)
         self.claims = [made if old is earlier else old for old in self.claims] if earlier else [*self.claims, made]

@@ -8,6 +8,7 @@ from halo_opt.analysis.engine.compaction import compact
 from halo_opt.analysis.engine.conversation import Conversation
 from halo_opt.analysis.engine.gate import Gate
 from halo_opt.analysis.engine.spans import Span
+from halo_opt.analysis.records import Event
 from halo_opt.llm.model import Message, ModelBusy, ModelMisfit, ModelRefused, ModelUnreachable, PromptTooLong
 from halo_opt.llm.roles import Role
 
@@ -19,8 +20,9 @@ _REFUSED = "It was refused: this is the reading of logs, to mend a program."
 class Replies:
     """The replies of one role in one conversation, kept within `room` tokens."""
 
-    def __init__(self, gate: Gate, role: Role, conversation: Conversation, room: int) -> None:
+    def __init__(self, gate: Gate, agent: str, role: Role, conversation: Conversation, room: int) -> None:
         self._gate = gate
+        self._agent = agent
         self._role: Role = role
         self._conversation = conversation
         self._room = room
@@ -29,7 +31,7 @@ class Replies:
     def next(self, schema: type[BaseModel], *, now: str, parent: Span) -> tuple[str, str]:
         """The reply, and '' or in words why there is none to read. Raises Stopped, ModelError."""
         if self._conversation.tokens > self._room:
-            compact(self._conversation, self._room, self._gate, parent)
+            self._compact(parent)
         return self._ask(schema, now=now, parent=parent)
 
     def last(self, schema: type[BaseModel], words: str, *, parent: Span, anyhow: bool) -> tuple[str, str]:
@@ -53,7 +55,7 @@ class Replies:
                 self._room = int(min(self._room, self._conversation.tokens) * 0.7)
                 if tries > 1:
                     raise
-                compact(self._conversation, self._room, self._gate, parent)
+                self._compact(parent)
             except (ModelBusy, ModelUnreachable):
                 if tries == _TRIES or last:
                     raise
@@ -65,6 +67,12 @@ class Replies:
                 self._sent = self._conversation.estimate(messages)
                 self._conversation.learn(messages, completion)
                 return completion.text, ""
+
+    def _compact(self, parent: Span) -> None:
+        before = self._conversation.tokens
+        compact(self._conversation, self._room, self._gate, parent)
+        words = f"about {before:,} tokens of conversation became {self._conversation.tokens:,}"
+        self._gate.tell(Event(agent=self._agent, kind="compact", words=words))
 
 
 def _with(messages: list[Message], words: str) -> list[Message]:

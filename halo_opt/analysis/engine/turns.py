@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -37,9 +37,8 @@ class Turn:
 def turn_schema(tools: Sequence[Tool], most: int) -> type[BaseModel]:
     """The form of a reply: `{"thought": ..., "actions": [{"tool": name, ...its arguments}, ...]}`, `most` actions."""
     offered = [_action(tool) for tool in tools]
-    one: Any = (
-        reduce(or_, offered) if len(offered) == 1 else Annotated[reduce(or_, offered), Field(discriminator="tool")]
-    )
+    # A plain union (anyOf): not every provider takes oneOf with a discriminator, and the names tell them apart anyway.
+    one: Any = reduce(or_, offered)
     return create_model(
         "Turn",
         __config__=ConfigDict(extra="forbid"),
@@ -60,7 +59,7 @@ def read_turn(text: str, tools: Mapping[str, Tool], most: int) -> Turn:
     """What a reply asks for, taken apart action by action: one that is wrong does not spoil the others."""
     said = json_in(text)
     if said is None:
-        return Turn(problem="It is empty." if not text.strip() else "It is not one JSON object.")
+        return Turn(problem=_unreadable(text.strip()))
     asked = said.get("actions")
     if asked is None and "tool" in said:
         asked = [said]  # one action by itself, as small models like to write it
@@ -71,6 +70,14 @@ def read_turn(text: str, tools: Mapping[str, Tool], most: int) -> Turn:
         Action(_name(action), problem=f"not done: at most {most} actions a turn; ask again") for action in asked[most:]
     ]
     return Turn(thought=str(said.get("thought") or ""), actions=actions)
+
+
+def _unreadable(text: str) -> str:
+    if not text:
+        return "It is empty."
+    if text.startswith("{") and text.count("{") > text.count("}"):
+        return "It ends in the middle: write less, one thing at a time."
+    return "It is not one JSON object."
 
 
 def _name(action: Any) -> str:

@@ -77,18 +77,23 @@ def analyse_traces(
     *,
     watch: Callable[[Event], None],
     during: Callable[[], AbstractContextManager[None]],
+    writing: Callable[[], AbstractContextManager[None]],
 ) -> tuple[Report, ReportPaths, AnalysisResult]:
-    """Let the agents look (`during` is entered meanwhile), then measure all that they asked and write the report."""
+    """Let the agents look, then measure all that they asked and write the report.
+
+    `during` is entered while they look, `writing` for the rest.
+    """
     with during():
         hypotheses, result = look(subject, session, asked, ReportTask(), watch=watch)
-    report, paths = write_analysis(
-        subject.store,
-        out,
-        title=subject.title,
-        summary=subject.summary,
-        detectors=subject.detectors,
-        analysed=Analysed(result, hypotheses, asked.harness),
-    )
+    with writing():
+        report, paths = write_analysis(
+            subject.store,
+            out,
+            title=subject.title,
+            summary=subject.summary,
+            detectors=subject.detectors,
+            analysed=Analysed(result, hypotheses, asked.harness),
+        )
     return report, paths, result
 
 

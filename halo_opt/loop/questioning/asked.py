@@ -10,7 +10,7 @@ from halo_opt.analysis.records import AnalysisLimits
 from halo_opt.errors import InputError
 from halo_opt.llm.ledger import Budget
 from halo_opt.llm.roles import ROLES, Role
-from halo_opt.llm.spec import parse_spec
+from halo_opt.llm.spec import RemoteModel, parse_spec
 from halo_opt.records import Record
 
 BUDGET_FORMS = "5usd, 200000tokens, 100calls, or several with commas between"
@@ -41,15 +41,21 @@ class Asked(Record):
     def fixed(self) -> dict[str, Any]:
         """What must stay the same between two starts that share a journal, as JSON data.
 
-        Budget, time and parallelism are not among it: they may be raised to go on, and no prompt depends on them.
+        Budget, time, parallelism and a server's address are not among it: no prompt depends on them.
         """
         limits = self.limits.model_dump(exclude={"seconds", "parallel"})
         return {
-            "models": dict(sorted(self.models.items())),
+            "models": {role: _who(spec) for role, spec in sorted(self.models.items())},
             "limits": limits,
             "context": self.context_tokens,
             "harness": str(self.harness.resolve()) if self.harness else None,
         }
+
+
+def _who(text: str) -> str:
+    """A model by its name alone, wherever it is served."""
+    spec = parse_spec(text)
+    return str(spec.model_copy(update={"base_url": None}) if isinstance(spec, RemoteModel) else spec)
 
 
 def models_of(model: str | None, roles: Sequence[str]) -> dict[Role, str]:

@@ -12,6 +12,7 @@ A journal is a cassette too: `--replay` reads one, writes nothing, and opens no 
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ SHOWN = 200
 class Session:
     """What an engine needs of models. `recorded` calls were in `journal`, or the replayed file, before it began.
 
-    `sitting` counts how often it was begun before; None in a replay.
+    `sitting` counts how often it was begun before; None in a replay. `faults` counts single tries that failed, by kind,
+    also where a later try of the same call did not.
     """
 
     roles: Roles
@@ -52,6 +54,7 @@ class Session:
     journal: Path
     recorded: int
     sitting: int | None
+    faults: Counter[str]
 
     @property
     def taken_over(self) -> int:
@@ -60,8 +63,8 @@ class Session:
 
     @property
     def spent(self) -> Spend:
-        """What all sittings used, with what is reserved now."""
-        return self.ledger.committed
+        """What all sittings used, without what is set aside for calls that are under way."""
+        return self.ledger.spent
 
 
 def set_aside(journal: Path) -> Path | None:
@@ -80,7 +83,6 @@ def open_session(
     journal: Path,
     subject: Mapping[str, Any],
     remedy: str,
-    on_fault: Callable[[str], None] | None = None,
 ) -> Iterator[Session]:
     """A session over paid models whose every call is journalled. Run again it goes on where it was.
 
@@ -102,14 +104,21 @@ def open_session(
             on_event=lambda event: note(SPEND, event.model_dump(mode="json")),
         )
         cache = CachePaths(CACHE).models
+        faults: Counter[str] = Counter()
+        lock = threading.Lock()
+
+        def count_fault(kind: str) -> None:
+            with lock:
+                faults[kind] += 1
+
         with open_roles(
-            asked.models, cache_dir=cache, ledger=ledger, tape=tape, settings=_settings(asked), on_fault=on_fault
+            asked.models, cache_dir=cache, ledger=ledger, tape=tape, settings=_settings(asked), on_fault=count_fault
         ) as roles:
             kept = {role: record.model_dump() for role, record in roles.records().items()}
             _begin(events, note, MODELS, {"roles": kept}, remedy)
             sitting = sum(event.kind == STARTED for event in events.events)
             note(STARTED, {"version": __version__})
-            session = Session(roles, ledger, tape, budget, journal, len(past), sitting)
+            session = Session(roles, ledger, tape, budget, journal, len(past), sitting, faults)
             try:
                 yield session
             finally:
@@ -132,7 +141,7 @@ def replayed_session(path: Path, *, subject: Mapping[str, Any]) -> Iterator[Sess
         )
     tape = Tape(recording.replies)
     roles = replayed_roles(recording.roles, tape)
-    yield Session(roles, Ledger(Budget()), tape, Budget(), path, len(recording.replies), None)
+    yield Session(roles, Ledger(Budget()), tape, Budget(), path, len(recording.replies), None, Counter())
 
 
 Note = Callable[[str, dict[str, Any]], None]

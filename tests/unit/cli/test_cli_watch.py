@@ -81,6 +81,13 @@ def test_the_tree_shows_agents_under_one_another_with_what_they_do() -> None:
     ]
 
 
+def test_an_agent_that_has_asked_its_model_is_seen_to_wait() -> None:
+    watch, _, _, _ = watching(every=True)
+    assert "root turn 0  begins" in drawn(watch)
+    watch(Event(agent="root", kind="turn", words="turn 1 of 9", turn=1))
+    assert "root turn 1  waits for the model" in drawn(watch)
+
+
 def test_many_agents_still_fit_and_those_at_work_are_the_ones_shown() -> None:
     watch, _, _, _ = watching(every=True)
     for number in range(60):

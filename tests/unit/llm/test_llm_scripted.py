@@ -1,4 +1,10 @@
+import contextlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from halo_opt.errors import BudgetSpent, InputError
@@ -107,3 +113,48 @@ def test_a_settled_amount_may_pass_the_reservation_and_then_nothing_more_fits() 
     ledger.settle(ledger.reserve(Amount(tokens_in=10), purpose="p"), Amount(tokens_in=150))
     with pytest.raises(BudgetSpent):
         ledger.reserve(Amount(tokens_in=1), purpose="p")
+
+
+def test_a_call_that_was_lost_is_made_anew_under_its_own_reservation() -> None:
+    lost = ModelUnreachable("cut", spent=Completion(text=""), again=True)
+    script = ScriptedModel([lost, lost, "yes"])
+    model, ledger = metered(script, Budget())
+    assert model.complete(ASK).text == "yes"
+    assert (ledger.spent.calls, ledger.spent.tokens_out) == (3, 2 * 50 + 1)
+    always, ledger = metered(ScriptedModel([lost] * 9), Budget())
+    with pytest.raises(ModelUnreachable):
+        always.complete(ASK)
+    assert ledger.spent.calls == 3
+
+
+ends = st.sampled_from(["reply", "refused", "billed", "lost"])
+
+
+@given(st.lists(st.lists(ends, max_size=6), min_size=1, max_size=4), st.integers(0, 800))
+def test_no_number_of_callers_passes_a_budget_together(callers: list[list[str]], limit: int) -> None:
+    """Each call says that it used all that was reserved for it, or fails in one of the ways in which a call can."""
+    ledger = Ledger(Budget(tokens=limit))
+
+    class Greedy:
+        name = "greedy"
+
+        def complete(self, messages: Sequence[Message], **_: object) -> Completion:
+            kind = messages[-1].content
+            if kind == "refused":
+                raise ModelError("no")
+            if kind == "reply":
+                return Completion(text="yes", tokens_in=20, tokens_out=50, cost_usd=0.0)
+            raise ModelUnreachable("?", spent=Completion(text=""), again=kind == "lost")
+
+    model = MeteredModel(Greedy(), ledger, FREE, max_tokens=50, purpose="p")
+
+    def caller(kinds: list[str]) -> None:
+        for kind in kinds:
+            with contextlib.suppress(ModelError, BudgetSpent):
+                model.complete([Message(role="user", content=kind)])
+            held = ledger.committed
+            assert held.tokens_in + held.tokens_out <= limit
+
+    with ThreadPoolExecutor(len(callers)) as pool:
+        list(pool.map(caller, callers))
+    assert ledger.committed == ledger.spent

@@ -112,4 +112,6 @@ def test_what_may_be_raised_to_go_on_is_no_part_of_what_must_stay_the_same() -> 
     large = Asked(models={"root": "local"}, budget=Budget(usd=9), limits=AnalysisLimits(seconds=50, parallel=8))
     other = Asked(models={"root": "local"}, limits=AnalysisLimits(turns=7))
     assert small.fixed() == large.fixed()
+    here, there = (Asked(models={"root": f"vllm:m@http://{host}:8000/v1"}) for host in ("one", "two"))
+    assert here.fixed() == there.fixed()
     assert small.fixed() != other.fixed()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from engine_world import World, mined, small_store
 
+from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.llm.model import Model
 from halo_opt.report_records import Report
 from halo_opt.store import Store
@@ -24,11 +25,15 @@ def engine_report(engine_store: Store) -> Report:
     return mined(engine_store)
 
 
+@pytest.fixture(scope="session")
+def engine_rows(engine_store: Store) -> GuardedRows:
+    return GuardedRows(engine_store)
+
+
 @pytest.fixture
-def world(engine_store: Store, engine_report: Report) -> Made:
+def world(engine_store: Store, engine_report: Report, engine_rows: GuardedRows) -> Made:
     def make(scripts: Mapping[Any, Model] | Model, **changes: Any) -> World:
-        return World(
-            engine_store, engine_report, scripts if isinstance(scripts, Mapping) else {"root": scripts}, **changes
-        )
+        roles = scripts if isinstance(scripts, Mapping) else {"root": scripts}
+        return World(engine_store, engine_report, roles, guarded=engine_rows, **changes)
 
     return make

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Event, ReportTask, Task
 from halo_opt.analysis.scope import Scope
@@ -20,12 +21,13 @@ from halo_opt.llm.model import Message, Model
 from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
 from halo_opt.mining.mine import analyze
 from halo_opt.report_records import Report
-from halo_opt.store import Store, build_store, guarded_query
+from halo_opt.store import Store, build_store
 from halo_opt.testing import Reply, ScriptedModel
 
 DATA = Path(__file__).parents[3] / "data"
 RUNS = [DATA / "tau-bench" / "gpt-4o-airline.jsonl", DATA / "intercode"]
 FAILURES = "SELECT trace_id FROM attempts WHERE outcome = 'failure'"
+SHOWS = "SELECT trace_id FROM steps WHERE length(arguments) > 20"
 CONTEXT, REPLY = 32_000, 1_000
 
 
@@ -45,8 +47,7 @@ class LlmMap(Arguments):
 
 
 def run_sql(arguments: Sql, desk: Desk) -> str:
-    table = guarded_query(desk.store, desk.scope.over(arguments.query))
-    return json.dumps(table.rows, default=str)[: desk.answer_bytes]
+    return json.dumps(desk.guarded.rows(desk.scope.over(arguments.query)), default=str)[: desk.answer_bytes]
 
 
 def run_delegate(arguments: Delegate, desk: Desk) -> str:
@@ -115,6 +116,7 @@ class World:
     hypotheses: Hypotheses = field(default_factory=Hypotheses)
     wrap: Callable[[Model, Role], Model] = lambda model, _role: model
     ledger: Ledger | None = None
+    guarded: GuardedRows | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> AnalysisResult:
@@ -127,8 +129,11 @@ class World:
                     self.scripts[role], ledger, endpoint, max_tokens=self.reply, purpose=f"analysis {role}"
                 )
                 models[role] = RoleModel(self.wrap(model, role), self.context, self.reply)
+        desk = Desk(self.store, self.report, self.hypotheses, scope=self.scope)
+        if self.guarded is not None:  # queries that another run has asked already: each costs a process
+            desk.__dict__["guarded"] = self.guarded
         return analyse(
-            Desk(self.store, self.report, self.hypotheses, scope=self.scope),
+            desk,
             Roles(models["root"], models),
             task=self.task,
             limits=self.limits,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from engine_world import FAILURES, World, scripted, sql, submit, turn
+from engine_world import FAILURES, SHOWS, World, scripted, sql, submit, turn
 
 from halo_opt.analysis.records import AnalysisLimits, Ended
 from halo_opt.llm.model import Message, ModelError
@@ -37,7 +37,7 @@ def asked(messages: Sequence[Message]) -> str:
 
 def test_a_sub_agent_sees_its_part_alone_and_its_claims_count(world: Made, engine_store: Store) -> None:
     sub = scripted(
-        [turn(sql("SELECT count(*) FROM attempts")), turn(claim(engine_store, FAILURES)), turn(submit("as I saw"))]
+        [turn(sql("SELECT count(*) FROM attempts")), turn(claim(engine_store, SHOWS)), turn(submit("as I saw"))]
     )
     root = scripted([turn(delegate("why do these fail?", FAILURES)), turn(submit("all"))])
     made = world({"root": root, "sub": sub})
@@ -53,7 +53,7 @@ def test_a_sub_agent_sees_its_part_alone_and_its_claims_count(world: Made, engin
     assert [(c.id, c.agent) for c in result.claims] == [("root.1.c1", "root.1")]
     assert (result.agents, result.turns, result.ended) == (2, 5, Ended.SUBMITTED)
     assert {event.agent for event in made.events} == {"root", "root.1"}
-    assert [h.predicate_sql for h in made.hypotheses.all] == [FAILURES]
+    assert [h.predicate_sql for h in made.hypotheses.all] == [SHOWS]
 
 
 def test_delegates_of_one_turn_run_at_once_and_are_numbered_by_their_place(world: Made, engine_store: Store) -> None:
@@ -64,7 +64,7 @@ def test_delegates_of_one_turn_run_at_once_and_are_numbered_by_their_place(world
             here.wait()  # passes only with all three in a call
             number = int(asked(messages)[-1])
             time.sleep(0.05 * (3 - number))  # the last is done first
-            return turn(claim(engine_store, f"{FAILURES} AND {number} > 0", "_abc"[number] + " fails"))
+            return turn(claim(engine_store, f"{SHOWS} AND step < 100{number}", "_abc"[number] + " fails"))
         return turn(submit(f"of {asked(messages)}"))
 
     class AtOnce(ScriptedModel):
@@ -84,7 +84,7 @@ def test_delegates_of_one_turn_run_at_once_and_are_numbered_by_their_place(world
 
 def test_the_same_claim_of_two_sub_agents_counts_once(world: Made, engine_store: Store) -> None:
     def reply(messages: Sequence[Message]) -> Reply:
-        return turn(claim(engine_store, FAILURES)) if len(messages) == 2 else turn(submit())
+        return turn(claim(engine_store, SHOWS)) if len(messages) == 2 else turn(submit())
 
     root = scripted([turn(delegate("a?"), delegate("b?")), turn(submit())])
     assert [c.id for c in world({"root": root, "sub": scripted(reply)}).run().claims] == ["root.1.c1"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from engine_world import FAILURES, TOOLS, World, scripted, sql, submit, turn
+from engine_world import SHOWS, TOOLS, World, scripted, sql, submit, turn
 from hypothesis import given
 from hypothesis import settings as settings_of
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ from halo_opt.analysis.tools.base import Arguments, Desk, Tool
 from halo_opt.errors import HaloError
 from halo_opt.llm.ledger import Amount, Budget, Ledger, SpendEvent
 from halo_opt.llm.model import Completion, Message, ModelBusy, ModelMisfit, ModelRefused, ModelUnreachable
-from halo_opt.records import Report
+from halo_opt.report_records import Report
 from halo_opt.store import Store
 from halo_opt.testing import Reply
 
@@ -90,7 +90,7 @@ def test_ctrl_c_lets_the_call_in_flight_end_and_gives_what_there_is(world: Made)
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.2)
             return turn(sql("SELECT 2"))
-        claim = {"tool": "claim", "title": "It fails", "claim": "So.", "predicate_sql": FAILURES}
+        claim = {"tool": "claim", "title": "It fails", "claim": "So.", "predicate_sql": SHOWS}
         return turn(claim)
 
     model = scripted(reply)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from engine_world import FAILURES, World, scripted, sql, submit, turn
+from engine_world import SHOWS, World, scripted, sql, submit, turn
 
 from halo_opt.analysis.records import AnalysisLimits, Ended
 from halo_opt.llm.model import ModelBusy, ModelMisfit, ModelRefused, ModelUnreachable
@@ -22,7 +22,7 @@ def claim_of(store: Store) -> dict[str, object]:
     return {
         "title": "It gives up",
         "claim": "It gives up early.",
-        "predicate_sql": FAILURES,
+        "predicate_sql": SHOWS,
         "quotes": [{"trace_id": trace, "step": step, "words": words[:100]}],
     }
 
@@ -51,7 +51,7 @@ def test_what_is_left_is_told_but_is_no_part_of_the_conversation(world: Made) ->
 
 def test_a_claim_is_checked_at_once_and_the_verdict_told(world: Made, engine_store: Store) -> None:
     good = claim_of(engine_store)
-    bad = good | {"predicate_sql": f"{FAILURES} AND true", "quotes": []}
+    bad = good | {"predicate_sql": f"{SHOWS} AND step >= 0", "quotes": []}
     model = scripted([turn({"tool": "claim", **good}, {"tool": "claim", **bad}), turn(submit())])
     made = world(model)
     result = made.run()

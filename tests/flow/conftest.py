@@ -1,0 +1,49 @@
+"""An analysis that several tests look at from many sides: mining takes seconds, so it is made once."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rlm_script import TALKS, Done, analyze, by_turn, write_talks
+from rlm_server import model_server
+
+from halo_opt.store import Store, build_store
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+    """Made once: mining takes seconds."""
+    folder = tmp_path_factory.mktemp("done")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_talks(folder)
+        with Store.open(build(folder)) as store:
+            [(failed,)] = store.rows("SELECT min(trace_id) FROM attempts WHERE outcome = 'failure'")
+        found = Done(folder, str(failed))
+        with model_server(by_turn(found.replies())) as server:
+            assert analyze(server, "--record", "run.jsonl", "-q") == 0
+            assert len(server.asked) == 3
+        yield found
+
+
+def build(folder: Path) -> Path:
+    path = folder / "talks.duckdb"
+    build_store([TALKS], path)
+    return path
+
+
+@pytest.fixture
+def again(done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Done:
+    """A copy of that folder, to be in."""
+    shutil.copytree(done.folder, tmp_path / "again")
+    monkeypatch.chdir(tmp_path / "again")
+    return done
+
+
+@pytest.fixture
+def anew(again: Done) -> Done:
+    """The same before the analysis."""
+    shutil.rmtree("report")
+    Path("run.jsonl").unlink()
+    return again

@@ -1,0 +1,87 @@
+"""An analysis that is killed or interrupted: nothing that was paid is paid again, and the same command goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rlm_script import FAILURES, TALKS, Done, analyze, claim, report, said, sql, turn
+from rlm_server import Asked, ModelServer, Said, model_server
+
+from halo_opt.cli.app import run
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(server: ModelServer, *words: str) -> subprocess.Popen[str]:
+    """The command in a process of its own, with a process group of its own."""
+    command = [sys.executable, "-m", "halo_opt", "analyze", str(TALKS), "--model", server.spec(), *words]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    )
+
+
+class Script:
+    """Replies by turn, and silence at one turn until told to speak."""
+
+    def __init__(self, silent_at: int, replies: list[str]) -> None:
+        self.silent_at: int | None = silent_at
+        self.replies = replies
+
+    def __call__(self, asked: Asked) -> Said | str:
+        if asked.turns == self.silent_at:
+            return Said(hang=True)
+        return self.replies[min(asked.turns, len(self.replies) - 1)]
+
+
+def test_killed_in_the_middle_it_goes_on_and_pays_nothing_twice(anew: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    script = Script(2, anew.replies())
+    with model_server(script) as server:
+        process = start(server)
+        assert server.silent.wait(60)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert [asked.turns for asked in server.asked] == [0, 1, 2]
+        script.silent_at = None
+        assert analyze(server) == 0
+        assert [asked.turns for asked in server.asked] == [0, 1, 2, 2]
+    assert "2 calls are recorded and not paid again" in said(capsys)
+    assert "Books without having asked" in Path("report/report.json").read_text()
+    assert run(["cost", "report", "--json"]) == 0
+    found = capsys.readouterr()
+    rows = {row["purpose"]: row for row in json.loads(found.out)["rows"]}
+    assert (rows["root"]["calls"], rows["root"]["open_calls"]) == (4, 1)
+    assert rows["from the journal"]["replayed"] == 2
+    assert "1 calls were begun and never ended" in " ".join(found.err.split())
+
+
+def test_ctrl_c_writes_what_is_there_and_the_same_command_goes_on(
+    anew: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replies = [turn(sql(FAILURES)), turn(claim(anew.failed)), *[turn(sql("SELECT 1"))] * 2, turn(report())]
+    interrupted: list[bool] = []
+
+    def answers(asked: Asked) -> str:
+        if asked.turns == 2 and not interrupted:
+            interrupted.append(True)
+            os.kill(process.pid, signal.SIGINT)  # the call in flight is finished first
+        return replies[min(asked.turns, 4)]
+
+    with model_server(answers) as server:
+        process = start(server)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 130, err
+        assert "the same command goes on from there" in err
+        assert "Books without having asked" in Path("report/report.json").read_text()
+        before = len(server.asked)
+        assert before < 5
+        assert analyze(server) == 0
+        assert len(server.asked) == 5

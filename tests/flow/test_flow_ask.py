@@ -1,0 +1,170 @@
+"""ask, from the command line to a cited answer that is shown as it is written, against a real server that streams."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from rlm_script import FAILURES, WORDS, answer, by_turn, sql, turn, write_talks
+from rlm_server import Asked, ModelServer, Said, model_server
+
+from halo_opt.cli.app import run
+
+ROOT = Path(__file__).parents[2]
+QUESTION = "why do bookings fail?"
+WRITTEN = (
+    f'They fail without consent in 22 attempts [1]. The customer only said "{WORDS}" [2]. '
+    "That is 97 % of all [7]. It is certain [9]."
+)
+
+
+@pytest.fixture
+def talks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return write_talks(tmp_path)
+
+
+@pytest.fixture
+def failed(talks: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """The trace id of a failed talk."""
+    query = "SELECT min(trace_id) AS id FROM attempts WHERE outcome = 'failure'"
+    assert run(["sql", query, "--traces", str(talks), "--json", "-q"]) == 0
+    return str(json.loads(capsys.readouterr().out)[0]["id"])
+
+
+def ask(talks: Path, server: ModelServer, *words: str) -> int:
+    return run(["ask", str(talks), QUESTION, "--model", server.spec(), *words])
+
+
+def found(failed: str, written: Said | str = WRITTEN) -> object:
+    return by_turn([turn(sql(FAILURES)), turn(answer(failed))], written)
+
+
+def test_the_answer_is_checked_cited_and_followed_by_its_evidence(
+    talks: Path, failed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server(found(failed)) as server:
+        assert ask(talks, server) == 0
+        shown = capsys.readouterr()
+        assert ask(talks, server, "--json", "-q") == 0  # again: from the journal
+        document = json.loads(capsys.readouterr().out)
+        assert len(server.asked) == 3
+    assert shown.out.splitlines() == [
+        f'They fail without consent in 22 attempts [1]. The customer only said "{WORDS}" [2]. '
+        "That is [not confirmed] of all . It is certain .",
+        "",
+        "[1] failures = 22",
+        f"    {FAILURES}",
+        f'[2] attempt {failed}: "{WORDS}"',
+    ]
+    assert "97 % was struck" in shown.err
+    assert "citation [9] was struck: there is no such evidence" in shown.err
+    assert "point 2 was dropped" in shown.err
+    assert f"halo-opt show {failed} --store" in shown.err
+    assert document["answer"] == shown.out.splitlines()[0]
+    assert [(piece["number"], piece["kind"], piece["cited"]) for piece in document["evidence"]] == [
+        (1, "number", True),
+        (2, "words", True),
+    ]
+    assert len(document["unsupported"]) == 4
+    assert document["spend"]["calls"] == 3
+    assert run(["cost", "--json", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["total"]["calls"] == 3
+
+
+def test_the_writer_sees_the_evidence_and_nothing_else(talks: Path, failed: str) -> None:
+    with model_server(found(failed)) as server:
+        assert ask(talks, server, "-q") == 0
+        written = server.asked[-1]
+    assert written.body["stream"] is True
+    assert "response_format" not in written.body
+    assert "[1] failures = 22" in written.last
+    assert WORDS in written.last
+    assert "<<<data" in written.last
+    assert "weather" not in written.last
+    assert QUESTION in written.last
+
+
+def test_each_sentence_is_shown_while_the_next_is_still_being_written(talks: Path, failed: str) -> None:
+    wait = threading.Event()
+    pieces = ["They fail in 2", "2 attempts", " [1]. Becau", wait, "se nobody asked [1]."]
+    with model_server(found(failed, Said(pieces))) as server:
+        command = [sys.executable, "-m", "halo_opt", "ask", str(talks), QUESTION, "--model", server.spec(), "-q"]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+        assert process.stdout is not None
+        first = process.stdout.read(len("They fail in 22 attempts [1]."))
+        assert first == "They fail in 22 attempts [1]."
+        assert not wait.is_set()
+        wait.set()
+        rest, _ = process.communicate(timeout=60)
+    assert rest.startswith(" Because nobody asked [1].\n\n[1] failures = 22\n")
+    assert process.returncode == 0
+
+
+def test_a_writer_that_fails_leaves_the_points_that_were_checked(
+    talks: Path, failed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server(found(failed, Said(status=400))) as server:
+        assert ask(talks, server) == 3
+    shown = capsys.readouterr()
+    assert shown.out.startswith("- Bookings without consent fail. [1, 2]\n")
+    assert "the same question goes on from there" in shown.err
+
+
+def test_a_budget_that_is_spent_before_anything_holds_gives_no_answer(
+    talks: Path, failed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nothing(asked: Asked) -> str:
+        return turn(sql("SELECT 1"))
+
+    with model_server(nothing) as server:
+        assert ask(talks, server, "--budget", "2calls") == 4
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "the budget of 2 calls" in shown.err
+
+
+def test_an_answer_of_which_nothing_holds_is_none(talks: Path, failed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    point = {"text": "It is the weather.", "numbers": [], "quotes": [{"trace_id": failed, "words": "it is raining"}]}
+    with model_server(by_turn([turn({"tool": "submit_answer", "points": [point]})])) as server:
+        assert ask(talks, server) == 1
+        assert all("stream" not in asked.body or not asked.body["stream"] for asked in server.asked)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "nothing that was found holds" in shown.err
+    assert "point 1 was dropped" in shown.err
+
+
+def test_a_recorded_answer_is_replayed_without_a_server_and_only_for_its_question(
+    talks: Path, failed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server(found(failed)) as server:
+        assert ask(talks, server, "--record", "asked.jsonl", "-q") == 0
+    first = capsys.readouterr().out
+    assert run(["ask", str(talks), QUESTION, "--replay", "asked.jsonl", "-q"]) == 0
+    assert capsys.readouterr().out == first
+    assert run(["ask", str(talks), "why do refunds fail?", "--replay", "asked.jsonl", "-q"]) == 2
+    assert "was recorded with other question" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["TALKS", QUESTION], 3, "overview, traces, show, search, sql and analyze answer too"),
+        ([QUESTION, "--model", "local"], 2, "the traces first and the question last"),
+        (["TALKS", "TALKS", "--model", "local"], 2, "the traces first and the question last"),
+        (["TALKS", " ", "--model", "local"], 2, "the traces first and the question last"),
+        (["nowhere", QUESTION, "--model", "local"], 2, "nowhere"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_clear_error(
+    talks: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str
+) -> None:
+    assert run(["ask", *(str(talks) if word == "TALKS" else word for word in words)]) == code
+    shown = " ".join(capsys.readouterr().err.split())
+    assert message in shown
+    assert "Traceback" not in shown
