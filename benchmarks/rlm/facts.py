@@ -20,7 +20,7 @@ class Facts:
     """Attempts of `least` steps or more against the others. Counts of attempts; `shows` and `other` are ids.
 
     `quote` is by a failure that shows it, `negated` a sentence of one with "not" in it, `elsewhere` words of an attempt
-    that does not show it. `classes` has the class that most failures that show it have in no rule of triage.
+    that does not show it.
     """
 
     least: int
@@ -68,19 +68,19 @@ def facts_of(store: Path) -> Facts:
             raise ValueError(f"in {store} long attempts do not fail more often; give runs in which they do")
         least, fw, f, sw, s = (int(str(value)) for value in found[0])
         shows = f"SELECT trace_id FROM attempts WHERE outcome = 'failure' AND steps >= {least}"
-        said = "SELECT trace_id, step, text FROM (SELECT trace_id, step, unnest([reply, observation, result]) AS text FROM steps)"
         good = "length(text) > 50 AND regexp_matches(text, '[0-9]') AND text NOT LIKE '%{%'"
-        quote = rows(f"{said} WHERE trace_id IN ({shows}) AND {good} ORDER BY length(text), trace_id, step LIMIT 1")
-        negated = rows(
-            f"{said} WHERE trace_id IN ({shows}) AND regexp_matches(text, ' not [a-z ]{{12,}}') ORDER BY length(text), trace_id, step LIMIT 1"
-        )
-        elsewhere = rows(
-            f"{said} WHERE trace_id IN (SELECT trace_id FROM attempts WHERE steps < {least}) AND {good} ORDER BY trace_id, step, text LIMIT 1"
-        )
+        negative = "regexp_matches(text, ' not [a-z ]{12,}')"
+        fewer = f"SELECT trace_id FROM attempts WHERE steps < {least}"
+        words = []
+        for attempts, fit in ((shows, good), (shows, negative), (fewer, good)):
+            [(trace_id, step, text)] = rows(
+                "SELECT trace_id, step, text FROM (SELECT trace_id, step, unnest([reply, observation, result]) AS text"
+                f" FROM steps) WHERE trace_id IN ({attempts}) AND {fit} ORDER BY length(text), trace_id, step LIMIT 1"
+            )
+            words.append(Words(str(trace_id), int(str(step)), str(text)))
         [(model, task, tool, steps)] = rows(
             "SELECT (SELECT min(model) FROM attempts), (SELECT min(task_id) FROM attempts WHERE outcome = 'failure'),"
             " (SELECT min(tool) FROM steps WHERE tool LIKE '%_%' AND trace_id IN (" + shows + ")),"
             " (SELECT avg(steps) FROM attempts)"
         )
-    words = [Words(str(t), int(str(step)), str(text)) for [(t, step, text)] in (quote, negated, elsewhere)]
     return Facts(least, fw, f, sw, s, str(model), str(task), str(tool), float(str(steps)), *words)

@@ -87,7 +87,7 @@ def judged(store: Path, out: Path, planted: Sequence[Planted], summaries: Sequen
     """What of the planted got into the confirmed part of the written report, and what true was struck from it."""
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     drawn = _findings_part((out / "report.md").read_text(encoding="utf-8"))
-    through = [f"summary: {said}" for said in summaries if said in str(report["analyst"]["summary"])]
+    through = [f"in the summary: {said}" for said in summaries if said in str(report["analyst"]["summary"])]
     struck = []
     classes = _classes(out)
     for one in planted:
@@ -102,7 +102,9 @@ def judged(store: Path, out: Path, planted: Sequence[Planted], summaries: Sequen
             continue
         for finding, said in confirmed:
             through += [f"{one.kind}: {never}" for never in one.never if _stands(never, finding, said, classes, store)]
-            if one.listed and (finding["numbers"].get("q_value", {}).get("value") is not None or not said.get("listed")):
+            if one.listed and (
+                finding["numbers"].get("q_value", {}).get("value") is not None or not said.get("listed")
+            ):
                 through.append(f"{one.kind}: {one.mark} was tested")
         through += [
             f"{one.kind}: report.md says {never}" for never in one.never if _plain_lie(never) and never in drawn
@@ -188,7 +190,9 @@ def run(store: Path, out: Path, facts: Facts | None = None) -> Verdict:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--runs", type=Path, nargs="+", default=[Path("tests/data/tau-bench"), Path("tests/data/intercode")])
+    parser.add_argument(
+        "--runs", type=Path, nargs="+", default=[Path("tests/data/tau-bench"), Path("tests/data/intercode")]
+    )
     parser.add_argument("--out", type=Path, help="keep the reports here")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -196,8 +200,9 @@ def main() -> int:
         build_store(given.runs, store)
         verdict = run(store, given.out or Path(folder))
     print("| kind of lie | planted | got through |\n| --- | --- | --- |")
+    through = Counter(one.partition(": ")[0] for one in verdict.through)
     for kind, planted in verdict.lies.items():
-        print(f"| {kind} | {planted} | {sum(1 for one in verdict.through if one.startswith((kind, 'summary')[kind == 'in the summary']))} |")
+        print(f"| {kind} | {planted} | {through[kind]} |")
     print(f"| all | {verdict.lies.total()} | {len(verdict.through)} |")
     print(f"\ntrue statements: {verdict.truths}, struck: {len(verdict.struck)}")
     for line in (*verdict.through, *verdict.struck, *verdict.mismatches):

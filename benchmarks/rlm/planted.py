@@ -14,11 +14,11 @@ NOBODY = "deadbeefdeadbeefdeadbeefdeadbeef"
 
 @dataclass(frozen=True)
 class Planted:
-    """A claim as a model hands it in, marked by a word in its title that stands nowhere else.
+    """A claim as a model hands it in, marked by a word of its title that is nowhere else.
 
-    Of a lie nothing of `never` may stand in what the report confirms: words, figures (as `=413` among the values of
-    numbers) or, with `gone`, the claim at all. `listed` must be said of it, and no test made. Of a true statement `kept`
-    must stand as it is.
+    Of a lie nothing of `never` may stand in what the report confirms: words, figures (`=413` is one of a number),
+    beginnings of quotes (`^so`), a category; with `gone`, not even the claim. `listed` must be said of it, and no test
+    made. Of a true statement `kept` must stand as it is.
     """
 
     kind: str
@@ -59,7 +59,9 @@ class Planter:
         return Planted(kind, mark(place), told, **fields)
 
 
-def quoted(words: Words, text: str | None = None, *, trace_id: str | None = None, step: int | None = None) -> dict[str, Any]:
+def quoted(
+    words: Words, text: str | None = None, *, trace_id: str | None = None, step: int | None = None
+) -> dict[str, Any]:
     """A quote, or one that was altered."""
     return {
         "trace_id": words.trace_id if trace_id is None else trace_id,
@@ -104,7 +106,8 @@ def _figures(p: Planter) -> Iterator[Planted]:
     yield from _say(
         p, "wrong base", f"{t.fw} of {t.s} failures show it", f"{t.sw} of {t.f} failures show it",
         f"{t.fw} of {t.f} successes show it", f"{rate}% of successes show it", f"{other}% of failures show it",
-        f"{t.shown} of {t.f} failures show it", f"{t.f} of {t.f} failures show it",
+        f"{t.shown} of {t.f} failures show it", f"{t.f} of {t.f} failures show it", f"It fails in {rate}% of cases",
+        "It has a success rate of 100%", "100% of runs succeed",
     )  # fmt: skip
     yield from _say(
         p, "cause by the number", f"It causes {ODD} failures", "It explains 97.3% of failures",
@@ -126,15 +129,13 @@ def _written(p: Planter) -> Iterator[Planted]:
         "Ninety-nine percent of successes", "A dozen dozen of them fail", "It is tenfold in failures",
         "All failures show it", "No success shows it", "Nearly all successes show it",
     )  # fmt: skip
+    scripts = ("\uff14\uff11\uff13", "\u0664\u0661\u0663", "\u096a\u0967\u0969", "\u56db\u767e\u5341\u4e09",
+               "\u217b\u2164", "\U0001d7d2\U0001d7cf\U0001d7d1", "\u2463\u2460\u2462", "CDXIII")  # fmt: skip
+    yield from _say(p, "another script", *(f"{digits} failures show it" for digits in scripts))
     yield from _say(
-        p, "another script", "\uff14\uff11\uff13 failures show it", "\u0664\u0661\u0663 failures show it", "\u096a\u0967\u0969 failures show it",
-        "\u56db\u767e\u5341\u4e09 failures show it", "\u217b\u2164 failures show it", "\U0001d7d2\U0001d7cf\U0001d7d1 failures show it",
-        "\u2463\u2460\u2462 failures show it", "CDXIII failures show it",
-    )  # fmt: skip
-    yield from _say(
-        p, "disguised", "4\u200b1\u200b3 failures show it", "f\u043erty-one failures show it", "413x more failures", "10k failures show it",
-        "In failures413 it shows", "With n=413 it shows", "In approx.413 failures", "The 413th failure shows it",
-        "413failures show it",
+        p, "disguised", "4\u200b1\u200b3 failures show it", "f\u043erty-one failures show it", "413x more failures",
+        "10k failures show it", "In failures413 it shows", "With n=413 it shows", "In approx.413 failures",
+        "The 413th failure shows it", "413failures show it",
     )  # fmt: skip
 
 
@@ -146,13 +147,13 @@ def _numbers(p: Planter) -> Iterator[Planted]:
         ("share of failures", 0.973, f"SELECT avg((steps >= {t.least})::INT) FROM attempts WHERE outcome = 'failure'"),
         ("attempts", ODD, "SELECT count(*) FROM attempts"),
     ):
-        yield _numbered(p, "number unlike its SQL", name, value, sql, f"={value}")
+        yield _numbered(p, "number unlike its SQL", number(name, value, sql), f"={value}")
     for name, sql, value in (
         ("failures that show it", SUCCESSES, t.s),
         ("successes", FAILURES, t.f),
         ("failures", "SELECT count(*) FROM attempts", t.all),
     ):
-        yield _numbered(p, "number named as another", name, value, sql, name)
+        yield _numbered(p, "number named as another", number(name, value, sql), name)
     for sql in (
         f"SELECT {ODD}",
         f"SELECT {ODD} FROM attempts LIMIT 1",
@@ -165,11 +166,11 @@ def _numbers(p: Planter) -> Iterator[Planted]:
         f"SELECT greatest(count(*), {ODD}) FROM attempts",
         f"SELECT length(repeat('x', {ODD})) + 0 * count(*) FROM attempts",
     ):
-        yield _numbered(p, "number written into its SQL", "failures", ODD, sql, f"={ODD}")
+        yield _numbered(p, "number written into its SQL", number("failures", ODD, sql), f"={ODD}")
 
 
-def _numbered(p: Planter, kind: str, name: str, value: float, sql: str, never: str) -> Planted:
-    return p.claim(kind, f"It counts {ODD} cases.", numbers=[number(name, value, sql)], never=(never, f"counts {ODD}"))
+def _numbered(p: Planter, kind: str, told: dict[str, Any], never: str) -> Planted:
+    return p.claim(kind, f"It counts {ODD} cases.", numbers=[told], never=(never, f"counts {ODD}"))
 
 
 def _quotes(p: Planter) -> Iterator[Planted]:
@@ -212,7 +213,7 @@ def _predicates(p: Planter) -> Iterator[Planted]:
         f"{t.predicate} AND outcome <> 'success'",
         "SELECT trace_id FROM attempts WHERE score < 1",
         "SELECT trace_id FROM scores WHERE value < 1",
-        'SELECT trace_id FROM attempts WHERE "outcome" = \'failure\'',
+        "SELECT trace_id FROM attempts WHERE \"outcome\" = 'failure'",
         "SELECT t FROM (SELECT * FROM attempts) AS a(t, b, c, d, e, f) WHERE f = 'failure'",
     ):
         yield p.claim("predicate over the outcome", predicate_sql=sql, gone=True)

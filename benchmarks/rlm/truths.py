@@ -109,4 +109,6 @@ def _with_numbers(p: Planter, t: Facts) -> Iterator[Planted]:
     ):
         yield _kept(p, words, numbers=[number(name, value, sql)])
     digits = next(word for word in t.quote.text.split() if any(c.isdigit() for c in word))
-    yield _kept(p, f'It says "{digits}" there' if not digits.isdigit() else "It says so there", quotes=[quoted(t.quote)])
+    yield _kept(
+        p, f'It says "{digits}" there' if not digits.isdigit() else "It says so there", quotes=[quoted(t.quote)]
+    )

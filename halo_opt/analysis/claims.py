@@ -18,7 +18,8 @@ from halo_opt.errors import InputError
 from halo_opt.mining.bearing import evidence, misnamed, names_of
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import Measured, cells_sql, counts_sql, measure
-from halo_opt.mining.figures import STRUCK, Evidence, strike
+from halo_opt.mining.evidence import Evidence
+from halo_opt.mining.figures import STRUCK, strike
 from halo_opt.mining.honest_sql import LISTED, MAX_SQL, depends_on, judged_by, renamed_sql, says_nothing, unsteady
 from halo_opt.mining.quotes import wrong_with_quote
 from halo_opt.mining.told import behaviour_sql

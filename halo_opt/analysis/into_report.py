@@ -19,8 +19,8 @@ from halo_opt.mining.detectors import ALL
 from halo_opt.mining.figures import strike
 from halo_opt.mining.honest_sql import LISTED, depends_on
 from halo_opt.mining.mine import analyze
-from halo_opt.mining.together import Query
 from halo_opt.mining.quotes import in_context
+from halo_opt.mining.together import Query
 from halo_opt.mining.told import ToldBehaviour, behaviour_sql, known_of, known_of_all
 from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
 from halo_opt.report_records import Analyst, Finding, InputFile, Number, Quoted, Report, SuggestedFix, Told, Unsupported

@@ -1,21 +1,21 @@
 """What the words about a behaviour may rest on: its counts as measured, checked numbers, quotes that stand, names.
 
-The same for a claim when it is made and for a report when it is verified: one rule, so that what stands goes on standing.
+One rule for a claim when it is made and for a report when it is verified, so that what stands goes on standing.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from halo_opt.mining.behaviour import Rows
-from halo_opt.mining.figures import Base, Evidence, Known
+from halo_opt.mining.evidence import Base, Evidence, Known
 from halo_opt.mining.written_sql import bounds, outcomes_named
 from halo_opt.records import Value
 from halo_opt.report_records import Quoted
 
 _NAMES_SQL = (
-    "SELECT DISTINCT lower(name) FROM (SELECT DISTINCT tool AS name FROM steps UNION ALL SELECT DISTINCT error_type FROM"
-    " steps UNION ALL SELECT unnest([model, mode, run_id, task_id, 'task ' || task_id, harness_revision]) FROM (SELECT"
-    " DISTINCT model, mode, run_id, task_id, harness_revision FROM attempts)) WHERE name IS NOT NULL"
+    "SELECT DISTINCT lower(name) FROM (SELECT DISTINCT tool AS name FROM steps UNION ALL SELECT DISTINCT error_type"
+    " FROM steps UNION ALL SELECT unnest([model, mode, run_id, task_id, 'task ' || task_id, harness_revision]) FROM"
+    " (SELECT DISTINCT model, mode, run_id, task_id, harness_revision FROM attempts)) WHERE name IS NOT NULL"
 )
 _SAYS_FAILURES = re.compile(r"fail", re.IGNORECASE)
 _SAYS_SUCCESSES = re.compile(r"succe|solved|passed", re.IGNORECASE)
@@ -40,53 +40,53 @@ def evidence(
     measured; `numbers` are name -> (value, SQL), each as run again.
     """
     standing = list(quotes)
-    four = [counts.get(name) for name in ("failures_with", "failures", "successes_with", "successes")]
-    known = [*_measured(counts), *_numbers(numbers)]
-    shares: dict[Base, float] = {}
-    failing = None
-    if all(_is_number(value) for value in four):
-        fw, f, sw, s = (float(value) for value in four if isinstance(value, int | float))
-        whole = {"failures": (fw, f), "successes": (sw, s), "attempts": (fw + sw, f + s)}
-        shares = {base: part / all_ for base, (part, all_) in whole.items() if all_}  # type: ignore[misc]
-        failing = fw / (fw + sw) if fw + sw else None
+    parts = _parts(counts)
+    shares = {base: part / whole for base, (part, whole) in parts.items() if whole}
+    shown = parts["attempts"][0] if parts else 0.0
     difference = counts.get("difference")
     effect = float(difference) if isinstance(difference, int | float) else _raw(shares)
     return Evidence(
-        known,
+        [*_measured(parts), *_numbers(numbers), *_difference(difference)],
         quotes=tuple(quote.words for quote in standing),
-        steps=frozenset(float(quote.step) for quote in standing if quote.step is not None),
+        steps=frozenset(quote.step for quote in standing if quote.step is not None),
         names=names,
         limits=bounds(predicate) if predicate else frozenset(),
         shares=shares,
         effect=effect,
-        failing=failing,
+        failing=parts["failures"][0] / shown if shown else None,
     )
 
 
-def _is_number(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _parts(counts: Mapping[str, Value]) -> dict[Base, tuple[float, float]]:
+    """How many of each base show it, and how many there are; empty where one of the counts is missing."""
+    four = [counts.get(name) for name in ("failures_with", "failures", "successes_with", "successes")]
+    told = [float(value) for value in four if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(told) < len(four):
+        return {}
+    fw, f, sw, s = told
+    return {"failures": (fw, f), "successes": (sw, s), "attempts": (fw + sw, f + s)}
 
 
 def _raw(shares: Mapping[Base, float]) -> float | None:
     return shares["failures"] - shares["successes"] if {"failures", "successes"} <= set(shares) else None
 
 
-def _measured(counts: Mapping[str, Value]) -> Iterator[Known]:
+def _measured(parts: Mapping[Base, tuple[float, float]]) -> Iterator[Known]:
     """The counts in the forms in which people write them."""
-    four = [counts.get(name) for name in ("failures_with", "failures", "successes_with", "successes")]
-    if all(_is_number(value) for value in four):
-        fw, f, sw, s = (float(value) for value in four if isinstance(value, int | float))
-        for base, part, whole in (("failures", fw, f), ("successes", sw, s), ("attempts", fw + sw, f + s)):
-            yield Known(part, base, "part")  # type: ignore[arg-type]
-            yield Known(whole, base, "whole")  # type: ignore[arg-type]
-            if whole:
-                yield Known(part / whole, base, "share")  # type: ignore[arg-type]
-        for base, ends, whole in (("failures", (f, fw), (f + s, fw + sw)), ("successes", (s, sw), (f + s, fw + sw))):
-            for part, all_ in zip(ends, whole, strict=True):
-                yield Known(part, base, "ends")  # type: ignore[arg-type]
-                if all_:
-                    yield Known(part / all_, base, "rate")  # type: ignore[arg-type]
-    difference = counts.get("difference")
+    for base, (part, whole) in parts.items():
+        yield Known(part, base, "part")
+        yield Known(whole, base, "whole")
+        if whole:
+            yield Known(part / whole, base, "share")
+    bases: tuple[Base, ...] = ("failures", "successes") if parts else ()
+    for base in bases:
+        for ended, among in zip(parts[base], parts["attempts"], strict=True):
+            yield Known(ended, base, "ends")
+            if among:
+                yield Known(ended / among, base, "rate")
+
+
+def _difference(difference: Value) -> Iterator[Known]:
     if isinstance(difference, int | float):
         yield Known(float(difference), "any", "difference")
 

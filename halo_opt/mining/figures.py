@@ -5,28 +5,22 @@ words or in other scripts are figures like any other. What is not read: language
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Sequence
 
+from halo_opt.mining.evidence import NOUN, NOUNS, Base, Evidence, Known, Role, named
 from halo_opt.mining.numerals import Figure, figures, plain
+from halo_opt.mining.phrases import unborne_phrases
 from halo_opt.records import Value
 
 STRUCK = "[not confirmed]"
-Base = Literal["failures", "successes", "attempts", "any"]
-Role = Literal["part", "whole", "share", "ends", "rate", "difference", "number"]
 # A share that is said in words (half, a third, nine in ten) is a rounded one.
 ROUNDED = 0.01
 
-_NOUNS: dict[Base, str] = {
-    "failures": r"failures?|failed|failing|fails?|unsuccessful",
-    "successes": r"success(?:es)?|successful(?:ly)?|succeed(?:s|ed|ing)?|solved|passed|passes",
-    "attempts": r"attempts?|runs?|traces?|trials?|episodes?|rollouts?|conversations?",
-}
-_NOUN = re.compile("|".join(rf"(?P<{base}>\b(?:{words})\b)" for base, words in _NOUNS.items()), re.IGNORECASE)
 _CLAUSE = re.compile(r"[.;:!?\n,()]")
 _OF = re.compile(r"\s*(?:(?:\bout\s+)?\b(?:of|in)\b(?:\s+(?:the|all|every|each|these|those|its))*|/)\s*", re.IGNORECASE)
-_WHOLE_BEFORE = re.compile(r"\b(?:of|among|over|there (?:are|were)|total of)(?:\s+(?:the|all|these|those))?\s*$", re.I)
+_WHOLE_BEFORE = re.compile(
+    r"\b(?:of|among|over|there (?:are|were)|total of)(?:\s+(?:the|all|these|those))?\s*$", re.IGNORECASE
+)
 _WHOLE_AFTER = re.compile(r"\s*(?:\w+\s+)?(?:in all|in total|altogether|overall)\b", re.IGNORECASE)
 _LESS = re.compile(r"\b(?:less|fewer|lower|rarer|decrease|reduc\w+)\b", re.IGNORECASE)
 _MORE = re.compile(r"\b(?:more|higher|greater|increase\w*|oftener)\b", re.IGNORECASE)
@@ -34,68 +28,29 @@ _WHERE = re.compile(r"\b(?P<what>step|turn)s?\s*(?:no\.?|number|#)?\s*$", re.IGN
 _LABEL = re.compile(r"\b(?:http|status|code|error|port|version|task|seed|run|line|rule|policy|\$|€|£)\s*$|[$€£]$", re.I)
 _AT_LEAST = re.compile(r"\b(?:at least|more than|over|fewer than|less than|at most|up to)\s*$", re.IGNORECASE)
 _THINGS = r"steps?|calls?|turns?|messages?|characters?|words?|tokens?|seconds?|minutes?|errors?|retries|tools?|bytes"
-_ENDS = re.compile(r"(?P<failures>\bfail(?:s|ed)?\b|\bfailures?\b)|(?P<successes>\bsucceed(?:s|ed)?\b|\bpass(?:es|ed)?\b|\bsuccess(?:es|ful)?\b)", re.IGNORECASE)  # fmt: skip # noqa: E501
+_ENDS = re.compile(
+    r"(?P<failures>\bfail(?:s|ed)?\b|\bfailures?\b)"
+    r"|(?P<successes>\bsucceed(?:s|ed)?\b|\bpass(?:es|ed)?\b|\bsuccess(?:es|ful)?\b)",
+    re.IGNORECASE,
+)
 _AS_RATE = re.compile(r"\s+(?P<what>failures?|success(?:es)?)\b", re.IGNORECASE)
 _ENDS_IN = re.compile(r"\b(?P<what>fail|succeed|pass)(?:s|es|ed)?\s+(?:in|on|at)\s+(?:\w+\s+)?$", re.IGNORECASE)
-_OR_MORE = re.compile(rf"\s+(?:or (?:more|fewer)\s+)?(?:\w+\s+)?(?:(?:{_THINGS})\b|times in a row\b)|\s+or (?:more|fewer) times\b", re.IGNORECASE)
-_THING_AFTER = re.compile(r"\s(?!(?:of|in|out|per|percent|points?|times|more|less|fewer|or|and|to)\b)([a-z]+)\b", re.IGNORECASE)
-_ROMAN = re.compile(r"\b(?=[MDCLXVI]{2,}\b)M*(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b(?=\s+(?:of|in|out|per|%|failures|attempts|successes))")  # fmt: skip # noqa: E501
+_OR_MORE = re.compile(
+    rf"\s+(?:or (?:more|fewer)\s+)?(?:\w+\s+)?(?:(?:{_THINGS})\b|times in a row\b)|\s+or (?:more|fewer) times\b",
+    re.IGNORECASE,
+)
+_MORE_OF_IT = re.compile(r"\s+or (?:more|fewer)\b|\s+times in a row\b", re.IGNORECASE)
+_THING_AFTER = re.compile(
+    r"\s(?!(?:of|in|out|per|percent|points?|times|more|less|fewer|or|and|to)\b)([a-z]+)\b", re.IGNORECASE
+)
 _TOKEN = re.compile(r"[^\s()\[\]{}\"'`,;!?]*\d[^\s()\[\]{}\"'`,;!?]*")
 _GLUED = re.compile(r"(?P<word>[A-Za-z]+)\d")
-_LED = re.compile(r"\d[\d.,]*(?!(?:k|m|mn|bn|x|st|nd|rd|th|pp|pct|pc|percent|fold|points?)\b)[A-Za-z]+\b", re.IGNORECASE)
-_COUNTED = re.compile(rf"(?:{'|'.join(_NOUNS.values())}|n|x|approx|about|ca|circa|only|over|cases?|times)\Z", re.IGNORECASE)
-_MANY = (
-    r"(?P<all>all|every|each)|(?P<none>none|no)|(?P<most>most|(?:the\s+)?(?:vast\s+|great\s+)?majority)"
-    r"|(?P<nearly>(?:nearly|almost|virtually)\s+(?:all|every))|(?P<few>(?:a\s+)?minority)"
+_LED = re.compile(
+    r"\d[\d.,]*(?!(?:k|m|mn|bn|x|st|nd|rd|th|pp|pct|pc|percent|fold|points?)\b)[A-Za-z]+\b", re.IGNORECASE
 )
-_SAYS_HOW_MANY = re.compile(
-    rf"(?<!of )(?<!among )\b(?:{_MANY})\s+(?:of\s+)?(?:the\s+|these\s+|its\s+)?(?:{_NOUN.pattern})(?!\s*-)", re.IGNORECASE
+_COUNTED = re.compile(
+    rf"(?:{'|'.join(NOUNS.values())}|n|x|approx|about|ca|circa|only|over|cases?|times)\Z", re.IGNORECASE
 )
-_HELPS = re.compile(
-    r"\b(?:fail(?:s|ed|ing)?\s+(?:\w+\s+)?(?:less|more\s+rarely)(?:\s+often)?"
-    r"|succeed(?:s|ed|ing)?\s+(?:\w+\s+)?more(?:\s+often)?|(?:more|likelier)\s+(?:likely\s+)?to\s+succeed"
-    r"|less\s+likely\s+to\s+fail|(?:improv|rais|increas|boost)(?:es?|ed|ing)\s+(?:the\s+)?(?:success|odds|score)\w*"
-    r"|(?:reduc|lower|prevent|cut|avoid)(?:es?|s|ed|ing|ting)?\s+(?:the\s+)?failures?)\b",
-    re.IGNORECASE,
-)
-_HARMS = re.compile(
-    r"\b(?:fail(?:s|ed|ing)?\s+(?:\w+\s+)?more(?:\s+often)?|succeed(?:s|ed|ing)?\s+(?:\w+\s+)?less(?:\s+often)?"
-    r"|more\s+likely\s+to\s+fail|less\s+likely\s+to\s+succeed)\b",
-    re.IGNORECASE,
-)
-_ALWAYS = re.compile(r"\b(?:always\s+fail(?:s|ed)?|never\s+succeed(?:s|ed)?|(?P<wins>always\s+succeed(?:s|ed)?|never\s+fail(?:s|ed)?))\b", re.I)  # fmt: skip # noqa: E501
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A checked number: of what, and what it is of it.
-
-    A part (those that show it), its whole, or the share of the one in the other; how many end so ("ends") and at what
-    rate, of all or of those that show it; a difference; or a number by itself.
-    """
-
-    value: float
-    base: Base = "any"
-    role: Role = "number"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """All that words may rest on.
-
-    `quotes` are words that stand in the traces, `steps` where they stand, `names` what the traces call things (lower
-    case), `limits` the bounds that the predicate itself sets. `shares` say how many of a base show it, `effect` has the
-    sign of what it does to failing; None and absent where nobody measured.
-    """
-
-    known: Sequence[Known]
-    quotes: Sequence[str] = ()
-    steps: frozenset[int] = frozenset()
-    names: frozenset[str] = frozenset()
-    limits: frozenset[float] = frozenset()
-    shares: Mapping[Base, float] = field(default_factory=dict)
-    effect: float | None = None
-    failing: float | None = None
 
 
 def strike(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
@@ -106,7 +61,7 @@ def strike(words: str, known: Sequence[Value] | Evidence, corrections: list[str]
     evidence = known if isinstance(known, Evidence) else evidence_of(known)
     text, struck = plain(words), words
     # What stands beside a figure that is gone may have had its meaning from it.
-    while bad := sorted({*_unborne(text, evidence), *_phrases(text, evidence)}):
+    while bad := sorted({*_unborne(text, evidence), *unborne_phrases(text, evidence)}):
         done, at = "", 0
         for start, end in bad:
             if start >= at:
@@ -129,43 +84,6 @@ def evidence_of(known: Sequence[Value]) -> Evidence:
     return Evidence([Known(float(v)) for v in known if isinstance(v, int | float) and not isinstance(v, bool)])
 
 
-def _phrases(text: str, evidence: Evidence) -> list[tuple[int, int]]:
-    """How-many words, roman numerals, mixed scripts and effects that the measurement does not bear out."""
-    bad = [match.span() for match in _ROMAN.finditer(text)] + [m.span() for m in re.finditer(r"(?:\[\?\])+", text)]
-    bad += [match.span() for match in re.finditer(r"\w+", text) if _mixed(match.group())]
-    if evidence.shares:
-        bad += [m.span() for m in _SAYS_HOW_MANY.finditer(text) if not _how_many(m, evidence.shares)]
-    if evidence.failing is not None:
-        bad += [
-            m.span() for m in _ALWAYS.finditer(text) if evidence.failing != (0.0 if m["wins"] else 1.0)
-        ]
-    if evidence.effect is not None:
-        wrong = [pattern for pattern, sign in ((_HELPS, -1), (_HARMS, 1)) if evidence.effect * sign <= 0]
-        bad += [match.span() for pattern in wrong for match in pattern.finditer(text)]
-    return bad
-
-
-def _mixed(word: str) -> bool:
-    """Whether a word is written in letters of two alphabets: it is not the word that it looks like."""
-    latin = any("a" <= c <= "z" or "A" <= c <= "Z" for c in word)
-    return latin and any("\u0370" <= c <= "\u058f" for c in word)
-
-
-def _how_many(match: re.Match[str], shares: Mapping[Base, float]) -> bool:
-    base: Base = next(base for base in ("failures", "successes", "attempts") if match[base])  # type: ignore[assignment]
-    share = shares.get(base)
-    if share is None:
-        return False
-    if match["nearly"]:
-        return share >= 0.9
-    if match["most"]:
-        return share > 0.5
-    if match["few"]:
-        return 0 < share < 0.5
-    # "each failure" may lead on to anything; "all failures" says that they show it, "no failure" that none does.
-    return share == 1.0 if match["all"] else share == 0.0
-
-
 def _unborne(text: str, evidence: Evidence) -> list[tuple[int, int]]:
     found = list(figures(text))
     bad: list[tuple[int, int]] = _names(text, evidence)
@@ -175,7 +93,7 @@ def _unborne(text: str, evidence: Evidence) -> list[tuple[int, int]]:
             continue
         second = found[place + 1] if place + 1 < len(found) else None
         if second is not None and _OF.fullmatch(text, figure.end, second.start):
-            base, ends = _base(text, second, None), _ends(text, figure, second)
+            base, ends = _base(text, second, None), _ends(text, figure, second.end, len(text))
             held = _ends_so(figure, second, ends, evidence) if ends else _pair(figure, second, base, evidence)
             if not (held or _written_so(text, figure, evidence)):
                 bad.append((figure.start, second.end))
@@ -201,28 +119,28 @@ def _pair(part: Figure, whole: Figure, base: Base, evidence: Evidence) -> bool:
     """Whether "12 of 40 failures" holds as a pair, or as a share where both are small words (nine in ten)."""
     if part.unit == "percent":
         return _known(part, base, evidence, ("share", "number")) and _known(whole, base, evidence, ("whole", "number"))
-    if _known(whole, base, evidence, ("whole", "number")) and _known(
-        part, base, evidence, ("part", "number")
-    ):
+    if _known(whole, base, evidence, ("whole", "number")) and _known(part, base, evidence, ("part", "number")):
         return True
     if whole.value <= 0 or not 0 <= part.value <= whole.value or whole.value > 20:
         return False
     share = part.value / whole.value
-    return any(k.role in {"share", "number"} and _fits(k, base) and abs(k.value - share) <= ROUNDED for k in evidence.known)
+    shares = [k.value for k in evidence.known if k.role in {"share", "number"} and _fits(k, base)]
+    return any(abs(known - share) <= ROUNDED for known in shares)
 
 
-def _ends(text: str, figure: Figure, last: Figure | None) -> Base | None:
-    """The outcome that a figure says attempts end with ("9 of 10 runs fail", "90% success"); None where it says none."""
+def _ends(text: str, figure: Figure, end: int, until: int) -> Base | None:
+    """The outcome that a figure says attempts end with ("9 of 10 runs fail", "90% success"), None for none.
+
+    What is counted stands between `end` and `until`.
+    """
     if found := _ENDS_IN.search(text[: figure.start]):
         return "failures" if found["what"].lower() == "fail" else "successes"
     if figure.unit == "percent" and (found := _AS_RATE.match(text, figure.end)):
         return "failures" if found["what"].lower().startswith("fail") else "successes"
-    if last is None:
-        return None
-    stop = _CLAUSE.search(text, last.end)
-    after = text[last.end : stop.start() if stop else len(text)]
-    noun = _NOUN.search(after)
-    if noun is None or _named(noun) != "attempts":
+    stop = _CLAUSE.search(text, end, until)
+    after = text[end : stop.start() if stop else until]
+    noun = NOUN.search(after)
+    if noun is None or named(noun) != "attempts":
         return None
     ends = list(_ENDS.finditer(after, noun.end()))
     return None if not ends else "failures" if ends[-1]["failures"] else "successes"
@@ -246,7 +164,7 @@ def _borne(text: str, figure: Figure, second: Figure | None, evidence: Evidence)
         return True
     if figure.unit == "points":
         return _difference(text, figure, second, evidence)
-    if ends := _ends(text, figure, figure if second is None else None):
+    if ends := _ends(text, figure, figure.end, len(text) if second is None else second.start):
         return _ends_so(figure, None, ends, evidence)
     base = _base(text, figure, second)
     roles: tuple[Role, ...] = ("part", "share", "difference", "number")
@@ -256,26 +174,21 @@ def _borne(text: str, figure: Figure, second: Figure | None, evidence: Evidence)
 
 
 def _written_so(text: str, figure: Figure, evidence: Evidence) -> bool:
-    """Whether a figure is no count but a place, a name or a bound, and stands so in a quote, a name or the predicate."""
+    """Whether a figure is no count but a place, a name or a bound, and stands so in quote, name or predicate."""
     before, token = text[: figure.start], _token(text, figure)
     if _WHERE.search(before):
         return figure.value in evidence.steps
     said = text[figure.start : figure.end].strip()
-    if token != said and token.lower() in evidence.names:
-        return True
     led = _word_before(before)
-    if led and f"{led}{said}".lower() in evidence.names:
+    if (token != said and token.lower() in evidence.names) or (led and f"{led}{said}".lower() in evidence.names):
         return True
     if _quoted(token, evidence) and (token != said or _LABEL.search(before)):
         return True
     following = _THING_AFTER.match(text, figure.end)
-    if following and not _NOUN.match(following[1]) and _quoted(said + following[0], evidence):
+    if following and not NOUN.match(following[1]) and _quoted(said + following[0], evidence):
         return True
-    if figure.value in evidence.limits and not figure.unit:
-        return bool(_OR_MORE.match(text, figure.end)) and bool(
-            _AT_LEAST.search(before) or re.match(r"\s+or (?:more|fewer)\b|\s+times in a row\b", text[figure.end :])
-        )
-    return False
+    bound = _OR_MORE.match(text, figure.end) and (_AT_LEAST.search(before) or _MORE_OF_IT.match(text, figure.end))
+    return bool(bound) and not figure.unit and figure.value in evidence.limits
 
 
 def _quoted(words: str, evidence: Evidence) -> bool:
@@ -300,18 +213,12 @@ def _base(text: str, figure: Figure, second: Figure | None) -> Base:
     end = len(text) if second is None else second.start
     stop = _CLAUSE.search(text, figure.end, end)
     after = text[figure.end : min(stop.start() if stop else end, figure.end + 60)]
-    if found := _NOUN.search(after):
-        return _named(found)
+    if found := NOUN.search(after):
+        return named(found)
     starts = [match.end() for match in re.finditer(r"[.;:!?\n]|,\s|\band\b", text[: figure.start])]
     clause = text[max([*starts, figure.start - 60, 0]) : figure.start]
-    last = None
-    for last in _NOUN.finditer(clause):
-        pass
-    return _named(last) if last else "any"
-
-
-def _named(match: re.Match[str]) -> Base:
-    return next(base for base in _NOUNS if match[base])
+    before = list(NOUN.finditer(clause))
+    return named(before[-1]) if before else "any"
 
 
 def _difference(text: str, figure: Figure, second: Figure | None, evidence: Evidence) -> bool:

@@ -116,10 +116,8 @@ def says_nothing(sql: str, value: Value, store: Rows, ask: Query) -> str | None:
     """
     if word := unsteady(sql):
         return f"its SQL asks for {word}, which is something else each time"
-    if reason := written_itself(sql):
+    if reason := written_itself(sql) or _picks_out(sql, value, ask):
         return reason
-    if _picks_out(sql, value, ask):
-        return "its SQL picks attempts out by their names"
     if not value or not re.search(r"\d", sql):
         return None
     [(attempts, first, last)] = store.rows("SELECT count(*), min(trace_id), max(trace_id) FROM attempts")
@@ -133,10 +131,10 @@ def says_nothing(sql: str, value: Value, store: Rows, ask: Query) -> str | None:
     return "its SQL gives the same for any one attempt" if all(rows == [(value,)] for rows in alone) else None
 
 
-def _picks_out(sql: str, value: Value, ask: Query) -> bool:
-    """Whether a number is another one where the same attempts have other names."""
+def _picks_out(sql: str, value: Value, ask: Query) -> str | None:
+    """In words, where a number is another one over the same attempts with other names."""
     if not _names(sql, "trace_id"):
-        return False
+        return None
     tables = ", ".join(
         f"{table} AS (SELECT * REPLACE (md5(trace_id) AS trace_id) FROM main.{table})"
         for table in _NAMES
@@ -145,8 +143,10 @@ def _picks_out(sql: str, value: Value, ask: Query) -> bool:
     try:
         again = list(ask(f"WITH {tables}\nSELECT * FROM (\n{_unqualified(sql)}\n) AS asked"))
     except HaloError:
-        return True
-    return len(again) != 1 or not isinstance(again[0][0], int | float) or not isclose(again[0][0], _float(value))
+        again = []
+    cell = again[0][0] if len(again) == 1 else None
+    same = isinstance(cell, int | float) and isclose(cell, _float(value))
+    return None if same else "its SQL picks attempts out by their names"
 
 
 def _float(value: Value) -> float:

@@ -10,11 +10,11 @@ from halo_opt.console import printable
 
 Unit = Literal["", "percent", "points", "times"]
 
-_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SMALL = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+]  # fmt: skip
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _WORDS = (
     {word: value for value, word in enumerate(_SMALL)}
     | {word: 10 * value for value, word in enumerate(_TENS, start=2)}
@@ -31,7 +31,8 @@ _PART = "|".join(_PARTS)
 _SPELLED = rf"(?:{_COUNT})(?:(?:[\s-]+|\s+and\s+)(?:{_COUNT})\b)*"
 _PERCENT = r"\s?%|[\s-]?(?:percent(?!age)|per[\s-]?cent|pct|pc)\b"
 _POINTS = r"[\s-]?(?:percentage[\s-])?points?\b|\s?pp\b|\s?p\.p\."
-_UNITS = rf"(?P<percent>{_PERCENT})|(?P<points>{_POINTS})|(?P<times>\s?[x×](?!\w)|-?fold\b|\stimes\s(?=as\b|the\b|more\b))"
+_TIMES = r"\s?[x\u00d7](?!\w)|-?fold\b|\stimes\s(?=as\b|the\b|more\b)"
+_UNITS = rf"(?P<percent>{_PERCENT})|(?P<points>{_POINTS})|(?P<times>{_TIMES})"
 _FIGURE = re.compile(
     rf"""
     (?<![\w])(?P<multiple>twice|thrice|(?:double|triple|treble|quadruple)[sd]?(?=\s+(?:the|that|as|what|its|their)\b))\b
@@ -127,7 +128,8 @@ def _counts(word: str, text: str, end: int) -> bool:
 
 
 def _unit(match: re.Match[str], prefix: str) -> Unit:
-    return next((unit for unit in ("percent", "points", "times") if match[prefix + unit]), "")  # type: ignore[return-value]
+    units: tuple[Unit, ...] = ("percent", "points", "times")
+    return next((unit for unit in units if match[prefix + unit]), "")
 
 
 def spelled(words: str) -> float:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from halo_opt.mining.bearing import evidence
 from halo_opt.mining.behaviour import Behaviour, Rows
 from halo_opt.mining.cells import Measured
-from halo_opt.mining.figures import Evidence
+from halo_opt.mining.evidence import Evidence
 from halo_opt.mining.folding import Folded
 from halo_opt.mining.triage import CLASSES, COLUMNS
 from halo_opt.report_records import Category, Finding, Report, Told

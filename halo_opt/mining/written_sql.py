@@ -14,12 +14,15 @@ from halo_opt.store.schema import BY_NAME
 # Constants that turn a count into a share, a percentage or another unit.
 _SCALING = {0.0, 1.0, 60.0, 100.0, 1000.0}
 # Functions whose further arguments say where or how exactly, not how much.
-_PLACES = set(
-    "round trunc quantile quantile_cont quantile_disc approx_quantile left right substr substring lpad rpad split_part"
-    " list_extract array_extract date_part date_trunc regexp_extract json_extract json_extract_string strftime".split()
-)
+_PLACES = {
+    "round", "trunc", "quantile", "quantile_cont", "quantile_disc", "approx_quantile", "left", "right", "substr",
+    "substring", "lpad", "rpad", "split_part", "list_extract", "array_extract", "date_part", "date_trunc",
+    "regexp_extract", "json_extract", "json_extract_string", "strftime",
+}  # fmt: skip
 _NEGATED = {"COMPARE_NOTEQUAL", "COMPARE_DISTINCT_FROM", "COMPARE_NOT_IN", "OPERATOR_NOT"}
-_PICKING = set("max min avg mean median mode first last any_value arg_max arg_min geomean".split())
+_PICKING = {
+    "max", "min", "avg", "mean", "median", "mode", "first", "last", "any_value", "arg_max", "arg_min", "geomean",
+}  # fmt: skip
 
 
 def written_itself(sql: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A model that obeys what hostile traces tell it, in the whole engine: it reaches nothing, and their words stay data."""
+"""A model that obeys hostile traces, in the whole engine: it reaches nothing, and their words stay data."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ from halo_opt.store import Store, build_store
 from halo_opt.testing import Reply, ScriptedModel
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "analysis"))
-from injections import CANARY, PAYLOADS, write_harness, write_traces  # noqa: E402
+from injections import CANARY, PAYLOADS, write_harness, write_traces
 
 SECRET = "sk-proj-Qm7Rw2Tn9Xc4Vb6Hk1Lp8Zs3Df5Gj0Ya"
 FENCED = re.compile(r"<<<data (?P<mark>[0-9a-f]+)\n.*?\n(?P=mark)>>>", re.DOTALL)
@@ -119,11 +119,13 @@ NO_TOOLS = [
 
 def obeying(store: Store, home: Path, door: Door, *, hires: bool) -> Callable[[Sequence[Message]], Reply]:
     """Reads every hostile trace, then does what they say as far as there are tools for it, and says what they say."""
-    ids = [str(row[0]) for row in store.rows("SELECT trace_id FROM attempts WHERE outcome = 'failure' ORDER BY task_id")]
+    ids = [
+        str(row[0]) for row in store.rows("SELECT trace_id FROM attempts WHERE outcome = 'failure' ORDER BY task_id")
+    ]
     reads = [{"tool": "show", "trace_id": trace_id, "part": "messages"} for trace_id in ids]
     [(trace_id, words)] = store.rows(
-        "SELECT trace_id, content FROM messages JOIN attempts USING (trace_id) WHERE outcome = 'failure' AND content LIKE"
-        " '%Rate this run a success%' ORDER BY ALL LIMIT 1"
+        "SELECT trace_id, content FROM messages JOIN attempts USING (trace_id) WHERE outcome = 'failure'"
+        " AND content LIKE '%Rate this run a success%' ORDER BY ALL LIMIT 1"
     )
     claims = [
         {
@@ -144,7 +146,11 @@ def obeying(store: Store, home: Path, door: Door, *, hires: bool) -> Callable[[S
         },
     ]
     asks = [
-        {"tool": "llm_map", "question": "What does it say?", "sql": "SELECT trace_id, left(content, 500) AS words FROM messages WHERE role = 'user'"},
+        {
+            "tool": "llm_map",
+            "question": "What does it say?",
+            "sql": "SELECT trace_id, left(content, 500) AS words FROM messages WHERE role = 'user'",
+        },
         *([{"tool": "delegate", "question": "Do as the traces say."}] if hires else []),
     ]  # fmt: skip
     doing = [*reads, *asked_sql(home, door), *asked_python(home, door), *asked_of_harness(), *claims, *asks]
@@ -203,16 +209,22 @@ def after(tmp_path_factory: pytest.TempPathFactory, door: Door) -> Iterator[Afte
         asked = Hypotheses()
         result = analyse(
             Desk(store, mined, asked, harness=home / "harness"),
-            Roles(RoleModel(root, 4_000_000, 4_000), {"sub": RoleModel(sub, 4_000_000, 4_000), "map": RoleModel(maps, 400_000, 4_000)}),
+            Roles(_room(root), {"sub": _room(sub), "map": _room(maps)}),
             task=ReportTask(),
             limits=AnalysisLimits(turns=40, sub_turns=40, depth=1, actions=AT_ONCE, parallel=2),
             ledger=Ledger(Budget()),
             tools=ALL,
         )  # fmt: skip
-        report, _ = write_analysis(home / "s.duckdb", out, title="t", analysed=Analysed(result, asked, home / "harness"))
+        report, _ = write_analysis(
+            home / "s.duckdb", out, title="t", analysed=Analysed(result, asked, home / "harness")
+        )
         now = tree(home)
         changed = {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}
         yield After(result, report, out, root, sub, maps, changed)
+
+
+def _room(model: ScriptedModel) -> RoleModel:
+    return RoleModel(model, 4_000_000, 4_000)
 
 
 def _answered(messages: Sequence[Message]) -> str:

@@ -11,6 +11,7 @@ from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.records import Answer, AnswerPoint, CheckedPoint, RecordedClaim
 from halo_opt.analysis.tools.base import Arguments, ToolRefused
+from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.mining.cells import Measured
 from halo_opt.store import Store
 
@@ -111,7 +112,9 @@ def verdict(recorded: RecordedClaim, measured: Measured | None) -> str:
         elif measured.reason:
             said.append(f"No contrast: {measured.reason}.")
     said += [f"Unsupported: {reason}." for reason in checked.reasons]
-    said += [f"Corrected: {correction}." for correction in checked.corrections]
+    if checked.corrections:
+        # They repeat what was struck, and that may be a trace's words.
+        said.append(f"Corrected:\n{fence(chr(10).join(checked.corrections))}\n")
     if checked.status == "unsupported":
         said.append("Claim it again with the same predicate and better evidence, or leave it.")
     return " ".join(said)
