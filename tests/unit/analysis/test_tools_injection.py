@@ -18,7 +18,7 @@ from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.data_marks import fence, mark_of
 from halo_opt.analysis.tools.python import PythonSession
 from halo_opt.errors import HaloError
-from halo_opt.records import Exemplar, Finding, Report
+from halo_opt.report_records import Exemplar, Finding, Report
 from halo_opt.store import Store, build_store
 
 SECRET = "sk-proj-Zq8Vt3mN5xLw2Kp9Rb7Hd4Jf6Gs1Ac0E"
