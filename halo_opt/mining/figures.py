@@ -247,7 +247,10 @@ def _same(figure: Figure, known: Known) -> bool:
     shown = abs(known.value)
     if figure.unit in {"percent", "points"}:
         # Numbers come as shares or as percentages; the words say which only to people.
-        shown = shown * 100 if known.role in {"share", "rate", "difference"} or shown <= 1 else shown
+        if known.role in {"share", "rate", "difference"} or shown <= 1:
+            shown *= 100
+        elif shown.is_integer():
+            return False  # a count is no percentage
     if figure.value < 0 and known.role == "difference" and known.value > 0:
         return False
     said = abs(figure.value)

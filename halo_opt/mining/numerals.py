@@ -49,7 +49,7 @@ _ONE_COUNTS = re.compile(r"\s+(?:in|out\s+of)\s+(?:every\s+|each\s+)?\w|\s+of\s+
 # So do words up to ten ("asks two questions") unless they count attempts, or parts of something.
 _FEW = frozenset(_SMALL[2:11])
 _FEW_COUNT = re.compile(
-    r"\s*(?:[.,;:!?)]|$)|\s+(?:of|in|out)\b"
+    rf"\s*(?:[.,;:!?)]|$)|\s+(?:of|out)\b|\s+in\s+(?:every|each|all|\d|(?:{_COUNT})\b)"
     r"|\s+(?:\w+\s+){0,2}(?:fail\w*|unsuccessful|succe\w+|solved|pass(?:es|ed)|attempts?|runs?|traces?|trials?|tasks?"
     r"|episodes?|rollouts?|conversations?|cases?|times)\b",
     re.IGNORECASE,
