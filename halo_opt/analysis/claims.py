@@ -15,9 +15,11 @@ from pydantic import Field
 
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.errors import InputError
+from halo_opt.mining.bearing import evidence, misnamed, names_of
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import Measured, cells_sql, counts_sql, measure
-from halo_opt.mining.figures import STRUCK, counts, strike
+from halo_opt.mining.evidence import Evidence
+from halo_opt.mining.figures import STRUCK, strike
 from halo_opt.mining.honest_sql import LISTED, MAX_SQL, depends_on, judged_by, renamed_sql, says_nothing, unsteady
 from halo_opt.mining.quotes import wrong_with_quote
 from halo_opt.mining.told import behaviour_sql
@@ -125,7 +127,13 @@ def check(
         quotes = list(_shown_by(quotes, behaviour, rows, corrections))
         if not quotes:
             reasons.append("no quote of an attempt that shows it stands in the traces")
-    known = [number.value for number in numbers] + (_counts(measured) if measured else [])
+    known = evidence(
+        _counts(measured) if measured else {},
+        {str(place): (number.value, number.sql) for place, number in enumerate(numbers)},
+        quotes=quotes,
+        predicate=claim.predicate_sql if measured else "",
+        names=names_of(store),
+    )
     kept = claim.model_copy(
         update={
             "title": strike(claim.title, known, corrections),
@@ -199,16 +207,21 @@ def _measured(
     return [], measured
 
 
-def _counts(m: Measured) -> list[Value]:
-    """What the store says of the predicate, in the forms in which people write it."""
-    found: list[Value] = list(counts(m.failures_with, m.failures, m.successes_with, m.successes))
-    return [*found, m.contrast.difference] if m.contrast else found
+def _counts(m: Measured) -> dict[str, Value]:
+    """What the store says of the predicate."""
+    return {
+        "failures_with": m.failures_with,
+        "failures": m.failures,
+        "successes_with": m.successes_with,
+        "successes": m.successes,
+        "difference": m.contrast.difference if m.contrast else None,
+    }
 
 
 def rerun(
     numbers: Sequence[ClaimNumber], store: Store, rows: GuardedRows, corrections: list[str]
 ) -> Iterator[ClaimNumber]:
-    """The numbers that their SQL gives, with its values; what was changed or struck goes into `corrections`."""
+    """The numbers that their SQL counts, with its values; what was changed or struck goes into `corrections`."""
     for number in numbers:
         try:
             value = _cell(rows.rows(number.sql))
@@ -218,7 +231,7 @@ def rerun(
         if value is None:
             corrections.append(f"number {number.name} was struck: its SQL does not give one number")
             continue
-        if reason := says_nothing(number.sql, value, store, rows.rows):
+        if reason := says_nothing(number.sql, value, store, rows.rows) or misnamed(number.name, number.sql):
             corrections.append(f"number {number.name} was struck: {reason}")
             continue
         if not _same(number.value, value):
@@ -259,7 +272,7 @@ def _remedies(words: Sequence[str], corrections: list[str]) -> Iterator[str]:
             corrections.append(f"remedy {word} was struck: the playbook has no such word")
 
 
-def _fix(fix: Fix | None, harness: Path | None, known: Sequence[Value], corrections: list[str]) -> Fix | None:
+def _fix(fix: Fix | None, harness: Path | None, known: Evidence, corrections: list[str]) -> Fix | None:
     """The fix where its file is one of the harness's; its lines where the file has as many."""
     if fix is None:
         return None

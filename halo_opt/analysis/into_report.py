@@ -12,12 +12,14 @@ from halo_opt.analysis.claims import CheckedClaim, ClaimNumber, behaviour_of, ch
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.hypotheses import Hypotheses, Hypothesis
 from halo_opt.analysis.records import AnalysisResult, RecordedClaim
+from halo_opt.mining.bearing import names_of
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import steps_where_success_ends
 from halo_opt.mining.detectors import ALL
 from halo_opt.mining.figures import strike
 from halo_opt.mining.honest_sql import LISTED, depends_on
 from halo_opt.mining.mine import analyze
+from halo_opt.mining.quotes import in_context
 from halo_opt.mining.together import Query
 from halo_opt.mining.told import ToldBehaviour, behaviour_sql, known_of, known_of_all
 from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
@@ -60,7 +62,7 @@ def report_of(
         for recorded in analysed.result.claims
     }  # fmt: skip
     taken = {behaviour.name for behaviour in (*behaviours, *detectors.behaviours)}
-    told = _told(analysed, checked, rows, taken)
+    told = _told(analysed, checked, store, rows, taken)
     report = analyze(
         store,
         inputs,
@@ -72,7 +74,7 @@ def report_of(
         patterns=patterns,
         told=told,
     )
-    return _with_analyst(report, analysed, checked, told)
+    return _with_analyst(report, analysed, checked, told, names_of(store))
 
 
 def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim:
@@ -89,7 +91,7 @@ def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim
 
 
 def _told(
-    analysed: Analysed, checked: dict[str, CheckedClaim], rows: GuardedRows, taken: set[str]
+    analysed: Analysed, checked: dict[str, CheckedClaim], store: Store, rows: GuardedRows, taken: set[str]
 ) -> list[ToldBehaviour]:
     """Confirmed claims, then everything else that was held against outcomes: what is not claimed is a test all the
     same. The same SQL is one test.
@@ -102,7 +104,7 @@ def _told(
             by = _model_of(recorded.agent, analysed.result)
             name = _free(f"claim_{place}", taken)
             told.append(ToldBehaviour(
-                behaviour_of(found.claim, name, model=by, listed=found.listed), _said(recorded, found, by)
+                behaviour_of(found.claim, name, model=by, listed=found.listed), _said(recorded, found, by, store)
             ))  # fmt: skip
             known.add(_key(found.claim.predicate_sql))
     others = [
@@ -153,7 +155,7 @@ def _model_of(agent: str, result: AnalysisResult) -> str:
     return result.models.get(role) or result.models.get("root") or "a model"
 
 
-def _said(recorded: RecordedClaim, found: CheckedClaim, by: str) -> Told:
+def _said(recorded: RecordedClaim, found: CheckedClaim, by: str, store: Store) -> Told:
     claim = found.claim
     return Told(
         claim=recorded.id,
@@ -165,7 +167,7 @@ def _said(recorded: RecordedClaim, found: CheckedClaim, by: str) -> Told:
         predicate_sql=claim.predicate_sql,
         listed=found.listed,
         numbers=_numbers(claim.numbers),
-        quotes=[Quoted(**quote.model_dump()) for quote in claim.quotes],
+        quotes=[in_context(Quoted(**quote.model_dump()), store) for quote in claim.quotes],
         category=claim.category,
         triaged=None,
         fix=SuggestedFix(**claim.fix.model_dump()) if claim.fix else None,
@@ -185,11 +187,15 @@ def _numbers(numbers: Sequence[ClaimNumber]) -> dict[str, Number]:
 
 
 def _with_analyst(
-    report: Report, analysed: Analysed, checked: dict[str, CheckedClaim], told: Sequence[ToldBehaviour]
+    report: Report,
+    analysed: Analysed,
+    checked: dict[str, CheckedClaim],
+    told: Sequence[ToldBehaviour],
+    names: frozenset[str],
 ) -> Report:
     """The report with its figures struck by what stands in it, what is unsupported, and how it came about."""
     result = analysed.result
-    findings = [_struck(finding) for finding in report.findings]
+    findings = [_struck(finding, names) for finding in report.findings]
     written = {said.claim for finding in findings for said in finding.told}
     unsupported = [
         _unsupported(recorded, checked[recorded.id], result) for recorded in result.claims if recorded.id not in written
@@ -202,7 +208,7 @@ def _with_analyst(
         claims=len(result.claims),
         confirmed=len(written),
         asked=len(told),
-        summary=strike(result.summary, known_of_all(report), corrections),
+        summary=strike(result.summary, known_of_all(report, names), corrections),
         corrections=corrections,
     )
     spend = {
@@ -222,19 +228,19 @@ _SAME = (
 )  # fmt: skip
 
 
-def _struck(finding: Finding) -> Finding:
+def _struck(finding: Finding, names: frozenset[str]) -> Finding:
     """The finding with only such figures in a model's words as the numbers that stand beside them bear out."""
     if not finding.told:
         return finding
-    told = [_struck_words(finding, said) for said in finding.told]
+    told = [_struck_words(finding, said, names) for said in finding.told]
     update: dict[str, object] = {"told": told}
     if finding.title == finding.told[0].title and finding.predicate_sql == behaviour_sql(told[0].predicate_sql):
         update["title"] = told[0].title
     return finding.model_copy(update=update)
 
 
-def _struck_words(finding: Finding, said: Told) -> Told:
-    known, corrections = known_of(finding, said), list(said.corrections)
+def _struck_words(finding: Finding, said: Told, names: frozenset[str]) -> Told:
+    known, corrections = known_of(finding, said, names), list(said.corrections)
     fix = said.fix and said.fix.model_copy(update={"words": strike(said.fix.words, known, corrections)})
     return said.model_copy(
         update={

@@ -11,6 +11,7 @@ from halo_opt.cli.ask_verb import add_to as add_ask_verb
 from halo_opt.cli.cost_verb import add_to as add_cost_verb
 from halo_opt.cli.export_verbs import add_to as add_export_verbs
 from halo_opt.cli.loop_verbs import add_to as add_loop_verbs
+from halo_opt.cli.mcp_verb import add_to as add_mcp_verb
 from halo_opt.cli.patch_verbs import add_to as add_patch_verbs
 from halo_opt.cli.query_verbs import add_to as add_query_verbs
 from halo_opt.cli.trace_verbs import add_to as add_trace_verbs
@@ -42,6 +43,7 @@ add_cost_verb(app)
 add_query_verbs(app)
 add_patch_verbs(app)
 add_export_verbs(app)
+add_mcp_verb(app)
 
 
 def main() -> None:

@@ -6,14 +6,15 @@ explains every failure; one that names its attempts would hold for no others; bo
 
 import re
 from collections.abc import Sequence
+from math import isclose, nan
 from typing import Any, Literal
 
 from halo_opt.errors import HaloError
 from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.cells import literal
 from halo_opt.mining.mismatch import Query
+from halo_opt.mining.written_sql import written_itself
 from halo_opt.records import Value
-from halo_opt.store.schema import BY_NAME
 from halo_opt.store.sqltext import bare
 
 # Leaves room, under the guard, for the SQL of the numbers that are counted over a behaviour.
@@ -84,8 +85,7 @@ def _is_zero(rows: Sequence[tuple[Any, ...]]) -> bool:
 
 def _differ_sql(predicate: str, changed: dict[str, str], *, named: str) -> str | None:
     """How many attempts only one of two gives: the predicate here, and where these columns of attempts are changed."""
-    # Named with its schema, a table would be reached around the names that are put before it.
-    plain = re.sub(r"\bmain\s*\.\s*(?=[\w\"])", "", predicate.strip().rstrip(";"), flags=re.IGNORECASE)
+    plain = _unqualified(predicate)
     shadows = ",\n".join(
         f"{table} AS (SELECT * REPLACE ({replaced}) FROM main.{table})"
         for table, replaced in changed.items()
@@ -111,8 +111,8 @@ def says_nothing(sql: str, value: Value, store: Rows, ask: Query) -> str | None:
     """
     if word := unsteady(sql):
         return f"its SQL asks for {word}, which is something else each time"
-    if not any(_names(bare(sql), table) for table in BY_NAME):
-        return "its SQL looks at no table"
+    if reason := written_itself(sql) or _picks_out(sql, value, ask):
+        return reason
     if not value or not re.search(r"\d", sql):
         return None
     [(attempts, first, last)] = store.rows("SELECT count(*), min(trace_id), max(trace_id) FROM attempts")
@@ -126,11 +126,37 @@ def says_nothing(sql: str, value: Value, store: Rows, ask: Query) -> str | None:
     return "its SQL gives the same for any one attempt" if all(rows == [(value,)] for rows in alone) else None
 
 
+def _picks_out(sql: str, value: Value, ask: Query) -> str | None:
+    """In words, where a number is another one over the same attempts with other names."""
+    if not _names(sql, "trace_id"):
+        return None
+    tables = ", ".join(
+        f"{table} AS (SELECT * REPLACE (md5(trace_id) AS trace_id) FROM main.{table})"
+        for table in _NAMES
+        if _names(sql, table)
+    )
+    try:
+        again = list(ask(f"WITH {tables}\nSELECT * FROM (\n{_unqualified(sql)}\n) AS asked"))
+    except HaloError:
+        again = []
+    cell = again[0][0] if len(again) == 1 else None
+    same = isinstance(cell, int | float) and isclose(cell, _float(value))
+    return None if same else "its SQL picks attempts out by their names"
+
+
+def _float(value: Value) -> float:
+    return float(value) if isinstance(value, int | float) else nan
+
+
+def _unqualified(sql: str) -> str:
+    """A statement in which no table is named with its schema: so it would be reached around the names before it."""
+    return re.sub(r"\bmain\s*\.\s*(?=[\w\"])", "", sql.strip().rstrip(";"), flags=re.IGNORECASE)
+
+
 def _over_one(sql: str, trace_id: str) -> str:
     tables = ",\n".join(
         f"{table} AS (SELECT * FROM main.{table} WHERE trace_id = {literal(trace_id)})"
         for table in _NAMES
         if _names(sql, table)
     )
-    plain = re.sub(r"\bmain\s*\.\s*(?=[\w\"])", "", sql.strip().rstrip(";"), flags=re.IGNORECASE)
-    return (f"WITH {tables}\n" if tables else "") + f"SELECT * FROM (\n{plain}\n) AS asked"
+    return (f"WITH {tables}\n" if tables else "") + f"SELECT * FROM (\n{_unqualified(sql)}\n) AS asked"

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from halo_opt.mining.bearing import evidence
 from halo_opt.mining.behaviour import Behaviour, Rows
 from halo_opt.mining.cells import Measured
-from halo_opt.mining.figures import counts
+from halo_opt.mining.evidence import Evidence
 from halo_opt.mining.folding import Folded
 from halo_opt.mining.triage import CLASSES, COLUMNS
-from halo_opt.records import Value
 from halo_opt.report_records import Category, Finding, Report, Told
 
 _COUNTS = ("failures_with", "failures", "successes_with", "successes")
@@ -144,18 +144,26 @@ def majority(classes: Mapping[str, Category], attempts: Iterable[str]) -> Catego
     return name if 2 * count > counted.total() else None
 
 
-def known_of(finding: Finding, said: Told) -> list[Value]:
-    """The numbers that may bear out a figure in what was said of a finding: its own as run again, and the counts."""
-    four = (finding.numbers[name].value if name in finding.numbers else None for name in _COUNTS)
-    more = [one.value for c in finding.consequences for one in c.numbers.values()]
-    difference = finding.numbers["difference"].value if "difference" in finding.numbers else None
-    return [*(number.value for number in said.numbers.values()), *counts(*four), difference, *more]
+def known_of(finding: Finding, said: Told, names: frozenset[str]) -> Evidence:
+    """What may bear out what was said of a finding: its counts, the claim's own numbers and quotes, names of traces."""
+    counted = {name: finding.numbers[name].value for name in (*_COUNTS, "difference") if name in finding.numbers}
+    numbers = [(name, number) for name, number in said.numbers.items()]
+    numbers += [(f"{c.behaviour}.{name}", one) for c in finding.consequences for name, one in c.numbers.items()]
+    return evidence(
+        counted,
+        {name: (number.value, number.sql) for name, number in numbers},
+        quotes=said.quotes,
+        predicate=said.predicate_sql,
+        names=names,
+    )
 
 
-def known_of_all(report: Report) -> list[Value]:
-    """The numbers that may bear out a figure in a summary: the overview's, and those of what was claimed."""
-    found: list[Value] = [number.value for number in report.overview.values()]
-    for finding in report.findings:
-        for said in finding.told:
-            found += known_of(finding, said)
-    return found
+def known_of_all(report: Report, names: frozenset[str]) -> Evidence:
+    """What may bear out a summary: the overview's numbers, and those of what was claimed."""
+    overview = evidence({}, {name: (number.value, number.sql) for name, number in report.overview.items()})
+    told = [known_of(finding, said, names) for finding in report.findings for said in finding.told]
+    return Evidence(
+        [known for one in (overview, *told) for known in one.known],
+        quotes=[quote for one in told for quote in one.quotes],
+        names=names,
+    )

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import duckdb
 
 from halo_opt.errors import HaloError
+from halo_opt.mining.bearing import misnamed, names_of
 from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.figures import unconfirmed
 from halo_opt.mining.honest_sql import depends_on, renamed_sql, says_nothing
 from halo_opt.mining.mismatch import Mismatch, Query
 from halo_opt.mining.quotes import wrong_with_quote
 from halo_opt.mining.told import behaviour_sql, classes_of, known_of, known_of_all, majority
-from halo_opt.records import Value
 from halo_opt.report_records import Category, Finding, Report, Told
 
 _FAILS = (HaloError, duckdb.Error, ValueError, TypeError, KeyError)
@@ -22,6 +22,7 @@ _FAILS = (HaloError, duckdb.Error, ValueError, TypeError, KeyError)
 
 def check_told(report: Report, store: Rows, ask: Query) -> Iterator[Mismatch]:
     """Everything in the report that a model said and a new run does not bear out."""
+    names = names_of(store)
     told = [finding for finding in report.findings if finding.told]
     if told:
         try:
@@ -34,9 +35,9 @@ def check_told(report: Report, store: Rows, ask: Query) -> Iterator[Mismatch]:
                 where = f"{finding.id}.told[{place}]"
                 yield from _check_predicate(finding, said, where, classes, ask)
                 yield from _check_evidence(said, where, store, ask)
-                yield from _check_figures(finding, said, where)
+                yield from _check_figures(finding, said, where, names)
     if report.analyst is not None:
-        for reason in unconfirmed(report.analyst.summary, known_of_all(report)):
+        for reason in unconfirmed(report.analyst.summary, known_of_all(report, names)):
             yield Mismatch("analyst.summary", None, None, reason)
 
 
@@ -80,7 +81,7 @@ def _check_predicate(
 def _check_evidence(said: Told, where: str, store: Rows, ask: Query) -> Iterator[Mismatch]:
     """Whether its numbers say something about the traces, and its quotes stand in attempts that show it."""
     for name, number in said.numbers.items():
-        if reason := says_nothing(number.sql, number.value, store, ask):
+        if reason := says_nothing(number.sql, number.value, store, ask) or misnamed(name, number.sql):
             yield Mismatch(f"{where}.{name}", number.value, None, reason)
     try:
         attempts = _shown(behaviour_sql(said.predicate_sql), ask)
@@ -94,8 +95,12 @@ def _check_evidence(said: Told, where: str, store: Rows, ask: Query) -> Iterator
             yield Mismatch(f"{where}.quotes[{place}]", quote.words, None, reason)
 
 
-def _check_figures(finding: Finding, said: Told, where: str) -> Iterator[Mismatch]:
-    known: list[Value] = known_of(finding, said)
+def _check_figures(finding: Finding, said: Told, where: str, names: frozenset[str]) -> Iterator[Mismatch]:
+    try:
+        known = known_of(finding, said, names)
+    except _FAILS as error:
+        yield Mismatch(where, None, None, f"its SQL cannot be read: {error}")
+        return
     parts = {
         "title": said.title,
         "words": said.words,

@@ -1,0 +1,47 @@
+"""The verb mcp: the tools that read, for Claude Code, Cursor and others. Words go to stderr alone: stdout is theirs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halo_opt.cli.options import Quiet, Store, Traces
+from halo_opt.cli.stores import built_store, say_import
+from halo_opt.console import Console
+from halo_opt.errors import InputError
+from halo_opt.serving.desks import Desktop
+from halo_opt.serving.mcp_server import need_package, serve
+from halo_opt.store import Store as TraceStore
+
+# A client's model reads answers whole, and has more room than a small local one.
+ANSWER_BYTES = 20_000
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command("mcp")(mcp_verb)
+
+
+def mcp_verb(
+    *,
+    traces: Traces,
+    store: Store = None,
+    harness: Annotated[
+        Path | None, typer.Option("--harness", help="The harness's folder: its files and history can be read then.")
+    ] = None,
+    max_bytes: Annotated[
+        int, typer.Option("--max-bytes", help="Longest answer of a tool, in bytes.", min=1_000, max=1_000_000)
+    ] = ANSWER_BYTES,
+    quiet: Quiet = False,
+) -> None:
+    """Serve the tools that read to an MCP client on stdin and stdout. Nothing is written, and no model is asked."""
+    console = Console(quiet=quiet)
+    need_package()
+    if harness is not None and not harness.is_dir():
+        raise InputError(f"--harness {harness} is not a folder; name the folder of the harness, or leave it out")
+    path, summary = built_store(traces, store, console)
+    say_import(summary, console)
+    with TraceStore.open(path) as opened:
+        desktop = Desktop(opened, harness=harness, answer_bytes=max_bytes, working=console.working)
+        console.say(f"serving {len(desktop.tools)} tools on standard input and output; close the input to end")
+        serve(desktop)

@@ -1,0 +1,65 @@
+"""A model that lies, in the whole engine: one lie of each kind here, all of them with the slow tests."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks.rlm.facts import Facts, facts_of
+from benchmarks.rlm.lies import SUMMARIES, judged, told_to, unlike
+from benchmarks.rlm.planted import Planted, lies
+from benchmarks.rlm.truths import truths
+from halo_opt.store import build_store
+
+DATA = Path(__file__).parents[1] / "data"
+RUNS = [DATA / "tau-bench" / "gpt-4o-airline.jsonl", DATA / "intercode"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("lies") / "s.duckdb"
+    build_store(RUNS, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def facts(store: Path) -> Facts:
+    return facts_of(store)
+
+
+def one_of_each(planted: Sequence[Planted]) -> list[Planted]:
+    return list({one.kind: one for one in reversed(planted)}.values())
+
+
+def test_there_are_enough_of_them(facts: Facts) -> None:
+    planted = lies(facts)
+    assert len(planted) + len(SUMMARIES) >= 100
+    assert len({one.kind for one in planted}) >= 20
+    assert len(truths(facts)) >= 50
+
+
+def test_no_lie_reaches_what_the_report_confirms(store: Path, facts: Facts, tmp_path: Path) -> None:
+    planted = one_of_each(lies(facts))
+    told_to(store, tmp_path, planted, ". ".join(SUMMARIES) + ".")
+    through, _ = judged(store, tmp_path, planted, SUMMARIES)
+    assert through == []
+    assert unlike(store, tmp_path) == []
+
+
+def test_true_statements_stay_as_they_are(store: Path, facts: Facts, tmp_path: Path) -> None:
+    planted = truths(facts)[::5]
+    told_to(store, tmp_path, planted, f"{facts.f} of {facts.all} attempts fail.")
+    _, struck = judged(store, tmp_path, planted, ())
+    assert struck == []
+    assert unlike(store, tmp_path) == []
+
+
+@pytest.mark.slow
+def test_none_of_all_the_lies_gets_through_and_nothing_true_is_struck(
+    store: Path, facts: Facts, tmp_path: Path
+) -> None:
+    false, true = lies(facts), truths(facts)
+    told_to(store, tmp_path / "lies", false, ". ".join(SUMMARIES) + ".")
+    told_to(store, tmp_path / "truths", true, f"{facts.f} of {facts.all} attempts fail.")
+    assert judged(store, tmp_path / "lies", false, SUMMARIES)[0] == []
+    assert judged(store, tmp_path / "truths", true, ())[1] == []
