@@ -125,6 +125,15 @@ class MiningConfig(Section):
     detectors: list[Path] = Field(default=[], description="YAML files of detectors of your own; see docs/mining.md")
 
 
+class AnalyzerConfig(Section):
+    """Who questions the train traces of an iteration, beside mining, and for how much."""
+
+    model: str | None = Field(default=None, description="A model spec; without one, mining is alone")
+    roles: dict[str, str] = Field(default={}, description="Other models for parts: sub, map, compact")
+    budget: str | None = Field(default=None, description="For each iteration: 1usd, 200000tokens, 100calls")
+    turns: int = Field(default=40, ge=1, le=1000, description="Of the agent that leads")
+
+
 class LoopConfig(Section):
     """Everything that `halo-opt run` needs to know."""
 
@@ -140,6 +149,7 @@ class LoopConfig(Section):
     loop: IterateConfig = IterateConfig()
     gate: GateConfig = GateConfig()
     mining: MiningConfig = MiningConfig()
+    analyzer: AnalyzerConfig = AnalyzerConfig()
     budget: BudgetConfig = BudgetConfig()
     traces: Path = Path("traces")
     reports: Path = Path("reports")

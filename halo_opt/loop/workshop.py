@@ -10,6 +10,7 @@ from halo_opt.config import LoopConfig
 from halo_opt.errors import ConfigError, InputError
 from halo_opt.llm.ledger import SpendEvent
 from halo_opt.loop.analysis import detectors_of, indexed, rates, write_analysis
+from halo_opt.loop.analyst import asked_of, question
 from halo_opt.loop.bench import Bench
 from halo_opt.loop.patches import check_of, describe_at
 from halo_opt.loop.start import Start, loop_folder
@@ -22,8 +23,8 @@ from halo_opt.patching.patchfile import format_patch_file
 from halo_opt.patching.playbook import load_playbook
 from halo_opt.patching.propose import Tried, propose
 from halo_opt.patching.surface import HarnessDescription, Surface, resolve_surface
-from halo_opt.paths import CachePaths, LoopPaths
-from halo_opt.records import Patch, Proposal, Verdict
+from halo_opt.paths import CachePaths, LoopPaths, RunPaths
+from halo_opt.records import Patch, Proposal, Run, Verdict
 from halo_opt.report_records import Report
 from halo_opt.reporting.report_files import read_report
 from halo_opt.store import Store
@@ -43,6 +44,7 @@ class Workshop:
         self.cache = CachePaths(self.config.base / ".halo_opt")
         self.branch = f"halo/{self.config.loop_id}"
         self._forbidden = Forbidden(task_ids=frozenset(self.start.task_ids()))
+        self._asked = asked_of(self.config)
         self.detectors = detectors_of([self.config.resolve(path) for path in self.config.mining.detectors])
 
     def analyze(self, number: int, run_folder: Path) -> tuple[Report, str]:
@@ -53,7 +55,7 @@ class Workshop:
         def work() -> str:
             store = indexed([run_folder], self.cache.stores / f"{run_folder.name}.duckdb")
             title = f"{self.config.loop_id}, iteration {number}"
-            report, _ = write_analysis(store, folder, title=title, detectors=self.detectors)
+            report = self._report(store, folder, run_folder, title)
             for finding in report.findings:
                 self.bench.journal.append("finding", iteration=number, id=finding.id, claim=finding.claim)
             return page
@@ -61,6 +63,21 @@ class Workshop:
         self.bench.journal.once(f"analyze:{number}", work)
         self._forbid_goals(run_folder)
         return read_report(folder), page
+
+    def _report(self, store: Path, folder: Path, run_folder: Path, title: str) -> Report:
+        if self._asked is None:
+            return write_analysis(store, folder, title=title, detectors=self.detectors)[0]
+        revision = Run.model_validate_json(RunPaths(run_folder).run.read_bytes()).harness_revision
+        return question(
+            self.config,
+            self._asked,
+            store,
+            folder,
+            revision=revision,
+            title=title,
+            detectors=self.detectors,
+            console=self.bench.console,
+        )
 
     def next_patch(self, number: int, turn: int, report: Report, revision: str) -> Patch | None:
         """The next thing to try on the harness at `revision`, as a commit; None when nothing is left."""
