@@ -31,6 +31,7 @@ _OVERVIEW = (
     "runs",
     "models",
 )
+_MOST_TOOLS = 15
 REPORT_HEADING, QUESTION_HEADING = "Task", "Question"
 REPORT_TASK = (
     "Find how and why attempts fail: the ways of failing that are more common in failures than in successes, above all "
@@ -70,7 +71,7 @@ def first_message(desk: Desk, sizes: Sizes, rows: GuardedRows, *, heading: str, 
         "heading": heading,
         "task": task,
         "scope": f"You look at {desk.scope.words}.",
-        "overview": list(_overview(desk, rows)),
+        "overview": [*_overview(desk, rows), *_called(desk, rows)],
         "findings": _findings(desk.report.findings, sizes.first_bytes) if desk.scope.sql is None else "",
     }
     return render("analyzer_first.j2", values)
@@ -90,6 +91,18 @@ def _overview(desk: Desk, rows: GuardedRows) -> Iterable[str]:
         yield "Its outcomes cannot be counted."
         return
     yield "attempts in it: " + (", ".join(f"{count} {outcome or 'unknown'}" for outcome, count in counts) or "none")
+
+
+def _called(desk: Desk, rows: GuardedRows) -> Iterable[str]:
+    """The tools of the agent under test, most used first: a predicate must name them as they are."""
+    sql = "SELECT tool, count(*) AS n FROM tool_calls WHERE tool IS NOT NULL GROUP BY tool ORDER BY n DESC, tool"
+    try:
+        found = rows.rows(desk.scope.over(f"{sql} LIMIT {_MOST_TOOLS}"))
+    except InputError:
+        return
+    if found:
+        yield "values of tool_calls.tool and steps.tool, with the number of calls:"
+        yield fence("\n".join(f"{cut(str(tool), 60)} {count}" for tool, count in found))
 
 
 def _known(report: Report) -> Iterable[tuple[str, Value]]:

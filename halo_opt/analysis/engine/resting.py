@@ -1,9 +1,10 @@
-"""Tools that an agent is better off without for a turn: those that just told it the same thing twice. Runs nothing.
+"""Tools that an agent is better off without for a while: those that told it what they had told before. Runs nothing.
 
-A small model that is refused tends to ask again in the same words, turn after turn, until its budget is gone. Words
-do not help; not offering the tool in the next turn does.
+A small model that gets nowhere tends to ask again in the same words, or goes back and forth between two questions, until
+its budget is gone. Words do not help; not offering the tool for a while does.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from halo_opt.analysis.engine.conversation import Result
@@ -11,24 +12,32 @@ from halo_opt.analysis.engine.turns import Action
 
 
 class Resting:
-    """What the last answers were, and which tools rest in the next turn; `never` is the tool that ends the work."""
+    """Which answers were given, and how long tools rest; `never` is the tool that ends the work."""
 
     def __init__(self, never: str) -> None:
         self._never = never
-        self._answers: dict[str, str] = {}
-        self.tools: frozenset[str] = frozenset()
+        self._given: set[tuple[str, str]] = set()
+        self._repeats: Counter[str] = Counter()
+        self._turns: dict[str, int] = {}
+
+    @property
+    def tools(self) -> frozenset[str]:
+        """Those that the next turn is not offered."""
+        return frozenset(self._turns)
 
     def after(self, actions: Sequence[Action], results: Sequence[Result]) -> list[Result]:
-        """The results of a turn, with a word to those whose tool rests."""
-        resting: set[str] = set()
-        told: list[Result] = []
-        for action, result in zip(actions, results, strict=True):
-            if action.name != self._never and self._answers.get(action.name) == result.text:
-                resting.add(action.name)
-                words = f"{result.text}\nThat is what it said before: {action.name} is not offered in your next turn."
-                told.append(Result(result.label, f"{words} Do something else first."))
-            else:
-                told.append(result)
-            self._answers[action.name] = result.text
-        self.tools = frozenset(resting)
-        return told
+        """The results of a turn, with a word to those that bring nothing new: the n-th of a tool costs it n turns."""
+        self._turns = {name: left - 1 for name, left in self._turns.items() if left > 1}
+        return [self._told(action.name, result) for action, result in zip(actions, results, strict=True)]
+
+    def _told(self, name: str, result: Result) -> Result:
+        known = (name, result.text) in self._given
+        self._given.add((name, result.text))
+        if not known or name == self._never:
+            return result
+        self._repeats[name] += 1
+        self._turns[name] = self._repeats[name]
+        return Result(
+            result.label,
+            f"{result.text}\nYou have had this answer before, so {name} is not offered for a while. Do something else.",
+        )
