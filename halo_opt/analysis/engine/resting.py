@@ -1,7 +1,7 @@
 """Tools that an agent is better off without for a while: those that told it what they had told before. Runs nothing.
 
-A small model that gets nowhere tends to ask again in the same words, or goes back and forth between two questions, until
-its budget is gone. Words do not help; not offering the tool for a while does.
+A small model that gets nowhere tends to ask again in the same words, or goes back and forth between two questions,
+until its budget is gone. Words do not help; not offering the tool for a while does.
 """
 
 from collections import Counter
