@@ -243,7 +243,7 @@ def test_the_same_question_gives_the_same_text_in_any_thread_and_within_few_byte
     longest = trace(real_desk, "true")
     questions: list[tuple[str, dict[str, object]]] = [
         ("overview", {}), ("findings", {}), ("findings", {"id": "F1"}), ("findings", {"tested": True}),
-        ("sql", {"query": "SELECT tool, count(*) FROM steps GROUP BY 1"}), ("traces", {"tool": "*"}),
+        ("sql", {"query": "SELECT tool, count(*) FROM steps GROUP BY 1"}), ("traces", {"called": "*"}),
         ("show", {"trace_id": longest}), ("search", {"pattern": "the"}), ("diverge", {"trace_id": longest}),
     ]  # fmt: skip
     small = replace(real_desk, answer_bytes=1_200)
