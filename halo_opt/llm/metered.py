@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pydantic import BaseModel
 
 from halo_opt.llm.address import Endpoint
+from halo_opt.llm.forms import prompted_bytes
 from halo_opt.llm.ledger import Amount, Ledger
 from halo_opt.llm.model import Completion, Message, Model, ModelError
 from halo_opt.llm.prices import estimate
@@ -78,7 +79,7 @@ class MeteredModel:
 
     def _most(self, messages: Sequence[Message], schema: type[BaseModel] | None) -> Amount:
         text = sum(len(message.words.encode()) for message in messages)
-        text += len(str(schema.model_json_schema())) if schema is not None else 0
+        text += prompted_bytes(self._endpoint, schema)
         tokens_in = int(text / _BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE * (len(messages) + 1)
         cost = estimate(self._endpoint, tokens_in=tokens_in, tokens_out=self._max_tokens)
         return Amount(tokens_in=tokens_in, tokens_out=self._max_tokens, cost_usd=cost)

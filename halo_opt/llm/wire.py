@@ -24,6 +24,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 
 from halo_opt.llm.address import Endpoint
+from halo_opt.llm.forms import sent_schema
 from halo_opt.llm.model import Message
 
 # Our own server's grammar engine takes this in a schema: no white space but after separators saves a small model a
@@ -82,7 +83,7 @@ def parameters_of(endpoint: Endpoint, model: WireModel[Any], schema: type[BaseMo
     """
     if schema is None:
         return ModelRequestParameters()
-    json_schema = schema.model_json_schema()
+    json_schema = sent_schema(endpoint, schema)
     if endpoint.provider == "local":
         json_schema |= COMPACT_JSON
     enforced = endpoint.provider != "anthropic" or (

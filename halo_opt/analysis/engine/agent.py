@@ -23,7 +23,7 @@ from halo_opt.analysis.engine.claiming import (
     whatever_fits,
 )
 from halo_opt.analysis.engine.conversation import Conversation, Result
-from halo_opt.analysis.engine.errand import DELEGATE, PYTHON, Errand, Handed, Shared, changed
+from halo_opt.analysis.engine.errand import DELEGATE, LLM_MAP, PYTHON, Errand, Handed, Shared, changed
 from halo_opt.analysis.engine.gate import Stopped
 from halo_opt.analysis.engine.mapping import Memo
 from halo_opt.analysis.engine.replies import Replies
@@ -172,12 +172,13 @@ class Agent:
 
     def _begun(self) -> Conversation:
         question = isinstance(self.errand.task, QuestionTask)
+        answers = self._finish.arguments is AnswerArguments
         system = briefing.system_message(
             list(self.tools.values()),
             self.sizes,
             finish=self._finish.name,
             claims="claim" in self.tools,
-            answers=self._finish.arguments is AnswerArguments,
+            answers=answers,
         )
         first = briefing.first_message(
             self.desk,
@@ -185,12 +186,17 @@ class Agent:
             self.shared.evidence.rows,
             heading=briefing.QUESTION_HEADING if question else briefing.REPORT_HEADING,
             task=self.errand.task.question if isinstance(self.errand.task, QuestionTask) else briefing.REPORT_TASK,
+            titles=answers,
         )
         return Conversation(system, first)
 
     def _offered(self) -> Sequence[Tool]:
-        may_hire = self.errand.depth < self.shared.limits.depth and self.hires > 0
-        return [tool for tool in self.shared.tools if tool.name != DELEGATE or may_hire]
+        limits = self.shared.limits
+        out = set() if self.errand.depth < limits.depth and self.hires > 0 else {DELEGATE}
+        if self._finish.arguments is AnswerArguments and not (limits.depth and self.sizes.guidance):
+            # One question takes few turns; what is offered is paid for in each of them.
+            out |= {DELEGATE, LLM_MAP}
+        return [tool for tool in self.shared.tools if tool.name not in out]
 
     def _now(self) -> str:
         gate = self.shared.gate

@@ -32,6 +32,7 @@ _OVERVIEW = (
     "models",
 )
 _MOST_TOOLS = 15
+_TITLES, _MAX_TITLES = 3, 600
 REPORT_HEADING, QUESTION_HEADING = "Task", "Question"
 REPORT_TASK = (
     "Find how and why attempts fail: the ways of failing that are more common in failures than in successes, above all "
@@ -65,14 +66,18 @@ def _table(name: str) -> str:
     return f"{name}({', '.join(columns)})"
 
 
-def first_message(desk: Desk, sizes: Sizes, rows: GuardedRows, *, heading: str, task: str) -> str:
-    """The task and the most useful facts, the best findings first, as far as the size allows."""
+def first_message(desk: Desk, sizes: Sizes, rows: GuardedRows, *, heading: str, task: str, titles: bool) -> str:
+    """The task and the most useful facts, the best findings first, as far as the size allows.
+
+    Of findings the `titles` of the best alone, where the task is about something else.
+    """
+    findings = desk.report.findings if desk.scope.sql is None else []
     values = {
         "heading": heading,
         "task": task,
         "scope": f"You look at {desk.scope.words}.",
         "overview": [*_overview(desk, rows), *_called(desk, rows)],
-        "findings": _findings(desk.report.findings, sizes.first_bytes) if desk.scope.sql is None else "",
+        "findings": _titles(findings) if titles else _findings(findings, sizes.first_bytes),
     }
     return render("analyzer_first.j2", values)
 
@@ -126,6 +131,13 @@ def _findings(findings: Sequence[Finding], most: int) -> str:
             break
         lines.append(line)
     return fence("\n".join(lines)) if lines else ""
+
+
+def _titles(findings: Sequence[Finding]) -> str:
+    lines = [f"{finding.id} {finding.title}" for finding in findings[:_TITLES]]
+    if len(findings) > _TITLES:
+        lines.append(f"and {len(findings) - _TITLES} more; 'findings' lists them")
+    return fence(cut("\n".join(lines), _MAX_TITLES)) if lines else ""
 
 
 def last_words(why: str, finish: Tool, claims: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from halo_opt.analysis.engine.gate import Gate
 from halo_opt.analysis.records import AnalysisLimits, Answer, Ended, Task
 from halo_opt.analysis.tools.base import Desk, Tool
 
-DELEGATE, PYTHON = "delegate", "python"
+DELEGATE, LLM_MAP, PYTHON = "delegate", "llm_map", "python"
 
 
 def changed(desk: Desk, **changes: Any) -> Desk:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from halo_opt.analysis.tools.base import Arguments, Tool
+from halo_opt.llm.forms import Form
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Turn:
     problem: str = ""
 
 
+class _Turn(Form):
+    """What every turn's form has in common. The system prompt says what its parts mean."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 def turn_schema(tools: Sequence[Tool], most: int, thought: int) -> type[BaseModel]:
     """The form of a reply: `{"thought": ..., "actions": [{"tool": name, ...its arguments}, ...]}`.
 
@@ -41,7 +48,7 @@ def turn_schema(tools: Sequence[Tool], most: int, thought: int) -> type[BaseMode
     one: Any = reduce(or_, offered)
     return create_model(
         "Turn",
-        __config__=ConfigDict(extra="forbid"),
+        __base__=_Turn,
         thought=(str, Field(max_length=thought)),
         actions=(list[one], Field(min_length=1, max_length=most)),
     )
@@ -51,7 +58,7 @@ def _action(tool: Tool) -> type[BaseModel]:
     """The arguments of a tool with its name before them: what writes token by token must choose the tool first."""
     fields: dict[str, Any] = {"tool": (Literal[tool.name], ...)}
     fields |= {name: (info.annotation, info) for name, info in tool.arguments.model_fields.items()}
-    made: type[BaseModel] = create_model(f"{tool.name}_action", __config__=ConfigDict(extra="forbid"), **fields)
+    made: type[BaseModel] = create_model(tool.name, __config__=ConfigDict(extra="forbid"), **fields)
     return made
 
 

@@ -181,6 +181,20 @@ def test_a_contrast_counts_compares_and_is_counted(real_desk: Desk) -> None:
     assert contrasted(narrow, "other", ERRORS).failures == f
 
 
+def test_a_contrast_names_up_to_three_failures_that_show_it_between_marks(real_desk: Desk) -> None:
+    named = data(ask(real_desk, "contrast", title="meets an error", predicate_sql=ERRORS))
+    failing = f"SELECT trace_id FROM attempts WHERE outcome = 'failure' AND trace_id IN ({ERRORS}) ORDER BY 1"
+    assert named == [trace_id for (trace_id,) in real_desk.store.rows(f"{failing} LIMIT 3")]
+    one = f"SELECT trace_id FROM ({failing} LIMIT 1)"
+    [(only,)] = real_desk.store.rows(one)
+    said = ask(real_desk, "contrast", title="is that one", predicate_sql=f"SELECT '{only}' AS trace_id")
+    assert data(said) == [only]
+    won = "SELECT trace_id FROM attempts WHERE outcome = 'success' ORDER BY 1 LIMIT 1"
+    [(success,)] = real_desk.store.rows(won)
+    said = ask(real_desk, "contrast", title="is a success", predicate_sql=f"SELECT '{success}' AS trace_id")
+    assert "beware: no failure shows it" in said and "<<<data" not in said
+
+
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
@@ -243,7 +257,7 @@ def test_the_same_question_gives_the_same_text_in_any_thread_and_within_few_byte
     longest = trace(real_desk, "true")
     questions: list[tuple[str, dict[str, object]]] = [
         ("overview", {}), ("findings", {}), ("findings", {"id": "F1"}), ("findings", {"tested": True}),
-        ("sql", {"query": "SELECT tool, count(*) FROM steps GROUP BY 1"}), ("traces", {"tool": "*"}),
+        ("sql", {"query": "SELECT tool, count(*) FROM steps GROUP BY 1"}), ("traces", {"called": "*"}),
         ("show", {"trace_id": longest}), ("search", {"pattern": "the"}), ("diverge", {"trace_id": longest}),
     ]  # fmt: skip
     small = replace(real_desk, answer_bytes=1_200)

@@ -22,7 +22,8 @@ def talkative(messages: Sequence[Message]) -> Reply:
     """Asks for long answers, and hands in when told that it is the last turn."""
     if messages[-1].now.startswith("Left: 1 turn"):
         return turn(submit("at last"))
-    return turn(sql(f"SELECT repeat('{len(messages[-1].now)} words ', 2000)"), thought="I look again. " * 5)
+    left = messages[-1].now.split()[1]
+    return turn(sql(f"SELECT repeat('words {left} ', 2000)"), thought="I look again. " * 5)
 
 
 def long_analysis(world: Made, compact: ScriptedModel, context: int = 5_000) -> tuple[Any, ScriptedModel]:
@@ -71,7 +72,7 @@ def test_without_notes_old_answers_are_left_out_one_line_each(world: Made, faili
     assert result.faults["compaction failed"] >= 1
     last = root.asked[-1]
     assert any("left out)" in message.content for message in last)
-    assert "words words" not in last[3].content
+    assert "words 12 words 12" not in last[3].content
     assert contents(last[:2]) == contents(root.asked[0])
 
 
@@ -112,7 +113,7 @@ def test_what_is_shown_follows_from_the_context(context: int, reply: int, action
 def test_instructions_and_three_answers_fit_a_small_context(world: Made) -> None:
     from halo_opt.analysis.tools.all import ALL
 
-    root = scripted([turn(sql("SELECT repeat('x', 9000)"))] * 3 + [turn(submit())])
+    root = scripted([*(turn(sql(f"SELECT repeat('{letter}', 9000)")) for letter in "xyz"), turn(submit())])
     result = world({"root": root, "compact": scripted([])}, tools=ALL, context=6_000, reply=1_024).run()
     assert result.ended is Ended.SUBMITTED
     assert sum(len(message.content) for message in root.asked[-1]) / 3 < 6_000 - 1_024

@@ -30,11 +30,13 @@ LAST = json.dumps({"summary": "what I have"})
 
 
 def until_told(*then: str) -> Callable[[Sequence[Message]], Reply]:
-    """Turn after turn, and the last report when it is asked for."""
+    """Turn after turn, each with a query of its own, and the last report when it is asked for."""
     left = iter(then)
 
     def reply(messages: Sequence[Message]) -> Reply:
-        return LAST if "Stop here:" in messages[-1].content else next(left, turn(sql("SELECT 1")))
+        if "Stop here:" in messages[-1].content:
+            return LAST
+        return next(left, turn(sql(f"SELECT {len(messages)}")))
 
     return reply
 

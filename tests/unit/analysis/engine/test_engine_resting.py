@@ -1,0 +1,110 @@
+"""What keeps a small model going: a tool that only repeats itself rests, and a claim may name a contrast."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+
+import pytest
+from engine_world import TOOLS, World, scripted, sql, submit, turn
+
+from halo_opt.analysis.engine.claiming import AnswerArguments, ClaimArguments, ReportArguments
+from halo_opt.analysis.engine.turns import json_in, read_turn
+from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
+from halo_opt.analysis.tools import contrast
+from halo_opt.analysis.tools.all import ALL
+from halo_opt.llm.model import Message, ModelError, ModelMisfit
+from halo_opt.store import Store
+from halo_opt.testing import Reply
+
+Made = Callable[..., World]
+SHOWS = "SELECT trace_id FROM steps WHERE length(arguments) > 40"
+RESTS = "sql is not offered in your next turn"
+
+
+def told(model: object, call: int) -> str:
+    return model.asked[call][-1].content  # type: ignore[attr-defined, no-any-return]
+
+
+def test_a_tool_that_says_the_same_twice_rests_for_one_turn(world: Made) -> None:
+    same = turn(sql("SELECT 41 + 1"))
+    model = scripted([same, same, ModelMisfit("not a Turn", text=same), same, turn(submit())])
+    result = world(model).run()
+    assert "[[42]]" in told(model, 1) and RESTS not in told(model, 1)
+    assert "[[42]]" in told(model, 2) and RESTS in told(model, 2)
+    assert "there is no such tool; there are delegate" in told(model, 3) and RESTS not in told(model, 3)
+    assert "[[42]]" in told(model, 4) and RESTS not in told(model, 4)
+    assert result.faults == {"misfit": 1, "unknown tool": 1}
+
+
+def test_other_tools_are_offered_while_one_rests(world: Made) -> None:
+    same = turn(sql("SELECT 1"))
+    model = scripted([same, same, turn({"tool": "refusing"}), turn(submit("there"))])
+    result = world(model).run()
+    assert "that cannot be done" in told(model, 3)
+    assert (result.summary, result.tools["refusing"]) == ("there", 1)
+
+
+def test_another_answer_between_two_equal_ones_lets_the_tool_work_on(world: Made) -> None:
+    model = scripted([turn(sql("SELECT 1")), turn(sql("SELECT 2")), turn(sql("SELECT 1")), turn(submit())])
+    world(model).run()
+    assert all(RESTS not in told(model, call) for call in (1, 2, 3))
+
+
+def test_what_ends_the_work_never_rests(world: Made) -> None:
+    bad = ModelMisfit("not a Turn", text=turn({"tool": "submit_report", "summary": ""}))
+    model = scripted([bad, bad, bad, turn(submit("at last"))])
+    result = world(model, limits=AnalysisLimits(turns=4)).run()
+    assert (result.ended, result.summary) == (Ended.SUBMITTED, "at last")
+
+
+def test_a_claim_may_name_a_contrast_instead_of_its_predicate(world: Made, engine_store: Store) -> None:
+    [(trace, step, words)] = engine_store.rows(
+        "SELECT trace_id, step, arguments FROM steps JOIN attempts USING (trace_id)"
+        " WHERE outcome = 'failure' AND length(arguments) > 40 ORDER BY ALL LIMIT 1"
+    )
+    quotes = [{"trace_id": trace, "step": step, "words": words[:40]}]
+
+    def reply(messages: Sequence[Message]) -> Reply:
+        if len(messages) == 2:
+            return turn({"tool": "contrast", "title": "asks at length", "predicate_sql": f"{SHOWS};"})
+        if len(messages) == 4:
+            [name] = re.findall(r"asked_[0-9a-f]{8}", messages[-1].content)
+            claim = {"title": "It asks at length", "claim": "So.", "predicate_sql": f" {name} ", "quotes": quotes}
+            return turn({"tool": "claim", **claim}, {"tool": "claim", **claim, "predicate_sql": "asked_00000000"})
+        return turn(submit())
+
+    made = world(scripted(reply), tools=(*TOOLS, contrast.TOOL))
+    claim, unknown = made.run().claims
+    assert (claim.checked.status, claim.checked.claim.predicate_sql) == ("confirmed", SHOWS)
+    assert unknown.checked.status == "unsupported"
+    # The contrast and its claim are one test, not two.
+    assert [h.predicate_sql for h in made.hypotheses.all] == [SHOWS, "asked_00000000"]
+
+
+def system_prompt(world: Made, context: int, **changes: object) -> str:
+    model = scripted([ModelError("gone")] * 2)
+    world(model, context=context, tools=ALL, **changes).run()
+    return model.asked[0][0].content
+
+
+def test_a_small_context_gets_an_order_of_work_with_an_example_that_can_be_used(world: Made) -> None:
+    said = system_prompt(world, 8_192)
+    assert "Work in this order: 1. contrast" in said and "How to work" not in said
+    line = next(line for line in said.splitlines() if line.startswith('{"thought"'))
+    example = json_in(line)
+    assert example is not None
+    [action] = read_turn(json.dumps(example), {tool.name: tool for tool in ALL}, 1).actions
+    assert (action.name, action.problem) == ("contrast", "")
+
+
+def test_a_large_context_and_a_question_get_no_such_order(world: Made) -> None:
+    large = system_prompt(world, 32_000)
+    assert "Work in this order" not in large and "How to work" in large
+    assert "Work in this order" not in system_prompt(world, 8_192, task=QuestionTask(question="Why?"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [*(tool.arguments for tool in ALL), ClaimArguments, ReportArguments, AnswerArguments]
+)
+def test_no_tool_has_an_argument_that_its_own_name_in_a_turn_would_hide(arguments: type) -> None:
+    assert "tool" not in arguments.model_fields  # type: ignore[attr-defined]
