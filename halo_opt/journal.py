@@ -46,9 +46,10 @@ def decode(line: bytes, *, where: str) -> Event:
         if record["crc"] != _crc(body):
             raise ValueError("checksum differs")
         return Event(**record["event"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError):
         raise InputError(
-            f"{where} is damaged ({error}); restore the file, or start a new loop under another loop_id"
+            f"{where} does not check out: the file is damaged, or no journal of halo-opt; restore it, name another, or "
+            "begin anew with --fresh, which keeps the old one"
         ) from None
 
 

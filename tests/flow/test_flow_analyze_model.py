@@ -1,6 +1,9 @@
 """analyze with a model, from the command line to a verified report, against a real server; and how it ends."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,9 @@ from rlm_script import FAILURES, TALKS, Done, analyze, by_turn, said, sql, turn,
 from rlm_server import Asked, model_server
 
 from halo_opt.cli.app import run
+
+
+ROOT = Path(__file__).parents[2]
 
 
 def read_report(folder: str = "report") -> Any:
@@ -138,10 +144,21 @@ def test_a_server_that_is_down_leaves_what_mining_found_and_exit_code_3(
     assert run(["verify", "report", "-q"]) == 0
 
 
-def test_a_replay_needs_no_server_no_key_and_no_model(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_replay_needs_no_server_no_key_no_model_and_no_provider_s_client(again: Done) -> None:
     first = read_report()
-    assert run(["analyze", str(TALKS), "--replay", "run.jsonl", "--out", "second"]) == 0
-    assert "replaying 3 calls of run.jsonl: no model is asked, nothing is spent" in said(capsys)
+    words = ["analyze", str(TALKS), "--replay", "run.jsonl", "--out", "second"]
+    check = f"""
+import sys
+from halo_opt.cli.app import run
+assert run({words}) == 0
+clients = {{"openai", "anthropic", "pydantic_ai"}} & set(sys.modules)
+assert not clients, f"a replay needs none of {{clients}}"
+"""
+    bare = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", check], env=bare, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    words_said = " ".join(done.stderr.split())
+    assert "replaying 3 calls of run.jsonl: no model is asked, nothing is spent" in words_said
     assert read_report("second")["findings"] == first["findings"]
     assert not Path("second/analysis.jsonl").exists()
 
