@@ -87,7 +87,9 @@ def test_another_kind_of_file_is_refused_with_the_place_and_a_remedy_for_any_jou
 ) -> None:
     path = tmp_path / "analysis.jsonl"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"analysis.jsonl line 1 does not check out.*restore it, name another.*--fresh"):
+    with pytest.raises(
+        InputError, match=r"analysis.jsonl line 1 does not check out.*restore it, name another.*--fresh"
+    ):
         read_events(path)
 
 
