@@ -46,9 +46,10 @@ def decode(line: bytes, *, where: str) -> Event:
         if record["crc"] != _crc(body):
             raise ValueError("checksum differs")
         return Event(**record["event"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError):
         raise InputError(
-            f"{where} is damaged ({error}); restore the file, or start a new loop under another loop_id"
+            f"{where} does not check out: the file is damaged, or no journal of halo-opt; restore it, name another, or "
+            "begin anew with --fresh, which keeps the old one"
         ) from None
 
 
@@ -64,9 +65,14 @@ class Journal:
     """An open journal: one process at a time, held by a lock on the file."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise InputError(
+                f"the journal {path} cannot be written ({error.strerror}); choose a folder that can be"
+            ) from None
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

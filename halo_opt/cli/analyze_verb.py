@@ -29,7 +29,8 @@ from halo_opt.loop.questioning.asked import Asked
 from halo_opt.mining.triage import CLASSES
 from halo_opt.paths import ANALYSIS_JOURNAL
 from halo_opt.report_records import Report
-from halo_opt.reporting.report_files import TRIAGE_CSV, ReportPaths
+from halo_opt.reporting.files import need_place
+from halo_opt.reporting.report_files import REPORT_JSON, TRIAGE_CSV, ReportPaths
 
 DEFAULT_OUT = Path("report")
 # A whole analysis: enough for a small hosted model to finish, little enough not to be regretted.
@@ -81,9 +82,10 @@ def analyze_verb(
     options = reading(trace_format, scores, redact=redact, personal=redact_personal)
     asked = asking.asked_of(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
-        harness=harness, prices=prices, context=context, replay=replay, limits=AnalysisLimits(),
+        harness=harness, prices=prices, context=context, replay=replay, record=record, limits=AnalysisLimits(),
     )  # fmt: skip
     own = detectors_of(detectors or [])
+    need_place(out / REPORT_JSON, "--out")
     path, summary = built_store(traces, store, console, options=options)
     say_import(summary, console)
     name = title or " and ".join(found.name for found in traces)

@@ -70,7 +70,7 @@ def ask_verb(
     options = reading(trace_format, scores, redact=redact, personal=redact_personal)
     asked = asking.asked_of(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
-        harness=harness, prices=prices, context=context, replay=replay, limits=LIMITS,
+        harness=harness, prices=prices, context=context, replay=replay, record=record, limits=LIMITS,
     )  # fmt: skip
     if asked is None:
         raise EnvironmentMissing(

@@ -17,6 +17,7 @@ from halo_opt.loop.questioning.asked import Asked, models_of, parse_budget, pars
 from halo_opt.loop.questioning.estimate import budget_for, estimate_words, priced
 from halo_opt.loop.questioning.recording import Recording
 from halo_opt.loop.questioning.session import Session, open_session, replayed_session, set_aside
+from halo_opt.reporting.files import need_place
 
 AskModel = Annotated[
     str | None, typer.Option("--model", help="Who asks: openai:..., anthropic:..., FILE.gguf, local ...")
@@ -58,11 +59,13 @@ def asked_of(
     prices: Path | None,
     context: int | None,
     replay: Path | None,
+    record: Path | None,
     limits: AnalysisLimits,
 ) -> Asked | None:
     """What the options ask for; None where there is neither a model nor a recording.
 
-    A replay has the limits of its recording where none are given: prompts depend on them.
+    A replay has the limits of its recording where none are given: prompts depend on them. Raises for whatever would
+    stop the models later (a key, a file, a price): traces take minutes to index, and are not indexed for nothing.
     """
     if replay is not None and (model or roles):
         raise InputError("--replay answers from a file without any model; leave --model and --role out")
@@ -73,8 +76,10 @@ def asked_of(
         return None
     if replay is not None:
         limits = Recording.read(replay).limits
+    if record is not None:
+        need_place(record, "--record")
     given = {"turns": turns, "depth": depth, "parallel": parallel, "seconds": parse_time(time)}
-    return Asked(
+    asked = Asked(
         models=models,
         budget=parse_budget(budget),
         limits=limits.model_copy(update={name: value for name, value in given.items() if value is not None}),
@@ -83,6 +88,8 @@ def asked_of(
         context_tokens=context,
         replay=replay,
     )
+    budget_for(asked, priced(asked), cautious_usd=0.0)
+    return asked
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def _cells(row: SpendRow) -> list[object]:
 
 def _notes(everything: SpendRow) -> list[str]:
     """What the sums leave out, or hold that may not be true."""
-    said = []
+    said = [] if everything.calls or everything.replayed else ["no call is recorded there, so nothing was spent"]
     if everything.unpriced:
         said.append(f"{everything.unpriced} calls have no known price, so the dollars are more than this")
     if everything.open_calls:

@@ -13,7 +13,7 @@ from halo_opt.llm.address import Endpoint, key_variable
 from halo_opt.llm.local import ServerSettings, serve
 from halo_opt.llm.spec import ModelSpec, RemoteModel, parse_spec
 
-__all__ = ["Endpoint", "open_endpoint", "probe", "resolve"]
+__all__ = ["Endpoint", "addressed", "open_endpoint", "probe", "resolve"]
 
 _NO_KEY = "none"  # servers without authentication still get a header: OpenAI clients insist on a key
 
@@ -39,12 +39,21 @@ def resolve(model: RemoteModel) -> Endpoint:
 
     Raises EnvironmentMissing when the provider's key is not set.
     """
+    found = addressed(model)
+    if not found.api_key:
+        variable = key_variable(model.provider)
+        raise EnvironmentMissing(f"{model} needs a key and {variable} is not set; run: export {variable}=...")
+    return found
+
+
+def addressed(model: RemoteModel) -> Endpoint:
+    """The same where a key does not matter, as for a price: it may be empty. Raises where there is no address."""
     if model.provider == "openai":
         address = model.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-        return _endpoint(model, address, key=_required_key(model, "OPENAI_API_KEY"))
+        return _endpoint(model, address, key=os.environ.get("OPENAI_API_KEY") or "")
     if model.provider == "anthropic":
         address = model.base_url or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com"
-        return _endpoint(model, _with_v1(address), key=_required_key(model, "ANTHROPIC_API_KEY"))
+        return _endpoint(model, _with_v1(address), key=os.environ.get("ANTHROPIC_API_KEY") or "")
     if model.provider == "ollama":
         host = os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434"
         address = model.base_url or _with_v1(host if "://" in host else f"http://{host}")
@@ -55,13 +64,6 @@ def resolve(model: RemoteModel) -> Endpoint:
     if model.base_url is None:
         raise EnvironmentMissing(f"{model} has no address; write {model}@http://host:port/v1")
     return _endpoint(model, model.base_url, key=os.environ.get(key_variable(model.provider)) or _NO_KEY)
-
-
-def _required_key(model: RemoteModel, variable: str) -> str:
-    key = os.environ.get(variable)
-    if not key:
-        raise EnvironmentMissing(f"{model} needs a key and {variable} is not set; run: export {variable}=...")
-    return key
 
 
 def _with_v1(address: str) -> str:

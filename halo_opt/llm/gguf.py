@@ -26,8 +26,7 @@ def locate(model: LocalModel, *, cache_dir: Path) -> Path:
     """
     if isinstance(model, PathModel):
         path = model.path
-        if not path.is_file():
-            raise InputError(f"model file {path} does not exist; give the path of a .gguf file")
+        need_file(path)
     elif isinstance(model, HubModel):
         path = _from_hub(model, cache_dir)
     else:
@@ -36,6 +35,12 @@ def locate(model: LocalModel, *, cache_dir: Path) -> Path:
     if model.sha256 is not None:
         check_sha256(path, model.sha256)
     return path
+
+
+def need_file(path: Path) -> None:
+    """Raise InputError unless there is a file."""
+    if not path.is_file():
+        raise InputError(f"model file {path} does not exist; give the path of a .gguf file")
 
 
 def check_sha256(path: Path, expected: str) -> None:

@@ -1,6 +1,5 @@
-"""From one model spec per role to models that are ready, metered and recorded; or, in a replay, to recorded ones.
-
-A replay opens no connection, starts no server and needs no key.
+"""From one model spec per role to models that are ready, metered and recorded. Importing it takes seconds: a replay,
+which needs no provider's client, has a module of its own.
 """
 
 import contextlib
@@ -21,7 +20,7 @@ from halo_opt.llm.model import Fault
 from halo_opt.llm.price_list import Prices
 from halo_opt.llm.prices import context_of
 from halo_opt.llm.providers import CallSettings, ProviderModel, open_model
-from halo_opt.llm.roles import ROLES, Role, RoleModel, RoleRecord, Roles
+from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
 from halo_opt.llm.spec import ModelSpec, parse_spec
 
 HOSTED_CONTEXT = 128_000
@@ -113,17 +112,3 @@ def _context(endpoint: Endpoint, wanted: int | None) -> int:
         return wanted
     hosted = endpoint.provider in {"openai", "anthropic"} and not endpoint.on_this_machine
     return context_of(endpoint) or (HOSTED_CONTEXT if hosted else OTHER_CONTEXT)
-
-
-def replayed_roles(records: Mapping[Role, RoleRecord], tape: Tape) -> Roles:
-    """Roles that answer from the tape alone; `records` are those of the recorded run (`Roles.records`).
-
-    Raises ConfigError when the root is not among them.
-    """
-    if "root" not in records:
-        raise ConfigError("the cassette does not say which model was the root of the analysis; record anew")
-    made = {
-        role: RoleModel(Taped(None, tape, role=role, name=record.model), record.context_tokens, record.reply_tokens)
-        for role, record in records.items()
-    }
-    return Roles(root=made["root"], others=made)

@@ -65,6 +65,20 @@ def write_files(texts: Mapping[Path, str]) -> None:
                 temporary.unlink(missing_ok=True)
 
 
+def need_place(path: Path, option: str) -> None:
+    """Raise InputError where no file could be made at `path`, before the work for it is done.
+
+    `option` is where the user named it.
+    """
+    if path.is_dir():
+        raise InputError(f"{option} {path} is a folder; name a file")
+    for above in path.parents:
+        if above.exists():
+            if not above.is_dir():
+                raise InputError(f"{option} {path} cannot be written, as {above} is a file; choose another place")
+            return
+
+
 def read_record(kind: type[R], path: Path, *, made_by: str) -> R:
     """The record of one JSON file; `made_by` is the command that the error message points to.
 

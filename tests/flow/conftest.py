@@ -17,20 +17,20 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
     folder = tmp_path_factory.mktemp("done")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        write_talks(folder)
-        with Store.open(build(folder)) as store:
-            [(failed,)] = store.rows("SELECT min(trace_id) FROM attempts WHERE outcome = 'failure'")
-        found = Done(folder, str(failed))
+        found = Done(folder, begin(folder))
         with model_server(by_turn(found.replies())) as server:
             assert analyze(server, "--record", "run.jsonl", "-q") == 0
             assert len(server.asked) == 3
         yield found
 
 
-def build(folder: Path) -> Path:
-    path = folder / "talks.duckdb"
-    build_store([TALKS], path)
-    return path
+def begin(folder: Path) -> str:
+    """Write the talks into the folder, which must be the one we are in; the trace id of one that failed."""
+    write_talks(folder)
+    build_store([TALKS], Path("talks.duckdb"))
+    with Store.open(Path("talks.duckdb")) as store:
+        [(failed,)] = store.rows("SELECT min(trace_id) FROM attempts WHERE outcome = 'failure'")
+    return str(failed)
 
 
 @pytest.fixture
@@ -42,8 +42,7 @@ def again(done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Done:
 
 
 @pytest.fixture
-def anew(again: Done) -> Done:
+def anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Done:
     """The same before the analysis."""
-    shutil.rmtree("report")
-    Path("run.jsonl").unlink()
-    return again
+    monkeypatch.chdir(tmp_path)
+    return Done(tmp_path, begin(tmp_path))

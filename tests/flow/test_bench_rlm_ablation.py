@@ -71,6 +71,7 @@ def _done(out: Path) -> dict[str, Done]:
     return {done["arm"]: Done(**done) for done in lines}
 
 
+@pytest.mark.slow
 def test_every_arm_is_run_and_written_down_with_what_it_used(played: tuple[Wire, Model, Path]) -> None:
     done = _done(played[2])
     assert list(done) == ["mining", "mining + RLM", "RLM alone", "raw traces"]
@@ -79,12 +80,14 @@ def test_every_arm_is_run_and_written_down_with_what_it_used(played: tuple[Wire,
     assert len({one.tests for one in done.values()}) == 1
 
 
+@pytest.mark.slow
 def test_the_rlm_alone_is_not_told_of_minings_findings(played: tuple[Wire, Model, Path]) -> None:
     systems = dict(zip(("both", "again", "alone", "more", "raw"), played[1].systems, strict=False))
     assert "- findings:" in systems["both"]
     assert "- findings:" not in systems["alone"]
 
 
+@pytest.mark.slow
 def test_started_again_nothing_is_asked_twice(
     played: tuple[Wire, Model, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +98,7 @@ def test_started_again_nothing_is_asked_twice(
     assert "Too few" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_other_settings_for_the_same_folder_are_refused(
     played: tuple[Wire, Model, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,6 +109,7 @@ def test_other_settings_for_the_same_folder_are_refused(
     assert "give another --out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_replay_asks_no_model_and_finds_the_same(played: tuple[Wire, Model, Path], tmp_path: Path) -> None:
     _, model, out = played
     before = len(model.schemas)

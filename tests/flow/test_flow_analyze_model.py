@@ -1,14 +1,19 @@
 """analyze with a model, from the command line to a verified report, against a real server; and how it ends."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rlm_script import FAILURES, TALKS, Done, analyze, by_turn, said, sql, turn, write_talks
-from rlm_server import Asked, model_server
+from rlm_script import FAILURES, TALKS, Done, analyze, by_turn, claim, report, said, sql, turn, write_talks
+from rlm_server import Asked, Said, model_server
 
 from halo_opt.cli.app import run
+
+ROOT = Path(__file__).parents[2]
 
 
 def read_report(folder: str = "report") -> Any:
@@ -34,18 +39,6 @@ def test_a_model_s_claim_is_in_the_report_and_the_report_verifies(
     assert "are confirmed" in said(capsys)
 
 
-def test_json_is_the_report_and_watch_says_each_step_elsewhere(anew: Done, capsys: pytest.CaptureFixture[str]) -> None:
-    with model_server(by_turn(anew.replies())) as server:
-        assert analyze(server, "--json", "--watch", "--budget", "100calls") == 0
-    found = capsys.readouterr()
-    assert json.loads(found.out)["title"] == TALKS.name
-    words = " ".join(found.err.split())
-    assert "budget: 100 calls; rough estimate: 8 to" in words
-    assert "at a price that is not known" in words
-    assert words.index("budget: 100 calls") < words.index("[root, turn 1]") < words.index("[root, turn 3] end:")
-    assert "3 of 100 calls" in words
-
-
 def test_the_analysis_is_a_trace_that_halo_opt_reads(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
     query = "SELECT outcome, steps, mode FROM attempts"
     assert run(["sql", query, "--traces", "report/analysis-trace", "--json", "-q"]) == 0
@@ -61,15 +54,18 @@ def test_a_budget_in_dollars_without_a_price_is_refused_before_anything_is_asked
     assert "no price is known for fake-1, so a budget of $5 cannot be kept" in said(capsys)
 
 
-def test_without_a_budget_there_is_a_cautious_one_and_it_is_said_first(
+def test_without_a_budget_there_is_a_cautious_one_said_first_and_watch_says_each_step_beside_json(
     anew: Done, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("prices.yaml").write_text("fake-1: {input: 1, output: 10}\n")
     with model_server(by_turn(anew.replies())) as server:
-        assert analyze(server, "--prices", "prices.yaml") == 0
-    words = said(capsys)
+        assert analyze(server, "--prices", "prices.yaml", "--json", "--watch") == 0
+    found = capsys.readouterr()
+    assert json.loads(found.out)["title"] == TALKS.name
+    words = " ".join(found.err.split())
     assert "budget: $1.00, as none was given; set your own with --budget; rough estimate: 8 to" in words
-    assert words.index("budget: $1.00") < words.index("1 agents, 3 turns; 3 calls, 360 tokens, $0.0009 of $1.00")
+    assert words.index("budget: $1.00") < words.index("[root, turn 1]") < words.index("[root, turn 3] end:")
+    assert words.index("[root, turn 3] end:") < words.index("1 agents, 3 turns; 3 calls, 360 tokens, $0.0009 of $1.00")
     assert run(["cost", "report", "--json", "-q"]) == 0
     total = json.loads(capsys.readouterr().out)["total"]
     assert total["calls"] == 3
@@ -128,20 +124,31 @@ def test_fresh_sets_the_old_journal_aside_and_its_cost_still_counts(
     assert json.loads(capsys.readouterr().out)["total"]["calls"] == 6
 
 
-def test_a_server_that_is_down_leaves_what_mining_found_and_exit_code_3(
+def test_a_server_that_refuses_leaves_what_mining_found_and_exit_code_3(
     anew: Done, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with model_server(nobody) as gone:
-        pass
-    assert analyze(gone) == 3
-    assert "what was found is in report/report.html" in said(capsys)
+    with model_server(lambda _: Said(status=400)) as server:
+        assert analyze(server) == 3
+    words = said(capsys)
+    assert "what was found is in report/report.html" in words
     assert run(["verify", "report", "-q"]) == 0
 
 
-def test_a_replay_needs_no_server_no_key_and_no_model(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_replay_needs_no_server_no_key_no_model_and_no_provider_s_client(again: Done) -> None:
     first = read_report()
-    assert run(["analyze", str(TALKS), "--replay", "run.jsonl", "--out", "second"]) == 0
-    assert "replaying 3 calls of run.jsonl: no model is asked, nothing is spent" in said(capsys)
+    words = ["analyze", str(TALKS), "--replay", "run.jsonl", "--out", "second"]
+    check = f"""
+import sys
+from halo_opt.cli.app import run
+assert run({words}) == 0
+clients = {{"openai", "anthropic", "pydantic_ai"}} & set(sys.modules)
+assert not clients, f"a replay needs none of {{clients}}"
+"""
+    bare = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", check], env=bare, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    words_said = " ".join(done.stderr.split())
+    assert "replaying 3 calls of run.jsonl: no model is asked, nothing is spent" in words_said
     assert read_report("second")["findings"] == first["findings"]
     assert not Path("second/analysis.jsonl").exists()
 
@@ -164,7 +171,14 @@ def test_a_replay_over_other_traces_is_refused(again: Done, capsys: pytest.Captu
     [
         (["--replay", "nowhere.jsonl"], "nowhere.jsonl does not exist"),
         (["--replay", "x", "--model", "local"], "leave --model and --role out"),
+        (["--replay", "folder"], "is not a file; name a file that --record"),
+        (["--replay", TALKS.name], "model-airline.jsonl line 1 does not check out: the file is damaged, or no journal"),
         (["--model", "gpt-5"], "did you mean 'openai:gpt-5'"),
+        (["--model", "nowhere.gguf"], "model file nowhere.gguf does not exist"),
+        (["--model", "lab:m@http://127.0.0.1:9/v1", "--budget", "5usd"], "no price is known for m"),
+        (["--out", TALKS.name], "--out model-airline.jsonl/report.json cannot be written, as model-airline.jsonl is a"),
+        (["--model", "local", "--record", "folder"], "--record folder is a folder; name a file"),
+        (["--model", "local", "--record", f"{TALKS}/x"], "as model-airline.jsonl is a file"),
         (["--model", "local", "--budget", "much"], "'much' is no limit"),
         (["--model", "local", "--time", "30"], "with its unit"),
         (["--model", "local", "--role", "boss=local"], "a role is one of"),
@@ -173,17 +187,44 @@ def test_a_replay_over_other_traces_is_refused(again: Done, capsys: pytest.Captu
     ],
 )
 def test_bad_options_are_one_clear_error(
-    anew: Done, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_talks(tmp_path, tasks=1)
+    Path("folder").mkdir()
     assert run(["analyze", str(TALKS), *words]) == 2
     shown = said(capsys)
+    assert shown.startswith("error:")
     assert message in shown
     assert "Traceback" not in shown
+    assert not Path(".halo_opt").exists()  # nothing was indexed for nothing
+
+
+def test_without_outcomes_a_model_may_look_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [json.loads(line) for line in write_talks(tmp_path, tasks=1).read_text().splitlines()]
+    TALKS.write_text("".join(json.dumps({**line, "reward": None}) + "\n" for line in lines))
+    with model_server(by_turn([turn(sql(FAILURES)), turn(claim("nobody")), turn(report())])) as server:
+        assert analyze(server, "--budget", "9calls") == 0
+    assert "No attempt has an outcome, so behaviours are only counted" in said(capsys)
+    assert read_report()["findings"] == []
 
 
 def test_a_missing_key_is_said_before_anything_is_done(
-    anew: Done, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_talks(tmp_path, tasks=1)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     assert run(["analyze", str(TALKS), "--model", "openai:gpt-5-mini"]) == 3
-    assert "OPENAI_API_KEY is not set" in said(capsys)
+    assert (
+        said(capsys)
+        == "error: openai:gpt-5-mini needs a key and OPENAI_API_KEY is not set; run: export OPENAI_API_KEY=..."
+    )
+    assert not Path(".halo_opt").exists()

@@ -43,15 +43,16 @@ def found(failed: str, written: Said | str = WRITTEN) -> object:
     return by_turn([turn(sql(FAILURES)), turn(answer(failed))], written)
 
 
-def test_the_answer_is_checked_cited_and_followed_by_its_evidence(
+def test_the_answer_is_checked_cited_followed_by_its_evidence_and_can_be_replayed(
     talks: Path, failed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with model_server(found(failed)) as server:
-        assert ask(talks, server) == 0
+        assert ask(talks, server, "--record", "asked.jsonl") == 0
         shown = capsys.readouterr()
         assert ask(talks, server, "--json", "-q") == 0  # again: from the journal
         document = json.loads(capsys.readouterr().out)
         assert len(server.asked) == 3
+        sees_the_evidence_and_nothing_else(server.asked[-1])
     assert shown.out.splitlines() == [
         f'They fail without consent in 22 attempts [1]. The customer only said "{WORDS}" [2]. '
         "That is [not confirmed] of all . It is certain .",
@@ -73,12 +74,13 @@ def test_the_answer_is_checked_cited_and_followed_by_its_evidence(
     assert document["spend"]["calls"] == 3
     assert run(["cost", "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["total"]["calls"] == 3
+    assert run(["ask", str(talks), QUESTION, "--replay", "asked.jsonl", "-q"]) == 0  # without a server
+    assert capsys.readouterr().out == shown.out
+    assert run(["ask", str(talks), "why do refunds fail?", "--replay", "asked.jsonl", "-q"]) == 2
+    assert "was recorded with other question" in capsys.readouterr().err
 
 
-def test_the_writer_sees_the_evidence_and_nothing_else(talks: Path, failed: str) -> None:
-    with model_server(found(failed)) as server:
-        assert ask(talks, server, "-q") == 0
-        written = server.asked[-1]
+def sees_the_evidence_and_nothing_else(written: Asked) -> None:
     assert written.body["stream"] is True
     assert "response_format" not in written.body
     assert "[1] failures = 22" in written.last
@@ -139,18 +141,6 @@ def test_an_answer_of_which_nothing_holds_is_none(talks: Path, failed: str, caps
     assert "point 1 was dropped" in shown.err
 
 
-def test_a_recorded_answer_is_replayed_without_a_server_and_only_for_its_question(
-    talks: Path, failed: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with model_server(found(failed)) as server:
-        assert ask(talks, server, "--record", "asked.jsonl", "-q") == 0
-    first = capsys.readouterr().out
-    assert run(["ask", str(talks), QUESTION, "--replay", "asked.jsonl", "-q"]) == 0
-    assert capsys.readouterr().out == first
-    assert run(["ask", str(talks), "why do refunds fail?", "--replay", "asked.jsonl", "-q"]) == 2
-    assert "was recorded with other question" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -158,12 +148,29 @@ def test_a_recorded_answer_is_replayed_without_a_server_and_only_for_its_questio
         ([QUESTION, "--model", "local"], 2, "the traces first and the question last"),
         (["TALKS", "TALKS", "--model", "local"], 2, "the traces first and the question last"),
         (["TALKS", " ", "--model", "local"], 2, "the traces first and the question last"),
-        (["nowhere", QUESTION, "--model", "local"], 2, "nowhere"),
+        (["TALKS", "", "--model", "local"], 2, "the traces first and the question last"),
+        (["nowhere", QUESTION, "--model", "local"], 2, "nowhere is not there; give a trace file"),
+        (["empty.jsonl", QUESTION, "--model", "local"], 2, "no traces were recognised in empty.jsonl"),
+        (["TALKS", QUESTION, "--model", "openai:gpt-5-mini"], 3, "OPENAI_API_KEY is not set; run: export"),
+        (["TALKS", QUESTION, "--model", "gpt-5"], 2, "did you mean 'openai:gpt-5'"),
+        (["TALKS", QUESTION, "--model", "local", "--role", "boss=local"], 2, "a role is one of"),
+        (["TALKS", QUESTION, "--model", "local", "--budget", "much"], 2, "'much' is no limit"),
+        (["TALKS", QUESTION, "--replay", "gone.jsonl"], 2, "gone.jsonl does not exist"),
+        (["TALKS", QUESTION, "--replay", "empty.jsonl"], 2, "empty.jsonl holds no recorded analysis"),
+        (["TALKS", QUESTION, "--model", "local", "--record", "."], 2, "--record . is a folder"),
     ],
 )
 def test_what_cannot_be_asked_is_one_clear_error(
-    talks: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str
+    talks: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    words: list[str],
+    code: int,
+    message: str,
 ) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    Path("empty.jsonl").touch()
     assert run(["ask", *(str(talks) if word == "TALKS" else word for word in words)]) == code
     shown = " ".join(capsys.readouterr().err.split())
     assert message in shown

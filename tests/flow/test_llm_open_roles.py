@@ -13,8 +13,9 @@ from halo_opt.llm.cassette import CassetteMiss, Tape
 from halo_opt.llm.ledger import Budget, Ledger, SpendEvent
 from halo_opt.llm.local import ServerSettings
 from halo_opt.llm.model import Fault, Message
-from halo_opt.llm.open_roles import HOSTED_CONTEXT, OTHER_CONTEXT, RoleSettings, open_roles, replayed_roles
+from halo_opt.llm.open_roles import HOSTED_CONTEXT, OTHER_CONTEXT, RoleSettings, open_roles
 from halo_opt.llm.price_list import Price
+from halo_opt.llm.replayed_roles import replayed_roles
 from halo_opt.llm.roles import ROLES, Role, RoleRecord
 
 ASK = [Message(role="user", content="Is three odd?")]

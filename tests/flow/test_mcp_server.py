@@ -3,9 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import pytest
@@ -14,6 +13,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 
 from halo_opt.analysis.tools.all import READING
+from halo_opt.cli.app import run
 
 DATA = Path(__file__).parents[1] / "data"
 ROOT = Path(__file__).parents[2]
@@ -53,99 +53,88 @@ def command(traces: list[Path], tmp_path_factory: pytest.TempPathFactory) -> lis
     return [sys.executable, "-m", "halo_opt", "mcp", *words]
 
 
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("sql", {"query": "COPY attempts TO 'x.csv'"}, "nothing can be changed here; write a SELECT"),
+    ("sql", {"query": "SELECT * FROM read_text('/etc/passwd')"}, "instead:"),
+    ("sql", {}, "sql cannot be asked so: query: field required"),
+    ("sql", {"query": "SELECT 1", "rows": 3}, "rows: extra inputs are not permitted"),
+    ("show", {"trace_id": "no-such-trace"}, "there is no attempt"),
+    ("show", {"trace_id": 7}, "trace_id: input should be a valid string"),
+]
+
+
+class Served(NamedTuple):
+    """What one client got: the tools, an answer of each, of each wrong call, and words that a trace says."""
+
+    listed: dict[str, Any]
+    answers: dict[str, Any]
+    refused: list[Any]
+    missing: str
+    injected: dict[str, str]
+
+
 @pytest.fixture(scope="module")
-def errlog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with (tmp_path_factory.mktemp("err") / "err.txt").open("w+") as file:
-        yield file
+def served(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """All that is asked, by one client of one server: starting it takes seconds."""
 
+    async def session() -> Served:
+        server = StdioServerParameters(command=command[0], args=command[1:], cwd=ROOT)
+        async with Client(stdio_client(server, errlog=errlog)) as client:
+            listed = {tool.name: tool for tool in (await client.list_tools()).tools}
+            answers = {name: await client.call_tool(name, ASKED[name]) for name in listed}
+            refused = [await client.call_tool(tool, arguments) for tool, arguments, _ in REFUSED]
+            with pytest.raises(MCPError) as missing:
+                await client.call_tool("python", {"code": "1"})
+            return Served(listed, answers, refused, str(missing.value), await injected(client))
 
-Ask = Callable[[Callable[[Client], Awaitable[Any]]], Any]
-
-
-@pytest.fixture(scope="module")
-def ask(command: list[str], errlog: Any) -> Ask:
-    """Runs what a client does, against a server of its own."""
-
-    def run(does: Callable[[Client], Awaitable[Any]]) -> Any:
-        async def session() -> Any:
-            server = StdioServerParameters(command=command[0], args=command[1:], cwd=ROOT)
-            async with Client(stdio_client(server, errlog=errlog)) as client:
-                return await does(client)
-
+    with (tmp_path_factory.mktemp("err") / "err.txt").open("w+") as errlog:
         return anyio.run(session)
 
-    return run
 
+async def injected(client: Client) -> dict[str, str]:
+    """The words of the trace that speaks to its reader, as three tools give them."""
 
-def test_every_reading_tool_is_listed_as_it_is_and_as_read_only(ask: Ask) -> None:
-    listed = {tool.name: tool for tool in ask(lambda client: client.list_tools()).tools}
-    assert list(listed) == [tool.name for tool in READING]
-    for tool in READING:
-        served = listed[tool.name]
-        assert served.description == tool.purpose
-        assert served.input_schema == tool.arguments.model_json_schema()
-        assert (served.annotations.read_only_hint, served.annotations.destructive_hint) == (True, False)
-
-
-def test_every_tool_answers_within_the_bytes_that_were_asked_for(ask: Ask) -> None:
-    async def each(client: Client) -> dict[str, Any]:
-        return {tool.name: await client.call_tool(tool.name, ASKED[tool.name]) for tool in READING}
-
-    answers = ask(each)
-    for name, answer in answers.items():
-        assert not answer.is_error, (name, answer.content[0].text)
-        assert 0 < len(answer.content[0].text.encode()) <= 4_000, name
-    assert "14" in answers["sql"].content[0].text
-
-
-@pytest.mark.parametrize(
-    ("tool", "arguments", "words"),
-    [
-        ("sql", {"query": "COPY attempts TO 'x.csv'"}, "nothing can be changed here; write a SELECT"),
-        ("sql", {"query": "SELECT * FROM read_text('/etc/passwd')"}, "instead:"),
-        ("sql", {}, "sql cannot be asked so: query: field required"),
-        ("sql", {"query": "SELECT 1", "rows": 3}, "rows: extra inputs are not permitted"),
-        ("show", {"trace_id": "no-such-trace"}, "there is no attempt"),
-        ("show", {"trace_id": 7}, "trace_id: input should be a valid string"),
-    ],
-)
-def test_what_cannot_be_done_is_a_tools_error_that_says_what_to_do_instead(
-    ask: Ask, tool: str, arguments: dict[str, Any], words: str
-) -> None:
-    answer = ask(lambda client: client.call_tool(tool, arguments))
-    assert answer.is_error
-    assert words in answer.content[0].text
-
-
-def test_a_tool_that_is_not_there_is_refused_with_the_names_of_those_that_are(ask: Ask) -> None:
-    async def wrong(client: Client) -> str:
-        with pytest.raises(MCPError) as refused:
-            await client.call_tool("python", {"code": "1"})
-        return str(refused.value)
-
-    assert ask(wrong).startswith("python is not a tool here; there are overview, findings")
-
-
-@pytest.mark.parametrize(
-    ("tool", "arguments"),
-    [
-        ("sql", {"query": "SELECT content FROM messages WHERE content LIKE 'Ignore your%'"}),
-        ("search", {"pattern": "Ignore your instructions"}),
-        ("show", {"trace_id": "INJECTED"}),
-    ],
-)
-def test_words_of_a_trace_come_back_between_marks_that_they_cannot_forge(
-    ask: Ask, tool: str, arguments: dict[str, Any]
-) -> None:
-    async def injected(client: Client) -> str:
-        if arguments.get("trace_id") == "INJECTED":
-            found = await client.call_tool("traces", {"task": "airline-38", "outcome": "failure"})
-            line = next(line for line in found.content[0].text.splitlines() if "airline-38" in line)
-            arguments["trace_id"] = line.split("\t")[0]
+    async def text(tool: str, **arguments: str) -> str:
         return str((await client.call_tool(tool, arguments)).content[0].text)
 
-    text = ask(injected)
-    before, _, rest = text.partition("<<<data ")
+    lines = (await text("traces", task="airline-38", outcome="failure")).splitlines()
+    trace = next(line for line in lines if "airline-38" in line).split("\t")[0]
+    return {
+        "sql": await text("sql", query="SELECT content FROM messages WHERE content LIKE 'Ignore your%'"),
+        "search": await text("search", pattern="Ignore your instructions"),
+        "show": await text("show", trace_id=trace),
+    }
+
+
+def test_every_reading_tool_is_listed_as_it_is_and_as_read_only(served: Served) -> None:
+    assert list(served.listed) == [tool.name for tool in READING]
+    for tool in READING:
+        found = served.listed[tool.name]
+        assert found.description == tool.purpose
+        assert found.input_schema == tool.arguments.model_json_schema()
+        assert (found.annotations.read_only_hint, found.annotations.destructive_hint) == (True, False)
+
+
+def test_every_tool_answers_within_the_bytes_that_were_asked_for(served: Served) -> None:
+    for name, answer in served.answers.items():
+        assert not answer.is_error, (name, answer.content[0].text)
+        assert 0 < len(answer.content[0].text.encode()) <= 4_000, name
+    assert "14" in served.answers["sql"].content[0].text
+
+
+def test_what_cannot_be_done_is_a_tools_error_that_says_what_to_do_instead(served: Served) -> None:
+    for answer, (_, arguments, words) in zip(served.refused, REFUSED, strict=True):
+        assert answer.is_error, arguments
+        assert words in answer.content[0].text
+
+
+def test_a_tool_that_is_not_there_is_refused_with_the_names_of_those_that_are(served: Served) -> None:
+    assert served.missing.startswith("python is not a tool here; there are overview, findings")
+
+
+@pytest.mark.parametrize("tool", ["sql", "search", "show"])
+def test_words_of_a_trace_come_back_between_marks_that_they_cannot_forge(served: Served, tool: str) -> None:
+    before, _, rest = served.injected[tool].partition("<<<data ")
     mark = rest.split("\n", 1)[0].split()[0]
     data, _, after = rest.partition(f"\n{mark}>>>")
     assert "Ignore your instructions" in data
@@ -186,21 +175,35 @@ def test_a_client_that_hangs_up_ends_the_server_and_stdout_held_nothing_but_the_
     assert "mining the traces, once" in words
 
 
-def test_without_its_package_the_verb_says_how_to_install_it(traces: list[Path], tmp_path: Path) -> None:
-    without = (
-        "import sys; sys.modules['mcp'] = None; from halo_opt.cli.app import run;"
-        f" sys.exit(run(['mcp', {str(traces[0])!r}, '--store', {str(tmp_path / 's.duckdb')!r}]))"
-    )
-    done = subprocess.run([sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 3
-    assert "run: pip install 'halo-opt[mcp]'" in done.stderr
+def test_without_its_package_the_verb_says_how_to_install_it(
+    traces: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    assert run(["mcp", str(traces[0]), "--store", str(tmp_path / "s.duckdb")]) == 3
+    assert "run: pip install 'halo-opt[mcp]'" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "s.duckdb").exists()
 
 
-def test_a_harness_that_is_no_folder_is_refused_before_anything_is_built(traces: list[Path], tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "halo_opt", "mcp", str(traces[0]), "--harness", str(tmp_path / "gone")],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "is not a folder" in done.stderr
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["TRACES", "--harness", "gone"], "--harness gone is not a folder"),
+        (["nowhere"], "nowhere is not there; give a trace file"),
+        (["empty.jsonl"], "no traces were recognised in empty.jsonl (empty.jsonl: empty file)"),
+    ],
+)
+def test_what_cannot_be_served_is_one_clear_error(
+    traces: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    words: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.jsonl").touch()
+    assert run(["mcp", "-q", *(str(traces[0]) if word == "TRACES" else word for word in words)]) == 2
+    shown = " ".join(capsys.readouterr().err.split())
+    assert shown.startswith("error:")
+    assert message in shown

@@ -10,11 +10,12 @@ from halo_opt.analysis.records import AnalysisLimits
 from halo_opt.errors import InputError
 from halo_opt.llm.address import Endpoint
 from halo_opt.llm.endpoint import resolve
+from halo_opt.llm.gguf import need_file
 from halo_opt.llm.ledger import Budget
 from halo_opt.llm.price_list import read_prices
 from halo_opt.llm.prices import estimate
 from halo_opt.llm.roles import Role
-from halo_opt.llm.spec import RemoteModel, parse_spec
+from halo_opt.llm.spec import PathModel, RemoteModel, parse_spec
 from halo_opt.loop.questioning.asked import Asked, budget_words
 
 # A bill that nobody expected is worse than an analysis that stops early and goes on when asked again.
@@ -28,7 +29,10 @@ Priced = Mapping[Role, Endpoint | None]
 
 
 def priced(asked: Asked) -> Priced:
-    """Addresses and prices of the roles. Raises EnvironmentMissing where a key is not set."""
+    """Addresses and prices of the roles.
+
+    Raises EnvironmentMissing where a key is not set, InputError for a model's or the prices' file that is not there.
+    """
     listed = read_prices(asked.prices) if asked.prices else {}
     found: dict[Role, Endpoint | None] = {}
     for role, text in asked.models.items():
@@ -37,6 +41,8 @@ def priced(asked: Asked) -> Priced:
             price = listed.get(text) or listed.get(spec.model)
             found[role] = replace(resolve(spec), price=price)
         else:
+            if isinstance(spec, PathModel):
+                need_file(spec.path)
             found[role] = None
     return found
 

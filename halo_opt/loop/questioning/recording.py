@@ -30,7 +30,8 @@ class Recording:
     def read(cls, path: Path) -> "Recording":
         """The recording in a file. Raises InputError where there is none."""
         if not path.is_file():
-            raise InputError(f"{path} does not exist; name a file that --record or analyze wrote")
+            wrong = "is not a file" if path.exists() else "does not exist"
+            raise InputError(f"{path} {wrong}; name a file that --record or analyze wrote")
         events = read_events(path)
         began, models = first(events, BEGAN), first(events, MODELS)
         if began is None or models is None:

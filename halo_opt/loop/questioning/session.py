@@ -27,6 +27,7 @@ from halo_opt.journal import Journal
 from halo_opt.llm.cassette import Tape
 from halo_opt.llm.ledger import Budget, Ledger, Spend
 from halo_opt.llm.price_list import read_prices
+from halo_opt.llm.replayed_roles import replayed_roles
 from halo_opt.llm.roles import ROLES, Roles
 from halo_opt.loop.questioning.asked import Asked
 from halo_opt.loop.questioning.recording import BEGAN, ENDED, MODELS, REPLY, SPEND, STARTED, Recording, first
@@ -131,8 +132,6 @@ def replayed_session(path: Path, *, subject: Mapping[str, Any]) -> Iterator[Sess
 
     Raises InputError where the file is no recording or was made of other inputs.
     """
-    from halo_opt.llm.open_roles import replayed_roles
-
     recording = Recording.read(path)
     if different := [name for name, value in subject.items() if recording.began.get(name) != value]:
         raise InputError(

@@ -1,19 +1,22 @@
-"""What models have cost, from the journals that paid for them. Reads events; never prices a call again.
+"""What models have cost, from the journals that paid for them. Reads events; never prices a model's call again.
 
 A journal's "spend" events say what calls used, its "models" which model a purpose had, "attempt_finished" what the
-attempts of a loop cost, and "session_ended" how many calls were answered from an earlier session for nothing.
+attempts of a loop used and, where the harness said so, cost (else they are priced as the loop itself does), and
+"session_ended" how many calls were answered from an earlier session for nothing.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from halo_opt.errors import ConfigError, InputError
+from halo_opt.errors import ConfigError, EnvironmentMissing, InputError
 from halo_opt.journal import Event, read_events
+from halo_opt.llm.endpoint import Endpoint, addressed
 from halo_opt.llm.ledger import SpendEvent
 from halo_opt.llm.spec import RemoteModel, parse_spec
+from halo_opt.loop.bench import cost_of
 from halo_opt.paths import ANALYSIS_JOURNAL, LOOP_JOURNAL
-from halo_opt.records import Record
+from halo_opt.records import AttemptResult, Record
 
 ATTEMPTS = "attempts"
 # What --fresh set aside was paid too; a question's journal is named by a hash.
@@ -60,6 +63,7 @@ def spend_rows(path: Path) -> list[SpendRow]:
     """The rows of one journal, the dearest first. Raises InputError where it is damaged."""
     events = read_events(path)
     models = _models(events)
+    server = _served(models.get(ATTEMPTS))
     rows: dict[str, SpendRow] = {}
 
     def row(purpose: str, model: str | None) -> SpendRow:
@@ -70,10 +74,8 @@ def spend_rows(path: Path) -> list[SpendRow]:
         rows[last.purpose] = found.plus(last.amount.model_dump(), open_=last.step == "reserved")
     for event in events:
         if event.kind == "attempt_finished":
-            free = event.data.get("cost_usd") is None and _free(models.get(ATTEMPTS))
-            rows[ATTEMPTS] = row(ATTEMPTS, models.get(ATTEMPTS)).plus(
-                {**event.data, **({"cost_usd": 0.0} if free else {})}
-            )
+            cost = cost_of(AttemptResult.model_validate(event.data), server)
+            rows[ATTEMPTS] = row(ATTEMPTS, models.get(ATTEMPTS)).plus({**event.data, "cost_usd": cost})
         elif event.kind == "reply" and (cached := (event.data.get("completion") or {}).get("tokens_cached")):
             found = row(event.data["role"], models.get(event.data["role"]))
             rows[found.purpose] = found.model_copy(update={"tokens_cached": found.tokens_cached + cached})
@@ -94,13 +96,15 @@ def _last_of_calls(events: Iterable[Event]) -> Iterator[SpendEvent]:
     return (entry for entry in calls.values() if entry.step != "released")
 
 
-def _free(model: str | None) -> bool:
-    """Whether a loop's model is one that nobody asks money for: on this machine, or a server of the user's own."""
+def _served(model: str | None) -> Endpoint | None:
+    """Where a loop's model is, as far as prices go by it; None where a harness brings its own, or nobody said."""
     try:
         spec = parse_spec(model or "")
-    except ConfigError:
-        return False
-    return not isinstance(spec, RemoteModel) or spec.provider in {"ollama", "vllm"}
+        if isinstance(spec, RemoteModel):
+            return addressed(spec)
+    except (ConfigError, EnvironmentMissing):
+        return None
+    return Endpoint(base_url="", api_key="", model=str(spec), free=True)
 
 
 def _models(events: Iterable[Event]) -> dict[str, str]:

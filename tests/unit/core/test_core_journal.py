@@ -81,6 +81,18 @@ def test_a_changed_bit_is_refused_or_harmless(
         assert len(events) >= 2
 
 
+@pytest.mark.parametrize("content", [b'{"task_id": 1}\n', b"plain words\n", b"\xff\x00\n", b"[]\n"])
+def test_another_kind_of_file_is_refused_with_the_place_and_a_remedy_for_any_journal(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "analysis.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"analysis.jsonl line 1 does not check out.*restore it, name another.*--fresh"
+    ):
+        read_events(path)
+
+
 def test_the_same_loop_started_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     with Journal(path), pytest.raises(InputError, match="in use by another halo-opt"):

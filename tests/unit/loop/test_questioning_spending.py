@@ -18,6 +18,12 @@ def ledger_over(journal: Journal) -> Ledger:
     )
 
 
+def attempt(journal: Journal, **used: float | None) -> None:
+    times = {"started_at": "2026-01-01T00:00:00+00:00", "ended_at": "2026-01-01T00:00:01+00:00"}
+    which = {"task_id": "a", "seed": 0, "attempt": 0, "trace_id": "0" * 32, "outcome": "failure"}
+    journal.append("attempt_finished", run="train.0", **which, **times, **used)
+
+
 def test_calls_are_summed_by_purpose_with_the_model_that_had_it(tmp_path: Path) -> None:
     with Journal(tmp_path / "analysis.jsonl") as journal:
         journal.append("models", roles={"root": {"model": "big"}, "map": {"model": "small"}})
@@ -63,7 +69,7 @@ def test_a_loop_s_attempts_and_what_was_answered_from_the_journal_have_rows(tmp_
     with Journal(tmp_path / "journal.jsonl") as journal:
         journal.append("phase_finished", key="loop_started", value={"asked": {"model": "lab:m@http://127.0.0.1:9/v1"}})
         for cost in (0.25, None):
-            journal.append("attempt_finished", tokens_in=10, tokens_out=None, cost_usd=cost)
+            attempt(journal, tokens_in=10, tokens_out=None, cost_usd=cost)
         journal.append("session_ended", seconds=1.0)
         journal.append("session_ended", seconds=1.0, taken_over=3)
     attempts, replayed = spend_rows(tmp_path / "journal.jsonl")
@@ -79,16 +85,27 @@ def test_a_loop_s_attempts_and_what_was_answered_from_the_journal_have_rows(tmp_
 
 @pytest.mark.parametrize(
     ("model", "cost", "unpriced"),
-    [("local", 0.0, 0), ("vllm:m@http://127.0.0.1:9/v1", 0.0, 0), ("none", None, 1), ("openai:gpt-5", None, 1)],
+    [
+        ("local", 0.0, 0),
+        ("agent.gguf", 0.0, 0),
+        ("vllm:m@http://127.0.0.1:9/v1", 0.0, 0),
+        ("openai:gpt-4o", (10 * 2.5 + 2 * 10) / 1e6, 0),
+        ("openai:no-such-model", None, 1),
+        ("lab:gpt-4o@http://127.0.0.1:9/v1", None, 1),
+        ("lab:m", None, 1),
+        ("none", None, 1),
+    ],
 )
-def test_an_attempt_on_a_model_of_one_s_own_costs_nothing(
-    tmp_path: Path, model: str, cost: float | None, unpriced: int
+def test_an_attempt_without_a_price_has_that_of_its_model_as_the_loop_counts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, cost: float | None, unpriced: int
 ) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):  # a journal is read without a key
+        monkeypatch.delenv(name, raising=False)
     with Journal(tmp_path / "journal.jsonl") as journal:
         journal.append("phase_finished", key="loop_started", value={"asked": {"model": model}})
-        journal.append("attempt_finished", tokens_in=10, tokens_out=2, cost_usd=None)
+        attempt(journal, tokens_in=10, tokens_out=2, cost_usd=None)
     [row] = spend_rows(tmp_path / "journal.jsonl")
-    assert (row.cost_usd, row.unpriced) == (cost, unpriced)
+    assert (row.cost_usd, row.unpriced) == (cost if cost is None else pytest.approx(cost), unpriced)
 
 
 def test_journals_are_found_below_a_folder_also_those_that_were_set_aside(tmp_path: Path) -> None:

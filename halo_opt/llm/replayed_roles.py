@@ -1,0 +1,21 @@
+"""Roles that a recording answers for. Opens no connection, starts no server, needs no key and imports no provider."""
+
+from collections.abc import Mapping
+
+from halo_opt.errors import ConfigError
+from halo_opt.llm.cassette import Tape, Taped
+from halo_opt.llm.roles import Role, RoleModel, RoleRecord, Roles
+
+
+def replayed_roles(records: Mapping[Role, RoleRecord], tape: Tape) -> Roles:
+    """Roles that answer from the tape alone; `records` are those of the recorded run (`Roles.records`).
+
+    Raises ConfigError when the root is not among them.
+    """
+    if "root" not in records:
+        raise ConfigError("the cassette does not say which model was the root of the analysis; record anew")
+    made = {
+        role: RoleModel(Taped(None, tape, role=role, name=record.model), record.context_tokens, record.reply_tokens)
+        for role, record in records.items()
+    }
+    return Roles(root=made["root"], others=made)
