@@ -20,7 +20,7 @@ from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import Measured, cells_sql, counts_sql, measure
 from halo_opt.mining.evidence import Evidence
 from halo_opt.mining.figures import STRUCK, strike
-from halo_opt.mining.honest_sql import LISTED, MAX_SQL, depends_on, judged_by, renamed_sql, says_nothing, unsteady
+from halo_opt.mining.honest_sql import LISTED, MAX_SQL, depends_on, judged_by, probes, renamed_sql, says_nothing, unsteady
 from halo_opt.mining.quotes import wrong_with_quote
 from halo_opt.mining.told import behaviour_sql
 from halo_opt.patching.playbook import load_playbook
@@ -153,7 +153,8 @@ def check(
 def queries_of_check(claim: Claim, first_steps: Mapping[str, int]) -> Iterator[str]:
     """What a check asks as a rule. It may be run in any order, for each answer is only used in its turn."""
     behaviour = behaviour_of(claim, "claim")
-    yield from (number.sql for number in claim.numbers)
+    for number in claim.numbers:
+        yield from (number.sql, *probes(number.sql))
     if unfit(claim.predicate_sql) is None:
         yield from (claim.predicate_sql, counts_sql(behaviour), cells_sql(behaviour, first_steps))
         yield from (renamed_sql(claim.predicate_sql) or "SELECT 1", _shown_sql(behaviour))
