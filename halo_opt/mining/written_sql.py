@@ -113,8 +113,7 @@ def _makes_rows(node: dict[str, Any]) -> bool:
 def _reads(part: Any) -> bool:
     """Whether an expression holds something of a row: a column, or the count of rows."""
     return any(
-        node.get("class") in {"COLUMN_REF", "STAR", "POSITIONAL_REFERENCE"}
-        or node.get("function_name") in _COUNTING
+        node.get("class") in {"COLUMN_REF", "STAR", "POSITIONAL_REFERENCE"} or node.get("function_name") in _COUNTING
         for node in _every(part)
     )
 
