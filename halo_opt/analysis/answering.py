@@ -4,7 +4,9 @@ The model that writes has no tools and sees no trace: only numbers that were re-
 that rest on them.
 """
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from jinja2 import StrictUndefined
@@ -15,6 +17,7 @@ from halo_opt.analysis.records import Answer
 from halo_opt.analysis.sentences import Sentences
 from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.llm.model import Message, Model
+from halo_opt.mining.figures import evidence_of as figures_known
 from halo_opt.patching.resources import resource
 from halo_opt.records import Record
 
@@ -94,11 +97,23 @@ def points_as_answer(evidence: Evidence, show: Callable[[str], None]) -> Written
 def _checking(evidence: Evidence, show: Callable[[str], None]) -> Sentences:
     pieces = evidence.pieces
     return Sentences(
-        known=[piece.value for piece in pieces if piece.value is not None],
+        known=replace(
+            figures_known([piece.value for piece in pieces]),
+            quotes=[piece.words for piece in pieces],
+            steps=frozenset(piece.step for piece in pieces if piece.step is not None),
+            names=_names(evidence),
+        ),
         citations=len(pieces),
         quotable=[*(piece.words for piece in pieces), *(piece.name for piece in pieces)],
         show=show,
     )
+
+
+def _names(evidence: Evidence) -> frozenset[str]:
+    """Names with a digit: of attempts, and those that the check of the points has let stand."""
+    said = [word.strip(".,;:!?()[]\"'`").lower() for point in evidence.points for word in point.text.split()]
+    named = {word for word in said if re.search(r"\d", word) and re.match(r"[^\W\d]", word)}
+    return frozenset(named | {piece.trace_id.lower() for piece in evidence.pieces if piece.trace_id})
 
 
 def _written(checked: Sentences) -> Written:

@@ -6,6 +6,7 @@ that does not stand in the trace is struck, and a figure in its words that no ch
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from math import isfinite
 from pathlib import Path
@@ -19,8 +20,17 @@ from halo_opt.mining.bearing import evidence, misnamed, names_of
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import Measured, cells_sql, counts_sql, measure
 from halo_opt.mining.evidence import Evidence
-from halo_opt.mining.figures import STRUCK, strike
-from halo_opt.mining.honest_sql import LISTED, MAX_SQL, depends_on, judged_by, renamed_sql, says_nothing, unsteady
+from halo_opt.mining.figures import STRUCK, evidence_of, strike
+from halo_opt.mining.honest_sql import (
+    LISTED,
+    MAX_SQL,
+    depends_on,
+    judged_by,
+    probes,
+    renamed_sql,
+    says_nothing,
+    unsteady,
+)
 from halo_opt.mining.quotes import wrong_with_quote
 from halo_opt.mining.told import behaviour_sql
 from halo_opt.patching.playbook import load_playbook
@@ -153,7 +163,8 @@ def check(
 def queries_of_check(claim: Claim, first_steps: Mapping[str, int]) -> Iterator[str]:
     """What a check asks as a rule. It may be run in any order, for each answer is only used in its turn."""
     behaviour = behaviour_of(claim, "claim")
-    yield from (number.sql for number in claim.numbers)
+    for number in claim.numbers:
+        yield from (number.sql, *probes(number.sql))
     if unfit(claim.predicate_sql) is None:
         yield from (claim.predicate_sql, counts_sql(behaviour), cells_sql(behaviour, first_steps))
         yield from (renamed_sql(claim.predicate_sql) or "SELECT 1", _shown_sql(behaviour))
@@ -222,6 +233,7 @@ def rerun(
     numbers: Sequence[ClaimNumber], store: Store, rows: GuardedRows, corrections: list[str]
 ) -> Iterator[ClaimNumber]:
     """The numbers that their SQL counts, with its values; what was changed or struck goes into `corrections`."""
+    names = names_of(store)
     for number in numbers:
         try:
             value = _cell(rows.rows(number.sql))
@@ -236,7 +248,8 @@ def rerun(
             continue
         if not _same(number.value, value):
             corrections.append(f"number {number.name} was {number.value:g}; its SQL gives {value:g}")
-        yield number.model_copy(update={"name": strike(number.name, [value], corrections), "value": value})
+        known = replace(evidence_of([value]), names=names)
+        yield number.model_copy(update={"name": strike(number.name, known, corrections), "value": value})
 
 
 def _cell(found: Sequence[tuple[Any, ...]]) -> int | float | None:

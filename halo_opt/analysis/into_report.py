@@ -16,6 +16,7 @@ from halo_opt.mining.bearing import names_of
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import steps_where_success_ends
 from halo_opt.mining.detectors import ALL
+from halo_opt.mining.evidence import Evidence
 from halo_opt.mining.figures import strike
 from halo_opt.mining.honest_sql import LISTED, depends_on
 from halo_opt.mining.mine import analyze
@@ -62,7 +63,8 @@ def report_of(
         for recorded in analysed.result.claims
     }  # fmt: skip
     taken = {behaviour.name for behaviour in (*behaviours, *detectors.behaviours)}
-    told = _told(analysed, checked, store, rows, taken)
+    names = names_of(store)
+    told = _told(analysed, checked, store, rows, taken, names)
     report = analyze(
         store,
         inputs,
@@ -74,7 +76,7 @@ def report_of(
         patterns=patterns,
         told=told,
     )
-    return _with_analyst(report, analysed, checked, told, names_of(store))
+    return _with_analyst(report, analysed, checked, told, names)
 
 
 def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim:
@@ -91,7 +93,12 @@ def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim
 
 
 def _told(
-    analysed: Analysed, checked: dict[str, CheckedClaim], store: Store, rows: GuardedRows, taken: set[str]
+    analysed: Analysed,
+    checked: dict[str, CheckedClaim],
+    store: Store,
+    rows: GuardedRows,
+    taken: set[str],
+    names: frozenset[str],
 ) -> list[ToldBehaviour]:
     """Confirmed claims, then everything else that was held against outcomes: what is not claimed is a test all the
     same. The same SQL is one test.
@@ -117,11 +124,13 @@ def _told(
     for asked in others:
         if _key(asked.predicate_sql) not in known:
             known.add(_key(asked.predicate_sql))
-            told += _asked(asked, analysed.result, rows, taken)
+            told += _asked(asked, analysed.result, rows, taken, names)
     return told
 
 
-def _asked(asked: Hypothesis, result: AnalysisResult, rows: GuardedRows, taken: set[str]) -> Iterable[ToldBehaviour]:
+def _asked(
+    asked: Hypothesis, result: AnalysisResult, rows: GuardedRows, taken: set[str], names: frozenset[str]
+) -> Iterable[ToldBehaviour]:
     """A predicate that was only asked about; nothing where it was no test, for it could never be run."""
     if unfit(asked.predicate_sql) is not None:
         return []
@@ -129,7 +138,7 @@ def _asked(asked: Hypothesis, result: AnalysisResult, rows: GuardedRows, taken: 
     by = _model_of("root", result)
     behaviour = Behaviour(
         name=_free(asked.name, taken),
-        title=strike(asked.title, [], []),
+        title=strike(asked.title, Evidence([], names=names), []),
         meaning="asked by a model and not claimed",
         sql=behaviour_sql(asked.predicate_sql),
         source=by,

@@ -7,6 +7,7 @@ that no evidence holds. Whether a sentence follows from its evidence is for the 
 import re
 from collections.abc import Callable, Sequence
 
+from halo_opt.mining.evidence import Evidence
 from halo_opt.mining.figures import STRUCK, strike
 from halo_opt.records import Value
 
@@ -23,7 +24,7 @@ class Sentences:
     """Takes a text in pieces and gives it on in checked sentences. Not thread-safe: one writer, one text."""
 
     def __init__(
-        self, *, known: Sequence[Value], citations: int, quotable: Sequence[str], show: Callable[[str], None]
+        self, *, known: Sequence[Value] | Evidence, citations: int, quotable: Sequence[str], show: Callable[[str], None]
     ) -> None:
         """`known` are the checked numbers, citations run from 1, `quotable` are texts that may be quoted."""
         self._known = known

@@ -12,17 +12,21 @@ from halo_opt.mining.written_sql import bounds, outcomes_named
 from halo_opt.records import Value
 from halo_opt.report_records import Quoted
 
+# Only what could be taken for a figure, and no sentence: a trace may call a tool "41 failures".
 _NAMES_SQL = (
     "SELECT DISTINCT lower(name) FROM (SELECT DISTINCT tool AS name FROM steps UNION ALL SELECT DISTINCT error_type"
-    " FROM steps UNION ALL SELECT unnest([model, mode, run_id, task_id, 'task ' || task_id, harness_revision]) FROM"
-    " (SELECT DISTINCT model, mode, run_id, task_id, harness_revision FROM attempts)) WHERE name IS NOT NULL"
+    " FROM steps UNION ALL SELECT unnest([model, mode, run_id, task_id, harness_revision]) FROM"
+    " (SELECT DISTINCT model, mode, run_id, task_id, harness_revision FROM attempts)"
+    " UNION ALL SELECT trace_id FROM attempts) WHERE regexp_matches(name, '^\\S*[0-9]\\S*$')"
+    " AND regexp_matches(name, '\\p{L}')"
+    " UNION SELECT 'task ' || lower(task_id) FROM attempts WHERE regexp_matches(task_id, '^\\S*[0-9]\\S*$')"
 )
 _SAYS_FAILURES = re.compile(r"fail", re.IGNORECASE)
 _SAYS_SUCCESSES = re.compile(r"succe|solved|passed", re.IGNORECASE)
 
 
 def names_of(store: Rows) -> frozenset[str]:
-    """What the traces call tools, errors, models, modes, runs and tasks, in lower case."""
+    """What the traces call attempts, tools, errors, models, modes, runs and tasks with a digit in it, in lower case."""
     return frozenset(str(name) for (name,) in store.rows(_NAMES_SQL))
 
 
@@ -94,7 +98,7 @@ def _difference(difference: Value) -> Iterator[Known]:
 def _numbers(numbers: Mapping[str, tuple[Value, str]]) -> Iterator[Known]:
     for value, sql in numbers.values():
         if isinstance(value, int | float) and not isinstance(value, bool):
-            yield Known(float(value), base_of(sql), "number")
+            yield Known(value, base_of(sql), "number")
 
 
 def base_of(sql: str) -> Base:

@@ -21,7 +21,8 @@ class Known:
     """A checked number: of what, and what it is of it.
 
     A part (those that show it), its whole, or the share of the one in the other; how many end so ("ends") and at what
-    rate, of all or of those that show it; a difference; or a number by itself.
+    rate, of all or of those that show it; a difference; or a number by itself. A whole number is a count where it is an
+    int, else it may be a percentage.
     """
 
     value: float

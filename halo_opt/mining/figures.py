@@ -5,7 +5,7 @@ words or in other scripts are figures like any other. What is not read: language
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from halo_opt.mining.evidence import NOUN, NOUNS, Base, Evidence, Known, Role, named
 from halo_opt.mining.numerals import Figure, figures, plain
@@ -44,6 +44,9 @@ _THING_AFTER = re.compile(
     r"\s(?!(?:of|in|out|per|percent|points?|times|more|less|fewer|or|and|to)\b)([a-z]+)\b", re.IGNORECASE
 )
 _TOKEN = re.compile(r"[^\s()\[\]{}\"'`,;!?]*\d[^\s()\[\]{}\"'`,;!?]*")
+# What holds the parts of a name together: where it goes on, a name is not yet whole.
+_JOINS = "-._+~%@#$\u20ac\u00a3"
+_MAX_NAME = 200
 _GLUED = re.compile(r"(?P<word>[A-Za-z]+)\d")
 _LED = re.compile(
     r"\d[\d.,]*(?!(?:k|m|mn|bn|x|st|nd|rd|th|pp|pct|pc|percent|fold|points?)\b)[A-Za-z]+\b", re.IGNORECASE
@@ -81,7 +84,7 @@ def unconfirmed(words: str, known: Sequence[Value] | Evidence) -> list[str]:
 
 def evidence_of(known: Sequence[Value]) -> Evidence:
     """Plain numbers as evidence: of anything, and by themselves."""
-    return Evidence([Known(float(v)) for v in known if isinstance(v, int | float) and not isinstance(v, bool)])
+    return Evidence([Known(v) for v in known if isinstance(v, int | float) and not isinstance(v, bool)])
 
 
 def _unborne(text: str, evidence: Evidence) -> list[tuple[int, int]]:
@@ -92,14 +95,15 @@ def _unborne(text: str, evidence: Evidence) -> list[tuple[int, int]]:
         if place < skip:
             continue
         second = found[place + 1] if place + 1 < len(found) else None
-        if second is not None and _OF.fullmatch(text, figure.end, second.start):
+        written = _written_so(text, figure, evidence)
+        if not written and second is not None and _OF.fullmatch(text, figure.end, second.start):
             base, ends = _base(text, second, None), _ends(text, figure, second.end, len(text))
             held = _ends_so(figure, second, ends, evidence) if ends else _pair(figure, second, base, evidence)
-            if not (held or _written_so(text, figure, evidence)):
+            if not held:
                 bad.append((figure.start, second.end))
             skip = place + 2
             continue
-        if not _borne(text, figure, second, evidence):
+        if not (written or _borne(text, figure, second, evidence)):
             bad.append((figure.start, figure.end))
     return bad
 
@@ -109,8 +113,9 @@ def _names(text: str, evidence: Evidence) -> list[tuple[int, int]]:
     bad = []
     for match in _TOKEN.finditer(text):
         glued, led = _GLUED.search(match.group()), _LED.match(match.group())
-        counts = (glued and _COUNTED.match(glued["word"])) or (led and not _quoted(match.group(), evidence))
-        if counts and match.group().lower() not in evidence.names:
+        counts = (glued and _COUNTED.match(glued["word"])) or led
+        end = match.start() + len(match.group().rstrip(".:/-"))
+        if counts and not any(_is_name(word, evidence) for word in _words_around(text, match.start(), end)):
             bad.append(match.span())
     return bad
 
@@ -160,8 +165,6 @@ def _ends_so(part: Figure, whole: Figure | None, base: Base, evidence: Evidence)
 
 
 def _borne(text: str, figure: Figure, second: Figure | None, evidence: Evidence) -> bool:
-    if _written_so(text, figure, evidence):
-        return True
     if figure.unit == "points":
         return _difference(text, figure, second, evidence)
     if ends := _ends(text, figure, figure.end, len(text) if second is None else second.start):
@@ -175,14 +178,16 @@ def _borne(text: str, figure: Figure, second: Figure | None, evidence: Evidence)
 
 def _written_so(text: str, figure: Figure, evidence: Evidence) -> bool:
     """Whether a figure is no count but a place, a name or a bound, and stands so in quote, name or predicate."""
-    before, token = text[: figure.start], _token(text, figure)
+    before = text[: figure.start]
     if _WHERE.search(before):
         return figure.value in evidence.steps
     said = text[figure.start : figure.end].strip()
     led = _word_before(before)
-    if (token != said and token.lower() in evidence.names) or (led and f"{led}{said}".lower() in evidence.names):
+    if led and f"{led}{said}".lower() in evidence.names:
         return True
-    if _quoted(token, evidence) and (token != said or _LABEL.search(before)):
+    if any(_is_name(word, evidence) for word in _words_around(text, figure.start, figure.end) if word != said):
+        return True
+    if _LABEL.search(before) and _quoted(said, evidence):
         return True
     following = _THING_AFTER.match(text, figure.end)
     if following and not NOUN.match(following[1]) and _quoted(said + following[0], evidence):
@@ -196,11 +201,34 @@ def _quoted(words: str, evidence: Evidence) -> bool:
     return any(re.search(rf"(?<![\w.]){re.escape(words)}(?!\w)", quote) for quote in evidence.quotes)
 
 
-def _token(text: str, figure: Figure) -> str:
-    """The unbroken word that a figure stands in, without punctuation at its ends."""
-    start = max(text.rfind(" ", 0, figure.start), text.rfind("\n", 0, figure.start)) + 1
-    ends = [end for mark in " \n" if (end := text.find(mark, figure.end)) >= 0]
-    return text[start : min(ends, default=len(text))].strip(".,;:!?()[]{}\"'`")
+def _is_name(word: str, evidence: Evidence) -> bool:
+    """Whether the traces call something so, or a quote has it letter by letter."""
+    return word.lower() in evidence.names or _quoted(word, evidence)
+
+
+def _words_around(text: str, start: int, end: int) -> Iterator[str]:
+    """Everything without a space that a figure may be a part of and that is whole: `a-25` of `(a-25/b-3)`, no part of
+    `a-25-b`. Longest first.
+    """
+    low = max(text.rfind(mark, 0, start) for mark in " \n\t") + 1
+    high = min((at for mark in " \n\t" if (at := text.find(mark, end)) >= 0), default=len(text))
+    low, high = max(low, start - _MAX_NAME), min(high, end + _MAX_NAME)
+    for left in (at for at in range(low, start + 1) if _begins(text, low, at)):
+        for right in (at for at in range(high, end - 1, -1) if _ends_word(text, at, high)):
+            yield text[left:right]
+
+
+def _begins(text: str, low: int, at: int) -> bool:
+    fit = text[at : at + 1].isalnum() or text[at : at + 1] in "$\u20ac\u00a3#@_"
+    return fit and (at == low or not (text[at - 1].isalnum() or text[at - 1] in _JOINS))
+
+
+def _ends_word(text: str, at: int, high: int) -> bool:
+    """Whether a word may end before this place: at its end, or where what follows does not hold it to more."""
+    if not (text[at - 1].isalnum() or text[at - 1] in "_%"):
+        return False
+    rest = text[at:high]
+    return not rest or not (rest[0].isalnum() or (rest[0] in _JOINS and rest[1:2].isalnum()))
 
 
 def _word_before(before: str) -> str:
@@ -249,7 +277,7 @@ def _same(figure: Figure, known: Known) -> bool:
         # Numbers come as shares or as percentages; the words say which only to people.
         if known.role in {"share", "rate", "difference"} or shown <= 1:
             shown *= 100
-        elif shown.is_integer():
+        elif isinstance(known.value, int):
             return False  # a count is no percentage
     if figure.value < 0 and known.role == "difference" and known.value > 0:
         return False

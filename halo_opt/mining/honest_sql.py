@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 from halo_opt.errors import HaloError
 from halo_opt.mining.behaviour import Rows
-from halo_opt.mining.cells import literal
 from halo_opt.mining.mismatch import Query
 from halo_opt.mining.written_sql import written_itself
 from halo_opt.records import Value
-from halo_opt.store.sqltext import bare
+from halo_opt.store.sqltext import alone, bare, pieces
 
+# Values that true shares and counts have where columns are empty.
+_ANYWHERE = (1, 100)
 # Leaves room, under the guard, for the SQL of the numbers that are counted over a behaviour.
 MAX_SQL = 8_000
 LISTED = "its attempts are listed by name, not found by a rule"
@@ -28,6 +29,7 @@ _UNSTEADY = re.compile(
     r"|transaction_timestamp|localtime|localtimestamp|uuid|gen_random_uuid|sample|tablesample)\b",
     re.IGNORECASE,
 )
+_SCHEMA = re.compile(r"(?<![\w.])main\s*\.\s*(?=\w|$)", re.IGNORECASE)
 # Other names and other endings for the same attempts. What a rule finds is found again under these.
 _NAMES = {
     "attempts": "md5(trace_id) AS trace_id, md5(task_id) AS task_id, NULL::BIGINT AS line, NULL::VARCHAR AS source",
@@ -113,21 +115,29 @@ def says_nothing(sql: str, value: Value, store: Rows, ask: Query) -> str | None:
         return f"its SQL asks for {word}, which is something else each time"
     if reason := written_itself(sql) or _picks_out(sql, value, ask):
         return reason
-    if not value or not re.search(r"\d", sql):
+    [(attempts,)] = store.rows("SELECT count(*) FROM attempts")
+    if not value or attempts < 3:
         return None
-    [(attempts, first, last)] = store.rows("SELECT count(*), min(trace_id), max(trace_id) FROM attempts")
-    if attempts < 3:
-        return None
-    try:
-        alone = [list(ask(_over_one(sql, trace))) for trace in (first, last)]
-    except HaloError:
-        return None
+    if value not in _ANYWHERE and _gives(_over_blank(sql), value, ask):
+        return "its SQL gives the same for an attempt of which nothing is known"
     # Counts and shares of many attempts do not come out of any single one as well.
-    return "its SQL gives the same for any one attempt" if all(rows == [(value,)] for rows in alone) else None
+    same = re.search(r"\d", sql) and all(_gives(_over_one(sql, which), value, ask) for which in ("min", "max"))
+    return "its SQL gives the same for any one attempt" if same else None
 
 
-def _picks_out(sql: str, value: Value, ask: Query) -> str | None:
-    """In words, where a number is another one over the same attempts with other names."""
+def probes(sql: str) -> list[str]:
+    """What `says_nothing` asks as a rule, so that it can be asked together."""
+    return [*filter(None, [_renamed_number(sql)]), _over_blank(sql), *(_over_one(sql, one) for one in ("min", "max"))]
+
+
+def _gives(sql: str, value: Value, ask: Query) -> bool:
+    try:
+        return list(ask(sql)) == [(value,)]
+    except HaloError:
+        return False
+
+
+def _renamed_number(sql: str) -> str | None:
     if not _names(sql, "trace_id"):
         return None
     tables = ", ".join(
@@ -135,8 +145,16 @@ def _picks_out(sql: str, value: Value, ask: Query) -> str | None:
         for table in _NAMES
         if _names(sql, table)
     )
+    return (f"WITH {tables}\n" if tables else "") + f"SELECT * FROM (\n{_unqualified(sql)}\n) AS asked"
+
+
+def _picks_out(sql: str, value: Value, ask: Query) -> str | None:
+    """In words, where a number is another one over the same attempts with other names."""
+    renamed = _renamed_number(sql)
+    if renamed is None:
+        return None
     try:
-        again = list(ask(f"WITH {tables}\nSELECT * FROM (\n{_unqualified(sql)}\n) AS asked"))
+        again = list(ask(renamed))
     except HaloError:
         again = []
     cell = again[0][0] if len(again) == 1 else None
@@ -150,13 +168,23 @@ def _float(value: Value) -> float:
 
 def _unqualified(sql: str) -> str:
     """A statement in which no table is named with its schema: so it would be reached around the names before it."""
-    return re.sub(r"\bmain\s*\.\s*(?=[\w\"])", "", sql.strip().rstrip(";"), flags=re.IGNORECASE)
+    return "".join(_SCHEMA.sub("", one.words) if one.kind == "code" else one.words for one in pieces(alone(sql)))
 
 
-def _over_one(sql: str, trace_id: str) -> str:
-    tables = ",\n".join(
-        f"{table} AS (SELECT * FROM main.{table} WHERE trace_id = {literal(trace_id)})"
-        for table in _NAMES
-        if _names(sql, table)
+def _over_one(sql: str, which: str) -> str:
+    """The SQL over the first or the last attempt alone."""
+    return _over(sql, f"SELECT * FROM main.{{table}} WHERE trace_id = (SELECT {which}(trace_id) FROM main.attempts)")
+
+
+def _over_blank(sql: str) -> str:
+    """The SQL over one attempt of which only the id is known, with a row in each table."""
+    one = "(SELECT min(trace_id) AS trace_id FROM main.attempts)"
+    return _over(
+        sql, f"SELECT one.trace_id, t.* EXCLUDE (trace_id) FROM {one} AS one LEFT JOIN main.{{table}} AS t ON false"
     )
+
+
+def _over(sql: str, rows: str) -> str:
+    """The SQL over other rows of each table, from a SELECT with `{table}` in it."""
+    tables = ",\n".join(f"{table} AS ({rows.format(table=table)})" for table in _NAMES if _names(sql, table))
     return (f"WITH {tables}\n" if tables else "") + f"SELECT * FROM (\n{_unqualified(sql)}\n) AS asked"

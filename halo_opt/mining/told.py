@@ -16,6 +16,7 @@ from halo_opt.mining.evidence import Evidence
 from halo_opt.mining.folding import Folded
 from halo_opt.mining.triage import CLASSES, COLUMNS
 from halo_opt.report_records import Category, Finding, Report, Told
+from halo_opt.store.sqltext import alone
 
 _COUNTS = ("failures_with", "failures", "successes_with", "successes")
 
@@ -42,7 +43,7 @@ def behaviour_sql(predicate: str) -> str:
     """A predicate (SQL that gives trace_ids) as a behaviour's: a row for every attempt that is no error."""
     return (
         "SELECT a.trace_id, s.trace_id IS NOT NULL AS value, NULL::INTEGER AS step FROM attempts AS a LEFT JOIN"
-        f" (SELECT DISTINCT trace_id::VARCHAR AS trace_id FROM (\n{predicate.strip().rstrip(';')}\n) AS p)"
+        f" (SELECT DISTINCT trace_id::VARCHAR AS trace_id FROM (\n{alone(predicate)}\n) AS p)"
         " AS s USING (trace_id) WHERE a.outcome IS DISTINCT FROM 'error'"
     )
 

@@ -11,7 +11,7 @@ from halo_opt.errors import HaloError
 from halo_opt.mining.bearing import misnamed, names_of
 from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.figures import unconfirmed
-from halo_opt.mining.honest_sql import depends_on, renamed_sql, says_nothing
+from halo_opt.mining.honest_sql import depends_on, probes, renamed_sql, says_nothing
 from halo_opt.mining.mismatch import Mismatch, Query
 from halo_opt.mining.quotes import wrong_with_quote
 from halo_opt.mining.told import behaviour_sql, classes_of, known_of, known_of_all, majority
@@ -48,6 +48,7 @@ def queries_of_told(report: Report) -> list[str]:
         for said in finding.told:
             sqls += [_shown_sql(behaviour_sql(said.predicate_sql)), _shown_sql(finding.predicate_sql)]
             sqls += [sql for sql in (renamed_sql(said.predicate_sql),) if sql is not None]
+            sqls += [sql for number in said.numbers.values() for sql in probes(number.sql)]
     return [*sqls, *([report.triage_sql] if sqls and report.triage_sql else [])]
 
 

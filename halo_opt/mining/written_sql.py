@@ -4,12 +4,15 @@ Only for SQL that has run under guard, and so can be parsed without harm.
 """
 
 import json
+import threading
 from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 from typing import Any
 
 import duckdb
 
 from halo_opt.store.schema import BY_NAME
+from halo_opt.store.sqltext import alone
 
 # Constants that turn a count into a share, a percentage or another unit.
 _SCALING = {0.0, 1.0, 60.0, 100.0, 1000.0}
@@ -20,9 +23,7 @@ _PLACES = {
     "regexp_extract", "json_extract", "json_extract_string", "strftime",
 }  # fmt: skip
 _NEGATED = {"COMPARE_NOTEQUAL", "COMPARE_DISTINCT_FROM", "COMPARE_NOT_IN", "OPERATOR_NOT"}
-_PICKING = {
-    "max", "min", "avg", "mean", "median", "mode", "first", "last", "any_value", "arg_max", "arg_min", "geomean",
-}  # fmt: skip
+_COUNTING = {"count_star", "count", "sum"}
 
 
 def written_itself(sql: str) -> str | None:
@@ -66,9 +67,20 @@ def bounds(sql: str) -> frozenset[float]:
     return frozenset(found)
 
 
+_LOCK = threading.Lock()
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """Opened once: that takes longer than reading any statement."""
+    return duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "1"})
+
+
+@lru_cache(maxsize=256)
 def _tree(sql: str) -> dict[str, Any]:
-    with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as parser:
-        [(text,)] = parser.execute("SELECT json_serialize_sql(?)", [sql.strip().rstrip(";")]).fetchall()
+    """The statement as DuckDB reads it; shared, so nobody may change it. Empty where it reads none."""
+    with _LOCK:
+        [(text,)] = _parser().execute("SELECT json_serialize_sql(?)", [alone(sql)]).fetchall()
     return dict((json.loads(text).get("statements") or [{}])[0])
 
 
@@ -101,8 +113,7 @@ def _makes_rows(node: dict[str, Any]) -> bool:
 def _reads(part: Any) -> bool:
     """Whether an expression holds something of a row: a column, or the count of rows."""
     return any(
-        node.get("class") in {"COLUMN_REF", "SUBQUERY", "STAR", "POSITIONAL_REFERENCE"}
-        or node.get("function_name") in {"count_star", "count", "sum"}
+        node.get("class") in {"COLUMN_REF", "STAR", "POSITIONAL_REFERENCE"} or node.get("function_name") in _COUNTING
         for node in _every(part)
     )
 
@@ -119,7 +130,7 @@ def _of_its_own(expression: Any) -> bool:
             if value is not None and not place and abs(value) not in _SCALING:
                 return True
             arguments = [argument.get("expression", argument) for argument in part.get("arguments") or []]
-            if name is not None and (_cancels(name, arguments) or (name in _PICKING and not _reads(arguments))):
+            if name is not None and not place and (_cancels(name, arguments) or _brings_along(name, arguments)):
                 return True
             if name is not None:
                 stack.extend((argument, name in _PLACES and at > 0) for at, argument in enumerate(arguments))
@@ -140,11 +151,18 @@ def _cancels(name: str, sides: list[Any]) -> bool:
     return name in {"/", "//", "-"} and len(sides) == 2 and _text(_unscaled(sides[0])) == _text(_unscaled(sides[1]))
 
 
+def _brings_along(name: str, arguments: list[Any]) -> bool:
+    """Whether a function makes something of constants alone: `length('xx')` is 2 whatever the traces say."""
+    if not arguments or _reads(arguments) or name in _COUNTING:
+        return False
+    return not (name in {"-", "+"} and all(abs(_constant(side) or 0.0) in _SCALING for side in arguments))
+
+
 def _unscaled(part: Any) -> Any:
-    """An expression without the constants that it is multiplied with, and without casts."""
+    """An expression without what it is multiplied with that says nothing of a row, and without casts."""
     while isinstance(part, dict):
         arguments = [argument.get("expression", argument) for argument in part.get("arguments") or []]
-        others = [argument for argument in arguments if _constant(argument) is None]
+        others = [argument for argument in arguments if _reads(argument)]
         if part.get("function_name") == "*" and len(others) == 1:
             part = others[0]
         elif part.get("class") == "CAST":

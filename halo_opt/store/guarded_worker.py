@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ALLOWED = (
     "allowed is one SELECT (with CTEs, joins, set operations, window functions) over the store's tables and the table "
@@ -94,23 +94,37 @@ class RefusedSql(Exception):
     """The words that the asker reads."""
 
 
+class Opened(NamedTuple):
+    """The store, opened and locked; what SQL over it may name."""
+
+    connection: Any
+    tables: set[str]
+    functions: set[str]
+
+
 def main() -> None:
     """Shut this process in, say how well, and answer each query of the request, a line of JSON each."""
     request = json.load(sys.stdin)
     sys.path[:] = [*sys.path, *(entry for entry in request["path"] if entry not in sys.path)]
     limit(request["memory"], request["seconds"] * len(request["sqls"]))
     say({"landlock": shut_in(request["database"])})
+    opened: Opened | None = None
     for sql in request["sqls"]:
         # SIGALRM's default action ends the process even while DuckDB computes and Python handlers cannot run.
         signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 2)
         try:
-            answer = run(request, sql)
+            opened = opened or open_store(request)
+            answer = run(request, opened, sql)
         except RefusedSql as error:
             answer = {"refused": str(error)}
         except MemoryError:
             answer = {"refused": "the query needs more memory than it may have; ask for less at a time"}
         except Exception as error:  # whatever a value does to the code that reads it is no reason to say nothing
             answer = {"refused": f"the answer cannot be read ({type(error).__name__}); cast the columns to VARCHAR"}
+        if "refused" in answer and opened is not None:
+            # What fails may leave DuckDB unfit for the next query; what does not, leaves nothing.
+            opened.connection.close()
+            opened = None
         say(answer)
 
 
@@ -149,22 +163,32 @@ def limit(memory: int, seconds: float) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
-def run(request: dict[str, Any], sql: str) -> dict[str, Any]:
-    """Check the SQL, run it, and shape what it gives."""
+def open_store(request: dict[str, Any]) -> Opened:
+    """The store, so that nothing else can be reached through it any more."""
     import duckdb
 
     try:
         settings = {**SETTINGS, "threads": str(request["threads"])}
-        with duckdb.connect(request["database"], read_only=True, config=settings) as connection:
-            tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-            functions = known_functions(connection)
-            connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
-            connection.execute("SET lock_configuration = true")
-            [serialized] = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone() or ("{}",)
-            check(json.loads(serialized), tables, functions)
-            cursor = connection.execute(sql)
-            columns = [column[0] for column in cursor.description or []]
-            rows, truncated = capped(cursor, request["max_rows"], request["max_bytes"])
+        connection = duckdb.connect(request["database"], read_only=True, config=settings)
+        tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        functions = known_functions(connection)
+        connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
+        connection.execute("SET lock_configuration = true")
+    except duckdb.Error as error:
+        raise RefusedSql(f"the query cannot run: {str(error).strip()[:1000]}") from error
+    return Opened(connection, tables, functions)
+
+
+def run(request: dict[str, Any], opened: Opened, sql: str) -> dict[str, Any]:
+    """Check the SQL, run it, and shape what it gives."""
+    import duckdb
+
+    try:
+        [serialized] = opened.connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone() or ("{}",)
+        check(json.loads(serialized), opened.tables, opened.functions)
+        cursor = opened.connection.execute(sql)
+        columns = [column[0] for column in cursor.description or []]
+        rows, truncated = capped(cursor, request["max_rows"], request["max_bytes"])
     except duckdb.Error as error:
         raise RefusedSql(f"the query cannot run: {str(error).strip()[:1000]}") from error
     except RecursionError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.records import Answer, AnswerPoint, CheckedPoint, RecordedClaim
 from halo_opt.analysis.tools.base import Arguments, ToolRefused
 from halo_opt.analysis.tools.data_marks import fence
+from halo_opt.mining.bearing import names_of
 from halo_opt.mining.cells import Measured
+from halo_opt.mining.figures import evidence_of
 from halo_opt.store import Store
 
 MAX_SUMMARY = 4_000
@@ -153,7 +155,13 @@ def checked_answer(points: Sequence[AnswerPoint], evidence: Evidence) -> Answer:
             why = "; ".join(corrections) or "it cites nothing"
             dropped.append(f"point {place} was dropped: {why}")
             continue
-        text = strike(point.text, [number.value for number in numbers], corrections)
+        known = replace(
+            evidence_of([number.value for number in numbers]),
+            quotes=[quote.words for quote in quotes],
+            steps=frozenset(quote.step for quote in quotes if quote.step is not None),
+            names=names_of(evidence.store),
+        )
+        text = strike(point.text, known, corrections)
         standing = AnswerPoint(text=text, numbers=numbers, quotes=quotes)
         kept.append(CheckedPoint(point=standing, corrections=corrections))
     return Answer(points=kept, dropped=dropped)

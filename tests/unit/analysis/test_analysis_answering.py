@@ -51,6 +51,16 @@ def test_what_is_shown_is_what_is_kept_and_was_checked() -> None:
     assert len(written.corrections) == 2
 
 
+def test_names_that_the_evidence_has_stay_whole_and_no_count_passes_as_one() -> None:
+    quote = Quote(trace_id="run-7f", step=3, words="seat 12A of flight HAT-093 is taken")
+    evidence = evidence_of(answer_of(AnswerPoint(text="In airline-25 it fails.", numbers=[NUMBER], quotes=[quote])))
+    said = "In airline-25 (run-7f, step 3) flight HAT-093 fails-97 times, airline-26 too [1]."
+    written = write_answer("why?", evidence, ScriptedModel([said]), lambda _: None)
+    assert written.text == (
+        "In airline-25 (run-7f, step 3) flight HAT-093 fails-[not confirmed] times, airline-[not confirmed] too [1]."
+    )
+
+
 def test_a_model_that_breaks_off_leaves_what_it_said_checked() -> None:
     class Breaks(ScriptedModel):
         def complete(self, messages, *, schema=None, on_text=None):  # type: ignore[no-untyped-def]

@@ -91,8 +91,8 @@ def test_a_number_without_a_query_that_gives_it_is_struck(
 
 def test_figures_in_the_words_that_nothing_bears_out_are_struck(store: Store, failure: tuple[str, int, str]) -> None:
     found = checked(store, claim(failure, claim="It is seen in 93 of 412 failures (23%)."))
-    assert found.claim.claim == f"It is seen in {STRUCK} of {STRUCK} failures ({STRUCK})."
-    assert len(found.corrections) == 3
+    assert found.claim.claim == f"It is seen in {STRUCK} failures ({STRUCK})."
+    assert len(found.corrections) == 2
 
 
 def test_altered_and_invented_quotes_are_struck_and_leave_the_claim_unsupported(
@@ -200,10 +200,13 @@ def test_a_rule_over_what_traces_hold_is_no_list(store: Store, failure: tuple[st
     ("sql", "reason"),
     [
         ("SELECT 412", "its SQL looks at no table"),
-        ("SELECT 412 AS attempts", "its SQL gives the same for any one attempt"),
-        ("SELECT count(*) + 400 FROM range(12) AS attempts(n)", "its SQL gives the same for any one attempt"),
-        ("SELECT 412 FROM attempts LIMIT 1", "its SQL gives the same for any one attempt"),
-        ("SELECT 400 + 12 + 0 * count(*) FROM main.attempts", "its SQL gives the same for any one attempt"),
+        ("SELECT 412 AS attempts", "its SQL looks at no table"),
+        ("SELECT count(*) + 400 FROM range(12) AS attempts(n)", "its SQL looks at no table"),
+        ("SELECT 412 FROM attempts LIMIT 1", "its SQL writes a figure itself"),
+        ("SELECT 400 + 12 + 0 * count(*) FROM main.attempts", "its SQL writes a figure itself"),
+        ("SELECT length('xx') * count(*) / count(*) FROM attempts", "its SQL writes a figure itself"),
+        ("SELECT length(min(t)) FROM (SELECT 'xx' AS t FROM attempts)", "its SQL gives the same for an attempt"),
+        ("SELECT length(min(trace_id)) FROM attempts; -- all", "its SQL gives the same for an attempt"),
         ("SELECT count(*) FROM attempts WHERE random() > 0.5", "its SQL asks for random"),
         ("SELECT 'nan'::DOUBLE FROM attempts LIMIT 1", "its SQL does not give one number"),
         ("SELECT [1, 2] FROM attempts LIMIT 1", "its SQL does not give one number"),
@@ -262,7 +265,8 @@ def test_a_fix_names_a_file_of_the_harness_and_lines_that_it_has(
         ("30% more", [0.3], "30% more"),
         ("30.4% more", [0.3041], "30.4% more"),
         ("31% more", [0.3041], f"{STRUCK} more"),
-        ("down -5 points", [5], "down -5 points"),
+        ("down -5 points", [5.0], "down -5 points"),
+        ("down -5 points", [5], f"down {STRUCK}"),
         ("gpt-4o at step3", [], "gpt-4o at step3"),
         ("v2.gomail", [], "v2.gomail"),
         ("7 times", ["7", None], f"{STRUCK} times"),
@@ -270,9 +274,10 @@ def test_a_fix_names_a_file_of_the_harness_and_lines_that_it_has(
         ("93 per cent", [0.93], "93 per cent"),
         ("9x more", [3], f"{STRUCK} more"),
         ("1e5 calls", [100_000], "1e5 calls"),
-        ("ninety-three failures", [93], f"{STRUCK} failures"),
+        ("ninety-three failures", [93], "ninety-three failures"),
+        ("ninety-three failures", [94], f"{STRUCK} failures"),
         ("nine out of ten fail", [], f"{STRUCK} fail"),
-        ("half of them, three quarters of those", [0.5], f"{STRUCK} of them, {STRUCK} of those"),
+        ("half of them, three quarters of those", [0.5], f"half of them, {STRUCK} of those"),
         ("dozens, hundreds", [], f"{STRUCK}, {STRUCK}"),
         ("\u00bd of all, \u2460", [], f"{STRUCK} of all, {STRUCK}"),
         ("\uff19\uff13 fail", [12], f"{STRUCK} fail"),

@@ -1,6 +1,7 @@
 """From what a model handed in to a written report: lies end corrected, struck or unsupported, and the rest verifies."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from halo_opt.analysis.into_report import Analysed, report_of
 from halo_opt.analysis.records import AnalysisResult, Ended, RecordedClaim
 from halo_opt.loop.analysis import write_analysis
 from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.mismatch import Mismatch
 from halo_opt.mining.verify import numbers_of, queries_of, verify_report
 from halo_opt.patching.coder import Draft, draft
 from halo_opt.patching.guard import Forbidden
@@ -29,6 +31,7 @@ from halo_opt.testing import ScriptedModel
 DATA = Path(__file__).parents[2] / "data"
 RUNS = [DATA / "tau-bench" / "gpt-4o-airline.jsonl", DATA / "intercode"]
 LONG = "SELECT trace_id FROM steps GROUP BY trace_id HAVING count(*) >= 5"
+TASK = "airline-38"
 OWN = Behaviour(
     name="own_long",
     title="Goes on for long",
@@ -102,6 +105,16 @@ def handed_in(claims: list[Claim], *, asked: Hypotheses | None = None, **changes
     return Analysed(AnalysisResult.model_validate(fields | changes), asked or Hypotheses())
 
 
+@cache
+def asking(store: Store) -> Callable[[str], Any]:
+    """What the store answers, asked once by all tests: most of what they verify is the same."""
+    return cache(lambda sql: store.rows(sql))
+
+
+def wrong(report: Report, store: Store) -> list[Mismatch]:
+    return verify_report(report, store, query=asking(store))
+
+
 def written(store: Store, analysed: Analysed, behaviours: tuple[Behaviour, ...] = ()) -> Report:
     """The report as it is read back from its file."""
     made = report_of(
@@ -110,7 +123,7 @@ def written(store: Store, analysed: Analysed, behaviours: tuple[Behaviour, ...] 
         analysed,
         title="t",
         made_at="2026-01-01T00:00:00+00:00",
-        guarded=store.rows,
+        guarded=asking(store),
         behaviours=behaviours,
         patterns=False,
     )
@@ -136,7 +149,7 @@ def test_a_claim_that_holds_is_a_finding_with_the_models_words_beside_it(report:
     [(failures,)] = store.rows("SELECT count(*) FROM attempts WHERE outcome = 'failure' AND steps >= 5")
     assert finding.numbers["failures_with"].value == failures
     assert finding.remedies == ["loop_guard"]
-    assert verify_report(report, store) == []
+    assert wrong(report, store) == []
 
 
 def test_the_written_report_verifies_under_the_guard_with_the_queries_that_it_names(
@@ -180,7 +193,7 @@ LIES: list[tuple[str, dict[str, Any], str]] = [
     ("nobody", {"predicate_sql": "SELECT trace_id FROM attempts WHERE steps < 0"}, "no attempt shows it"),
     ("writes", {"predicate_sql": "COPY attempts TO 'out.csv'"}, "cannot be run"),
     ("reads files", {"predicate_sql": "SELECT content AS trace_id FROM read_text('/etc/passwd')"}, "cannot be run"),
-    ("two", {"predicate_sql": f"{LONG}; DROP TABLE attempts"}, "cannot be run"),
+    ("another one after it", {"predicate_sql": f"{LONG}; DROP TABLE attempts"}, "cannot be run"),
     ("chance", {"predicate_sql": "SELECT trace_id FROM attempts WHERE random() < 0.5"}, "asks for random"),
 ]
 
@@ -203,7 +216,7 @@ def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: S
         ),
     ]
     report = written(store, handed_in(claims, summary=f"{figures} See claim C1."))
-    assert verify_report(report, store) == []
+    assert wrong(report, store) == []
     assert [finding.told[0].claim for finding in report.findings] == [f"C{len(claims)}"]
     reasons = {claim.title.removeprefix("Lie: "): " ".join(claim.reasons) for claim in report.unsupported}
     assert len(reasons) == len(claims) - 1
@@ -232,22 +245,22 @@ def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: S
 
 def test_everything_that_was_asked_is_tested_and_corrected_for(store: Store, quote: dict[str, Any]) -> None:
     asked = Hypotheses()
-    asked.add("Uses a tool 7 times", "SELECT trace_id FROM steps WHERE tool IS NOT NULL")
+    uses = asked.add(f"Uses a tool 7 times in {TASK}", "SELECT trace_id FROM steps WHERE tool IS NOT NULL; -- all")
     asked.add("The claim again", f"{LONG} ;")
-    asked.add("Peeks", "SELECT trace_id FROM attempts AS a WHERE to_json(a)->>'outcome' = 'failure'")
+    peeks = asked.add("Peeks", "SELECT trace_id FROM attempts AS a WHERE to_json(a)->>'outcome' = 'failure'")
     asked.add("Reads the outcome", "SELECT trace_id FROM attempts WHERE outcome = 'failure'")
     alone = written(store, handed_in([claimed(quote)]))
     report = written(store, handed_in([claimed(quote), claimed(quote, quotes=[], predicate_sql=f"{LONG} AND true")],
                                       asked=asked))  # fmt: skip
     lines = {line["behaviour"]: line for line in report.tested}
-    assert set(lines) == {"claim_1", "asked_1", "asked_3", "claim_2"}
-    assert lines["asked_1"]["title"] == f"Uses a tool {STRUCK} times"
-    assert lines["asked_1"]["asked_by"] == "big"
-    assert (lines["asked_3"]["state"], lines["asked_3"]["p_value"]) == ("described", None)
-    assert "it goes by how attempts ended" in str(lines["asked_3"]["reason"])
+    assert set(lines) == {"claim_1", uses.name, peeks.name, "claim_2"}
+    assert lines[uses.name]["title"] == f"Uses a tool {STRUCK} times in {TASK}"
+    assert lines[uses.name]["asked_by"] == "big"
+    assert (lines[peeks.name]["state"], lines[peeks.name]["p_value"]) == ("described", None)
+    assert "it goes by how attempts ended" in str(lines[peeks.name]["reason"])
     assert [finding.behaviour for finding in report.findings] == ["claim_1"]
     assert any(caveat.startswith("4 of the behaviours") for caveat in report.caveats)
-    assert verify_report(report, store) == []
+    assert wrong(report, store) == []
     q, before = report.findings[0].numbers["q_value"].value, alone.findings[0].numbers["q_value"].value
     assert isinstance(q, float)
     assert isinstance(before, float)
@@ -264,7 +277,7 @@ def test_the_same_attempts_asked_about_in_other_words_are_one_test(store: Store,
     assert [line["reason"] for line in report.tested[1:]] == [
         "it picks the same attempts as claim_1, so it is no other test"
     ] * 3
-    assert verify_report(report, store) == []
+    assert wrong(report, store) == []
 
 
 def test_a_claim_of_the_same_attempts_is_noted_where_they_are_listed(store: Store, quote: dict[str, Any]) -> None:
@@ -274,7 +287,7 @@ def test_a_claim_of_the_same_attempts_is_noted_where_they_are_listed(store: Stor
     assert placed in ([("F1", "own_long", ["C1", "C2"])], [("M1", "claim_1", ["C1", "C2"])])
     [finding] = report.findings
     assert any("it picks the same attempts as" in words for words in finding.told[1].corrections)
-    assert verify_report(report, store) == []
+    assert wrong(report, store) == []
 
 
 def test_mining_says_of_its_own_findings_what_it_says_without_a_model(store: Store, quote: dict[str, Any]) -> None:
@@ -339,7 +352,7 @@ def test_tampering_with_what_a_model_said_is_found_and_placed(
 ) -> None:
     data = report.model_dump(mode="json")
     change(data)
-    assert where in {m.where for m in verify_report(Report.model_validate(data), store)}
+    assert where in {m.where for m in wrong(Report.model_validate(data), store)}
 
 
 def test_the_numbers_of_a_model_are_among_those_that_are_counted(report: Report) -> None:
@@ -352,7 +365,7 @@ def test_a_report_of_before_loads_and_verifies(store: Store) -> None:
         del data[name]
     for finding in data["findings"]:
         del finding["told"]
-    assert verify_report(Report.model_validate(data), store) == []
+    assert wrong(Report.model_validate(data), store) == []
 
 
 WORDS = st.one_of(
@@ -401,8 +414,9 @@ NUMBERS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_whatever_claims_say_the_written_report_verifies(
@@ -430,7 +444,7 @@ def test_whatever_claims_say_the_written_report_verifies(
     claims = data.draw(st.lists(drawn, min_size=1, max_size=4))
     summary = data.draw(WORDS)
     report = written(store, handed_in(claims, asked=asked, summary=summary), behaviours=(OWN,))
-    assert verify_report(report, store) == []
+    assert wrong(report, store) == []
     told = [said.claim for finding in report.findings for said in finding.told]
     assert sorted([*told, *(claim.claim for claim in report.unsupported)]) == [f"C{n + 1}" for n in range(len(claims))]
 

@@ -35,8 +35,8 @@ def test_a_sentence_is_shown_when_it_is_over_and_not_before() -> None:
 
 def test_a_figure_that_nothing_bears_out_is_struck() -> None:
     shown, sentences = checked("It happens in 43 of 42 attempts, 25 % of all. ")
-    assert "".join(shown) == f"It happens in {STRUCK} of 42 attempts, 25 % of all. "
-    assert sentences.corrections == ["43 was struck from the words: no checked number says so"]
+    assert "".join(shown) == f"It happens in {STRUCK} attempts, 25 % of all. "
+    assert sentences.corrections == ["43 of 42 was struck from the words: no checked number says so"]
 
 
 def test_a_citation_that_does_not_exist_is_struck_and_the_others_stay() -> None:

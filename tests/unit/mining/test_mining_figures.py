@@ -17,7 +17,7 @@ QUOTES = [
     Quoted(trace_id="t", step=3, words="cancel within 24 hours of booking, or pay $200"),
     Quoted(trace_id="t", step=7, words="HTTP 500 from get_user on 2024-05-15"),
 ]
-NAMES = frozenset({"gpt-4o", "gpt-4", "task 7", "v2.gomail-5"})
+NAMES = frozenset({"gpt-4o", "gpt-4", "task 7", "v2.gomail-5", "airline-25", "run-3", "2024-06-01-a", "0a1b-77"})
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,8 @@ def measured() -> Evidence:
         "12.5 steps in attempts on average",
         "gpt-4o, GPT-4 and get_user_2 at step 3 and step 7, in task 7 of v2.gomail-5",
         "It meets HTTP 500 on 2024-05-15 and pays $200 within 24 hours.",
+        "In airline-25, `airline-25`'s and (airline-25/run-3): task=airline-25 of 2024-06-01-a, trace 0a1b-77.",
+        "GPT-4 of 116 failures, run-3.",
         "It makes the same call 5 or more times, at least 5 calls in all.",
         "One of the tools asks two questions; they fail more often.",
     ],
@@ -60,6 +62,8 @@ def test_what_was_measured_quoted_or_named_stays_letter_by_letter(words: str, me
         "all failures show it",
         "no success shows it", "most failures", "19 points less often", "it fails less often", "it reduces failures",
         "always fails", "at step 9", "HTTP 404", "on 2024-06-15", "at least 41 calls", "tenfold", "-19 points",
+        "fails-97", "airline-26", "airline-25-97", "97-airline-25", "gpt-4 of 97 failures", "gpt-4.97", "run-3 97",
+        "run-33", "failures-97", "97-fold", "airline-97%", "gpt-4-97 failures", "x25",
         "it fails in 26% of cases", "three quarters of failures", "it explains 60% of failures",
     ],
 )  # fmt: skip

@@ -146,12 +146,29 @@ def test_connection_alone_withstands_what_the_check_refuses(store, tmp_path, mon
     copy.write_bytes(store.path.read_bytes())
     request = {"database": str(copy), "max_rows": 9, "max_bytes": 9999, "threads": 2}
     try:
-        answer = str(guarded_worker.run(request, sql.replace("{F}", str(secret))))
+        with guarded_worker.open_store(request).connection as connection:
+            opened = guarded_worker.Opened(connection, set(), set())
+            answer = str(guarded_worker.run(request, opened, sql.replace("{F}", str(secret))))
     except guarded_worker.RefusedSql as error:
         answer = str(error)
     assert "CANARY" not in answer
     assert {path.name for path in tmp_path.iterdir()} == {"secret.txt", "copy.duckdb"}
     assert copy.read_bytes() == store.path.read_bytes()
+
+
+def test_queries_after_one_that_fails_are_answered_and_know_nothing_of_those_before(store):
+    asked = [
+        "SELECT count(*) FROM attempts",
+        "SELECT * FROM range(3) LIMIT 2",
+        "SELECT error('no')",
+        "SET threads = 1",
+        "SELECT repeat('x', 3000000000)",
+        "WITH attempts AS (SELECT 1 AS n) SELECT n FROM attempts",
+        "SELECT count(*) FROM attempts",
+    ]
+    answers = guarded_queries(store, asked)
+    assert [isinstance(answer, Refused) for answer in answers] == [False, False, True, True, True, False, False]
+    assert answers[0] == answers[-1]
 
 
 @pytest.mark.parametrize("sql", ["SELECT * FROM read_text('/etc/passwd')", "DROP TABLE attempts", "SELECT 1; SELECT 2"])
