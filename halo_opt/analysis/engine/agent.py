@@ -19,6 +19,7 @@ from halo_opt.analysis.engine.claiming import (
     Recorded,
     ReportArguments,
     checked_answer,
+    to_look_at,
     verdict,
     whatever_fits,
 )
@@ -123,7 +124,7 @@ class Agent:
         step.set(halo__step__index=gate.trace.step(), halo__agent=self.errand.name)
         step.set(input__value=self._conversation.messages[-1].content)
         self._tell("turn", f"turn {self.turn} of {self.turns}")
-        tools = {name: tool for name, tool in self.tools.items() if name not in self._resting.tools}
+        tools = {name: tool for name, tool in self.tools.items() if name not in self._left_out()}
         schema = turn_schema(list(tools.values()), self.sizes.actions, self.sizes.thought)
         text, problem = self._replies.next(schema, now=self._now(), parent=step)
         gate.count(turn=True)
@@ -140,6 +141,15 @@ class Agent:
         self._malformed = 0
         results = Acting(self, step).run(turn.actions)
         self._conversation.add(cut(text, MAX_REPLY), self._resting.after(turn.actions, results))
+
+    def _left_out(self) -> frozenset[str]:
+        """What this turn is not offered. Where there is little room to explain, claims come after the first contrast: a
+        small model claims at once, and then the same again.
+        """
+        early = (
+            not self.sizes.guidance and "contrast" in self.tools and not self.desk.hypotheses.count(self.errand.name)
+        )
+        return self._resting.tools | ({"claim"} if early else frozenset())
 
     def _last(self, ended: Ended, why: str, parent: Span) -> Handed:
         """One more call for what there is, as far as that is possible; what was recorded stands in any case."""
@@ -243,6 +253,8 @@ class Agent:
         recorded, measured = self.recorded.record(Claim.model_validate(claim.model_dump()))
         words = verdict(recorded, measured)
         self._tell("claim", words)
+        if measured is not None and not recorded.checked.claim.quotes:
+            words += to_look_at(recorded, self.shared.evidence)
         return visible(words)
 
     def _report(self, report: ReportArguments, _desk: Desk) -> str:

@@ -14,9 +14,11 @@ from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.records import Answer, AnswerPoint, CheckedPoint, RecordedClaim
 from halo_opt.analysis.tools.base import Arguments, ToolRefused
 from halo_opt.analysis.tools.data_marks import fence
+from halo_opt.errors import InputError
 from halo_opt.mining.bearing import names_of
 from halo_opt.mining.cells import Measured
 from halo_opt.mining.figures import evidence_of
+from halo_opt.mining.told import behaviour_sql
 from halo_opt.store import Store
 
 MAX_SUMMARY = 4_000
@@ -127,6 +129,22 @@ def verdict(recorded: RecordedClaim, measured: Measured | None) -> str:
     told = [f"unsupported: {reason}" for reason in checked.reasons]
     told += [f"corrected: {correction}" for correction in checked.corrections]
     return "\n".join([" ".join(said), *([fence("\n".join(told))] if told else [])])
+
+
+def to_look_at(recorded: RecordedClaim, evidence: Evidence) -> str:
+    """Where a quote for a claim without one can be found: two failures that show it; '' where none does."""
+    shown = behaviour_sql(recorded.checked.claim.predicate_sql)
+    sql = (
+        f"SELECT trace_id FROM ({shown}) AS b JOIN attempts USING (trace_id) WHERE b.value AND outcome = 'failure'"
+        " ORDER BY trace_id LIMIT 2"
+    )
+    try:
+        found = [str(trace_id) for (trace_id,) in evidence.rows.rows(sql)]
+    except InputError:
+        return ""
+    return (
+        "\nIt needs a quote. Show one of these failures and copy from it:\n" + fence("\n".join(found)) if found else ""
+    )
 
 
 def whatever_fits(said: Mapping[str, Any], text: str) -> ReportArguments:
