@@ -50,7 +50,8 @@ def sent_schema(endpoint: Endpoint, schema: type[BaseModel]) -> Schema:
     whole = schema.model_json_schema()
     if endpoint.provider == "local" or not issubclass(schema, Form):
         return whole
-    return _unbounded(whole, inner=False)
+    sent: Schema = _unbounded(whole, inner=False)
+    return sent
 
 
 def prompted_bytes(endpoint: Endpoint, schema: type[BaseModel] | None) -> int:
@@ -114,4 +115,5 @@ def _unbounded(part: Any, *, inner: bool = True) -> Any:
 
 
 def _first_level(part: Schema) -> Schema:
-    return {key: part[key] for key in _BOUNDS if key in part} | _unbounded(part)
+    rest: Schema = _unbounded(part)
+    return {key: part[key] for key in _BOUNDS if key in part} | rest

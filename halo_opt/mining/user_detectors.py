@@ -20,7 +20,7 @@ from halo_opt.mining.facts import FACTS
 from halo_opt.mining.honest_sql import MAX_SQL, judged_by
 from halo_opt.mining.shape import Shape, alone_sql
 from halo_opt.store.schema import BY_NAME
-from halo_opt.store.sqltext import bare
+from halo_opt.store.sqltext import bare, pieces
 
 
 class _Detector(BaseModel):
@@ -104,7 +104,7 @@ def _behaviour(path: Path, entry: Any) -> Behaviour:
         sql = alone_sql(Shape(facts=told.facts, windows=told.windows, where=told.where or ""), told.needs)
     if len(sql.encode()) > MAX_SQL:
         raise ValueError(f"its SQL is longer than {MAX_SQL} bytes")
-    if "--" in bare(sql) or "/*" in bare(sql):
+    if "/*" in bare(sql) or any(piece.kind == "comment" for piece in pieces(sql)):
         raise ValueError("its SQL holds a comment; put it above the entry, behind a #")
     if judged := judged_by(sql):
         raise ValueError(f"it looks at {judged}: a behaviour defined by failing explains nothing")

@@ -123,6 +123,16 @@ def test_a_replay_asks_no_model_and_finds_the_same(played: tuple[Wire, Model, Pa
     assert again["RLM alone"].calls == first["RLM alone"].calls == 2
 
 
+def test_a_small_case_is_mined_and_put_to_a_model_that_reads_raw_traces(tmp_path: Path) -> None:
+    model = Model()
+    with wire(model.play) as server:
+        words = _words(server, tmp_path)
+        words[words.index("48")] = "16"
+        assert ablation.main([*words, "--arms", "raw traces"]) == 0
+    assert model.schemas == ["Claims"]
+    assert {arm: done.calls for arm, done in _done(tmp_path).items()} == {"mining": 0, "raw traces": 1}
+
+
 def test_arms_are_compared_on_the_same_modes_and_a_small_number_is_said_to_be_small() -> None:
     modes = [("one", 0.9, True), ("two", 0.95, False), ("hidden", 0.1, False)]
     more = [("one", 0.9, True), ("two", 0.95, True), ("hidden", 0.1, True)]

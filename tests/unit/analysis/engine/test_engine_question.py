@@ -10,6 +10,7 @@ from engine_world import World, scripted, sql, turn
 from halo_opt.analysis.claims import STRUCK
 from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
 from halo_opt.llm.model import ModelError, ModelMisfit
+from halo_opt.report_records import Finding, Report
 from halo_opt.store import Store
 
 Made = Callable[..., World]
@@ -84,3 +85,30 @@ def test_a_question_that_nobody_answered_has_no_answer(world: Made) -> None:
     result = world(model, task=QUESTION, limits=AnalysisLimits(turns=1)).run()
     assert result.answer is None
     assert result.faults["no last report"] == 1
+
+
+def test_a_question_is_asked_with_little_around_it(world: Made, engine_report: Report) -> None:
+    findings = [
+        Finding.model_construct(id=f"F{n}", title=f"way {n}", claim=f"it fails so {n}", category="harness")
+        for n in range(1, 6)
+    ]
+    model = scripted([turn(answer({"text": "x"}))])
+    made = world(model, task=QUESTION)
+    made.report = engine_report.model_copy(update={"findings": findings})
+    made.run()
+    system, first = (message.content for message in model.asked[0])
+    assert "How to work" not in system
+    assert "F1 way 1\nF2 way 2\nF3 way 3\nand 2 more; 'findings' lists them" in first
+    assert "it fails so" not in first and "way 4" not in first
+
+
+@pytest.mark.parametrize(
+    ("depth", "context", "offered"),
+    [(1, 32_000, {"delegate", "llm_map"}), (0, 32_000, set()), (1, 8_192, set())],
+)
+def test_helpers_for_a_question_are_offered_where_there_is_room_for_them(
+    world: Made, depth: int, context: int, offered: set[str]
+) -> None:
+    model = scripted([turn(answer({"text": "x"}))])
+    world(model, task=QUESTION, limits=AnalysisLimits(depth=depth), context=context).run()
+    assert {name for name in ("delegate", "llm_map") if f"- {name}:" in model.asked[0][0].content} == offered
