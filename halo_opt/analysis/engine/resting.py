@@ -28,12 +28,13 @@ class Resting:
     def after(self, actions: Sequence[Action], results: Sequence[Result]) -> list[Result]:
         """The results of a turn, with a word to those that bring nothing new: the n-th of a tool costs it n turns."""
         self._turns = {name: left - 1 for name, left in self._turns.items() if left > 1}
-        return [self._told(action.name, result) for action, result in zip(actions, results, strict=True)]
+        return [self._told(action, result) for action, result in zip(actions, results, strict=True)]
 
-    def _told(self, name: str, result: Result) -> Result:
-        known = (name, result.text) in self._given
+    def _told(self, action: Action, result: Result) -> Result:
+        name, known = action.name, (action.name, result.text) in self._given
         self._given.add((name, result.text))
-        if not known or name == self._never:
+        # A tool that was not offered and asked for all the same rests already.
+        if not known or name == self._never or action.tool is None:
             return result
         self._repeats[name] += 1
         self._turns[name] = self._repeats[name]

@@ -18,22 +18,25 @@ from halo_opt.testing import Reply
 
 Made = Callable[..., World]
 SHOWS = "SELECT trace_id FROM steps WHERE length(arguments) > 40"
-RESTS = "sql is not offered in your next turn"
+RESTS = "You have had this answer before, so sql is not offered for a while"
 
 
 def told(model: object, call: int) -> str:
     return model.asked[call][-1].content  # type: ignore[attr-defined, no-any-return]
 
 
-def test_a_tool_that_says_the_same_twice_rests_for_one_turn(world: Made) -> None:
+def test_a_tool_that_says_the_same_rests_one_turn_longer_each_time(world: Made) -> None:
     same = turn(sql("SELECT 41 + 1"))
-    model = scripted([same, same, ModelMisfit("not a Turn", text=same), same, turn(submit())])
+    misfit = ModelMisfit("not a Turn", text=same)
+    model = scripted([same, same, misfit, same, misfit, misfit, same, turn(submit())])
     result = world(model).run()
     assert "[[42]]" in told(model, 1) and RESTS not in told(model, 1)
     assert "[[42]]" in told(model, 2) and RESTS in told(model, 2)
     assert "there is no such tool; there are delegate" in told(model, 3) and RESTS not in told(model, 3)
-    assert "[[42]]" in told(model, 4) and RESTS not in told(model, 4)
-    assert result.faults == {"misfit": 1, "unknown tool": 1}
+    assert "[[42]]" in told(model, 4) and RESTS in told(model, 4)
+    assert all("there is no such tool" in told(model, call) for call in (5, 6))
+    assert "[[42]]" in told(model, 7)
+    assert result.faults == {"misfit": 3, "unknown tool": 3}
 
 
 def test_other_tools_are_offered_while_one_rests(world: Made) -> None:
@@ -44,10 +47,21 @@ def test_other_tools_are_offered_while_one_rests(world: Made) -> None:
     assert (result.summary, result.tools["refusing"]) == ("there", 1)
 
 
-def test_another_answer_between_two_equal_ones_lets_the_tool_work_on(world: Made) -> None:
+def test_going_back_and_forth_between_two_answers_counts_as_the_same(world: Made) -> None:
     model = scripted([turn(sql("SELECT 1")), turn(sql("SELECT 2")), turn(sql("SELECT 1")), turn(submit())])
     world(model).run()
-    assert all(RESTS not in told(model, call) for call in (1, 2, 3))
+    assert [RESTS in told(model, call) for call in (1, 2, 3)] == [False, False, True]
+
+
+def test_where_room_is_short_claims_are_offered_after_the_first_contrast(world: Made) -> None:
+    claim = turn({"tool": "claim", "title": "It asks", "claim": "So.", "predicate_sql": SHOWS, "quotes": []})
+    contrasted = turn({"tool": "contrast", "title": "asks at length", "predicate_sql": SHOWS})
+    early = ModelMisfit("not a Turn", text=claim)
+    model = scripted([early, contrasted, claim, turn(submit())])
+    world(model, tools=(*TOOLS, contrast.TOOL), context=8_000, reply=1_000).run()
+    assert "there is no such tool" in told(model, 1)
+    assert "failures that show it, to look at" in told(model, 2)
+    assert "unsupported" in told(model, 3) and "Show one of these failures and copy from it" in told(model, 3)
 
 
 def test_what_ends_the_work_never_rests(world: Made) -> None:
