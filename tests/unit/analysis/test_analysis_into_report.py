@@ -108,7 +108,7 @@ def handed_in(claims: list[Claim], *, asked: Hypotheses | None = None, **changes
 @cache
 def asking(store: Store) -> Callable[[str], Any]:
     """What the store answers, asked once by all tests: most of what they verify is the same."""
-    return cache(lambda sql: store.rows(sql))
+    return cache(store.rows)
 
 
 def wrong(report: Report, store: Store) -> list[Mismatch]:
