@@ -64,7 +64,7 @@ def report_of(
     }  # fmt: skip
     taken = {behaviour.name for behaviour in (*behaviours, *detectors.behaviours)}
     names = names_of(store)
-    told = _told(analysed, checked, store, rows, taken, names)
+    told = _told(analysed, checked, store, rows, taken, names=names)
     report = analyze(
         store,
         inputs,
@@ -98,6 +98,7 @@ def _told(
     store: Store,
     rows: GuardedRows,
     taken: set[str],
+    *,
     names: frozenset[str],
 ) -> list[ToldBehaviour]:
     """Confirmed claims, then everything else that was held against outcomes: what is not claimed is a test all the

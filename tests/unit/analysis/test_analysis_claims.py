@@ -1,12 +1,22 @@
 """Claims are held against the traces: what is wrong is corrected or struck, and what has no support is set apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from halo_opt.analysis.claims import STRUCK, CheckedClaim, Claim, ClaimNumber, Fix, Quote, check, strike
+from halo_opt.analysis.claims import (
+    STRUCK,
+    CheckedClaim,
+    Claim,
+    ClaimNumber,
+    Fix,
+    Quote,
+    check,
+    queries_of_check,
+    strike,
+)
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.store import Store, build_store
 
@@ -54,6 +64,12 @@ def checked(store: Store, told: Claim, harness: Path | None = None) -> CheckedCl
     return check(told, store, rows_of(store), name="claim_1", first_steps={}, harness=harness)[0]
 
 
+def all_checked(store: Store, told: Sequence[Claim]) -> list[CheckedClaim]:
+    """Each as `checked` gives it; what they ask is asked in one process."""
+    rows_of(store).ready(sql for one in told for sql in queries_of_check(one, {}))
+    return [checked(store, one) for one in told]
+
+
 def test_a_true_claim_is_confirmed_as_it_stands(store: Store, failure: tuple[str, int, str]) -> None:
     [(failures,)] = store.rows("SELECT count(*) FROM attempts WHERE outcome = 'failure'")
     number = ClaimNumber(name="failures", value=failures, sql="SELECT count(*) FROM attempts WHERE outcome = 'failure'")
@@ -71,22 +87,20 @@ def test_a_wrong_number_takes_the_value_of_its_sql_and_is_marked(store: Store, f
     assert found.corrections == [f"number attempts was 77; its SQL gives {attempts}"]
 
 
-@pytest.mark.parametrize(
-    ("sql", "words"),
-    [
-        ("SELECT nonsense FROM attempts", "cannot be run"),
-        ("COPY attempts TO 'x.csv'", "cannot be run"),
-        ("SELECT 1, 2", "does not give one number"),
-        ("SELECT 'many'", "does not give one number"),
-        ("SELECT trace_id FROM attempts WHERE false", "does not give one number"),
-    ],
-)
-def test_a_number_without_a_query_that_gives_it_is_struck(
-    store: Store, failure: tuple[str, int, str], sql: str, words: str
-) -> None:
-    found = checked(store, claim(failure, numbers=[ClaimNumber(name="n", value=1, sql=sql)]))
-    assert found.claim.numbers == []
-    assert words in found.corrections[0]
+NO_NUMBERS = {
+    "SELECT nonsense FROM attempts": "cannot be run",
+    "COPY attempts TO 'x.csv'": "cannot be run",
+    "SELECT 1, 2": "does not give one number",
+    "SELECT 'many'": "does not give one number",
+    "SELECT trace_id FROM attempts WHERE false": "does not give one number",
+}
+
+
+def test_a_number_without_a_query_that_gives_it_is_struck(store: Store, failure: tuple[str, int, str]) -> None:
+    told = [claim(failure, numbers=[ClaimNumber(name="n", value=1, sql=sql)]) for sql in NO_NUMBERS]
+    for words, found in zip(NO_NUMBERS.values(), all_checked(store, told), strict=True):
+        assert found.claim.numbers == []
+        assert words in found.corrections[0]
 
 
 def test_figures_in_the_words_that_nothing_bears_out_are_struck(store: Store, failure: tuple[str, int, str]) -> None:
@@ -118,37 +132,37 @@ def test_words_of_an_attempt_that_does_not_show_it_prove_nothing(store: Store, f
     assert found.status == "unsupported"
 
 
-@pytest.mark.parametrize(
-    ("predicate", "reason"),
-    [
-        ("SELECT trace_id FROM attempts WHERE false", "no attempt shows it"),
-        ("SELECT 'x' AS trace_id", "no attempt shows it"),
-        ("DROP TABLE attempts", "its predicate cannot be run"),
-        ("SELECT trace_id FROM read_csv('/etc/passwd')", "its predicate cannot be run"),
-        ("SELECT trace_id FROM attempts; SELECT 1", "its predicate cannot be run"),
-        ("SELECT count(*) FROM attempts", "its predicate cannot be run"),
-        ("attempts) UNION SELECT 'x' FROM (SELECT 1", "its predicate cannot be run"),
-        ("SELECT trace_id FROM attempts WHERE outcome = 'failure'", "its predicate looks at outcome"),
-        ("SELECT trace_id FROM attempts WHERE score < 1", "its predicate looks at score"),
-        ("SELECT trace_id FROM scores WHERE value < 1", "its predicate looks at scores"),
-        ("SELECT trace_id FROM attempts AS a WHERE to_json(a)->>'outcome' = 'failure'", "its predicate goes by how"),
-        ("SELECT a FROM attempts AS t(a, b, c, d, e, f) WHERE f = 'failure'", "its predicate cannot be run"),
-        (
-            "SELECT a AS trace_id FROM (FROM attempts) AS t(a, b, c, d, e, f) WHERE f = 'failure'",
-            "its predicate goes by how",
-        ),
-        ("SELECT trace_id FROM attempts WHERE random() > 0.5", "its predicate asks for random"),
-        ("SELECT trace_id FROM attempts USING SAMPLE 5", "its predicate asks for sample"),
-        ("SELECT trace_id FROM attempts WHERE now() > started_at", "its predicate asks for now"),
-        (f"SELECT trace_id FROM attempts WHERE goal <> '{'x' * 8_000}'", "its predicate is longer than"),
-    ],
-)
+BAD_PREDICATES = [
+    ("SELECT trace_id FROM attempts WHERE false", "no attempt shows it"),
+    ("SELECT 'x' AS trace_id", "no attempt shows it"),
+    ("DROP TABLE attempts", "its predicate cannot be run"),
+    ("SELECT trace_id FROM read_csv('/etc/passwd')", "its predicate cannot be run"),
+    ("SELECT trace_id FROM attempts; SELECT 1", "its predicate cannot be run"),
+    ("SELECT count(*) FROM attempts", "its predicate cannot be run"),
+    ("attempts) UNION SELECT 'x' FROM (SELECT 1", "its predicate cannot be run"),
+    ("SELECT trace_id FROM attempts WHERE outcome = 'failure'", "its predicate looks at outcome"),
+    ("SELECT trace_id FROM attempts WHERE score < 1", "its predicate looks at score"),
+    ("SELECT trace_id FROM scores WHERE value < 1", "its predicate looks at scores"),
+    ("SELECT trace_id FROM attempts AS a WHERE to_json(a)->>'outcome' = 'failure'", "its predicate goes by how"),
+    ("SELECT a FROM attempts AS t(a, b, c, d, e, f) WHERE f = 'failure'", "its predicate cannot be run"),
+    (
+        "SELECT a AS trace_id FROM (FROM attempts) AS t(a, b, c, d, e, f) WHERE f = 'failure'",
+        "its predicate goes by how",
+    ),
+    ("SELECT trace_id FROM attempts WHERE random() > 0.5", "its predicate asks for random"),
+    ("SELECT trace_id FROM attempts USING SAMPLE 5", "its predicate asks for sample"),
+    ("SELECT trace_id FROM attempts WHERE now() > started_at", "its predicate asks for now"),
+    (f"SELECT trace_id FROM attempts WHERE goal <> '{'x' * 8_000}'", "its predicate is longer than"),
+]
+
+
 def test_a_predicate_that_holds_for_no_failure_or_cannot_run_leaves_it_unsupported(
-    store: Store, failure: tuple[str, int, str], predicate: str, reason: str
+    store: Store, failure: tuple[str, int, str]
 ) -> None:
-    found = checked(store, claim(failure, predicate_sql=predicate))
-    assert found.status == "unsupported"
-    assert found.reasons[0].startswith(reason)
+    found = all_checked(store, [claim(failure, predicate_sql=predicate) for predicate, _ in BAD_PREDICATES])
+    assert {one.status for one in found} == {"unsupported"}
+    for (predicate, reason), one in zip(BAD_PREDICATES, found, strict=True):
+        assert one.reasons[0].startswith(reason), predicate
 
 
 def test_what_only_successes_show_leaves_it_unsupported(store: Store, failure: tuple[str, int, str]) -> None:
@@ -169,58 +183,70 @@ LISTS = [
 ]
 
 
-@pytest.mark.parametrize("predicate", LISTS)
-def test_a_list_of_attempts_is_kept_and_said_to_be_no_rule(
-    store: Store, failure: tuple[str, int, str], predicate: str
-) -> None:
+def test_a_list_of_attempts_is_kept_and_said_to_be_no_rule(store: Store, failure: tuple[str, int, str]) -> None:
     failures = store.rows("SELECT trace_id, task_id || seed FROM attempts WHERE outcome = 'failure' ORDER BY ALL")
     ids = ", ".join(f"'{trace}'" for trace, _ in failures)
     tasks = ", ".join(f"'{task}'" for _, task in failures if task)
-    found = checked(store, claim(failure, predicate_sql=predicate.format(ids=ids, tasks=tasks)))
-    assert (found.status, found.listed) == ("confirmed", True)
-    assert "its attempts are listed by name, not found by a rule" in found.corrections
+    told = [claim(failure, predicate_sql=predicate.format(ids=ids, tasks=tasks)) for predicate in LISTS]
+    for predicate, found in zip(LISTS, all_checked(store, told), strict=True):
+        assert (found.status, found.listed) == ("confirmed", True), predicate
+        assert "its attempts are listed by name, not found by a rule" in found.corrections, predicate
 
 
-@pytest.mark.parametrize(
-    "predicate",
-    [
-        "SELECT DISTINCT trace_id FROM main.steps WHERE tool IS NOT NULL",
-        "SELECT trace_id FROM attempts WHERE steps > 1 AND outcome IS DISTINCT FROM 'error' -- long ones",
-        "WITH t AS (SELECT trace_id, count(*) AS n FROM steps GROUP BY ALL) SELECT a.trace_id FROM attempts AS a"
-        " JOIN t USING (trace_id) JOIN steps AS s USING (trace_id) WHERE n > 1;",
-        "SELECT trace_id FROM steps GROUP BY trace_id HAVING count(*) > 1",
-    ],
-)
-def test_a_rule_over_what_traces_hold_is_no_list(store: Store, failure: tuple[str, int, str], predicate: str) -> None:
-    found = checked(store, claim(failure, predicate_sql=predicate))
-    assert (found.status, found.listed, found.reasons) == ("confirmed", False, [])
+RULES = [
+    "SELECT DISTINCT trace_id FROM main.steps WHERE tool IS NOT NULL",
+    "SELECT trace_id FROM attempts WHERE steps > 1 AND outcome IS DISTINCT FROM 'error' -- long ones",
+    "WITH t AS (SELECT trace_id, count(*) AS n FROM steps GROUP BY ALL) SELECT a.trace_id FROM attempts AS a"
+    " JOIN t USING (trace_id) JOIN steps AS s USING (trace_id) WHERE n > 1;",
+    "SELECT trace_id FROM steps GROUP BY trace_id HAVING count(*) > 1",
+    "SELECT trace_id FROM attempts WHERE steps > 1; -- long ones",
+]
 
 
-@pytest.mark.parametrize(
-    ("sql", "reason"),
-    [
-        ("SELECT 412", "its SQL looks at no table"),
-        ("SELECT 412 AS attempts", "its SQL looks at no table"),
-        ("SELECT count(*) + 400 FROM range(12) AS attempts(n)", "its SQL looks at no table"),
-        ("SELECT 412 FROM attempts LIMIT 1", "its SQL writes a figure itself"),
-        ("SELECT 400 + 12 + 0 * count(*) FROM main.attempts", "its SQL writes a figure itself"),
-        ("SELECT length('xx') * count(*) / count(*) FROM attempts", "its SQL writes a figure itself"),
-        ("SELECT length(min(t)) FROM (SELECT 'xx' AS t FROM attempts)", "its SQL gives the same for an attempt"),
-        ("SELECT length(min(trace_id)) FROM attempts; -- all", "its SQL gives the same for an attempt"),
-        ("SELECT count(*) FROM attempts WHERE random() > 0.5", "its SQL asks for random"),
-        ("SELECT 'nan'::DOUBLE FROM attempts LIMIT 1", "its SQL does not give one number"),
-        ("SELECT [1, 2] FROM attempts LIMIT 1", "its SQL does not give one number"),
-        ("SELECT true FROM attempts LIMIT 1", "its SQL does not give one number"),
-    ],
-)
-def test_a_number_that_its_own_sql_holds_is_struck(
-    store: Store, failure: tuple[str, int, str], sql: str, reason: str
-) -> None:
-    told = claim(failure, claim="It is seen 412 times.", numbers=[ClaimNumber(name="n", value=412, sql=sql)])
-    found = checked(store, told)
-    assert found.claim.numbers == []
-    assert found.corrections[0].startswith(f"number n was struck: {reason}")
-    assert found.claim.claim == f"It is seen {STRUCK} times."
+def test_a_rule_over_what_traces_hold_is_no_list(store: Store, failure: tuple[str, int, str]) -> None:
+    found = all_checked(store, [claim(failure, predicate_sql=predicate) for predicate in RULES])
+    for predicate, one in zip(RULES, found, strict=True):
+        assert (one.status, one.listed, one.reasons) == ("confirmed", False, []), predicate
+
+
+OWN_FIGURES = [
+    ("SELECT 412", "its SQL looks at no table"),
+    ("SELECT 412 AS attempts", "its SQL looks at no table"),
+    ("SELECT count(*) + 400 FROM range(12) AS attempts(n)", "its SQL looks at no table"),
+    ("SELECT 412 FROM attempts LIMIT 1", "its SQL writes a figure itself"),
+    ("SELECT 400 + 12 + 0 * count(*) FROM main.attempts", "its SQL writes a figure itself"),
+    ("SELECT length('xx') * count(*) / count(*) FROM attempts", "its SQL writes a figure itself"),
+    ("SELECT length(min(t)) FROM (SELECT 'xx' AS t FROM attempts)", "its SQL gives the same for an attempt"),
+    ("SELECT length(min(trace_id)) FROM attempts; -- all", "its SQL gives the same for an attempt"),
+    ("SELECT count(*) FROM attempts WHERE random() > 0.5", "its SQL asks for random"),
+    ("SELECT 'nan'::DOUBLE FROM attempts LIMIT 1", "its SQL does not give one number"),
+    ("SELECT [1, 2] FROM attempts LIMIT 1", "its SQL does not give one number"),
+    ("SELECT true FROM attempts LIMIT 1", "its SQL does not give one number"),
+]
+
+
+def test_a_number_that_its_own_sql_holds_is_struck(store: Store, failure: tuple[str, int, str]) -> None:
+    told = [
+        claim(failure, claim="It is seen 412 times.", numbers=[ClaimNumber(name="n", value=412, sql=sql)])
+        for sql, _ in OWN_FIGURES
+    ]
+    for (sql, reason), found in zip(OWN_FIGURES, all_checked(store, told), strict=True):
+        assert found.claim.numbers == [], sql
+        assert found.corrections[0].startswith(f"number n was struck: {reason}"), sql
+        assert found.claim.claim == f"It is seen {STRUCK} times.", sql
+
+
+def test_a_number_of_the_traces_stays_however_its_sql_ends(store: Store, failure: tuple[str, int, str]) -> None:
+    sqls = [
+        "SELECT count(*) FROM attempts; -- all of them",
+        "SELECT count(*) FROM main.attempts /* all */ ;",
+        "SELECT round(100.0 * count(*) FILTER (outcome = 'failure') / nullif(count(*), 0)) FROM attempts",
+        "SELECT count(DISTINCT task_id) FROM attempts WHERE steps > 1",
+        "SELECT (SELECT count(*) FROM steps) / (SELECT count(*) FROM attempts)",
+    ]
+    told = [claim(failure, numbers=[ClaimNumber(name="n", value=store.rows(sql)[0][0], sql=sql)]) for sql in sqls]
+    for sql, found in zip(sqls, all_checked(store, told), strict=True):
+        assert (len(found.claim.numbers), found.corrections) == (1, []), sql
 
 
 def test_remedies_that_are_no_words_of_the_playbook_are_struck(store: Store, failure: tuple[str, int, str]) -> None:
