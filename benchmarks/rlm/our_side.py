@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.rlm.questions import Asked, Question, Row, stands, told
 from benchmarks.rlm.wire import Body, Exchange, Said, results_of, wire
-from halo_opt.analysis.claims import MAX_LIST
+from halo_opt.analysis.claim_records import MAX_LIST
 from halo_opt.analysis.engine.analyse import analyse
 from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, QuestionTask

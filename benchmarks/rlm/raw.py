@@ -11,7 +11,8 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from pydantic import Field
 
-from halo_opt.analysis.claims import MAX_LIST, Claim, check
+from halo_opt.analysis.claim_records import MAX_LIST, Claim
+from halo_opt.analysis.claims import check
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.records import AnalysisResult, Ended, RecordedClaim
 from halo_opt.analysis.tools.data_marks import fence

@@ -10,17 +10,16 @@ from dataclasses import replace
 from functools import cache
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-
+from halo_opt.analysis.claim_records import CheckedClaim, Claim, ClaimNumber, Fix, Quote, Status
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.errors import InputError
 from halo_opt.mining.bearing import evidence, misnamed, names_of
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import Measured, cells_sql, counts_sql, measure
 from halo_opt.mining.evidence import Evidence
-from halo_opt.mining.figures import STRUCK, evidence_of, strike
+from halo_opt.mining.figures import evidence_of, strike
 from halo_opt.mining.honest_sql import (
     LISTED,
     MAX_SQL,
@@ -34,79 +33,8 @@ from halo_opt.mining.honest_sql import (
 from halo_opt.mining.quotes import wrong_with_quote
 from halo_opt.mining.told import behaviour_sql
 from halo_opt.patching.playbook import load_playbook
-from halo_opt.records import Record, Value
-from halo_opt.report_records import Category, Quoted, SuggestedFix
+from halo_opt.records import Value
 from halo_opt.store.store import Store
-
-__all__ = ["STRUCK", "CheckedClaim", "Claim", "ClaimNumber", "Fix", "Quote", "behaviour_of", "check", "strike"]
-
-MAX_TEXT = 2_000
-MAX_QUOTE = 600
-MAX_LIST = 12
-
-
-class ClaimNumber(Record):
-    """A number with the one-cell SELECT that gives it."""
-
-    name: str = Field(max_length=80)
-    value: int | float
-    sql: str = Field(max_length=MAX_TEXT * 4)
-
-
-class Quote(Quoted):
-    """Words that stand in one attempt (at one step), exactly as they stand there."""
-
-    trace_id: str = Field(max_length=200)
-    # What a step number can be at all; a larger one could not even be looked up.
-    step: int | None = Field(default=None, ge=0, lt=2**31)
-    words: str = Field(max_length=MAX_QUOTE)
-
-
-class Fix(SuggestedFix):
-    """Where the harness could be changed, in words; never an edit."""
-
-    path: str = Field(max_length=200)
-    lines: str = Field(default="", max_length=40)
-    words: str = Field(max_length=MAX_TEXT)
-
-
-class Claim(Record):
-    """A failure mode as the model tells it. `predicate_sql` gives the trace_id of each attempt that shows it."""
-
-    title: str = Field(min_length=3, max_length=160, description="the way of failing, in a few words")
-    claim: str = Field(max_length=MAX_TEXT, description="what happens and why")
-    predicate_sql: str = Field(
-        max_length=MAX_TEXT * 6,
-        description="SELECT of the trace_id of every attempt that shows it, by what it did; never by outcome or score",
-    )
-    numbers: list[ClaimNumber] = Field(
-        default=[], max_length=MAX_LIST, description="every figure in your words, each with a SELECT of one cell"
-    )
-    quotes: list[Quote] = Field(
-        default=[], max_length=MAX_LIST, description="words of attempts that show it, copied exactly, with their step"
-    )
-    category: Category = Field(default="unexplained", description="whose fault it is")
-    remedies: list[str] = Field(default=[], max_length=MAX_LIST, description="what may help, in a few words each")
-    fix: Fix | None = Field(default=None, description="file and lines of the harness, and what should stand there")
-    counter_evidence: str = Field(default="", max_length=MAX_TEXT, description="what speaks against it")
-
-
-Status = Literal["confirmed", "unsupported"]
-
-
-class CheckedClaim(Record):
-    """A claim after the check. `corrections` say what was changed or struck, `reasons` why it is unsupported.
-
-    `claim` holds only what was borne out: its words without unconfirmed figures, the numbers as re-run, the quotes that
-    stand. Whether the failure mode separates failures from successes is for the contrast of `measured` to say; where
-    its attempts are only `listed` by name, nothing can.
-    """
-
-    status: Status
-    claim: Claim
-    corrections: list[str]
-    reasons: list[str]
-    listed: bool = False
 
 
 def check(

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from halo_opt.analysis.claims import CheckedClaim, ClaimNumber, behaviour_of, check, queries_of_check, unfit
+from halo_opt.analysis.claim_records import CheckedClaim, ClaimNumber
+from halo_opt.analysis.claims import behaviour_of, check, queries_of_check, unfit
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.hypotheses import Hypotheses, Hypothesis
 from halo_opt.analysis.records import AnalysisResult, RecordedClaim

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from halo_opt.analysis.claims import MAX_LIST, MAX_TEXT, CheckedClaim, ClaimNumber, Quote
+from halo_opt.analysis.claim_records import MAX_LIST, MAX_TEXT, CheckedClaim, ClaimNumber, Quote
 from halo_opt.records import Record
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from halo_opt.analysis.claims import Claim
+from halo_opt.analysis.claim_records import Claim
 from halo_opt.analysis.engine import briefing
 from halo_opt.analysis.engine.acting import Acting
 from halo_opt.analysis.engine.claiming import (

@@ -4,7 +4,7 @@ no time, no path, nothing that differs from run to run.
 
 from collections.abc import Iterable, Sequence
 
-from halo_opt.analysis.claims import Claim
+from halo_opt.analysis.claim_records import Claim
 from halo_opt.analysis.engine.sizes import Sizes
 from halo_opt.analysis.engine.turns import details_of, form_inside, form_of
 from halo_opt.analysis.engine.words import cut

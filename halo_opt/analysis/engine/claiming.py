@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from halo_opt.analysis.claims import MAX_LIST, Claim, check, rerun, stands, strike
+from halo_opt.analysis.claim_records import MAX_LIST, Claim
+from halo_opt.analysis.claims import check, rerun, stands
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.records import Answer, AnswerPoint, CheckedPoint, RecordedClaim
@@ -17,7 +18,7 @@ from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.errors import InputError
 from halo_opt.mining.bearing import names_of
 from halo_opt.mining.cells import Measured
-from halo_opt.mining.figures import evidence_of
+from halo_opt.mining.figures import evidence_of, strike
 from halo_opt.mining.told import behaviour_sql
 from halo_opt.store import Store
 

@@ -6,7 +6,8 @@ would go with failing.
 
 from typing import Any
 
-from halo_opt.analysis.claims import MAX_TEXT, Claim, behaviour_of
+from halo_opt.analysis.claim_records import MAX_TEXT, Claim
+from halo_opt.analysis.claims import behaviour_of
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.querying import refused
 from halo_opt.errors import InputError

@@ -3,7 +3,7 @@
 import pytest
 
 from halo_opt.analysis.answering import evidence_of, points_as_answer, write_answer
-from halo_opt.analysis.claims import ClaimNumber, Quote
+from halo_opt.analysis.claim_records import ClaimNumber, Quote
 from halo_opt.analysis.records import Answer, AnswerPoint, CheckedPoint
 from halo_opt.llm.model import Message, ModelUnreachable
 from halo_opt.testing import ScriptedModel

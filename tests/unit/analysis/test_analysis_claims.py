@@ -6,18 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.analysis.claims import (
-    STRUCK,
-    CheckedClaim,
-    Claim,
-    ClaimNumber,
-    Fix,
-    Quote,
-    check,
-    queries_of_check,
-    strike,
-)
+from halo_opt.analysis.claim_records import CheckedClaim, Claim, ClaimNumber, Fix, Quote
+from halo_opt.analysis.claims import check, queries_of_check
 from halo_opt.analysis.guarded_rows import GuardedRows
+from halo_opt.mining.figures import STRUCK, strike
 from halo_opt.store import Store, build_store
 
 DATA = Path(__file__).parents[2] / "data"

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from halo_opt.analysis.claims import STRUCK, CheckedClaim, Claim
+from halo_opt.analysis.claim_records import CheckedClaim, Claim
 from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.into_report import Analysed, report_of
 from halo_opt.analysis.records import AnalysisResult, Ended, RecordedClaim
 from halo_opt.loop.analysis import write_analysis
 from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.figures import STRUCK
 from halo_opt.mining.mismatch import Mismatch
 from halo_opt.mining.verify import numbers_of, queries_of, verify_report
 from halo_opt.patching.coder import Draft, draft
