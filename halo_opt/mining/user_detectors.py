@@ -78,7 +78,8 @@ def _entries(path: Path) -> list[Any]:
     try:
         data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read as detectors: {' '.join(str(error).split())[:200]}") from error
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())[:200]
+        raise ConfigError(f"{path} cannot be read as detectors: {reason}") from error
     entries = data.get("detectors") if isinstance(data, dict) else None
     if not isinstance(entries, list):
         raise ConfigError(f"{path} holds no list 'detectors'; begin it with 'detectors:' and one entry a detector")
