@@ -40,5 +40,6 @@ class Resting:
         self._turns[name] = self._repeats[name]
         return Result(
             result.label,
-            f"{result.text}\nYou have had this answer before, so {name} is not offered for a while. Do something else.",
+            f"{result.text}\nYou have had this answer before, so {name} is not offered for a while. Go on to the next"
+            " step.",
         )

@@ -17,13 +17,21 @@ class ContrastArguments(Arguments):
     )
 
 
+# Small models fill in a form where they would make none.
+_CLAIM = (
+    "its name is %s; where it holds, look at a failure below and claim it by name, with words copied from there: "
+    '{"tool": "claim", "title": ..., "claim": ..., "predicate_sql": "%s", "quotes": [{"trace_id": ..., "words": ...}]}'
+)
+
+
 def run(asked: ContrastArguments, desk: Desk) -> str:
     """Counts, the difference within tasks with its interval and p-value, and what to beware of."""
-    return words_of(contrasted(desk, asked.title, asked.predicate_sql), len(desk.report.tested))
+    found = contrasted(desk, asked.title, asked.predicate_sql)
+    return words_of(found, len(desk.report.tested), claiming=desk.asking is not None)
 
 
-def words_of(c: Contrasted, mined: int) -> str:
-    """A contrast as a paragraph."""
+def words_of(c: Contrasted, mined: int, *, claiming: bool) -> str:
+    """A contrast as a paragraph; `claiming` says that who reads it can claim, and how that is written."""
     if c.state == "not seen":
         return "no attempt shows it, so nothing was tested; see with 'sql' what the predicate gives"
     said = [
@@ -40,7 +48,7 @@ def words_of(c: Contrasted, mined: int) -> str:
         )
     said += [f"beware: {warning}" for warning in c.warnings]
     if c.name:
-        said.append(f"its name is {c.name}, which a claim may give as its predicate_sql")
+        said += [_CLAIM % (c.name, c.name)] if claiming else [f"its name is {c.name}"]
         said.append(
             f"you have asked {c.asked} hypotheses so far; in the end all of them are corrected for, together with the"
             f" {mined} of mining, so each one more makes every one harder to prove"

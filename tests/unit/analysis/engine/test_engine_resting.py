@@ -82,7 +82,7 @@ def test_a_claim_may_name_a_contrast_instead_of_its_predicate(world: Made, engin
         if len(messages) == 2:
             return turn({"tool": "contrast", "title": "asks at length", "predicate_sql": f"{SHOWS};"})
         if len(messages) == 4:
-            [name] = re.findall(r"asked_[0-9a-f]{8}", messages[-1].content)
+            [name] = set(re.findall(r"asked_[0-9a-f]{8}", messages[-1].content))
             claim = {"title": "It asks at length", "claim": "So.", "predicate_sql": f" {name} ", "quotes": quotes}
             return turn({"tool": "claim", **claim}, {"tool": "claim", **claim, "predicate_sql": "asked_00000000"})
         return turn(submit())
