@@ -96,7 +96,8 @@ class Done(NamedTuple):
 
 
 def analyze(server: ModelServer | None, *words: str) -> int:
-    model = ["--model", server.spec()] if server is not None else []
+    # Room enough that the way of working is explained and a claim may come first.
+    model = ["--model", server.spec(), "--context", "40000"] if server is not None else []
     return run(["analyze", str(TALKS), *model, *words])
 
 

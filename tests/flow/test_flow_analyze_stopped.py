@@ -18,7 +18,18 @@ ROOT = Path(__file__).parents[2]
 
 def start(server: ModelServer, *words: str) -> subprocess.Popen[str]:
     """The command in a process of its own, with a process group of its own."""
-    command = [sys.executable, "-m", "halo_opt", "analyze", str(TALKS), "--model", server.spec(), *words]
+    command = [
+        sys.executable,
+        "-m",
+        "halo_opt",
+        "analyze",
+        str(TALKS),
+        "--model",
+        server.spec(),
+        "--context",
+        "40000",
+        *words,
+    ]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -21,7 +21,10 @@ CLAIM = {
 def replies(asked: Asked) -> Said | str:
     """Reads the harness's rules, claims something without evidence, hands in."""
     actions = [
-        [{"tool": "harness_files", "path": "prompts/rules.j2"}],
+        [
+            {"tool": "harness_files", "path": "prompts/rules.j2"},
+            {"tool": "contrast", "title": CLAIM["title"], "predicate_sql": CLAIM["predicate_sql"]},
+        ],
         [CLAIM],
         [{"tool": "submit_report", "summary": "Long attempts.", "claims": []}],
     ]

@@ -18,7 +18,7 @@ from halo_opt.testing import Reply
 
 Made = Callable[..., World]
 SHOWS = "SELECT trace_id FROM steps WHERE length(arguments) > 40"
-RESTS = "You have had this answer before, so sql is not offered for a while"
+RESTS = "You asked this before, so sql is not offered for a while"
 
 
 def told(model: object, call: int) -> str:
@@ -47,7 +47,7 @@ def test_other_tools_are_offered_while_one_rests(world: Made) -> None:
     assert (result.summary, result.tools["refusing"]) == ("there", 1)
 
 
-def test_going_back_and_forth_between_two_answers_counts_as_the_same(world: Made) -> None:
+def test_going_back_and_forth_between_two_questions_counts_as_the_same(world: Made) -> None:
     model = scripted([turn(sql("SELECT 1")), turn(sql("SELECT 2")), turn(sql("SELECT 1")), turn(submit())])
     world(model).run()
     assert [RESTS in told(model, call) for call in (1, 2, 3)] == [False, False, True]
