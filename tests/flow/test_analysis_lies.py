@@ -38,6 +38,7 @@ def test_there_are_enough_of_them(facts: Facts) -> None:
     assert len(truths(facts)) >= 50
 
 
+@pytest.mark.slow
 def test_no_lie_reaches_what_the_report_confirms(store: Path, facts: Facts, tmp_path: Path) -> None:
     planted = one_of_each(lies(facts))
     told_to(store, tmp_path, planted, ". ".join(SUMMARIES) + ".")
