@@ -46,3 +46,13 @@ def anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Done:
     """The same before the analysis."""
     monkeypatch.chdir(tmp_path)
     return Done(tmp_path, begin(tmp_path))
+
+
+@pytest.fixture(params=["lab", "anthropic"])
+def provider(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=[False, True], ids=["whole", "streamed"])
+def streamed(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)

@@ -35,16 +35,6 @@ from halo_opt.llm.model import (
 from halo_opt.llm.providers import CallSettings, open_model
 
 
-@pytest.fixture(params=["lab", "anthropic"])
-def provider(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=[False, True], ids=["whole", "streamed"])
-def streamed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
 def test_nothing_wrong_gives_the_reply_and_what_it_used(provider: str, streamed: bool) -> None:
     with line(provider, streamed) as it:
         completion = it.ask()

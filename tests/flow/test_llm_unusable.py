@@ -28,16 +28,6 @@ from halo_opt.llm.model import (
 )
 
 
-@pytest.fixture(params=["lab", "anthropic"])
-def provider(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=[False, True], ids=["whole", "streamed"])
-def streamed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
 def test_an_empty_reply_is_a_misfit_that_was_paid_for(provider: str, streamed: bool) -> None:
     for schema in (Verdict, None):
         with line(provider, streamed, EMPTY) as it, pytest.raises(ModelMisfit, match="m gave an empty reply") as caught:
