@@ -1,6 +1,7 @@
 """One line per finished attempt, appended so that several processes may write the same file. Never rewrites it."""
 
 import errno
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -51,6 +52,7 @@ class Trouble(BaseModel):
 def append_line(path: Path, data: dict[str, Any]) -> None:
     """Append one whole line by one write; a torn last line of an earlier crash is closed off first.
 
+    Writers wait for each other: one that looked at the file's end in the middle of another's write would see a torn line.
     Half a character (a lone surrogate, which pages and models can produce) becomes a question mark. Raises OSError with
     the file's name, also when only a part found room: such a line is torn, never half counted.
     """
@@ -64,6 +66,7 @@ def _append(path: Path, data: dict[str, Any]) -> None:
     line = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # closing gives it back, and so does the end of a killed process
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,22 @@ def test_a_torn_last_line_is_closed_before_the_next(tmp_path: Path) -> None:
     path.write_text('{"a": 1}\n{"b": ', encoding="utf-8")
     append_line(path, {"c": 3})
     assert path.read_text(encoding="utf-8").splitlines() == ['{"a": 1}', '{"b": ', '{"c": 3}']
+
+
+def test_writers_at_once_do_not_take_each_other_s_lines_for_torn(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+
+    def work() -> None:
+        for _ in range(100):
+            append_line(path, {"text": "y" * 9000})  # more than a page of memory: the file grows in the middle of a write
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines == [json.dumps({"text": "y" * 9000})] * 800
 
 
 def test_a_line_that_does_not_fit_names_the_file(tmp_path: Path) -> None:
