@@ -52,7 +52,7 @@ class Trouble(BaseModel):
 def append_line(path: Path, data: dict[str, Any]) -> None:
     """Append one whole line by one write; a torn last line of an earlier crash is closed off first.
 
-    Writers wait for each other: one that looked at the file's end in the middle of another's write would see a torn line.
+    Writers wait for each other: one that looked at the end of the file while another writes would see a torn line.
     Half a character (a lone surrogate, which pages and models can produce) becomes a question mark. Raises OSError with
     the file's name, also when only a part found room: such a line is torn, never half counted.
     """

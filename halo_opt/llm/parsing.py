@@ -21,7 +21,7 @@ def parse_reply(text: str, schema: type[S]) -> S:
         return schema.model_validate_json(text)
     except ValidationError as whole:
         first: ValidationError | None = None
-        for found in _objects(text):
+        for found in json_objects(text):
             try:
                 return schema.model_validate_json(found)
             except ValidationError as error:
@@ -29,8 +29,8 @@ def parse_reply(text: str, schema: type[S]) -> S:
         raise first or whole from None
 
 
-def _objects(text: str) -> Iterator[str]:
-    """Every JSON object in the text that lies within no other braces, in order."""
+def json_objects(text: str) -> Iterator[str]:
+    """Every JSON object in the text that lies within no other braces, in order, with or without words around it."""
     decoder = json.JSONDecoder()
     at = text.find("{")
     while at >= 0:

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from halo_opt.analysis.tools.base import Arguments, Tool
 from halo_opt.llm.forms import Form
+from halo_opt.llm.parsing import json_objects
+
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,15 @@ def _read_action(said: Any, tools: Mapping[str, Tool]) -> Action:
     try:
         return Action(name, tool, tool.arguments.model_validate(values))
     except ValidationError as error:
-        return Action(name, problem=f"{first_problem(error)}; its form is {form_of(tool)}")
+        return Action(name, problem=f"{_problem(error, name)}; its form is {form_of(tool)}")
 
 
-def first_problem(error: ValidationError) -> str:
-    """The first thing that is wrong, with its place."""
-    first = error.errors(include_url=False, include_input=False)[0]
+def _problem(error: ValidationError, name: str) -> str:
+    """What it has and should not have, else the first thing that is wrong, with its place."""
+    errors = error.errors(include_url=False, include_input=False)
+    if foreign := [str(one["loc"][0]) for one in errors if one["type"] == "extra_forbidden" and len(one["loc"]) == 1]:
+        return f"{name} takes no {', '.join(foreign[:_MOST_NAMED])}"
+    first = errors[0]
     place = ".".join(str(part) for part in first["loc"])
     return f"{place}: {first['msg']}" if place else str(first["msg"])
 
@@ -154,15 +160,8 @@ def _type(part: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
 
 
 def json_in(text: str) -> dict[str, Any] | None:
-    """The JSON object in a reply, with or without a fence or words around it; None where there is none."""
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0 or end < start:
-        return None
-    for candidate in (text, text[start : end + 1]):
-        try:
-            said = json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(said, dict):
-            return said
+    """The first JSON object in a reply, with or without a fence or words around it; None where there is none."""
+    for found in json_objects(text):
+        said: dict[str, Any] = json.loads(found)
+        return said
     return None

@@ -30,7 +30,7 @@ def test_writers_at_once_do_not_take_each_other_s_lines_for_torn(tmp_path: Path)
 
     def work() -> None:
         for _ in range(100):
-            append_line(path, {"text": "y" * 9000})  # more than a page of memory: the file grows in the middle of a write
+            append_line(path, {"text": "y" * 9000})  # more than a page: the file grows in the middle of a write
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:

@@ -114,6 +114,10 @@ def test_a_tool_that_cannot_is_an_answer(world: Made, action: dict[str, object],
         ('{"thought": "x"}', 'It has no list "actions".'),
         ('{"actions": [{"tool": "rm"}]}', "there is no such tool; there are sql"),
         ('{"actions": [{"tool": "sql"}]}', 'query: Field required; its form is {"tool": "sql", "query": text}'),
+        (
+            '{"actions": [{"tool": "sql", "query": "SELECT 1", "id": 1, "title": "x"}]}',
+            'sql takes no id, title; its form is {"tool": "sql", "query": text}',
+        ),
     ],
 )
 def test_a_reply_that_breaks_the_form_is_told_the_right_one(world: Made, text: str, words: str) -> None:
@@ -124,8 +128,9 @@ def test_a_reply_that_breaks_the_form_is_told_the_right_one(world: Made, text: s
     assert result.faults["misfit"] == 1
 
 
-def test_what_is_right_in_a_reply_that_breaks_the_form_is_done(world: Made) -> None:
-    text = '```json\n{"thought": 1, "actions": [{"tool": "sql", "query": "SELECT 41 + 1"}, {"tool": "x"}]}\n```'
+@pytest.mark.parametrize("after", ["\n```", " This {asks} for 41 + 1.", '\n{"actions": [{"tool": "y"}]}'])
+def test_what_is_right_in_a_reply_that_breaks_the_form_is_done(world: Made, after: str) -> None:
+    text = '```json\n{"thought": 1, "actions": [{"tool": "sql", "query": "SELECT 41 + 1"}, {"tool": "x"}]}' + after
     model = scripted([ModelMisfit("not a Turn", text=text), turn(submit())])
     world(model).run()
     assert "[[42]]" in last_words(model, 1)
