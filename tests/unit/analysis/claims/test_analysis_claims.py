@@ -1,6 +1,6 @@
 """Claims are held against the traces: what is wrong is corrected or struck, and what has no support is set apart."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -10,19 +10,9 @@ from halo_opt.analysis.claim_records import CheckedClaim, Claim, ClaimNumber, Fi
 from halo_opt.analysis.claims import check, queries_of_check
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.mining.figures import STRUCK
-from halo_opt.store import Store, build_store
+from halo_opt.store import Store
 
-DATA = Path(__file__).parents[2] / "data"
-RUNS = [DATA / "tau-bench" / "gpt-4o-airline.jsonl", DATA / "intercode"]
 SHOWS = "SELECT trace_id FROM steps WHERE step >= 0"
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    path = tmp_path_factory.mktemp("claims") / "s.duckdb"
-    build_store(RUNS, path)
-    with Store.open(path) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
