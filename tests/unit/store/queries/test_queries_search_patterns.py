@@ -8,9 +8,10 @@ import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from halo_opt.store.queries.scanning.searcher import Searcher
+from halo_opt.store.queries.scanning.tasks import Task
 from halo_opt.store.queries.search import checked_pattern
 from halo_opt.store.queries.search_plan import plan
-from halo_opt.store.queries.search_worker import Searcher, Task
 
 LETTERS = 'aAkKsSeE0 .-_"\\/\n\t\r<&\u00f6\u20ac\U0001f600\u017f\u212a\x7f\x1b'
 SHORT = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
