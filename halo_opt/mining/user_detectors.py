@@ -21,6 +21,7 @@ from halo_opt.mining.honest_sql import MAX_SQL, judged_by
 from halo_opt.mining.shape import Shape, alone_sql
 from halo_opt.store.schema import BY_NAME
 from halo_opt.store.sqltext import alone, bare, pieces
+from halo_opt.validation import first_problem
 
 
 class _Detector(BaseModel):
@@ -64,7 +65,7 @@ def load_detectors(paths: Sequence[Path], known: Sequence[Behaviour]) -> Detecto
                 if found.name in names:
                     raise ValueError("the name is taken; choose another")
             except ValueError as error:
-                reason = _first(error) if isinstance(error, ValidationError) else str(error)
+                reason = first_problem(error, "the entry") if isinstance(error, ValidationError) else str(error)
                 skipped.append(f"{path}: detector {name[:64]} was skipped: {reason}")
                 continue
             names.add(found.name)
@@ -118,9 +119,3 @@ def _behaviour(path: Path, entry: Any) -> Behaviour:
         consequence=told.consequence,
         source=str(path),
     )
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the entry"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
