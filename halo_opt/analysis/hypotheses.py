@@ -4,6 +4,7 @@ import hashlib
 import threading
 
 from halo_opt.records import Record
+from halo_opt.store.sqltext import layout_free
 
 ROOT = "root"
 
@@ -28,7 +29,7 @@ class Hypotheses:
 
     def add(self, title: str, predicate_sql: str, agent: str = ROOT) -> Hypothesis:
         """The hypothesis of this predicate; the same SQL asked again is the same test."""
-        key = " ".join(predicate_sql.split()).rstrip("; ")
+        key = layout_free(predicate_sql)
         name = f"asked_{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
         with self._lock:
             asked = self._asked.setdefault(agent, {})

@@ -26,6 +26,7 @@ from halo_opt.mining.together import Query
 from halo_opt.mining.told import ToldBehaviour, behaviour_sql, known_of, known_of_all
 from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
 from halo_opt.report_records import Analyst, Finding, InputFile, Number, Quoted, Report, SuggestedFix, Told, Unsupported
+from halo_opt.store.sqltext import layout_free
 from halo_opt.store.store import Store
 
 BY_OUTCOME = "it goes by how attempts ended"
@@ -115,7 +116,7 @@ def _told(
             told.append(ToldBehaviour(
                 behaviour_of(found.claim, name, model=by, listed=found.listed), _said(recorded, found, by, store)
             ))  # fmt: skip
-            known.add(_key(found.claim.predicate_sql))
+            known.add(layout_free(found.claim.predicate_sql))
     others = [
         *analysed.hypotheses.all,
         *(
@@ -124,8 +125,8 @@ def _told(
         ),
     ]
     for asked in others:
-        if _key(asked.predicate_sql) not in known:
-            known.add(_key(asked.predicate_sql))
+        if layout_free(asked.predicate_sql) not in known:
+            known.add(layout_free(asked.predicate_sql))
             told += _asked(asked, analysed.result, rows, taken, names)
     return told
 
@@ -155,10 +156,6 @@ def _free(name: str, taken: set[str]) -> str:
         name += "_"
     taken.add(name)
     return name
-
-
-def _key(sql: str) -> str:
-    return " ".join(sql.split()).rstrip("; ")
 
 
 def _model_of(agent: str, result: AnalysisResult) -> str:

@@ -18,6 +18,7 @@ from halo_opt.errors import InputError
 from halo_opt.llm.model import Completion, Message, Model, ModelError, ModelMisfit, ModelRefused, PromptTooLong
 from halo_opt.llm.parsing import parse_reply
 from halo_opt.llm.roles import Role
+from halo_opt.validation import first_problem
 
 _DIGITS = 10  # of a part's hash: enough to tell parts of one run apart
 _SHOWN = 120
@@ -105,11 +106,8 @@ class Tape:
         try:
             entry = TapeEntry.model_validate(given)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the whole"
-            raise InputError(
-                f"entry {number} of the cassette is damaged ({where}: {first['msg']}); record anew"
-            ) from None
+            said = first_problem(error, "the whole")
+            raise InputError(f"entry {number} of the cassette is damaged ({said}); record anew") from None
         if entry.occurrence != len(self._ends[entry.key]):
             raise InputError(f"entries before entry {number} of the cassette are missing; record anew")
         self._ends[entry.key].append(entry)

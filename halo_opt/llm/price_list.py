@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from halo_opt.errors import ConfigError
+from halo_opt.validation import first_problem
 
 _FORM = "write, for each model, 'NAME: {input: 0.25, output: 2, cached: 0.025}' in dollars per million tokens"
 
@@ -46,6 +47,4 @@ def read_prices(path: Path) -> Prices:
     try:
         return _PRICES.validate_python(given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise ConfigError(f"the price file {path}, {where}: {first['msg']}; {_FORM}") from error
+        raise ConfigError(f"the price file {path}, {first_problem(error, 'the whole')}; {_FORM}") from error

@@ -8,6 +8,7 @@ from halo_opt.llm.address import Endpoint
 from halo_opt.llm.model import Completion, Fault, ModelMisfit, ModelRefused
 from halo_opt.llm.parsing import parse_reply
 from halo_opt.llm.prices import cost_of
+from halo_opt.validation import first_problem
 
 _SHOWN = 120
 
@@ -80,10 +81,7 @@ def _empty(endpoint: Endpoint) -> str:
 def _misfit(endpoint: Endpoint, schema: type[BaseModel] | None, text: str, error: ValidationError) -> str:
     if schema is None or not text.strip():
         return _empty(endpoint)
-    first = error.errors(include_url=False)[0]
-    where = "".join(f"{part}." for part in first["loc"])[:-1]
-    said = f"{where}: {first['msg']}" if where else first["msg"]
     return (
-        f"{endpoint.model}'s reply is not a {schema.__name__}: {said}; it begins {text[:_SHOWN]!r}; use a server that "
-        "enforces JSON schemas, or another model"
+        f"{endpoint.model}'s reply is not a {schema.__name__}: {first_problem(error)}; it begins {text[:_SHOWN]!r};"
+        " use a server that enforces JSON schemas, or another model"
     )

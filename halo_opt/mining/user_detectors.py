@@ -20,7 +20,8 @@ from halo_opt.mining.facts import FACTS
 from halo_opt.mining.honest_sql import MAX_SQL, judged_by
 from halo_opt.mining.shape import Shape, alone_sql
 from halo_opt.store.schema import BY_NAME
-from halo_opt.store.sqltext import bare, pieces
+from halo_opt.store.sqltext import alone, bare, pieces
+from halo_opt.validation import first_problem
 
 
 class _Detector(BaseModel):
@@ -64,7 +65,7 @@ def load_detectors(paths: Sequence[Path], known: Sequence[Behaviour]) -> Detecto
                 if found.name in names:
                     raise ValueError("the name is taken; choose another")
             except ValueError as error:
-                reason = _first(error) if isinstance(error, ValidationError) else str(error)
+                reason = first_problem(error, "the entry") if isinstance(error, ValidationError) else str(error)
                 skipped.append(f"{path}: detector {name[:64]} was skipped: {reason}")
                 continue
             names.add(found.name)
@@ -99,13 +100,12 @@ def _behaviour(path: Path, entry: Any) -> Behaviour:
         table, _, column = need.partition(".")
         if table not in BY_NAME or column not in {c.name for c in BY_NAME[table].columns}:
             raise ValueError(f"it needs {need}, which is no column; see 'halo-opt schema'")
-    if told.sql is not None:
-        sql = told.sql.strip().rstrip(";").rstrip()
-    else:
-        sql = alone_sql(Shape(facts=told.facts, windows=told.windows, where=told.where or ""), told.needs)
+    shape = Shape(facts=told.facts, windows=told.windows, where=told.where or "")
+    written = told.sql if told.sql is not None else alone_sql(shape, told.needs)
+    sql = alone(written)
     if len(sql.encode()) > MAX_SQL:
         raise ValueError(f"its SQL is longer than {MAX_SQL} bytes")
-    if "/*" in bare(sql) or any(piece.kind == "comment" for piece in pieces(sql)):
+    if "/*" in bare(written) or any(piece.kind == "comment" for piece in pieces(written)):
         raise ValueError("its SQL holds a comment; put it above the entry, behind a #")
     if judged := judged_by(sql):
         raise ValueError(f"it looks at {judged}: a behaviour defined by failing explains nothing")
@@ -119,9 +119,3 @@ def _behaviour(path: Path, entry: Any) -> Behaviour:
         consequence=told.consequence,
         source=str(path),
     )
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the entry"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}"

@@ -26,6 +26,7 @@ from halo_opt.patching.surface import HarnessDescription
 from halo_opt.records import Edit, Prediction, Proposal, Record
 from halo_opt.redaction import redact
 from halo_opt.report_records import Finding, Report
+from halo_opt.validation import first_problem
 
 _LIMITS = Limits(edits=8, added_per_edit=2_000, added=5_000)
 _EXCERPT = 400
@@ -96,9 +97,7 @@ def _read(completion: Completion) -> Draft:
     try:
         return Draft.model_validate_json(completion.text)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the answer"
-        raise EditRefused(f"{place}: {first['msg']}") from error
+        raise EditRefused(first_problem(error, "the answer")) from error
 
 
 def _proposal(found: Draft, findings: list[Finding], *, number: int) -> Proposal:

@@ -19,6 +19,7 @@ from halo_opt.errors import InputError
 from halo_opt.patching import settings
 from halo_opt.patching.edits import Files, Settings, apply_edits
 from halo_opt.records import Edit, Proposal, ReplaceText, SetValue
+from halo_opt.validation import first_problem
 
 _HEAD = "# halo-opt patch 1"
 _BASE, _PROPOSAL = "# base: ", "# proposal: "
@@ -88,9 +89,7 @@ def _read_head(text: str) -> tuple[Proposal, str] | None:
     try:
         return Proposal.model_validate_json(lines[2].removeprefix(_PROPOSAL)), lines[3]
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"the patch file's proposal cannot be used: {place}: {first['msg']}") from error
+        raise InputError(f"the patch file's proposal cannot be used: {first_problem(error)}") from error
 
 
 def _parse(text: str, inside: str) -> list[FileDiff]:

@@ -11,6 +11,7 @@ from halo_opt.errors import ConfigError
 from halo_opt.patching.resources import resource
 from halo_opt.records import Record
 from halo_opt.report_records import Finding
+from halo_opt.validation import first_problem
 
 
 class Remedy(Record):
@@ -61,6 +62,4 @@ def load_playbook(path: Path | None = None) -> Playbook:
     try:
         return Playbook.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "its top"
-        raise ConfigError(f"{path}: {place}: {first['msg']}") from error
+        raise ConfigError(f"{path}: {first_problem(error, 'its top')}") from error

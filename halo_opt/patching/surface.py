@@ -19,6 +19,7 @@ from halo_opt.errors import ConfigError
 from halo_opt.patching import gitread
 from halo_opt.patching.edits import Settings
 from halo_opt.records import Edit
+from halo_opt.validation import first_problem
 
 _PLAIN = "100644"
 _MAX_FILE = 200_000
@@ -58,9 +59,8 @@ def parse_description(text: str, *, where: str = "harness.describe") -> HarnessD
     try:
         return HarnessDescription.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the top"
-        raise ConfigError(f"{where} printed a description that cannot be used: {place}: {first['msg']}") from error
+        said = first_problem(error, "the top")
+        raise ConfigError(f"{where} printed a description that cannot be used: {said}") from error
 
 
 @dataclass(frozen=True)

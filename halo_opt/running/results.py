@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from halo_opt.records import AttemptKey, AttemptResult, Outcome
+from halo_opt.validation import first_problem
 
 
 @dataclass
@@ -47,9 +48,7 @@ class ResultsTail:
         try:
             result = AttemptResult.model_validate_json(line)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            self.rejected.append((self._lines, f"{where}: {first['msg']}" if where else first["msg"]))
+            self.rejected.append((self._lines, first_problem(error)))
             return None
         if result.outcome is Outcome.ERROR:
             self.error_tries[result.key] += 1

@@ -45,6 +45,11 @@ def bare(sql: str) -> str:
     return "".join("''" if piece.kind == "text" else piece.words for piece in pieces(alone(sql)))
 
 
+def layout_free(sql: str) -> str:
+    """What SQL has in common with the same SQL laid out otherwise: a key to compare, not SQL to run."""
+    return " ".join(sql.split()).rstrip("; ")
+
+
 def without_schema(sql: str, tables: Iterable[str]) -> str:
     """The SQL with `main.` taken from before these tables, so that a CTE of that name is what it reads."""
     names = "|".join(re.escape(name) for name in tables)

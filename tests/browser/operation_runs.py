@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness_runs import ROOT
+from local_servers import running
 
 Reply = tuple[int, str]
 
@@ -87,12 +88,5 @@ class Handler(BaseHTTPRequestHandler):
 def endpoint(answer: Callable[[dict[str, Any]], Reply]) -> Iterator[Asked]:
     """A running endpoint."""
     server = Asked(answer)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with running(server, server.released):
         yield server
-    finally:
-        server.released.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()

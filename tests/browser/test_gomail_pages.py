@@ -4,70 +4,53 @@ from collections.abc import Iterator
 
 import pytest
 from gomail_solutions import SOLUTIONS, begin, do, final_state, letter
-from playwright.sync_api import Browser, Page, sync_playwright
-
-from harness.browser import launch
-from harness.sites.serve import LocalSites
+from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 HOSTILE = "</textarea></title><script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">"
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with LocalSites(["gomail"]) as sites:
-        yield sites.url("gomail")
-
-
-@pytest.fixture(scope="module")
-def browser(url: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = launch(playwright, headless=True, addresses=[url.removeprefix("http://").rstrip("/")])
-        yield found
-        found.close()
-
-
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context()
+def page(gomail_browser: Browser) -> Iterator[Page]:
+    context = gomail_browser.new_context()
     yield context.new_page()
     context.close()
 
 
-def test_every_button_works_without_scripts(browser: Browser, url: str) -> None:
-    context = browser.new_context(java_script_enabled=False)
+def test_every_button_works_without_scripts(gomail_browser: Browser, gomail: str) -> None:
+    context = gomail_browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    begin(page, url, "gomail-26")
+    begin(page, gomail, "gomail-26")
     do(page, SOLUTIONS["gomail-26"])
     assert page.get_by_role("status").inner_text() == "5 conversations moved to Trash"
-    assert len(final_state(page, url)["differences"]["emails"]["updated"]) == 5
+    assert len(final_state(page, gomail)["differences"]["emails"]["updated"]) == 5
     context.close()
 
 
-def test_two_browsers_at_once_have_a_mailbox_each(browser: Browser, page: Page, url: str) -> None:
-    other = browser.new_context().new_page()
-    begin(page, url, "gomail-4")
-    begin(other, url, "gomail-4")
+def test_two_browsers_at_once_have_a_mailbox_each(gomail_browser: Browser, page: Page, gomail: str) -> None:
+    other = gomail_browser.new_context().new_page()
+    begin(page, gomail, "gomail-4")
+    begin(other, gomail, "gomail-4")
     do(page, letter("Carol", "from one", "x"))
     do(other, letter("Carol", "from the other", "x"))
     for one, subject in ((page, "from one"), (other, "from the other")):
-        assert [m["subject"] for m in final_state(one, url)["differences"]["emails"]["added"]] == [subject]
+        assert [m["subject"] for m in final_state(one, gomail)["differences"]["emails"]["added"]] == [subject]
     other.context.close()
 
 
-def test_nothing_that_is_typed_runs(page: Page, url: str) -> None:
-    begin(page, url, "gomail-4")
+def test_nothing_that_is_typed_runs(page: Page, gomail: str) -> None:
+    begin(page, gomail, "gomail-4")
     do(page, letter("Carol", HOSTILE, HOSTILE))
     assert page.title() == "Sent - Gomail"
     do(page, [("click", "link", f"To: carol.adams@example.com: {HOSTILE}, Today")])
     assert page.title() == f"{HOSTILE} - Gomail"
     assert page.get_by_role("region", name="Message text").inner_text() == HOSTILE
     assert page.locator("script, img").count() == 0
-    assert final_state(page, url)["differences"]["emails"]["added"][0]["content"] == HOSTILE
+    assert final_state(page, gomail)["differences"]["emails"]["added"][0]["content"] == HOSTILE
 
 
-def test_enter_in_a_field_neither_sends_nor_archives(page: Page, url: str) -> None:
-    begin(page, url, "gomail-4")
+def test_enter_in_a_field_neither_sends_nor_archives(page: Page, gomail: str) -> None:
+    begin(page, gomail, "gomail-4")
     page.get_by_role("checkbox", name="Select Lunch next week?", exact=True).check()
     with page.expect_navigation():
         page.keyboard.press("Enter")
@@ -76,20 +59,20 @@ def test_enter_in_a_field_neither_sends_nor_archives(page: Page, url: str) -> No
     page.keyboard.press("Enter")
     do(page, [("click", "link", "Sent")])
     assert page.get_by_role("list", name="Messages").get_by_role("link").count() == 2
-    assert final_state(page, url)["differences"] == {"emails": {"added": [], "updated": [], "deleted": []}}
+    assert final_state(page, gomail)["differences"] == {"emails": {"added": [], "updated": [], "deleted": []}}
 
 
-def test_a_mail_without_recipients_says_so_and_can_be_mended(page: Page, url: str) -> None:
-    begin(page, url, "gomail-4")
+def test_a_mail_without_recipients_says_so_and_can_be_mended(page: Page, gomail: str) -> None:
+    begin(page, gomail, "gomail-4")
     do(page, letter("", "Hello", "The text stays."))
     assert page.get_by_role("alert").inner_text() == "Add at least one recipient in To, Cc or Bcc."
     do(page, [("fill", "textbox", "To", "Carol"), ("click", "button", "Send")])
     assert page.get_by_role("status").inner_text() == "Message sent"
-    assert final_state(page, url)["differences"]["emails"]["added"][0]["content"] == "The text stays."
+    assert final_state(page, gomail)["differences"]["emails"]["added"][0]["content"] == "The text stays."
 
 
-def test_a_draft_is_kept_edited_and_sent(page: Page, url: str) -> None:
-    begin(page, url, "gomail-4")
+def test_a_draft_is_kept_edited_and_sent(page: Page, gomail: str) -> None:
+    begin(page, gomail, "gomail-4")
     do(page, [*letter("", "Later", "half of it")[:-1], ("click", "button", "Save draft")])
     assert page.get_by_role("heading", level=1).inner_text() == "Drafts"
     do(
@@ -101,12 +84,12 @@ def test_a_draft_is_kept_edited_and_sent(page: Page, url: str) -> None:
             ("click", "button", "Send"),
         ],
     )
-    (sent,) = final_state(page, url)["differences"]["emails"]["added"]
+    (sent,) = final_state(page, gomail)["differences"]["emails"]["added"]
     assert (sent["to"], sent["content"], sent["draft"]) == (["brian.king@example.com"], "all of it", False)
 
 
-def test_stars_labels_and_the_way_back_from_trash(page: Page, url: str) -> None:
-    begin(page, url, "gomail-4")
+def test_stars_labels_and_the_way_back_from_trash(page: Page, gomail: str) -> None:
+    begin(page, gomail, "gomail-4")
     do(
         page,
         [
@@ -126,5 +109,5 @@ def test_stars_labels_and_the_way_back_from_trash(page: Page, url: str) -> None:
             ("click", "button", "Move to Inbox"),
         ],
     )
-    updated = final_state(page, url)["differences"]["emails"]["updated"]
+    updated = final_state(page, gomail)["differences"]["emails"]["updated"]
     assert updated == [{"id": "1", "isRead": True, "labels": ["1"], "starred": True}]

@@ -4,10 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from gomail_solutions import SOLUTIONS, UNSOLVABLE, begin, do, final_state, reward
-from playwright.sync_api import Browser, Page, sync_playwright
-
-from harness.browser import launch
-from harness.sites.serve import LocalSites
+from playwright.sync_api import Browser, Page
 
 pytestmark = [
     pytest.mark.browser,
@@ -19,60 +16,46 @@ SOLVED = [t for t in SOLUTIONS if t not in UNSOLVABLE]
 EVERYDAY = ("gomail-4", "gomail-26")
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with LocalSites(["gomail"]) as sites:
-        yield sites.url("gomail")
-
-
-@pytest.fixture(scope="module")
-def browser(url: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = launch(playwright, headless=True, addresses=[url.removeprefix("http://").rstrip("/")])
-        yield found
-        found.close()
-
-
 @pytest.fixture
-def page(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+def page(gomail_browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     monkeypatch.setenv("DISABLE_RICH_LOGGING", "true")
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    context = gomail_browser.new_context(viewport={"width": 1280, "height": 720})
     context.set_default_timeout(20_000)
     yield context.new_page()
     context.close()
 
 
-def solve(page: Page, url: str, task: str) -> float:
-    begin(page, url, task)
+def solve(page: Page, gomail: str, task: str) -> float:
+    begin(page, gomail, task)
     do(page, SOLUTIONS[task])
-    return reward(task, final_state(page, url))
+    return reward(task, final_state(page, gomail))
 
 
 @pytest.mark.parametrize("task", EVERYDAY)
-def test_a_scripted_solution_passes_the_grader_and_doing_nothing_fails(page: Page, url: str, task: str) -> None:
-    begin(page, url, task)
-    assert reward(task, final_state(page, url)) == 0.0
-    assert solve(page, url, task) == 1.0
+def test_a_scripted_solution_passes_the_grader_and_doing_nothing_fails(page: Page, gomail: str, task: str) -> None:
+    begin(page, gomail, task)
+    assert reward(task, final_state(page, gomail)) == 0.0
+    assert solve(page, gomail, task) == 1.0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", SOLVED)
-def test_every_scripted_solution_passes_its_grader(page: Page, url: str, task: str) -> None:
-    assert solve(page, url, task) == 1.0
+def test_every_scripted_solution_passes_its_grader(page: Page, gomail: str, task: str) -> None:
+    assert solve(page, gomail, task) == 1.0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", SOLUTIONS)
-def test_doing_nothing_fails_every_grader(page: Page, url: str, task: str) -> None:
-    begin(page, url, task)
-    assert reward(task, final_state(page, url)) == 0.0
+def test_doing_nothing_fails_every_grader(page: Page, gomail: str, task: str) -> None:
+    begin(page, gomail, task)
+    assert reward(task, final_state(page, gomail)) == 0.0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", UNSOLVABLE)
-def test_the_grader_refuses_even_what_the_task_asks_for(page: Page, url: str, task: str) -> None:
-    assert solve(page, url, task) == 0.0
-    updated = final_state(page, url)["differences"]["emails"]["updated"]
+def test_the_grader_refuses_even_what_the_task_asks_for(page: Page, gomail: str, task: str) -> None:
+    assert solve(page, gomail, task) == 0.0
+    updated = final_state(page, gomail)["differences"]["emails"]["updated"]
     assert [(e["id"], e["snoozeUntil"]) for e in updated] == [(i, "2024-07-25") for i in ("23", "41", "44")]
 
 

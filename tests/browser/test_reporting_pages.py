@@ -12,22 +12,14 @@ from playwright.sync_api import Browser, Dialog, Request, sync_playwright
 
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "reporting"))
 
+from loop_samples import empty_diff, empty_loop, loop_summary
 from reporting_payloads import (
     PAYLOADS,
     poisoned_loop,
     poisoned_report,
     poisoned_traces,
 )
-from reporting_samples import (
-    TRACE_A,
-    empty_diff,
-    empty_loop,
-    empty_report,
-    finding,
-    loop_summary,
-    report,
-    traces,
-)
+from reporting_samples import TRACE_A, empty_report, finding, report, traces
 
 from halo_opt.reporting.diff_view import diff_html
 from halo_opt.reporting.html import report_html

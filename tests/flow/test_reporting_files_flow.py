@@ -7,7 +7,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "reporting"))
 
-from reporting_samples import loop_summary, report, traces
+from loop_samples import loop_summary
+from reporting_samples import report, traces
 
 from halo_opt.console import Console
 from halo_opt.reporting.diff_view import diff_tables

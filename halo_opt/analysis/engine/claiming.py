@@ -21,6 +21,7 @@ from halo_opt.mining.cells import Measured
 from halo_opt.mining.figures import evidence_of, strike
 from halo_opt.mining.told import behaviour_sql
 from halo_opt.store import Store
+from halo_opt.store.sqltext import layout_free
 
 MAX_SUMMARY = 4_000
 
@@ -106,7 +107,7 @@ class Recorded:
 
 
 def _key(claim: Claim) -> str:
-    return " ".join(claim.predicate_sql.split()).rstrip("; ")
+    return layout_free(claim.predicate_sql)
 
 
 def verdict(recorded: RecordedClaim, measured: Measured | None) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from halo_opt.analysis.tools.base import Arguments, Tool
 from halo_opt.llm.forms import Form
 from halo_opt.llm.parsing import json_objects
+from halo_opt.validation import first_problem
 
 _MOST_NAMED = 5
 
@@ -111,9 +112,7 @@ def _problem(error: ValidationError, name: str) -> str:
     errors = error.errors(include_url=False, include_input=False)
     if foreign := [str(one["loc"][0]) for one in errors if one["type"] == "extra_forbidden" and len(one["loc"]) == 1]:
         return f"{name} takes no {', '.join(foreign[:_MOST_NAMED])}"
-    first = errors[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else str(first["msg"])
+    return first_problem(error)
 
 
 def form_of(tool: Tool) -> str:

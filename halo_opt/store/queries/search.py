@@ -12,11 +12,12 @@ from halo_opt.errors import InputError
 from halo_opt.records import Record
 from halo_opt.store.queries.answers import Answer, Section
 from halo_opt.store.queries.filters import TraceFilter
+from halo_opt.store.queries.scanning.searcher import compiled
+from halo_opt.store.queries.scanning.tasks import Excerpt, Found, Pattern
 from halo_opt.store.queries.search_places import Known, Places, places_of
 from halo_opt.store.queries.search_plan import plan
 from halo_opt.store.queries.search_pool import Progress, run_tasks
 from halo_opt.store.queries.search_tables import TableHit, search_tables
-from halo_opt.store.queries.search_worker import Excerpt, Found, Pattern, compiled
 from halo_opt.store.queries.source_files import changed, gone
 from halo_opt.store.store import Store
 

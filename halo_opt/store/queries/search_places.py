@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from halo_opt.store.queries.filters import TraceFilter
-from halo_opt.store.queries.search_worker import Task
+from halo_opt.store.queries.scanning.tasks import Task
 from halo_opt.store.store import Store
 
 PIECE_BYTES = 2 << 20

@@ -20,8 +20,9 @@ import msgspec
 import re2
 
 from halo_opt.errors import HaloError
-from halo_opt.store.queries import search_worker
-from halo_opt.store.queries.search_worker import Found, Pattern, Scanned, Searcher, Task
+from halo_opt.store.queries import scanning
+from halo_opt.store.queries.scanning.searcher import Searcher
+from halo_opt.store.queries.scanning.tasks import Found, Pattern, Scanned, Task
 
 # What is left must take longer than this at the pace so far, or starting processes costs more than they save.
 SPREAD_SECONDS = 0.6
@@ -137,12 +138,12 @@ def _spread(pattern: Pattern, numbers: range, workers: int, told: _Told) -> None
 
 
 def _start() -> "subprocess.Popen[bytes]":
-    # -I leaves PYTHONPATH out; where the two packages are is all that the worker needs to know of this process.
-    packages = [str(Path(module.__file__ or "").parent.parent) for module in (msgspec, re2)]
-    run = f"runpy.run_path({search_worker.__file__!r}, run_name='__main__')"
-    code = f"import sys; sys.path += {packages!r}; import runpy; {run}"
+    # -I leaves PYTHONPATH out; where the three packages are is all that the worker needs to know of this process. It
+    # imports `scanning` by that name alone, as the packages around it load all of the store. -B: it writes no file.
+    packages = [str(Path(module.__file__ or "").parent.parent) for module in (msgspec, re2, scanning)]
+    code = f"import sys; sys.path += {packages!r}; from scanning.worker import main; main()"
     return subprocess.Popen(
-        [sys.executable, "-I", "-c", code],
+        [sys.executable, "-I", "-B", "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

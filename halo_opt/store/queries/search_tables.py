@@ -6,7 +6,9 @@ from operator import itemgetter
 from typing import Any
 
 from halo_opt.store.lines import decode_json
-from halo_opt.store.queries.search_worker import Excerpt, Pattern, Searcher, texts_of
+from halo_opt.store.queries.scanning.searcher import Searcher
+from halo_opt.store.queries.scanning.span_texts import texts_of
+from halo_opt.store.queries.scanning.tasks import Excerpt, Pattern
 from halo_opt.store.store import Store
 
 # (trace, span, matches, field, excerpt).

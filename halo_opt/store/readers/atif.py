@@ -11,7 +11,7 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.readers.atif_steps import messages_of, steps_of, total
-from halo_opt.store.readers.base import SourceError, made_id
+from halo_opt.store.readers.base import SourceError, made_id, usable
 from halo_opt.store.readers.documents import document, glimpses, records
 from halo_opt.store.readers.made import made_spans
 from halo_opt.store.readers.span_trace import made_task
@@ -49,13 +49,8 @@ class AtifReader:
             self._trial(path, sink)
             return
         run_id = sink.run_id_of(path.parent)
-        for line in records(path):
-            record = line.value
-            problem = line.reason if record is None else _problem(record)
-            if record is None or problem is not None:
-                sink.reject(str(path), line.number, problem or "no record", line.head or str(record))
-                continue
-            known = AttemptRow(made_id(run_id, path.name, line.number), run_id, "", source=str(path), line=line.number)
+        for number, record in usable(path, records(path), _problem, sink):
+            known = AttemptRow(made_id(run_id, path.name, number), run_id, "", source=str(path), line=number)
             self._hand(_trace(record, {}, known), sink)
 
     def _trial(self, folder: Path, sink: Sink) -> None:

@@ -6,12 +6,12 @@ sink and every line that it cannot use to `sink.reject`, and raises only for wha
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from halo_opt.errors import InputError
-from halo_opt.store.lines import decode_object
+from halo_opt.store.lines import Line, decode_object
 from halo_opt.store.opening import open_file
 from halo_opt.store.sink import Sink
 
@@ -41,6 +41,19 @@ class Reader(Protocol):
     def read(self, path: Path, sink: Sink) -> None:
         """Hand all attempts and rejects of the path to the sink."""
         ...
+
+
+def usable(
+    path: Path, lines: Iterable[Line], problem_of: Callable[[dict[str, Any]], str | None], sink: Sink
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The records of some lines with their numbers; lines without one and records with a problem are rejected."""
+    for line in lines:
+        record = line.value
+        problem = line.reason if record is None else problem_of(record)
+        if record is None or problem is not None:
+            sink.reject(str(path), line.number, problem or "no record", line.head or str(record))
+        else:
+            yield line.number, record
 
 
 def first_objects(path: Path) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from halo_opt.store.lines import Line, decode_json
 from halo_opt.store.opening import stem
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
-from halo_opt.store.readers.base import made_id, whole
+from halo_opt.store.readers.base import made_id, usable, whole
 from halo_opt.store.readers.documents import glimpses, is_document, records
 from halo_opt.store.readers.made import made_spans
 from halo_opt.store.readers.span_lines import problem_of as span_problem
@@ -53,15 +53,8 @@ class ChatReader:
     def read(self, path: Path, sink: Sink) -> None:
         """Every record that holds messages; the others are rejected."""
         run_id = sink.unique_run_id(stem(path))
-        for line in _records(path):
-            record = line.value
-            problem = line.reason if record is None else _problem(record)
-            if record is None or problem is not None:
-                sink.reject(str(path), line.number, problem or "no record", line.head or str(record))
-                continue
-            trace = _trace(
-                record, AttemptRow(made_id(run_id, line.number), run_id, "", source=str(path), line=line.number)
-            )
+        for number, record in usable(path, _records(path), _problem, sink):
+            trace = _trace(record, AttemptRow(made_id(run_id, number), run_id, "", source=str(path), line=number))
             told = trace.attempt
             if _attempt_of(record) is None:
                 trace.attempt = told._replace(attempt=sink.attempt_number(run_id, told.task_id, told.seed))

@@ -4,7 +4,7 @@ Recognising a file never parses more than how it begins, however large its one d
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +49,19 @@ def glimpses(path: Path) -> Iterator[dict[str, Any]]:
 
 def records(path: Path) -> Iterator[Line]:
     """The records of a file: its lines, the elements of its array (by position), or its one document."""
-    if not is_document(path):
-        yield from read_objects(path)
-        return
+    if is_document(path):
+        return elements(path, lambda value: value if isinstance(value, list) else [value])
+    return read_objects(path)
+
+
+def elements(path: Path, parts: Callable[[Any], Iterable[Any]]) -> Iterator[Line]:
+    """The records that `parts` finds in the one JSON value of a file, by their position."""
     raw = whole(path)
     value, reason = decode_json(raw)
     if reason is not None:
         yield Line(1, 0, None, reason, head_of(raw))
         return
-    for number, record in enumerate(value if isinstance(value, list) else [value], start=1):
+    for number, record in enumerate(parts(value), start=1):
         if isinstance(record, dict):
             yield Line(number, 0, record, None, "")
         else:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from halo_opt.store import values
-from halo_opt.store.lines import BOM, HEAD, Line, decode_json, decode_object, head_of, read_objects
+from halo_opt.store.lines import BOM, HEAD, Line, decode_json, decode_object, read_objects
 from halo_opt.store.opening import open_file, open_seekable, stem
-from halo_opt.store.readers.base import first_bytes, first_objects, whole
+from halo_opt.store.readers.base import first_bytes, first_objects
+from halo_opt.store.readers.documents import elements
 from halo_opt.store.readers.span_lines import Span
 from halo_opt.store.readers.span_trace import run_of
 from halo_opt.store.rows import Trace
@@ -58,19 +59,7 @@ def _sniffed(path: Path, _changed: int, _size: int) -> list[dict[str, Any]]:
 
 def records(path: Path) -> Iterator[Line]:
     """Every record with its number: of a line in JSONL, of its place in a document."""
-    if _is_lines(path):
-        yield from read_objects(path)
-        return
-    raw = whole(path)
-    value, reason = decode_json(raw)
-    if reason is not None:
-        yield Line(1, 0, None, reason, head_of(raw))
-        return
-    for number, record in enumerate(_unwrapped(value), start=1):
-        if isinstance(record, dict):
-            yield Line(number, 0, record, None, "")
-        else:
-            yield Line(number, 0, None, "not an object", values.text(record) or "null")
+    return read_objects(path) if _is_lines(path) else elements(path, _unwrapped)
 
 
 def by_trace(

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.lines import HEAD
 from halo_opt.store.opening import stem
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
-from halo_opt.store.readers.base import made_id
+from halo_opt.store.readers.base import made_id, usable
 from halo_opt.store.readers.documents import glimpses, records
 from halo_opt.store.readers.made import made_spans
 from halo_opt.store.readers.swe_agent_steps import mini_steps, traj_steps
@@ -59,15 +58,10 @@ class SweAgentReader:
         name = stem(path).removesuffix(".traj")
         folder = path.resolve().parent
         run_id = sink.run_id_of(folder.parent if folder.name == name else folder)
-        for line in records(path):
-            record = line.value
-            problem = line.reason if record is None else _problem(record)
-            if record is None or problem is not None:
-                sink.reject(str(path), line.number, problem or "no record", line.head or str(record)[:HEAD])
-                continue
+        for number, record in usable(path, records(path), _problem, sink):
             task = values.text(record.get("instance_id") or _object(record.get("info")).get("instance_id")) or name
-            known = AttemptRow(made_id(run_id, path.name, line.number, task), run_id, task, source=str(path))
-            known = known._replace(attempt=sink.attempt_number(run_id, task, None), line=line.number)
+            known = AttemptRow(made_id(run_id, path.name, number, task), run_id, task, source=str(path))
+            known = known._replace(attempt=sink.attempt_number(run_id, task, None), line=number)
             trace = _trace(record, known)
             sink.run(
                 RunRow(run_id, self.name, trace.attempt.harness_revision, trace.attempt.model, None, None, str(folder))

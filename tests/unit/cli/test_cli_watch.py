@@ -3,6 +3,7 @@
 import io
 import re
 
+from console_doubles import Clock, Terminal
 from rich.console import Console as RichConsole
 
 from halo_opt.analysis.records import Event
@@ -11,23 +12,6 @@ from halo_opt.console import Console
 from halo_opt.llm.ledger import Budget, Spend
 
 SPENT = Spend(calls=3, tokens_in=900, tokens_out=100, cost_usd=0.0123)
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-class Clock:
-    """Time that passes when told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def watching(

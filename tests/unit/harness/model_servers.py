@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
+from local_servers import running
+
 from harness.config import ModelSettings
 from harness.models.base import ChatReply, ChatRequest, Message
 from harness.models.build import build_model
@@ -109,15 +111,8 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(kind: Kind) -> Iterator[ModelServer]:
     server = ModelServer(kind)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with running(server, server.over):
         yield server
-    finally:
-        server.over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def request(*, schema: dict[str, Any] | None = None, image: bytes | None = None, fixed: int = 1) -> ChatRequest:

@@ -1,12 +1,12 @@
 """What would stop an attempt is said before anything is paid for: keys, endpoints, config. Real local servers."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from local_servers import running
 
 from harness.config import HarnessSettings, ModelSettings
 from harness.config_load import DEFAULT_CONFIG
@@ -43,13 +43,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Models]:
-    models = Models()
-    thread = threading.Thread(target=models.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield models
-    models.shutdown()
-    thread.join()
-    models.server_close()
+    with running(Models()) as models:
+        yield models
 
 
 def test_an_endpoint_is_asked_for_its_models_and_for_nothing_that_costs(

@@ -73,6 +73,38 @@ def test_what_nothing_bears_out_is_struck_however_it_is_written(words: str, meas
     assert "no checked number says so" in corrections[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "known", "kept"),
+    [
+        ("12 of 40", [12, 40], "12 of 40"),
+        ("12.0 of 1,040", [12, 1040], "12.0 of 1,040"),
+        ("30% more", [0.3], "30% more"),
+        ("30.4% more", [0.3041], "30.4% more"),
+        ("31% more", [0.3041], f"{STRUCK} more"),
+        ("down -5 points", [5.0], "down -5 points"),
+        ("down -5 points", [5], f"down {STRUCK}"),
+        ("gpt-4o at step3", [], "gpt-4o at step3"),
+        ("v2.gomail", [], "v2.gomail"),
+        ("7 times", ["7", None], f"{STRUCK} times"),
+        ("93 percent", [93], STRUCK),
+        ("93 per cent", [0.93], "93 per cent"),
+        ("9x more", [3], f"{STRUCK} more"),
+        ("1e5 calls", [100_000], "1e5 calls"),
+        ("ninety-three failures", [93], "ninety-three failures"),
+        ("ninety-three failures", [94], f"{STRUCK} failures"),
+        ("nine out of ten fail", [], f"{STRUCK} fail"),
+        ("half of them, three quarters of those", [0.5], f"half of them, {STRUCK} of those"),
+        ("dozens, hundreds", [], f"{STRUCK}, {STRUCK}"),
+        ("\u00bd of all, \u2460", [], f"{STRUCK} of all, {STRUCK}"),
+        ("\uff19\uff13 fail", [12], f"{STRUCK} fail"),
+        ("one of the tools, two in a row", [], "one of the tools, two in a row"),
+        ("a tenth try, weekend", [], "a tenth try, weekend"),
+    ],
+)
+def test_only_figures_that_a_checked_number_says_stay(words: str, known: list[float], kept: str) -> None:
+    assert strike(words, known, []) == kept
+
+
 def test_what_is_left_holds_nothing_that_would_be_struck_again(measured: Evidence) -> None:
     left = strike("30 of 41 failures, 9 of 116, half of 84 and 30 of them.", measured, [])
     assert unconfirmed(left, measured) == []

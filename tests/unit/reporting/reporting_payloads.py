@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import cycle
 from typing import Any
 
-from reporting_samples import loop_summary, report, traces
+from loop_samples import loop_summary
+from reporting_samples import report, traces
 
 from halo_opt.loop_records import (
     LoopSummary,

@@ -6,28 +6,12 @@ import json
 from collections.abc import Callable
 
 import pytest
+from console_doubles import Clock, Terminal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from halo_opt.console import Console, Progress, duration, printable
 from halo_opt.records import AttemptKey, Outcome
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-class Clock:
-    """Time that passes when told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def pair(

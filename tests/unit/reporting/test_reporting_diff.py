@@ -1,6 +1,6 @@
 """A comparison says what it shows, and what it does not show."""
 
-from reporting_samples import empty_diff, score_diff
+from loop_samples import empty_diff, score_diff
 
 from halo_opt.records import AttemptKey
 from halo_opt.reporting.diff_view import UNPAIRED_LISTED, diff_headline, diff_markdown, diff_tables

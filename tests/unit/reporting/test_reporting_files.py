@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reporting_samples import empty_report, loop_summary, number, report, traces
+from loop_samples import loop_summary
+from reporting_samples import empty_report, number, report, traces
 
 from halo_opt.errors import InputError
 from halo_opt.reporting.files import json_text, significant, write_files

@@ -5,21 +5,14 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
+from loop_samples import empty_diff, empty_loop, loop_summary
 from reporting_payloads import (
     PAYLOADS,
     poisoned_loop,
     poisoned_report,
     poisoned_traces,
 )
-from reporting_samples import (
-    TRACE_A,
-    empty_diff,
-    empty_loop,
-    empty_report,
-    loop_summary,
-    report,
-    traces,
-)
+from reporting_samples import TRACE_A, empty_report, report, traces
 
 from halo_opt.console import visible
 from halo_opt.reporting.diff_view import diff_html

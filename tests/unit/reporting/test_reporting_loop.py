@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from reporting_samples import empty_loop, estimate, iteration, loop_summary, score_diff
+from loop_samples import empty_loop, estimate, iteration, loop_summary, score_diff
 
 from halo_opt.loop_records import NoiseFloor, SealedResult
 from halo_opt.records import SetValue

@@ -5,17 +5,13 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loop_samples import empty_loop, loop_summary
 from reporting_payloads import (
     PAYLOADS,
     poisoned_loop,
     poisoned_report,
 )
-from reporting_samples import (
-    empty_loop,
-    empty_report,
-    loop_summary,
-    report,
-)
+from reporting_samples import empty_report, report
 
 from halo_opt.reporting.loop_report import loop_markdown
 from halo_opt.reporting.markdown import block, code, escape, report_markdown

@@ -1,80 +1,13 @@
-"""The part of a search that touches trace files: lines in, hits out. Also a program that answers tasks on its stdin.
+"""Looking for a pattern in pieces of trace files and in texts. Never keeps more than one piece of a file in memory."""
 
-Imports nothing of halo_opt, so that a worker process starts in a tenth of a second. Never writes a file, and never
-keeps more than one piece of a file in memory.
-"""
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-import json
-import signal
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
-
-import msgspec
 import re2
 
-# Text before a match, the match, text after it.
-Excerpt = tuple[str, str, str]
+from .span_texts import Line, all_texts, decoded, texts_of
+from .tasks import Excerpt, Found, Hit, Pattern, Scanned, Task
 
-
-class Pattern(NamedTuple):
-    """What is searched for, as `search_plan` has prepared it."""
-
-    pattern: str
-    ignore_case: bool
-    needles: tuple[tuple[str, ...], ...] | None
-    always: tuple[str, ...]
-    literal: str | None
-    joined: bool
-
-
-class Task(NamedTuple):
-    """A piece of a file: where its first line begins and its last ends, and for how many hits an excerpt is wanted."""
-
-    path: str
-    start: int
-    end: int
-    excerpts: int
-    context: int
-
-
-class Hit(NamedTuple):
-    """A line that matches; the excerpt is (text before, match, text after) of the first match."""
-
-    offset: int
-    span_id: str
-    matches: int
-    field: str
-    excerpt: Excerpt
-
-
-class Found(NamedTuple):
-    """What one task gave; `problem` says what is wrong with the file."""
-
-    spans: int = 0
-    matches: int = 0
-    traces: tuple[str, ...] = ()
-    hits: tuple[Hit, ...] = ()
-    problem: str | None = None
-
-
-class Scanned(NamedTuple):
-    """The bytes of a piece and where in them the lines begin and end that may match."""
-
-    data: bytes = b""
-    lines: Sequence[tuple[int, int]] = ()
-    problem: str | None = None
-
-
-class _Line(msgspec.Struct):
-    trace_id: Any = None
-    span_id: Any = None
-    name: Any = None
-    status: Any = None
-    attributes: Any = None
-
-
-_DECODER = msgspec.json.Decoder(_Line)
 # Between texts that are searched as one: a byte that no text holds and no pattern matches, so no match crosses it.
 _JOINT = b"\xff"
 # Bytes of a piece in which letters are counted.
@@ -137,11 +70,11 @@ class Searcher:
                 hits.append(Hit(task.start + start, str(line.span_id), count, field, shown))
         return Found(spans, matches, tuple(traces), tuple(hits))
 
-    def _count_line(self, line: _Line) -> int:
+    def _count_line(self, line: Line) -> int:
         """How often the pattern matches in a line; where the texts may be searched as one, without naming them."""
         if not self._joined:
             return self._count_each(texts_of(line.name, line.status, line.attributes), None)[0]
-        text = _JOINT.join([text.encode() for text in _all_texts(line)])
+        text = _JOINT.join([text.encode() for text in all_texts(line)])
         if self._literal is not None:
             return (text.lower() if self._folded else text).count(self._literal)
         return _matches(self.exact, text)[0]
@@ -227,63 +160,6 @@ def excerpt(text: bytes, start: int, end: int, context: int) -> tuple[str, str, 
     return before[len(before) - min(context, len(before)) :], match, after[:context]
 
 
-def decoded(raw: bytes) -> _Line | None:
-    """A line as a span, or None when it is none."""
-    try:
-        return _DECODER.decode(raw)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        pass
-    # What the import takes and msgspec does not: a byte order mark, NaN, half a surrogate pair, a huge number.
-    try:
-        value = json.loads(raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8"), parse_constant=lambda _: None)
-        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict):
-        return None
-    return _Line(**{name: value.get(name) for name in _Line.__struct_fields__})
-
-
-def texts_of(name: Any, status: Any, attributes: Any) -> list[tuple[str, str]]:
-    """(field, text) of every text of a span: its name, its status message, every text in its attributes."""
-    texts = [("name", name)] if isinstance(name, str) else []
-    message = status.get("message") if isinstance(status, dict) else None
-    if isinstance(message, str):
-        texts.append(("status.message", message))
-    if isinstance(attributes, dict):
-        for key, value in attributes.items():
-            if isinstance(value, str):
-                texts.append((key, value))
-            elif isinstance(value, dict | list):
-                texts.extend(_nested(key, value))
-    return texts
-
-
-def _all_texts(line: _Line) -> list[str]:
-    """The same texts without their names, fast: most lines of a search are read for nothing."""
-    texts = [text for _, text in texts_of(line.name, line.status, None)]
-    if isinstance(line.attributes, dict):
-        for value in line.attributes.values():
-            if isinstance(value, str):
-                texts.append(value)
-            elif isinstance(value, dict | list):
-                texts.extend(text for _, text in _nested("", value))
-    return texts
-
-
-def _nested(path: str, value: Any) -> Iterable[tuple[str, str]]:
-    # In order, and without recursion: the depth is the producer's.
-    stack = [(path, value)]
-    while stack:
-        at, top = stack.pop()
-        if isinstance(top, str):
-            yield at, top
-        elif isinstance(top, dict):
-            stack.extend((f"{at}.{key}", inner) for key, inner in reversed(top.items()))
-        elif isinstance(top, list):
-            stack.extend((f"{at}.{n}", top[n]) for n in reversed(range(len(top))))
-
-
 def _read(task: Task) -> bytes | None:
     """The bytes of a piece, or None when the file no longer has whole lines there."""
     with open(task.path, "rb") as file:  # noqa: PTH123  (a Path costs an import and gives nothing here)
@@ -313,18 +189,3 @@ def _line_starts(needle: Any, data: bytes) -> Iterator[int]:
         place = data.find(b"\n", match.end()) + 1
         if not place:
             return
-
-
-def main() -> None:
-    """A pattern on the first line of stdin, then a task a line; a line of answer for each."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process ends it
-    searcher = Searcher(msgspec.json.decode(sys.stdin.buffer.readline(), type=Pattern))
-    decoder = msgspec.json.Decoder(Task)
-    for line in sys.stdin.buffer:
-        answer = searcher.run(decoder.decode(line))
-        sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
-        sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()
