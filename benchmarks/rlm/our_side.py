@@ -104,8 +104,8 @@ def ask(store: Store, report: Report, asked: Sequence[Asked]) -> tuple[list[bool
 def _kept(answered: Sequence[bool], asked: Sequence[Asked], result: AnalysisResult) -> list[bool]:
     """Answered is what stands after the engine's own check: each number and quote as it was given."""
     points = result.answer.points if result.answer else []
-    said = {(number.name, number.value) for point in points for number in point.point.numbers}
-    said |= {(quote.trace_id, quote.words) for point in points for quote in point.point.quotes}
+    said = {(number.name, number.value) for point in points for number in point.numbers}
+    said |= {(quote.trace_id, quote.words) for point in points for quote in point.quotes}
     return [right and _cited(one) <= said for right, one in zip(answered, asked, strict=True)]
 
 

@@ -6,29 +6,37 @@ that rest on them.
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Literal
 
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field
 
-from halo_opt.analysis.records import Answer
+from halo_opt.analysis.claim_records import Quote
+from halo_opt.analysis.records import Answer, CitedContrast
 from halo_opt.analysis.sentences import Sentences
 from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.llm.model import Message, Model
-from halo_opt.mining.figures import evidence_of as figures_known
+from halo_opt.mining.bearing import evidence
+from halo_opt.mining.evidence import together
 from halo_opt.patching.resources import resource
-from halo_opt.records import Record
+from halo_opt.records import Interval, Record, Value
 
 
 class Piece(Record):
-    """A piece of evidence under the number that it is cited by: a number with its SQL, or words of an attempt."""
+    """A piece of evidence under the number that it is cited by: a number or a contrast with its SQL, or words of an
+    attempt.
+
+    Of a contrast `counts` are failures_with, failures, successes_with, successes and the difference (a fraction).
+    """
 
     number: int = Field(ge=1)
-    kind: Literal["number", "words"]
+    kind: Literal["number", "contrast", "words"]
     name: str = ""
     value: float | None = None
+    counts: dict[str, Value] = Field(default={})
+    interval: Interval | None = None
+    held_fixed: str = ""
     sql: str = ""
     trace_id: str = ""
     step: int | None = None
@@ -57,18 +65,57 @@ class Written(Record):
     corrections: list[str]
 
 
+def contrast_words(piece: Piece) -> str:
+    """The counts and the difference of a contrast in a sentence; '' for other pieces.
+
+    Without its interval, whose ends must not pass for the difference: that is for who reads the sources.
+    """
+    if piece.kind != "contrast":
+        return ""
+    counts = {name: value for name, value in piece.counts.items() if isinstance(value, int | float)}
+    shown = [
+        f"{counts[part]:.0f} of {counts[whole]:.0f} {whole}" + _share(counts[part], counts[whole])
+        for part, whole in (("failures_with", "failures"), ("successes_with", "successes"))
+    ]
+    said = f"{' and '.join(shown)} show it"
+    if "difference" not in counts:
+        return f"{said}; nothing shows that it makes attempts fail"
+    low, high = piece.interval or (-1.0, 1.0)
+    chance = "; this may be chance" if low <= 0 <= high else ""
+    more = "more" if counts["difference"] >= 0 else "less"
+    return (
+        f"{said}; {piece.held_fixed.lower()}, attempts that show it fail {abs(100 * counts['difference']):.0f} points"
+        f" {more} often{chance}"
+    )
+
+
+def _share(part: float, whole: float) -> str:
+    return f" ({100 * part / whole:.0f}%)" if whole else ""
+
+
+def _contrast(one: CitedContrast) -> dict[str, Any]:
+    return {
+        "kind": "contrast",
+        "name": one.title,
+        "counts": one.counts,
+        "interval": one.interval,
+        "held_fixed": one.held_fixed,
+        "sql": one.sql,
+    }
+
+
 def evidence_of(answer: Answer | None) -> Evidence:
     """The numbered evidence of what the agents handed in; empty where nothing of it stands."""
-    pieces: dict[tuple[Any, ...], Piece] = {}
+    pieces: dict[str, Piece] = {}
 
     def cite(**what: Any) -> int:
-        piece = pieces.setdefault(tuple(what.values()), Piece(number=len(pieces) + 1, **what))
+        piece = pieces.setdefault(repr(what), Piece(number=len(pieces) + 1, **what))
         return piece.number
 
     points = []
-    for checked in answer.points if answer else []:
-        point = checked.point
-        found = [cite(kind="number", name=n.name, value=n.value, sql=n.sql) for n in point.numbers]
+    for point in answer.points if answer else []:
+        found = [cite(**_contrast(one)) for one in point.contrasts]
+        found += [cite(kind="number", name=n.name, value=n.value, sql=n.sql) for n in point.numbers]
         found += [cite(kind="words", trace_id=q.trace_id, step=q.step, words=q.words) for q in point.quotes]
         points.append(Point(text=point.text, citations=sorted(set(found))))
     return Evidence(points=points, pieces=list(pieces.values()))
@@ -94,37 +141,41 @@ def points_as_answer(evidence: Evidence, show: Callable[[str], None]) -> Written
     return _written(checked)
 
 
-def _checking(evidence: Evidence, show: Callable[[str], None]) -> Sentences:
-    pieces = evidence.pieces
+def _checking(found: Evidence, show: Callable[[str], None]) -> Sentences:
+    pieces = found.pieces
+    numbers = {str(piece.number): (piece.value, piece.sql) for piece in pieces if piece.kind == "number"}
+    quotes = [Quote(trace_id=p.trace_id, step=p.step, words=p.words) for p in pieces if p.kind == "words"]
+    contrasts = [evidence(piece.counts, {}) for piece in pieces if piece.kind == "contrast"]
     return Sentences(
-        known=replace(
-            figures_known([piece.value for piece in pieces]),
-            quotes=[piece.words for piece in pieces],
-            steps=frozenset(piece.step for piece in pieces if piece.step is not None),
-            names=_names(evidence),
-        ),
+        known=together([evidence({}, numbers, quotes=quotes, names=_names(found)), *contrasts]),
         citations=len(pieces),
         quotable=[*(piece.words for piece in pieces), *(piece.name for piece in pieces)],
         show=show,
     )
 
 
-def _names(evidence: Evidence) -> frozenset[str]:
+def _names(found: Evidence) -> frozenset[str]:
     """Names with a digit: of attempts, and those that the check of the points has let stand."""
-    said = [word.strip(".,;:!?()[]\"'`").lower() for point in evidence.points for word in point.text.split()]
+    said = [word.strip(".,;:!?()[]\"'`").lower() for point in found.points for word in point.text.split()]
     named = {word for word in said if re.search(r"\d", word) and re.match(r"[^\W\d]", word)}
-    return frozenset(named | {piece.trace_id.lower() for piece in evidence.pieces if piece.trace_id})
+    return frozenset(named | {piece.trace_id.lower() for piece in found.pieces if piece.trace_id})
 
 
 def _written(checked: Sentences) -> Written:
     return Written(text=checked.text.strip(), cited=checked.cited, corrections=checked.corrections)
 
 
-def _messages(question: str, evidence: Evidence) -> list[Message]:
+def _messages(question: str, found: Evidence) -> list[Message]:
     shown = [
-        {**piece.model_dump(), "value": _figure(piece.value), "words": fence(piece.words)} for piece in evidence.pieces
+        {
+            **piece.model_dump(),
+            "value": _figure(piece.value),
+            "words": fence(piece.words),
+            "told": contrast_words(piece),
+        }
+        for piece in found.pieces
     ]
-    facts = {"question": question, "points": [point.model_dump() for point in evidence.points], "evidence": shown}
+    facts = {"question": question, "points": [point.model_dump() for point in found.points], "evidence": shown}
     return [
         Message(role="system", content=_render("answer_system.j2")),
         Message(role="user", content=_render("answer.j2", **facts)),

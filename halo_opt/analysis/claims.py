@@ -55,7 +55,7 @@ def check(
     rows.ready(queries_of_check(claim, first_steps))
     numbers = list(rerun(claim.numbers, store, rows, corrections))
     quotes = [quote for quote in claim.quotes if stands(quote, store, corrections)]
-    reasons, measured = _measured(claim.predicate_sql, behaviour, rows, first_steps)
+    reasons, measured = measured_claim(claim.predicate_sql, behaviour, rows, first_steps)
     listed = False
     if measured is not None:
         goes_by = depends_on(claim.predicate_sql, rows.rows)
@@ -126,9 +126,10 @@ def unfit(predicate: str) -> str | None:
     return None
 
 
-def _measured(
+def measured_claim(
     predicate: str, behaviour: Behaviour, rows: GuardedRows, first_steps: Mapping[str, int]
 ) -> tuple[list[str], Measured | None]:
+    """A predicate's behaviour as measured, None where it cannot be; and the reasons why it supports no claim."""
     if reason := unfit(predicate):
         return [reason], None
     try:

@@ -6,7 +6,10 @@ from typing import Literal
 from pydantic import Field
 
 from halo_opt.analysis.claim_records import MAX_LIST, MAX_TEXT, CheckedClaim, ClaimNumber, Quote
-from halo_opt.records import Record
+from halo_opt.records import Interval, Record, Value
+
+# An answer that rests on more says more than one thing.
+MAX_CONTRASTS = 4
 
 
 class AnalysisLimits(Record):
@@ -64,11 +67,29 @@ class RecordedClaim(Record):
 
 
 class AnswerPoint(Record):
-    """One thing that an answer says, and what it rests on: numbers with the SQL that gives them, words of attempts."""
+    """One thing that an answer says, and what it rests on: numbers with the SQL that gives them, words of attempts, and
+    contrasts or findings by name.
+    """
 
     text: str = Field(min_length=1, max_length=MAX_TEXT)
+    contrasts: list[str] = Field(default=[], max_length=MAX_CONTRASTS)
     numbers: list[ClaimNumber] = Field(default=[], max_length=MAX_LIST)
     quotes: list[Quote] = Field(default=[], max_length=MAX_LIST)
+
+
+class CitedContrast(Record):
+    """A contrast or a finding that a point rests on, measured anew.
+
+    `counts` are failures_with, failures, successes_with, successes, and the difference of the failure rates (a
+    fraction) where there is one; `sql` gives the counts, a row for each outcome.
+    """
+
+    name: str
+    title: str
+    counts: dict[str, Value]
+    interval: Interval | None = None
+    held_fixed: str = ""
+    sql: str
 
 
 class CheckedPoint(Record):
@@ -77,7 +98,10 @@ class CheckedPoint(Record):
     `corrections` say what was changed or struck.
     """
 
-    point: AnswerPoint
+    text: str
+    contrasts: list[CitedContrast]
+    numbers: list[ClaimNumber]
+    quotes: list[Quote]
     corrections: list[str]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.analysis.answering import Piece
+from halo_opt.analysis.answering import Piece, contrast_words
 from halo_opt.analysis.records import AnalysisLimits
 from halo_opt.cli import asking
 from halo_opt.cli.options import (
@@ -164,5 +164,9 @@ def _source(piece: Piece) -> str:
     if piece.kind == "number":
         value = "" if piece.value is None else f"{piece.value:.6g}"
         return f"[{piece.number}] {piece.name} = {value}\n    {' '.join(piece.sql.split())}"
+    if piece.kind == "contrast":
+        ends = [f"{100 * end:.0f}" for end in piece.interval or ()]
+        interval = f" (95% interval {' to '.join(ends)})" if ends else ""
+        return f"[{piece.number}] {piece.name}: {contrast_words(piece)}{interval}\n    {' '.join(piece.sql.split())}"
     step = "" if piece.step is None else f", step {piece.step}"
     return f'[{piece.number}] attempt {piece.trace_id}{step}: "{" ".join(piece.words.split())}"'

@@ -57,6 +57,16 @@ def count_sql(behaviour: Behaviour, *, outcome: Literal["failure", "success"], s
     )
 
 
+def by_outcome_sql(behaviour: Behaviour) -> str:
+    """Rows (outcome, attempts to which the behaviour applies, attempts that show it), for people to run."""
+    return (
+        f"WITH behaviour AS ({behaviour.sql})\n"
+        "SELECT outcome, count(*) AS attempts, count(*) FILTER (value) AS shown"
+        " FROM behaviour JOIN attempts USING (trace_id) WHERE outcome IN ('failure', 'success')"
+        " GROUP BY outcome ORDER BY outcome"
+    )
+
+
 def counts_sql(behaviour: Behaviour) -> str:
     """One row: failures with it, failures, successes with it, successes, attempts, with it, with it and no step."""
     return (

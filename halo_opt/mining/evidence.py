@@ -49,6 +49,22 @@ class Evidence:
     failing: float | None = None
 
 
+def together(parts: Sequence[Evidence]) -> Evidence:
+    """What several things bear out side by side. How many show it, and to what effect, only one of them can say."""
+    sole = [part for part in parts if part.shares]
+    one = sole[0] if len(sole) == 1 else None
+    return Evidence(
+        known=[known for part in parts for known in part.known],
+        quotes=[quote for part in parts for quote in part.quotes],
+        steps=frozenset[int]().union(*(part.steps for part in parts)),
+        names=frozenset[str]().union(*(part.names for part in parts)),
+        limits=frozenset[float]().union(*(part.limits for part in parts)),
+        shares=one.shares if one else {},
+        effect=one.effect if one else None,
+        failing=one.failing if one else None,
+    )
+
+
 def named(match: re.Match[str]) -> Base:
     """Of what a noun that `NOUN` found is."""
     return next(base for base in NOUNS if match[base])

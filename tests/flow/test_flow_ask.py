@@ -8,16 +8,16 @@ import threading
 from pathlib import Path
 
 import pytest
-from rlm_script import FAILURES, WORDS, answer, by_turn, sql, turn, write_talks
+from rlm_script import FAILURES, PREDICATE, WORDS, answer, by_turn, sql, turn, write_talks
 from rlm_server import Asked, ModelServer, Said, model_server
 
+from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.cli.app import run
 
 ROOT = Path(__file__).parents[2]
 QUESTION = "why do bookings fail?"
 WRITTEN = (
-    f'They fail without consent in 22 attempts [1]. The customer only said "{WORDS}" [2]. '
-    "That is 97 % of all [7]. It is certain [9]."
+    f'22 failures lack consent [1]. The customer only said "{WORDS}" [2]. That is 97 % of all [7]. It is certain [9].'
 )
 
 
@@ -54,7 +54,7 @@ def test_the_answer_is_checked_cited_followed_by_its_evidence_and_can_be_replaye
         assert len(server.asked) == 3
         sees_the_evidence_and_nothing_else(server.asked[-1])
     assert shown.out.splitlines() == [
-        f'They fail without consent in 22 attempts [1]. The customer only said "{WORDS}" [2]. '
+        f'22 failures lack consent [1]. The customer only said "{WORDS}" [2]. '
         "That is [not confirmed] of all . It is certain .",
         "",
         "[1] failures = 22",
@@ -78,6 +78,50 @@ def test_the_answer_is_checked_cited_followed_by_its_evidence_and_can_be_replaye
     assert capsys.readouterr().out == shown.out
     assert run(["ask", str(talks), "why do refunds fail?", "--replay", "asked.jsonl", "-q"]) == 2
     assert "was recorded with other question" in capsys.readouterr().err
+
+
+def test_an_answer_rests_on_a_contrast_and_on_a_finding_by_their_names(
+    talks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = Hypotheses().add("", PREDICATE).name
+    contrast = {"tool": "contrast", "title": "says Monday in 9 of 10 failures", "predicate_sql": PREDICATE}
+    points = [
+        {"text": "22 of 22 failures and 2 of 26 successes.", "contrasts": [name, name, "F1", "asked_00000000"]},
+        {"text": "2 of 22 failures.", "contrasts": [name]},
+    ]
+    written = "All 22 failures (100%) show it, against 2 of 26 successes (8%) [1]; 2 failures do not [1]."
+    script = by_turn([turn(contrast), turn({"tool": "submit_answer", "points": points})], written)
+    with model_server(script) as server:
+        assert ask(talks, server, "--json", "-q") == 0
+        document = json.loads(capsys.readouterr().out)
+        evidence = server.asked[-1].last
+        assert ask(talks, server, "-q") == 0
+        source = capsys.readouterr().out.partition("\n[1] ")[2].splitlines()[0]
+    assert [(one["kind"], one["name"]) for one in document["evidence"]][:1] == [
+        ("contrast", "says Monday in [not confirmed] failures")
+    ]
+    assert document["evidence"][0]["counts"] | {"difference": 0} == {
+        "failures_with": 22, "failures": 22, "successes_with": 2, "successes": 26, "difference": 0,
+    }  # fmt: skip
+    assert [point["text"] for point in document["points"]] == [
+        "22 of 22 failures and 2 of 26 successes.", "[not confirmed] failures.",
+    ]  # fmt: skip
+    assert [len(point["citations"]) for point in document["points"]] == [2, 1]
+    told = (
+        "says Monday in [not confirmed] failures: 22 of 22 failures (100%) and 2 of 26 successes (8%) show it; within"
+    )
+    assert f"[1] {told} the same task, attempts" in evidence
+    assert "95% interval" not in evidence
+    assert source.startswith(told)
+    assert "points more often (95% interval" in source
+    assert document["answer"] == written.replace("2 failures do not", "[not confirmed] failures do not")
+    assert "there is no contrast or finding 'asked_00000000'" in document["unsupported"]
+    [sql] = [one["sql"] for one in document["evidence"] if one["number"] == 1]
+    assert run(["sql", sql, "--traces", str(talks), "--json", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out) == [
+        {"outcome": "failure", "attempts": 22, "shown": 22},
+        {"outcome": "success", "attempts": 26, "shown": 2},
+    ]
 
 
 def sees_the_evidence_and_nothing_else(written: Asked) -> None:

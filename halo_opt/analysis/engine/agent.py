@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from halo_opt.analysis.claim_records import Claim
 from halo_opt.analysis.engine import briefing
 from halo_opt.analysis.engine.acting import Acting
+from halo_opt.analysis.engine.answer_check import checked_answer
 from halo_opt.analysis.engine.claiming import (
     AnswerArguments,
     ClaimArguments,
     Recorded,
     ReportArguments,
-    checked_answer,
     to_look_at,
     verdict,
     whatever_fits,
@@ -267,8 +267,8 @@ class Agent:
         self._handed = Handed(Ended.SUBMITTED, summary=report.summary)
         return "Handed in."
 
-    def _answer(self, answer: AnswerArguments, _desk: Desk) -> str:
-        checked = checked_answer(answer.points, self.shared.evidence)
+    def _answer(self, answer: AnswerArguments, desk: Desk) -> str:
+        checked = checked_answer(answer.points, self.shared.evidence, desk.report, desk.hypotheses)
         self._handed = Handed(Ended.SUBMITTED, answer=checked)
         return "Handed in."
 

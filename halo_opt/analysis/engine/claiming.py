@@ -1,24 +1,22 @@
-"""Claims and answers as agents hand them in: checked at once, and the verdict told. Believes nothing of them."""
+"""Claims as agents make them and hand them in: checked at once, and the verdict told. Believes nothing of them."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from halo_opt.analysis.claim_records import MAX_LIST, Claim
-from halo_opt.analysis.claims import check, rerun, stands
+from halo_opt.analysis.claims import check
 from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.hypotheses import Hypotheses
-from halo_opt.analysis.records import Answer, AnswerPoint, CheckedPoint, RecordedClaim
+from halo_opt.analysis.records import AnswerPoint, RecordedClaim
 from halo_opt.analysis.tools.base import Arguments, ToolRefused
 from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.errors import InputError
-from halo_opt.mining.bearing import names_of
 from halo_opt.mining.cells import Measured
-from halo_opt.mining.figures import evidence_of, strike
 from halo_opt.mining.told import behaviour_sql
 from halo_opt.store import Store
 from halo_opt.store.sqltext import layout_free
@@ -41,7 +39,9 @@ class AnswerArguments(Arguments):
     """What ends the work on a question."""
 
     points: list[AnswerPoint] = Field(
-        min_length=1, max_length=MAX_LIST, description="short points; each needs a number with its SQL, or a quote"
+        min_length=1,
+        max_length=MAX_LIST,
+        description="short points; each needs a contrast, a number with its SQL, or a quote",
     )
 
 
@@ -161,27 +161,3 @@ def whatever_fits(said: Mapping[str, Any], text: str) -> ReportArguments:
         with suppress(ValidationError):
             claims.append(Claim.model_validate(claim))
     return ReportArguments(summary=str(summary)[:MAX_SUMMARY], claims=claims[:MAX_LIST])
-
-
-def checked_answer(points: Sequence[AnswerPoint], evidence: Evidence) -> Answer:
-    """What stands of an answer: a point of which no number and no quote stands is dropped."""
-    kept: list[CheckedPoint] = []
-    dropped: list[str] = []
-    for place, point in enumerate(points, 1):
-        corrections: list[str] = []
-        numbers = list(rerun(point.numbers, evidence.store, evidence.rows, corrections))
-        quotes = [quote for quote in point.quotes if stands(quote, evidence.store, corrections)]
-        if not numbers and not quotes:
-            why = "; ".join(corrections) or "it cites nothing"
-            dropped.append(f"point {place} was dropped: {why}")
-            continue
-        known = replace(
-            evidence_of([number.value for number in numbers]),
-            quotes=[quote.words for quote in quotes],
-            steps=frozenset(quote.step for quote in quotes if quote.step is not None),
-            names=names_of(evidence.store),
-        )
-        text = strike(point.text, known, corrections)
-        standing = AnswerPoint(text=text, numbers=numbers, quotes=quotes)
-        kept.append(CheckedPoint(point=standing, corrections=corrections))
-    return Answer(points=kept, dropped=dropped)

@@ -20,6 +20,11 @@ _UNSTEADY = re.compile(
 )
 _NO_COLUMN = re.compile(r'Referenced column "(?P<one>[^"]+)"|does not have a column named "(?P<two>[^"]+)"')
 _NO_TABLE = re.compile(r"there is no table '(?P<name>[^']*)'")
+# Words that may follow a table which has no alias.
+_AFTER_TABLE = (
+    r"(?:on|using|where|join|inner|left|right|full|cross|natural|semi|anti|asof|positional|group|order|having|qualify"
+    r"|window|limit|offset|union|except|intersect|tablesample)\b"
+)
 # Our own words end where the list of everything that is allowed begins.
 _ALLOWED = "; allowed is one SELECT"
 _HINTS = (
@@ -79,14 +84,24 @@ def _instead(said: str, sql: str) -> str:
     return "ask a simpler SELECT; 'overview' lists the tables and columns"
 
 
+def _alias(table: str, sql: str) -> str:
+    """What a query calls a table."""
+    found = re.search(rf"\b{table}\s+(?:as\s+(?P<said>\w+)|(?!{_AFTER_TABLE})(?P<bare>\w+))", sql)
+    return (found["said"] or found["bare"]) if found else table
+
+
 def _column(name: str, sql: str) -> str:
     """The nearest right name, where it is, and what the tables of the query have."""
     text = bare(sql).lower()
     named = [table for table in BY_NAME if re.search(rf"\b{table}\b", text)]
     columns = {table: [column.name for column in BY_NAME[table].columns] for table in BY_NAME}
-    elsewhere = [table for table in BY_NAME if name.lower() in columns[table] and table not in named]
+    having = [table for table in BY_NAME if name.lower() in columns[table]]
+    elsewhere = [table for table in having if table not in named]
     said = []
-    if elsewhere:
+    if here := [table for table in having if table in named]:
+        # The table is there; it was another one's alias that stood before the column.
+        said.append(" or ".join(f"write {_alias(table, text)}.{name.lower()}, as {table} has it" for table in here))
+    elif elsewhere:
         said.append(f"{name.lower()} is a column of {', '.join(elsewhere)}; join it USING (trace_id)")
     else:
         near = difflib.get_close_matches(name.lower(), {c for table in named for c in columns[table]}, n=1)

@@ -75,6 +75,14 @@ def test_rows_that_do_not_fit_are_counted(real_desk: Desk) -> None:
     [
         ("SELECT outcom FROM attempts", "the nearest column is outcome; attempts has trace_id, "),
         ("SELECT s.outcome FROM steps AS s", "outcome is a column of attempts; join it USING"),
+        (
+            "SELECT a.tool FROM tool_calls AS t JOIN attempts AS a USING (trace_id)",
+            "write t.tool, as tool_calls has it",
+        ),
+        (
+            "SELECT a.outcome, a.arguments FROM tool_calls JOIN attempts a USING (trace_id)",
+            "write tool_calls.arguments, as tool_calls has it",
+        ),
         ('SELECT "failure" FROM attempts', "a text value stands in single quotes"),
         ("SELECT * FROM step", "the nearest table is steps"),
         ("SELECT task_id, count(*) FROM attempts", "GROUP BY ALL"),

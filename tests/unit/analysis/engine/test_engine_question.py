@@ -38,7 +38,7 @@ def test_a_question_is_answered_with_what_it_rests_on(world: Made, engine_store:
     result = world(model, task=QUESTION).run()
     assert result.ended is Ended.SUBMITTED
     assert result.answer is not None
-    assert [point.point.text for point in result.answer.points] == [f"There are {count}.", "So."]
+    assert [point.text for point in result.answer.points] == [f"There are {count}.", "So."]
     assert [point.corrections for point in result.answer.points] == [[], []]
     assert (result.answer.dropped, result.claims) == ([], [])
     first = model.asked[0]
@@ -56,8 +56,8 @@ def test_what_does_not_hold_is_corrected_struck_or_dropped(world: Made, engine_s
     result = world(scripted([turn(answer(lie, invented, bare))]), task=QUESTION).run()
     assert result.answer is not None
     [point] = result.answer.points
-    assert point.point.text == f"There are {STRUCK}."
-    assert [number.value for number in point.point.numbers] == [count]
+    assert point.text == f"There are {STRUCK}."
+    assert [number.value for number in point.numbers] == [count]
     assert point.corrections[0] == f"number attempts was 777; its SQL gives {count}"
     assert result.answer.dropped == [
         "point 2 was dropped: there is no attempt no-such-trace",
@@ -77,7 +77,7 @@ def test_at_a_limit_it_answers_with_what_it_knows(world: Made, last: str) -> Non
     result = world(model, task=QUESTION, limits=AnalysisLimits(turns=1)).run()
     assert (result.ended, result.salvaged) == (Ended.TURNS, True)
     assert result.answer is not None
-    assert [point.point.text for point in result.answer.points] == ["x"]
+    assert [point.text for point in result.answer.points] == ["x"]
 
 
 def test_a_question_that_nobody_answered_has_no_answer(world: Made) -> None:
