@@ -6,7 +6,7 @@ The engine runs for real, through its own OpenAI client; only the model is playe
 import json
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from halo_opt.analysis.tools.base import Desk
 from halo_opt.llm.cassette import Tape
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.open_roles import RoleSettings, open_roles
+from halo_opt.records import Value
 from halo_opt.report_records import Report
 from halo_opt.store import Store
 
@@ -56,8 +57,12 @@ def _turn(action: dict[str, Any]) -> Said:
 
 
 def _points(asked: Asked) -> list[dict[str, Any]]:
-    """The answer with what bears it out, as the engine wants it: a query for each figure, or a quote for a row."""
+    """The answer with what bears it out, as the engine wants it: the contrast's name, a query for each figure, or a
+    quote for a row.
+    """
     question = asked.question
+    if question.predicate:
+        return [{"text": question.name, "contrasts": [Hypotheses().add("", question.predicate).name]}]
     if not question.cells:
         quotes = [{"trace_id": _attempt(question, row), "words": str(row[-1])} for row in asked.rows]
         return [{"text": told([row[:-1] for row in asked.rows]), "quotes": quotes}]
@@ -102,14 +107,23 @@ def ask(store: Store, report: Report, asked: Sequence[Asked]) -> tuple[list[bool
 
 
 def _kept(answered: Sequence[bool], asked: Sequence[Asked], result: AnalysisResult) -> list[bool]:
-    """Answered is what stands after the engine's own check: each number and quote as it was given."""
+    """Answered is what stands after the engine's own check: each number, count and quote as it was given."""
     points = result.answer.points if result.answer else []
-    said = {(number.name, number.value) for point in points for number in point.numbers}
+    said: set[tuple[Any, ...]] = {_row(one.counts) for point in points for one in point.contrasts}
+    said |= {(number.name, number.value) for point in points for number in point.numbers}
     said |= {(quote.trace_id, quote.words) for point in points for quote in point.quotes}
     return [right and _cited(one) <= said for right, one in zip(answered, asked, strict=True)]
 
 
-def _cited(asked: Asked) -> set[tuple[str, Any]]:
+def _row(counts: Mapping[str, Value]) -> Row:
+    return tuple(counts[name] for name in ("failures_with", "failures", "successes_with", "successes"))
+
+
+def _cited(asked: Asked) -> set[tuple[Any, ...]]:
+    if asked.question.predicate:
+        return set(asked.rows)
     points = _points(asked)
-    numbers = {(number["name"], number["value"]) for point in points for number in point.get("numbers", [])}
+    numbers: set[tuple[Any, ...]] = {
+        (number["name"], number["value"]) for point in points for number in point.get("numbers", [])
+    }
     return numbers | {(quote["trace_id"], quote["words"]) for point in points for quote in point.get("quotes", [])}
