@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 
+from benchmarks.rlm.answer_lies import judged_answers, sayable
 from benchmarks.rlm.facts import Facts, facts_of
 from benchmarks.rlm.planted import ODD, Planted, lies
 from benchmarks.rlm.truths import truths
@@ -51,9 +52,13 @@ SUMMARIES = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of the planted statements. `through` and `struck` say in words what must not have happened."""
+    """What became of the planted statements; `answers` of the lies are told in answers to a question too.
+
+    `through` and `struck` say in words what must not have happened.
+    """
 
     lies: Counter[str]
+    answers: int
     truths: int
     through: list[str]
     struck: list[str]
@@ -185,7 +190,13 @@ def run(store: Path, out: Path, facts: Facts | None = None) -> Verdict:
     through, _ = judged(store, out / "lies", false, SUMMARIES)
     _, struck = judged(store, out / "truths", true, ())
     kinds = Counter(one.kind for one in false) + Counter({"in the summary": len(SUMMARIES)})
-    return Verdict(kinds, len(true), through, struck, unlike(store, out / "lies") + unlike(store, out / "truths"))
+    again = [one for one in false if sayable(one)]
+    with Store.open(store) as opened:
+        report = analyze(opened, [], title="t", made_at="2026-01-01T00:00:00+00:00", patterns=False)
+        through += judged_answers(opened, report, facts, again)[0]
+        struck += judged_answers(opened, report, facts, true)[1]
+    wrong = unlike(store, out / "lies") + unlike(store, out / "truths")
+    return Verdict(kinds, len(again), len(true), through, struck, wrong)
 
 
 def main() -> int:
@@ -204,7 +215,8 @@ def main() -> int:
     for kind, planted in verdict.lies.items():
         print(f"| {kind} | {planted} | {through[kind]} |")
     print(f"| all | {verdict.lies.total()} | {len(verdict.through)} |")
-    print(f"\ntrue statements: {verdict.truths}, struck: {len(verdict.struck)}")
+    print(f"\nof these {verdict.answers} were told in answers to a question too, in points and in sentences")
+    print(f"true statements, in reports and in answers: {verdict.truths}, struck: {len(verdict.struck)}")
     for line in (*verdict.through, *verdict.struck, *verdict.mismatches):
         print(f"- {line}")
     return 1 if verdict.through or verdict.struck or verdict.mismatches else 0

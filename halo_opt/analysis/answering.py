@@ -12,7 +12,6 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field
 
-from halo_opt.analysis.claim_records import Quote
 from halo_opt.analysis.records import Answer, CitedContrast
 from halo_opt.analysis.sentences import Sentences
 from halo_opt.analysis.tools.data_marks import fence
@@ -21,6 +20,7 @@ from halo_opt.mining.bearing import evidence
 from halo_opt.mining.evidence import together
 from halo_opt.patching.resources import resource
 from halo_opt.records import Interval, Record, Value
+from halo_opt.report_records import Quoted
 
 
 class Piece(Record):
@@ -144,8 +144,8 @@ def points_as_answer(evidence: Evidence, show: Callable[[str], None]) -> Written
 def _checking(found: Evidence, show: Callable[[str], None]) -> Sentences:
     pieces = found.pieces
     numbers = {str(piece.number): (piece.value, piece.sql) for piece in pieces if piece.kind == "number"}
-    quotes = [Quote(trace_id=p.trace_id, step=p.step, words=p.words) for p in pieces if p.kind == "words"]
-    contrasts = [evidence(piece.counts, {}) for piece in pieces if piece.kind == "contrast"]
+    quotes = [Quoted(trace_id=p.trace_id, step=p.step, words=p.words) for p in pieces if p.kind == "words"]
+    contrasts = [evidence(piece.counts, {}, predicate=piece.sql) for piece in pieces if piece.kind == "contrast"]
     return Sentences(
         known=together([evidence({}, numbers, quotes=quotes, names=_names(found)), *contrasts]),
         citations=len(pieces),

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from halo_opt.analysis.claim_records import MAX_LIST, MAX_TEXT, CheckedClaim, ClaimNumber, Quote
 from halo_opt.records import Interval, Record, Value
+from halo_opt.report_records import Quoted
 
 # An answer that rests on more says more than one thing.
 MAX_CONTRASTS = 4
@@ -93,7 +94,8 @@ class CitedContrast(Record):
 
 
 class CheckedPoint(Record):
-    """A point as far as it holds: numbers as re-run, quotes that stand, words without figures that nothing bears out.
+    """A point as far as it holds: numbers as re-run, quotes that stand with the rest of their
+    sentences, words without figures that nothing bears out.
 
     `corrections` say what was changed or struck.
     """
@@ -101,7 +103,7 @@ class CheckedPoint(Record):
     text: str
     contrasts: list[CitedContrast]
     numbers: list[ClaimNumber]
-    quotes: list[Quote]
+    quotes: list[Quoted]
     corrections: list[str]
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.rlm.answer_lies import judged_answers, sayable
 from benchmarks.rlm.facts import Facts, facts_of
 from benchmarks.rlm.lies import SUMMARIES, judged, told_to, unlike
 from benchmarks.rlm.planted import Planted, lies
 from benchmarks.rlm.truths import truths
-from halo_opt.store import build_store
+from halo_opt.mining.mine import analyze
+from halo_opt.store import Store, build_store
 
 DATA = Path(__file__).parents[1] / "data"
 RUNS = [DATA / "tau-bench" / "gpt-4o-airline.jsonl", DATA / "intercode"]
@@ -53,6 +55,14 @@ def test_true_statements_stay_as_they_are(store: Path, facts: Facts, tmp_path: P
     _, struck = judged(store, tmp_path, planted, ())
     assert struck == []
     assert unlike(store, tmp_path) == []
+
+
+def test_no_lie_reaches_an_answer_and_true_statements_stay_in_it(store: Path, facts: Facts) -> None:
+    some = one_of_each([one for one in lies(facts) if sayable(one)])
+    with Store.open(store) as opened:
+        report = analyze(opened, [], title="t", made_at="", patterns=False)
+        assert judged_answers(opened, report, facts, some)[0] == []
+        assert judged_answers(opened, report, facts, truths(facts)[::5])[1] == []
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ from halo_opt.errors import InputError
 from halo_opt.mining.bearing import evidence, names_of
 from halo_opt.mining.evidence import together
 from halo_opt.mining.figures import strike
-from halo_opt.report_records import Report
+from halo_opt.mining.quotes import in_context
+from halo_opt.report_records import Quoted, Report
 
 
 def checked_answer(points: Sequence[AnswerPoint], against: Evidence, report: Report, hypotheses: Hypotheses) -> Answer:
@@ -39,7 +40,7 @@ def _contrasts(
         except InputError as error:
             corrections.append(str(error))
             continue
-        known = evidence(found.counts, {}, names=names_of(against.store))
+        known = evidence(found.counts, {}, predicate=found.sql, names=names_of(against.store))
         yield found.model_copy(update={"title": strike(found.title, known, corrections)})
 
 
@@ -47,13 +48,15 @@ def _checked(
     point: AnswerPoint, against: Evidence, contrasts: list[CitedContrast], corrections: list[str]
 ) -> CheckedPoint:
     numbers = list(rerun(point.numbers, against.store, against.rows, corrections))
-    quotes = [quote for quote in point.quotes if stands(quote, against.store, corrections)]
+    standing = [quote for quote in point.quotes if stands(quote, against.store, corrections)]
+    quotes = [in_context(Quoted(**quote.model_dump()), against.store) for quote in standing]
     values = {str(place): (number.value, number.sql) for place, number in enumerate(numbers)}
     known = evidence({}, values, quotes=quotes, names=names_of(against.store))
     if not (contrasts or numbers or quotes):
         return CheckedPoint(text="", contrasts=[], numbers=[], quotes=[], corrections=corrections)
+    shown = [evidence(one.counts, {}, predicate=one.sql) for one in contrasts]
     return CheckedPoint(
-        text=strike(point.text, together([known, *(evidence(one.counts, {}) for one in contrasts)]), corrections),
+        text=strike(point.text, together([known, *shown]), corrections),
         contrasts=contrasts,
         numbers=numbers,
         quotes=quotes,
