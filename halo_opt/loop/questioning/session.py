@@ -171,9 +171,12 @@ def _begin(journal: Journal, note: Note, kind: str, now: dict[str, Any], remedy:
 
 
 def _settings(asked: Asked) -> "RoleSettings":
-    from halo_opt.llm.open_roles import RoleSettings
+    from halo_opt.llm.open_roles import CALL_SECONDS, RoleSettings
+    from halo_opt.llm.providers import CallSettings
 
     return RoleSettings(
+        # A server that hangs must not hold up an analysis for longer than all of it may take.
+        call=CallSettings(timeout_s=min(CALL_SECONDS, asked.limits.seconds or CALL_SECONDS)),
         parallel=asked.limits.parallel,
         context_tokens=dict.fromkeys(ROLES, asked.context_tokens) if asked.context_tokens else {},
         prices=read_prices(asked.prices) if asked.prices else {},
