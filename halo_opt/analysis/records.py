@@ -8,6 +8,8 @@ from pydantic import Field
 from halo_opt.analysis.claim_records import MAX_LIST, MAX_TEXT, CheckedClaim, ClaimNumber, Quote
 from halo_opt.records import Record
 
+MAX_QUESTION = 8_000
+
 
 class AnalysisLimits(Record):
     """How far an analysis may go, besides its budget of dollars, tokens and calls."""
@@ -29,7 +31,7 @@ class ReportTask(Record):
 class QuestionTask(Record):
     """Answer one question about the traces; ends with points that cite what they rest on."""
 
-    question: str = Field(min_length=1, max_length=8_000)
+    question: str = Field(min_length=1, max_length=MAX_QUESTION)
 
 
 Task = ReportTask | QuestionTask
@@ -43,6 +45,7 @@ class Ended(StrEnum):
     BUDGET = "budget"
     TIME = "time"
     MODEL = "model"
+    UNUSABLE = "unusable"
     INTERRUPTED = "interrupted"
 
 
@@ -113,3 +116,4 @@ class AnalysisResult(Record):
     cost_usd: float | None
     seconds: float
     python: str = Field(description="what confines the python tool, or why it was not offered")
+    python_offered: bool = False

@@ -136,7 +136,7 @@ def _analyse(
         )
         asking.say_end(result, session, console)
     _show(report, paths, console, format_)
-    asking.raise_end(result, f"what was found is in {paths.html}, and the same command goes on from there")
+    asking.raise_end(result, found=f"what was found is in {paths.html}", again="the same command goes on from there")
 
 
 def _show(report: Report, paths: ReportPaths, console: Console, format_: Format) -> None:
@@ -156,7 +156,8 @@ def _triage_words(report: Report) -> str:
     counts = {name: report.triage[f"{name} failures"].value for name in CLASSES}
     held = sorted(((count, name) for name, count in counts.items() if isinstance(count, int) and count), reverse=True)
     failures = report.triage["failures"].value
-    return f"of {failures} failures " + ", ".join(f"{count} {name}" for count, name in held) if held else ""
+    of = "of 1 failure " if failures == 1 else f"of {failures} failures "
+    return of + ", ".join(f"{count} {name}" for count, name in held) if held else ""
 
 
 def _finding_rows(report: Report) -> list[list[object]]:

@@ -68,7 +68,9 @@ def needs_contents(query: str) -> bool:
 def say_import(summary: ImportSummary, console: Console) -> None:
     """What was read, rejected and left out."""
     formats = ", ".join(f"{count} from {name}" for name, count in summary.by_format.items())
-    console.say(f"{summary.attempts} attempts ({formats}), {summary.spans} spans")
+    console.say(
+        f"{summary.attempts} {'attempt' if summary.attempts == 1 else 'attempts'} ({formats}), {summary.spans} spans"
+    )
     for reason, count in summary.reject_reasons.items():
         console.warn(f"{count} lines could not be used: {reason}; they are in the table rejects")
     if summary.wrong_types or summary.duplicate_keys:
