@@ -27,6 +27,7 @@ from halo_opt.llm.model import (
     ModelUnreachable,
     PromptTooLong,
 )
+from halo_opt.progress import duration
 
 _FIRST_WAIT_S = 1.0
 _TIMEOUTS = (TimeoutError, ModelTimeoutError, ModelRequestTimeout)
@@ -50,7 +51,7 @@ _SAID: dict[Fault, str] = {
     "cut off": "broke off before its answer was complete{times}: {words}; try again, or look at the server's log",
     "too long": "cannot read so long a prompt ({words}); shorten it, or use a model with a longer context{times}",
     "refused": "will not answer, a filter stopped the prompt ({words}); ask otherwise, or use another model{times}",
-    "rate limit": "refuses for now: too many requests ({words}); use fewer parallel attempts, or wait{times}",
+    "rate limit": "refuses for now: too many requests ({words}); ask less in parallel, or wait{wait}{times}",
     "server error": "answered with an error{status} ({words}){times}",
     "malformed": "gave no usable answer ({words}); check that the address is that of a model server{times}",
 }
@@ -115,6 +116,9 @@ def explain(
         status=f" {error.status_code}" if isinstance(error, ModelHTTPError) else "",
         times="" if tries == 1 else f" ({tries} tries)",
         limit=timeout_s,
+        wait=f" {duration(error.retry_after)}, as it asks"
+        if isinstance(error, ModelHTTPError) and error.retry_after
+        else "",
         key=key_variable(endpoint.provider),
     )
     maybe_billed = begun or kind in {"timeout", "cut off", "malformed"}
