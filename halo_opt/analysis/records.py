@@ -53,7 +53,7 @@ class Event(Record):
     """Something that happens now, for people who watch."""
 
     agent: str = Field(description="root, root.1, root.1.2")
-    kind: Literal["turn", "tool", "model", "claim", "delegate", "map", "compact", "salvage", "fault", "end"]
+    kind: Literal["turn", "tool", "model", "claim", "delegate", "map", "compact", "salvage", "fault", "stop", "end"]
     words: str
     turn: int = 0
 

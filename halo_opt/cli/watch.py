@@ -52,6 +52,9 @@ class Watch:
 
     def __call__(self, event: Event) -> None:
         """Something happened."""
+        if event.kind == "stop":  # who pressed Ctrl-C waits for an answer
+            self._console.say(event.words)
+            return
         with self._lock:
             agent = self._agents.setdefault(event.agent, _Agent())
             agent.turn = max(agent.turn, event.turn)
