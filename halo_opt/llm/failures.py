@@ -116,9 +116,7 @@ def explain(
         status=f" {error.status_code}" if isinstance(error, ModelHTTPError) else "",
         times="" if tries == 1 else f" ({tries} tries)",
         limit=timeout_s,
-        wait=f" {duration(error.retry_after)}, as it asks"
-        if isinstance(error, ModelHTTPError) and error.retry_after
-        else "",
+        wait="" if isinstance(error, TimeoutError) or not error.retry_after else _asked_for(error.retry_after),
         key=key_variable(endpoint.provider),
     )
     maybe_billed = begun or kind in {"timeout", "cut off", "malformed"}
@@ -127,6 +125,10 @@ def explain(
         spent=Completion(text="") if maybe_billed else None,
         again=not begun and kind in {"cut off", "malformed"},
     )
+
+
+def _asked_for(seconds: float) -> str:
+    return f" {duration(seconds)}, as it asks"
 
 
 def _class_of(error: ModelAPIError | TimeoutError, kind: Fault) -> type[ModelError]:

@@ -23,6 +23,4 @@ def test_only_what_failures_show_more_often_can_come_with_harder_tasks(
     behaviour = Behaviour(name="hands_over", title="Hands over", meaning="", sql="SELECT 1")
     measured = Measured(behaviour, "tested", "", failures_with, 116, successes_with, 84, LOWER, "SELECT 1")
     claim = claim_of(measured, 1.0, early=False)
-    assert claim.endswith(
-        f"attempts that show it do not fail more often (-5 points, 95% interval -27 to 17, q = 1): {words}"
-    )
+    assert claim.endswith(f"do not fail more often (-5 points, 95% interval -27 to 17, q = 1): {words}")
