@@ -31,6 +31,7 @@ from halo_opt.paths import ANALYSIS_JOURNAL
 from halo_opt.report_records import Report
 from halo_opt.reporting.files import need_place
 from halo_opt.reporting.report_files import REPORT_JSON, TRIAGE_CSV, ReportPaths
+from halo_opt.store import Store as TraceStore
 
 DEFAULT_OUT = Path("report")
 # A whole analysis: enough for a small hosted model to finish, little enough not to be regretted.
@@ -115,6 +116,12 @@ def _analyse(
     journal = place.out / ANALYSIS_JOURNAL
     if place.fresh and asked.replay is None:
         asking.begin_anew(journal, console)
+    with TraceStore.open(subject.store) as store:
+        if store.rows("SELECT count(*) FROM attempts WHERE outcome = 'failure'") == [(0,)]:
+            console.warn(
+                "no attempt here is known to have failed, so no claim of a model can hold; --scores FILE adds outcomes,"
+                " and ask answers questions without any"
+            )
     with asking.opened(
         asked,
         console,

@@ -125,6 +125,17 @@ def test_fresh_sets_the_old_journal_aside_and_its_cost_still_counts(
     assert json.loads(capsys.readouterr().out)["total"]["calls"] == 6
 
 
+def test_traces_without_a_failure_are_said_to_bear_no_claim_out_before_anything_is_asked(
+    anew: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(TALKS).write_text(Path(TALKS).read_text().replace('"reward": 0.0', '"reward": 1.0'))
+    with model_server(by_turn(anew.replies())) as server:
+        assert analyze(server) == 0
+    words = said(capsys)
+    assert "no attempt here is known to have failed, so no claim of a model can hold" in words
+    assert words.index("known to have failed") < words.index("budget:")
+
+
 def test_a_server_that_hangs_does_not_hold_up_an_analysis_with_a_time_limit(
     anew: Done, capsys: pytest.CaptureFixture[str]
 ) -> None:
