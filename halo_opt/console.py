@@ -26,10 +26,10 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
 
-from halo_opt.progress import Progress, duration
+from halo_opt.progress import Progress, counted, duration
 from halo_opt.records import json_of
 
-__all__ = ["Console", "Format", "Progress", "duration", "printable", "visible"]
+__all__ = ["Console", "Format", "Progress", "counted", "duration", "printable", "visible"]
 
 Format = Literal["table", "json", "csv"]
 PLAIN_LINE_SECONDS = 10.0  # closer together, the log of a long run is mostly progress lines

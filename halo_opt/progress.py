@@ -16,6 +16,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """So many of a thing: `1 call`, `1,200 calls`; `many` where it does not end in s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 class Progress:
     """Counts of a long piece of work; given by `Console.progress`. Safe to advance from several threads."""
 
@@ -51,8 +56,8 @@ class Progress:
 
     def words(self) -> str:
         """Counts, spend and time left: `3 successes, 9 failures, 0 errors, $0.0123, about 4 min 10 s left`."""
-        plural = {Outcome.SUCCESS: "successes", Outcome.FAILURE: "failures", Outcome.ERROR: "errors"}
-        said = [f"{n} {plural[o] if n != 1 else o.value}" for o, n in self.counts.items()]
+        many = {Outcome.SUCCESS: "successes"}
+        said = [counted(n, outcome.value, many.get(outcome, "")) for outcome, n in self.counts.items()]
         if self.cost_usd is not None:
             said.append(f"${self.cost_usd:.4f}")
         left = self.seconds_left

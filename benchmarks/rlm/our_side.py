@@ -111,19 +111,31 @@ def _kept(answered: Sequence[bool], asked: Sequence[Asked], result: AnalysisResu
     points = result.answer.points if result.answer else []
     said: set[tuple[Any, ...]] = {_row(one.counts) for point in points for one in point.contrasts}
     said |= {(number.name, number.value) for point in points for number in point.numbers}
-    said |= {(quote.trace_id, quote.words) for point in points for quote in point.quotes}
-    return [right and _cited(one) <= said for right, one in zip(answered, asked, strict=True)]
+    quotes = [(quote.trace_id, _folded(quote.words)) for point in points for quote in point.quotes]
+    return [
+        right and _figures(one) <= said and all(_stands(*words, quotes) for words in _words(one))
+        for right, one in zip(answered, asked, strict=True)
+    ]
 
 
 def _row(counts: Mapping[str, Value]) -> Row:
     return tuple(counts[name] for name in ("failures_with", "failures", "successes_with", "successes"))
 
 
-def _cited(asked: Asked) -> set[tuple[Any, ...]]:
+def _figures(asked: Asked) -> set[tuple[Any, ...]]:
     if asked.question.predicate:
         return set(asked.rows)
-    points = _points(asked)
-    numbers: set[tuple[Any, ...]] = {
-        (number["name"], number["value"]) for point in points for number in point.get("numbers", [])
-    }
-    return numbers | {(quote["trace_id"], quote["words"]) for point in points for quote in point.get("quotes", [])}
+    return {(number["name"], number["value"]) for point in _points(asked) for number in point.get("numbers", [])}
+
+
+def _words(asked: Asked) -> list[tuple[str, str]]:
+    return [(quote["trace_id"], quote["words"]) for point in _points(asked) for quote in point.get("quotes", [])]
+
+
+def _stands(trace_id: str, words: str, quotes: Sequence[tuple[str, str]]) -> bool:
+    """What stands is the whole sentence of a quote, white space folded."""
+    return any(trace_id == one and _folded(words) in text for one, text in quotes)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())

@@ -134,9 +134,9 @@ def write_answer(question: str, evidence: Evidence, model: Model, show: Callable
 def points_as_answer(evidence: Evidence, show: Callable[[str], None]) -> Written:
     """The points themselves, cited: for when no model can be asked any more."""
     checked = _checking(evidence, show)
-    for point in evidence.points:
+    for place, point in enumerate(evidence.points):
         cited = ", ".join(map(str, point.citations))
-        checked.feed(f"- {point.text} [{cited}]\n")
+        checked.feed(("\n" if place else "") + f"- {point.text} [{cited}]")
     checked.close()
     return _written(checked)
 

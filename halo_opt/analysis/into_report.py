@@ -227,6 +227,8 @@ def _with_analyst(
         **({} if result.cost_usd is None else {"cost_usd": result.cost_usd}),
     }
     caveats = [*report.caveats, *_caveats(report, analyst)]
+    if not result.python_offered:
+        caveats.append(f"The model ran no Python of its own ({analyst.python}).")
     return report.model_copy(update={"analyst": analyst, "spend": spend, "caveats": caveats})
 
 
@@ -278,9 +280,10 @@ def _caveats(report: Report, analyst: Analyst) -> list[str]:
     if analyst.asked:
         tested = sum(1 for line in report.tested if line.get("asked_by") and line.get("p_value") is not None)
         notes.append(
-            f"{analyst.asked} of the behaviours that were looked for are predicates of a model, and {tested} of these"
-            " were tested; all count in the correction. But the model could see outcomes before it asked, so its"
-            " p-values are too small by what it learned from them: only runs that it has not seen can tell."
+            f"{analyst.asked} of the behaviours that were looked for"
+            f" {'is a predicate' if analyst.asked == 1 else 'are predicates'} of a model (tested: {tested}); all count"
+            " in the correction. But the model could see outcomes before it asked, so its p-values are too small by"
+            " what it learned from them: only runs that it has not seen can tell."
         )
     if analyst.salvaged:
         notes.append(
@@ -290,6 +293,4 @@ def _caveats(report: Report, analyst: Analyst) -> list[str]:
     listed = [finding.id for finding in report.findings for said in finding.told if said.listed]
     if listed:
         notes.append(f"Of {', '.join(listed)}: {LISTED}; it may hold for these and for no others.")
-    if not analyst.tools.get("python"):
-        notes.append(f"The model ran no Python of its own ({analyst.python}).")
     return notes

@@ -12,6 +12,8 @@ from halo_opt.report_records import Quoted
 # An answer that rests on more says more than one thing.
 MAX_CONTRASTS = 4
 
+MAX_QUESTION = 8_000
+
 
 class AnalysisLimits(Record):
     """How far an analysis may go, besides its budget of dollars, tokens and calls."""
@@ -33,7 +35,7 @@ class ReportTask(Record):
 class QuestionTask(Record):
     """Answer one question about the traces; ends with points that cite what they rest on."""
 
-    question: str = Field(min_length=1, max_length=8_000)
+    question: str = Field(min_length=1, max_length=MAX_QUESTION)
 
 
 Task = ReportTask | QuestionTask
@@ -47,6 +49,7 @@ class Ended(StrEnum):
     BUDGET = "budget"
     TIME = "time"
     MODEL = "model"
+    UNUSABLE = "unusable"
     INTERRUPTED = "interrupted"
 
 
@@ -54,7 +57,7 @@ class Event(Record):
     """Something that happens now, for people who watch."""
 
     agent: str = Field(description="root, root.1, root.1.2")
-    kind: Literal["turn", "tool", "model", "claim", "delegate", "map", "compact", "salvage", "fault", "end"]
+    kind: Literal["turn", "tool", "model", "claim", "delegate", "map", "compact", "salvage", "fault", "stop", "end"]
     words: str
     turn: int = 0
 
@@ -139,3 +142,4 @@ class AnalysisResult(Record):
     cost_usd: float | None
     seconds: float
     python: str = Field(description="what confines the python tool, or why it was not offered")
+    python_offered: bool = False

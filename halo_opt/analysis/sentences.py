@@ -76,7 +76,7 @@ class Sentences:
             f"citation [{number}] was struck: there is no such evidence" for number in asked if number not in there
         ]
         self.cited += [number for number in there if number not in self.cited]
-        return f"[{', '.join(map(str, there))}]" if there else ""
+        return f"[{', '.join(map(str, there))}]" if there else STRUCK
 
     def _quotation(self, mark: re.Match[str]) -> str:
         words = _plain(mark[1] or mark[2])

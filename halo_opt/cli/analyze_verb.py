@@ -31,6 +31,7 @@ from halo_opt.paths import ANALYSIS_JOURNAL
 from halo_opt.report_records import Report
 from halo_opt.reporting.files import need_place
 from halo_opt.reporting.report_files import REPORT_JSON, TRIAGE_CSV, ReportPaths
+from halo_opt.store import Store as TraceStore
 
 DEFAULT_OUT = Path("report")
 # A whole analysis: enough for a small hosted model to finish, little enough not to be regretted.
@@ -115,6 +116,12 @@ def _analyse(
     journal = place.out / ANALYSIS_JOURNAL
     if place.fresh and asked.replay is None:
         asking.begin_anew(journal, console)
+    with TraceStore.open(subject.store) as store:
+        if store.rows("SELECT count(*) FROM attempts WHERE outcome = 'failure'") == [(0,)]:
+            console.warn(
+                "no attempt here is known to have failed, so no claim of a model can hold; --scores FILE adds outcomes,"
+                " and ask answers questions without any"
+            )
     with asking.opened(
         asked,
         console,
@@ -136,7 +143,7 @@ def _analyse(
         )
         asking.say_end(result, session, console)
     _show(report, paths, console, format_)
-    asking.raise_end(result, f"what was found is in {paths.html}, and the same command goes on from there")
+    asking.raise_end(result, found=f"what was found is in {paths.html}", again="the same command goes on from there")
 
 
 def _show(report: Report, paths: ReportPaths, console: Console, format_: Format) -> None:
@@ -156,7 +163,8 @@ def _triage_words(report: Report) -> str:
     counts = {name: report.triage[f"{name} failures"].value for name in CLASSES}
     held = sorted(((count, name) for name, count in counts.items() if isinstance(count, int) and count), reverse=True)
     failures = report.triage["failures"].value
-    return f"of {failures} failures " + ", ".join(f"{count} {name}" for count, name in held) if held else ""
+    of = "of 1 failure " if failures == 1 else f"of {failures} failures "
+    return of + ", ".join(f"{count} {name}" for count, name in held) if held else ""
 
 
 def _finding_rows(report: Report) -> list[list[object]]:

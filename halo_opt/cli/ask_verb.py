@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from halo_opt.analysis.answering import Piece, contrast_words
-from halo_opt.analysis.records import AnalysisLimits
+from halo_opt.analysis.records import MAX_QUESTION, AnalysisLimits
 from halo_opt.cli import asking
 from halo_opt.cli.options import (
     Json,
@@ -18,7 +18,7 @@ from halo_opt.cli.options import (
     TraceFormat,
 )
 from halo_opt.cli.stores import built_store, reading
-from halo_opt.console import Console
+from halo_opt.console import Console, counted
 from halo_opt.errors import EnvironmentMissing, InputError, NegativeAnswer
 from halo_opt.loop.analysis import detectors_of
 from halo_opt.loop.questioning.analysing import Subject
@@ -87,6 +87,10 @@ def _traces_and_question(words: list[str]) -> tuple[list[Path], str]:
     *places, question = words
     if not places or not question.strip() or _is_path(question):
         raise InputError('write the traces first and the question last, in quotes: halo-opt ask TRACES "why ...?"')
+    if len(question.strip()) > MAX_QUESTION:
+        raise InputError(
+            f"the question has {len(question.strip()):,} characters and at most {MAX_QUESTION:,} are read; shorten it"
+        )
     return [Path(place) for place in places], question.strip()
 
 
@@ -134,12 +138,16 @@ def _ask(
             during=shown.shown,
             show=(lambda _sentence: None) if as_json else console.piece,
         )
+        if answered.written.text and not as_json:
+            console.piece("\n")
         asking.say_end(answered.result, session, console)
     if as_json:
         console.document(answered.document())
     else:
         _show_sources(answered, console)
-    asking.raise_end(answered.result, f"what was found is above; the same question goes on from there ({journal})")
+    asking.raise_end(
+        answered.result, found="what was found is above", again=f"the same question goes on from there ({journal})"
+    )
     if not answered.evidence.pieces:
         raise NegativeAnswer("nothing that was found holds, so there is no answer; ask more narrowly, or another model")
 
@@ -147,13 +155,13 @@ def _ask(
 def _show_sources(answered: Answered, console: Console) -> None:
     """The evidence under its numbers, and what was struck."""
     if answered.written.text:
-        console.piece("\n\n")
+        console.piece("\n")
     cited = [piece for piece in answered.evidence.pieces if piece.number in answered.written.cited]
     for piece in cited:
         console.text(_source(piece))
     left = len(answered.evidence.pieces) - len(cited)
     if left:
-        console.say(f"{left} more pieces of evidence were not cited; --json has them")
+        console.say(f"not cited: {counted(left, 'more piece')} of evidence; --json has them")
     for correction in answered.unsupported:
         console.warn(correction)
     if example := next((piece for piece in cited if piece.kind == "words"), None):

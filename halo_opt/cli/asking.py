@@ -11,7 +11,7 @@ import typer
 
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Ended
 from halo_opt.cli.watch import Watch, spend_words
-from halo_opt.console import Console
+from halo_opt.console import Console, counted
 from halo_opt.errors import BudgetSpent, EnvironmentMissing, InputError
 from halo_opt.loop.questioning.asked import Asked, models_of, parse_budget, parse_time
 from halo_opt.loop.questioning.estimate import budget_for, estimate_words, priced
@@ -109,7 +109,9 @@ def opened(
     """
     if asked.replay is not None:
         with replayed_session(asked.replay, subject=subject) as session:
-            console.say(f"replaying {session.recorded} calls of {asked.replay}: no model is asked, nothing is spent")
+            console.say(
+                f"replaying {counted(session.recorded, 'call')} of {asked.replay}: no model is asked, nothing is spent"
+            )
             yield session
         return
     prices = priced(asked)
@@ -118,8 +120,9 @@ def opened(
     try:
         with open_session(asked, budget, journal=journal, subject=subject, remedy=remedy) as session:
             if session.recorded:
+                calls = counted(session.recorded, "call")
                 console.say(
-                    f"going on with {journal}: {session.recorded} calls are recorded and not paid again; so far "
+                    f"going on with {journal}: {calls} on record and not paid again; so far "
                     f"{spend_words(session.spent, budget)}"
                 )
             yield session
@@ -142,25 +145,32 @@ def watch_over(session: Session, console: Console, *, every: bool) -> Watch:
 
 def say_end(result: AnalysisResult, session: Session, console: Console) -> None:
     """How it went: agents, turns, spend, and what went wrong on the way."""
-    taken = f", {session.taken_over} calls from the recording" if session.taken_over else ""
-    console.say(f"{result.agents} agents, {result.turns} turns; {spend_words(session.spent, session.budget)}{taken}")
+    taken = f", {counted(session.taken_over, 'call')} from the recording" if session.taken_over else ""
+    went = f"{counted(result.agents, 'agent')}, {counted(result.turns, 'turn')}"
+    console.say(f"{went}; {spend_words(session.spent, session.budget)}{taken}")
     for words, faults in (("on the way", result.faults), ("tries that failed", session.faults)):
         if faults:
             console.say(f"{words}: " + ", ".join(f"{count} x {kind}" for kind, count in sorted(faults.items())))
 
 
-def raise_end(result: AnalysisResult, kept: str) -> None:
+def raise_end(result: AnalysisResult, *, found: str, again: str) -> None:
     """The exit code of an analysis that did not end by handing in: what is there was written before this is called.
 
-    `kept` says where, and how to go on.
+    `found` says where, `again` how to go on where nothing else must change for that.
     """
-    words = f"{result.reason or result.ended.value}; {kept}"
-    if result.ended is Ended.INTERRUPTED:
-        raise KeyboardInterrupt
-    if result.ended in {Ended.BUDGET, Ended.TIME}:
-        raise BudgetSpent(words)
-    if result.ended is Ended.MODEL:
-        raise EnvironmentMissing(words)
+    words = f"{result.reason or result.ended.value}; {found}"
+    match result.ended:
+        case Ended.INTERRUPTED:
+            raise KeyboardInterrupt
+        case Ended.BUDGET:
+            raise BudgetSpent(words)
+        case Ended.TIME:
+            raise BudgetSpent(f"{words}, and {again}")
+        case Ended.MODEL:
+            raise EnvironmentMissing(f"{words}, and {again}")
+        case Ended.UNUSABLE:
+            # They are on record, and would be read again.
+            raise EnvironmentMissing(f"{words}; use another model, and --fresh to set these replies aside")
 
 
 def digest(*parts: object) -> str:

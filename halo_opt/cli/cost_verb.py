@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, rows_format
-from halo_opt.console import Console
+from halo_opt.console import Console, counted
 from halo_opt.errors import InputError
 from halo_opt.loop.questioning.spending import SpendRow, journals_in, spend_rows, total
 from halo_opt.paths import CACHE, CachePaths
@@ -93,10 +93,10 @@ def _notes(everything: SpendRow) -> list[str]:
     """What the sums leave out, or hold that may not be true."""
     said = [] if everything.calls or everything.replayed else ["no call is recorded there, so nothing was spent"]
     if everything.unpriced:
-        said.append(f"{everything.unpriced} calls have no known price, so the dollars are more than this")
+        said.append(f"{counted(everything.unpriced, 'call')} without a known price: the dollars are more than this")
     if everything.open_calls:
         said.append(
-            f"{everything.open_calls} calls were begun and never ended (the program was stopped in them); they count "
-            "with all that was set aside for them, and may have been billed or not"
+            f"{counted(everything.open_calls, 'call')} begun and never ended (the program was stopped there): counted "
+            "with all that was set aside, and billed or not"
         )
     return said

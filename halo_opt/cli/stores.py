@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from halo_opt.console import Console
+from halo_opt.console import Console, counted
 from halo_opt.errors import InputError
 from halo_opt.redaction import RedactionRules
 from halo_opt.store import ImportSummary, Options, build_store, default_store_path, expanded, fresh, options_of
@@ -68,9 +68,11 @@ def needs_contents(query: str) -> bool:
 def say_import(summary: ImportSummary, console: Console) -> None:
     """What was read, rejected and left out."""
     formats = ", ".join(f"{count} from {name}" for name, count in summary.by_format.items())
-    console.say(f"{summary.attempts} attempts ({formats}), {summary.spans} spans")
+    console.say(
+        f"{summary.attempts} {'attempt' if summary.attempts == 1 else 'attempts'} ({formats}), {summary.spans} spans"
+    )
     for reason, count in summary.reject_reasons.items():
-        console.warn(f"{count} lines could not be used: {reason}; they are in the table rejects")
+        console.warn(f"{counted(count, 'line')} could not be used: {reason}; see the table rejects")
     if summary.wrong_types or summary.duplicate_keys:
         console.warn(f"{summary.wrong_types} lines with values of a wrong type, {summary.duplicate_keys} repeated keys")
     if summary.vanished:

@@ -25,7 +25,7 @@ from halo_opt.cli.options import (
 )
 from halo_opt.cli.stores import built_store, needs_contents, open_store, reading, say_import
 from halo_opt.config import load_config
-from halo_opt.console import Console
+from halo_opt.console import Console, counted
 from halo_opt.errors import InputError, NegativeAnswer
 from halo_opt.evaluation.diff import compare
 from halo_opt.loop.analysis import rates
@@ -103,8 +103,9 @@ def verify_verb(
     rows = [[m.where, m.reported, m.recomputed, m.reason] for m in mismatches]
     if rows:
         console.table(["where", "reported", "now", "reason"], rows, rows_format(format_, json_))
-        raise NegativeAnswer(f"{len(rows)} of {checked} numbers and exemplars are not confirmed")
-    console.say(f"all {checked} numbers are confirmed")
+        # Not of so many: texts, groups and exemplars, too, can be what is not confirmed.
+        raise NegativeAnswer(f"not confirmed by the traces: {counted(len(rows), 'thing')} that the report says")
+    console.say(f"all {counted(checked, 'number')} are confirmed")
 
 
 def _guarded_answers(report: Report, traces: TraceStore) -> Callable[[str], list[tuple[object, ...]]]:

@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from halo_opt.analysis.records import Event
-from halo_opt.console import Console, duration, printable
+from halo_opt.console import Console, counted, duration, printable
 from halo_opt.llm.ledger import Budget, Spend
 
 LINE = 100  # characters of what an agent does
@@ -23,7 +23,7 @@ class _Agent:
     """The last that was heard of one agent."""
 
     turn: int = 0
-    words: str = "begins"
+    words: str = "waits until the traces are mined"
     ended: bool = False
 
 
@@ -52,6 +52,9 @@ class Watch:
 
     def __call__(self, event: Event) -> None:
         """Something happened."""
+        if event.kind == "stop":  # who pressed Ctrl-C waits for an answer
+            self._console.say(event.words)
+            return
         with self._lock:
             agent = self._agents.setdefault(event.agent, _Agent())
             agent.turn = max(agent.turn, event.turn)
@@ -99,8 +102,8 @@ class Watch:
             turns = sum(agent.turn for agent in self._agents.values())
             said = [
                 f"{working} of {len(self._agents)} agents at work" if len(self._agents) > 1 else "1 agent",
-                f"{turns} turns",
-                f"{self._claims} claims",
+                counted(turns, "turn"),
+                counted(self._claims, "claim"),
                 self._money(),
                 duration(self._clock() - self._began),
             ]
@@ -118,7 +121,7 @@ def spend_words(spent: Spend, budget: Budget) -> str:
 
     tokens = spent.tokens_in + spent.tokens_out
     said = [
-        f"{spent.calls:,}{of(budget.calls, ',')} {'call' if spent.calls == 1 and budget.calls is None else 'calls'}",
+        counted(spent.calls, "call") if budget.calls is None else f"{spent.calls:,} of {counted(budget.calls, 'call')}",
         f"{tokens:,}{of(budget.tokens, ',')} tokens",
     ]
     if spent.cost_usd or budget.usd is not None:

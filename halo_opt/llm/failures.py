@@ -27,6 +27,7 @@ from halo_opt.llm.model import (
     ModelUnreachable,
     PromptTooLong,
 )
+from halo_opt.progress import duration
 
 _FIRST_WAIT_S = 1.0
 _TIMEOUTS = (TimeoutError, ModelTimeoutError, ModelRequestTimeout)
@@ -50,7 +51,7 @@ _SAID: dict[Fault, str] = {
     "cut off": "broke off before its answer was complete{times}: {words}; try again, or look at the server's log",
     "too long": "cannot read so long a prompt ({words}); shorten it, or use a model with a longer context{times}",
     "refused": "will not answer, a filter stopped the prompt ({words}); ask otherwise, or use another model{times}",
-    "rate limit": "refuses for now: too many requests ({words}); use fewer parallel attempts, or wait{times}",
+    "rate limit": "refuses for now: too many requests ({words}); ask less in parallel, or wait{wait}{times}",
     "server error": "answered with an error{status} ({words}){times}",
     "malformed": "gave no usable answer ({words}); check that the address is that of a model server{times}",
 }
@@ -115,6 +116,7 @@ def explain(
         status=f" {error.status_code}" if isinstance(error, ModelHTTPError) else "",
         times="" if tries == 1 else f" ({tries} tries)",
         limit=timeout_s,
+        wait="" if isinstance(error, TimeoutError) or not error.retry_after else _asked_for(error.retry_after),
         key=key_variable(endpoint.provider),
     )
     maybe_billed = begun or kind in {"timeout", "cut off", "malformed"}
@@ -123,6 +125,10 @@ def explain(
         spent=Completion(text="") if maybe_billed else None,
         again=not begun and kind in {"cut off", "malformed"},
     )
+
+
+def _asked_for(seconds: float) -> str:
+    return f" {duration(seconds)}, as it asks"
 
 
 def _class_of(error: ModelAPIError | TimeoutError, kind: Fault) -> type[ModelError]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from halo_opt.errors import BudgetSpent, InputError
+from halo_opt.progress import counted
 
 # Sums of many small floats differ in their last digits; a limit that is met exactly is not passed.
 _ROUNDING = 1e-9
@@ -175,17 +176,18 @@ class Ledger:
                 f"no price is known for this model, so a budget of ${budget.usd:g} cannot be kept; set a budget of "
                 "tokens or calls instead"
             )
-        limits: list[tuple[float, float | None, str]] = [
-            (after.cost_usd, budget.usd, "dollars"),
-            (after.tokens_in + after.tokens_out, budget.tokens, "tokens"),
-            (after.calls, budget.calls, "calls"),
+        tokens = after.tokens_in + after.tokens_out
+        limits: list[tuple[float, float | None, Callable[[float], str]]] = [
+            (after.cost_usd, budget.usd, lambda dollars: f"${dollars:,.4f}"),
+            (tokens, budget.tokens, lambda number: counted(int(number), "token")),
+            (after.calls, budget.calls, lambda number: counted(int(number), "call")),
         ]
-        for needed, limit, unit in limits:
+        for needed, limit, said in limits:
             if limit is not None and needed > limit + _ROUNDING:
                 last = " with the one call that is kept back for the end" if kept else ""
                 raise BudgetSpent(
-                    f"the budget of {limit:g} {unit} does not allow the next call ({purpose}): it would come to "
-                    f"{needed:g}{last}; what was done is kept, raise the budget to go on"
+                    f"the budget of {said(limit)} does not allow the next call ({purpose}): it would come to "
+                    f"{said(needed)}{last}; what was done is kept, raise the budget to go on"
                 )
 
 

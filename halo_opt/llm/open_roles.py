@@ -25,6 +25,8 @@ from halo_opt.llm.spec import ModelSpec, parse_spec
 
 HOSTED_CONTEXT = 128_000
 OTHER_CONTEXT = 8192
+# A small model on two cores writes five tokens a second, and callers queue for its slots.
+CALL_SECONDS = 600.0
 _LONGEST_REPLY = 4096
 
 
@@ -41,8 +43,7 @@ class RoleSettings:
     parallel: int = 1
     context_tokens: Mapping[Role, int] = field(default_factory=dict)
     reply_tokens: int | None = None
-    # A small model on two cores writes five tokens a second, and callers queue for its slots.
-    call: CallSettings = field(default_factory=lambda: CallSettings(timeout_s=600.0))
+    call: CallSettings = field(default_factory=lambda: CallSettings(timeout_s=CALL_SECONDS))
     server: ServerSettings = field(default_factory=ServerSettings)
     prices: Prices = field(default_factory=dict)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.cells import MIN_FAILURES, MIN_WITH, Measured
 from halo_opt.mining.findings import FALSE_DISCOVERY, HELD_FIXED
+from halo_opt.progress import counted
 
 _FEW_TASKS = 10
 _FEW_SUCCESSES = 10
@@ -49,7 +50,8 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
     )
     notes = _outcomes(attempts, successes, failures, unknown)
     if 0 < tasks < _FEW_TASKS:
-        notes.append(f"There are only {tasks} tasks: what holds for these need not hold for others.")
+        there = "There is only" if tasks == 1 else "There are only"
+        notes.append(f"{there} {counted(tasks, 'task')}: what holds there need not hold elsewhere.")
     if found == 0 and successes and failures:
         notes.append("No behaviour is proven to separate failures from successes here.")
     if errors:

@@ -230,10 +230,10 @@ def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
         held += ", in runs where success does not end the attempt" if m.whole else ", going by the first steps alone"
     interval = f"95% interval {low} to {high}, {_small('q', q)}"
     if c.difference <= 0:
-        return (
-            f"{seen} {held}, attempts that show it do not fail more often ({_points(c.difference)}, {interval}):"
-            " it may come with harder tasks rather than make them fail."
-        )
+        oftener = m.failures_with * m.successes > m.successes_with * m.failures
+        why = "it may come with harder tasks rather than make them fail" if oftener else "nor do they over all tasks"
+        none = f"do not fail more often ({_points(c.difference)}, {interval}): {why}"
+        return f"{seen} {held}, attempts that show it {none}."
     more = f"{held}, attempts that show it fail {_points(c.difference)} more often ({interval})"
     if _at_most(q) and c.explained is not None and c.explained_interval is not None:
         least, most = (round(end) for end in c.explained_interval)

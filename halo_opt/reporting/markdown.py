@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from halo_opt.console import visible
+from halo_opt.console import counted, visible
 from halo_opt.records import Value
 from halo_opt.report_records import Exemplar, Finding, Number, Report
 from halo_opt.reporting.markdown_told import Escapes, analyst_lines, told_lines, unsupported_lines
@@ -66,7 +66,7 @@ def report_markdown(report: Report) -> str:
     lines = [
         f"# {escape(report.title)}",
         "",
-        f"Made {within(moment(report.made_at))} from {len(report.inputs)} files.",
+        f"Made {within(moment(report.made_at))} from {counted(len(report.inputs), 'trace file')}.",
         "",
     ]
     lines += _numbers("Overview", report.overview)

@@ -6,6 +6,7 @@ Must never let a model's words stand where a reader would take them for ours.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from halo_opt.progress import counted
 from halo_opt.report_records import Analyst, Finding, Told
 from halo_opt.reporting.words import Figure, Made, count
 
@@ -62,9 +63,9 @@ def analyst_rows(analyst: Analyst) -> list[tuple[str, str]]:
     return [
         ("Models", ", ".join(f"{role}: {model}" for role, model in analyst.models.items())),
         ("Ended", f"{ended} (stopped before it was done)" if analyst.salvaged else ended),
-        ("Claims", f"{count(analyst.claims)}, of which {count(analyst.confirmed)} hold"),
+        ("Claims", f"{count(analyst.claims)}, of which {count(analyst.confirmed)} borne out"),
         ("Predicates held against outcomes", count(analyst.asked)),
-        ("Agents", f"{count(analyst.agents)}, {count(analyst.turns)} turns"),
+        ("Agents", f"{count(analyst.agents)}, {counted(analyst.turns, 'turn')}"),
         ("Tools", _counted(analyst.tools) or "none was used"),
         ("Faults", _counted(analyst.faults) or "none"),
         ("Model calls", count(analyst.calls)),

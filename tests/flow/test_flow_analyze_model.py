@@ -65,7 +65,7 @@ def test_without_a_budget_there_is_a_cautious_one_said_first_and_watch_says_each
     words = " ".join(found.err.split())
     assert "budget: $1.00, as none was given; set your own with --budget; rough estimate: 8 to" in words
     assert words.index("budget: $1.00") < words.index("[root, turn 1]") < words.index("[root, turn 3] end:")
-    assert words.index("[root, turn 3] end:") < words.index("1 agents, 3 turns; 3 calls, 360 tokens, $0.0009 of $1.00")
+    assert words.index("[root, turn 3] end:") < words.index("1 agent, 3 turns; 3 calls, 360 tokens, $0.0009 of $1.00")
     assert run(["cost", "report", "--json", "-q"]) == 0
     total = json.loads(capsys.readouterr().out)["total"]
     assert total["calls"] == 3
@@ -79,6 +79,7 @@ def test_a_budget_that_is_spent_leaves_a_report_and_a_raised_one_goes_on(
         assert analyze(server, "--budget", "3calls") == 4
         words = said(capsys)
         assert "the budget of 3 calls does not allow the next call" in words
+        assert "goes on from there" not in words
         assert "what was found is in report/report.html" in words
         before = [asked.turns for asked in server.asked]
         assert len(before) <= 3
@@ -86,7 +87,7 @@ def test_a_budget_that_is_spent_leaves_a_report_and_a_raised_one_goes_on(
         assert analyze(server, "--budget", "9calls") == 0
         assert [asked.turns for asked in server.asked[: len(before)]] == before
         assert 0 not in [asked.turns for asked in server.asked[len(before) :]]
-    assert "are recorded and not paid again" in said(capsys)
+    assert "on record and not paid again" in said(capsys)
     assert "Books without having asked" in Path("report/report.json").read_text()
 
 
@@ -97,7 +98,7 @@ def test_the_same_command_again_asks_nothing_and_gives_the_same(
     with model_server(nobody) as server:
         assert analyze(server) == 0
         assert server.asked == []
-    assert "3 calls are recorded and not paid again" in said(capsys)
+    assert "3 calls on record and not paid again" in said(capsys)
     assert read_report()["findings"] == first["findings"]
 
 
@@ -122,6 +123,37 @@ def test_fresh_sets_the_old_journal_aside_and_its_cost_still_counts(
     assert "the earlier journal is report/analysis." in said(capsys)
     assert run(["cost", "report", "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["total"]["calls"] == 6
+
+
+def test_traces_without_a_failure_are_said_to_bear_no_claim_out_before_anything_is_asked(
+    anew: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(TALKS).write_text(Path(TALKS).read_text().replace('"reward": 0.0', '"reward": 1.0'))
+    with model_server(by_turn(anew.replies())) as server:
+        assert analyze(server) == 0
+    words = said(capsys)
+    assert "no attempt here is known to have failed, so no claim of a model can hold" in words
+    assert words.index("known to have failed") < words.index("budget:")
+
+
+def test_a_server_that_hangs_does_not_hold_up_an_analysis_with_a_time_limit(
+    anew: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server(lambda _: Said(hang=True)) as server:
+        assert analyze(server, "--time", "1s") == 4
+    words = said(capsys)
+    assert "the time limit of 1 s was reached; what was found is in report/report.html" in words
+    assert "the same command goes on from there" in words
+
+
+def test_replies_that_cannot_be_used_are_not_promised_to_be_better_next_time(
+    anew: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with model_server(lambda _: "I think it is the weather.") as server:
+        assert analyze(server) == 3
+    words = said(capsys)
+    assert "3 replies in a row could not be used; what was found is in report/report.html; use another model" in words
+    assert "goes on from there" not in words
 
 
 def test_a_server_that_refuses_leaves_what_mining_found_and_exit_code_3(

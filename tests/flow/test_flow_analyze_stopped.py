@@ -64,14 +64,14 @@ def test_killed_in_the_middle_it_goes_on_and_pays_nothing_twice(anew: Done, caps
         script.silent_at = None
         assert analyze(server) == 0
         assert [asked.turns for asked in server.asked] == [0, 1, 2, 2]
-    assert "2 calls are recorded and not paid again" in said(capsys)
+    assert "2 calls on record and not paid again" in said(capsys)
     assert "Books without having asked" in Path("report/report.json").read_text()
     assert run(["cost", "report", "--json"]) == 0
     found = capsys.readouterr()
     rows = {row["purpose"]: row for row in json.loads(found.out)["rows"]}
     assert (rows["root"]["calls"], rows["root"]["open_calls"]) == (4, 1)
     assert rows["from the journal"]["replayed"] == 2
-    assert "1 calls were begun and never ended" in " ".join(found.err.split())
+    assert "1 call begun and never ended" in " ".join(found.err.split())
 
 
 def test_ctrl_c_writes_what_is_there_and_the_same_command_goes_on(
@@ -90,6 +90,7 @@ def test_ctrl_c_writes_what_is_there_and_the_same_command_goes_on(
         process = start(server)
         _, err = process.communicate(timeout=120)
         assert process.returncode == 130, err
+        assert "interrupted: calls in flight are waited for, as they are paid; Ctrl-C again ends at once" in err
         assert "the same command goes on from there" in err
         assert "Books without having asked" in Path("report/report.json").read_text()
         before = len(server.asked)

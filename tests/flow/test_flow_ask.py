@@ -55,7 +55,7 @@ def test_the_answer_is_checked_cited_followed_by_its_evidence_and_can_be_replaye
         sees_the_evidence_and_nothing_else(server.asked[-1])
     assert shown.out.splitlines() == [
         f'22 failures lack consent [1]. The customer only said "{WORDS}" [2]. '
-        "That is [not confirmed] of all . It is certain .",
+        "That is [not confirmed] of all [not confirmed]. It is certain [not confirmed].",
         "",
         "[1] failures = 22",
         f"    {FAILURES}",
@@ -71,7 +71,7 @@ def test_the_answer_is_checked_cited_followed_by_its_evidence_and_can_be_replaye
         (2, "words", True),
     ]
     assert len(document["unsupported"]) == 4
-    assert document["spend"]["calls"] == 3
+    assert (document["spend"]["calls"], document["spend"]["cost_usd"]) == (3, None)
     assert run(["cost", "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["total"]["calls"] == 3
     assert run(["ask", str(talks), QUESTION, "--replay", "asked.jsonl", "-q"]) == 0  # without a server
@@ -157,8 +157,17 @@ def test_a_writer_that_fails_leaves_the_points_that_were_checked(
     with model_server(found(failed, Said(status=400))) as server:
         assert ask(talks, server) == 3
     shown = capsys.readouterr()
-    assert shown.out.startswith("- Bookings without consent fail. [1, 2]\n")
+    assert shown.out.startswith("- Bookings without consent fail. [1, 2]\n\n[1] failures = 22\n")
     assert "the same question goes on from there" in shown.err
+
+
+def test_an_answer_ends_its_line_before_anything_else_is_said(
+    talks: Path, failed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", sys.stdout)  # as in a terminal
+    with model_server(found(failed, "They fail in 22 attempts [1].")) as server:
+        assert ask(talks, server) == 0
+    assert "They fail in 22 attempts [1].\n1 agent, 2 turns; 3 calls" in capsys.readouterr().out
 
 
 def test_a_budget_that_is_spent_before_anything_holds_gives_no_answer(
@@ -191,6 +200,7 @@ def test_an_answer_of_which_nothing_holds_is_none(talks: Path, failed: str, caps
         (["TALKS", QUESTION], 3, "overview, traces, show, search, sql and analyze answer too"),
         ([QUESTION, "--model", "local"], 2, "the traces first and the question last"),
         (["TALKS", "TALKS", "--model", "local"], 2, "the traces first and the question last"),
+        (["TALKS", "why? " * 2_000, "--model", "local"], 2, "the question has 9,999 characters and at most 8,000 are"),
         (["TALKS", " ", "--model", "local"], 2, "the traces first and the question last"),
         (["TALKS", "", "--model", "local"], 2, "the traces first and the question last"),
         (["nowhere", QUESTION, "--model", "local"], 2, "nowhere is not there; give a trace file"),

@@ -111,6 +111,6 @@ def test_a_malformed_line_is_counted_placed_and_skipped(harness: FakeHarness, ca
     spans.write_text("{broken\n" + spans.read_text())
     capsys.readouterr()
     assert run(["import", "traces/first"]) == 0
-    assert "1 lines could not be used" in capsys.readouterr().err
+    assert "1 line could not be used" in capsys.readouterr().err
     run(["sql", "SELECT line, head FROM rejects", "--traces", "traces/first", "--json", "-q"])
     assert json.loads(capsys.readouterr().out) == [{"line": 1, "head": "{broken"}]

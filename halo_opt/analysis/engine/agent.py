@@ -97,7 +97,7 @@ class Agent:
                 return self._handed
             ended, why = Ended.TURNS, f"the limit of {self.turns} turns was reached"
             if self._malformed == MAX_MALFORMED:
-                ended, why = Ended.MODEL, f"{MAX_MALFORMED} replies in a row could not be used"
+                ended, why = Ended.UNUSABLE, f"{MAX_MALFORMED} replies in a row could not be used"
             return self._last(ended, why, span)
         except Stopped as stopped:
             # All agents stop; only the root has the last word.
@@ -279,5 +279,6 @@ _LAST = {
     Ended.BUDGET: "the budget is spent",
     Ended.TIME: "the time is over",
     Ended.MODEL: "the model gave no reply that could be used",
+    Ended.UNUSABLE: "the model gave no reply that could be used",
 }
-_ENDED = {Ended.SUBMITTED: "submitted", Ended.TURNS: _LAST[Ended.TURNS], Ended.MODEL: _LAST[Ended.MODEL]}
+_ENDED = {Ended.SUBMITTED: "submitted"} | {end: _LAST[end] for end in (Ended.TURNS, Ended.MODEL, Ended.UNUSABLE)}

@@ -98,6 +98,7 @@ def _result(root: Agent, handed: Handed, gate: Gate, python: str) -> AnalysisRes
         cost_usd=gate.cost_usd,
         seconds=gate.seconds,
         python=python,
+        python_offered=any(tool.name == PYTHON for tool in root.shared.tools),
     )
 
 

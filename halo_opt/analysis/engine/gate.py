@@ -115,6 +115,8 @@ class Gate:
     def interrupt(self) -> None:
         """The user wants it to end: calls in flight finish, none begins."""
         self.stop(Ended.INTERRUPTED, "it was interrupted")
+        words = "interrupted: calls in flight are waited for, as they are paid; Ctrl-C again ends at once"
+        self.tell(Event(agent="root", kind="stop", words=words))
 
     def check(self) -> None:
         """Raise Stopped where the analysis is to stop."""

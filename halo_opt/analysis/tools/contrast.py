@@ -5,6 +5,7 @@ from pydantic import Field
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool
 from halo_opt.analysis.tools.contrasting import MAX_SQL, Contrasted, contrasted
 from halo_opt.analysis.tools.data_marks import fence
+from halo_opt.progress import counted
 
 
 class ContrastArguments(Arguments):
@@ -50,7 +51,8 @@ def words_of(c: Contrasted, mined: int, *, claiming: bool) -> str:
     if c.name:
         said += [_CLAIM % (c.name, c.name)] if claiming else [f"its name is {c.name}"]
         said.append(
-            f"you have asked {c.asked} hypotheses so far; in the end all of them are corrected for, together with the"
+            f"you have asked {counted(c.asked, 'hypothesis', 'hypotheses')} so far; in the end all of them are"
+            " corrected for, together with the"
             f" {mined} of mining, so each one more makes every one harder to prove"
         )
     if c.examples:

@@ -11,6 +11,7 @@ from halo_opt.errors import InputError
 from halo_opt.llm.ledger import Budget
 from halo_opt.llm.roles import ROLES, Role
 from halo_opt.llm.spec import RemoteModel, parse_spec
+from halo_opt.progress import counted
 from halo_opt.records import Record
 
 BUDGET_FORMS = "5usd, 200000tokens, 100calls, or several with commas between"
@@ -116,7 +117,7 @@ def budget_words(budget: Budget) -> str:
     """A budget as people say it: `$5.00 and 100 calls`; `no limit` where there is none."""
     said = [
         *([f"${budget.usd:,.2f}"] if budget.usd is not None else []),
-        *([f"{budget.tokens:,} tokens"] if budget.tokens is not None else []),
-        *([f"{budget.calls:,} calls"] if budget.calls is not None else []),
+        *([counted(budget.tokens, "token")] if budget.tokens is not None else []),
+        *([counted(budget.calls, "call")] if budget.calls is not None else []),
     ]
     return " and ".join(said) or "no limit"

@@ -38,6 +38,8 @@ class Answered:
     def document(self) -> dict[str, Any]:
         """All of it as JSON data."""
         cited = set(self.written.cited)
+        # A sum of which no part is known is not nothing.
+        cost = None if 0 < self.spent.unpriced_calls == self.spent.calls else self.spent.cost_usd
         pieces = [{**json_of(piece), "cited": piece.number in cited} for piece in self.evidence.pieces]
         return {
             "question": self.question,
@@ -51,7 +53,7 @@ class Answered:
             "agents": self.result.agents,
             "turns": self.result.turns,
             "faults": self.result.faults,
-            "spend": json_of(self.spent),
+            "spend": {**json_of(self.spent), "cost_usd": cost},
         }
 
 

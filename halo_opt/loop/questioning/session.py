@@ -36,8 +36,8 @@ from halo_opt.paths import CACHE, CachePaths
 if TYPE_CHECKING:
     from halo_opt.llm.open_roles import RoleSettings
 
-# Of a setting that differs, in the error.
-SHOWN = 200
+# Of a setting that differs, in the error; hashes of many files tell nobody anything.
+SHOWN = 500
 
 
 @dataclass(frozen=True)
@@ -166,14 +166,17 @@ def _begin(journal: Journal, note: Note, kind: str, now: dict[str, Any], remedy:
         return
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
-            was, is_ = (json.dumps(value)[:SHOWN] for value in (before.get(name), now.get(name)))
-            raise InputError(f"{journal.path} was begun with other {name} ({was}, now {is_}); {remedy}")
+            both = f" ({json.dumps(before.get(name))}, now {json.dumps(now.get(name))})"
+            raise InputError(f"{journal.path} was begun with other {name}{both if len(both) < SHOWN else ''}; {remedy}")
 
 
 def _settings(asked: Asked) -> "RoleSettings":
-    from halo_opt.llm.open_roles import RoleSettings
+    from halo_opt.llm.open_roles import CALL_SECONDS, RoleSettings
+    from halo_opt.llm.providers import CallSettings
 
     return RoleSettings(
+        # A server that hangs must not hold up an analysis for longer than all of it may take.
+        call=CallSettings(timeout_s=min(CALL_SECONDS, asked.limits.seconds or CALL_SECONDS)),
         parallel=asked.limits.parallel,
         context_tokens=dict.fromkeys(ROLES, asked.context_tokens) if asked.context_tokens else {},
         prices=read_prices(asked.prices) if asked.prices else {},

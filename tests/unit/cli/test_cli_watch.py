@@ -48,7 +48,7 @@ def test_without_watch_there_is_a_line_now_and_then() -> None:
     clock.now = 11
     watch(Event(agent="root", kind="claim", words="c1", turn=2))
     watch(Event(agent="root", kind="tool", words="sql", turn=2))
-    assert err.getvalue() == "1 agent, 2 turns, 1 claims, 3 calls, 1,000 tokens, $0.0123 of $1.00, 11 s\n"
+    assert err.getvalue() == "1 agent, 2 turns, 1 claim, 3 calls, 1,000 tokens, $0.0123 of $1.00, 11 s\n"
 
 
 def test_the_tree_shows_agents_under_one_another_with_what_they_do() -> None:
@@ -67,7 +67,7 @@ def test_the_tree_shows_agents_under_one_another_with_what_they_do() -> None:
 
 def test_an_agent_that_has_asked_its_model_is_seen_to_wait() -> None:
     watch, _, _, _ = watching(every=True)
-    assert "root turn 0  begins" in drawn(watch)
+    assert "root turn 0  waits until the traces are mined" in drawn(watch)
     watch(Event(agent="root", kind="turn", words="turn 1 of 9", turn=1))
     assert "root turn 1  waits for the model" in drawn(watch)
 

@@ -16,7 +16,7 @@ def cost(usd: float | None, tokens: int = 0) -> Amount:
 def test_a_call_over_the_budget_is_refused_before_it_is_made() -> None:
     ledger = Ledger(Budget(usd=1.0))
     ledger.settle(ledger.reserve(cost(0.6), purpose="first"), cost(0.6))
-    with pytest.raises(BudgetSpent, match=r"budget of 1 dollars does not allow the next call \(second\).*1\.2"):
+    with pytest.raises(BudgetSpent, match=r"budget of \$1\.0000 does not allow the next call \(second\).*\$1\.2000"):
         ledger.reserve(cost(0.6), purpose="second")
     assert ledger.spent == Spend(calls=1, cost_usd=0.6)
 

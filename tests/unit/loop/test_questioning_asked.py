@@ -66,7 +66,7 @@ def test_every_budget_can_be_written_and_is_read_back(usd: float | None, tokens:
     if parts:
         assert parse_budget(",".join(parts)) == expected
     words = budget_words(expected)
-    assert all(word in words for word, limit in (("$", usd), ("tokens", tokens), ("calls", calls)) if limit is not None)
+    assert all(word in words for word, limit in (("$", usd), ("token", tokens), ("call", calls)) if limit is not None)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_one_task_is_contrasted_and_its_narrowness_named(tiny: TinyStore) -> Non
         tiny.add(CALL if number % 2 else CALL[:1], outcome="failure" if number % 2 else "success")
     report = report_of(tiny)
     assert report.findings
-    assert "There are only 1 tasks: what holds for these need not hold for others." in report.caveats
+    assert "There is only 1 task: what holds there need not hold elsewhere." in report.caveats
 
 
 def test_one_attempt_a_task_says_that_difficulty_cannot_be_held_fixed(tiny: TinyStore) -> None:

@@ -82,7 +82,7 @@ def test_the_report_says_what_ran_what_it_took_and_how_it_ended() -> None:
     for words in (
         "root: qwen2.5-1.5b, sub: smollm2-135m",
         "budget: the budget of 5 dollars is spent (stopped before it was done)",
-        "2, of which 1 hold",
+        "2, of which 1 borne out",
         "sql 20, python 2",
         "bad json 2",
         "120,000 in, 60,000 of them from the provider's cache, 4,000 out",

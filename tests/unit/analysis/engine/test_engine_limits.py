@@ -17,6 +17,7 @@ from pydantic import Field
 
 from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool
+from halo_opt.console import counted
 from halo_opt.errors import HaloError
 from halo_opt.llm.cassette import CassetteMiss, Tape, Taped
 from halo_opt.llm.ledger import Amount, Budget, Ledger, SpendEvent
@@ -47,7 +48,7 @@ def test_of_a_budget_one_call_is_kept_for_the_report(world: Made, calls: int) ->
     result = world(model, budget=Budget(calls=calls)).run()
     assert (result.ended, result.salvaged, result.summary) == (Ended.BUDGET, True, "what I have")
     assert len(model.asked) == result.calls == calls
-    assert f"the budget of {calls} calls does not allow the next call" in result.reason
+    assert f"the budget of {counted(calls, 'call')} does not allow the next call" in result.reason
     assert "the budget is spent" in model.asked[-1][-1].content
 
 

@@ -141,7 +141,7 @@ def test_three_useless_replies_in_a_row_end_it_with_one_last_call(world: Made) -
     bad = ModelMisfit("not a Turn", text="no")
     model = scripted([bad, bad, turn(sql("SELECT 1")), bad, bad, bad, json.dumps({"summary": "what I have"})])
     result = world(model).run()
-    assert (result.ended, result.salvaged, result.summary) == (Ended.MODEL, True, "what I have")
+    assert (result.ended, result.salvaged, result.summary) == (Ended.UNUSABLE, True, "what I have")
     assert result.reason == "3 replies in a row could not be used"
     assert result.faults == {"malformed": 5, "misfit": 5}
 

@@ -1,0 +1,26 @@
+"""What a finding says of its own contrast, in words."""
+
+import pytest
+
+from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.cells import Measured
+from halo_opt.mining.findings import claim_of
+from halo_opt.stats.contrast import Contrast
+
+LOWER = Contrast("task", 9, -0.05, (-0.27, 0.17), 0.7, 0.01, 0.0, (0.0, 8.0))
+
+
+@pytest.mark.parametrize(
+    ("failures_with", "successes_with", "words"),
+    [
+        (60, 20, "it may come with harder tasks rather than make them fail."),
+        (13, 35, "nor do they over all tasks."),
+    ],
+)
+def test_only_what_failures_show_more_often_can_come_with_harder_tasks(
+    failures_with: int, successes_with: int, words: str
+) -> None:
+    behaviour = Behaviour(name="hands_over", title="Hands over", meaning="", sql="SELECT 1")
+    measured = Measured(behaviour, "tested", "", failures_with, 116, successes_with, 84, LOWER, "SELECT 1")
+    claim = claim_of(measured, 1.0, early=False)
+    assert claim.endswith(f"do not fail more often (-5 points, 95% interval -27 to 17, q = 1): {words}")
