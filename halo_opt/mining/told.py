@@ -12,9 +12,10 @@ from typing import NamedTuple
 from halo_opt.mining.bearing import evidence
 from halo_opt.mining.behaviour import Behaviour, Rows
 from halo_opt.mining.cells import Measured
-from halo_opt.mining.evidence import Evidence
+from halo_opt.mining.evidence import Evidence, together
 from halo_opt.mining.folding import Folded
 from halo_opt.mining.triage import CLASSES, COLUMNS
+from halo_opt.records import Value
 from halo_opt.report_records import Category, Finding, Report, Told
 from halo_opt.store.sqltext import alone
 
@@ -147,11 +148,10 @@ def majority(classes: Mapping[str, Category], attempts: Iterable[str]) -> Catego
 
 def known_of(finding: Finding, said: Told, names: frozenset[str]) -> Evidence:
     """What may bear out what was said of a finding: its counts, the claim's own numbers and quotes, names of traces."""
-    counted = {name: finding.numbers[name].value for name in (*_COUNTS, "difference") if name in finding.numbers}
     numbers = [(name, number) for name, number in said.numbers.items()]
     numbers += [(f"{c.behaviour}.{name}", one) for c in finding.consequences for name, one in c.numbers.items()]
     return evidence(
-        counted,
+        _counted(finding),
         {name: (number.value, number.sql) for name, number in numbers},
         quotes=said.quotes,
         predicate=said.predicate_sql,
@@ -159,12 +159,15 @@ def known_of(finding: Finding, said: Told, names: frozenset[str]) -> Evidence:
     )
 
 
+def _counted(finding: Finding) -> dict[str, Value]:
+    return {name: finding.numbers[name].value for name in (*_COUNTS, "difference") if name in finding.numbers}
+
+
 def known_of_all(report: Report, names: frozenset[str]) -> Evidence:
-    """What may bear out a summary: the overview's numbers, and those of what was claimed."""
-    overview = evidence({}, {name: (number.value, number.sql) for name, number in report.overview.items()})
+    """What may bear out a summary: the overview's numbers, the counts of every finding, and what was claimed."""
+    overview = {name: (number.value, number.sql) for name, number in report.overview.items()}
+    counts = [evidence(_counted(finding), {}) for finding in report.findings]
     told = [known_of(finding, said, names) for finding in report.findings for said in finding.told]
-    return Evidence(
-        [known for one in (overview, *told) for known in one.known],
-        quotes=[quote for one in told for quote in one.quotes],
-        names=names,
-    )
+    known = together([evidence({}, overview, names=names), *counts, *told])
+    # "Most failures" may be said of anything, so no single finding says how many are meant.
+    return replace(known, shares={}, effect=None, failing=None)

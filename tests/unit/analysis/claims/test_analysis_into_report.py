@@ -106,6 +106,19 @@ def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: S
     assert ranked_findings(report, []) == [finding]
 
 
+def test_a_summary_may_say_what_mining_counted(store: Store) -> None:
+    [(shown, failures)] = store.rows(
+        "SELECT count(*) FILTER (steps >= 5), count(*) FROM attempts WHERE outcome = 'failure'"
+    )
+    said = f"{shown} of {failures} failures go on for long"
+    summary = f"{said}, not 931 of {failures} failures. Most attempts are short."
+    report = written(store, handed_in([], summary=summary), behaviours=(OWN,))
+    assert [finding.behaviour for finding in report.findings] == [OWN.name]
+    assert report.analyst is not None
+    assert report.analyst.summary == f"{said}, not {STRUCK} failures. Most attempts are short."
+    assert wrong(report, store) == []
+
+
 def test_everything_that_was_asked_is_tested_and_corrected_for(store: Store, quote: dict[str, Any]) -> None:
     asked = Hypotheses()
     uses = asked.add(f"Uses a tool 7 times in {TASK}", "SELECT trace_id FROM steps WHERE tool IS NOT NULL; -- all")
