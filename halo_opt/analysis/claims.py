@@ -142,9 +142,16 @@ def measured_claim(
         return [f"its predicate cannot be run: {measured.reason}"], None
     if measured.state == "not seen":
         return ["no attempt shows it"], None
-    if measured.failures_with == 0:
-        return ["no failure shows it"], measured
-    return [], measured
+    return list(_no_way_of_failing(measured)), measured
+
+
+def _no_way_of_failing(m: Measured) -> Iterator[str]:
+    """Why it cannot be how attempts fail: none does, or they fail less often with it, over all and within tasks."""
+    within = m.contrast.difference if m.contrast else None
+    if m.failures_with == 0:
+        yield "no failure shows it"
+    elif m.failures_with * m.successes < m.successes_with * m.failures and (within is None or within < 0):
+        yield "successes show it more often than failures: it is no way of failing"
 
 
 def _counts(m: Measured) -> dict[str, Value]:

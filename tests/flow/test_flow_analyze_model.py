@@ -87,6 +87,8 @@ def test_a_budget_that_is_spent_leaves_a_report_and_a_raised_one_goes_on(
         assert analyze(server, "--budget", "9calls") == 0
         assert [asked.turns for asked in server.asked[: len(before)]] == before
         assert 0 not in [asked.turns for asked in server.asked[len(before) :]]
+        # The last word of the first sitting was paid too, though the second goes on without it.
+        assert read_report()["spend"]["calls"] == len(server.asked)
     assert "on record and not paid again" in said(capsys)
     assert "Books without having asked" in Path("report/report.json").read_text()
 

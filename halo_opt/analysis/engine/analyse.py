@@ -79,6 +79,9 @@ def _offered(tools: Sequence[Tool], desk: Desk) -> tuple[tuple[Tool, ...], str]:
 
 def _result(root: Agent, handed: Handed, gate: Gate, python: str) -> AnalysisResult:
     names: dict[str, str] = {role: gate.roles[role].model.name for role in ROLES}
+    paid = gate.ledger.spent
+    # A replay pays nothing and tells what the recording used; else an earlier sitting may have paid for more than this.
+    kept = paid.calls >= gate.calls
     return AnalysisResult(
         summary=handed.summary,
         claims=root.recorded.claims,
@@ -91,11 +94,11 @@ def _result(root: Agent, handed: Handed, gate: Gate, python: str) -> AnalysisRes
         turns=gate.turns,
         tools=dict(sorted(gate.tools.items())),
         faults=dict(sorted(gate.faults.items())),
-        calls=gate.calls,
-        tokens_in=gate.tokens_in,
-        tokens_out=gate.tokens_out,
+        calls=paid.calls if kept else gate.calls,
+        tokens_in=paid.tokens_in if kept else gate.tokens_in,
+        tokens_out=paid.tokens_out if kept else gate.tokens_out,
         tokens_cached=gate.tokens_cached,
-        cost_usd=gate.cost_usd,
+        cost_usd=(None if paid.unpriced_calls else paid.cost_usd) if kept else gate.cost_usd,
         seconds=gate.seconds,
         python=python,
         python_offered=any(tool.name == PYTHON for tool in root.shared.tools),
