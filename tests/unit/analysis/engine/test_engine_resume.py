@@ -168,7 +168,8 @@ def test_variables_of_its_python_are_there_again(world: Made, engine_store: Stor
     again = sitting(world, engine_store, tmp_path / "j.jsonl", Deaths(), cells=True)
     assert same(again, result)
     assert again.tools["python"] == 2
-    assert again.calls == CALLS + 2  # one more for the cells, and the one that it was killed in, which may have been paid
+    # One more for the cells, and the one that it was killed in, which may have been paid.
+    assert again.calls == CALLS + 2
 
 
 def test_a_finished_analysis_is_told_again_without_a_call(world: Made, engine_store: Store, tmp_path: Path) -> None:
