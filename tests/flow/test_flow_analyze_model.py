@@ -202,7 +202,15 @@ def test_a_replay_over_other_traces_is_refused(again: Done, capsys: pytest.Captu
     ("words", "message"),
     [
         (["--replay", "nowhere.jsonl"], "nowhere.jsonl does not exist"),
-        (["--replay", "x", "--model", "local"], "leave --model and --role out"),
+        (["--replay", "x", "--model", "local"], "answers from a file without any model and writes no journal; leave"),
+        (
+            ["--replay", "x", "--role", "sub=local", "--record", "y", "--fresh"],
+            "leave --role, --record and --fresh out",
+        ),
+        (["--budget", "1usd"], "without a model --budget would do nothing; name one with --model, or leave --budget"),
+        (["--max-depth", "0", "--watch"], "without a model --max-depth and --watch would do nothing"),
+        (["--fresh", "--record", "x", "--time", "1h"], "without a model --time, --record and --fresh would do nothing"),
+        (["--model", "local", "--role", "root=openai:gpt-5"], "--model local and --role root=openai:gpt-5 name two"),
         (["--replay", "folder"], "is not a file; name a file that --record"),
         (["--replay", TALKS.name], "model-airline.jsonl line 1 does not check out: the file is damaged, or no journal"),
         (["--model", "gpt-5"], "did you mean 'openai:gpt-5'"),
