@@ -213,6 +213,7 @@ def test_a_replay_over_other_traces_is_refused(again: Done, capsys: pytest.Captu
         (["--model", "local", "--role", "root=openai:gpt-5"], "--model local and --role root=openai:gpt-5 name two"),
         (["--replay", "folder"], "is not a file; name a file that --record"),
         (["--replay", TALKS.name], "model-airline.jsonl line 1 does not check out: the file is damaged, or no journal"),
+        (["--replay", TALKS.name], "no journal of halo-opt; restore it, or name another"),
         (["--model", "gpt-5"], "did you mean 'openai:gpt-5'"),
         (["--model", "nowhere.gguf"], "model file nowhere.gguf does not exist"),
         (["--model", "lab:m@http://127.0.0.1:9/v1", "--budget", "5usd"], "no price is known for m"),
