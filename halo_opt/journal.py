@@ -37,7 +37,12 @@ def encode(event: Event) -> bytes:
     return f'{{"crc":"{_crc(body)}","event":{body}}}\n'.encode()
 
 
-def decode(line: bytes, *, where: str) -> Event:
+# What may be done about a damaged journal by whoever only reads it, and by who would go on with it.
+_TO_READ = "restore it, or name another"
+_TO_GO_ON = "restore it, name another, or begin anew with --fresh, which keeps the old one"
+
+
+def decode(line: bytes, *, where: str, remedy: str = _TO_READ) -> Event:
     """The event of one line without its newline; InputError names the place when it does not check out."""
     try:
         text = line.decode("utf-8")
@@ -48,17 +53,19 @@ def decode(line: bytes, *, where: str) -> Event:
         return Event(**record["event"])
     except (ValueError, KeyError, TypeError):
         raise InputError(
-            f"{where} does not check out: the file is damaged, or no journal of halo-opt; restore it, name another, or "
-            "begin anew with --fresh, which keeps the old one"
+            f"{where} does not check out: the file is damaged, or no journal of halo-opt; {remedy}"
         ) from None
 
 
-def read_events(path: Path) -> list[Event]:
-    """All whole events of a journal; a missing file has none. Does not write."""
+def read_events(path: Path, *, remedy: str = _TO_READ) -> list[Event]:
+    """All whole events of a journal; a missing file has none. Does not write.
+
+    Raises InputError, which ends in `remedy`, for a damaged one.
+    """
     if not path.exists():
         return []
     *lines, _tail = path.read_bytes().split(b"\n")
-    return [decode(line, where=f"{path} line {number}") for number, line in enumerate(lines, 1)]
+    return [decode(line, where=f"{path} line {number}", remedy=remedy) for number, line in enumerate(lines, 1)]
 
 
 class Journal:
@@ -80,7 +87,7 @@ class Journal:
             raise InputError(f"{path} is in use by another halo-opt; wait for it, or stop it first") from None
         try:
             self._cut_tail()
-            self.events = read_events(path)
+            self.events = read_events(path, remedy=_TO_GO_ON)
         except BaseException:
             os.close(self._fd)
             raise

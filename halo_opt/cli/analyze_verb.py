@@ -83,8 +83,15 @@ def analyze_verb(
     options = reading(trace_format, scores, redact=redact, personal=redact_personal)
     asked = asking.asked_of(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
-        harness=harness, prices=prices, context=context, replay=replay, record=record, limits=AnalysisLimits(),
+        harness=harness, prices=prices, context=context, replay=replay, record=record, fresh=fresh,
+        limits=AnalysisLimits(),
     )  # fmt: skip
+    if asked is None:
+        asking.need_model({
+            "--budget": budget, "--max-turns": max_turns, "--max-depth": max_depth, "--parallel": parallel,
+            "--time": time, "--harness": harness, "--prices": prices, "--context": context, "--record": record,
+            "--watch": watch, "--fresh": fresh,
+        })  # fmt: skip
     own = detectors_of(detectors or [])
     need_place(out / REPORT_JSON, "--out")
     path, summary = built_store(traces, store, console, options=options)
@@ -114,7 +121,7 @@ def _analyse(
 ) -> None:
     """Let the models look, write what they found and what holds of it, and end with the code that fits."""
     journal = place.out / ANALYSIS_JOURNAL
-    if place.fresh and asked.replay is None:
+    if place.fresh:
         asking.begin_anew(journal, console)
     with TraceStore.open(subject.store) as store:
         if store.rows("SELECT count(*) FROM attempts WHERE outcome = 'failure'") == [(0,)]:

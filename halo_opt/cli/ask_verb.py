@@ -70,7 +70,7 @@ def ask_verb(
     options = reading(trace_format, scores, redact=redact, personal=redact_personal)
     asked = asking.asked_of(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
-        harness=harness, prices=prices, context=context, replay=replay, record=record, limits=LIMITS,
+        harness=harness, prices=prices, context=context, replay=replay, record=record, fresh=fresh, limits=LIMITS,
     )  # fmt: skip
     if asked is None:
         raise EnvironmentMissing(
@@ -117,7 +117,7 @@ def _ask(
     # The same question asked in the same way goes on, or is answered again for nothing; any other has its own journal.
     name = asking.digest(sorted(identity.items(), key=str), sorted(asked.fixed().items(), key=str))
     journal = CachePaths(CACHE).asked / f"analysis.{name}.jsonl"
-    if fresh and asked.replay is None:
+    if fresh:
         asking.begin_anew(journal, console)
     with asking.opened(
         asked,

@@ -60,6 +60,7 @@ def asked_of(
     context: int | None,
     replay: Path | None,
     record: Path | None,
+    fresh: bool,
     limits: AnalysisLimits,
 ) -> Asked | None:
     """What the options ask for; None where there is neither a model nor a recording.
@@ -67,8 +68,19 @@ def asked_of(
     A replay has the limits of its recording where none are given: prompts depend on them. Raises for whatever would
     stop the models later (a key, a file, a price): traces take minutes to index, and are not indexed for nothing.
     """
-    if replay is not None and (model or roles):
-        raise InputError("--replay answers from a file without any model; leave --model and --role out")
+    idle = _given(
+        {
+            "--model": model,
+            "--role": roles,
+            "--budget": budget,
+            "--context": context,
+            "--prices": prices,
+            "--record": record,
+            "--fresh": fresh,
+        }
+    )
+    if replay is not None and idle:
+        raise InputError(f"--replay answers from a file without any model and writes no journal; leave {idle} out")
     if harness is not None and not harness.is_dir():
         raise InputError(f"--harness {harness}: there is no such folder; name the one that holds the harness's files")
     models = models_of(model, roles or [])
@@ -90,6 +102,18 @@ def asked_of(
     )
     budget_for(asked, priced(asked), cautious_usd=0.0)
     return asked
+
+
+def need_model(options: Mapping[str, object]) -> None:
+    """Raises InputError where any of these options was given: without a model none of them has an effect."""
+    if given := _given(options):
+        raise InputError(f"without a model {given} would do nothing; name one with --model, or leave {given} out")
+
+
+def _given(options: Mapping[str, object]) -> str:
+    """Those of the options that were given, as `--a, --b and --c`; '' for none. A zero was given."""
+    names = [name for name, value in options.items() if value is not None and value is not False and value != []]
+    return " and ".join([*([", ".join(names[:-1])] if names[:-1] else []), *names[-1:]])
 
 
 @contextmanager

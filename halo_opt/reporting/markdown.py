@@ -7,7 +7,7 @@ from halo_opt.console import counted, visible
 from halo_opt.records import Value
 from halo_opt.report_records import Exemplar, Finding, Number, Report
 from halo_opt.reporting.markdown_told import Escapes, analyst_lines, told_lines, unsupported_lines
-from halo_opt.reporting.report_parts import GROUP_COLUMNS, group_lines, table_of_tested
+from halo_opt.reporting.report_parts import GROUP_COLUMNS, group_lines, none_found, table_of_tested
 from halo_opt.reporting.words import Figure, figure, figures, moment, title_of
 
 # Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
@@ -72,10 +72,8 @@ def report_markdown(report: Report) -> str:
     lines += _numbers("Overview", report.overview)
     lines += ["## Findings", ""]
     if not report.findings:
-        lines += [
-            "No behaviour was measurably more common in failures. Everything that was tested is listed below.",
-            "",
-        ]
+        below = " Everything that was tested is listed below." if report.tested else ""
+        lines += [none_found(report) + below, ""]
     for finding in report.findings:
         lines += _finding(finding)
     lines += unsupported_lines(report.unsupported, _escapes()) + analyst_lines(report.analyst, _escapes())

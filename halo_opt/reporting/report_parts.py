@@ -9,7 +9,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from halo_opt.records import Interval, Value
-from halo_opt.report_records import Finding, Number
+from halo_opt.report_records import Finding, Number, Report
 from halo_opt.reporting.plots import Bar, bars
 from halo_opt.reporting.words import (
     Figure,
@@ -38,6 +38,17 @@ class GroupLines(NamedTuple):
 
 
 GROUP_COLUMNS = ("Group", "Attempts that show it", "Interval of the share", "Failures that show it")
+
+
+def none_found(report: Report) -> str:
+    """Why a report has no findings: nothing stands out, or there is no failure in which anything could."""
+    failures = report.overview.get("failures")
+    if failures is not None and failures.value == 0:
+        return "No attempt here is known to have failed, so there is no failure to explain."
+    return (
+        "No behaviour was measurably more common in failures than in successes. That is a result, not a fault: with few"
+        " attempts only large differences can be seen."
+    )
 
 
 def group_lines(finding: Finding) -> list[GroupLines]:

@@ -17,6 +17,7 @@ from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.mining.mine import analyze
 from halo_opt.report_records import Report
 from halo_opt.store import Store
+from halo_opt.validation import foreign_words
 
 
 class Desktop:
@@ -53,7 +54,8 @@ class Desktop:
         try:
             asked = tool.arguments.model_validate(dict(arguments))
         except ValidationError as error:
-            raise ToolRefused(f"{name} cannot be asked so: {_wrong(error)}") from error
+            problem = foreign_words(error, name) or f"{name} cannot be asked so: {_wrong(error)}"
+            raise ToolRefused(f"{problem}; it takes {', '.join(tool.arguments.model_fields) or 'nothing'}") from error
         with self._lock:
             return tool.run(asked, self._desk)
 

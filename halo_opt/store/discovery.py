@@ -3,6 +3,7 @@
 Links inside folders are not followed: a link could lead out of what the user named, or round in a circle.
 """
 
+import codecs
 import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import NamedTuple
 
 from halo_opt.errors import InputError
 from halo_opt.store.readers import READERS
+from halo_opt.store.readers.base import first_bytes
 from halo_opt.store.summary import NotRecognised
 from halo_opt.store.walk import SKIPPED_FOLDERS
+
+_NAMES = ", ".join(reader.name for reader in READERS)
 
 
 class Source(NamedTuple):
@@ -45,7 +49,7 @@ def discover(inputs: Sequence[Path], *, format_name: str | None = None) -> tuple
     missing path, an unknown format, and when nothing is recognised at all.
     """
     if format_name is not None and format_name not in {reader.name for reader in READERS}:
-        raise InputError(f"there is no format {format_name!r}; formats are {', '.join(r.name for r in READERS)}")
+        raise InputError(f"there is no format {format_name!r}; formats are {_NAMES}")
     if not inputs:
         raise InputError("no trace files were given; give files or folders")
     sources: dict[Path, Source] = {}
@@ -88,13 +92,30 @@ def _recognise(path: Path) -> tuple[str | None, str]:
             return None, "a folder that is not a run folder"
         if path.stat().st_size == 0:
             return None, "empty file"
+        if _is_foreign(first_bytes(path)):
+            return None, "not UTF-8 text; traces are JSON in UTF-8"
     except OSError as error:
         return None, f"cannot be read ({error.strerror})"
     return None, "its content is of no known trace format"
 
 
+def _is_foreign(beginning: bytes) -> bool:
+    """Whether no line of how a file begins is UTF-8 text: another encoding, or no text. JSON has no zero bytes."""
+    return not any(b"\0" not in line and _is_utf8(line) for line in beginning.splitlines(keepends=True))
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        # The last line may be cut within a character.
+        codecs.getincrementaldecoder("utf-8")().decode(line)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _nothing(inputs: Sequence[Path], unknown: list[NotRecognised]) -> str:
     where = ", ".join(str(path) for path in inputs)
     first = f" ({unknown[0].path}: {unknown[0].reason})" if unknown else " (no files there)"
-    supported = "; ".join(f"{reader.name}: {reader.meaning}" for reader in READERS)
-    return f"no traces were recognised in {where}{first}; supported formats are {supported}"
+    return (
+        f"no traces were recognised in {where}{first}; known formats are {_NAMES}; docs/store.md says how each is told"
+    )

@@ -209,6 +209,8 @@ def check(tree: dict[str, Any], tables: set[str], functions: set[str]) -> None:
     """Refuse a tree that holds anything beyond what is allowed."""
     if tree.get("error"):
         message = str(tree.get("error_message", "it cannot be parsed"))
+        if message.startswith("Only SELECT"):
+            message = "this is no SELECT"  # DuckDB speaks of JSON here, of which the asker knows nothing
         raise RefusedSql(f"{message}; {ALLOWED}")
     if len(tree.get("statements", [])) != 1:
         raise RefusedSql(f"not exactly one statement; {ALLOWED}")

@@ -211,6 +211,11 @@ def test_an_answer_of_which_nothing_holds_is_none(talks: Path, failed: str, caps
         (["TALKS", QUESTION, "--model", "local", "--budget", "much"], 2, "'much' is no limit"),
         (["TALKS", QUESTION, "--replay", "gone.jsonl"], 2, "gone.jsonl does not exist"),
         (["TALKS", QUESTION, "--replay", "empty.jsonl"], 2, "empty.jsonl holds no recorded analysis"),
+        (
+            ["TALKS", QUESTION, "--replay", "empty.jsonl", "--fresh"],
+            2,
+            "without any model and writes no journal; leave --fresh",
+        ),
         (["TALKS", QUESTION, "--model", "local", "--record", "."], 2, "--record . is a folder"),
     ],
 )

@@ -54,10 +54,15 @@ def command(traces: list[Path], tmp_path_factory: pytest.TempPathFactory) -> lis
 
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("sql", {"query": "COPY attempts TO 'x.csv'"}, "nothing can be changed here; write a SELECT"),
+    (
+        "sql",
+        {"query": "COPY attempts TO 'x.csv'"},
+        "this is no SELECT\ninstead: nothing can be changed here; write a SELECT",
+    ),
     ("sql", {"query": "SELECT * FROM read_text('/etc/passwd')"}, "instead:"),
-    ("sql", {}, "sql cannot be asked so: query: field required"),
-    ("sql", {"query": "SELECT 1", "rows": 3}, "rows: extra inputs are not permitted"),
+    ("sql", {}, "sql cannot be asked so: query: field required; it takes query"),
+    ("sql", {"query": "SELECT 1", "rows": 3}, "sql takes no rows; it takes query"),
+    ("overview", {"x": 1, "y": 2}, "overview takes no x, y; it takes table"),
     ("show", {"trace_id": "no-such-trace"}, "there is no attempt"),
     ("show", {"trace_id": 7}, "trace_id: input should be a valid string"),
 ]
@@ -120,6 +125,12 @@ def test_every_tool_answers_within_the_bytes_that_were_asked_for(served: Served)
         assert not answer.is_error, (name, answer.content[0].text)
         assert 0 < len(answer.content[0].text.encode()) <= 4_000, name
     assert "14" in served.answers["sql"].content[0].text
+
+
+def test_a_contrast_does_not_speak_of_a_correction_that_nobody_makes_here(served: Served) -> None:
+    said = served.answers["contrast"].content[0].text
+    assert "you have asked 1 hypothesis so far, and nothing here corrects for them" in said
+    assert "in the end" not in said
 
 
 def test_what_cannot_be_done_is_a_tools_error_that_says_what_to_do_instead(served: Served) -> None:

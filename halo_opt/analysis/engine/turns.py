@@ -12,9 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from halo_opt.analysis.tools.base import Arguments, Tool
 from halo_opt.llm.forms import Form
 from halo_opt.llm.parsing import json_objects
-from halo_opt.validation import first_problem
-
-_MOST_NAMED = 5
+from halo_opt.validation import first_problem, foreign_words
 
 
 @dataclass(frozen=True)
@@ -104,15 +102,8 @@ def _read_action(said: Any, tools: Mapping[str, Tool]) -> Action:
     try:
         return Action(name, tool, tool.arguments.model_validate(values))
     except ValidationError as error:
-        return Action(name, problem=f"{_problem(error, name)}; its form is {form_of(tool)}")
-
-
-def _problem(error: ValidationError, name: str) -> str:
-    """What it has and should not have, else the first thing that is wrong, with its place."""
-    errors = error.errors(include_url=False, include_input=False)
-    if foreign := [str(one["loc"][0]) for one in errors if one["type"] == "extra_forbidden" and len(one["loc"]) == 1]:
-        return f"{name} takes no {', '.join(foreign[:_MOST_NAMED])}"
-    return first_problem(error)
+        problem = foreign_words(error, name) or first_problem(error)
+        return Action(name, problem=f"{problem}; its form is {form_of(tool)}")
 
 
 def form_of(tool: Tool) -> str:

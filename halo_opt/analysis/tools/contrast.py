@@ -32,7 +32,7 @@ def run(asked: ContrastArguments, desk: Desk) -> str:
 
 
 def words_of(c: Contrasted, mined: int, *, claiming: bool) -> str:
-    """A contrast as a paragraph; `claiming` says that who reads it can claim, and how that is written."""
+    """A contrast as a paragraph; with `claiming` who reads it can claim, is told how, and what asking on costs."""
     if c.state == "not seen":
         return "no attempt shows it, so nothing was tested; see with 'sql' what the predicate gives"
     said = [
@@ -49,12 +49,18 @@ def words_of(c: Contrasted, mined: int, *, claiming: bool) -> str:
         )
     said += [f"beware: {warning}" for warning in c.warnings]
     if c.name:
-        said += [_CLAIM % (c.name, c.name)] if claiming else [f"its name is {c.name}"]
-        said.append(
-            f"you have asked {counted(c.asked, 'hypothesis', 'hypotheses')} so far; in the end all of them are"
-            " corrected for, together with the"
-            f" {mined} of mining, so each one more makes every one harder to prove"
-        )
+        asked = f"you have asked {counted(c.asked, 'hypothesis', 'hypotheses')} so far"
+        if claiming:
+            said += [
+                _CLAIM % (c.name, c.name),
+                f"{asked}; in the end all of them are corrected for, together with the {mined} of mining, so each one"
+                " more makes every one harder to prove",
+            ]
+        else:
+            said += [
+                f"its name is {c.name}",
+                f"{asked}, and nothing here corrects for them: the more are asked, the more seem to hold by chance",
+            ]
     if c.examples:
         said += ["failures that show it, to look at:", fence("\n".join(c.examples))]
     return "\n".join(said)

@@ -29,7 +29,7 @@ _AFTER_TABLE = (
 _ALLOWED = "; allowed is one SELECT"
 _HINTS = (
     ("not exactly one statement", "send one SELECT, and each other one as an action of its own"),
-    ("Only SELECT statements", "nothing can be changed here; write a SELECT"),
+    ("this is no SELECT", "nothing can be changed here; write a SELECT"),
     ("must appear in the GROUP BY", "name every plain column in GROUP BY, write GROUP BY ALL, or any_value(column)"),
     ("WHERE clause cannot contain aggregates", "put the condition on an aggregate into HAVING"),
     ("WHERE clause cannot contain window", "put the condition on a window function into QUALIFY"),

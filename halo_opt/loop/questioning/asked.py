@@ -62,9 +62,10 @@ def _who(text: str) -> str:
 def models_of(model: str | None, roles: Sequence[str]) -> dict[Role, str]:
     """The spec of each role from --model SPEC and --role NAME=SPEC; empty when neither is given.
 
-    Raises InputError (ConfigError for a spec) with the nearest right form.
+    Raises InputError (ConfigError for a spec) with the nearest right form, and where one part is given two models.
     """
     found: dict[Role, str] = {} if model is None else {"root": str(parse_spec(model))}
+    said = {"root": f"--model {model}"}
     for given in roles:
         name, mark, spec = given.partition("=")
         known = {role: role for role in ROLES}
@@ -72,7 +73,12 @@ def models_of(model: str | None, roles: Sequence[str]) -> dict[Role, str]:
             near = difflib.get_close_matches(name, ROLES, n=1)
             hint = f"did you mean {near[0]}={spec or 'SPEC'}?" if near else f"a role is one of {', '.join(ROLES)}"
             raise InputError(f"--role {given}: write NAME=SPEC; {hint}")
-        found[known[name]] = str(parse_spec(spec))
+        wanted = str(parse_spec(spec))
+        if found.setdefault(known[name], wanted) != wanted:
+            raise InputError(
+                f"{said[name]} and --role {given} name two models for the same part; leave one of them out"
+            )
+        said[name] = f"--role {given}"
     if found and "root" not in found:
         raise InputError("--role names a model for a part of the work only; give the model of the rest with --model")
     return found

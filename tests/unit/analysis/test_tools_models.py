@@ -52,6 +52,13 @@ def test_variables_last_and_the_other_tools_are_functions(desk: Desk) -> None:
     assert "printed nothing" in ask(desk, "python", code="x = 1")
 
 
+def test_who_can_claim_is_told_that_every_hypothesis_is_corrected_for(desk: Desk) -> None:
+    errors = "SELECT trace_id FROM steps WHERE error IS NOT NULL"
+    told = ask(desk, "contrast", title="meets an error", predicate_sql=errors)
+    assert "you have asked 1 hypothesis so far; in the end all of them are corrected for, together with the" in told
+    assert "nothing here corrects" not in told
+
+
 def test_a_cell_that_fails_says_why_and_what_the_tool_said(desk: Desk) -> None:
     answer = ask(desk, "python", code="sql('SELECT nope FROM steps')")
     assert answer.startswith("the cell failed") and "instead: steps has trace_id" in answer

@@ -181,7 +181,7 @@ def test_a_contrast_counts_compares_and_is_counted(real_desk: Desk) -> None:
         f" FROM (SELECT outcome, trace_id IN ({ERRORS}) AS e FROM attempts)"
     )
     assert f"{fw} of {f} failures" in answer and f"{sw} of {s} successes" in answer
-    assert "you have asked 1 hypothesis so far; in the end all of them are corrected for" in answer
+    assert "you have asked 1 hypothesis so far, and nothing here corrects for them" in answer
     again = contrasted(real_desk, "the same", ERRORS)
     assert (again.asked, [h.title for h in real_desk.hypotheses.all]) == (1, ["meets an error"])
     narrow = real_desk.within(real_desk.scope.narrowed("SELECT trace_id FROM attempts LIMIT 1", "one"), agent="root.1")

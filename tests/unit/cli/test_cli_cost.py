@@ -30,6 +30,7 @@ def test_what_holds_no_journal_is_one_clear_error(
     shown = " ".join(capsys.readouterr().err.split())
     assert shown.startswith("error:")
     assert message in shown
+    assert "--fresh" not in shown  # cost has no such option
 
 
 def test_a_journal_without_calls_is_no_error_and_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,10 +87,10 @@ def test_another_kind_of_file_is_refused_with_the_place_and_a_remedy_for_any_jou
 ) -> None:
     path = tmp_path / "analysis.jsonl"
     path.write_bytes(content)
-    with pytest.raises(
-        InputError, match=r"analysis.jsonl line 1 does not check out.*restore it, name another.*--fresh"
-    ):
+    with pytest.raises(InputError, match=r"analysis.jsonl line 1 does not check out.*; restore it, or name another$"):
         read_events(path)
+    with pytest.raises(InputError, match=r"line 1 does not check out.*restore it, name another, or begin.*--fresh"):
+        Journal(path)
 
 
 def test_the_same_loop_started_twice_is_refused(tmp_path: Path) -> None:

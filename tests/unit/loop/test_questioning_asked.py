@@ -89,6 +89,16 @@ def test_roles_get_their_own_model_beside_the_root() -> None:
     assert found["sub"].startswith("package:")
     assert "compact" not in found
     assert models_of(None, []) == {}
+    assert models_of(None, ["root=openai:gpt-5"]) == {"root": "openai:gpt-5"}
+
+
+def test_two_models_for_one_part_are_one_clear_error_and_the_same_one_twice_is_none() -> None:
+    two = "--model openai:gpt-5 and --role root=openai:gpt-4 name two models for the same part; leave one of them out"
+    with pytest.raises(InputError, match=two):
+        models_of("openai:gpt-5", ["root=openai:gpt-4"])
+    with pytest.raises(InputError, match="--role sub=local and --role sub=openai:gpt-5 name two models"):
+        models_of("openai:gpt-5", ["sub=local", "sub=openai:gpt-5"])
+    assert models_of("openai:gpt-5", ["root=openai:gpt-5"]) == {"root": "openai:gpt-5"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from reporting_payloads import (
     poisoned_report,
     poisoned_traces,
 )
-from reporting_samples import TRACE_A, empty_report, report, traces
+from reporting_samples import TRACE_A, empty_report, number, report, traces
 
 from halo_opt.console import visible
 from halo_opt.reporting.diff_view import diff_html
@@ -150,6 +150,12 @@ def test_a_trace_given_twice_is_shown_once() -> None:
 
 def test_without_findings_the_page_says_that_this_is_a_result() -> None:
     assert "No behaviour was measurably more common" in Page(report_html(empty_report())).text
+
+
+def test_without_failures_the_page_says_that_there_is_none_to_explain() -> None:
+    shown = Page(report_html(report(findings=[], overview={"attempts": number(9), "failures": number(0)}))).text
+    assert "No attempt here is known to have failed, so there is no failure to explain." in shown
+    assert "measurably more common" not in shown
 
 
 def test_hidden_characters_are_spelled_out() -> None:

@@ -11,7 +11,7 @@ from reporting_payloads import (
     poisoned_loop,
     poisoned_report,
 )
-from reporting_samples import empty_report, report
+from reporting_samples import empty_report, number, report
 
 from halo_opt.reporting.loop_report import loop_markdown
 from halo_opt.reporting.markdown import block, code, escape, report_markdown
@@ -48,7 +48,17 @@ def test_the_file_stays_short_because_the_sql_stays_in_the_json() -> None:
 
 
 def test_a_report_without_findings_says_so() -> None:
-    assert "No behaviour was measurably more common in failures." in report_markdown(empty_report())
+    shown = report_markdown(empty_report())
+    assert "No behaviour was measurably more common in failures than in successes." in shown
+    assert "listed below" not in shown
+    listed = report_markdown(report(findings=[]))
+    assert "can be seen. Everything that was tested is listed below." in listed
+
+
+def test_a_report_over_traces_without_failures_says_that_there_is_none_to_explain() -> None:
+    shown = report_markdown(report(findings=[], overview={"attempts": number(9), "failures": number(0)}))
+    assert "No attempt here is known to have failed, so there is no failure to explain." in shown
+    assert "measurably more common" not in shown
 
 
 def test_the_loop_tells_its_result_first_and_every_patch() -> None:

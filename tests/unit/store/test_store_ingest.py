@@ -47,10 +47,33 @@ def test_missing_path_is_an_input_error(tmp_path):
         build_store([tmp_path / "nowhere"], tmp_path / "s.duckdb")
 
 
-def test_nothing_recognised_lists_what_is_supported(tmp_path):
+def test_nothing_recognised_names_every_format_in_one_readable_line(tmp_path):
     (tmp_path / "notes.txt").write_text("hello\n")
-    with pytest.raises(InputError, match=r"no traces were recognised.*no known trace format.*tau-bench: .*intercode: "):
+    with pytest.raises(InputError, match=r"no traces were recognised.*no known trace format") as caught:
         build_store([tmp_path / "notes.txt"], tmp_path / "s.duckdb")
+    words = str(caught.value).replace(str(tmp_path), "")
+    assert "known formats are run-folder, atif, browsergym, " in words
+    assert words.endswith("inspect, chat; docs/store.md says how each is told")
+    assert len(words) < 400
+
+
+@pytest.mark.parametrize(
+    ("content", "foreign"),
+    [
+        ('{"task_id": "caf\u00e9"}\n'.encode("latin-1"), True),
+        ('{"task_id": 1}\n'.encode("utf-16"), True),
+        (b"\x00\x01{\x02" * 99, True),
+        ('{"task_id": "caf\u00e9"}\n'.encode("latin-1") + b'{"task_id": 1}\n', False),
+        ("\u00e9".encode() * 40_000 + b"\n", False),
+        (b"a" + "\u00e9".encode() * 40_000 + b"\n", False),
+    ],
+)
+def test_a_file_of_which_no_line_is_utf8_is_said_to_be_so(tmp_path, content, foreign):
+    (tmp_path / "odd.jsonl").write_bytes(content)
+    with pytest.raises(InputError, match="no traces were recognised") as caught:
+        build_store([tmp_path / "odd.jsonl"], tmp_path / "s.duckdb")
+    assert ("odd.jsonl: not UTF-8 text; traces are JSON in UTF-8)" in str(caught.value)) == foreign
+    assert ("its content is of no known trace format" in str(caught.value)) != foreign
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x01{\x02" * 999, b"[]", b"{}", b"null\n", b'{"turn_history'])
