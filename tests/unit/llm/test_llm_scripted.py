@@ -71,7 +71,7 @@ def test_a_metered_model_is_not_called_when_the_budget_says_no() -> None:
     script = ScriptedModel(["one", "two"])
     model, ledger = metered(script, Budget(calls=1))
     assert model.complete(ASK).text == "one"
-    with pytest.raises(BudgetSpent, match="budget of 1 calls"):
+    with pytest.raises(BudgetSpent, match="budget of 1 call "):
         model.complete(ASK)
     assert len(script.asked) == 1
     assert ledger.spent.tokens_out == 1
