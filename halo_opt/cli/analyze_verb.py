@@ -103,6 +103,11 @@ def analyze_verb(
         report, paths = write_analysis(path, out, title=name, summary=summary, detectors=own)
         _show(report, paths, console, format_chosen)
         console.say("no model was given, so this is mining alone; --model SPEC lets one look further")
+        if (out / ANALYSIS_JOURNAL).exists():
+            console.warn(
+                f"this replaced the report of a model's analysis in {out}; its calls are kept ({ANALYSIS_JOURNAL}), and"
+                " its own command writes that report again for nothing"
+            )
         return
     _analyse(asked, subject, Journalled(out, record, fresh=fresh), console, format_chosen, watch=watch)
 

@@ -104,6 +104,14 @@ def test_the_same_command_again_asks_nothing_and_gives_the_same(
     assert read_report()["findings"] == first["findings"]
 
 
+def test_mining_alone_says_that_it_replaced_a_model_s_report(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["analyze", str(TALKS), "--out", "report"]) == 0
+    assert "this replaced the report of a model's analysis in report; its calls are kept" in said(capsys)
+    with model_server(nobody) as server:
+        assert analyze(server) == 0
+    assert "Books without having asked" in Path("report/report.json").read_text()
+
+
 def test_other_settings_or_traces_are_refused(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
     with model_server(nobody) as server:
         assert analyze(server, "--max-turns", "7") == 2
