@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field
 
-from halo_opt.analysis.records import Answer, CitedContrast
+from halo_opt.analysis.records import Answer
 from halo_opt.analysis.sentences import Sentences
 from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.llm.model import Message, Model
@@ -93,17 +93,6 @@ def _share(part: float, whole: float) -> str:
     return f" ({100 * part / whole:.0f}%)" if whole else ""
 
 
-def _contrast(one: CitedContrast) -> dict[str, Any]:
-    return {
-        "kind": "contrast",
-        "name": one.title,
-        "counts": one.counts,
-        "interval": one.interval,
-        "held_fixed": one.held_fixed,
-        "sql": one.sql,
-    }
-
-
 def evidence_of(answer: Answer | None) -> Evidence:
     """The numbered evidence of what the agents handed in; empty where nothing of it stands."""
     pieces: dict[str, Piece] = {}
@@ -114,7 +103,9 @@ def evidence_of(answer: Answer | None) -> Evidence:
 
     points = []
     for point in answer.points if answer else []:
-        found = [cite(**_contrast(one)) for one in point.contrasts]
+        found = [
+            cite(kind="contrast", name=c.title, **c.model_dump(exclude={"name", "title"})) for c in point.contrasts
+        ]
         found += [cite(kind="number", name=n.name, value=n.value, sql=n.sql) for n in point.numbers]
         found += [cite(kind="words", trace_id=q.trace_id, step=q.step, words=q.words) for q in point.quotes]
         points.append(Point(text=point.text, citations=sorted(set(found))))
