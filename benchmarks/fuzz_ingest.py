@@ -18,7 +18,7 @@ except ImportError:
     sys.exit("atheris is not installed; pip install atheris (it is no dependency of halo-opt)")
 
 with atheris.instrument_imports(include=["halo_opt"]):
-    from halo_opt.errors import InputError
+    from halo_opt.core.errors import InputError
     from halo_opt.redaction import Redactor
     from halo_opt.store import Store, build_store, sink
     from halo_opt.store.readers import READERS

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import Store, build_store, schema
 
 EXCERPT = Path(__file__).parents[2] / "tests" / "data" / "tau-bench"

@@ -14,10 +14,10 @@ from scipy.special import ndtr
 
 from benchmarks.mining.attempts import PER_TASK, Attempt, Made, Steps, draw
 from benchmarks.mining.injections import MODES
-from halo_opt.mining.behaviour import Rows
+from halo_opt.core.report_records import Report
 from halo_opt.mining.mine import analyze
-from halo_opt.report_records import Report
 from halo_opt.stats.intervals import wilson
+from halo_opt.store.protocols import Rows
 
 RATES = (0.02, 0.05, 0.1, 0.2, 0.4)
 # P(mode | failure) over P(mode | success); endless is a mode that no success shows.

@@ -21,11 +21,11 @@ from scipy.stats import binomtest
 from benchmarks.mining import planted
 from benchmarks.mining.attempts import EXCERPT, Made, real_attempts
 from benchmarks.rlm.arms import ARMS, MINING, Case, look
-from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult
-from halo_opt.errors import HaloError, InputError
-from halo_opt.loop.questioning.asked import Asked, models_of, parse_budget, parse_time
+from halo_opt.analysis.session.asked import Asked, models_of, parse_budget, parse_time
+from halo_opt.core.errors import HaloError, InputError
 from halo_opt.store import Store
+from halo_opt.store.guarded.rows import GuardedRows
 
 # Fewer detectable modes than these, and an interval of recall is wider than most differences.
 ENOUGH = 30

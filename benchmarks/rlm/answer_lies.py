@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 from benchmarks.rlm.facts import Facts
 from benchmarks.rlm.planted import Planted
-from halo_opt.analysis.answering import Evidence, evidence_of, write_answer
-from halo_opt.analysis.claim_records import MAX_LIST
+from halo_opt.analysis.claims.answers import Evidence, evidence_of, write_answer
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.records import MAX_LIST
 from halo_opt.analysis.engine.analyse import analyse
-from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.records import AnalysisLimits, QuestionTask
 from halo_opt.analysis.tools.all import READING
 from halo_opt.analysis.tools.base import Desk
+from halo_opt.core.report_records import Report
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.roles import RoleModel, Roles
-from halo_opt.report_records import Report
 from halo_opt.store import Store
 from halo_opt.testing import ScriptedModel
 

@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rlm import raw
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.into_report import Analysed, report_of
 from halo_opt.analysis.engine.analyse import analyse
-from halo_opt.analysis.hypotheses import Hypotheses
-from halo_opt.analysis.into_report import Analysed, report_of
 from halo_opt.analysis.records import AnalysisResult, ReportTask
+from halo_opt.analysis.session.asked import Asked
+from halo_opt.analysis.session.session import Session, open_session, replayed_session
+from halo_opt.analysis.session.write_report import guarded_rows
 from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import Desk
+from halo_opt.core.report_records import Report
 from halo_opt.llm.ledger import Budget
-from halo_opt.loop.analysis import guarded_rows
-from halo_opt.loop.questioning.asked import Asked
-from halo_opt.loop.questioning.session import Session, open_session, replayed_session
 from halo_opt.mining.detectors import ALL as DETECTORS
 from halo_opt.mining.mine import analyze
-from halo_opt.report_records import Report
 from halo_opt.store import Store
 
 MINING, BOTH, RLM, RAW = "mining", "mining + RLM", "RLM alone", "raw traces"

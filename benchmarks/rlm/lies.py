@@ -23,17 +23,17 @@ from benchmarks.rlm.answer_lies import judged_answers, sayable
 from benchmarks.rlm.facts import Facts, facts_of
 from benchmarks.rlm.planted import ODD, Planted, lies
 from benchmarks.rlm.truths import truths
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.into_report import Analysed
+from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.analysis.engine.analyse import analyse
-from halo_opt.analysis.hypotheses import Hypotheses
-from halo_opt.analysis.into_report import Analysed
 from halo_opt.analysis.records import AnalysisLimits, ReportTask
+from halo_opt.analysis.session.write_report import write_analysis
 from halo_opt.analysis.tools.all import READING
 from halo_opt.analysis.tools.base import Desk
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.roles import RoleModel, Roles
-from halo_opt.loop.analysis import write_analysis
 from halo_opt.mining.mine import analyze
-from halo_opt.mining.verify import verify_report
 from halo_opt.reporting.report_files import read_report
 from halo_opt.store import Store, build_store
 from halo_opt.testing import ScriptedModel

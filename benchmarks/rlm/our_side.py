@@ -12,17 +12,17 @@ from typing import Any
 
 from benchmarks.rlm.questions import Asked, Question, Row, stands, told
 from benchmarks.rlm.wire import Body, Exchange, Said, results_of, wire
-from halo_opt.analysis.claim_records import MAX_LIST
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.records import MAX_LIST
 from halo_opt.analysis.engine.analyse import analyse
-from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, QuestionTask
 from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import Desk
+from halo_opt.core.records import Value
+from halo_opt.core.report_records import Report
 from halo_opt.llm.cassette import Tape
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.open_roles import RoleSettings, open_roles
-from halo_opt.records import Value
-from halo_opt.report_records import Report
 from halo_opt.store import Store
 
 # What the peer's command line assumes too: a hosted model with room for everything.

@@ -11,17 +11,17 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from pydantic import Field
 
-from halo_opt.analysis.claim_records import MAX_LIST, Claim
-from halo_opt.analysis.claims import check
-from halo_opt.analysis.guarded_rows import GuardedRows
+from halo_opt.analysis.claims.check import check
+from halo_opt.analysis.claims.records import MAX_LIST, Claim
 from halo_opt.analysis.records import AnalysisResult, Ended, RecordedClaim
 from halo_opt.analysis.tools.data_marks import fence
-from halo_opt.errors import BudgetSpent
+from halo_opt.core.errors import BudgetSpent
+from halo_opt.core.records import Record
 from halo_opt.llm.model import Completion, Message, ModelMisfit, ModelRefused, PromptTooLong
 from halo_opt.llm.roles import ROLES, Roles
 from halo_opt.mining.cells import steps_where_success_ends
-from halo_opt.records import Record
 from halo_opt.store import Store
+from halo_opt.store.guarded.rows import GuardedRows
 from halo_opt.store.schema import BY_NAME
 
 PROMPT = Path(__file__).with_name("raw.j2")

@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from halo_opt.analysis.claim_records import MAX_LIST, MAX_TEXT, CheckedClaim, ClaimNumber, Quote
-from halo_opt.records import Interval, Record, Value
-from halo_opt.report_records import Quoted
+from halo_opt.analysis.claims.records import MAX_LIST, MAX_TEXT, CheckedClaim, ClaimNumber, Quote
+from halo_opt.core.records import Interval, Record, Value
+from halo_opt.core.report_records import Quoted
 
 # An answer that rests on more says more than one thing.
 MAX_CONTRASTS = 4

@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 from halo_opt.analysis.records import AnalysisLimits
+from halo_opt.analysis.session.analysing import Subject, analyse_traces
+from halo_opt.analysis.session.asked import Asked
+from halo_opt.analysis.session.write_report import detectors_of, write_analysis
 from halo_opt.cli import asking
 from halo_opt.cli.options import (
     FormatName,
@@ -22,13 +25,10 @@ from halo_opt.cli.options import (
     rows_format,
 )
 from halo_opt.cli.stores import built_store, reading, say_import
-from halo_opt.console import Console, Format
-from halo_opt.loop.analysis import detectors_of, write_analysis
-from halo_opt.loop.questioning.analysing import Subject, analyse_traces
-from halo_opt.loop.questioning.asked import Asked
+from halo_opt.core.console import Console, Format
+from halo_opt.core.paths import ANALYSIS_JOURNAL
+from halo_opt.core.report_records import Report
 from halo_opt.mining.triage import CLASSES
-from halo_opt.paths import ANALYSIS_JOURNAL
-from halo_opt.report_records import Report
 from halo_opt.reporting.files import need_place
 from halo_opt.reporting.report_files import REPORT_JSON, TRIAGE_CSV, ReportPaths
 from halo_opt.store import Store as TraceStore

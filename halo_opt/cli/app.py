@@ -15,8 +15,8 @@ from halo_opt.cli.mcp_verb import add_to as add_mcp_verb
 from halo_opt.cli.patch_verbs import add_to as add_patch_verbs
 from halo_opt.cli.query_verbs import add_to as add_query_verbs
 from halo_opt.cli.trace_verbs import add_to as add_trace_verbs
-from halo_opt.console import Console
-from halo_opt.errors import ExitCode, HaloError
+from halo_opt.core.console import Console
+from halo_opt.core.errors import ExitCode, HaloError
 
 app = typer.Typer(
     name="halo-opt",

@@ -5,8 +5,12 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.analysis.answering import Piece, contrast_words
+from halo_opt.analysis.claims.answers import Piece, contrast_words
 from halo_opt.analysis.records import MAX_QUESTION, AnalysisLimits
+from halo_opt.analysis.session.analysing import Subject
+from halo_opt.analysis.session.asked import Asked
+from halo_opt.analysis.session.questions import Answered, answer_question
+from halo_opt.analysis.session.write_report import detectors_of
 from halo_opt.cli import asking
 from halo_opt.cli.options import (
     Json,
@@ -18,13 +22,10 @@ from halo_opt.cli.options import (
     TraceFormat,
 )
 from halo_opt.cli.stores import built_store, reading
-from halo_opt.console import Console, counted
-from halo_opt.errors import EnvironmentMissing, InputError, NegativeAnswer
-from halo_opt.loop.analysis import detectors_of
-from halo_opt.loop.questioning.analysing import Subject
-from halo_opt.loop.questioning.asked import Asked
-from halo_opt.loop.questioning.questions import Answered, answer_question
-from halo_opt.paths import CACHE, CachePaths
+from halo_opt.core.console import Console
+from halo_opt.core.errors import EnvironmentMissing, InputError, NegativeAnswer
+from halo_opt.core.paths import CACHE, CachePaths
+from halo_opt.core.text import counted
 
 # One question is a small thing.
 CAUTIOUS_USD = 0.25

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Ended
+from halo_opt.analysis.session.asked import Asked, models_of, parse_budget, parse_time
+from halo_opt.analysis.session.estimate import budget_for, estimate_words, priced
+from halo_opt.analysis.session.recording import Recording
+from halo_opt.analysis.session.session import Session, open_session, replayed_session, set_aside
 from halo_opt.cli.watch import Watch, spend_words
-from halo_opt.console import Console, counted
-from halo_opt.errors import BudgetSpent, EnvironmentMissing, InputError
-from halo_opt.loop.questioning.asked import Asked, models_of, parse_budget, parse_time
-from halo_opt.loop.questioning.estimate import budget_for, estimate_words, priced
-from halo_opt.loop.questioning.recording import Recording
-from halo_opt.loop.questioning.session import Session, open_session, replayed_session, set_aside
+from halo_opt.core.console import Console
+from halo_opt.core.errors import BudgetSpent, EnvironmentMissing, InputError
+from halo_opt.core.text import counted
 from halo_opt.reporting.files import need_place
 
 AskModel = Annotated[

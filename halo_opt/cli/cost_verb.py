@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
+from halo_opt.analysis.session.spending import SpendRow, journals_in, spend_rows, total
 from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, rows_format
-from halo_opt.console import Console, counted
-from halo_opt.errors import InputError
-from halo_opt.loop.questioning.spending import SpendRow, journals_in, spend_rows, total
-from halo_opt.paths import CACHE, CachePaths
+from halo_opt.core.console import Console
+from halo_opt.core.errors import InputError
+from halo_opt.core.paths import CACHE, CachePaths
+from halo_opt.core.text import counted
 
 # Where journals are when nobody says: loops, the report that analyze writes, and questions.
 PLACES = (Path("reports"), Path("report"), CachePaths(CACHE).asked)

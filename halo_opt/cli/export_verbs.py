@@ -8,7 +8,7 @@ import typer
 
 from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, rows_format
 from halo_opt.cli.stores import open_store, say_import
-from halo_opt.console import Console
+from halo_opt.core.console import Console
 from halo_opt.store.export import ExportSummary, export_traces
 
 

@@ -21,20 +21,21 @@ from halo_opt.cli.options import (
     configured,
     rows_format,
 )
-from halo_opt.config import LoopConfig
-from halo_opt.console import Console, Format
-from halo_opt.errors import NegativeAnswer
-from halo_opt.evaluation.scores import estimate
-from halo_opt.evaluation.splits import Split, make_splits
+from halo_opt.core.config import LoopConfig
+from halo_opt.core.console import Console, Format
+from halo_opt.core.errors import NegativeAnswer
+from halo_opt.core.loop_records import IterationSummary, LoopSummary, ScoreEstimate
+from halo_opt.core.paths import CachePaths
+from halo_opt.experiment.contract import Lack, check_contract
+from halo_opt.experiment.scores import estimate
+from halo_opt.experiment.single import Single, collect_once
+from halo_opt.experiment.splits import Split, make_splits
+from halo_opt.experiment.start import loop_folder
 from halo_opt.llm.endpoint import Endpoint, open_endpoint, probe
 from halo_opt.llm.local import ServerSettings
 from halo_opt.llm.spec import parse_spec
 from halo_opt.loop import run_loop
-from halo_opt.loop.check import Lack, check_contract
-from halo_opt.loop.single import Single, collect_once
-from halo_opt.loop.start import list_tasks, loop_folder
-from halo_opt.loop_records import IterationSummary, LoopSummary, ScoreEstimate
-from halo_opt.paths import CachePaths
+from halo_opt.patching.harness_commands import list_tasks
 from halo_opt.reporting.loop_report import write_loop_report
 from halo_opt.reporting.words import interval_words, percent, points
 

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
+from halo_opt.analysis.serving.desks import Desktop
+from halo_opt.analysis.serving.mcp_server import need_package, serve
 from halo_opt.cli.options import Quiet, Store, Traces
 from halo_opt.cli.stores import built_store, say_import
-from halo_opt.console import Console
-from halo_opt.errors import InputError
-from halo_opt.serving.desks import Desktop
-from halo_opt.serving.mcp_server import need_package, serve
+from halo_opt.core.console import Console
+from halo_opt.core.errors import InputError
 from halo_opt.store import Store as TraceStore
 
 # A client's model reads answers whole, and has more room than a small local one.

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, overload
 
 import typer
 
-from halo_opt.config import LoopConfig, load_config
-from halo_opt.console import Format
+from halo_opt.core.config import LoopConfig, load_config
+from halo_opt.core.console import Format
 
 
 class FormatName(StrEnum):

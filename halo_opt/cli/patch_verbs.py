@@ -6,16 +6,16 @@ from typing import Annotated
 import typer
 
 from halo_opt.cli.options import LOOP_FILE, Config, FormatName, FormatOption, Json, Quiet, configured, rows_format
-from halo_opt.console import Console
-from halo_opt.errors import InputError
-from halo_opt.loop.patches import PatchBench
-from halo_opt.loop.writer import patch_writer
+from halo_opt.core.console import Console
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Proposal
+from halo_opt.core.report_records import Finding, Report
+from halo_opt.git.commits import resolve, revert
 from halo_opt.patching.coder import draft
-from halo_opt.patching.gitrepo import resolve, revert
 from halo_opt.patching.patchfile import format_patch_file
 from halo_opt.patching.propose import Plan
-from halo_opt.records import Proposal
-from halo_opt.report_records import Finding, Report
+from halo_opt.patching.workbench import PatchBench
+from halo_opt.patching.writer import patch_writer
 from halo_opt.reporting.report_files import read_report
 
 ReportArgument = Annotated[Path, typer.Argument(help="A report.json, or the folder that holds one.")]

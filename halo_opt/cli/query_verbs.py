@@ -11,8 +11,8 @@ import typer
 
 from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, rows_format
 from halo_opt.cli.stores import open_store, say_import
-from halo_opt.console import Console
-from halo_opt.errors import InputError
+from halo_opt.core.console import Console
+from halo_opt.core.errors import InputError
 from halo_opt.store import queries
 from halo_opt.store.queries.ngrams import AT_LEAST
 from halo_opt.store.queries.search import CONTEXT

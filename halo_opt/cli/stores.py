@@ -4,8 +4,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from halo_opt.console import Console, counted
-from halo_opt.errors import InputError
+from halo_opt.core.console import Console
+from halo_opt.core.errors import InputError
+from halo_opt.core.text import counted
 from halo_opt.redaction import RedactionRules
 from halo_opt.store import ImportSummary, Options, build_store, default_store_path, expanded, fresh, options_of
 from halo_opt.store import Store as TraceStore

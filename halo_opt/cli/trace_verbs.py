@@ -8,6 +8,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from halo_opt.analysis.claims.verify import numbers_of, queries_of, verify_report
+from halo_opt.analysis.session.write_report import rates
 from halo_opt.cli.options import (
     LOOP_FILE,
     FormatName,
@@ -24,22 +26,21 @@ from halo_opt.cli.options import (
     rows_format,
 )
 from halo_opt.cli.stores import built_store, needs_contents, open_store, reading, say_import
-from halo_opt.config import load_config
-from halo_opt.console import Console, counted
-from halo_opt.errors import InputError, NegativeAnswer
-from halo_opt.evaluation.diff import compare
-from halo_opt.loop.analysis import rates
-from halo_opt.mining.verify import numbers_of, queries_of, verify_report
-from halo_opt.paths import CACHE, CachePaths, RunPaths
-from halo_opt.records import AttemptResult
-from halo_opt.report_records import Report
+from halo_opt.core.config import load_config
+from halo_opt.core.console import Console
+from halo_opt.core.errors import InputError, NegativeAnswer
+from halo_opt.core.paths import CACHE, CachePaths, RunPaths
+from halo_opt.core.records import AttemptResult
+from halo_opt.core.report_records import Report
+from halo_opt.core.text import counted
+from halo_opt.experiment.diff import compare
+from halo_opt.experiment.results import read_results
 from halo_opt.reporting.diff_view import diff_headline, diff_tables
 from halo_opt.reporting.report_files import read_report
-from halo_opt.running.results import read_results
 from halo_opt.store import Refused, guarded_queries, guarded_query
 from halo_opt.store import Store as TraceStore
-from halo_opt.store.guarded import MAX_ANSWER_BYTES
-from halo_opt.store.parquet import write_parquet
+from halo_opt.store.guarded.parquet import write_parquet
+from halo_opt.store.guarded.queries import MAX_ANSWER_BYTES
 from halo_opt.store.schema import describe
 
 # A number of a report may ask for a row a task; what a person asks for on a terminal is far less.

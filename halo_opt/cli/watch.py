@@ -10,7 +10,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from halo_opt.analysis.records import Event
-from halo_opt.console import Console, counted, duration, printable
+from halo_opt.core.console import Console
+from halo_opt.core.text import counted, duration, printable
 from halo_opt.llm.ledger import Budget, Spend
 
 LINE = 100  # characters of what an agent does

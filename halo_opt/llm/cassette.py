@@ -14,11 +14,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
+from halo_opt.core.validation import first_problem
 from halo_opt.llm.model import Completion, Message, Model, ModelError, ModelMisfit, ModelRefused, PromptTooLong
 from halo_opt.llm.parsing import parse_reply
 from halo_opt.llm.roles import Role
-from halo_opt.validation import first_problem
 
 _DIGITS = 10  # of a part's hash: enough to tell parts of one run apart
 _SHOWN = 120

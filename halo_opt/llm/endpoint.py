@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from halo_opt.errors import EnvironmentMissing
+from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.llm.address import Endpoint, key_variable
 from halo_opt.llm.local import ServerSettings, serve
 from halo_opt.llm.spec import ModelSpec, RemoteModel, parse_spec

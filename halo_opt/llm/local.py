@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from halo_opt.errors import EnvironmentMissing
+from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.llm.address import Endpoint
 from halo_opt.llm.gguf import chat_template, locate
 from halo_opt.llm.spec import DEFAULT_MODEL, LocalModel

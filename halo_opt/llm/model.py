@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
-from halo_opt.errors import EnvironmentMissing
+from halo_opt.core.errors import EnvironmentMissing
 
 
 class Message(BaseModel):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from halo_opt.errors import ConfigError
+from halo_opt.core.errors import ConfigError
 from halo_opt.llm.address import Endpoint
 from halo_opt.llm.cassette import Tape, Taped
 from halo_opt.llm.endpoint import open_endpoint

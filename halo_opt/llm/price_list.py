@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from halo_opt.errors import ConfigError
-from halo_opt.validation import first_problem
+from halo_opt.core.errors import ConfigError
+from halo_opt.core.validation import first_problem
 
 _FORM = "write, for each model, 'NAME: {input: 0.25, output: 2, cached: 0.025}' in dollars per million tokens"
 

@@ -3,6 +3,7 @@
 from genai_prices import Usage, calc_price
 from genai_prices.types import AbstractUsage
 
+from halo_opt.core.records import AttemptResult
 from halo_opt.llm.address import Endpoint
 
 
@@ -34,6 +35,15 @@ def estimate(endpoint: Endpoint, *, tokens_in: int, tokens_out: int) -> float | 
     """
     kept = tokens_in if endpoint.provider == "anthropic" else 0
     return cost_of(endpoint, Usage(input_tokens=tokens_in, output_tokens=tokens_out, cache_write_tokens=kept))
+
+
+def attempt_cost(result: AttemptResult, endpoint: Endpoint | None) -> float | None:
+    """Dollars for an attempt: as the harness says, else by the price list; None when neither knows."""
+    if result.cost_usd is not None or endpoint is None:
+        return result.cost_usd
+    if result.tokens_in is None or result.tokens_out is None:
+        return 0.0 if endpoint.free else None
+    return estimate(endpoint, tokens_in=result.tokens_in, tokens_out=result.tokens_out)
 
 
 def context_of(endpoint: Endpoint) -> int | None:

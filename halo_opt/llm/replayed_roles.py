@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from halo_opt.errors import ConfigError
+from halo_opt.core.errors import ConfigError
 from halo_opt.llm.cassette import Tape, Taped
 from halo_opt.llm.roles import Role, RoleModel, RoleRecord, Roles
 

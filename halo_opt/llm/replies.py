@@ -4,11 +4,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.usage import RequestUsage
 
+from halo_opt.core.validation import first_problem
 from halo_opt.llm.address import Endpoint
 from halo_opt.llm.model import Completion, Fault, ModelMisfit, ModelRefused
 from halo_opt.llm.parsing import parse_reply
 from halo_opt.llm.prices import cost_of
-from halo_opt.validation import first_problem
 
 _SHOWN = 120
 

@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from halo_opt.errors import ConfigError
+from halo_opt.core.errors import ConfigError
 
 FORMS = "'local', FILE.gguf, hf:OWNER/REPO/FILE.gguf, package:NAME/FILE.gguf, PROVIDER:MODEL[@http://host:port/v1]"
 HOSTED = ("openai", "anthropic", "ollama", "vllm")

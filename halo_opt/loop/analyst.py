@@ -8,17 +8,17 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from halo_opt.analysis.records import AnalysisLimits, Ended, Event
-from halo_opt.config import LoopConfig
-from halo_opt.console import Console
-from halo_opt.loop.questioning.analysing import Subject, analyse_traces
-from halo_opt.loop.questioning.asked import Asked, models_of, parse_budget
-from halo_opt.loop.questioning.estimate import budget_for, priced
-from halo_opt.loop.questioning.session import open_session
+from halo_opt.analysis.session.analysing import Subject, analyse_traces
+from halo_opt.analysis.session.asked import Asked, models_of, parse_budget
+from halo_opt.analysis.session.estimate import budget_for, priced
+from halo_opt.analysis.session.session import open_session
+from halo_opt.core.config import LoopConfig
+from halo_opt.core.console import Console
+from halo_opt.core.paths import ANALYSIS_JOURNAL, CachePaths
+from halo_opt.core.report_records import Report
+from halo_opt.git.commits import worktree
+from halo_opt.git.reading import open_repo
 from halo_opt.mining.user_detectors import Detectors
-from halo_opt.patching.gitread import open_repo
-from halo_opt.patching.gitrepo import worktree
-from halo_opt.paths import ANALYSIS_JOURNAL, CachePaths
-from halo_opt.report_records import Report
 from halo_opt.store import Store
 
 # Where loop.yaml names none: an iteration may be one of many.

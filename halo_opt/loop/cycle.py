@@ -10,21 +10,28 @@ from time import monotonic
 
 import numpy as np
 
-from halo_opt.config import LoopConfig
-from halo_opt.console import Console
-from halo_opt.evaluation.diff import compare
-from halo_opt.evaluation.gate import broken_guards, decide, hopeless
-from halo_opt.evaluation.scores import best_of_k, estimate, tries_for_spend
-from halo_opt.evaluation.splits import Split, repeat
-from halo_opt.journal import Journal
+from halo_opt.core.config import LoopConfig
+from halo_opt.core.console import Console
+from halo_opt.core.journal import Journal
+from halo_opt.core.loop_records import (
+    BestOfK,
+    CandidateSummary,
+    IterationSummary,
+    LoopSummary,
+    NoiseFloor,
+    SealedResult,
+)
+from halo_opt.core.paths import LoopPaths
+from halo_opt.core.records import AttemptKey, AttemptResult, Patch, ScoreDiff, Verdict
+from halo_opt.experiment.bench import Bench
+from halo_opt.experiment.diff import compare
+from halo_opt.experiment.gate import broken_guards, decide, hopeless
+from halo_opt.experiment.scores import best_of_k, estimate, tries_for_spend
+from halo_opt.experiment.splits import Split, repeat
+from halo_opt.experiment.start import Start, start_of
 from halo_opt.llm.endpoint import Endpoint
-from halo_opt.loop.bench import Bench
-from halo_opt.loop.start import Start, start_of
 from halo_opt.loop.summary import note_look, summarize
 from halo_opt.loop.workshop import Workshop
-from halo_opt.loop_records import BestOfK, CandidateSummary, IterationSummary, LoopSummary, NoiseFloor, SealedResult
-from halo_opt.paths import LoopPaths
-from halo_opt.records import AttemptKey, AttemptResult, Patch, ScoreDiff, Verdict
 
 
 def run_loop(config: LoopConfig, *, endpoint: Endpoint | None, console: Console) -> LoopSummary:

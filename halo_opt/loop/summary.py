@@ -5,11 +5,11 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from halo_opt.config import LoopConfig
-from halo_opt.evaluation.scores import estimate
-from halo_opt.journal import Journal
-from halo_opt.loop_records import LoopSummary
-from halo_opt.records import AttemptKey
+from halo_opt.core.config import LoopConfig
+from halo_opt.core.journal import Journal
+from halo_opt.core.loop_records import LoopSummary
+from halo_opt.core.records import AttemptKey
+from halo_opt.experiment.scores import estimate
 
 if TYPE_CHECKING:
     from halo_opt.loop.cycle import Cycle

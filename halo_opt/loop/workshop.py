@@ -6,26 +6,26 @@ Of the gate it gets verdicts, and rates of behaviours by name to judge by; nothi
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from halo_opt.config import LoopConfig
-from halo_opt.errors import ConfigError, InputError
+from halo_opt.analysis.session.write_report import detectors_of, indexed, rates, write_analysis
+from halo_opt.core.config import LoopConfig
+from halo_opt.core.errors import ConfigError, InputError
+from halo_opt.core.paths import CachePaths, LoopPaths, RunPaths
+from halo_opt.core.records import Patch, Proposal, Run, Verdict
+from halo_opt.core.report_records import Report
+from halo_opt.experiment.bench import Bench
+from halo_opt.experiment.start import Start, loop_folder
+from halo_opt.git.commits import delete_branch, fast_forward
 from halo_opt.llm.ledger import SpendEvent
-from halo_opt.loop.analysis import detectors_of, indexed, rates, write_analysis
 from halo_opt.loop.analyst import asked_of, question
-from halo_opt.loop.bench import Bench
-from halo_opt.loop.patches import check_of, describe_at
-from halo_opt.loop.start import Start, loop_folder
-from halo_opt.loop.writer import patch_writer
 from halo_opt.patching.coder import Drafted, draft
-from halo_opt.patching.gitrepo import delete_branch, fast_forward
 from halo_opt.patching.guard import EditRefused, Forbidden
 from halo_opt.patching.patcher import build_patch
 from halo_opt.patching.patchfile import format_patch_file
 from halo_opt.patching.playbook import load_playbook
 from halo_opt.patching.propose import Tried, propose
 from halo_opt.patching.surface import HarnessDescription, Surface, resolve_surface
-from halo_opt.paths import CachePaths, LoopPaths, RunPaths
-from halo_opt.records import Patch, Proposal, Run, Verdict
-from halo_opt.report_records import Report
+from halo_opt.patching.workbench import check_of, describe_at
+from halo_opt.patching.writer import patch_writer
 from halo_opt.reporting.report_files import read_report
 from halo_opt.store import Store
 

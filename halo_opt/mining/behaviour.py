@@ -4,21 +4,12 @@ A behaviour is a yes/no fact about each measured attempt, read from its trace al
 score: a behaviour that is defined by failing would explain every failure and teach nothing.
 """
 
-from collections.abc import Sequence
-from typing import Any, Protocol, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from halo_opt.core.report_records import Category
 from halo_opt.mining.shape import Shape, alone_sql
-from halo_opt.report_records import Category
-
-
-class Rows(Protocol):
-    """What mining needs of a store: rows of a read-only query."""
-
-    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of one query."""
-        ...
 
 
 class Behaviour(BaseModel):

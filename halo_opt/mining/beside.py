@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from halo_opt.mining.behaviour import Behaviour, Rows
+from halo_opt.core.report_records import Beside, Exemplar
+from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import literal
 from halo_opt.mining.exemplars import excerpt
-from halo_opt.report_records import Beside, Exemplar
+from halo_opt.store.protocols import Rows
 
 # Words to a user differ from the first one on; that somebody was spoken to is what two attempts can have in common.
 _DONE = (

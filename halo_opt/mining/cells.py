@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from halo_opt.errors import InputError
-from halo_opt.mining.behaviour import Behaviour, Rows
+from halo_opt.core.errors import InputError
+from halo_opt.mining.behaviour import Behaviour
 from halo_opt.stats.contrast import Contrast, contrast
 from halo_opt.stats.registry import cells_of
+from halo_opt.store.protocols import Rows
 
 # Below this a contrast is not made at all: an interval from less would say nothing.
 MIN_FAILURES = 5

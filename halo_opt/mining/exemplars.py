@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from halo_opt.mining.behaviour import Behaviour, Rows
+from halo_opt.core.report_records import Exemplar
+from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import literal
-from halo_opt.report_records import Exemplar
+from halo_opt.store.protocols import Rows
 
 HOW_MANY = 3
 HEAD = 160

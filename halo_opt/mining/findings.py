@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Literal
 
-from halo_opt.mining.behaviour import Rows
+from halo_opt.core.report_records import Consequence, Finding, Number
 from halo_opt.mining.beside import beside
 from halo_opt.mining.cells import Measured, count_sql
 from halo_opt.mining.exemplars import pick
 from halo_opt.mining.folding import Folded
-from halo_opt.report_records import Consequence, Finding, Number
 from halo_opt.stats.contrast import Contrast
 from halo_opt.stats.multiple import benjamini_hochberg
+from halo_opt.store.protocols import Rows
 
 FALSE_DISCOVERY = 0.05
 # With fewer successes than this, no test says much, and what most failures show is all that there is.

@@ -8,9 +8,9 @@ as well: one failure mode is not to be fixed twice.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from halo_opt.mining.behaviour import Rows
 from halo_opt.mining.cells import Measured, cells_given_sql, shown_sql
 from halo_opt.stats.contrast import Cell, Contrast, contrast, exact_stratified_p
+from halo_opt.store.protocols import Rows
 
 # Less in common is two failure modes that happen to meet.
 SHARED = 0.5

@@ -7,10 +7,11 @@ taken off, or else how it begins.
 from collections.abc import Sequence
 from typing import Literal
 
-from halo_opt.mining.behaviour import Behaviour, Rows
-from halo_opt.report_records import Finding, GroupRow, GroupTable
+from halo_opt.core.report_records import Finding, GroupRow, GroupTable
+from halo_opt.mining.behaviour import Behaviour
 from halo_opt.stats.heterogeneity import GroupCell, clustered_rate, heterogeneity_p
 from halo_opt.stats.multiple import benjamini_hochberg
+from halo_opt.store.protocols import Rows
 
 Kind = Literal["task family", "model", "mode", "harness revision", "run"]
 # More groups than this are a list, not a table.

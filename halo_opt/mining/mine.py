@@ -3,8 +3,11 @@
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
-from halo_opt.errors import InputError
-from halo_opt.mining.behaviour import Behaviour, Rows
+from halo_opt.analysis.claims.told import NOTHING_TOLD, ToldBehaviour, one_test_each, place, with_words
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Value
+from halo_opt.core.report_records import InputFile, Report
+from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.caveats import caveats_of, method_of, too_long
 from halo_opt.mining.cells import Measured, applicable, literal, measure, steps_where_success_ends
 from halo_opt.mining.detectors import ALL
@@ -14,12 +17,10 @@ from halo_opt.mining.groups import grouped
 from halo_opt.mining.overview import ceiling, overview
 from halo_opt.mining.sequences import sequences, without_contained
 from halo_opt.mining.signatures import offered
-from halo_opt.mining.together import Query, Together
-from halo_opt.mining.told import NOTHING_TOLD, ToldBehaviour, one_test_each, place, with_words
+from halo_opt.mining.together import Together
 from halo_opt.mining.triage import triage_ctes, triage_method, triage_numbers, triage_sql
 from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
-from halo_opt.records import Value
-from halo_opt.report_records import InputFile, Report
+from halo_opt.store.protocols import Query, Rows
 
 
 def analyze(

@@ -1,9 +1,9 @@
 """Numbers about the whole input: what was measured, and what was reached at least once. Only reads."""
 
-from halo_opt.mining.behaviour import Rows
+from halo_opt.core.report_records import Number
 from halo_opt.mining.cells import literal
-from halo_opt.report_records import Number
 from halo_opt.stats.registry import STATISTICS
+from halo_opt.store.protocols import Rows
 
 # Somewhat under what guarded SQL accepts.
 MAX_SQL_BYTES = 19_000

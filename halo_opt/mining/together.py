@@ -7,15 +7,15 @@ instead: the same rows, by the same last part (see `shape`). Never changes the s
 `close`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from halo_opt.errors import InputError
-from halo_opt.mining.behaviour import Behaviour, Rows
+from halo_opt.core.errors import InputError
+from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.facts import FACTS, facts_sql, named_in
 from halo_opt.mining.shape import NARROW, alone_sql, known_facts, marks_of, shared_sql, turns_sql
+from halo_opt.store.protocols import Query, Rows
 
-Query = Callable[[str], Sequence[tuple[Any, ...]]]
 # Steps whose surroundings are looked at together; more would cost memory and save nothing.
 BUCKET_STEPS = 250_000
 # Left alone, DuckDB keeps as much of the store in memory as the machine has room for. Tables here were measured to take

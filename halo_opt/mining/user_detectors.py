@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from halo_opt.errors import ConfigError
+from halo_opt.core.errors import ConfigError
+from halo_opt.core.validation import first_problem
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.facts import FACTS
-from halo_opt.mining.honest_sql import MAX_SQL, judged_by
 from halo_opt.mining.shape import Shape, alone_sql
+from halo_opt.store.guarded.honest_sql import MAX_SQL, judged_by
+from halo_opt.store.guarded.sqltext import alone, bare, pieces
 from halo_opt.store.schema import BY_NAME
-from halo_opt.store.sqltext import alone, bare, pieces
-from halo_opt.validation import first_problem
 
 
 class _Detector(BaseModel):

@@ -11,22 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jinja2 import StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field, ValidationError
 
+from halo_opt.core.prompts import render
+from halo_opt.core.records import Edit, Prediction, Proposal, Record
+from halo_opt.core.report_records import Finding, Report
+from halo_opt.core.validation import first_problem
 from halo_opt.llm.model import Completion, Message, Model
 from halo_opt.patching import schema as json_schema
 from halo_opt.patching import settings
 from halo_opt.patching.edits import Files, Limits, apply_edits
 from halo_opt.patching.guard import EditRefused, Forbidden, hidden_character
 from halo_opt.patching.propose import Tried, edits_key, ranked_findings
-from halo_opt.patching.resources import resource
 from halo_opt.patching.surface import HarnessDescription
-from halo_opt.records import Edit, Prediction, Proposal, Record
 from halo_opt.redaction import redact
-from halo_opt.report_records import Finding, Report
-from halo_opt.validation import first_problem
 
 _LIMITS = Limits(edits=8, added_per_edit=2_000, added=5_000)
 _EXCERPT = 400
@@ -154,14 +152,6 @@ def _messages(
         Message(role="system", content=render("propose_system.j2", values)),
         Message(role="user", content=redact(render("propose.j2", values))[0]),
     ]
-
-
-def render(name: str, values: dict[str, Any]) -> str:
-    """One of our own prompts with its values; a value that is missing is an error, never an empty place."""
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(resource(name).read_text(encoding="utf-8")).render(values).strip() + "\n"
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

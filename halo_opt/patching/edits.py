@@ -7,11 +7,11 @@ key of the dict it was given, which is how the editable surface is kept.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from halo_opt.core.records import AppendText, Edit, Record, ReplaceText, SetValue
 from halo_opt.patching import schema as json_schema
 from halo_opt.patching import settings
 from halo_opt.patching.guard import EditRefused, Forbidden, hidden_character, problem_with
 from halo_opt.patching.templates import SUFFIXES, template_problem
-from halo_opt.records import AppendText, Edit, Record, ReplaceText, SetValue
 
 Files = Mapping[str, bytes]
 _YAML = (".yaml", ".yml")

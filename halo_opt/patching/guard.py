@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cached_property
 
-from halo_opt.errors import InputError
-from halo_opt.records import Record
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Record
 
 # Invisible, yet not of a category that is refused as a whole: fillers and blank braille.
 _INVISIBLE = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}

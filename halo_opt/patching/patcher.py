@@ -8,13 +8,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from halo_opt.errors import InputError
-from halo_opt.patching import gitrepo
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Patch, Proposal
+from halo_opt.git import commits as gitrepo
 from halo_opt.patching.edits import Limits, apply_edits
 from halo_opt.patching.guard import Forbidden, hidden_character
 from halo_opt.patching.patchfile import read_patch_file, unified_diff
 from halo_opt.patching.surface import HarnessDescription, Surface
-from halo_opt.records import Patch, Proposal
 
 Check = Callable[[Path], None]
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Edit, Proposal, ReplaceText, SetValue
+from halo_opt.core.validation import first_problem
 from halo_opt.patching import settings
 from halo_opt.patching.edits import Files, Settings, apply_edits
-from halo_opt.records import Edit, Proposal, ReplaceText, SetValue
-from halo_opt.validation import first_problem
 
 _HEAD = "# halo-opt patch 1"
 _BASE, _PROPOSAL = "# base: ", "# proposal: "

@@ -7,11 +7,11 @@ from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from halo_opt.errors import ConfigError
-from halo_opt.patching.resources import resource
-from halo_opt.records import Record
-from halo_opt.report_records import Finding
-from halo_opt.validation import first_problem
+from halo_opt.core.errors import ConfigError
+from halo_opt.core.prompts import resource
+from halo_opt.core.records import Record
+from halo_opt.core.report_records import Finding
+from halo_opt.core.validation import first_problem
 
 
 class Remedy(Record):

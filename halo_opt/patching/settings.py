@@ -15,7 +15,7 @@ from ruamel.yaml.events import AliasEvent, DocumentStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.util import load_yaml_guess_indent
 
-from halo_opt.records import Value
+from halo_opt.core.records import Value
 
 # Words that one YAML version or another reads as something that is not text.
 _NOT_PLAIN = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "none"}

@@ -15,11 +15,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from halo_opt.errors import ConfigError
-from halo_opt.patching import gitread
+from halo_opt.core.errors import ConfigError
+from halo_opt.core.records import Edit
+from halo_opt.core.validation import first_problem
+from halo_opt.git import reading as gitread
 from halo_opt.patching.edits import Settings
-from halo_opt.records import Edit
-from halo_opt.validation import first_problem
 
 _PLAIN = "100644"
 _MAX_FILE = 200_000

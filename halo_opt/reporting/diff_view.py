@@ -6,7 +6,7 @@ What the numbers do not show is said to be not shown: an interval that includes 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from halo_opt.records import AttemptKey, ScoreDiff, TaskFlip
+from halo_opt.core.records import AttemptKey, ScoreDiff, TaskFlip
 from halo_opt.reporting.html import page
 from halo_opt.reporting.markdown import escape, table, within
 from halo_opt.reporting.words import MISSING, chance, interval_words, percent, points

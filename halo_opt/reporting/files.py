@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from halo_opt.errors import InputError
-from halo_opt.records import Record, json_of
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Record, json_of
 
 R = TypeVar("R", bound=Record)
 SIGNIFICANT_DIGITS = 12

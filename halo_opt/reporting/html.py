@@ -14,8 +14,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from halo_opt.console import visible
-from halo_opt.report_records import Report
+from halo_opt.core.report_records import Report
+from halo_opt.core.text import visible
 from halo_opt.reporting import words
 from halo_opt.reporting.report_parts import (
     GROUP_COLUMNS,

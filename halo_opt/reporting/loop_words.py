@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from halo_opt.console import duration
-from halo_opt.loop_records import CandidateSummary, IterationSummary, LoopSummary, SealedResult
-from halo_opt.records import AppendText, Edit, ReplaceText, SetValue
+from halo_opt.core.loop_records import CandidateSummary, IterationSummary, LoopSummary, SealedResult
+from halo_opt.core.records import AppendText, Edit, ReplaceText, SetValue
+from halo_opt.core.text import duration
 from halo_opt.reporting.diff_view import Headline, NamedTable, change_words, kind_of
 from halo_opt.reporting.words import MISSING, count, estimate_words, interval_words, percent, points
 

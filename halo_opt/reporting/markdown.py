@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from halo_opt.console import counted, visible
-from halo_opt.records import Value
-from halo_opt.report_records import Exemplar, Finding, Number, Report
+from halo_opt.core.records import Value
+from halo_opt.core.report_records import Exemplar, Finding, Number, Report
+from halo_opt.core.text import counted, visible
 from halo_opt.reporting.markdown_told import Escapes, analyst_lines, told_lines, unsupported_lines
 from halo_opt.reporting.report_parts import GROUP_COLUMNS, group_lines, none_found, table_of_tested
 from halo_opt.reporting.words import Figure, figure, figures, moment, title_of

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from halo_opt.report_records import Analyst, Finding, Told, Unsupported
+from halo_opt.core.report_records import Analyst, Finding, Told, Unsupported
 from halo_opt.reporting.told_parts import NOT_OURS, UNSUPPORTED, Opinion, analyst_rows, opinions
 
 Text = Callable[[str], str]

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
-from halo_opt.records import Interval
+from halo_opt.core.records import Interval
 from halo_opt.reporting.svg import Scale, count_scale, drawing, ends, finite, inside, number, rate_scale, tag, words
 
 EDGE = 12.0  # room at both sides: a marker or a tick's words at 0 or 100% must not be cut

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from halo_opt.records import Value
-from halo_opt.report_records import Report
+from halo_opt.core.records import Value
+from halo_opt.core.report_records import Report
 from halo_opt.reporting.files import json_text, read_record, write_files
 from halo_opt.reporting.html import report_html
 from halo_opt.reporting.markdown import report_markdown

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from halo_opt.records import Interval, Value
-from halo_opt.report_records import Finding, Number, Report
+from halo_opt.core.records import Interval, Value
+from halo_opt.core.report_records import Finding, Number, Report
 from halo_opt.reporting.plots import Bar, bars
 from halo_opt.reporting.words import (
     Figure,

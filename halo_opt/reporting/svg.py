@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from halo_opt.console import visible
+from halo_opt.core.text import visible
 
 CHARACTER = 0.6  # mean width of a character over its height in the page's fonts, on the wide side
 

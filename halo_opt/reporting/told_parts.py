@@ -6,8 +6,8 @@ Must never let a model's words stand where a reader would take them for ours.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from halo_opt.progress import counted
-from halo_opt.report_records import Analyst, Finding, Told
+from halo_opt.core.report_records import Analyst, Finding, Told
+from halo_opt.core.text import counted
 from halo_opt.reporting.words import Figure, Made, count
 
 NOT_OURS = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from halo_opt.report_records import Exemplar, Quoted
+from halo_opt.core.report_records import Exemplar, Quoted
 from halo_opt.reporting.views import StepView, TraceView
 from halo_opt.reporting.words import slug
 

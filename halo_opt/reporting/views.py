@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from halo_opt.records import Outcome, Record
+from halo_opt.core.records import Outcome, Record
 
 
 class StepView(Record):

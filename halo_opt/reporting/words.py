@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from halo_opt.console import visible
-from halo_opt.loop_records import ScoreEstimate
-from halo_opt.records import Interval, Value
-from halo_opt.report_records import Number
+from halo_opt.core.loop_records import ScoreEstimate
+from halo_opt.core.records import Interval, Value
+from halo_opt.core.report_records import Number
+from halo_opt.core.text import visible
 
 MISSING = "not measured"
 MOST_LISTED = 3

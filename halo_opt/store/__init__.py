@@ -3,12 +3,12 @@
 The trace files are the truth; a store can be deleted and built again at any time.
 """
 
-from halo_opt.store.discovery import expanded
-from halo_opt.store.guarded import Refused, Table, guarded_queries, guarded_query
-from halo_opt.store.ingest import Options, build_store, fresh, options_of
-from halo_opt.store.location import default_store_path
+from halo_opt.store.guarded.queries import Refused, Table, guarded_queries, guarded_query
+from halo_opt.store.index.discovery import expanded
+from halo_opt.store.index.ingest import Options, build_store, fresh, options_of
+from halo_opt.store.index.location import default_store_path
+from halo_opt.store.index.summary import ImportSummary, NotRecognised
 from halo_opt.store.store import Store
-from halo_opt.store.summary import ImportSummary, NotRecognised
 
 __all__ = [
     "ImportSummary",

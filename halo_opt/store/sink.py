@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 import duckdb
 import msgspec
 
-from halo_opt.errors import EnvironmentMissing
+from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.redaction import Redactor
 from halo_opt.store import schema
-from halo_opt.store.lines import HEAD
+from halo_opt.store.files.lines import HEAD
 from halo_opt.store.rows import AttemptRow, RejectRow, Row, RunRow, ScoreRow, SpanRow, Trace
 
 BATCH_BYTES = 64_000_000

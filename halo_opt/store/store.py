@@ -14,9 +14,9 @@ from typing import Any, Self
 import duckdb
 from numpy.typing import NDArray
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import schema
-from halo_opt.store.summary import ImportSummary
+from halo_opt.store.index.summary import ImportSummary
 
 # Our own queries need neither files nor the network: a trace's text that found its way into SQL must find them shut.
 LOCKED = {

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.config import CollectConfig
+from halo_opt.core.config import CollectConfig
+from halo_opt.core.records import AttemptKey, Outcome, Run
+from halo_opt.experiment.collect import Job, collect
+from halo_opt.experiment.results import ResultsTail
 from halo_opt.mining.mine import behaviour_rates
-from halo_opt.records import AttemptKey, Outcome, Run
-from halo_opt.running.collect import Job, collect
-from halo_opt.running.results import ResultsTail
 from halo_opt.store import Store, build_store
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.into_report import Analysed
 from halo_opt.analysis.engine.analyse import analyse
-from halo_opt.analysis.hypotheses import Hypotheses
-from halo_opt.analysis.into_report import Analysed
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, ReportTask
+from halo_opt.analysis.session.write_report import write_analysis
 from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import Desk
+from halo_opt.core.report_records import Report
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.model import Message, ModelMisfit
 from halo_opt.llm.roles import RoleModel, Roles
-from halo_opt.loop.analysis import write_analysis
 from halo_opt.mining.mine import analyze
-from halo_opt.report_records import Report
 from halo_opt.store import Store, build_store
 from halo_opt.testing import Reply, ScriptedModel
 

@@ -11,7 +11,7 @@ import pytest
 from rlm_script import FAILURES, PREDICATE, WORDS, answer, by_turn, sql, turn, write_talks
 from rlm_server import Asked, ModelServer, Said, model_server
 
-from halo_opt.analysis.hypotheses import Hypotheses
+from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.cli.app import run
 
 ROOT = Path(__file__).parents[2]

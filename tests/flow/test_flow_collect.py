@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.config import CollectConfig
-from halo_opt.errors import BudgetSpent, EnvironmentMissing, InputError
-from halo_opt.records import AttemptKey, AttemptResult, Outcome, Run
-from halo_opt.running.collect import Job, collect
-from halo_opt.running.results import read_results
+from halo_opt.core.config import CollectConfig
+from halo_opt.core.errors import BudgetSpent, EnvironmentMissing, InputError
+from halo_opt.core.records import AttemptKey, AttemptResult, Outcome, Run
+from halo_opt.experiment.collect import Job, collect
+from halo_opt.experiment.results import read_results
 from halo_opt.testing import FakeHarness
 
 KEYS = [AttemptKey(task_id=f"fake.task-{number:02d}", seed=seed) for seed in range(2) for number in range(6)]
@@ -72,7 +72,7 @@ def test_an_error_is_retried_up_to_the_cap_and_never_a_failure(harness: FakeHarn
 
 
 def test_a_hung_attempt_is_killed_blamed_and_the_rest_goes_on(harness: FakeHarness, monkeypatch) -> None:
-    monkeypatch.setattr("halo_opt.running.collect.START_SECONDS", 2.0)
+    monkeypatch.setattr("halo_opt.experiment.collect.START_SECONDS", 2.0)
     work = job(harness, env=fault(hang_on="fake.task-02"), attempt_seconds=1, retry_errors=0)
     tail = collect(work)
     assert set(tail.results) == set(KEYS)
@@ -120,7 +120,7 @@ def test_killed_at_any_moment_it_leaves_no_process_and_goes_on(harness: FakeHarn
     program = (
         "import sys; sys.path[:0] = sys.argv[1].split(':')\n"
         "from pathlib import Path\nfrom test_flow_collect import job, fault\n"
-        "from halo_opt.running.collect import collect\nfrom halo_opt.testing import FakeHarness\n"
+        "from halo_opt.experiment.collect import collect\nfrom halo_opt.testing import FakeHarness\n"
         "collect(job(FakeHarness(Path(sys.argv[2])), env=fault(seconds=0.2)))\n"
     )
     path = f"{Path(__file__).parent}:{Path(__file__).parents[2]}"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from halo_opt.cli.app import run
-from halo_opt.journal import read_events
-from halo_opt.loop_records import LoopSummary
+from halo_opt.core.journal import read_events
+from halo_opt.core.loop_records import LoopSummary
 from halo_opt.testing import FakeHarness
 
 

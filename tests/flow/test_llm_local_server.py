@@ -20,7 +20,7 @@ from llm_fault_proxy import FaultProxy
 from llm_faults import CUT_BEFORE, rate_limited
 from pydantic import BaseModel
 
-from halo_opt.errors import EnvironmentMissing
+from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.llm.endpoint import Endpoint, open_endpoint, probe
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.local import LocalServer, ServerSettings, available_cores, serve

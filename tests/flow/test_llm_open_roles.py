@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from llm_fake_server import chat, failure, fake_server
 
-from halo_opt.errors import BudgetSpent, ConfigError, EnvironmentMissing, InputError
+from halo_opt.core.errors import BudgetSpent, ConfigError, EnvironmentMissing, InputError
 from halo_opt.llm.cassette import CassetteMiss, Tape
 from halo_opt.llm.ledger import Budget, Ledger, SpendEvent
 from halo_opt.llm.local import ServerSettings

@@ -8,7 +8,7 @@ import pytest
 from llm_fake_server import FakeServer, Reply, chat, closed_port, failure, fake_server
 from pydantic import BaseModel
 
-from halo_opt.errors import EnvironmentMissing, ExitCode
+from halo_opt.core.errors import EnvironmentMissing, ExitCode
 from halo_opt.llm.endpoint import Endpoint, probe
 from halo_opt.llm.model import Message, ModelError, ModelUnreachable
 from halo_opt.llm.providers import CallSettings, ProviderModel, open_model

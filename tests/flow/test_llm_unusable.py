@@ -18,7 +18,7 @@ from llm_faults import (
 from llm_line import JSON, USED, Verdict, line, reserved
 from pydantic import BaseModel
 
-from halo_opt.errors import BudgetSpent
+from halo_opt.core.errors import BudgetSpent
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.model import (
     ModelError,

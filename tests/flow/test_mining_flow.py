@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.cli.app import run
+from halo_opt.core.report_records import Report
 from halo_opt.mining.detectors import errors, talk
 from halo_opt.mining.mine import analyze
-from halo_opt.mining.verify import verify_report
-from halo_opt.report_records import Report
 from halo_opt.store import Store, build_store, guarded_query
 
 DATA = Path(__file__).parents[1] / "data"

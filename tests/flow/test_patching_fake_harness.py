@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from halo_opt.errors import InputError
-from halo_opt.patching import gitrepo
-from halo_opt.patching.commands import describe, harness_check
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Proposal, ReplaceText, SetValue, Verdict
+from halo_opt.core.report_records import Finding, Report
+from halo_opt.git import commits as gitrepo
+from halo_opt.patching.harness_commands import describe, harness_check
 from halo_opt.patching.patcher import apply_patch_file, build_patch
 from halo_opt.patching.patchfile import format_patch_file
 from halo_opt.patching.propose import propose
 from halo_opt.patching.surface import HarnessDescription, Surface, parse_description, resolve_surface
-from halo_opt.records import Proposal, ReplaceText, SetValue, Verdict
-from halo_opt.report_records import Finding, Report
 from halo_opt.testing import FakeHarness
 
 DESCRIBE, CHECK = ["python", "agent.py", "describe"], ["python", "agent.py", "check"]

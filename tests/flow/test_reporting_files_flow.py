@@ -10,7 +10,7 @@ sys.path.append(str(Path(__file__).parents[1] / "unit" / "reporting"))
 from loop_samples import loop_summary
 from reporting_samples import report, traces
 
-from halo_opt.console import Console
+from halo_opt.core.console import Console
 from halo_opt.reporting.diff_view import diff_tables
 from halo_opt.reporting.files import json_text
 from halo_opt.reporting.loop_report import read_loop, write_loop_report

@@ -16,11 +16,11 @@ from halo_opt.analysis.engine.turns import Action
 from halo_opt.analysis.engine.words import cut
 from halo_opt.analysis.engine.workers import together
 from halo_opt.analysis.records import Event, QuestionTask
-from halo_opt.analysis.scope import Scope
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.data_marks import fence
-from halo_opt.console import visible
-from halo_opt.errors import HaloError
+from halo_opt.analysis.tools.scope import Scope
+from halo_opt.core.errors import HaloError
+from halo_opt.core.text import visible
 
 if TYPE_CHECKING:
     from halo_opt.analysis.engine.agent import Agent

@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from halo_opt.analysis.claim_records import Claim
+from halo_opt.analysis.claims.answer_check import checked_answer
+from halo_opt.analysis.claims.records import Claim
 from halo_opt.analysis.engine import briefing
 from halo_opt.analysis.engine.acting import Acting
-from halo_opt.analysis.engine.answer_check import checked_answer
 from halo_opt.analysis.engine.claiming import (
     AnswerArguments,
     ClaimArguments,
@@ -36,8 +36,8 @@ from halo_opt.analysis.engine.words import cut, left_words
 from halo_opt.analysis.records import Ended, Event, QuestionTask
 from halo_opt.analysis.tools.base import Desk, Tool
 from halo_opt.analysis.tools.python import PythonSession
-from halo_opt.console import visible
-from halo_opt.errors import HaloError
+from halo_opt.core.errors import HaloError
+from halo_opt.core.text import visible
 from halo_opt.llm.model import ModelError, ModelUnreachable
 from halo_opt.llm.roles import Role
 

@@ -16,10 +16,10 @@ from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Ended, Eve
 from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import Desk, Tool
 from halo_opt.analysis.tools.python import python_tool
+from halo_opt.core.records import AttemptResult, Cause, Outcome
 from halo_opt.llm.ledger import Ledger
 from halo_opt.llm.roles import ROLES, Roles
 from halo_opt.mining.cells import steps_where_success_ends
-from halo_opt.records import AttemptResult, Cause, Outcome
 
 ROOT = "root"
 NEED_HARNESS = frozenset({"harness_files", "git_log"})

@@ -12,9 +12,9 @@ from halo_opt.analysis.engine.gate import Gate
 from halo_opt.analysis.engine.mapping import Memo, Question, answer_rows
 from halo_opt.analysis.engine.spans import Span
 from halo_opt.analysis.records import AnalysisLimits, Event
-from halo_opt.analysis.scope import Scope
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.querying import query
+from halo_opt.analysis.tools.scope import Scope
 from halo_opt.llm.model import Message
 
 if TYPE_CHECKING:

@@ -4,17 +4,17 @@ no time, no path, nothing that differs from run to run.
 
 from collections.abc import Iterable, Sequence
 
-from halo_opt.analysis.claim_records import Claim
+from halo_opt.analysis.claims.records import Claim
 from halo_opt.analysis.engine.sizes import Sizes
 from halo_opt.analysis.engine.turns import details_of, form_inside, form_of
 from halo_opt.analysis.engine.words import cut
-from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.tools.base import Desk, Tool
 from halo_opt.analysis.tools.data_marks import fence
-from halo_opt.errors import InputError
-from halo_opt.patching.coder import render
-from halo_opt.records import Value
-from halo_opt.report_records import Finding, Report
+from halo_opt.core.errors import InputError
+from halo_opt.core.prompts import render
+from halo_opt.core.records import Value
+from halo_opt.core.report_records import Finding, Report
+from halo_opt.store.guarded.rows import GuardedRows
 from halo_opt.store.schema import BY_NAME
 
 # What a predicate needs; places in files and derived hashes are of no use to a model.

@@ -8,18 +8,18 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from halo_opt.analysis.claim_records import MAX_LIST, Claim
-from halo_opt.analysis.claims import check
-from halo_opt.analysis.guarded_rows import GuardedRows
-from halo_opt.analysis.hypotheses import Hypotheses
+from halo_opt.analysis.claims.check import check
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.records import MAX_LIST, Claim
+from halo_opt.analysis.claims.told import behaviour_sql
 from halo_opt.analysis.records import AnswerPoint, RecordedClaim
 from halo_opt.analysis.tools.base import Arguments, ToolRefused
 from halo_opt.analysis.tools.data_marks import fence
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.mining.cells import Measured
-from halo_opt.mining.told import behaviour_sql
 from halo_opt.store import Store
-from halo_opt.store.sqltext import layout_free
+from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.sqltext import layout_free
 
 MAX_SUMMARY = 4_000
 

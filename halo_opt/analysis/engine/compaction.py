@@ -6,8 +6,8 @@ from halo_opt.analysis.engine.sizes import BYTES_PER_TOKEN
 from halo_opt.analysis.engine.spans import Span
 from halo_opt.analysis.engine.words import cut
 from halo_opt.analysis.tools.data_marks import fence
+from halo_opt.core.prompts import render
 from halo_opt.llm.model import Message, ModelError
-from halo_opt.patching.coder import render
 
 HEADING = "Notes of my earlier turns:\n"
 # The newest turns get two fifths of the room, the notes at most a fifth: what is left is for the turns to come.

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from halo_opt.analysis.engine.spans import Span, Trace
 from halo_opt.analysis.records import AnalysisLimits, Ended, Event
-from halo_opt.errors import BudgetSpent
+from halo_opt.core.errors import BudgetSpent
 from halo_opt.llm.cassette import CassetteMiss
 from halo_opt.llm.ledger import Ledger
 from halo_opt.llm.model import (

@@ -19,8 +19,8 @@ from halo_opt.analysis.engine.turns import json_in
 from halo_opt.analysis.engine.words import cut
 from halo_opt.analysis.engine.workers import together
 from halo_opt.analysis.tools.data_marks import fence
+from halo_opt.core.prompts import render
 from halo_opt.llm.model import Message, ModelError, ModelMisfit
-from halo_opt.patching.coder import render
 
 MAX_BATCH = 20
 MAX_ANSWER = 400

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from halo_opt.core.paths import RunPaths
+from halo_opt.core.records import AttemptResult, Run
 from halo_opt.llm.model import Completion, Message
-from halo_opt.paths import RunPaths
-from halo_opt.records import AttemptResult, Run
 from halo_opt.redaction import redact
 
 Kind = Literal["AGENT", "CHAIN", "LLM", "TOOL"]

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from halo_opt.analysis.tools.base import Arguments, Tool
+from halo_opt.core.validation import first_problem, foreign_words
 from halo_opt.llm.forms import Form
 from halo_opt.llm.parsing import json_objects
-from halo_opt.validation import first_problem, foreign_words
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Words that the engine adds to a prompt: what is left of the limits, and how much of a text was cut. Pure."""
 
-from halo_opt.console import duration
+from halo_opt.core.text import duration
 from halo_opt.llm.ledger import Budget, Spend
 
 

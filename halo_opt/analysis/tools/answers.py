@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from halo_opt.analysis.tools.base import Desk
 from halo_opt.analysis.tools.data_marks import fence
-from halo_opt.console import visible
+from halo_opt.core.text import visible
 
 # Characters of one text: more than the most are never needed at once, fewer than the least say nothing.
 _MOST_CLIP, _LEAST_CLIP = 16_000, 80

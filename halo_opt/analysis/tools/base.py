@@ -8,12 +8,12 @@ from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from halo_opt.analysis.guarded_rows import GuardedRows
-from halo_opt.analysis.hypotheses import ROOT, Hypotheses
-from halo_opt.analysis.scope import EVERYTHING, Scope
-from halo_opt.errors import InputError
-from halo_opt.report_records import Report
+from halo_opt.analysis.claims.hypotheses import ROOT, Hypotheses
+from halo_opt.analysis.tools.scope import EVERYTHING, Scope
+from halo_opt.core.errors import InputError
+from halo_opt.core.report_records import Report
 from halo_opt.store import Store
+from halo_opt.store.guarded.rows import GuardedRows
 
 
 class ToolRefused(InputError):

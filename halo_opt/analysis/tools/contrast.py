@@ -5,7 +5,7 @@ from pydantic import Field
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool
 from halo_opt.analysis.tools.contrasting import MAX_SQL, Contrasted, contrasted
 from halo_opt.analysis.tools.data_marks import fence
-from halo_opt.progress import counted
+from halo_opt.core.text import counted
 
 
 class ContrastArguments(Arguments):

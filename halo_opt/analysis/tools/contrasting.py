@@ -6,16 +6,16 @@ would go with failing.
 
 from typing import Any
 
-from halo_opt.analysis.claim_records import MAX_TEXT, Claim
-from halo_opt.analysis.claims import behaviour_of
+from halo_opt.analysis.claims.check import behaviour_of
+from halo_opt.analysis.claims.records import MAX_TEXT, Claim
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.querying import refused
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Interval, Record
 from halo_opt.mining.cells import MIN_FAILURES, MIN_WITH, Measured, literal, measure, steps_where_success_ends
 from halo_opt.mining.findings import HELD_FIXED
-from halo_opt.mining.honest_sql import judged_by
-from halo_opt.records import Interval, Record
-from halo_opt.store.sqltext import alone, bare, without_schema
+from halo_opt.store.guarded.honest_sql import judged_by
+from halo_opt.store.guarded.sqltext import alone, bare, without_schema
 
 MAX_SQL = MAX_TEXT * 6
 # The share of failures from which on, with no success, a predicate is failing in other words.

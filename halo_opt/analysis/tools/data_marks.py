@@ -6,7 +6,7 @@ Never lets a control, bidirectional or invisible character through: these are sp
 
 import hashlib
 
-from halo_opt.console import visible
+from halo_opt.core.text import visible
 
 
 def fence(text: str) -> str:

@@ -7,7 +7,7 @@ from halo_opt.analysis.tools.asked_models import asking
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
 from halo_opt.analysis.tools.querying import query
 from halo_opt.analysis.tools.seen import ids_of
-from halo_opt.console import visible
+from halo_opt.core.text import visible
 
 
 class DelegateArguments(Arguments):

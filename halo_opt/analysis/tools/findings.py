@@ -4,7 +4,7 @@ from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer, cell, room, rows_text
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
-from halo_opt.report_records import Exemplar, Finding, Number
+from halo_opt.core.report_records import Exemplar, Finding, Number
 
 _NUMBERS = ("failures_with", "failures", "successes_with", "successes", "difference", "q_value")
 

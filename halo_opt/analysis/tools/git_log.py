@@ -7,9 +7,9 @@ from pydantic import Field
 from halo_opt.analysis.tools.answers import answer
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
 from halo_opt.analysis.tools.harness_folder import folder_of, readable
-from halo_opt.errors import HaloError, InputError
-from halo_opt.patching.gitcmd import run_git
-from halo_opt.patching.gitread import commit_diff, resolve
+from halo_opt.core.errors import HaloError, InputError
+from halo_opt.git.command import run_git
+from halo_opt.git.reading import commit_diff, resolve
 from halo_opt.redaction import redact
 
 _COMMIT = re.compile(r"[0-9a-f]{4,40}|HEAD(~\d{1,4})?")

@@ -9,8 +9,8 @@ from pydantic import Field
 from halo_opt.analysis.tools.answers import answer, fitted, head, middle, room
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
 from halo_opt.analysis.tools.harness_folder import HarnessFile, files_of, folder_of, readable, text_in, text_of
-from halo_opt.console import visible
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
+from halo_opt.core.text import visible
 from halo_opt.store.queries.search import checked_pattern
 
 _MOST_HITS = 60

@@ -10,8 +10,8 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from halo_opt.analysis.tools.base import Desk, ToolRefused
-from halo_opt.errors import HaloError
-from halo_opt.patching.gitcmd import run_git
+from halo_opt.core.errors import HaloError
+from halo_opt.git.command import run_git
 from halo_opt.redaction import redact
 
 MAX_FILES = 2_000

@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import Field
 
-from halo_opt.analysis.sandbox import CellResult, Limits, Sandbox, SandboxMissing
 from halo_opt.analysis.tools.answers import answer, fitted, middle, room
 from halo_opt.analysis.tools.asked_models import asking
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
@@ -20,7 +19,8 @@ from halo_opt.analysis.tools.search import SearchArguments
 from halo_opt.analysis.tools.search import run as search
 from halo_opt.analysis.tools.show import ShowArguments
 from halo_opt.analysis.tools.show import run as show
-from halo_opt.console import visible
+from halo_opt.confinement.python import CellResult, Limits, Sandbox, SandboxMissing
+from halo_opt.core.text import visible
 
 # A cell computes with rows that no model has to read.
 MAX_ROWS, MAX_BYTES = 20_000, 3_500_000

@@ -3,14 +3,14 @@
 import difflib
 import re
 
-from halo_opt.analysis.guarded_rows import MAX_SQL
 from halo_opt.analysis.tools.answers import head
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.data_marks import fence
-from halo_opt.errors import InputError
-from halo_opt.store.guarded import MAX_ANSWER_BYTES, MAX_ROWS, MAX_SQL_BYTES, Table, guarded_query
+from halo_opt.core.errors import InputError
+from halo_opt.store.guarded.queries import MAX_ANSWER_BYTES, MAX_ROWS, MAX_SQL_BYTES, Table, guarded_query
+from halo_opt.store.guarded.rows import MAX_SQL
+from halo_opt.store.guarded.sqltext import bare
 from halo_opt.store.schema import BY_NAME
-from halo_opt.store.sqltext import bare
 
 # What gives another answer each time cannot be asked again when an analysis goes on or is replayed.
 _UNSTEADY = re.compile(

@@ -8,7 +8,7 @@ from pydantic import Field
 from halo_opt.analysis.tools.answers import answer, cell, head, room, rows_text
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
 from halo_opt.analysis.tools.seen import seen, seen_trace
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store.queries.search import checked_pattern
 
 _FIELDS = ("reply", "tool", "arguments", "target", "error", "result", "observation")

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from halo_opt.analysis.scope import Scope
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.querying import refused
-from halo_opt.errors import InputError
+from halo_opt.analysis.tools.scope import Scope
+from halo_opt.core.errors import InputError
 from halo_opt.store.queries import trace_id_of
 
 

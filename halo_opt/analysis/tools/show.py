@@ -8,7 +8,7 @@ from halo_opt.analysis.tools.answers import answer, cell, fitted, middle, room
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool
 from halo_opt.analysis.tools.seen import seen_trace
 from halo_opt.analysis.tools.steps_text import step_text, steps_of
-from halo_opt.console import visible
+from halo_opt.core.text import visible
 
 _FACTS = (
     "task_id",

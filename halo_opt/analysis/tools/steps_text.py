@@ -4,7 +4,7 @@ from typing import Any
 
 from halo_opt.analysis.tools.answers import middle
 from halo_opt.analysis.tools.base import Desk
-from halo_opt.console import visible
+from halo_opt.core.text import visible
 
 FIELDS = ("observation", "reply", "tool", "arguments", "target", "result", "error", "error_type", "page_changed")
 Step = dict[str, Any]

@@ -9,7 +9,7 @@ from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
 from halo_opt.analysis.tools.findings import found
 from halo_opt.analysis.tools.querying import refused
 from halo_opt.analysis.tools.seen import seen
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store.queries import TraceFilter
 from halo_opt.store.queries.search import checked_pattern
 

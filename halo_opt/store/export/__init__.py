@@ -10,15 +10,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from halo_opt.errors import InputError
-from halo_opt.records import Record
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Record
 from halo_opt.store.export import otlp, spans
 from halo_opt.store.export.agreement import agreed
 from halo_opt.store.export.attempts import attempts_of, wanted_ids
 from halo_opt.store.export.output import check_place, written, written_folder
 from halo_opt.store.export.parquet import write_tables
 from halo_opt.store.export.records import records_of
-from halo_opt.store.span_places import SpanLines
+from halo_opt.store.index.span_places import SpanLines
 from halo_opt.store.store import Store
 
 Target = Literal["spans", "otlp", "parquet"]

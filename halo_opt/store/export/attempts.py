@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import schema
 from halo_opt.store.rows import AttemptRow, MessageRow, Row, ScoreRow, SpanRow, StepRow, ToolCallRow, Trace
 from halo_opt.store.store import Store

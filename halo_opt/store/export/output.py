@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 import zstandard
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 
 
 def check_place(out: Path, *, force: bool, folder: bool = False) -> None:

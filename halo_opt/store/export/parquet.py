@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import schema
 
 _OF_TRACES = {table.name for table in schema.TABLES if table.columns[0].name == "trace_id"}

@@ -7,7 +7,7 @@ known; both are counted apart.
 from collections.abc import Sequence
 from typing import Any
 
-from halo_opt.records import Record
+from halo_opt.core.records import Record
 from halo_opt.store.queries.filters import TraceFilter
 
 # Rows of one attempt keep their order in the file where nothing else tells it.

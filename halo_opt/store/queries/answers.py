@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from halo_opt.records import Record
+from halo_opt.core.records import Record
 
 MAX_BYTES = 200_000
 LONGEST_CELL = 400

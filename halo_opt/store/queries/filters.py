@@ -2,8 +2,8 @@
 
 from typing import Any, Literal
 
-from halo_opt.errors import InputError
-from halo_opt.records import Record
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Record
 from halo_opt.store import values
 
 ERROR_SPAN = "(status = 'error' OR error_type IS NOT NULL)"

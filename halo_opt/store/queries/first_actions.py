@@ -1,6 +1,6 @@
 """What attempts do first, against how they end. SQL only."""
 
-from halo_opt.records import Record
+from halo_opt.core.records import Record
 from halo_opt.store.queries.actions import OUTCOME_COLUMNS, OUTCOMES, Outcomes, outcome_cells, outcomes, with_actions
 from halo_opt.store.queries.answers import Answer, Section
 from halo_opt.store.queries.filters import TraceFilter

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from halo_opt.errors import InputError
-from halo_opt.records import Record
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Record
 from halo_opt.store.queries.actions import OUTCOMES, Outcomes, outcomes, rate, with_actions, with_chosen
 from halo_opt.store.queries.answers import Answer, Section
 from halo_opt.store.queries.filters import TraceFilter

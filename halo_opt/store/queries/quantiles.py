@@ -1,6 +1,6 @@
 """What attempts cost and how long they take, by outcome: quantiles, with what nobody told counted. SQL only."""
 
-from halo_opt.records import Record
+from halo_opt.core.records import Record
 from halo_opt.store.queries.actions import with_chosen
 from halo_opt.store.queries.answers import Answer, Section
 from halo_opt.store.queries.filters import TraceFilter

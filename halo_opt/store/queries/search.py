@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import re2
 from pydantic import Field
 
-from halo_opt.errors import InputError
-from halo_opt.records import Record
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Record
 from halo_opt.store.queries.answers import Answer, Section
 from halo_opt.store.queries.filters import TraceFilter
 from halo_opt.store.queries.scanning.searcher import compiled

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 import re2
 
-from halo_opt.errors import HaloError
+from halo_opt.core.errors import HaloError
 from halo_opt.store.queries import scanning
 from halo_opt.store.queries.scanning.searcher import Searcher
 from halo_opt.store.queries.scanning.tasks import Found, Pattern, Scanned, Task

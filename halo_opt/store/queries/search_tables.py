@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from halo_opt.store.lines import decode_json
+from halo_opt.store.files.lines import decode_json
 from halo_opt.store.queries.scanning.searcher import Searcher
 from halo_opt.store.queries.scanning.span_texts import texts_of
 from halo_opt.store.queries.scanning.tasks import Excerpt, Pattern

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store.queries.show_lines import said_in_lines
 from halo_opt.store.queries.show_tables import Said, attributes_of, said_in_tables
 from halo_opt.store.queries.show_views import RawLines, SpanDetail, SpanView, Text, TraceView

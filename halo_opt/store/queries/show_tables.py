@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from halo_opt.store.lines import decode_json
+from halo_opt.store.files.lines import decode_json
 from halo_opt.store.store import Store
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from halo_opt.records import Record
+from halo_opt.core.records import Record
 from halo_opt.store.queries.answers import Answer, Rendered, Section, clipped
 
 # How much of each text is shown of an attempt that is too big, from the most to the least that is of use.

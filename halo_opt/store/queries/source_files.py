@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from halo_opt.errors import InputError
-from halo_opt.store.lines import decode_object
+from halo_opt.core.errors import InputError
+from halo_opt.store.files.lines import decode_object
 
 # Bytes between two lines that cost less to read than another read costs.
 _NEAR = 16_384

@@ -1,6 +1,6 @@
 """How many steps attempts take, against how they end. SQL only."""
 
-from halo_opt.records import Record
+from halo_opt.core.records import Record
 from halo_opt.store.queries.actions import OUTCOME_COLUMNS, OUTCOMES, Outcomes, outcome_cells, outcomes, with_chosen
 from halo_opt.store.queries.answers import Answer, Section
 from halo_opt.store.queries.filters import TraceFilter

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from halo_opt.records import Record
+from halo_opt.core.records import Record
 from halo_opt.store.masking import masked_sql
 from halo_opt.store.queries.filters import ERROR_SPAN
 from halo_opt.store.store import Store

@@ -1,7 +1,7 @@
 """The list of attempts: filtered, sorted, paged, with how many there are in all. Reads `attempts` and `spans` only."""
 
-from halo_opt.errors import InputError
-from halo_opt.records import Record
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Record
 from halo_opt.store.queries.answers import Answer, Section
 from halo_opt.store.queries.filters import ERROR_SPAN, TraceFilter
 from halo_opt.store.store import Store

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from halo_opt.errors import InputError
-from halo_opt.store.lines import Line, decode_object
-from halo_opt.store.opening import open_file
+from halo_opt.core.errors import InputError
+from halo_opt.store.files.lines import Line, decode_object
+from halo_opt.store.files.opening import open_file
 from halo_opt.store.sink import Sink
 
 SNIFF_LINES = 50

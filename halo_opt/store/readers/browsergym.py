@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.lines import decode_json, head_of
+from halo_opt.store.files.lines import decode_json, head_of
 from halo_opt.store.readers.base import made_id, whole
 from halo_opt.store.readers.documents import glimpses
 from halo_opt.store.readers.made import made_spans

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from halo_opt.store import values
-from halo_opt.store.lines import Line, decode_json
-from halo_opt.store.opening import stem
+from halo_opt.store.files.lines import Line, decode_json
+from halo_opt.store.files.opening import stem
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import made_id, usable, whole

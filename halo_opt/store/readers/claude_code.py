@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.lines import Line, read_objects
-from halo_opt.store.opening import stem
+from halo_opt.store.files.lines import Line, read_objects
+from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import first_objects
 from halo_opt.store.readers.span_trace import made_task, run_of
 from halo_opt.store.readers.transcript import Call, Said, Turn, total, trace_of_turns

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from halo_opt.store import values
-from halo_opt.store.lines import read_objects
-from halo_opt.store.opening import stem
+from halo_opt.store.files.lines import read_objects
+from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import first_objects, made_id
 from halo_opt.store.readers.shell import answers_by_status
 from halo_opt.store.readers.span_trace import made_task, run_of

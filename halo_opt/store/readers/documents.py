@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from halo_opt.store.lines import BOM, HEAD, Line, decode_json, decode_object, head_of, read_objects
-from halo_opt.store.opening import open_file
+from halo_opt.store.files.lines import BOM, HEAD, Line, decode_json, decode_object, head_of, read_objects
+from halo_opt.store.files.opening import open_file
 from halo_opt.store.readers.base import SNIFF_BYTES, SNIFF_LINES, first_bytes, whole
 from halo_opt.store.values import text
 

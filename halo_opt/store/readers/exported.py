@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from halo_opt.store import values
-from halo_opt.store.lines import BOM, HEAD, Line, decode_json, decode_object, read_objects
-from halo_opt.store.opening import open_file, open_seekable, stem
+from halo_opt.store.files.lines import BOM, HEAD, Line, decode_json, decode_object, read_objects
+from halo_opt.store.files.opening import open_file, open_seekable, stem
 from halo_opt.store.readers.base import first_bytes, first_objects
 from halo_opt.store.readers.documents import elements
 from halo_opt.store.readers.span_lines import Span

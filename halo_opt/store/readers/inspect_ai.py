@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from halo_opt.records import Cause
+from halo_opt.core.records import Cause
 from halo_opt.store import values
-from halo_opt.store.lines import BOM, decode_json
-from halo_opt.store.opening import stem
+from halo_opt.store.files.lines import BOM, decode_json
+from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import SourceError, first_bytes, made_id, whole
 from halo_opt.store.readers.chat_attributes import chat
 from halo_opt.store.readers.exported import an_object, moment, objects, text_id, told

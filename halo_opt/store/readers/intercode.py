@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from halo_opt.store import values
-from halo_opt.store.lines import decode_json, head_of
-from halo_opt.store.opening import stem
+from halo_opt.store.files.lines import decode_json, head_of
+from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import first_bytes, made_id, whole
 from halo_opt.store.readers.made import call_of, call_span_id, made_spans, step_span_id
 from halo_opt.store.readers.shell import answers_by_status, error_message

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.lines import HEAD, Line
-from halo_opt.store.opening import open_file, stem
+from halo_opt.store.files.lines import HEAD, Line
+from halo_opt.store.files.opening import open_file, stem
 from halo_opt.store.readers.documents import glimpses, is_document, records
 from halo_opt.store.readers.span_events import EVALUATION, Event, told_by
 from halo_opt.store.readers.span_lines import Reject, Span, problem_of, span_of

@@ -9,15 +9,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from halo_opt.records import AttemptKey, AttemptResult, Outcome
+from halo_opt.core.records import AttemptKey, AttemptResult, Outcome
 from halo_opt.store import values
-from halo_opt.store.lines import decode_json, head_of, read_objects
+from halo_opt.store.files.lines import decode_json, head_of, read_objects
+from halo_opt.store.files.walk import SKIPPED_FOLDERS, files_under
 from halo_opt.store.readers.base import SourceError
 from halo_opt.store.readers.span_lines import traces_of
 from halo_opt.store.readers.span_trace import trace_of
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
-from halo_opt.store.walk import SKIPPED_FOLDERS, files_under
 
 RUN, RESULTS = "run.json", "results.jsonl"
 _NO_SPANS_HERE = SKIPPED_FOLDERS | {"artifacts", "logs"}

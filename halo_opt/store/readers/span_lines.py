@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from halo_opt.store import values
-from halo_opt.store.lines import decode_object, head_of, read_objects
-from halo_opt.store.opening import is_packed, open_seekable
+from halo_opt.store.files.lines import decode_object, head_of, read_objects
+from halo_opt.store.files.opening import is_packed, open_seekable
 
 Attributes = Mapping[str, Any]
 Reject = Callable[[str, int, str, str], None]

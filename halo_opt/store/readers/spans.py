@@ -5,7 +5,7 @@ Neither task nor outcome is needed. A folder of such files is read file by file;
 
 from pathlib import Path
 
-from halo_opt.store.opening import stem
+from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import first_objects
 from halo_opt.store.readers.span_lines import problem_of, traces_of
 from halo_opt.store.readers.span_trace import run_of, trace_of

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.opening import stem
+from halo_opt.store.files.opening import stem
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import made_id, usable

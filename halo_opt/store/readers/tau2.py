@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.lines import HEAD
-from halo_opt.store.opening import stem
+from halo_opt.store.files.lines import HEAD
+from halo_opt.store.files.opening import stem
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import made_id
 from halo_opt.store.readers.documents import glimpses, records

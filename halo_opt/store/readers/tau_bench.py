@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.opening import stem
+from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import made_id
 from halo_opt.store.readers.conversation import Message, content_of, message_rows, problem_of, steps_of
 from halo_opt.store.readers.documents import glimpses, records

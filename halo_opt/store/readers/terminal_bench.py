@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.lines import HEAD, decode_json
+from halo_opt.store.files.lines import HEAD, decode_json
 from halo_opt.store.readers.base import made_id, whole
 from halo_opt.store.readers.documents import glimpses, records
 from halo_opt.store.readers.made import made_spans

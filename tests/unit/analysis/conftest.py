@@ -6,7 +6,7 @@ import pytest
 from desks import RUNS, desk_over, mined, plant
 
 from halo_opt.analysis.tools.base import Desk
-from halo_opt.report_records import Report
+from halo_opt.core.report_records import Report
 from halo_opt.store import Store, build_store
 
 

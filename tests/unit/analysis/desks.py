@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from halo_opt.analysis.hypotheses import Hypotheses
+from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import Desk
+from halo_opt.core.report_records import Report
 from halo_opt.mining.mine import analyze
-from halo_opt.report_records import Report
 from halo_opt.store import Store
 
 DATA = Path(__file__).parents[2] / "data"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from halo_opt.analysis.answering import evidence_of, points_as_answer, write_answer
-from halo_opt.analysis.claim_records import ClaimNumber
+from halo_opt.analysis.claims.answers import evidence_of, points_as_answer, write_answer
+from halo_opt.analysis.claims.records import ClaimNumber
 from halo_opt.analysis.records import Answer, CheckedPoint, CitedContrast
+from halo_opt.core.report_records import Quoted
 from halo_opt.llm.model import Message, ModelUnreachable
-from halo_opt.report_records import Quoted
 from halo_opt.testing import ScriptedModel
 
 NUMBER = ClaimNumber(name="failures", value=22, sql="SELECT count(*) FROM attempts WHERE outcome = 'failure'")

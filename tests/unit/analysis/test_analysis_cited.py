@@ -3,15 +3,15 @@
 import pytest
 from desks import RUNS
 
-from halo_opt.analysis.cited import cited_contrast
-from halo_opt.analysis.guarded_rows import GuardedRows
-from halo_opt.analysis.hypotheses import Hypotheses
+from halo_opt.analysis.claims.cited import cited_contrast
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.told import behaviour_sql
 from halo_opt.analysis.records import CitedContrast
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
+from halo_opt.core.report_records import Finding, Number, Report
 from halo_opt.mining.mine import analyze
-from halo_opt.mining.told import behaviour_sql
-from halo_opt.report_records import Finding, Number, Report
 from halo_opt.store import Store, build_store
+from halo_opt.store.guarded.rows import GuardedRows
 
 LONG = "SELECT trace_id FROM attempts WHERE steps >= 12"
 LONG_SHOWN = behaviour_sql(LONG)

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.analysis.sentences import Sentences
-from halo_opt.mining.figures import STRUCK
+from halo_opt.analysis.claims.figures import STRUCK
+from halo_opt.analysis.claims.sentences import Sentences
 
 QUOTE = "the refund was denied because the fare is basic"
 

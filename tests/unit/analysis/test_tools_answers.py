@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.analysis.hypotheses import Hypotheses
+from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.tools.answers import answer, cell, fitted, middle, room, rows_text, size
 from halo_opt.analysis.tools.base import Desk
 from halo_opt.analysis.tools.data_marks import fence, mark_of

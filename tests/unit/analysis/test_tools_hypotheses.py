@@ -3,9 +3,9 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 
-from halo_opt.analysis.guarded_rows import KEPT, GuardedRows
-from halo_opt.analysis.hypotheses import Hypotheses
+from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.store import Store
+from halo_opt.store.guarded.rows import KEPT, GuardedRows
 
 
 def test_the_same_sql_is_the_same_hypothesis() -> None:

@@ -13,12 +13,12 @@ from desks import TOOLS, ask, desk_over, mined
 from injections import CANARY, PAYLOADS, canary_of, poison, write_harness, write_traces
 from pydantic import ValidationError
 
-from halo_opt.analysis.scope import Scope
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.data_marks import fence, mark_of
 from halo_opt.analysis.tools.python import PythonSession
-from halo_opt.errors import HaloError
-from halo_opt.report_records import Exemplar, Finding, Report
+from halo_opt.analysis.tools.scope import Scope
+from halo_opt.core.errors import HaloError
+from halo_opt.core.report_records import Exemplar, Finding, Report
 from halo_opt.store import Store, build_store
 
 SECRET = "sk-proj-Zq8Vt3mN5xLw2Kp9Rb7Hd4Jf6Gs1Ac0E"

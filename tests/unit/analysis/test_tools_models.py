@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from desks import ask
 
-from halo_opt.analysis.sandbox import Limits, SandboxMissing
-from halo_opt.analysis.sandbox import sandbox as boxes
-from halo_opt.analysis.sandbox.records import Unconfined
-from halo_opt.analysis.scope import Scope
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.python import PythonSession, python_tool
+from halo_opt.analysis.tools.scope import Scope
+from halo_opt.confinement.python import Limits, SandboxMissing
+from halo_opt.confinement.python import sandbox as boxes
+from halo_opt.confinement.python.records import Unconfined
 
 
 class Models:

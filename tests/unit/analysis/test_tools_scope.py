@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from halo_opt.analysis.scope import EVERYTHING, Scope
 from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.querying import query
+from halo_opt.analysis.tools.scope import EVERYTHING, Scope
 from halo_opt.analysis.tools.seen import ids_of, seen_trace
 
 FAILURES = Scope(words="failures", sql="SELECT trace_id FROM attempts WHERE outcome = 'failure'")

@@ -8,7 +8,7 @@ from rich.console import Console as RichConsole
 
 from halo_opt.analysis.records import Event
 from halo_opt.cli.watch import Watch, spend_words
-from halo_opt.console import Console
+from halo_opt.core.console import Console
 from halo_opt.llm.ledger import Budget, Spend
 
 SPENT = Spend(calls=3, tokens_in=900, tokens_out=100, cost_usd=0.0123)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.config import load_config
-from halo_opt.errors import ConfigError
+from halo_opt.core.config import load_config
+from halo_opt.core.errors import ConfigError
 
 GOOD = """
 loop_id: demo

@@ -1,6 +1,6 @@
 """Counts as people say them."""
 
-from halo_opt.progress import counted
+from halo_opt.core.text import counted
 
 
 def test_one_is_one_and_thousands_are_separated() -> None:

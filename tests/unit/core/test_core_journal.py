@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halo_opt.errors import InputError
-from halo_opt.journal import Event, Journal, decode, encode, read_events
+from halo_opt.core.errors import InputError
+from halo_opt.core.journal import Event, Journal, decode, encode, read_events
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from halo_opt.errors import BudgetSpent, InputError
+from halo_opt.core.errors import BudgetSpent, InputError
 from halo_opt.llm.cassette import CassetteMiss, Tape, Taped, TapeEntry
 from halo_opt.llm.model import (
     Completion,

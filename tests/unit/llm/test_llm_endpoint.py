@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.errors import ConfigError, EnvironmentMissing
+from halo_opt.core.errors import ConfigError, EnvironmentMissing
 from halo_opt.llm.endpoint import Endpoint, open_endpoint, resolve
 from halo_opt.llm.spec import RemoteModel, parse_spec
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.errors import EnvironmentMissing, InputError
+from halo_opt.core.errors import EnvironmentMissing, InputError
 from halo_opt.llm.gguf import INSTALL_DEFAULT, locate
 from halo_opt.llm.spec import DEFAULT_MODEL, PackageModel, PathModel
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.errors import BudgetSpent, InputError
+from halo_opt.core.errors import BudgetSpent, InputError
 from halo_opt.llm.ledger import Amount, Budget, Ledger, Spend, SpendEvent, replay
 
 

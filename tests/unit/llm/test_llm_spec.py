@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.errors import ConfigError
+from halo_opt.core.errors import ConfigError
 from halo_opt.llm.spec import (
     DEFAULT_MODEL,
     HubModel,

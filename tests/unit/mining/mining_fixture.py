@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import schema
 
 STEP = dict.fromkeys(column.name for column in schema.BY_NAME["steps"].columns)

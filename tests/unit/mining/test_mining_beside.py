@@ -2,11 +2,11 @@
 
 from mining_fixture import TinyStore, step
 
+from halo_opt.analysis.claims.verify import verify_report
+from halo_opt.core.report_records import Beside, Report
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.mine import analyze
 from halo_opt.mining.shape import Shape
-from halo_opt.mining.verify import verify_report
-from halo_opt.report_records import Beside, Report
 
 SLIPS = Behaviour(name="slips", title="Slips", meaning="-", shape=Shape(where="tool = 'slip'"))
 START = [step("open", "{}", result="ok"), step("respond", '{"content": "hello"}', result="hi")]

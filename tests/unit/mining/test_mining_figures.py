@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.mining.bearing import evidence, misnamed
-from halo_opt.mining.evidence import Evidence
-from halo_opt.mining.figures import STRUCK, strike, unconfirmed
-from halo_opt.mining.numerals import figures, plain, spelled
-from halo_opt.mining.written_sql import bounds, outcomes_named, written_itself
-from halo_opt.report_records import Quoted
+from halo_opt.analysis.claims.bearing import evidence, misnamed
+from halo_opt.analysis.claims.evidence import Evidence
+from halo_opt.analysis.claims.figures import STRUCK, strike, unconfirmed
+from halo_opt.analysis.claims.numerals import figures, plain, spelled
+from halo_opt.core.report_records import Quoted
+from halo_opt.store.guarded.written_sql import bounds, outcomes_named, written_itself
 
 # 30 of 116 failures and 6 of 84 successes show it.
 COUNTS = {"failures_with": 30, "failures": 116, "successes_with": 6, "successes": 84, "difference": 0.187}

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from mining_fixture import TinyStore, step
 
+from halo_opt.core.report_records import Report
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.mine import analyze
 from halo_opt.mining.shape import Shape
-from halo_opt.report_records import Report
 
 RIGHT = step("open", "{}", result="ok")
 

@@ -3,10 +3,10 @@
 import pytest
 from mining_fixture import TinyStore, step
 
+from halo_opt.analysis.claims.verify import verify_report
+from halo_opt.core.report_records import GroupTable, Report
 from halo_opt.mining.groups import kinds_of
 from halo_opt.mining.mine import analyze
-from halo_opt.mining.verify import verify_report
-from halo_opt.report_records import GroupTable, Report
 
 LOOK = step("execute", "ls", result="a")
 FINE = [LOOK, step("execute", "cat a", result="b")]

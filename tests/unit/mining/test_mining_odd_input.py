@@ -2,8 +2,8 @@
 
 from mining_fixture import TinyStore, step
 
+from halo_opt.core.report_records import Report
 from halo_opt.mining.mine import analyze
-from halo_opt.report_records import Report
 
 CALL = [step("look", "{}", result="a"), step("look", "{}", result="a")]
 

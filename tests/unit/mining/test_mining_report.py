@@ -5,11 +5,11 @@ import random
 import pytest
 from mining_fixture import TinyStore, step
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
+from halo_opt.core.report_records import Finding, Report
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.detectors import ALL
 from halo_opt.mining.mine import analyze, behaviour_rates
-from halo_opt.report_records import Finding, Report
 
 LOOK = step("execute", "ls", result="a")
 READ = step("execute", "cat a", result="b")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mining_fixture import TinyStore, step
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.detectors import ALL
 from halo_opt.mining.sequences import sequences

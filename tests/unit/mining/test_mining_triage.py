@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from mining_fixture import TinyStore, step
 
+from halo_opt.core.report_records import Report
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.mine import analyze
 from halo_opt.mining.shape import Shape
 from halo_opt.mining.triage import COLUMNS
-from halo_opt.report_records import Report
 
 BAD = Behaviour(name="slips", title="Slips", meaning="-", shape=Shape(where="tool = 'slip'"), remedies=("state_rules",))
 DEAD = Behaviour(name="died", title="Dies", meaning="-", shape=Shape(where="tool = 'dead'"), fault="infrastructure")

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from mining_fixture import TinyStore, step
 
-from halo_opt.errors import ConfigError
+from halo_opt.analysis.claims.verify import verify_report
+from halo_opt.core.errors import ConfigError
 from halo_opt.mining.detectors import ALL
 from halo_opt.mining.mine import analyze, behaviour_rates
 from halo_opt.mining.user_detectors import Detectors, load_detectors
-from halo_opt.mining.verify import verify_report
 
 GOOD = """
 detectors:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from mining_fixture import TinyStore, step
 
-from halo_opt.errors import InputError
+from halo_opt.analysis.claims.verify import same, verify_report
+from halo_opt.core.errors import InputError
+from halo_opt.core.report_records import Report
 from halo_opt.mining.detectors import repeats
 from halo_opt.mining.mine import analyze
-from halo_opt.mining.verify import same, verify_report
-from halo_opt.report_records import Report
 
 LOOK = step("execute", "ls 'it''s'", result="a")
 READ = step("execute", "cat a", result="b")

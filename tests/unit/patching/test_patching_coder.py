@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
+from halo_opt.core.records import Verdict
+from halo_opt.core.report_records import Exemplar, Finding, Number, Report
 from halo_opt.llm.model import ModelUnreachable
 from halo_opt.patching.coder import Draft, draft, render
 from halo_opt.patching.guard import Forbidden
-from halo_opt.records import Verdict
-from halo_opt.report_records import Exemplar, Finding, Number, Report
 from halo_opt.testing import ScriptedModel
 
 C, P = "conf/config.yaml", "prompts/worker.j2"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from patching_samples import CONFIG, FILES, SCHEMA
 from ruamel.yaml import YAML
 
+from halo_opt.core.records import AppendText, Edit, ReplaceText, SetValue
 from halo_opt.patching.edits import Limits, Settings, apply_edits, in_force
 from halo_opt.patching.guard import EditRefused, Forbidden
-from halo_opt.records import AppendText, Edit, ReplaceText, SetValue
 
 C, P, R = "conf/config.yaml", "prompts/worker.j2", "prompts/rules.txt"
 FORBIDDEN = Forbidden(

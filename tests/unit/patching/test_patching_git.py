@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from patching_samples import RULES, Git, odd_files
 
-from halo_opt.errors import EnvironmentMissing, InputError
-from halo_opt.patching import gitrepo
+from halo_opt.core.errors import EnvironmentMissing, InputError
+from halo_opt.git import commits as gitrepo
 
 
 def patch(repo: Path, text: str, *, parent: str = "HEAD", branch: str = "halo/x", path: str = RULES) -> str:

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from patching_samples import Git
 
-from halo_opt.errors import InputError
-from halo_opt.patching import gitrepo
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import AppendText, Edit, Prediction, Proposal, ReplaceText, SetValue
+from halo_opt.git import commits as gitrepo
 from halo_opt.patching.guard import EditRefused, Forbidden
 from halo_opt.patching.patcher import apply_patch_file, build_patch, commit_message, load_patch_file, preview
 from halo_opt.patching.patchfile import format_patch_file
 from halo_opt.patching.surface import HarnessDescription, Surface, resolve_surface
-from halo_opt.records import AppendText, Edit, Prediction, Proposal, ReplaceText, SetValue
 
 C, P = "conf/config.yaml", "prompts/worker.j2"
 LOOP = SetValue(path=C, key="defaults.guards.loop", value="block")

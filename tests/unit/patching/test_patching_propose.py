@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from patching_samples import REMEDIES, SCHEMA
 
-from halo_opt.errors import ConfigError
+from halo_opt.core.errors import ConfigError
+from halo_opt.core.records import Proposal, ScoreDiff, Verdict
+from halo_opt.core.report_records import Finding, Number, Report
 from halo_opt.patching.edits import apply_edits
 from halo_opt.patching.playbook import Playbook, load_playbook
 from halo_opt.patching.propose import edits_key, plan, propose
 from halo_opt.patching.surface import HarnessDescription
-from halo_opt.records import Proposal, ScoreDiff, Verdict
-from halo_opt.report_records import Finding, Number, Report
 
 VOCABULARY = {
     "show_element_state", "constrain_targets", "address_by_label", "applicable_actions", "few_shot_examples",

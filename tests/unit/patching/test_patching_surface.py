@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from patching_samples import RULES, Git, odd_files
 
-from halo_opt.errors import ConfigError
-from halo_opt.patching import gitrepo
+from halo_opt.core.errors import ConfigError
+from halo_opt.git import commits as gitrepo
 from halo_opt.patching.surface import Surface, glob_pattern, parse_description, resolve_surface
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from halo_opt.loop_records import (
+from halo_opt.core.loop_records import (
     BestOfK,
     CandidateSummary,
     IterationSummary,
@@ -11,7 +11,7 @@ from halo_opt.loop_records import (
     ScoreEstimate,
     SealedResult,
 )
-from halo_opt.records import (
+from halo_opt.core.records import (
     AppendText,
     AttemptKey,
     BehaviourShift,

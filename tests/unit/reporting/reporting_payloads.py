@@ -7,10 +7,10 @@ from typing import Any
 from loop_samples import loop_summary
 from reporting_samples import report, traces
 
-from halo_opt.loop_records import (
+from halo_opt.core.loop_records import (
     LoopSummary,
 )
-from halo_opt.report_records import Report
+from halo_opt.core.report_records import Report
 from halo_opt.reporting.views import TraceView
 
 PAYLOADS = [

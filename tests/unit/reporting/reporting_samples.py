@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from halo_opt.records import Outcome
-from halo_opt.report_records import (
+from halo_opt.core.records import Outcome
+from halo_opt.core.report_records import (
     Analyst,
     Beside,
     Consequence,

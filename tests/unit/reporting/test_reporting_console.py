@@ -10,8 +10,9 @@ from console_doubles import Clock, Terminal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.console import Console, Progress, duration, printable
-from halo_opt.records import AttemptKey, Outcome
+from halo_opt.core.console import Console, Progress
+from halo_opt.core.records import AttemptKey, Outcome
+from halo_opt.core.text import duration, printable
 
 
 def pair(

@@ -2,7 +2,7 @@
 
 from loop_samples import empty_diff, score_diff
 
-from halo_opt.records import AttemptKey
+from halo_opt.core.records import AttemptKey
 from halo_opt.reporting.diff_view import UNPAIRED_LISTED, diff_headline, diff_markdown, diff_tables
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loop_samples import loop_summary
 from reporting_samples import empty_report, number, report, traces
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.reporting.files import json_text, significant, write_files
 from halo_opt.reporting.loop_report import read_loop, write_loop_report
 from halo_opt.reporting.report_files import read_report, write_report

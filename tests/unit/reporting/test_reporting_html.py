@@ -14,7 +14,7 @@ from reporting_payloads import (
 )
 from reporting_samples import TRACE_A, empty_report, number, report, traces
 
-from halo_opt.console import visible
+from halo_opt.core.text import visible
 from halo_opt.reporting.diff_view import diff_html
 from halo_opt.reporting.html import report_html
 from halo_opt.reporting.loop_report import loop_html

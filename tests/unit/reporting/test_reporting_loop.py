@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from loop_samples import empty_loop, estimate, iteration, loop_summary, score_diff
 
-from halo_opt.loop_records import NoiseFloor, SealedResult
-from halo_opt.records import SetValue
+from halo_opt.core.loop_records import NoiseFloor, SealedResult
+from halo_opt.core.records import SetValue
 from halo_opt.reporting.loop_report import gate_plot, noise_band, sealed_plot
 from halo_opt.reporting.loop_words import diff_lines, edit_words, iteration_table, loop_headline, spend_rows, tiles
 

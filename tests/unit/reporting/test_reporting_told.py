@@ -7,7 +7,7 @@ from reporting_payloads import PAYLOADS
 from reporting_samples import TRACE_A, analyst, empty_report, finding, number, report, told, traces, unsupported
 from test_reporting_html import Page
 
-from halo_opt.report_records import Report
+from halo_opt.core.report_records import Report
 from halo_opt.reporting.html import report_html
 from halo_opt.reporting.markdown import report_markdown
 

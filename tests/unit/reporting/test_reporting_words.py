@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reporting_payloads import PAYLOADS
 from reporting_samples import number
 
-from halo_opt.console import visible
+from halo_opt.core.text import visible
 from halo_opt.reporting import words
 
 

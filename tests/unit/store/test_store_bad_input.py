@@ -9,7 +9,7 @@ import pytest
 import zstandard
 from bad_input import BOM, FORMS, Form, built, lines_of, record, span, write
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import build_store
 
 BAD = {

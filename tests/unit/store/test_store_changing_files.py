@@ -9,7 +9,7 @@ import threading
 import pytest
 from bad_input import FORMS, built, lines_of, span, write
 
-from halo_opt.errors import HaloError
+from halo_opt.core.errors import HaloError
 from halo_opt.store import Store, build_store
 
 
@@ -67,7 +67,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
-from halo_opt.errors import HaloError
+from halo_opt.core.errors import HaloError
 from halo_opt.store import build_store
 try:
     build_store([Path(sys.argv[2])], Path(sys.argv[3]))

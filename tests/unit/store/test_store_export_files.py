@@ -8,7 +8,7 @@ import pytest
 import zstandard
 from export_samples import DATA, SOURCES, span, stored
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import Options, Store, build_store, schema
 from halo_opt.store.export import export_traces
 

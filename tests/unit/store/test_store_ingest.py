@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import Store, build_store, default_store_path, fresh
 
 DATA = Path(__file__).parents[2] / "data"

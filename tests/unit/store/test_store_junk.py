@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from halo_opt.store import Store, build_store
-from halo_opt.store.lines import read_objects
+from halo_opt.store.files.lines import read_objects
 
 DATA = Path(__file__).parents[2] / "data"
 BOM = b"\xef\xbb\xbf"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import Store, build_store
 
 DATA = Path(__file__).parents[2] / "data"

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from halo_opt.analysis.claim_records import CheckedClaim, Claim
-from halo_opt.analysis.hypotheses import Hypotheses
-from halo_opt.analysis.into_report import Analysed, report_of
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.into_report import Analysed, report_of
+from halo_opt.analysis.claims.mismatch import Mismatch
+from halo_opt.analysis.claims.records import CheckedClaim, Claim
+from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.analysis.records import AnalysisResult, Ended, RecordedClaim
+from halo_opt.core.report_records import Report
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.mismatch import Mismatch
-from halo_opt.mining.verify import verify_report
-from halo_opt.report_records import Report
 from halo_opt.store import Store
 
 LONG = "SELECT trace_id FROM steps GROUP BY trace_id HAVING count(*) >= 5"

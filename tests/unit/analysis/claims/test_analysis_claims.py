@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.analysis.claim_records import CheckedClaim, Claim, ClaimNumber, Fix, Quote
-from halo_opt.analysis.claims import check, queries_of_check
-from halo_opt.analysis.guarded_rows import GuardedRows
-from halo_opt.mining.figures import STRUCK
+from halo_opt.analysis.claims.check import check, queries_of_check
+from halo_opt.analysis.claims.figures import STRUCK
+from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote
 from halo_opt.store import Store
+from halo_opt.store.guarded.rows import GuardedRows
 
 SHOWS = "SELECT trace_id FROM steps WHERE step >= 0"
 

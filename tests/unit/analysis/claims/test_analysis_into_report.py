@@ -5,15 +5,15 @@ from typing import Any
 
 from claims_handed_in import LONG, OWN, claimed, handed_in, written, wrong
 
-from halo_opt.analysis.hypotheses import Hypotheses
-from halo_opt.loop.analysis import write_analysis
-from halo_opt.mining.figures import STRUCK
+from halo_opt.analysis.claims.figures import STRUCK
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.session.write_report import write_analysis
+from halo_opt.core.records import AppendText
+from halo_opt.core.report_records import Finding, Report
 from halo_opt.patching.coder import Draft, draft
 from halo_opt.patching.guard import Forbidden
 from halo_opt.patching.propose import ranked_findings
 from halo_opt.patching.surface import HarnessDescription
-from halo_opt.records import AppendText
-from halo_opt.report_records import Finding, Report
 from halo_opt.reporting.report_files import read_report
 from halo_opt.store import Store
 from halo_opt.testing import ScriptedModel

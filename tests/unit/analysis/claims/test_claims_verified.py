@@ -8,12 +8,12 @@ from claims_handed_in import LONG, OWN, handed_in, written, wrong
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from halo_opt.analysis.claim_records import Claim
-from halo_opt.analysis.hypotheses import Hypotheses
-from halo_opt.mining.verify import numbers_of, queries_of, verify_report
-from halo_opt.report_records import Report
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.records import Claim
+from halo_opt.analysis.claims.verify import numbers_of, queries_of, verify_report
+from halo_opt.core.report_records import Report
 from halo_opt.store import Store
-from halo_opt.store.guarded import Refused, guarded_queries
+from halo_opt.store.guarded.queries import Refused, guarded_queries
 
 
 def test_the_written_report_verifies_under_the_guard_with_the_queries_that_it_names(

@@ -8,20 +8,20 @@ from typing import Any
 
 from pydantic import Field
 
+from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.engine.analyse import analyse
-from halo_opt.analysis.guarded_rows import GuardedRows
-from halo_opt.analysis.hypotheses import Hypotheses
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Event, ReportTask, Task
-from halo_opt.analysis.scope import Scope
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
+from halo_opt.analysis.tools.scope import Scope
+from halo_opt.core.report_records import Report
 from halo_opt.llm.address import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Message, Model
 from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
 from halo_opt.mining.mine import analyze
-from halo_opt.report_records import Report
 from halo_opt.store import Store, build_store
+from halo_opt.store.guarded.rows import GuardedRows
 from halo_opt.testing import Reply, ScriptedModel
 
 DATA = Path(__file__).parents[3] / "data"

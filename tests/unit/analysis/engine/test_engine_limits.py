@@ -17,12 +17,12 @@ from pydantic import Field
 
 from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
 from halo_opt.analysis.tools.base import Arguments, Desk, Tool
-from halo_opt.console import counted
-from halo_opt.errors import HaloError
+from halo_opt.core.errors import HaloError
+from halo_opt.core.report_records import Report
+from halo_opt.core.text import counted
 from halo_opt.llm.cassette import CassetteMiss, Tape, Taped
 from halo_opt.llm.ledger import Amount, Budget, Ledger, SpendEvent
 from halo_opt.llm.model import Completion, Message, ModelBusy, ModelMisfit, ModelRefused, ModelUnreachable
-from halo_opt.report_records import Report
 from halo_opt.store import Store
 from halo_opt.testing import Reply
 
@@ -241,8 +241,8 @@ def test_a_provider_that_charges_more_than_was_reserved_ends_it_with_the_call_th
 
 
 def test_why_there_is_no_python_is_said(world: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    from halo_opt.analysis.sandbox import sandbox
     from halo_opt.analysis.tools import python
+    from halo_opt.confinement.python import sandbox
 
     def nothing(_host: Any, _limits: Any) -> Any:
         raise sandbox.Unconfined("this kernel has no Landlock")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from engine_world import World, scripted, sql, turn
 
+from halo_opt.analysis.claims.figures import STRUCK
 from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
+from halo_opt.core.report_records import Finding, Report
 from halo_opt.llm.model import ModelError, ModelMisfit
-from halo_opt.mining.figures import STRUCK
-from halo_opt.report_records import Finding, Report
 from halo_opt.store import Store
 
 Made = Callable[..., World]

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from engine_world import FAILURES, SHOWS, TOOLS, World, sql, submit, turn
 
-from halo_opt.analysis.guarded_rows import GuardedRows
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult
 from halo_opt.analysis.tools import contrast, python
-from halo_opt.journal import Journal
+from halo_opt.core.journal import Journal
 from halo_opt.llm.cassette import Tape, Taped
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.model import Completion, Message, ModelMisfit
 from halo_opt.store import Store
+from halo_opt.store.guarded.rows import GuardedRows
 from halo_opt.testing import ScriptedModel
 
 Made = Callable[..., World]

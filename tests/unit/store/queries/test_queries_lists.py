@@ -5,7 +5,7 @@ import json
 import pytest
 from query_samples import failed, root, stored, tool, trace
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store.queries import SORTS, TraceFilter, overview, traces
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from query_samples import failed, root, span, stored, tool, trace
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import Options, Store, build_store
 from halo_opt.store.queries import TraceFilter, search, search_places
 

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 from query_samples import failed, root, span, stored, tool, trace
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import Store
 from halo_opt.store.queries import raw_lines, show, show_span
 

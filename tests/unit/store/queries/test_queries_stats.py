@@ -3,7 +3,7 @@
 import pytest
 from query_samples import root, stored, tool, trace
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store.queries import (
     TraceFilter,
     cost,

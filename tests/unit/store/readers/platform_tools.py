@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store import Store, build_store
 
 few = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))

@@ -10,7 +10,7 @@ from hypothesis import given
 from platform_tools import all_rows, document, few, packed, stored, survives, with_junk
 from samples_inspect import INSPECT, inspect_archive, inspect_json, inspect_sample
 
-from halo_opt.errors import InputError
+from halo_opt.core.errors import InputError
 from halo_opt.store.readers.inspect_ai import InspectReader
 
 needs_inspect = pytest.mark.skipif(importlib.util.find_spec("inspect_ai") is None, reason="needs the extra inspect")

@@ -1,0 +1,287 @@
+"""A model's prose without the figures that nothing bears out. Pure; never adds a figure, and never mends one.
+
+A figure stays where a checked number says the same of the same: 12 of 40 failures are no 12 of 40 attempts. Numerals in
+words or in other scripts are figures like any other. What is not read: languages other than English, and meaning.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from halo_opt.analysis.claims.evidence import NOUN, NOUNS, Base, Evidence, Known, Role, named
+from halo_opt.analysis.claims.numerals import Figure, figures, plain
+from halo_opt.analysis.claims.phrases import unborne_phrases
+from halo_opt.core.records import Value
+
+STRUCK = "[not confirmed]"
+# A share that is said in words (half, a third, nine in ten) is a rounded one.
+ROUNDED = 0.01
+
+_CLAUSE = re.compile(r"[.;:!?\n,()]")
+_OF = re.compile(r"\s*(?:(?:\bout\s+)?\b(?:of|in)\b(?:\s+(?:the|all|every|each|these|those|its))*|/)\s*", re.IGNORECASE)
+_WHOLE_BEFORE = re.compile(
+    r"\b(?:of|among|over|there (?:are|were)|total of)(?:\s+(?:the|all|these|those))?\s*$", re.IGNORECASE
+)
+_WHOLE_AFTER = re.compile(r"\s*(?:\w+\s+)?(?:in all|in total|altogether|overall)\b", re.IGNORECASE)
+_LESS = re.compile(r"\b(?:less|fewer|lower|rarer|decrease|reduc\w+)\b", re.IGNORECASE)
+_MORE = re.compile(r"\b(?:more|higher|greater|increase\w*|oftener)\b", re.IGNORECASE)
+_WHERE = re.compile(r"\b(?P<what>step|turn)s?\s*(?:no\.?|number|#)?\s*$", re.IGNORECASE)
+_LABEL = re.compile(r"\b(?:http|status|code|error|port|version|task|seed|run|line|rule|policy|\$|€|£)\s*$|[$€£]$", re.I)
+_AT_LEAST = re.compile(r"\b(?:at least|more than|over|fewer than|less than|at most|up to)\s*$", re.IGNORECASE)
+_THINGS = r"steps?|calls?|turns?|messages?|characters?|words?|tokens?|seconds?|minutes?|errors?|retries|tools?|bytes"
+_ENDS = re.compile(
+    r"(?P<failures>\bfail(?:s|ed)?\b|\bfailures?\b)"
+    r"|(?P<successes>\bsucceed(?:s|ed)?\b|\bpass(?:es|ed)?\b|\bsuccess(?:es|ful)?\b)",
+    re.IGNORECASE,
+)
+_AS_RATE = re.compile(r"\s+(?P<what>failures?|success(?:es)?)\b", re.IGNORECASE)
+_ENDS_IN = re.compile(r"\b(?P<what>fail|succeed|pass)(?:s|es|ed)?\s+(?:in|on|at)\s+(?:\w+\s+)?$", re.IGNORECASE)
+_OR_MORE = re.compile(
+    rf"\s+(?:or (?:more|fewer)\s+)?(?:\w+\s+)?(?:(?:{_THINGS})\b|times in a row\b)|\s+or (?:more|fewer) times\b",
+    re.IGNORECASE,
+)
+_MORE_OF_IT = re.compile(r"\s+or (?:more|fewer)\b|\s+times in a row\b", re.IGNORECASE)
+_THING_AFTER = re.compile(
+    r"\s(?!(?:of|in|out|per|percent|points?|times|more|less|fewer|or|and|to)\b)([a-z]+)\b", re.IGNORECASE
+)
+_TOKEN = re.compile(r"[^\s()\[\]{}\"'`,;!?]*\d[^\s()\[\]{}\"'`,;!?]*")
+# What holds the parts of a name together: where it goes on, a name is not yet whole.
+_JOINS = "-._+~%@#$\u20ac\u00a3"
+_MAX_NAME = 200
+_GLUED = re.compile(r"(?P<word>[A-Za-z]+)\d")
+_LED = re.compile(
+    r"\d[\d.,]*(?!(?:k|m|mn|bn|x|st|nd|rd|th|pp|pct|pc|percent|fold|points?)\b)[A-Za-z]+\b", re.IGNORECASE
+)
+_COUNTED = re.compile(
+    rf"(?:{'|'.join(NOUNS.values())}|n|x|approx|about|ca|circa|only|over|cases?|times)\Z", re.IGNORECASE
+)
+
+
+def strike(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
+    """The words without figures that no checked number bears out, however these are written.
+
+    Words that keep all their figures stay letter by letter, unless they hide characters that people do not see.
+    """
+    evidence = known if isinstance(known, Evidence) else evidence_of(known)
+    text, struck = plain(words), words
+    # What stands beside a figure that is gone may have had its meaning from it.
+    while bad := sorted({*_unborne(text, evidence), *unborne_phrases(text, evidence)}):
+        done, at = "", 0
+        for start, end in bad:
+            if start >= at:
+                corrections.append(f"{text[start:end]} was struck from the words: no checked number says so")
+                done += text[at:start] + STRUCK
+                at = end
+        text = struck = done + text[at:]
+    return text if text != words else struck
+
+
+def unconfirmed(words: str, known: Sequence[Value] | Evidence) -> list[str]:
+    """The figures that `strike` would strike; none of what it gave."""
+    found: list[str] = []
+    strike(words, known, found)
+    return found
+
+
+def evidence_of(known: Sequence[Value]) -> Evidence:
+    """Plain numbers as evidence: of anything, and by themselves."""
+    return Evidence([Known(v) for v in known if isinstance(v, int | float) and not isinstance(v, bool)])
+
+
+def _unborne(text: str, evidence: Evidence) -> list[tuple[int, int]]:
+    found = list(figures(text))
+    bad: list[tuple[int, int]] = _names(text, evidence)
+    skip = 0
+    for place, figure in enumerate(found):
+        if place < skip:
+            continue
+        second = found[place + 1] if place + 1 < len(found) else None
+        written = _written_so(text, figure, evidence)
+        if not written and second is not None and _OF.fullmatch(text, figure.end, second.start):
+            base, ends = _base(text, second, None), _ends(text, figure, second.end, len(text))
+            held = _ends_so(figure, second, ends, evidence) if ends else _pair(figure, second, base, evidence)
+            if not held:
+                bad.append((figure.start, second.end))
+            skip = place + 2
+            continue
+        if not (written or _borne(text, figure, second, evidence)):
+            bad.append((figure.start, figure.end))
+    return bad
+
+
+def _names(text: str, evidence: Evidence) -> list[tuple[int, int]]:
+    """Words with digits at their end that are counts in the guise of names: `failures41`."""
+    bad = []
+    for match in _TOKEN.finditer(text):
+        glued, led = _GLUED.search(match.group()), _LED.match(match.group())
+        counts = (glued and _COUNTED.match(glued["word"])) or led
+        end = match.start() + len(match.group().rstrip(".:/-"))
+        if counts and not any(_is_name(word, evidence) for word in _words_around(text, match.start(), end)):
+            bad.append(match.span())
+    return bad
+
+
+def _pair(part: Figure, whole: Figure, base: Base, evidence: Evidence) -> bool:
+    """Whether "12 of 40 failures" holds as a pair, or as a share where both are small words (nine in ten)."""
+    if part.unit == "percent":
+        return _known(part, base, evidence, ("share", "number")) and _known(whole, base, evidence, ("whole", "number"))
+    if _known(whole, base, evidence, ("whole", "number")) and _known(part, base, evidence, ("part", "number")):
+        return True
+    if whole.value <= 0 or not 0 <= part.value <= whole.value or whole.value > 20:
+        return False
+    share = part.value / whole.value
+    shares = [k.value for k in evidence.known if k.role in {"share", "number"} and _fits(k, base)]
+    return any(abs(known - share) <= ROUNDED for known in shares)
+
+
+def _ends(text: str, figure: Figure, end: int, until: int) -> Base | None:
+    """The outcome that a figure says attempts end with ("9 of 10 runs fail", "90% success"), None for none.
+
+    What is counted stands between `end` and `until`.
+    """
+    if found := _ENDS_IN.search(text[: figure.start]):
+        return "failures" if found["what"].lower() == "fail" else "successes"
+    if figure.unit == "percent" and (found := _AS_RATE.match(text, figure.end)):
+        return "failures" if found["what"].lower().startswith("fail") else "successes"
+    stop = _CLAUSE.search(text, end, until)
+    after = text[end : stop.start() if stop else until]
+    noun = NOUN.search(after)
+    if noun is None or named(noun) != "attempts":
+        return None
+    ends = list(_ENDS.finditer(after, noun.end()))
+    return None if not ends else "failures" if ends[-1]["failures"] else "successes"
+
+
+def _ends_so(part: Figure, whole: Figure | None, base: Base, evidence: Evidence) -> bool:
+    """Whether so many, or that share, of all attempts (or of those that show it) end so."""
+    if part.unit == "percent" or part.rough:
+        return _known(part, base, evidence, ("rate", "number"))
+    if whole is None:
+        return _known(part, base, evidence, ("ends", "rate", "number"))
+    if _known(part, base, evidence, ("ends",)) and _known(whole, "attempts", evidence, ("part", "whole")):
+        return True
+    share = part.value / whole.value if 0 < whole.value <= 20 else None
+    rates = [k.value for k in evidence.known if k.role == "rate" and _fits(k, base)]
+    return share is not None and any(abs(rate - share) <= ROUNDED for rate in rates)
+
+
+def _borne(text: str, figure: Figure, second: Figure | None, evidence: Evidence) -> bool:
+    if figure.unit == "points":
+        return _difference(text, figure, second, evidence)
+    if ends := _ends(text, figure, figure.end, len(text) if second is None else second.start):
+        return _ends_so(figure, None, ends, evidence)
+    base = _base(text, figure, second)
+    roles: tuple[Role, ...] = ("part", "share", "difference", "number")
+    if _WHOLE_BEFORE.search(text[: figure.start]) or _WHOLE_AFTER.match(text, figure.end):
+        roles = ("part", "whole", "share", "difference", "number")
+    return _known(figure, base, evidence, roles)
+
+
+def _written_so(text: str, figure: Figure, evidence: Evidence) -> bool:
+    """Whether a figure is no count but a place, a name or a bound, and stands so in quote, name or predicate."""
+    before = text[: figure.start]
+    if _WHERE.search(before):
+        return figure.value in evidence.steps
+    said = text[figure.start : figure.end].strip()
+    led = _word_before(before)
+    if led and f"{led}{said}".lower() in evidence.names:
+        return True
+    if any(_is_name(word, evidence) for word in _words_around(text, figure.start, figure.end) if word != said):
+        return True
+    if _LABEL.search(before) and _quoted(said, evidence):
+        return True
+    following = _THING_AFTER.match(text, figure.end)
+    if following and not NOUN.match(following[1]) and _quoted(said + following[0], evidence):
+        return True
+    bound = _OR_MORE.match(text, figure.end) and (_AT_LEAST.search(before) or _MORE_OF_IT.match(text, figure.end))
+    return bool(bound) and not figure.unit and figure.value in evidence.limits
+
+
+def _quoted(words: str, evidence: Evidence) -> bool:
+    """Whether these very words stand in a quote."""
+    return any(re.search(rf"(?<![\w.]){re.escape(words)}(?!\w)", quote) for quote in evidence.quotes)
+
+
+def _is_name(word: str, evidence: Evidence) -> bool:
+    """Whether the traces call something so, or a quote has it letter by letter."""
+    return word.lower() in evidence.names or _quoted(word, evidence)
+
+
+def _words_around(text: str, start: int, end: int) -> Iterator[str]:
+    """Everything without a space that a figure may be a part of and that is whole: `a-25` of `(a-25/b-3)`, no part of
+    `a-25-b`. Longest first.
+    """
+    low = max(text.rfind(mark, 0, start) for mark in " \n\t") + 1
+    high = min((at for mark in " \n\t" if (at := text.find(mark, end)) >= 0), default=len(text))
+    low, high = max(low, start - _MAX_NAME), min(high, end + _MAX_NAME)
+    for left in (at for at in range(low, start + 1) if _begins(text, low, at)):
+        for right in (at for at in range(high, end - 1, -1) if _ends_word(text, at, high)):
+            yield text[left:right]
+
+
+def _begins(text: str, low: int, at: int) -> bool:
+    fit = text[at : at + 1].isalnum() or text[at : at + 1] in "$\u20ac\u00a3#@_"
+    return fit and (at == low or not (text[at - 1].isalnum() or text[at - 1] in _JOINS))
+
+
+def _ends_word(text: str, at: int, high: int) -> bool:
+    """Whether a word may end before this place: at its end, or where what follows does not hold it to more."""
+    if not (text[at - 1].isalnum() or text[at - 1] in "_%"):
+        return False
+    rest = text[at:high]
+    return not rest or not (rest[0].isalnum() or (rest[0] in _JOINS and rest[1:2].isalnum()))
+
+
+def _word_before(before: str) -> str:
+    found = re.search(r"(\S+)\s$", before)
+    return f"{found[1]} " if found else ""
+
+
+def _base(text: str, figure: Figure, second: Figure | None) -> Base:
+    """What a figure counts: the noun after it, else the one before it in its clause."""
+    end = len(text) if second is None else second.start
+    stop = _CLAUSE.search(text, figure.end, end)
+    after = text[figure.end : min(stop.start() if stop else end, figure.end + 60)]
+    if found := NOUN.search(after):
+        return named(found)
+    starts = [match.end() for match in re.finditer(r"[.;:!?\n]|,\s|\band\b", text[: figure.start])]
+    clause = text[max([*starts, figure.start - 60, 0]) : figure.start]
+    before = list(NOUN.finditer(clause))
+    return named(before[-1]) if before else "any"
+
+
+def _difference(text: str, figure: Figure, second: Figure | None, evidence: Evidence) -> bool:
+    """Percentage points: the size must be known, and the direction where the words tell one."""
+    end = min(len(text) if second is None else second.start, figure.end + 40)
+    after = text[figure.end : end]
+    if evidence.effect is not None:
+        told = _base(text, figure, None)
+        sign = -1 if told == "successes" else 1
+        if _LESS.search(after) and not _MORE.search(after) and evidence.effect * sign >= 0:
+            return False
+        if _MORE.search(after) and not _LESS.search(after) and evidence.effect * sign <= 0:
+            return False
+    return _known(figure, "any", evidence, ("difference", "number"))
+
+
+def _known(figure: Figure, base: Base, evidence: Evidence, roles: Sequence[Role]) -> bool:
+    return any(k.role in roles and _fits(k, base) and _same(figure, k) for k in evidence.known)
+
+
+def _fits(known: Known, base: Base) -> bool:
+    return "any" in (known.base, base) or known.base == base
+
+
+def _same(figure: Figure, known: Known) -> bool:
+    shown = abs(known.value)
+    if figure.unit in {"percent", "points"}:
+        # Numbers come as shares or as percentages; the words say which only to people.
+        if known.role in {"share", "rate", "difference"} or shown <= 1:
+            shown *= 100
+        elif isinstance(known.value, int):
+            return False  # a count is no percentage
+    if figure.value < 0 and known.role == "difference" and known.value > 0:
+        return False
+    said = abs(figure.value)
+    if figure.rough:
+        return abs(shown - said) <= ROUNDED
+    return round(shown, figure.digits) == round(said, figure.digits)

@@ -1,0 +1,306 @@
+"""What a model handed in, checked once more and set into the report that mining makes. Only reads; asks no model.
+
+Everything that the model held against outcomes is measured with mining's own behaviours in one correction. What is not
+borne out goes to the report's unsupported claims, which are no findings: nothing that writes patches ever sees them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from halo_opt.analysis.claims.bearing import names_of
+from halo_opt.analysis.claims.check import behaviour_of, check, queries_of_check, unfit
+from halo_opt.analysis.claims.evidence import Evidence
+from halo_opt.analysis.claims.figures import strike
+from halo_opt.analysis.claims.hypotheses import Hypotheses, Hypothesis
+from halo_opt.analysis.claims.quotes import in_context
+from halo_opt.analysis.claims.records import CheckedClaim, ClaimNumber
+from halo_opt.analysis.claims.told import ToldBehaviour, behaviour_sql, known_of, known_of_all
+from halo_opt.analysis.records import AnalysisResult, RecordedClaim
+from halo_opt.core.report_records import (
+    Analyst,
+    Finding,
+    InputFile,
+    Number,
+    Quoted,
+    Report,
+    SuggestedFix,
+    Told,
+    Unsupported,
+)
+from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.cells import steps_where_success_ends
+from halo_opt.mining.detectors import ALL
+from halo_opt.mining.mine import analyze
+from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
+from halo_opt.store.guarded.honest_sql import LISTED, depends_on
+from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.sqltext import layout_free
+from halo_opt.store.protocols import Query
+from halo_opt.store.store import Store
+
+BY_OUTCOME = "it goes by how attempts ended"
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """What an analysis by a model leaves: what it handed in, all that it asked, and the harness that it could read."""
+
+    result: AnalysisResult
+    hypotheses: Hypotheses = field(default_factory=Hypotheses)
+    harness: Path | None = None
+
+
+def report_of(
+    store: Store,
+    inputs: Sequence[InputFile],
+    analysed: Analysed,
+    *,
+    title: str,
+    made_at: str,
+    guarded: Query,
+    behaviours: Sequence[Behaviour] = ALL,
+    detectors: Detectors = NO_DETECTORS,
+    patterns: bool = True,
+) -> Report:
+    """Mining's report with what the model claimed. `guarded` runs SQL that is not ours; see `mining.mine.analyze`."""
+    rows = GuardedRows(store)
+    first_steps = steps_where_success_ends(store)
+    claims = [recorded.checked.claim for recorded in analysed.result.claims]
+    rows.ready(sql for claim in claims for sql in queries_of_check(claim, first_steps))
+    checked = {
+        recorded.id: _checked_again(recorded, check(
+            recorded.checked.claim, store, rows, name="claim", first_steps=first_steps, harness=analysed.harness
+        )[0])
+        for recorded in analysed.result.claims
+    }  # fmt: skip
+    taken = {behaviour.name for behaviour in (*behaviours, *detectors.behaviours)}
+    names = names_of(store)
+    told = _told(analysed, checked, store, rows, taken, names=names)
+    report = analyze(
+        store,
+        inputs,
+        title=title,
+        made_at=made_at,
+        behaviours=behaviours,
+        detectors=detectors,
+        guarded=guarded,
+        patterns=patterns,
+        told=told,
+    )
+    return _with_analyst(report, analysed, checked, told, names)
+
+
+def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim:
+    """Both checks in one: what the first corrected is gone from the claim, so only it can tell."""
+    before = recorded.checked
+    reasons = list(dict.fromkeys([*before.reasons, *again.reasons]))
+    return again.model_copy(
+        update={
+            "status": "unsupported" if reasons or before.status == "unsupported" else "confirmed",
+            "corrections": list(dict.fromkeys([*before.corrections, *again.corrections])),
+            "reasons": reasons or (["it was not confirmed"] if before.status == "unsupported" else []),
+        }
+    )
+
+
+def _told(
+    analysed: Analysed,
+    checked: dict[str, CheckedClaim],
+    store: Store,
+    rows: GuardedRows,
+    taken: set[str],
+    *,
+    names: frozenset[str],
+) -> list[ToldBehaviour]:
+    """Confirmed claims, then everything else that was held against outcomes: what is not claimed is a test all the
+    same. The same SQL is one test.
+    """
+    told: list[ToldBehaviour] = []
+    known: set[str] = set()
+    for place, recorded in enumerate(analysed.result.claims, start=1):
+        found = checked[recorded.id]
+        if found.status == "confirmed":
+            by = _model_of(recorded.agent, analysed.result)
+            name = _free(f"claim_{place}", taken)
+            told.append(ToldBehaviour(
+                behaviour_of(found.claim, name, model=by, listed=found.listed), _said(recorded, found, by, store)
+            ))  # fmt: skip
+            known.add(layout_free(found.claim.predicate_sql))
+    others = [
+        *analysed.hypotheses.all,
+        *(
+            Hypothesis(name=f"claim_{place}", title=one.claim.title, predicate_sql=one.claim.predicate_sql)
+            for place, one in enumerate(checked.values(), start=1)
+        ),
+    ]
+    for asked in others:
+        if layout_free(asked.predicate_sql) not in known:
+            known.add(layout_free(asked.predicate_sql))
+            told += _asked(asked, analysed.result, rows, taken, names)
+    return told
+
+
+def _asked(
+    asked: Hypothesis, result: AnalysisResult, rows: GuardedRows, taken: set[str], names: frozenset[str]
+) -> Iterable[ToldBehaviour]:
+    """A predicate that was only asked about; nothing where it was no test, for it could never be run."""
+    if unfit(asked.predicate_sql) is not None:
+        return []
+    goes_by = depends_on(asked.predicate_sql, rows.rows)
+    by = _model_of("root", result)
+    behaviour = Behaviour(
+        name=_free(asked.name, taken),
+        title=strike(asked.title, Evidence([], names=names), []),
+        meaning="asked by a model and not claimed",
+        sql=behaviour_sql(asked.predicate_sql),
+        source=by,
+        asked=by,
+        untested={"outcome": BY_OUTCOME, "names": LISTED}.get(goes_by or "", ""),
+    )
+    return [ToldBehaviour(behaviour)]
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
+def _model_of(agent: str, result: AnalysisResult) -> str:
+    role = "root" if agent == "root" else "sub"
+    return result.models.get(role) or result.models.get("root") or "a model"
+
+
+def _said(recorded: RecordedClaim, found: CheckedClaim, by: str, store: Store) -> Told:
+    claim = found.claim
+    return Told(
+        claim=recorded.id,
+        model=by,
+        agent=recorded.agent,
+        title=claim.title,
+        words=claim.claim,
+        counter_evidence=claim.counter_evidence,
+        predicate_sql=claim.predicate_sql,
+        listed=found.listed,
+        numbers=_numbers(claim.numbers),
+        quotes=[in_context(Quoted(**quote.model_dump()), store) for quote in claim.quotes],
+        category=claim.category,
+        triaged=None,
+        fix=SuggestedFix(**claim.fix.model_dump()) if claim.fix else None,
+        corrections=found.corrections,
+    )
+
+
+def _numbers(numbers: Sequence[ClaimNumber]) -> dict[str, Number]:
+    """By name; a second one of a name is told apart."""
+    found: dict[str, Number] = {}
+    for number in numbers:
+        name = number.name
+        while name in found:
+            name += " (another)"
+        found[name] = Number(value=number.value, sql=number.sql)
+    return found
+
+
+def _with_analyst(
+    report: Report,
+    analysed: Analysed,
+    checked: dict[str, CheckedClaim],
+    told: Sequence[ToldBehaviour],
+    names: frozenset[str],
+) -> Report:
+    """The report with its figures struck by what stands in it, what is unsupported, and how it came about."""
+    result = analysed.result
+    findings = [_struck(finding, names) for finding in report.findings]
+    written = {said.claim for finding in findings for said in finding.told}
+    unsupported = [
+        _unsupported(recorded, checked[recorded.id], result) for recorded in result.claims if recorded.id not in written
+    ]
+    report = report.model_copy(update={"findings": findings, "unsupported": unsupported})
+    corrections: list[str] = []
+    analyst = Analyst(
+        **{name: getattr(result, name) for name in _SAME},
+        ended=result.ended.value,
+        claims=len(result.claims),
+        confirmed=len(written),
+        asked=len(told),
+        summary=strike(result.summary, known_of_all(report, names), corrections),
+        corrections=corrections,
+    )
+    spend = {
+        "calls": float(result.calls),
+        "tokens_in": float(result.tokens_in),
+        "tokens_out": float(result.tokens_out),
+        "seconds": result.seconds,
+        **({} if result.cost_usd is None else {"cost_usd": result.cost_usd}),
+    }
+    caveats = [*report.caveats, *_caveats(report, analyst)]
+    if not result.python_offered:
+        caveats.append(f"The model ran no Python of its own ({analyst.python}).")
+    return report.model_copy(update={"analyst": analyst, "spend": spend, "caveats": caveats})
+
+
+_SAME = (
+    "models", "agents", "turns", "tools", "faults", "calls", "tokens_in", "tokens_out", "tokens_cached", "cost_usd",
+    "seconds", "reason", "salvaged", "python",
+)  # fmt: skip
+
+
+def _struck(finding: Finding, names: frozenset[str]) -> Finding:
+    """The finding with only such figures in a model's words as the numbers that stand beside them bear out."""
+    if not finding.told:
+        return finding
+    told = [_struck_words(finding, said, names) for said in finding.told]
+    update: dict[str, object] = {"told": told}
+    if finding.title == finding.told[0].title and finding.predicate_sql == behaviour_sql(told[0].predicate_sql):
+        update["title"] = told[0].title
+    return finding.model_copy(update=update)
+
+
+def _struck_words(finding: Finding, said: Told, names: frozenset[str]) -> Told:
+    known, corrections = known_of(finding, said, names), list(said.corrections)
+    fix = said.fix and said.fix.model_copy(update={"words": strike(said.fix.words, known, corrections)})
+    return said.model_copy(
+        update={
+            "title": strike(said.title, known, corrections),
+            "words": strike(said.words, known, corrections),
+            "counter_evidence": strike(said.counter_evidence, known, corrections),
+            "fix": fix,
+            "corrections": corrections,
+        }
+    )
+
+
+def _unsupported(recorded: RecordedClaim, found: CheckedClaim, result: AnalysisResult) -> Unsupported:
+    return Unsupported(
+        claim=recorded.id,
+        model=_model_of(recorded.agent, result),
+        title=found.claim.title,
+        words=found.claim.claim,
+        reasons=found.reasons or ["it could not be measured with everything else that was tested"],
+        corrections=found.corrections,
+    )
+
+
+def _caveats(report: Report, analyst: Analyst) -> list[str]:
+    """What a reader should hold against a model's part of the report."""
+    notes = []
+    if analyst.asked:
+        tested = sum(1 for line in report.tested if line.get("asked_by") and line.get("p_value") is not None)
+        notes.append(
+            f"{analyst.asked} of the behaviours that were looked for"
+            f" {'is a predicate' if analyst.asked == 1 else 'are predicates'} of a model (tested: {tested}); all count"
+            " in the correction. But the model could see outcomes before it asked, so its p-values are too small by"
+            " what it learned from them: only runs that it has not seen can tell."
+        )
+    if analyst.salvaged:
+        notes.append(
+            f"The model was stopped before it was done ({analyst.reason or analyst.ended}); what it had recorded until"
+            " then was kept."
+        )
+    listed = [finding.id for finding in report.findings for said in finding.told if said.listed]
+    if listed:
+        notes.append(f"Of {', '.join(listed)}: {LISTED}; it may hold for these and for no others.")
+    return notes

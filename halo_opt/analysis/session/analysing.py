@@ -1,0 +1,111 @@
+"""An analysis with a model, from a store to a written report. Nothing that a model says is written unchecked."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from halo_opt import __version__
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.into_report import Analysed
+from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.engine.spans import SpanSink
+from halo_opt.analysis.records import AnalysisResult, Event, ReportTask, Task
+from halo_opt.analysis.session.asked import Asked
+from halo_opt.analysis.session.session import Session
+from halo_opt.analysis.session.write_report import guarded_rows, write_analysis
+from halo_opt.analysis.tools.all import ALL
+from halo_opt.analysis.tools.base import Desk
+from halo_opt.core.paths import OWN_TRACE
+from halo_opt.core.report_records import Report
+from halo_opt.mining.mine import analyze
+from halo_opt.mining.user_detectors import Detectors
+from halo_opt.reporting.report_files import ReportPaths
+from halo_opt.store import ImportSummary, Store
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is looked at. `read_as` stands for how the traces were read and for the user's detectors."""
+
+    store: Path
+    summary: ImportSummary
+    title: str
+    detectors: Detectors
+    read_as: str
+
+    def identity(self, question: str | None = None) -> dict[str, Any]:
+        """What a journal belongs to, wherever the files lie, as JSON data."""
+        return {
+            "traces": sorted(file.sha256 for file in self.summary.files),
+            "reading": self.read_as,
+            "question": question,
+        }
+
+
+def look(
+    subject: Subject, session: Session, asked: Asked, task: Task, *, watch: Callable[[Event], None]
+) -> tuple[Hypotheses, AnalysisResult]:
+    """Run the agents over a store and what mining knows of it."""
+    hypotheses = Hypotheses()
+    with Store.open(subject.store) as store:
+        desk = Desk(
+            store=store,
+            report=_mined(store, subject),
+            hypotheses=hypotheses,
+            harness=asked.harness,
+        )
+        result = analyse(
+            desk,
+            session.roles,
+            task=task,
+            limits=asked.limits,
+            ledger=session.ledger,
+            watch=watch,
+            spans=_own_trace(session, subject.title),
+            tools=ALL,
+        )
+    return hypotheses, result
+
+
+def analyse_traces(
+    subject: Subject,
+    out: Path,
+    session: Session,
+    asked: Asked,
+    *,
+    watch: Callable[[Event], None],
+    during: Callable[[], AbstractContextManager[None]],
+    writing: Callable[[], AbstractContextManager[None]],
+) -> tuple[Report, ReportPaths, AnalysisResult]:
+    """Let the agents look, then measure all that they asked and write the report.
+
+    `during` is entered while they look, `writing` for the rest.
+    """
+    with during():
+        hypotheses, result = look(subject, session, asked, ReportTask(), watch=watch)
+    with writing():
+        report, paths = write_analysis(
+            subject.store,
+            out,
+            title=subject.title,
+            summary=subject.summary,
+            detectors=subject.detectors,
+            analysed=Analysed(result, hypotheses, asked.harness),
+        )
+    return report, paths, result
+
+
+def _mined(store: Store, subject: Subject) -> Report:
+    """What mining knows, for the agents to read; without a time, as what they are told must not change."""
+    files, own = subject.summary.files, subject.detectors
+    return analyze(store, files, title=subject.title, made_at="", detectors=own, guarded=guarded_rows(store))
+
+
+def _own_trace(session: Session, title: str) -> SpanSink | None:
+    """Where the analysis logs itself, beside its journal: an attempt for each sitting. A replay logs nothing."""
+    if session.sitting is None:
+        return None
+    folder = session.journal.with_name(f"{session.journal.stem}{OWN_TRACE}")
+    return SpanSink(folder, run_id=folder.name, task_id=title[:80], revision=__version__, attempt=session.sitting)

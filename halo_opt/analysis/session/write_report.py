@@ -1,0 +1,140 @@
+"""From trace files to a written report: index, mine, write. Never measures attempts and never proposes anything."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from halo_opt.analysis.claims.into_report import Analysed, report_of
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Outcome
+from halo_opt.core.report_records import Finding, Report
+from halo_opt.mining.detectors import ALL
+from halo_opt.mining.mine import analyze, behaviour_rates
+from halo_opt.mining.triage import COLUMNS
+from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors, load_detectors
+from halo_opt.reporting.report_files import ReportPaths, write_report
+from halo_opt.reporting.views import StepView, TraceView
+from halo_opt.store import ImportSummary, Store, build_store, default_store_path, fresh, guarded_query
+from halo_opt.store.protocols import Query
+
+# Longer texts make a page that no browser opens gladly; the store has them whole.
+STEP_CHARACTERS = 4_000
+# A detector of the user's gives a row an attempt.
+DETECTOR_ROWS = 2_000_000
+DETECTOR_BYTES = 400_000_000
+DETECTOR_SECONDS = 120.0
+
+
+def indexed(inputs: Sequence[Path], store: Path | None = None) -> Path:
+    """The store of these trace files, built when it is missing or does not match them any more."""
+    path = store or default_store_path(inputs)
+    if not fresh(path, inputs):
+        build_store(inputs, path)
+    return path
+
+
+def write_analysis(
+    store_path: Path,
+    folder: Path,
+    *,
+    title: str,
+    summary: ImportSummary | None = None,
+    detectors: Detectors = NO_DETECTORS,
+    analysed: Analysed | None = None,
+) -> tuple[Report, ReportPaths]:
+    """Mine a store and write report.json, .md, .html and triage.csv into `folder`; `detectors` are the user's own.
+
+    `analysed` is what a model handed in: checked once more here, measured with the rest, and written up as far as it
+    holds.
+    """
+    with Store.open(store_path) as store:
+        files = (summary or store.summary()).files
+        made_at, guarded = datetime.now(UTC).isoformat(timespec="seconds"), guarded_rows(store)
+        if analysed is None:
+            report = analyze(store, files, title=title, made_at=made_at, detectors=detectors, guarded=guarded)
+        else:
+            report = report_of(
+                store, files, analysed, title=title, made_at=made_at, detectors=detectors, guarded=guarded
+            )
+        judged = store.rows(report.triage_sql) if report.triage_sql else []
+        return report, write_report(
+            report, folder, traces=trace_views(store, report.findings), triage=[COLUMNS, *judged]
+        )
+
+
+def detectors_of(paths: Sequence[Path]) -> Detectors:
+    """The detectors that some files declare. Raises ConfigError for a file that holds none."""
+    return load_detectors(paths, ALL)
+
+
+def guarded_rows(store: Store) -> Query:
+    """The way to run a detector's SQL: in a process of its own, with limits."""
+
+    def ask(sql: str) -> list[tuple[object, ...]]:
+        table = guarded_query(store, sql, max_rows=DETECTOR_ROWS, max_bytes=DETECTOR_BYTES, seconds=DETECTOR_SECONDS)
+        if table.truncated:
+            raise InputError(f"it gives more than {DETECTOR_ROWS} rows; give one row an attempt")
+        return list(table.rows)
+
+    return ask
+
+
+def rates(folders: Sequence[Path], stores: Path, detectors: Detectors = NO_DETECTORS) -> list[dict[str, float | None]]:
+    """How often each behaviour is seen among the measured attempts of each run folder."""
+    found = []
+    for folder in folders:
+        path = stores / f"{folder.name}.duckdb"
+        if not fresh(path, [folder]):
+            build_store([folder], path)
+        with Store.open(path) as store:
+            behaviours = [*ALL, *detectors.behaviours]
+            found.append(behaviour_rates(store, behaviours=behaviours, guarded=guarded_rows(store)))
+    return found
+
+
+def trace_views(store: Store, findings: Sequence[Finding]) -> list[TraceView]:
+    """Every attempt that a finding points to, with its steps, for the report's appendix."""
+    wanted = dict.fromkeys(
+        trace_id
+        for finding in findings
+        for trace_id in (
+            *(
+                trace_id
+                for exemplar in (*finding.exemplars, *finding.counter_examples)
+                for trace_id in (exemplar.trace_id, *([exemplar.beside.trace_id] if exemplar.beside else []))
+            ),
+            *(quote.trace_id for said in finding.told for quote in said.quotes),
+        )
+    )
+    return [view for trace_id in wanted if (view := _view(store, trace_id)) is not None]
+
+
+def _view(store: Store, trace_id: str) -> TraceView | None:
+    attempts = store.rows("SELECT task_id, seed, outcome, goal FROM attempts WHERE trace_id = ?", [trace_id])
+    if not attempts:
+        return None
+    task, seed, outcome, goal = attempts[0]
+    rows = store.rows(
+        "SELECT step, observation, tool, arguments, reply, target, result, error FROM steps"
+        " WHERE trace_id = ? ORDER BY step",
+        [trace_id],
+    )
+    steps = [
+        StepView(
+            index=step,
+            observation=_short(observation),
+            action=_short(f"{tool} {arguments or ''}".strip() if tool else reply),
+            target=_short(target),
+            result=_short(result),
+            error=_short(error),
+        )
+        for step, observation, tool, arguments, reply, target, result, error in rows
+    ]
+    known = Outcome(outcome) if outcome else None
+    return TraceView(trace_id=trace_id, task_id=task or "", seed=seed, outcome=known, goal=_short(goal), steps=steps)
+
+
+def _short(text: str | None) -> str | None:
+    if text is None or len(text) <= STEP_CHARACTERS:
+        return text
+    return f"{text[:STEP_CHARACTERS]} [... {len(text) - STEP_CHARACTERS} more characters]"

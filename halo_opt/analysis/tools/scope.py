@@ -1,0 +1,46 @@
+"""The attempts an agent looks at: all, or those that a SELECT names. It narrows what is read, and guards nothing."""
+
+from typing import Self
+
+from halo_opt.core.records import Record
+from halo_opt.store.guarded.sqltext import alone, without_schema
+
+# Tables with a trace_id; a query over a scope sees only its rows of these.
+SCOPED = ("attempts", "spans", "steps", "messages", "tool_calls", "scores")
+
+
+class Scope(Record):
+    """`sql` gives the trace_ids, None for all attempts; `words` say what they are ("failures of task 7").
+
+    The SQL is a model's: it is run under guard, as all that is made of it.
+    """
+
+    words: str = "all attempts"
+    sql: str | None = None
+
+    def over(self, query: str) -> str:
+        """A SELECT that sees only the attempts of this scope, in the query's own order, as SQL over the whole store."""
+        if self.sql is None:
+            return query
+        tables = ",\n".join(
+            f"{name} AS (SELECT * FROM main.{name} WHERE trace_id IN (FROM in_scope))" for name in SCOPED
+        )
+        # DuckDB keeps the order of a subquery that nothing around it orders anew.
+        return f"WITH {self._named()},\n{tables}\nSELECT * FROM ({without_schema(alone(query), SCOPED)}\n) AS asked"
+
+    def trace_ids(self) -> str | None:
+        """A SELECT of the trace_id of every attempt in it, in order; None for all attempts."""
+        if self.sql is None:
+            return None
+        return f"WITH {self._named()}\nSELECT trace_id FROM main.attempts WHERE trace_id IN (FROM in_scope) ORDER BY 1"
+
+    def narrowed(self, sql: str, words: str) -> Self:
+        """The part of this scope that another SELECT of trace_ids (its first column) names."""
+        return self.model_copy(update={"sql": self.over(sql), "words": words})
+
+    def _named(self) -> str:
+        # By its place, as the column may have another name; over() may have given a name twice.
+        return f"in_scope(trace_id) AS (SELECT DISTINCT #1::VARCHAR FROM ({alone(self.sql or '')}\n) AS named)"
+
+
+EVERYTHING = Scope()

@@ -1,0 +1,221 @@
+"""loop.yaml as a frozen LoopConfig. Reads one file; never runs or creates anything.
+
+Relative paths are relative to the file, so that a loop means the same from every working directory.
+"""
+
+import difflib
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from halo_opt.core.errors import ConfigError
+
+
+class Section(BaseModel):
+    """Base of every block: frozen, strict about unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HarnessConfig(Section):
+    """The program that is optimized, and which of its files may change."""
+
+    root: Path = Field(default=Path(), description="Folder inside the harness's git repository to run from")
+    command: list[str] = Field(min_length=1, description="Runs attempts; holds {attempts} and {out}")
+    describe: list[str] | None = Field(default=None, description="Prints the settings, prompts and remedies as JSON")
+    check: list[str] | None = Field(default=None, description="Exits 0 when config and prompts are valid")
+    editable: list[str] = Field(default=[], description="Globs, relative to root: all that a patch may touch")
+    env: dict[str, str] = Field(default={}, description="Added to the command's environment")
+
+    @model_validator(mode="after")
+    def _placeholders(self) -> Self:
+        words = " ".join(self.command)
+        missing = [mark for mark in ("{attempts}", "{out}") if mark not in words]
+        if missing:
+            raise ValueError(f"the command lacks {' and '.join(missing)}: without it no attempt can be asked for")
+        return self
+
+
+class TasksConfig(Section):
+    """Which tasks there are: exactly one of a list, a file with one id a line, or a command that prints ids."""
+
+    ids: list[str] | None = None
+    file: Path | None = None
+    command: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("ids", "file", "command") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of ids, file, command (found: {', '.join(given) or 'none'})")
+        return self
+
+
+class SplitConfig(Section):
+    """What is in one split. Seeds of different splits never overlap."""
+
+    tasks: int | list[str] = Field(
+        description="How many tasks to draw, or the ids of the tasks: those that the harness was made with, say"
+    )
+    seeds: int = Field(ge=1, le=1000)
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _some(cls, told: Any) -> Any:
+        named = isinstance(told, list) and bool(told) and all(isinstance(task, str) for task in told)
+        counted = isinstance(told, int) and not isinstance(told, bool) and told >= 1
+        if not named and not counted:
+            raise ValueError("give a number of tasks, at least 1, or a list of task ids")
+        return told
+
+
+class SplitsConfig(Section):
+    """Three disjoint sets of tasks: analysed, decided on, and looked at once."""
+
+    train: SplitConfig
+    gate: SplitConfig
+    sealed: SplitConfig
+    shuffle_seed: int = Field(default=0, description="Which tasks fall into which split")
+
+
+class CollectConfig(Section):
+    """How attempts are run."""
+
+    workers: int = Field(default=1, ge=1, le=64, description="Harness processes at a time")
+    attempt_seconds: float = Field(default=120, gt=0, description="Wall clock without a finished attempt before a kill")
+    retry_errors: int = Field(default=2, ge=0, le=10, description="Further tries of an attempt that was an error")
+
+
+class GateConfig(Section):
+    """What a patch must show to be kept."""
+
+    alpha: float = Field(
+        default=0.05,
+        gt=0,
+        lt=0.5,
+        description="One-sided level of the paired test, shared by the candidates of an iteration",
+    )
+    min_gain: float = Field(default=0.0, ge=0, le=1, description="Smallest difference worth keeping")
+    guards: list[str] = Field(default=[], description="Tasks that must not break, beside those always solved so far")
+    futility: bool = Field(default=True, description="Stop a patch that shows no gain after its first seed")
+
+
+class IterateConfig(Section):
+    """How long to go on."""
+
+    iterations: int = Field(default=3, ge=0, le=100)
+    candidates: int = Field(default=2, ge=1, le=20, description="Patches that an iteration may try")
+    max_parts: int = Field(default=4, ge=1, le=20, description="Remedies that one patch may combine")
+
+
+class BudgetConfig(Section):
+    """Limits for the whole loop; None is no limit."""
+
+    usd: float | None = Field(default=None, gt=0)
+    attempts: int | None = Field(default=None, gt=0)
+
+
+class MiningConfig(Section):
+    """What is looked for in traces beside the detectors that come with halo-opt."""
+
+    detectors: list[Path] = Field(default=[], description="YAML files of detectors of your own; see docs/mining.md")
+
+
+class AnalyzerConfig(Section):
+    """Who questions the train traces of an iteration, beside mining, and for how much."""
+
+    model: str | None = Field(default=None, description="A model spec; without one, mining is alone")
+    roles: dict[str, str] = Field(default={}, description="Other models for parts: sub, map, compact")
+    budget: str | None = Field(default=None, description="For each iteration: 1usd, 200000tokens, 100calls")
+    turns: int = Field(default=40, ge=1, le=1000, description="Of the agent that leads")
+
+
+class LoopConfig(Section):
+    """Everything that `halo-opt run` needs to know."""
+
+    loop_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    model: str = Field(default="local", description="The worker's model spec; `none` when the harness brings its own")
+    proposer: Literal["playbook", "model"] = "playbook"
+    proposer_model: str | None = Field(default=None, description="The patch writer's model; default: the worker's")
+    playbook: Path | None = Field(default=None, description="A playbook of your own instead of the bundled one")
+    harness: HarnessConfig
+    tasks: TasksConfig
+    splits: SplitsConfig
+    collect: CollectConfig = CollectConfig()
+    loop: IterateConfig = IterateConfig()
+    gate: GateConfig = GateConfig()
+    mining: MiningConfig = MiningConfig()
+    analyzer: AnalyzerConfig = AnalyzerConfig()
+    budget: BudgetConfig = BudgetConfig()
+    traces: Path = Path("traces")
+    reports: Path = Path("reports")
+    base: Path = Field(default=Path(), exclude=True, description="Folder of the file itself; not a key")
+
+    def resolve(self, path: Path) -> Path:
+        """A path of this file as an absolute one."""
+        return (self.base / path).resolve()
+
+    @property
+    def harness_root(self) -> Path:
+        """Absolute folder that harness commands run in for the unchanged harness."""
+        return self.resolve(self.harness.root)
+
+
+def load_config(path: Path, overrides: dict[str, Any] | None = None) -> LoopConfig:
+    """Read loop.yaml; `overrides` maps dotted keys to values (`collect.workers`: 2). Errors name file, key, remedy."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist; name a loop file with --config, or see loop.yaml") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    try:
+        data = YAML(typ="safe", pure=True).load(StringIO(text))
+    except YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold keys and values, found {type(data).__name__}")
+    if "base" in data:
+        raise ConfigError(f"{path}: 'base' is not a key; paths are relative to the file")
+    for key, value in (overrides or {}).items():
+        _put(data, key, value)
+    try:
+        return LoopConfig(**{**data, "base": path.parent.resolve()})
+    except ValidationError as error:
+        raise ConfigError(_explain(path, error)) from None
+
+
+def _put(data: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        data = data.setdefault(parent, {})
+    data[last] = value
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    """The first mistake as one sentence with the nearest valid key."""
+    # A mistyped key is also a missing one: the first is what the person can see in the file.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(first["loc"][:-1])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(known))}"
+        return f"{path}: there is no key '{where}'; {hint}"
+    if first["type"] == "missing":
+        return f"{path}: the key '{where}' is missing"
+    return f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _keys_at(parents: tuple[int | str, ...]) -> list[str]:
+    """The keys that the block at this place may hold."""
+    block: type[BaseModel] = LoopConfig
+    for part in parents:
+        annotation = block.model_fields[str(part)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            block = annotation
+    return [name for name in block.model_fields if name != "base"]

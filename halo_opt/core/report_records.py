@@ -1,0 +1,218 @@
+"""The nouns of a report as frozen records: findings, their numbers, what a model said of them. No I/O, no behaviour.
+
+Units as in `core.records`. What a model said stands in fields of its own, never among the numbers that mining made.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from halo_opt.core.records import Interval, Record, Value
+
+Category = Literal["harness", "model", "grader", "infrastructure", "unexplained"]
+
+
+class Number(Record):
+    """A number of a report with what makes it again.
+
+    `sql` is one self-contained SELECT over the store. Without `statistic` its single cell is the value; with it, the
+    rows go through the pure function of that name in `halo_opt.stats.registry`, and its result is the value.
+    """
+
+    value: Value
+    sql: str
+    statistic: str | None = None
+
+
+class Beside(Record):
+    """A success at the same task, held beside a failure: the first step at which the two did something else.
+
+    `here` are the words of the failure at that step, `there` those of the success; '' where one had ended already.
+    """
+
+    trace_id: str
+    seed: int | None
+    step: int
+    here: str
+    there: str
+
+
+class Exemplar(Record):
+    """One attempt that shows a behaviour, at one step, with the words of the trace."""
+
+    trace_id: str
+    task_id: str
+    seed: int | None
+    step: int | None
+    excerpt: str
+    beside: Beside | None = None
+
+
+class Consequence(Record):
+    """A behaviour that only comes along with a finding, with the numbers that say so."""
+
+    behaviour: str
+    title: str
+    claim: str
+    predicate_sql: str
+    numbers: dict[str, Number]
+
+
+class GroupRow(Record):
+    """One group of attempts: how many, how many show the behaviour (with an interval of the share), and failures."""
+
+    group: str
+    attempts: int
+    shown: int
+    interval: Interval | None
+    failures: int
+    failures_shown: int
+
+
+class GroupTable(Record):
+    """A behaviour by groups of one kind. `sql` gives the counts a group and task that everything here follows from.
+
+    `p_value` tests whether the behaviour is as common in every group, `q_value` is corrected for all such tables of the
+    report. `note` says in words where it is concentrated, '' when that is not shown.
+    """
+
+    by: Literal["task family", "model", "mode", "harness revision", "run"]
+    rows: list[GroupRow]
+    p_value: float | None
+    q_value: float | None = None
+    note: str = ""
+    sql: str
+
+
+class Quoted(Record):
+    """Words that stand in one attempt (at one step, where that is told), as a model quoted them."""
+
+    trace_id: str
+    step: int | None = None
+    words: str
+
+
+class SuggestedFix(Record):
+    """Where a model would change the harness, in words; never an edit. `lines` is as it wrote them, '' for none."""
+
+    path: str
+    lines: str = ""
+    words: str
+
+
+class Told(Record):
+    """What a model said of a finding, as far as it was borne out. Its words are shown apart and prove nothing.
+
+    `predicate_sql` gives the trace_ids that it says show it; `listed` says that these are picked by their names and not
+    by a rule. `numbers` are its own, each as run again. `category` is its opinion, `triaged` the class of most of the
+    failures that show it, None where no class is that of most. `corrections` say what was changed or struck.
+    """
+
+    claim: str = Field(description="id of the claim within the analysis")
+    model: str
+    agent: str = Field(description="root, root.1, root.1.2")
+    title: str
+    words: str
+    counter_evidence: str = ""
+    predicate_sql: str
+    listed: bool = False
+    numbers: dict[str, Number]
+    quotes: list[Quoted]
+    category: Category
+    triaged: Category | None
+    fix: SuggestedFix | None = None
+    corrections: list[str] = Field(default=[])
+
+
+class Unsupported(Record):
+    """What a model claimed and the traces do not bear out, and why. It is no finding, and nothing is made of it."""
+
+    claim: str
+    model: str
+    title: str
+    words: str
+    reasons: list[str]
+    corrections: list[str] = Field(default=[])
+
+
+class Analyst(Record):
+    """The model that looked at the traces: what ran, what it took, how it ended. `summary` is its words.
+
+    `asked` counts the predicates that it held against outcomes, claims among them; each is a line of `tested`.
+    `python` says what confined the code that it wrote, or why it could run none. `cost_usd` None is not known.
+    """
+
+    models: dict[str, str] = Field(description="role -> model")
+    agents: int
+    turns: int
+    tools: dict[str, int] = Field(description="tool -> calls")
+    faults: dict[str, int] = Field(description="kind of fault -> how often")
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int = 0
+    cost_usd: float | None
+    seconds: float
+    ended: str
+    reason: str = ""
+    salvaged: bool
+    python: str
+    claims: int
+    confirmed: int
+    asked: int
+    summary: str = ""
+    corrections: list[str] = Field(default=[])
+
+
+class Finding(Record):
+    """A failure mode written up: claim, numbers, SQL, exemplars, counter-evidence, fix.
+
+    `told` is what a model said of it. Where the behaviour itself is a model's claim, so is the title.
+    """
+
+    id: str
+    behaviour: str
+    title: str
+    claim: str
+    category: Category
+    predicate_sql: str
+    numbers: dict[str, Number]
+    exemplars: list[Exemplar]
+    counter_examples: list[Exemplar]
+    remedies: list[str]
+    confounders: list[str] = Field(default=[])
+    consequences: list[Consequence] = Field(default=[])
+    groups: list[GroupTable] = Field(default=[])
+    told: list[Told] = Field(default=[])
+
+
+class InputFile(Record):
+    """A trace file that a report was made from, as it was then."""
+
+    path: str
+    format: str
+    sha256: str
+    bytes: int
+
+
+class Report(Record):
+    """report.json. Every number carries the SQL that made it; Markdown and HTML are drawn from this.
+
+    `triage_sql` gives a row an attempt that failed or was not measured: its class, the rule and the numbers behind it.
+    """
+
+    schema_version: Literal[1] = 1
+    made_at: str
+    title: str
+    inputs: list[InputFile]
+    overview: dict[str, Number]
+    findings: list[Finding]
+    tested: list[dict[str, Value]]
+    triage: dict[str, Number]
+    triage_sql: str | None = None
+    ceiling: dict[str, Number]
+    method: str
+    caveats: list[str]
+    spend: dict[str, float]
+    unsupported: list[Unsupported] = Field(default=[])
+    analyst: Analyst | None = None

@@ -1,1 +1,0 @@
-"""Splits, paired comparison and the gate. Takes results, gives records; reads no files."""

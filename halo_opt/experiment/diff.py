@@ -1,0 +1,80 @@
+"""Two sets of attempts compared, paired by task and seed, clustered by task. Pure.
+
+Unpaired attempts and errors are listed, never averaged in.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from halo_opt.core.records import AttemptKey, AttemptResult, BehaviourShift, Outcome, ScoreDiff, TaskFlip
+from halo_opt.experiment.scores import measured, success
+from halo_opt.stats.paired import paired_contrast
+
+Pair = tuple[str, int]
+Rates = Mapping[str, float | None]
+
+
+def by_pair(results: Iterable[AttemptResult]) -> dict[Pair, float]:
+    """Mean success of the measured attempts at each task and seed."""
+    scores: dict[Pair, list[float]] = defaultdict(list)
+    for result in measured(results):
+        scores[result.task_id, result.seed].append(success(result))
+    return {pair: sum(values) / len(values) for pair, values in scores.items()}
+
+
+def compare(
+    before: Iterable[AttemptResult],
+    after: Iterable[AttemptResult],
+    *,
+    names: tuple[str, str],
+    rng: np.random.Generator,
+    behaviours: tuple[Rates, Rates] = ({}, {}),
+) -> ScoreDiff:
+    """Compare two sets of results. Several attempts at one task and seed are averaged before pairing.
+
+    `behaviours` are rates by behaviour name in each set; None where a behaviour does not apply.
+    """
+    results = (list(before), list(after))
+    old, new = by_pair(results[0]), by_pair(results[1])
+    shared = sorted(old.keys() & new.keys())
+    contrast = paired_contrast([(task, old[task, seed], new[task, seed]) for task, seed in shared], rng=rng)
+    gained, lost = _flips(shared, old, new)
+    return ScoreDiff(
+        before=names[0],
+        after=names[1],
+        pairs=contrast.pairs,
+        tasks=contrast.tasks,
+        rate_before=contrast.before,
+        rate_after=contrast.after,
+        difference=contrast.difference,
+        interval=contrast.interval,
+        p_value=contrast.p_better,
+        p_value_here=contrast.p_better_here,
+        gained=gained,
+        lost=lost,
+        behaviours=_shifts(behaviours),
+        errors_before=sum(result.outcome is Outcome.ERROR for result in results[0]),
+        errors_after=sum(result.outcome is Outcome.ERROR for result in results[1]),
+        unpaired=[AttemptKey(task_id=task, seed=seed) for task, seed in sorted(old.keys() ^ new.keys())],
+    )
+
+
+def _flips(shared: list[Pair], old: dict[Pair, float], new: dict[Pair, float]) -> tuple[list[TaskFlip], list[TaskFlip]]:
+    """Tasks with more successes than before, and tasks with fewer, largest change first."""
+    seeds: dict[str, list[Pair]] = defaultdict(list)
+    for pair in shared:
+        seeds[pair[0]].append(pair)
+    flips = [
+        TaskFlip(task_id=task, pairs=len(pairs), before=sum(old[p] for p in pairs), after=sum(new[p] for p in pairs))
+        for task, pairs in seeds.items()
+    ]
+    flips.sort(key=lambda flip: (-abs(flip.after - flip.before), flip.task_id))
+    return [flip for flip in flips if flip.after > flip.before], [flip for flip in flips if flip.after < flip.before]
+
+
+def _shifts(behaviours: tuple[Rates, Rates]) -> list[BehaviourShift]:
+    before, after = behaviours
+    names = sorted(before.keys() | after.keys())
+    return [BehaviourShift(behaviour=name, before=before.get(name), after=after.get(name)) for name in names]

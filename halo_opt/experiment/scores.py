@@ -1,0 +1,69 @@
+"""Success rates of sets of attempts. Pure. An error is counted apart and never enters a rate."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from halo_opt.core.loop_records import BestOfK, ScoreEstimate
+from halo_opt.core.records import AttemptResult, Outcome
+from halo_opt.stats.intervals import cluster_t
+
+
+def measured(results: Iterable[AttemptResult]) -> list[AttemptResult]:
+    """The attempts that were measurements."""
+    return [result for result in results if result.outcome is not Outcome.ERROR]
+
+
+def success(result: AttemptResult) -> float:
+    """1.0 for a success, 0.0 for a failure."""
+    return float(result.outcome is Outcome.SUCCESS)
+
+
+def estimate(results: Iterable[AttemptResult]) -> ScoreEstimate:
+    """Success rate with a 95% interval clustered by task; None for both without data."""
+    everything = list(results)
+    kept = measured(everything)
+    values = [success(result) for result in kept]
+    tasks = [result.task_id for result in kept]
+    return ScoreEstimate(
+        rate=sum(values) / len(values) if values else None,
+        interval=cluster_t(clusters=tasks, values=values, low=0.0, high=1.0),
+        tasks=len(set(tasks)),
+        attempts=len(kept),
+        errors=len(everything) - len(kept),
+    )
+
+
+def tokens(results: Iterable[AttemptResult]) -> int:
+    """Tokens in and out of these attempts, as far as they are known."""
+    return sum((result.tokens_in or 0) + (result.tokens_out or 0) for result in results)
+
+
+def tries_for_spend(original: Sequence[AttemptResult], optimized: Sequence[AttemptResult]) -> int:
+    """How many tries of the original cost at least what one optimized attempt costs, and never less than two.
+
+    Rounded up, so that the comparison favours the original.
+    """
+    before = tokens(original) / max(1, len(original))
+    after = tokens(optimized) / max(1, len(optimized))
+    return max(2, -int(-after // before)) if before > 0 else 2
+
+
+def best_of_k(tries: Sequence[Sequence[AttemptResult]], optimized: Sequence[AttemptResult]) -> BestOfK:
+    """The original harness with k tries at each task and seed, any success counting (a grader picks the best one).
+
+    A task and seed with an error among its tries counts with the tries that were measured.
+    """
+    by_pair: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for results in tries:
+        for result in measured(results):
+            by_pair[result.task_id, result.seed].append(success(result))
+    best = [max(values) for values in by_pair.values()]
+    spent = tokens(result for results in tries for result in results)
+    return BestOfK(
+        k=len(tries),
+        rate=sum(best) / len(best) if best else None,
+        interval=cluster_t(clusters=[task for task, _ in by_pair], values=best, low=0.0, high=1.0),
+        spend_per_pair=spent / max(1, len(by_pair)),
+        optimized_spend_per_pair=tokens(optimized) / max(1, len(optimized)),
+        spend_unit="tokens",
+    )

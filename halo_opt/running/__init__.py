@@ -1,1 +1,0 @@
-"""Runs the harness command over attempts. Knows the command's contract, never the harness's code."""

@@ -1,0 +1,1 @@
+"""Trace files on disk: finding, opening, and reading them line by line."""

@@ -1,0 +1,315 @@
+"""The child process of `guarded`: a request on stdin; a line that says what guards it, a line per query, then it ends.
+
+Imports nothing of halo_opt, so that it starts fast and holds nothing worth stealing. Never writes a file.
+"""
+
+import importlib.util
+import json
+import resource
+import signal
+import sys
+import sysconfig
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ALLOWED = (
+    "allowed is one SELECT (with CTEs, joins, set operations, window functions) over the store's tables and the table "
+    "functions range, generate_series, unnest, json_each, json_tree"
+)
+TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "json_each", "json_tree"}
+QUERY_NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+TABLE_REFS = {"BASE_TABLE", "JOIN", "SUBQUERY", "EMPTY", "EXPRESSION_LIST", "TABLE_FUNCTION", "SHOW_REF", "PIVOT"}
+MODIFIERS = {"ORDER_MODIFIER", "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER", "DISTINCT_MODIFIER"}
+EXPRESSIONS = {
+    "BETWEEN",
+    "CASE",
+    "CAST",
+    "COLLATE",
+    "COLUMN_REF",
+    "COMPARISON",
+    "CONJUNCTION",
+    "CONSTANT",
+    "FUNCTION",
+    "LAMBDA",
+    "LAMBDA_REF",
+    "OPERATOR",
+    "POSITIONAL_REFERENCE",
+    "STAR",
+    "SUBQUERY",
+    "WINDOW",
+    "TYPE",
+}
+SHOWN = {"DESCRIBE", "SUMMARY"}
+# DuckDB calls these harmless for its optimizer; they reach settings, the environment, other SQL, or waste time.
+FORBIDDEN = {
+    "getenv",
+    "current_setting",
+    "getvariable",
+    "json_serialize_sql",
+    "json_serialize_plan",
+    "json_deserialize_sql",
+    "json_execute_serialized_sql",
+    "parse_duckdb_log_message",
+    "write_log",
+    "sleep_ms",
+    "nextval",
+    "currval",
+    "setval",
+    "setseed",
+    "query",
+    "query_table",
+    "pg_sleep",
+    # These take bytes apart that only DuckDB itself should have made.
+    "combine",
+    "combine_aggr",
+    "finalize",
+    "to_aggregate_state",
+    "variant_bytes_to_variant",
+    "variant_to_parquet_variant",
+}
+# Values of these are places in memory, or are trusted to have been made by DuckDB.
+TYPES_OF_MEMORY = {"POINTER", "AGGREGATE_STATE", "LAMBDA"}
+# Not in DuckDB's list of plain functions or marked volatile, and yet harmless.
+HARMLESS = {"unnest", "now", "today", "current_date", "get_current_timestamp", "random", "row", "struct_pack"}
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_persistent_secrets": "false",
+    "python_enable_replacements": "false",
+    "memory_limit": "1GB",
+    "temp_directory": "",
+}
+
+
+# DuckDB asks these how much memory and how many processors there are, and ends the process if it may not.
+MACHINE = ("/proc/self/cgroup", "/proc/self/mountinfo", "/proc/meminfo", "/sys/fs/cgroup", "/sys/devices/system/cpu")
+
+
+class RefusedSql(Exception):
+    """The words that the asker reads."""
+
+
+class Opened(NamedTuple):
+    """The store, opened and locked; what SQL over it may name."""
+
+    connection: Any
+    tables: set[str]
+    functions: set[str]
+
+
+def main() -> None:
+    """Shut this process in, say how well, and answer each query of the request, a line of JSON each."""
+    request = json.load(sys.stdin)
+    sys.path[:] = [*sys.path, *(entry for entry in request["path"] if entry not in sys.path)]
+    limit(request["memory"], request["seconds"] * len(request["sqls"]))
+    say({"landlock": shut_in(request["database"])})
+    opened: Opened | None = None
+    for sql in request["sqls"]:
+        # SIGALRM's default action ends the process even while DuckDB computes and Python handlers cannot run.
+        signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 2)
+        try:
+            opened = opened or open_store(request)
+            answer = run(request, opened, sql)
+        except RefusedSql as error:
+            answer = {"refused": str(error)}
+        except MemoryError:
+            answer = {"refused": "the query needs more memory than it may have; ask for less at a time"}
+        except Exception as error:  # whatever a value does to the code that reads it is no reason to say nothing
+            answer = {"refused": f"the answer cannot be read ({type(error).__name__}); cast the columns to VARCHAR"}
+        if "refused" in answer and opened is not None:
+            # What fails may leave DuckDB unfit for the next query; what does not, leaves nothing.
+            opened.connection.close()
+            opened = None
+        say(answer)
+
+
+def say(answer: dict[str, Any]) -> None:
+    """Write one line, at once: what comes next may end this process."""
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def shut_in(database: str) -> int:
+    """Have the kernel refuse all files but the database; the version of Landlock that does, 0 where there is none."""
+    import duckdb  # noqa: F401  (its library could not be loaded afterwards)
+
+    # DuckDB wants pytz for times with a zone, and only then; it brings a file for each zone.
+    pytz = importlib.util.find_spec("pytz")
+    zones = [str(Path(pytz.origin).parent)] if pytz is not None and pytz.origin else []
+    spec = importlib.util.spec_from_file_location("landlock", Path(__file__).parents[2] / "confinement" / "landlock.py")
+    if spec is None or spec.loader is None:
+        return 0
+    landlock = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(landlock)
+    return int(landlock.lock([database, *MACHINE, *zones, sysconfig.get_path("stdlib")]))
+
+
+def limit(memory: int, seconds: float) -> None:
+    """Bounds that the kernel keeps: address space, processor time of all threads, no files written, few open."""
+    processor = int(seconds * 2) + 3
+    for what, most in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, processor),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 64),
+    ):
+        resource.setrlimit(what, (most, most))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def open_store(request: dict[str, Any]) -> Opened:
+    """The store, so that nothing else can be reached through it any more."""
+    import duckdb
+
+    try:
+        settings = {**SETTINGS, "threads": str(request["threads"])}
+        connection = duckdb.connect(request["database"], read_only=True, config=settings)
+        tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        functions = known_functions(connection)
+        connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
+        connection.execute("SET lock_configuration = true")
+    except duckdb.Error as error:
+        raise RefusedSql(f"the query cannot run: {str(error).strip()[:1000]}") from error
+    return Opened(connection, tables, functions)
+
+
+def run(request: dict[str, Any], opened: Opened, sql: str) -> dict[str, Any]:
+    """Check the SQL, run it, and shape what it gives."""
+    import duckdb
+
+    try:
+        [serialized] = opened.connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone() or ("{}",)
+        check(json.loads(serialized), opened.tables, opened.functions)
+        cursor = opened.connection.execute(sql)
+        columns = [column[0] for column in cursor.description or []]
+        rows, truncated = capped(cursor, request["max_rows"], request["max_bytes"])
+    except duckdb.Error as error:
+        raise RefusedSql(f"the query cannot run: {str(error).strip()[:1000]}") from error
+    except RecursionError:
+        raise RefusedSql("the query is nested too deeply") from None
+    return {"columns": columns, "rows": rows, "truncated": truncated}
+
+
+def known_functions(connection: Any) -> set[str]:
+    """The functions that always give the same for the same, and a few more."""
+    rows = connection.execute(
+        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE database_name = 'system' AND "
+        "(function_type IN ('aggregate', 'macro', 'window') OR (function_type = 'scalar' AND stability = 'CONSISTENT'))"
+    ).fetchall()
+    return {row[0] for row in rows if not row[0].startswith("__internal")} - FORBIDDEN | HARMLESS
+
+
+def check(tree: dict[str, Any], tables: set[str], functions: set[str]) -> None:
+    """Refuse a tree that holds anything beyond what is allowed."""
+    if tree.get("error"):
+        message = str(tree.get("error_message", "it cannot be parsed"))
+        if message.startswith("Only SELECT"):
+            message = "this is no SELECT"  # DuckDB speaks of JSON here, of which the asker knows nothing
+        raise RefusedSql(f"{message}; {ALLOWED}")
+    if len(tree.get("statements", [])) != 1:
+        raise RefusedSql(f"not exactly one statement; {ALLOWED}")
+    nodes = list(every_node(tree["statements"][0]))
+    named = tables | {entry["key"] for node in nodes if "cte_map" in node for entry in node["cte_map"].get("map", [])}
+    for node in nodes:
+        check_node(node, named, functions)
+
+
+def every_node(value: Any) -> Iterator[dict[str, Any]]:
+    """All objects of the tree, without recursion: its depth is the asker's."""
+    stack = [value]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, dict):
+            yield top
+            stack.extend(top.values())
+        elif isinstance(top, list):
+            stack.extend(top)
+
+
+def check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> None:
+    """Refuse one object of the tree unless it is of an allowed kind."""
+    kind = node.get("type")
+    if "class" in node:
+        if node["class"] not in EXPRESSIONS:
+            raise RefusedSql(f"{node['class']} expressions are not allowed; {ALLOWED}")
+    elif isinstance(kind, str) and kind.endswith("_NODE") and kind not in QUERY_NODES:
+        raise RefusedSql(f"{kind.removesuffix('_NODE').replace('_', ' ')} is not allowed; {ALLOWED}")
+    elif ("alias" in node and "sample" in node and kind not in TABLE_REFS) or (
+        isinstance(kind, str) and kind.endswith("_MODIFIER") and kind not in MODIFIERS
+    ):
+        raise RefusedSql(f"{kind} is not allowed; {ALLOWED}")
+    if kind == "BASE_TABLE":
+        check_table(node, tables)
+    elif kind == "TABLE_FUNCTION":
+        name = str(node["function"].get("function_name"))
+        if name.lower() not in TABLE_FUNCTIONS:
+            raise RefusedSql(f"the table function {name} is not allowed; {ALLOWED}")
+    elif kind == "TYPE" and str(node.get("type_name")).upper() in TYPES_OF_MEMORY:
+        raise RefusedSql(f"the type {node['type_name']} is not allowed; {ALLOWED}")
+    elif kind == "SHOW_REF" and (node.get("show_type") not in SHOWN or node.get("query") is None):
+        raise RefusedSql(f"SHOW is not allowed, DESCRIBE and SUMMARIZE of a table are; {ALLOWED}")
+    elif "function_name" in node:
+        check_function(node, functions)
+
+
+def check_table(node: dict[str, Any], tables: set[str]) -> None:
+    """Only tables of the store and names that the query itself defines."""
+    name = node["table_name"]
+    if node.get("catalog_name") or node.get("schema_name") not in ("", "main") or node.get("at_clause") is not None:
+        raise RefusedSql(f"{name} is not a plain table of the store; {ALLOWED}")
+    if name.lower() not in {table.lower() for table in tables}:
+        raise RefusedSql(f"there is no table {name[:100]!r}; tables are {', '.join(sorted(tables))[:500]}; {ALLOWED}")
+
+
+def check_function(node: dict[str, Any], functions: set[str]) -> None:
+    """Only known functions, by their plain name."""
+    name = str(node["function_name"]).lower()
+    if node.get("schema") not in ("", "main", None) or node.get("catalog"):
+        raise RefusedSql(f"the function {name} may only be called by its plain name; {ALLOWED}")
+    if name not in functions and name not in TABLE_FUNCTIONS:
+        raise RefusedSql(
+            f"the function {name} is not allowed or does not exist; {ALLOWED}, and functions without effects"
+        )
+
+
+def capped(cursor: Any, max_rows: int, max_bytes: int) -> tuple[list[list[Any]], bool]:
+    """Rows up to both caps, and whether there were more. Raises RefusedSql when not even one row fits."""
+    rows: list[list[Any]] = []
+    size = 0
+    while (row := cursor.fetchone()) is not None:
+        plain_row = [plain(value) for value in row]
+        size += len(json.dumps(plain_row))
+        if len(rows) == max_rows or size > max_bytes:
+            if not rows and max_rows > 0:
+                raise RefusedSql(f"one row is longer than {max_bytes} bytes; select fewer columns or left(column, 500)")
+            return rows, True
+        rows.append(plain_row)
+    return rows, False
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    return value if value is None or isinstance(value, bool | int | float | str) else plain_scalar(value)
+
+
+def plain_scalar(value: Any) -> float | str:
+    """A number for decimals and seconds for durations, ISO text for times, words for the rest."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
+
+
+if __name__ == "__main__":
+    main()

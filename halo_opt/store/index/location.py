@@ -1,0 +1,38 @@
+"""Where a store lies when the user names no place, and what its trace files look like from outside. Writes nothing."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from halo_opt.store import schema
+from halo_opt.store.files.walk import files_under
+
+STORES = Path(".halo_opt") / "stores"
+
+
+def default_store_path(inputs: Sequence[Path]) -> Path:
+    """`.halo_opt/stores/<hash of the absolute inputs>.duckdb`: beside nothing that the user owns."""
+    names = "\n".join(sorted(str(path.resolve()) for path in inputs))
+    return STORES / f"{hashlib.sha256(names.encode('utf-8', 'replace')).hexdigest()[:16]}.duckdb"
+
+
+def fingerprint(inputs: Sequence[Path], options: str = "") -> str:
+    """A hash over (path, size, time of change) of all files under the inputs, the options and the schema's version."""
+    sha = hashlib.sha256(f"schema {schema.VERSION} {options}\n".encode())
+    for path in sorted(path.resolve() for path in inputs):
+        for name, size, changed in _stamps(path):
+            sha.update(f"{name}\t{size}\t{changed}\n".encode("utf-8", "replace"))
+    return sha.hexdigest()
+
+
+def _stamps(path: Path) -> Iterator[tuple[str, int, int]]:
+    for file in files_under(path) if path.is_dir() else [path]:
+        yield from _stamp(file)
+
+
+def _stamp(path: Path) -> Iterator[tuple[str, int, int]]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return  # a dangling link or a file that vanished: it is not read either
+    yield str(path), stat.st_size, stat.st_mtime_ns

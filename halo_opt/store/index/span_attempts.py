@@ -1,0 +1,168 @@
+"""Attempts of the index: what follows from all spans of a trace together, and what its root line says.
+
+Looks at the traces that a build has touched and at no others, so that an append costs what it brings.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from halo_opt.store.index.span_index import FORMAT
+from halo_opt.store.index.span_places import SpanLines
+from halo_opt.store.readers.span_lines import Span
+from halo_opt.store.readers.span_steps import said_by_user
+from halo_opt.store.readers.span_trace import attempt_of, goal_of, run_of, with_totals
+from halo_opt.store.sink import Sink
+
+# A copy of few spans is small and saves a search for them in each query; that of most would fill the memory.
+_FEW = 0.1
+_NEEDED = (
+    "trace_id, span_id, parent_span_id, kind, started_at, ended_at, source, line, byte_offset, byte_length, model,"
+    " tokens_in, tokens_out, cost_usd, step"
+)
+
+
+def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names: Callable[[str], str]) -> None:
+    """Make (anew) the attempt of every trace in the table `touched` and mark its contents as not there yet.
+
+    `run_names` gives the run of a file whose spans name none.
+    """
+    kind = _gather(connection)
+    _drop_repeated(connection, sink, copied=kind == "TABLE")
+    for table in ("attempts", "scores", "messages", "steps", "tool_calls"):
+        connection.execute(f"DELETE FROM {table} WHERE trace_id IN (SELECT trace_id FROM touched)")
+    connection.execute("INSERT OR IGNORE INTO pending SELECT trace_id FROM touched")
+    rows = connection.execute(
+        f"SELECT * FROM ({_TOGETHER}) JOIN ({_ROOTS}) r USING (trace_id) ORDER BY r.source, first_line"
+    )
+    names = [column[0] for column in rows.description or []]
+    found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    with SpanLines() as lines:
+        replies = _Replies(connection, lines)
+        for row in found:
+            root = lines.read(row["source"], row["line"], row["byte_offset"], row["byte_length"])
+            if root is not None:
+                goal = goal_of(root) or replies.first_words(row["trace_id"])
+                _put(sink, root, goal, row, run_names(row["source"]))
+    sink.flush()
+    connection.execute(
+        "INSERT INTO scores SELECT trace_id, 'reward', score, outcome, 'trace' FROM attempts"
+        " WHERE score IS NOT NULL AND trace_id IN (SELECT trace_id FROM touched)"
+    )
+
+
+def _gather(connection: duckdb.DuckDBPyConnection) -> str:
+    """Make `touched_spans`: all spans of the traces in `touched`, with their rowid as `place`. Returns what it is."""
+    [(touched, known)] = connection.execute(
+        "SELECT (SELECT count(*) FROM touched), (SELECT count(*) FROM attempts)"
+    ).fetchall()
+    kind = "TABLE" if touched < _FEW * known else "VIEW"
+    connection.execute(
+        f"CREATE TEMP {kind} touched_spans AS SELECT rowid AS place, {_NEEDED} FROM spans"
+        " WHERE trace_id IN (SELECT trace_id FROM touched)"
+    )
+    return kind
+
+
+def _drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink, *, copied: bool) -> None:
+    """Of spans with one id in one trace keep the first, reject the others: a file may have been copied or resent."""
+    [(repeated,)] = connection.execute(
+        "SELECT count(*) - count(DISTINCT hash(trace_id, span_id)) FROM touched_spans WHERE byte_offset IS NOT NULL"
+    ).fetchall()
+    if not repeated:
+        return
+    found = connection.execute(
+        "SELECT place, trace_id, span_id, source, line, byte_offset FROM touched_spans WHERE byte_offset IS NOT NULL"
+        " QUALIFY row_number() OVER (PARTITION BY trace_id, span_id ORDER BY place) > 1 ORDER BY place"
+    ).fetchall()
+    for _, trace_id, span_id, source, line, offset in found:
+        sink.reject(source, line, "span id used twice", f"{trace_id} {span_id}", byte_offset=offset)
+    connection.register("repeated", {"id": np.array([row[0] for row in found], dtype=np.int64)})
+    connection.execute("DELETE FROM spans WHERE rowid IN (SELECT id FROM repeated)")
+    if copied:
+        connection.execute("DELETE FROM touched_spans WHERE place IN (SELECT id FROM repeated)")
+    connection.unregister("repeated")
+
+
+# What follows from the spans of a trace together. A root is a span without parent, else one whose parent is not there,
+# else (parents in a circle) any. Order is by start, ties and missing starts by place in the file.
+_TOGETHER = """
+SELECT trace_id, min(line) AS first_line,
+  min(started_at) AS started_at, max(ended_at) AS ended_at,
+  sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out, sum(cost_usd) AS cost_usd,
+  coalesce(arg_min(model, started_at), any_value(model)) AS model,
+  count(step)::INTEGER AS marked,
+  (count(*) FILTER (kind = 'LLM'))::INTEGER AS replies,
+  coalesce(min((coalesce(started_at, TIMESTAMP 'infinity'), source, line)) FILTER (kind = 'TOOL')
+         < min((coalesce(started_at, TIMESTAMP 'infinity'), source, line)) FILTER (kind = 'LLM'),
+    bool_or(kind = 'TOOL')) AS tool_first
+FROM touched_spans GROUP BY trace_id
+"""
+_ROOTS = """
+WITH tops AS (
+  SELECT trace_id, source, line, byte_offset, byte_length,
+    row_number() OVER (PARTITION BY trace_id ORDER BY kind <> 'AGENT', started_at NULLS LAST, source, line) AS place
+  FROM touched_spans WHERE parent_span_id = ''),
+headless AS (
+  SELECT s.trace_id, s.source, s.line, s.byte_offset, s.byte_length,
+    row_number() OVER (PARTITION BY s.trace_id ORDER BY EXISTS (
+      SELECT 1 FROM touched_spans p WHERE p.trace_id = s.trace_id AND p.span_id = s.parent_span_id),
+      s.kind <> 'AGENT', s.started_at NULLS LAST, s.source, s.line) AS place
+  FROM touched_spans s WHERE s.trace_id IN (SELECT trace_id FROM touched EXCEPT SELECT trace_id FROM tops))
+SELECT * EXCLUDE (place) FROM tops WHERE place = 1 UNION ALL SELECT * EXCLUDE (place) FROM headless WHERE place = 1
+"""
+
+
+def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name: str) -> None:
+    attempt = attempt_of(root, run_name, goal)
+    attempt = attempt._replace(
+        model=attempt.model or row["model"],
+        steps=row["marked"] or row["replies"] + bool(row["tool_first"]),
+        tokens_in=row["tokens_in"],
+        tokens_out=row["tokens_out"],
+        cost_usd=row["cost_usd"],
+        started_at=None if row["started_at"] is None else str(row["started_at"]),
+        ended_at=None if row["ended_at"] is None else str(row["ended_at"]),
+    )
+    attempt = with_totals(attempt, root)
+    sink.attempt(attempt)
+    sink.run(run_of(attempt, FORMAT))
+
+
+class _Replies:
+    """What the user says first to the model: the goal of a trace whose root names none."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, lines: SpanLines) -> None:
+        self._connection = connection
+        self._lines = lines
+        self._first: dict[str, tuple[Any, ...]] | None = None
+
+    def first_words(self, trace_id: str) -> str | None:
+        """The words, None when no reply of the trace has any."""
+        if self._first is None:
+            # All at once: a query for each trace would look through all spans each time.
+            self._first = {row[0]: row[1:] for row in self._ask(f"TRUE QUALIFY {_NUMBER} = 1", [])}
+        if trace_id not in self._first:
+            return None
+        *place, replies = self._first[trace_id]
+        words = self._words(place)
+        if words is None and replies > 1:
+            rest = self._ask(f"trace_id = ? QUALIFY {_NUMBER} > 1 ORDER BY {_NUMBER}", [trace_id])
+            words = next((said for row in rest if (said := self._words(row[1:-1])) is not None), None)
+        return words
+
+    def _ask(self, condition: str, values: list[str]) -> list[tuple[Any, ...]]:
+        return self._connection.execute(
+            "SELECT trace_id, source, line, byte_offset, byte_length, count(*) OVER (PARTITION BY trace_id)"
+            f" FROM touched_spans WHERE kind = 'LLM' AND {condition}",
+            values,
+        ).fetchall()
+
+    def _words(self, place: Sequence[Any]) -> str | None:
+        span = self._lines.read(*place)
+        return None if span is None else said_by_user(span)
+
+
+_NUMBER = "row_number() OVER (PARTITION BY trace_id ORDER BY started_at NULLS LAST, source, line)"

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from halo_opt.core.records import AttemptKey, AttemptResult, Outcome
+from halo_opt.experiment.results import ResultsTail, append_result, read_results
+
+
+def line(task: str, outcome: str, trace: str = "t") -> AttemptResult:
+    return AttemptResult(
+        task_id=task, seed=0, attempt=0, trace_id=trace, outcome=Outcome(outcome), started_at="a", ended_at="b"
+    )
+
+
+def test_a_half_written_line_waits_and_a_bad_one_is_placed(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    append_result(path, line("a", "success"))
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"not json\n" + whole[:20])
+    tail = ResultsTail(path)
+    assert [result.task_id for result in tail.poll()] == ["a"]
+    assert [number for number, _ in tail.rejected] == [2]
+    path.write_bytes(path.read_bytes() + whole[20:])
+    assert [result.task_id for result in tail.poll()] == ["a"]
+
+
+def test_appending_after_a_torn_line_starts_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(b'{"task_id": "torn')
+    append_result(path, line("a", "failure"))
+    tail = read_results(path)
+    assert list(tail.results) == [AttemptKey(task_id="a", seed=0)]
+    assert len(tail.rejected) == 1
+
+
+@given(outcomes=st.lists(st.sampled_from(["success", "failure", "error"]), min_size=1, max_size=6))
+def test_the_last_measurement_counts_and_errors_only_without_one(outcomes: list[str]) -> None:
+    tail = ResultsTail(Path("unused"))
+    for number, outcome in enumerate(outcomes):
+        tail._take(line("a", outcome, str(number)).model_dump_json().encode())
+    kept = tail.results[AttemptKey(task_id="a", seed=0)]
+    measured = [number for number, outcome in enumerate(outcomes) if outcome != "error"]
+    assert kept.trace_id == str(measured[-1] if measured else len(outcomes) - 1)
+
+
+def test_an_error_is_missing_until_its_tries_are_used() -> None:
+    tail = ResultsTail(Path("unused"))
+    keys = [AttemptKey(task_id="a", seed=0), AttemptKey(task_id="b", seed=0)]
+    for tries in range(1, 4):
+        tail._take(line("a", "error", str(tries)).model_dump_json().encode())
+        assert (keys[0] in tail.missing(keys, retry_errors=2)) == (tries <= 2)
+    assert keys[1] in tail.missing(keys, retry_errors=2)
