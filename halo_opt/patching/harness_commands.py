@@ -4,10 +4,8 @@ A process edge. It never uses a shell, never outlives its time limit (the whole 
 hands provider keys to the command: describing and checking need no model.
 """
 
-import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from halo_common.processes import kill_group_leader
 from halo_opt.core.config import LoopConfig, TasksConfig
 from halo_opt.core.errors import ConfigError, EnvironmentMissing, InputError
 
@@ -67,15 +66,8 @@ def run_in(command: Sequence[str], checkout: Path, *, timeout_s: float) -> tuple
         except subprocess.TimeoutExpired:
             raise InputError(f"{' '.join(command)} did not end within {timeout_s:g} s in {checkout}") from None
         finally:
-            _end(process)
+            kill_group_leader(process)
         return code, _read(out), _sentence(_read(err))
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End the command and everything that it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _read(file: IO[bytes]) -> str:
