@@ -24,18 +24,19 @@ from halo_opt.cli.options import (
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.console import Console, Format
 from halo_opt.core.errors import NegativeAnswer
+from halo_opt.core.harness_commands import list_tasks
 from halo_opt.core.loop_records import IterationSummary, LoopSummary, ScoreEstimate
 from halo_opt.core.paths import CachePaths
-from halo_opt.experiment.contract import Lack, check_contract
+from halo_opt.core.text import counted
+from halo_opt.experiment.contract import attempt_issues
 from halo_opt.experiment.scores import estimate
-from halo_opt.experiment.single import Single, collect_once
 from halo_opt.experiment.splits import Split, make_splits
-from halo_opt.experiment.start import loop_folder
+from halo_opt.experiment.working_tree import AttemptSelection, collect_working_tree
 from halo_opt.llm.endpoint import Endpoint, open_endpoint, probe
 from halo_opt.llm.local import ServerSettings
 from halo_opt.llm.spec import parse_spec
 from halo_opt.loop import run_loop
-from halo_opt.patching.harness_commands import list_tasks
+from halo_opt.patching.surface import surface_issues
 from halo_opt.reporting.loop_report import write_loop_report
 from halo_opt.reporting.words import interval_words, percent, points
 
@@ -84,7 +85,7 @@ def run_verb(
         _set_aside(loop, console)
     with served(loop, console) as endpoint:
         summary = run_loop(loop, endpoint=endpoint, console=console)
-    paths = write_loop_report(summary, loop_folder(loop))
+    paths = write_loop_report(summary, loop.loop_folder)
     _show(summary, console, rows_format(format_, json_))
     console.say(f"report: {paths.html}")
 
@@ -92,7 +93,7 @@ def run_verb(
 def _set_aside(config: LoopConfig, console: Console) -> None:
     """Move an earlier loop's folders and branch out of the way; nothing is deleted."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    folder = loop_folder(config)
+    folder = config.loop_folder
     if not folder.exists():
         return
     for found in [folder, *sorted(config.resolve(config.traces).glob(f"{config.loop_id}.*"))]:
@@ -152,10 +153,11 @@ def collect_verb(
     console = Console(quiet=quiet)
     loop = configured(config, model, collect__workers=workers)
     known = list_tasks(loop)
-    wanted = Single(split=split, run_id=run_id, tasks=tasks.split(",") if tasks else None, seeds=seeds, attempt=attempt)
-    keys = wanted.keys(known, make_splits(known, loop.splits))
+    named = tasks.split(",") if tasks else None
+    selection = AttemptSelection(split=split, run_id=run_id, tasks=named, seeds=seeds, attempt=attempt)
+    keys = selection.keys(known, make_splits(known, loop.splits))
     with served(loop, console) as endpoint:
-        folder, results = collect_once(loop, wanted, keys, endpoint=endpoint, console=console)
+        folder, results = collect_working_tree(loop, selection, keys, endpoint=endpoint, console=console)
     score = estimate(results)
     row = [folder.name, score.rate, score.interval, score.tasks, score.attempts, score.errors]
     columns = ["run", "success rate", "95% interval", "tasks", "attempts", "errors"]
@@ -168,10 +170,10 @@ def check_verb(config: Config = LOOP_FILE, model: Model = None, json_: Json = Fa
     console = Console(quiet=quiet)
     loop = configured(config, model)
     with served(loop, console) as endpoint, tempfile.TemporaryDirectory(prefix="halo-opt-check-") as folder:
-        lacks: list[Lack] = check_contract(loop, endpoint=endpoint, folder=Path(folder))
-    rows = [[lack.part, "missing" if lack.needed else "would help", lack.words] for lack in lacks]
-    console.table(["part", "", "what"], rows, "json" if json_ else "table")
-    needed = [lack for lack in lacks if lack.needed]
-    if needed:
-        raise NegativeAnswer(f"the harness lacks {len(needed)} things that the contract needs")
+        issues = [*surface_issues(loop), *attempt_issues(loop, endpoint=endpoint, folder=Path(folder))]
+    rows = [[issue.part, "required" if issue.required else "recommended", issue.message] for issue in issues]
+    console.table(["part", "kind", "issue"], rows, "json" if json_ else "table")
+    required = [issue for issue in issues if issue.required]
+    if required:
+        raise NegativeAnswer(f"the harness breaks the harness contract in {counted(len(required), 'way')}")
     console.say("the harness keeps the contract")

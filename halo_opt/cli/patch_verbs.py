@@ -11,11 +11,10 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.records import Proposal
 from halo_opt.core.report_records import Finding, Report
 from halo_opt.git.commits import resolve, revert
-from halo_opt.patching.coder import draft
+from halo_opt.patching.builder import PatchBuilder
+from halo_opt.patching.model_proposer import draft_proposal, open_proposer
 from halo_opt.patching.patchfile import format_patch_file
-from halo_opt.patching.propose import Plan
-from halo_opt.patching.workbench import PatchBench
-from halo_opt.patching.writer import patch_writer
+from halo_opt.patching.propose import ProposalList
 from halo_opt.reporting.report_files import read_report
 
 ReportArgument = Annotated[Path, typer.Argument(help="A report.json, or the folder that holds one.")]
@@ -42,15 +41,15 @@ def propose_verb(
 ) -> None:
     """Turn a report's findings into patches of the harness, best first. Nothing is applied."""
     console = Console(quiet=quiet)
-    bench = PatchBench.open(configured(config, None))
-    plan = bench.plan(read_report(report)) if model is None else _written(bench, read_report(report), model)
+    builder = PatchBuilder.open(configured(config, None))
+    plan = builder.propose(read_report(report)) if model is None else _written(builder, read_report(report), model)
     for note in plan.notes:
         console.say(f"note: {note}")
     proposals = plan.proposals[:limit]
     folder = out or (report if report.is_dir() else report.parent) / "proposals"
     for proposal in proposals:
         folder.mkdir(parents=True, exist_ok=True)
-        text = format_patch_file(proposal, base=bench.surface.revision, diff=bench.preview(proposal))
+        text = format_patch_file(proposal, base=builder.surface.revision, diff=builder.preview(proposal))
         (folder / f"{proposal.id}.diff").write_text(text, encoding="utf-8")
     format_chosen = rows_format(format_, json_)
     if format_chosen == "json":
@@ -64,13 +63,14 @@ def propose_verb(
         console.say("nothing to propose: no remedy is left that fits these findings and is not in force")
 
 
-def _written(bench: PatchBench, report: Report, model: str) -> Plan:
-    """A model's proposal as a plan of one, or of none with the reasons why what it wrote was refused."""
-    with patch_writer(bench.config, model, None) as writer:
-        drafted = draft(
-            report, bench.description, bench.surface.files, model=writer, forbidden=bench.forbidden, history=[]
+def _written(builder: PatchBuilder, report: Report, model: str) -> ProposalList:
+    """The model's proposal as a list of one, or an empty list with the reasons why its drafts were refused."""
+    with open_proposer(builder.config, model, None) as proposer:
+        result = draft_proposal(
+            report, builder.description, builder.surface.files, model=proposer, forbidden=builder.forbidden
         )
-    return Plan([drafted.proposal] if drafted.proposal else [], [f"refused: {reason}" for reason in drafted.refusals])
+    notes = [f"a proposal of the model was refused: {reason}" for reason in result.refusals]
+    return ProposalList([result.proposal] if result.proposal else [], notes)
 
 
 def apply_verb(
@@ -84,13 +84,13 @@ def apply_verb(
 ) -> None:
     """Commit a patch on a branch of its own, after the harness's own check has passed in a worktree."""
     console = Console(quiet=quiet)
-    bench = PatchBench.open(configured(config, None))
-    proposal = _proposal_of(bench, source, finding)
+    builder = PatchBuilder.open(configured(config, None))
+    proposal = _proposal_of(builder, source, finding)
     if dry_run:
-        console.text(bench.preview(proposal))
+        console.text(builder.preview(proposal))
         console.say("dry run: nothing was written")
         return
-    patch = bench.build(proposal, branch or f"halo/{proposal.id}")
+    patch = builder.build(proposal, branch or f"halo/{proposal.id}")
     console.text(patch.diff)
     console.say(
         f"{proposal.id} is commit {patch.commit[:10]} on branch {patch.branch}; "
@@ -98,10 +98,10 @@ def apply_verb(
     )
 
 
-def _proposal_of(bench: PatchBench, source: Path, finding: str | None) -> Proposal:
+def _proposal_of(builder: PatchBuilder, source: Path, finding: str | None) -> Proposal:
     """The proposal that a patch file holds, or the best one against a finding of a report."""
     if source.is_file() and source.suffix != ".json":
-        return bench.read(source)
+        return builder.read(source)
     report = read_report(source)
     if finding is None:
         raise InputError(f"{source} is a report: say which finding to fix, for example --finding F1")
@@ -109,7 +109,7 @@ def _proposal_of(bench: PatchBench, source: Path, finding: str | None) -> Propos
     if not chosen:
         known = ", ".join(found.id for found in report.findings) or "none"
         raise InputError(f"there is no finding {finding} in {source}; it has {known}")
-    plan = bench.plan(report.model_copy(update={"findings": chosen}))
+    plan = builder.propose(report.model_copy(update={"findings": chosen}))
     if not plan.proposals:
         why = "; ".join(plan.notes) or "everything that the playbook knows against it is in force"
         raise InputError(f"there is no patch against {finding} ({chosen[0].behaviour}): {why}")
@@ -127,8 +127,8 @@ def revert_verb(
 ) -> None:
     """Take a patch back by a commit on its branch; later changes stay."""
     console = Console(quiet=quiet)
-    bench = PatchBench.open(configured(config, None))
-    repo = bench.surface.repo
+    builder = PatchBuilder.open(configured(config, None))
+    repo = builder.surface.repo
     patch = resolve(repo, commit or branch)
-    made = revert(repo, branch, patch, check=bench.check)
+    made = revert(repo, branch, patch, check=builder.check)
     console.say(f"{patch[:10]} is taken back by {made[:10]} on {branch}")
