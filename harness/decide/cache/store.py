@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from halo_common.files import append_json_line
 from harness.act.actions import ActionName
-from harness.record.results import append_line
 
 FILE = "actions.jsonl"
 # Ways to act on one page for one goal template; more are a sign of values that the template does not see.
@@ -124,4 +124,4 @@ class Book:
         """Append events; they count from the next `refresh` on."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         for event in events:
-            append_line(self._path, event.model_dump())
+            append_json_line(self._path, event.model_dump())
