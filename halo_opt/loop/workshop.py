@@ -6,10 +6,11 @@ Of the gate it gets verdicts, and rates of behaviours by name to judge by; nothi
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from halo_opt.analysis.session.write_report import detectors_of, indexed, rates, write_analysis
+from halo_opt.analysis.session.write_report import indexed, rates, write_analysis
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.errors import ConfigError, InputError
 from halo_opt.core.paths import CachePaths, LoopPaths, RunPaths
+from halo_opt.core.playbook import load_playbook
 from halo_opt.core.records import Patch, Proposal, Run, Verdict
 from halo_opt.core.report_records import Report
 from halo_opt.experiment.bench import Bench
@@ -17,11 +18,11 @@ from halo_opt.experiment.start import Start, loop_folder
 from halo_opt.git.commits import delete_branch, fast_forward
 from halo_opt.llm.ledger import SpendEvent
 from halo_opt.loop.analyst import asked_of, question
+from halo_opt.mining.detector_files import load_detectors
 from halo_opt.patching.coder import Drafted, draft
 from halo_opt.patching.guard import EditRefused, Forbidden
 from halo_opt.patching.patcher import build_patch
 from halo_opt.patching.patchfile import format_patch_file
-from halo_opt.patching.playbook import load_playbook
 from halo_opt.patching.propose import Tried, propose
 from halo_opt.patching.surface import HarnessDescription, Surface, resolve_surface
 from halo_opt.patching.workbench import check_of, describe_at
@@ -45,7 +46,11 @@ class Workshop:
         self.branch = f"halo/{self.config.loop_id}"
         self._forbidden = Forbidden(task_ids=frozenset(self.start.task_ids()))
         self._asked = asked_of(self.config)
-        self.detectors = detectors_of([self.config.resolve(path) for path in self.config.mining.detectors])
+        mining = self.config.mining
+        files = [self.config.resolve(path) for path in mining.detectors]
+        book = self.config.playbook
+        self.playbook = load_playbook(self.config.resolve(book)) if book else None
+        self.detectors = load_detectors(files, experimental=mining.experimental, playbook=self.playbook)
 
     def analyze(self, number: int, run_folder: Path) -> tuple[Report, str]:
         """The report of an iteration's train traces, and its page relative to the loop's folder."""
@@ -120,9 +125,8 @@ class Workshop:
             if drafted.proposal is not None:
                 return drafted.proposal
             self.bench.console.say("the model wrote no usable patch; the playbook goes on")
-        playbook = load_playbook(self.config.resolve(self.config.playbook)) if self.config.playbook else None
         limit = self.config.loop.max_parts
-        found = propose(report, description, surface.files, history=tried, max_parts=limit, playbook=playbook)
+        found = propose(report, description, surface.files, history=tried, max_parts=limit, playbook=self.playbook)
         return found[0] if found else None
 
     def _draft(self, report: Report, surface: Surface, description: HarnessDescription, tried: list[Tried]) -> Drafted:

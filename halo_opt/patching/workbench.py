@@ -7,13 +7,13 @@ from typing import Self
 
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.paths import CachePaths
+from halo_opt.core.playbook import load_playbook
 from halo_opt.core.records import Patch, Proposal
 from halo_opt.core.report_records import Report
 from halo_opt.git.commits import worktree
 from halo_opt.patching.guard import Forbidden
 from halo_opt.patching.harness_commands import describe, harness_check, list_tasks
 from halo_opt.patching.patcher import build_patch, load_patch_file, preview
-from halo_opt.patching.playbook import load_playbook
 from halo_opt.patching.propose import Plan, plan
 from halo_opt.patching.surface import HarnessDescription, Surface, parse_description, resolve_surface
 

@@ -7,9 +7,10 @@ import pytest
 from detector_cases import ABSENT, BOOK, CAT, DONE, LS, READ, SHOWN, TELL
 from mining_fixture import TinyStore, step
 
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.detector_files import built_in
 from halo_opt.mining.mine import behaviour_rates
 
+ALL = built_in(experimental=True)
 BY_NAME = {behaviour.name: behaviour for behaviour in ALL}
 
 # Told by the whole attempt or by others beside it; each has tests of its own below.
