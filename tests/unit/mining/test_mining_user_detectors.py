@@ -161,3 +161,11 @@ def test_a_list_of_patterns_is_one_pattern_of_alternatives(tmp_path: Path) -> No
 
 def test_no_built_in_detector_says_what_a_user_may_not() -> None:
     assert [reason for behaviour in built_in(experimental=True) for reason in unfit(behaviour.sql)] == []
+
+
+def test_the_example_of_the_page_on_mining_can_be_used(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "mining.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    found = load(tmp_path, example)
+    assert found.skipped == ()
+    assert [behaviour.name for behaviour in found.behaviours] == ["searched_twice", "many_calls"]
