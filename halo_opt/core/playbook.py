@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from halo_opt.core.config import LoopConfig
 from halo_opt.core.errors import ConfigError
 from halo_opt.core.prompts import resource
 from halo_opt.core.records import Record
@@ -82,6 +83,11 @@ class Playbook(Record):
 def load_playbook(path: Path | None = None) -> Playbook:
     """The playbook in `path`, or the bundled one; raises ConfigError that names file and place."""
     return _read(path) if path else _bundled()
+
+
+def playbook_of(config: LoopConfig) -> Playbook:
+    """The playbook that a loop.yaml names, or the bundled one."""
+    return load_playbook(config.resolve(config.playbook) if config.playbook else None)
 
 
 @cache
