@@ -44,7 +44,7 @@ class Action(BaseModel):
         """What makes two actions the same for the guards. Filling a field again is a repeat whatever is typed."""
         return (self.name, self.ref, "" if self.name == "fill" else (self.text or "").lower())
 
-    def phrase(self) -> str:
+    def describe(self) -> str:
         """The action as a person would say it."""
         said = f' "{short(self.text, 60)}"' if self.text is not None else ""
         if self.name == "fill":
@@ -91,7 +91,7 @@ def _problem(kind: ErrorType, words: str) -> ActionProblem:
     return ActionProblem(type=kind, words=words)
 
 
-def unsure(reply: str) -> bool:
+def low_confidence(reply: str) -> bool:
     """Whether a reply says of itself that its confidence is low: the word, or a number below a half."""
     data = _json_in(reply)
     said = data.get("confidence") if isinstance(data, dict) else None

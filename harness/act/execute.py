@@ -37,7 +37,7 @@ def _why(error: Error) -> str:
     return " ".join(said.split())[:120]
 
 
-def page_is_gone(error: Error) -> bool:
+def browser_died(error: Error) -> bool:
     """Whether an error means that the browser or page has died, rather than that an action failed."""
     said = str(error)
     return any(words in said for words in ("has been closed", "crashed", "Connection closed", "Browser closed"))
@@ -147,7 +147,7 @@ def perform(page: Page, action: Action, element: Element | None) -> str:
             raise ExecutionProblem("it is no longer on the page")
         return _do(page, action, element, handle)
     except Error as error:
-        if page_is_gone(error):
+        if browser_died(error):
             raise
         raise ExecutionProblem(_why(error)) from None
 

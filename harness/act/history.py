@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from harness.act.actions import Action
 
 
-class Past(BaseModel):
+class PastStep(BaseModel):
     """One finished step. `changed` is None when no action ran.
 
     `opened` is the layout that the page took on when the action only added to it: a menu or section that it opened.
@@ -28,6 +28,6 @@ class Past(BaseModel):
     failed: bool = False
 
 
-def earlier(action: Action, past: Sequence[Past]) -> list[Past]:
+def earlier(action: Action, history: Sequence[PastStep]) -> list[PastStep]:
     """The steps in which this same action has run, oldest first."""
-    return [p for p in past if p.ran and p.action is not None and p.action.key == action.key]
+    return [p for p in history if p.ran and p.action is not None and p.action.key == action.key]

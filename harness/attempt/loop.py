@@ -12,19 +12,19 @@ from typing import Any
 
 from playwright.sync_api import Error, Page
 
-from harness.act.actions import read_action, unsure
-from harness.act.execute import page_is_gone
-from harness.act.history import Past
-from harness.attempt.page_driver import Hands, Outcome
-from harness.attempt.records import Decided, Ending, Moment, Progress, sampling_seed
+from harness.act.actions import low_confidence, read_action
+from harness.act.execute import browser_died
+from harness.act.history import PastStep
+from harness.attempt.page_driver import PageDriver, StepResult
+from harness.attempt.records import AttemptEnd, Decision, Progress, StepContext, sampling_seed
 from harness.attempt.step_spans import call_attributes, outcome_attributes, step_attributes
 from harness.check.guards import blocked, warning
 from harness.check.loops import looping
 from harness.core.errors import AttemptError, Cause
-from harness.decide.cache.attempt_cache import AttemptMemory
-from harness.decide.escalation import WORDS, Proposed, reason_to_call
+from harness.decide.cache.attempt_cache import AttemptCache
+from harness.decide.escalation import WORDS, ProposedStep, escalation_reason
 from harness.decide.helpers import Helpers
-from harness.decide.policy import Decision, Policy, turn_of
+from harness.decide.policy import Policy, PolicyReply, build_input
 from harness.decide.skills.runner import MacroRunner
 from harness.envs.base import Environment, TaskState
 from harness.observe.observation import Observation
@@ -55,14 +55,14 @@ class AttemptLoop:
         self._policy, self._settings, self._tracer = policy, settings, tracer
         self._deadline, self._report, self._artifacts = deadline, report, artifacts
         self._helpers = helpers or Helpers()
-        self._hands = Hands(page, environment, settings, tracer)
-        self._past: list[Past] = []
+        self._hands = PageDriver(page, environment, settings, tracer)
+        self._past: list[PastStep] = []
         self._notes: tuple[str, ...] = ()
-        self._memory: AttemptMemory | None = None
+        self._memory: AttemptCache | None = None
         self._macros = MacroRunner((), "")
         self.progress = Progress()
 
-    def run(self) -> Ending:
+    def run(self) -> AttemptEnd:
         """The whole attempt. Raises AttemptError when it cannot be measured."""
         success: bool | None = None
         try:
@@ -70,7 +70,7 @@ class AttemptLoop:
             success = ending.success
             return ending
         except Error as error:
-            if page_is_gone(error):
+            if browser_died(error):
                 raise AttemptError(Cause.BROWSER_DIED, "the browser died during the attempt") from None
             raise AttemptError(
                 Cause.ENVIRONMENT_ERROR, f"the page failed: {' '.join(str(error).split())[:200]}"
@@ -78,7 +78,7 @@ class AttemptLoop:
         finally:
             self._remember(success)
 
-    def _run(self) -> Ending:
+    def _run(self) -> AttemptEnd:
         goal = self._env.start(self._page, self._job)
         self._tell(goal=goal)
         self._recall(goal)
@@ -91,10 +91,10 @@ class AttemptLoop:
             words, seen = f"{_phrase(decided)}: {came.words}", came.after
             self._tell(steps=index + 1)
             if came.state.over:
-                return Ending(state=came.state, reason="task_over", words=words)
+                return AttemptEnd(state=came.state, reason="task_over", words=words)
             if decided.action is not None and decided.action.name == "done":
-                return Ending(state=self._graded(decided.action.text), reason="done", words=words)
-        return Ending(state=self._graded(None), reason="step_limit", words=words)
+                return AttemptEnd(state=self._graded(decided.action.text), reason="done", words=words)
+        return AttemptEnd(state=self._graded(None), reason="step_limit", words=words)
 
     def _graded(self, answer: str | None) -> TaskState:
         """Where the task stands once the agent has said done, with its answer, or its steps have run out."""
@@ -122,13 +122,13 @@ class AttemptLoop:
         except OSError as error:
             self.progress = self.progress.model_copy(update={"cache_problem": str(error)})
 
-    def _step(self, index: int, goal: str, seen: Observation) -> tuple[Decided, Outcome]:
+    def _step(self, index: int, goal: str, seen: Observation) -> tuple[Decision, StepResult]:
         """One turn; its span is written whatever happens, so that an error still shows what led to it."""
         started, span_id = now(), self._tracer.root_id[:8] + f"{index:08x}"
         png, path = self._hands.picture(self._artifacts, index)
         seed = sampling_seed(self._job, index, 0)
-        turn = turn_of(index, goal, seen, self._settings, self._past, notes=self._notes, seed=seed, screenshot=png)
-        moment = Moment(index, span_id, seen, page_fingerprint(seen), turn)
+        turn = build_input(index, goal, seen, self._settings, self._past, notes=self._notes, seed=seed, screenshot=png)
+        moment = StepContext(index, span_id, seen, page_fingerprint(seen), turn)
         attributes = step_attributes(moment, decided_by=self._policy.name, screenshot=path)
         failed: str | None = "the step was not finished"
         try:
@@ -144,19 +144,19 @@ class AttemptLoop:
                 "step", attributes, start=started, end=now(), parent=self._tracer.root_id, span_id=span_id, error=failed
             )
 
-    def _decide(self, moment: Moment) -> Decided:
+    def _decide(self, moment: StepContext) -> Decision:
         """The order of the hierarchy: cache, macro, worker; then the gate, which may ask the manager."""
         decided = self._from_cache(moment) or self._from_macro(moment) or self._ask(self._policy, moment)
         return self._gated(decided, moment)
 
-    def _from_cache(self, moment: Moment) -> Decided | None:
+    def _from_cache(self, moment: StepContext) -> Decision | None:
         """A proven action for this site, goal and page, unless the guards refuse it."""
         offer = self._memory.offer(moment.seen) if self._memory is not None else None
         if offer is None or blocked(offer[0], self._past, moment.seen, self._settings.guards):
             return None
-        return Decided(offer[0], None, "cache", entry=offer[1])
+        return Decision(offer[0], None, "cache", entry=offer[1])
 
-    def _from_macro(self, moment: Moment) -> Decided | None:
+    def _from_macro(self, moment: StepContext) -> Decision | None:
         """The next step of a routine, unless the guards refuse it."""
         offer = self._macros.offer(moment.seen, moment.page)
         if offer is None:
@@ -164,9 +164,9 @@ class AttemptLoop:
         if blocked(offer[0], self._past, moment.seen, self._settings.guards):
             self._macros.refused()
             return None
-        return Decided(offer[0], None, "macro", macro=offer[1])
+        return Decision(offer[0], None, "macro", macro=offer[1])
 
-    def _ask(self, policy: Policy, moment: Moment, *, manager: bool = False) -> Decided:
+    def _ask(self, policy: Policy, moment: StepContext, *, manager: bool = False) -> Decision:
         """Ask a policy, and ask again with the reason as often as the settings allow."""
         settings, turn = self._settings, moment.turn
         while True:
@@ -183,26 +183,26 @@ class AttemptLoop:
                 problem = blocked(action, self._past, moment.seen, settings.guards)
             if problem is None or len(turn.problems) >= settings.retry.invalid_action:
                 by = "manager" if manager else policy.name
-                return Decided(action, problem, by, unsure=unsure(decision.reply))
+                return Decision(action, problem, by, low_confidence=low_confidence(decision.reply))
             problems = (*turn.problems, (decision.reply, problem.words))
             seed = sampling_seed(self._job, moment.number, len(problems))
             turn = turn.model_copy(update={"problems": problems, "sampling_seed": seed})
 
-    def _gated(self, decided: Decided, moment: Moment) -> Decided:
+    def _gated(self, decided: Decision, moment: StepContext) -> Decision:
         """The step as it is, or the manager's where the gate calls it and it has a better one."""
         manager, gate = self._helpers.manager, self._settings.gate
         if manager is None or self.progress.manager_calls >= gate.max_calls:
             return decided
-        proposed = Proposed(
+        proposed = ProposedStep(
             action=decided.action,
             problem=decided.problem,
             by_model=decided.entry is None and decided.macro is None,
-            unsure=decided.unsure,
+            low_confidence=decided.low_confidence,
         )
-        reason = reason_to_call(proposed, moment.seen, moment.page, self._past, gate)
+        reason = escalation_reason(proposed, moment.seen, moment.page, self._past, gate)
         if reason is None:
             return decided
-        proposal = decided.action.phrase() if decided.action is not None and decided.usable else ""
+        proposal = decided.action.describe() if decided.action is not None and decided.usable else ""
         turn = moment.turn.model_copy(update={"reason": WORDS[reason], "proposal": proposal})
         said = self._ask(manager, moment._replace(turn=turn), manager=True)
         if not said.usable or (decided.usable and said.same_as(decided)):
@@ -211,21 +211,21 @@ class AttemptLoop:
             self._macros.refused()
         return said._replace(reason=reason)
 
-    def _warnings(self, decided: Decided, seen: Observation) -> tuple[str, ...]:
+    def _warnings(self, decided: Decision, seen: Observation) -> tuple[str, ...]:
         """What the guards want the agent to be told of this step when it is next asked."""
         if decided.action is None or decided.problem is not None:
             return ()
         note = warning(decided.action, self._past, seen, self._settings.guards)
         return (note,) if note else ()
 
-    def _learn(self, decided: Decided, moment: Moment, came: Outcome) -> None:
+    def _learn(self, decided: Decision, moment: StepContext, came: StepResult) -> None:
         """Tell the cache, the macros, the notes and the past what came of a step."""
         action, verifier = decided.action, self._settings.verifier
         if verifier.after and not came.verdict.good and came.verdict.words:
             self._notes = (*self._notes, came.verdict.words)
         if looping(action, moment.page, self._past, verifier.loop_after):
             self._notes = (*self._notes, "this goes round in circles; do something else")
-        self._past.append(came.past(action, moment.seen, moment.page))
+        self._past.append(came.history(action, moment.seen, moment.page))
         if self._memory is not None and action is not None:
             self._memory.note(
                 moment.seen,
@@ -246,7 +246,7 @@ class AttemptLoop:
             }
         )
 
-    def _record_call(self, decision: Decision, parent: str) -> None:
+    def _record_call(self, decision: PolicyReply, parent: str) -> None:
         call = decision.call
         if call is None:
             return
@@ -260,8 +260,8 @@ class AttemptLoop:
         )
 
 
-def _phrase(decided: Decided) -> str:
-    return decided.action.phrase() if decided.action else "unusable reply"
+def _phrase(decided: Decision) -> str:
+    return decided.action.describe() if decided.action else "unusable reply"
 
 
 def environment_name(environment: Environment) -> str:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from harness.act.actions import Action, ActionProblem
 from harness.act.execute import ExecutionProblem, perform
-from harness.act.history import Past
+from harness.act.history import PastStep
 from harness.check.verifier import Verdict, judge, stale
 from harness.envs.base import Environment, TaskState
 from harness.observe.live_page import observe, picture, settle
@@ -16,7 +16,7 @@ from harness.record.tracing import Tracer, now, tool_attributes
 from harness.settings.schema import HarnessSettings
 
 
-class Outcome(NamedTuple):
+class StepResult(NamedTuple):
     """What came of a step: in words, what was wrong, the page and the task now, and the verifier's verdict."""
 
     words: str
@@ -31,10 +31,10 @@ class Outcome(NamedTuple):
             return None
         return self.after.fingerprint != seen.fingerprint or self.state.over
 
-    def past(self, action: Action | None, seen: Observation, page: str) -> Past:
+    def history(self, action: Action | None, seen: Observation, page: str) -> PastStep:
         """The step as the attempt remembers it."""
         changed, ran = self.changed(action, seen), action is not None and self.problem is None
-        return Past(
+        return PastStep(
             action=action,
             result=self.words if changed is None else "the page changed" if changed else "nothing changed",
             layout=seen.layout,
@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
         )
 
 
-class Hands:
+class PageDriver:
     """Acts on one page of one attempt."""
 
     def __init__(self, page: Page, environment: Environment, settings: HarnessSettings, tracer: Tracer) -> None:
@@ -70,16 +70,16 @@ class Hands:
         path.write_bytes(png)
         return png, "/".join(path.parts[-4:])
 
-    def act(self, action: Action | None, problem: ActionProblem | None, seen: Observation, parent: str) -> Outcome:
+    def act(self, action: Action | None, problem: ActionProblem | None, seen: Observation, parent: str) -> StepResult:
         """Do it, unless something is wrong with it, and look."""
         if action is None:
             verdict = judge(None, problem, seen, seen, over=False)
-            return Outcome(problem.words if problem else "", problem, seen, self._env.state(self._page), verdict)
+            return StepResult(problem.words if problem else "", problem, seen, self._env.state(self._page), verdict)
         started = now()
         words, problem = self._do(action, problem, seen)
         state, after = self._look_after(seen, acted=action.name != "done")
         self._write(action, problem, words, seen, started=started, parent=parent)
-        return Outcome(words, problem, after, state, judge(action, problem, seen, after, over=state.over))
+        return StepResult(words, problem, after, state, judge(action, problem, seen, after, over=state.over))
 
     def _do(self, action: Action, problem: ActionProblem | None, seen: Observation) -> tuple[str, ActionProblem | None]:
         """(what was done or why not, what was wrong)."""

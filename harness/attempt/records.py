@@ -6,9 +6,9 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from harness.act.actions import Action, ActionProblem
-from harness.decide.cache.store import Entry
-from harness.decide.escalation import Reason
-from harness.decide.policy import Decision, Turn
+from harness.decide.cache.store import CachedAction
+from harness.decide.escalation import EscalationReason
+from harness.decide.policy import PolicyInput, PolicyReply
 from harness.envs.base import TaskState
 from harness.models.costs import ModelUsage, with_call
 from harness.observe.observation import Observation
@@ -40,7 +40,7 @@ class Progress(BaseModel):
     worker_calls: int = 0
     cache_problem: str | None = None
 
-    def plus(self, decision: Decision, *, manager: bool) -> "Progress":
+    def plus(self, decision: PolicyReply, *, manager: bool) -> "Progress":
         """With one more question to the worker or manager. A call without a count leaves the sums as they were."""
         asked = "manager_calls" if manager else "worker_calls"
         update: dict[str, object] = {asked: getattr(self, asked) + 1}
@@ -71,7 +71,7 @@ def _sum(a: int | None, b: int | None) -> int | None:
     return a if b is None else (a or 0) + b
 
 
-class Ending(BaseModel):
+class AttemptEnd(BaseModel):
     """How the loop ended."""
 
     model_config = ConfigDict(frozen=True)
@@ -86,33 +86,33 @@ class Ending(BaseModel):
         return (self.state.score or 0.0) > SUCCESS
 
 
-class Moment(NamedTuple):
+class StepContext(NamedTuple):
     """One step before its decision: its number and span, what is seen, its fingerprint, and what a policy is told."""
 
     number: int
     span_id: str
     seen: Observation
     page: str
-    turn: Turn
+    turn: PolicyInput
 
 
-class Decided(NamedTuple):
+class Decision(NamedTuple):
     """A decided step, who decided it (`cache`, `macro`, `worker`, `rules`, `manager`), why the manager was asked."""
 
     action: Action | None
     problem: ActionProblem | None
     by: str
-    entry: Entry | None = None
+    entry: CachedAction | None = None
     macro: str | None = None
-    unsure: bool = False
-    reason: Reason | None = None
+    low_confidence: bool = False
+    reason: EscalationReason | None = None
 
     @property
     def usable(self) -> bool:
         """Whether it can be done as far as anybody knows."""
         return self.action is not None and self.problem is None
 
-    def same_as(self, other: "Decided") -> bool:
+    def same_as(self, other: "Decision") -> bool:
         """Whether both would do the same."""
         a, b = self.action, other.action
         return a is not None and b is not None and (a.key, a.text) == (b.key, b.text)

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from harness.attempt.page_driver import Outcome
-from harness.attempt.records import Decided, Moment
+from harness.attempt.page_driver import StepResult
+from harness.attempt.records import Decision, StepContext
 from harness.models.base import ModelCall
 from harness.observe.observation import Observation, unfilled
 from harness.observe.page_type import page_type
 from harness.record.tracing import llm_attributes
 
 
-def step_attributes(moment: Moment, *, decided_by: str, screenshot: str | None) -> dict[str, Any]:
+def step_attributes(moment: StepContext, *, decided_by: str, screenshot: str | None) -> dict[str, Any]:
     """What is known of a step before it is decided; `decided_by` is who would have to, until somebody has."""
     seen = moment.seen
     return {
@@ -28,7 +28,7 @@ def step_attributes(moment: Moment, *, decided_by: str, screenshot: str | None) 
     }
 
 
-def outcome_attributes(decided: Decided, came: Outcome, seen: Observation, *, words: str) -> dict[str, Any]:
+def outcome_attributes(decided: Decision, came: StepResult, seen: Observation, *, words: str) -> dict[str, Any]:
     """What is known of it once it is done."""
     action, problem = decided.action, came.problem
     target = seen.by_ref(action.ref) if action is not None and action.ref is not None else None

@@ -115,4 +115,4 @@ def _of_page(action: Action, before: Observation, after: Observation) -> Verdict
         return Verdict(kind="navigated")
     if before.fingerprint != after.fingerprint:
         return Verdict(kind="changed")
-    return Verdict(kind="no_effect", words=f"{action.phrase()} changed nothing")
+    return Verdict(kind="no_effect", words=f"{action.describe()} changed nothing")

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from harness.act.actions import ACTIONS, DIRECTIONS, KEYS, NAVIGATION, NEEDS_TARGET, Action, ActionName
-from harness.act.history import Past
+from harness.act.history import PastStep
 from harness.check.guards import refusal
 from harness.observe.observation import Element, Observation
 from harness.settings.schema import HarnessSettings
@@ -63,14 +63,14 @@ def _all_choices(observation: Observation, applicable: bool, navigation: bool) -
 
 
 def _open_texts(
-    choice: Choice, observation: Observation, past: Sequence[Past], settings: HarnessSettings
+    choice: Choice, observation: Observation, history: Sequence[PastStep], settings: HarnessSettings
 ) -> Choice | None:
     """The choice without the texts that the guards refuse; None when nothing of it is left."""
 
     def refused(text: str | None) -> bool:
         ref = choice.element.ref if choice.element else None
         action = Action(name=choice.name, ref=ref, text=text)
-        return refusal(action, past, observation, settings.guards) is not None
+        return refusal(action, history, observation, settings.guards) is not None
 
     if choice.texts is None:
         return None if refused(None) else choice
@@ -78,10 +78,10 @@ def _open_texts(
     return choice.model_copy(update={"texts": texts}) if texts else None
 
 
-def open_choices(observation: Observation, past: Sequence[Past], settings: HarnessSettings) -> list[Choice]:
+def open_choices(observation: Observation, history: Sequence[PastStep], settings: HarnessSettings) -> list[Choice]:
     """What may be asked for now. Where the guards would leave nothing but `done`, they step back."""
     everything = _all_choices(observation, settings.actions.applicable_only, settings.actions.navigation)
-    kept = [c for c in (_open_texts(c, observation, past, settings) for c in everything) if c is not None]
+    kept = [c for c in (_open_texts(c, observation, history, settings) for c in everything) if c is not None]
     return kept or everything
 
 

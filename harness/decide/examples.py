@@ -15,7 +15,7 @@ from ruamel.yaml.error import YAMLError
 from harness.act.actions import Action
 from harness.core.errors import UsageError
 from harness.decide.choices import target_word
-from harness.decide.policy import Turn
+from harness.decide.policy import PolicyInput
 from harness.observe.labels import with_labels
 from harness.observe.observation import Element, Observation
 from harness.observe.render import page_text
@@ -117,16 +117,16 @@ def _reply(step: ExampleStep, target: Element | None, settings: HarnessSettings)
     return json.dumps(said, ensure_ascii=False)
 
 
-def example_turns(examples: list[Example], settings: HarnessSettings) -> list[tuple[Turn, str]]:
+def example_turns(examples: list[Example], settings: HarnessSettings) -> list[tuple[PolicyInput, str]]:
     """(what the agent would be shown, what it should reply) for every step of every example."""
-    out: list[tuple[Turn, str]] = []
+    out: list[tuple[PolicyInput, str]] = []
     by_ref = settings.actions.addressing == "ref"
     for example in examples:
         elements = _elements(example)
         history: list[str] = []
         for number, step in enumerate(example.steps):
             target = next((e for e in elements if e.name == step.target and e.is_control), None)
-            turn = Turn(
+            turn = PolicyInput(
                 goal=example.goal,
                 page=page_text(elements, settings.observation, by_ref=by_ref),
                 observation=Observation(
@@ -139,6 +139,6 @@ def example_turns(examples: list[Example], settings: HarnessSettings) -> list[tu
             )
             out.append((turn, _reply(step, target, settings)))
             action = Action.model_validate({"name": step.action, "words": step.target or "", "text": step.text})
-            history.append(f"{action.phrase()}: the page changed")
+            history.append(f"{action.describe()}: the page changed")
             elements = _after(elements, step)
     return out

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.core.errors import UsageError
-from harness.decide.cache.attempt_cache import AttemptMemory
-from harness.decide.cache.store import Book
+from harness.decide.cache.attempt_cache import AttemptCache
+from harness.decide.cache.store import ActionCache
 from harness.decide.policy import Policy
 from harness.decide.skills.fill_form import FillForm
 from harness.decide.skills.message import SendMessage
@@ -29,16 +29,16 @@ class Helpers(NamedTuple):
     """The helpers of one process, used for attempt after attempt. None or empty: that helper is off."""
 
     manager: Policy | None = None
-    book: Book | None = None
+    book: ActionCache | None = None
     cache_proofs: int = 2
     macros: bool = False
     mined: tuple[MinedSkill, ...] = ()
 
-    def memory(self, environment: str, goal: str) -> AttemptMemory | None:
+    def memory(self, environment: str, goal: str) -> AttemptCache | None:
         """The cache for one attempt."""
         if self.book is None:
             return None
-        return AttemptMemory(self.book, environment=environment, goal=goal, proofs=self.cache_proofs)
+        return AttemptCache(self.book, environment=environment, goal=goal, proofs=self.cache_proofs)
 
     def runner(self, environment: str, goal: str) -> MacroRunner:
         """The macros for one attempt: mined ones know the site and go before the general ones."""
@@ -46,9 +46,9 @@ class Helpers(NamedTuple):
         return MacroRunner(routines, goal)
 
 
-def _open(folder: Path) -> Book:
+def _open(folder: Path) -> ActionCache:
     """The book of a folder, read once so that a folder that cannot be used is known before the first attempt."""
-    book = Book(folder)
+    book = ActionCache(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         book.refresh()

@@ -9,7 +9,7 @@ from typing import Any
 from harness.act.actions import ACTIONS, KEYS, NAVIGATION
 from harness.decide.choices import asks_confidence, reply_schema
 from harness.decide.examples import Example, example_turns
-from harness.decide.policy import Decision, Turn
+from harness.decide.policy import PolicyInput, PolicyReply
 from harness.models.base import ChatModel, ChatRequest, Message, ModelCall
 from harness.models.costs import price_of
 from harness.settings.backends import Role
@@ -32,7 +32,7 @@ def system_values(settings: HarnessSettings) -> dict[str, Any]:
     }
 
 
-def turn_values(turn: Turn) -> dict[str, Any]:
+def worker_values(turn: PolicyInput) -> dict[str, Any]:
     """What worker.j2 may use."""
     return {
         "goal": turn.goal,
@@ -51,7 +51,7 @@ def fixed_messages(settings: HarnessSettings, prompts: Prompts, examples: list[E
     messages = [Message(role="system", content=prompts.render("system.j2", system_values(settings)))]
     if settings.prompt.few_shot:
         for turn, reply in example_turns(examples, settings):
-            messages.append(Message(role="user", content=prompts.render("worker.j2", turn_values(turn))))
+            messages.append(Message(role="user", content=prompts.render("worker.j2", worker_values(turn))))
             messages.append(Message(role="assistant", content=reply))
     return messages
 
@@ -80,8 +80,8 @@ class ModelPolicy:
         """Close the client."""
         self._client.close()
 
-    def _request(self, turn: Turn) -> ChatRequest:
-        page = Message(role="user", content=self._prompts.render("worker.j2", turn_values(turn)))
+    def _request(self, turn: PolicyInput) -> ChatRequest:
+        page = Message(role="user", content=self._prompts.render("worker.j2", worker_values(turn)))
         messages = [*self._fixed, page]
         for reply, problem in turn.problems:
             # A reply may have been empty, and no provider takes an empty message back.
@@ -95,7 +95,7 @@ class ModelPolicy:
             seed=turn.sampling_seed,
         )
 
-    def decide(self, turn: Turn, *, deadline: float) -> Decision:
+    def decide(self, turn: PolicyInput, *, deadline: float) -> PolicyReply:
         """The model's reply, whatever it says. Raises AttemptError when the endpoint gives none."""
         request = self._request(turn)
         reply = self._client.ask(request, deadline=deadline)
@@ -115,4 +115,4 @@ class ModelPolicy:
             ended_at=reply.ended_at,
             parameters=parameters,
         )
-        return Decision(reply=reply.text, call=call)
+        return PolicyReply(reply=reply.text, call=call)

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.act.history import Past
+from harness.act.history import PastStep
 from harness.decide.choices import Choice, open_choices
 from harness.models.base import ModelCall
 from harness.observe.observation import Observation
@@ -13,7 +13,7 @@ from harness.observe.render import page_text
 from harness.settings.schema import HarnessSettings
 
 
-class Turn(BaseModel):
+class PolicyInput(BaseModel):
     """Everything that a policy may know when it decides. What the settings hide is already taken out.
 
     `goal` is the task in words; `page` the page as text; `history` past actions in words, oldest first; `notes` what
@@ -38,7 +38,7 @@ class Turn(BaseModel):
     screenshot: bytes | None = Field(default=None, repr=False)
 
 
-class Decision(BaseModel):
+class PolicyReply(BaseModel):
     """A policy's reply as text (the JSON of an action, when it kept to the form) and the call that made it."""
 
     model_config = ConfigDict(frozen=True)
@@ -52,7 +52,7 @@ class Policy(Protocol):
 
     name: str
 
-    def decide(self, turn: Turn, *, deadline: float) -> Decision:
+    def decide(self, turn: PolicyInput, *, deadline: float) -> PolicyReply:
         """The next reply; `deadline` is the `time.monotonic()` by which the attempt must end."""
         ...
 
@@ -66,34 +66,34 @@ def mask(observation: Observation, *, element_state: bool) -> Observation:
     return observation.model_copy(update={"elements": tuple(elements)})
 
 
-def turn_of(
+def build_input(
     index: int,
     goal: str,
     seen: Observation,
     settings: HarnessSettings,
-    past: Sequence[Past],
+    history: Sequence[PastStep],
     *,
     notes: tuple[str, ...],
     seed: int,
     screenshot: bytes | None,
-) -> Turn:
+) -> PolicyInput:
     """The turn of step `index`, with what the settings hide taken out."""
     length = settings.history.length
     masked = mask(seen, element_state=settings.observation.element_state)
     shown = {e.ref: e for e in masked.controls}
     choices = [
         c.model_copy(update={"element": shown[c.element.ref]}) if c.element is not None else c
-        for c in open_choices(seen, past, settings)
+        for c in open_choices(seen, history, settings)
     ]
     by_ref = settings.actions.addressing == "ref"
-    return Turn(
+    return PolicyInput(
         goal=goal,
         page=page_text(seen.elements, settings.observation, by_ref=by_ref, goal=goal),
         observation=masked,
         choices=tuple(choices),
         history=tuple(
-            f"{p.action.phrase() if p.action else 'unusable reply'}: {p.result}"
-            for p in (past[-length:] if length else ())
+            f"{p.action.describe() if p.action else 'unusable reply'}: {p.result}"
+            for p in (history[-length:] if length else ())
         ),
         notes=notes,
         step=index,

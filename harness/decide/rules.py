@@ -8,7 +8,7 @@ import json
 import re
 
 from harness.decide.choices import Choice, target_word
-from harness.decide.policy import Decision, Turn
+from harness.decide.policy import PolicyInput, PolicyReply
 from harness.observe.observation import Element
 from harness.settings.schema import HarnessSettings
 
@@ -49,7 +49,7 @@ def value_for(field: Element, goal: str, fields: list[Element]) -> str | None:
     return values[place] if place < len(values) else values[-1]
 
 
-def _verb_rank(e: Element, turn: Turn) -> float:
+def _verb_rank(e: Element, turn: PolicyInput) -> float:
     """How well a control does what the goal's verb asks, with everything chosen first where it asks for everything."""
     said, name = set(words_of(turn.goal)), words_of(e.name)
     chosen = any('"Select all' in line for line in turn.history)
@@ -66,7 +66,7 @@ class RulesPolicy:
     def __init__(self, settings: HarnessSettings) -> None:
         self._settings = settings
 
-    def _rank(self, choice: Choice, turn: Turn) -> tuple[float, str | None]:
+    def _rank(self, choice: Choice, turn: PolicyInput) -> tuple[float, str | None]:
         """(how well the choice fits, the text to give it). 0 means: only if nothing else is open."""
         e = choice.element
         if e is None:
@@ -85,7 +85,7 @@ class RulesPolicy:
             return 0.0, None
         return self._click_rank(e, turn, done), None
 
-    def _click_rank(self, e: Element, turn: Turn, done: bool) -> float:
+    def _click_rank(self, e: Element, turn: PolicyInput, done: bool) -> float:
         named = mentions(turn.goal, e.name)
         if done or e.checked or e.selected:
             return 0.0
@@ -100,7 +100,7 @@ class RulesPolicy:
             return 3.0
         return 2.5 if named else 0.5 if e.role == "button" else 0.2
 
-    def decide(self, turn: Turn, *, deadline: float) -> Decision:  # noqa: ARG002  rules need no time
+    def decide(self, turn: PolicyInput, *, deadline: float) -> PolicyReply:  # noqa: ARG002  rules need no time
         """The best open choice as the JSON that a model would write."""
         refused = {reply for reply, _ in turn.problems}
         best: tuple[float, str] | None = None
@@ -116,4 +116,4 @@ class RulesPolicy:
             reply = json.dumps(said, ensure_ascii=False)
             if reply not in refused and (best is None or rank > best[0]):
                 best = (rank, reply)
-        return Decision(reply=best[1] if best else json.dumps({"action": "done"}))
+        return PolicyReply(reply=best[1] if best else json.dumps({"action": "done"}))

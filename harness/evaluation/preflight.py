@@ -20,7 +20,7 @@ from harness.core.errors import EnvironmentMissing, HarnessError
 from harness.envs.browser import find_chromium
 from harness.evaluation.show import table
 from harness.evaluation.trajectory import plain
-from harness.record.results import Job, Result, Trouble
+from harness.record.results import ErrorDetails, Job, Result
 from harness.running.setup import Setup
 from harness.running.supervisor import Supervisor
 from harness.settings.backends import BACKENDS
@@ -125,7 +125,7 @@ def browser() -> Check:
 def scripted_step() -> Check:
     """One step of the rules on one local page, in a process and a browser as an attempt has them."""
     name = "one step"
-    ended: list[tuple[Result, Trouble | None]] = []
+    ended: list[tuple[Result, ErrorDetails | None]] = []
     settings = HarnessSettings.model_validate({"worker": "rules", "limits": {"steps": 1, "seconds": 60}})
     with tempfile.TemporaryDirectory(prefix="halo-smoke-", ignore_cleanup_errors=True) as folder:
         setup = Setup(settings=settings, out=folder, mode="rules", headless=True, revision="smoke", run_id="smoke")

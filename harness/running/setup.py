@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.attempt.records import SUCCESS, Ending, Progress
+from harness.attempt.records import SUCCESS, AttemptEnd, Progress
 from harness.core.errors import AttemptError
 from harness.models.costs import total
 from harness.record.results import Job, Result
@@ -74,7 +74,7 @@ def finish(
     *,
     started: str,
     progress: Progress,
-    ending: Ending | None,
+    ending: AttemptEnd | None,
     problem: AttemptError | None,
 ) -> Result:
     """Write the attempt's own span and make its result. Without an ending there is a problem, and no score."""

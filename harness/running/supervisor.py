@@ -19,7 +19,7 @@ from typing import Any
 
 from harness.attempt.records import Progress
 from harness.core.errors import AttemptError, Cause, EnvironmentMissing, cannot_write
-from harness.record.results import Job, Result, Trouble, append_line
+from harness.record.results import ErrorDetails, Job, Result, append_line
 from harness.record.tracing import Tracer, new_trace_id, now
 from harness.running.processes import kill_tree
 from harness.running.setup import Setup, finish, resource_for, spans_of
@@ -101,7 +101,7 @@ class Supervisor:
         setup: Setup,
         *,
         workers: int,
-        tell: Callable[[Result, Trouble | None], None],
+        tell: Callable[[Result, ErrorDetails | None], None],
         watch: Callable[[Job, str, Progress], None] = lambda _job, _trace_id, _progress: None,
     ) -> None:
         self._setup, self._tell, self._watch = setup, tell, watch
@@ -144,7 +144,11 @@ class Supervisor:
             return  # a last word from a child that was already given up
         if frame is None:
             self._replace(
-                child, Cause.HARNESS_CRASHED, Trouble(words="the attempt's process ended by itself"), waiting, scratch
+                child,
+                Cause.HARNESS_CRASHED,
+                ErrorDetails(words="the attempt's process ended by itself"),
+                waiting,
+                scratch,
             )
         elif frame["event"] == "ready":
             child.ready = True
@@ -159,7 +163,7 @@ class Supervisor:
         elif not child.ready or frame["exit_code"] == EnvironmentMissing.exit_code:
             raise EnvironmentMissing(str(frame["message"]))
         else:
-            trouble = Trouble(words=str(frame["message"]), traceback=frame.get("traceback"))
+            trouble = ErrorDetails(words=str(frame["message"]), traceback=frame.get("traceback"))
             self._replace(child, Cause.HARNESS_CRASHED, trouble, waiting, scratch)
 
     def _moved(self, child: Child) -> None:
@@ -181,7 +185,7 @@ class Supervisor:
         # An attempt without a problem shows as well that model and browser can be had.
         self._answered = self._answered or bool(frame["model_answered"]) or frame["problem"] is None
         problem = frame["problem"]
-        self._write(result, Trouble(words=problem, traceback=frame["traceback"]) if problem else None)
+        self._write(result, ErrorDetails(words=problem, traceback=frame["traceback"]) if problem else None)
         self._unreachable = self._unreachable + 1 if frame["systemic"] else 0
         if frame["systemic"] and (not self._answered or self._unreachable >= UNREACHABLE_IN_A_ROW):
             raise EnvironmentMissing(str(frame["problem"]))
@@ -192,10 +196,10 @@ class Supervisor:
             if time.monotonic() < child.deadline or (child.ready and not child.job):
                 continue
             seconds = self._setup.settings.limits.seconds
-            trouble = Trouble(words=f"killed: not finished within {seconds:g} s")
+            trouble = ErrorDetails(words=f"killed: not finished within {seconds:g} s")
             self._replace(child, Cause.TIME_LIMIT, trouble, waiting, scratch)
 
-    def _replace(self, child: Child, cause: Cause, trouble: Trouble, waiting: deque[Job], scratch: str) -> None:
+    def _replace(self, child: Child, cause: Cause, trouble: ErrorDetails, waiting: deque[Job], scratch: str) -> None:
         """Give up a child: its attempt is recorded as an error, and a fresh child takes its place."""
         child.stop()
         del self._children[child.number]
@@ -210,7 +214,7 @@ class Supervisor:
         if waiting:
             self._spawn(scratch)
 
-    def _close_attempt(self, child: Child, cause: Cause, trouble: Trouble) -> None:
+    def _close_attempt(self, child: Child, cause: Cause, trouble: ErrorDetails) -> None:
         """Write what the child could no longer write: the attempt's own span and its result."""
         job, setup = child.job, self._setup
         assert job is not None
@@ -230,7 +234,7 @@ class Supervisor:
             raise cannot_write(error) from None
         self._write(result, trouble)
 
-    def _write(self, result: Result, trouble: Trouble | None) -> None:
+    def _write(self, result: Result, trouble: ErrorDetails | None) -> None:
         try:
             append_line(self._out / "results.jsonl", result.model_dump())
         except OSError as error:

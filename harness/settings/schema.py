@@ -176,7 +176,7 @@ class HierarchySettings(Settings):
 Word = Annotated[str, Field(min_length=2, max_length=40)]
 
 
-class GateSettings(Settings):
+class EscalationSettings(Settings):
     """When the manager is called. Without hierarchy.manager nothing here has an effect."""
 
     unusable_reply: bool = Field(
@@ -334,7 +334,7 @@ class HarnessSettings(Settings):
     limits: LimitSettings = LimitSettings.model_validate({})
     retry: RetrySettings = RetrySettings.model_validate({})
     hierarchy: HierarchySettings = HierarchySettings.model_validate({})
-    gate: GateSettings = GateSettings.model_validate({})
+    gate: EscalationSettings = EscalationSettings.model_validate({})
     verifier: VerifierSettings = VerifierSettings.model_validate({})
     model: ModelSettings = ModelSettings.model_validate({})
     manager: ManagerSettings = ManagerSettings.model_validate({})

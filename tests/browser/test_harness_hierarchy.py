@@ -12,7 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 from harness.core.errors import UsageError
 from harness.decide.cache.store import FILE
 from harness.decide.helpers import helpers_for
-from harness.decide.policy import Decision, Turn
+from harness.decide.policy import PolicyInput, PolicyReply
 from harness.decide.rules import RulesPolicy
 from harness.envs.browser import launch
 from harness.envs.miniwob import MiniWob
@@ -129,7 +129,7 @@ def test_a_cache_that_breaks_during_an_attempt_does_not_cost_it(opened: tuple[Mi
     class Breaking(Scripted):
         """Puts a folder where the file of the cache should be."""
 
-        def decide(self, turn: Turn, *, deadline: float) -> Decision:
+        def decide(self, turn: PolicyInput, *, deadline: float) -> PolicyReply:
             (tmp_path / "cache" / FILE).mkdir()
             return super().decide(turn, deadline=deadline)
 

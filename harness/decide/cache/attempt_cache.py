@@ -8,7 +8,7 @@ import hashlib
 import json
 
 from harness.act.actions import TAKES_TEXT, Action
-from harness.decide.cache.store import Book, Entry, Event, Key, Known
+from harness.decide.cache.store import ActionCache, CachedAction, CacheRecord, Event, Key
 from harness.decide.cache.template import Template, abstract, concrete, is_marked, template_of
 from harness.observe.labels import find
 from harness.observe.observation import Element, Observation
@@ -19,15 +19,15 @@ from harness.observe.volatile import page_fingerprint, site_of
 CACHED = frozenset({"click", "fill", "select"})
 
 
-class AttemptMemory:
+class AttemptCache:
     """Offers proven actions and notes new ones, for one attempt."""
 
-    def __init__(self, book: Book, *, environment: str, goal: str, proofs: int) -> None:
+    def __init__(self, book: ActionCache, *, environment: str, goal: str, proofs: int) -> None:
         self._book, self._environment, self._needed = book, environment, proofs
         self._goal: Template = template_of(goal)
         self._way: list[str] = []
-        self._used: dict[tuple[Key, Entry], str] = {}
-        self._done: dict[Key, tuple[Entry, str]] = {}
+        self._used: dict[tuple[Key, CachedAction], str] = {}
+        self._done: dict[Key, tuple[CachedAction, str]] = {}
         self._unclear: set[Key] = set()
         self._dropped: list[Event] = []
         book.refresh()
@@ -43,11 +43,11 @@ class AttemptMemory:
         whole = json.dumps([self._goal.values, self._way])
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
-    def _usable(self, known: Known, binding: str) -> bool:
+    def _usable(self, known: CacheRecord, binding: str) -> bool:
         """Whether it was proven for this goal by this way, or for enough different ones to hold for any."""
         return binding in known.bindings or known.entry.general or len(known.bindings) >= self._needed
 
-    def offer(self, page: Observation) -> tuple[Action, Entry] | None:
+    def offer(self, page: Observation) -> tuple[Action, CachedAction] | None:
         """A proven action that can be done here and was not offered in this attempt before."""
         key, binding = self._key(page), self._binding()
         candidates = sorted(self._book.at(key), key=lambda k: (binding not in k.bindings, -k.proofs))
@@ -60,7 +60,7 @@ class AttemptMemory:
                 return action, entry
         return None
 
-    def _action(self, entry: Entry, page: Observation) -> Action | None:
+    def _action(self, entry: CachedAction, page: Observation) -> Action | None:
         name, label = concrete(entry.name, self._goal.values), concrete(entry.label, self._goal.values)
         text = None if entry.text is None else concrete(entry.text, self._goal.values)
         if name is None or label is None or (text is None) != (entry.text is None):
@@ -78,7 +78,7 @@ class AttemptMemory:
         *,
         changed: bool | None,
         over: bool,
-        used: Entry | None,
+        used: CachedAction | None,
     ) -> None:
         """A step was decided on `page`, by the offered entry `used` or by others; `changed` is None if it never ran.
 
@@ -101,12 +101,12 @@ class AttemptMemory:
         if key.page not in self._way:
             self._way.append(key.page)
 
-    def _entry(self, page: Observation, action: Action, target: Element | None) -> Entry | None:
+    def _entry(self, page: Observation, action: Action, target: Element | None) -> CachedAction | None:
         if action.name not in CACHED or target is None:
             return None
         values = self._goal.values
         text = action.text if action.name in TAKES_TEXT else None
-        entry = Entry(
+        entry = CachedAction(
             action=action.name,
             role=target.role,
             name=abstract(target.name, values, exact=False),
@@ -116,7 +116,7 @@ class AttemptMemory:
         )
         return entry.model_copy(update={"general": self._general(entry, target, page)})
 
-    def _general(self, entry: Entry, target: Element, page: Observation) -> bool:
+    def _general(self, entry: CachedAction, target: Element, page: Observation) -> bool:
         """Whether everything about it comes from the goal or is without alternative on the page.
 
         Values that are not told apart could be put in the wrong way round next time.

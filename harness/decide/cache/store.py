@@ -28,7 +28,7 @@ class Key(BaseModel):
     page: str
 
 
-class Entry(BaseModel):
+class CachedAction(BaseModel):
     """An action by role and name, never by a number of the page; words of the goal stand as `⟨number⟩`.
 
     `general` says that its words come from the goal, so that it fits other values of the goal at once.
@@ -58,28 +58,28 @@ class Event(BaseModel):
     v: Literal[1] = 1
     event: Literal["proof", "hit", "fail", "drop"]
     key: Key
-    entry: Entry
+    entry: CachedAction
     binding: str
     at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
 
 
-class Known(BaseModel):
+class CacheRecord(BaseModel):
     """An entry with what is known of it."""
 
-    entry: Entry
+    entry: CachedAction
     bindings: set[str] = set()
     proofs: int = 0
     hits: int = 0
     failures: int = 0
 
 
-class Book:
+class ActionCache:
     """All events of a folder, folded. `at(key)` is what is known there, `write` appends."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._read = 0
-        self._known: dict[Key, dict[tuple[str, str, str, str | None], Known]] = {}
+        self._known: dict[Key, dict[tuple[str, str, str, str | None], CacheRecord]] = {}
 
     def refresh(self) -> None:
         """Take in what was appended since, whoever did it. A last line that is still being written waits."""
@@ -106,7 +106,7 @@ class Book:
             if known is None:
                 if len(here) >= MOST_ENTRIES:
                     here.pop(next(iter(here)))
-                known = here[event.entry.identity] = Known(entry=event.entry)
+                known = here[event.entry.identity] = CacheRecord(entry=event.entry)
             known.proofs += 1
             known.bindings.add(event.binding)
         elif known is not None and event.event == "hit":
@@ -116,7 +116,7 @@ class Book:
             if known.failures >= known.proofs:
                 here.pop(event.entry.identity)
 
-    def at(self, key: Key) -> list[Known]:
+    def at(self, key: Key) -> list[CacheRecord]:
         """The entries for a key, oldest first."""
         return list(self._known.get(key, {}).values())
 

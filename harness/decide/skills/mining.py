@@ -113,7 +113,7 @@ def _stretches(steps: Sequence[SeenStep | None]) -> Iterator[tuple[SeenStep, ...
 
 
 # Site, words of the goal's template, steps.
-Place = tuple[str, str, tuple[MinedStep, ...]]
+RunOptions = tuple[str, str, tuple[MinedStep, ...]]
 
 
 def mine(places: Sequence[Path], *, min_support: int = 2) -> list[MinedSkill]:
@@ -123,14 +123,14 @@ def mine(places: Sequence[Path], *, min_support: int = 2) -> list[MinedSkill]:
     ever done for one set of the goal's values: its words may be that one's answer.
     """
     attempts = [a for a in map(read_attempt, span_files(places)) if a is not None]
-    support: dict[Place, set[int]] = defaultdict(set)
-    kinds: dict[Place, set[str]] = defaultdict(set)
+    support: dict[RunOptions, set[int]] = defaultdict(set)
+    kinds: dict[RunOptions, set[str]] = defaultdict(set)
     for number, attempt in enumerate(attempts):
         for run in _stretches(attempt.steps):
             key = (run[0].site, attempt.template.words, tuple(s.step for s in run))
             support[key].add(number)
             kinds[key].add(run[0].page_type)
-    kept: list[Place] = []
+    kept: list[RunOptions] = []
     for key in sorted(support, key=lambda k: (-len(k[2]), k[0], k[1], str(k[2]))):
         site, template, steps = key
         values = {attempts[n].template.values for n in support[key]}
@@ -146,7 +146,7 @@ def _within(part: tuple[MinedStep, ...], whole: tuple[MinedStep, ...]) -> bool:
     return any(whole[n : n + len(part)] == part for n in range(len(whole) - len(part) + 1))
 
 
-def _skill(number: int, key: Place, kinds: Iterable[str], tasks: Sequence[str]) -> MinedSkill:
+def _skill(number: int, key: RunOptions, kinds: Iterable[str], tasks: Sequence[str]) -> MinedSkill:
     site, template, steps = key
     words = "_".join(re.findall(r"[a-z]+", re.sub(r"<\w+>", "", template).lower())[:5])
     return MinedSkill(

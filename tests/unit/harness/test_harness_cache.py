@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.act.actions import Action
-from harness.decide.cache.attempt_cache import AttemptMemory
-from harness.decide.cache.store import FILE, Book
+from harness.decide.cache.attempt_cache import AttemptCache
+from harness.decide.cache.store import FILE, ActionCache
 from harness.decide.cache.template import abstract, concrete, template_of
 from harness.observe.observation import Observation
 
@@ -19,8 +19,8 @@ GOAL = 'Enter the username "ann" and the password "x1" and press login.'
 OTHER = 'Enter the username "bob" and the password "y2" and press login.'
 
 
-def memory(folder: Path, goal: str = GOAL, proofs: int = 2) -> AttemptMemory:
-    return AttemptMemory(Book(folder), environment="miniwob", goal=goal, proofs=proofs)
+def memory(folder: Path, goal: str = GOAL, proofs: int = 2) -> AttemptCache:
+    return AttemptCache(ActionCache(folder), environment="miniwob", goal=goal, proofs=proofs)
 
 
 def login(user: str = "", secret: str = "") -> Observation:
@@ -45,7 +45,7 @@ def attempt(folder: Path, goal: str, user: str, secret: str, *, success: bool | 
     mind.close(success)
 
 
-def offered(mind: AttemptMemory, seen: Observation) -> tuple[str, str, str | None] | None:
+def offered(mind: AttemptCache, seen: Observation) -> tuple[str, str, str | None] | None:
     found = mind.offer(seen)
     return (found[0].name, found[0].words, found[0].text) if found else None
 
@@ -230,10 +230,10 @@ def test_several_writers_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_what_another_process_learnt_is_seen_by_the_next_attempt(tmp_path: Path) -> None:
-    book = Book(tmp_path)
-    first = AttemptMemory(book, environment="miniwob", goal=GOAL, proofs=2)
+    book = ActionCache(tmp_path)
+    first = AttemptCache(book, environment="miniwob", goal=GOAL, proofs=2)
     assert offered(first, login()) is None
     attempt(tmp_path, GOAL, "ann", "x1", success=True)
     assert offered(first, login()) is None
-    second = AttemptMemory(book, environment="miniwob", goal=GOAL, proofs=2)
+    second = AttemptCache(book, environment="miniwob", goal=GOAL, proofs=2)
     assert offered(second, login()) == ("fill", "Username", "ann")

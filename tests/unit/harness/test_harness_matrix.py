@@ -71,7 +71,7 @@ def test_a_mode_that_cannot_run_stops_no_other(tmp_path: Path) -> None:
         put(where, result("a"))
 
     said: list[str] = []
-    columns = run_matrix(setups, JOBS, tmp_path, run=run, say=said.append)
+    columns = run_matrix(setups, JOBS, tmp_path, run=run, log=said.append)
     assert [c.lost for c in columns] == ["nothing listens", None]
     assert len(columns[1].results) == 1
     assert "mode first cannot run: nothing listens" in said
@@ -83,13 +83,13 @@ def test_what_was_finished_before_an_end_is_in_the_tables(tmp_path: Path) -> Non
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_matrix([setup(tmp_path / "m")], JOBS, tmp_path, run=run, say=lambda _: None)
+        run_matrix([setup(tmp_path / "m")], JOBS, tmp_path, run=run, log=lambda _: None)
     assert "| a | 1/1 |" in (tmp_path / MD).read_text(encoding="utf-8")
 
 
 def test_two_matrices_do_not_write_into_one_folder(tmp_path: Path) -> None:
     def run(_: Setup) -> None:
-        run_matrix([], JOBS, tmp_path, run=run, say=lambda _: None)
+        run_matrix([], JOBS, tmp_path, run=run, log=lambda _: None)
 
     with pytest.raises(UsageError, match="is writing into"):
-        run_matrix([setup(tmp_path / "m")], JOBS, tmp_path, run=run, say=lambda _: None)
+        run_matrix([setup(tmp_path / "m")], JOBS, tmp_path, run=run, log=lambda _: None)

@@ -13,7 +13,7 @@ from harness.decide.build import build_policy
 from harness.decide.choices import Choice
 from harness.decide.examples import load_examples
 from harness.decide.model_policy import ModelPolicy
-from harness.decide.policy import Turn
+from harness.decide.policy import PolicyInput
 from harness.decide.rules import RulesPolicy
 from harness.models.base import ChatReply, ChatRequest, Tokens
 from harness.record.results import Job
@@ -36,10 +36,10 @@ class Scripted:
         """Nothing is open."""
 
 
-def turn(**more: Any) -> Turn:
+def turn(**more: Any) -> PolicyInput:
     view = page(button(1, "OK"))
     done = Choice(name="done")
-    return Turn(goal="Press OK.", page='[1] button "OK"', observation=view, choices=(done,), **more)
+    return PolicyInput(goal="Press OK.", page='[1] button "OK"', observation=view, choices=(done,), **more)
 
 
 def policy(reply: ChatReply, model: dict[str, Any] | None = None, **groups: Any) -> tuple[ModelPolicy, Scripted]:

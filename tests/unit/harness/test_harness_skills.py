@@ -17,7 +17,7 @@ from harness.observe.observation import Element, Observation
 
 
 def said(step: MacroStep | None) -> str | None:
-    return step.action.phrase() if step else None
+    return step.action.describe() if step else None
 
 
 def play(routine: Routine, goal: str, *pages: Observation) -> list[str | None]:
@@ -176,7 +176,7 @@ def test_a_message_that_is_not_understood_is_left_to_the_worker(goal: str) -> No
 
 def offered(runner: MacroRunner, view: Observation) -> str | None:
     found = runner.offer(view, view.fingerprint)
-    return found[0].phrase() if found else None
+    return found[0].describe() if found else None
 
 
 def test_a_macro_is_given_up_at_its_first_step_that_did_not_work() -> None:
