@@ -36,7 +36,7 @@ class Action(BaseModel):
 
     name: ActionName
     ref: int | None = None
-    words: str = ""
+    label: str = ""
     text: str | None = None
 
     @property
@@ -48,14 +48,14 @@ class Action(BaseModel):
         """The action as a person would say it."""
         said = f' "{short(self.text, 60)}"' if self.text is not None else ""
         if self.name == "fill":
-            return f'fill "{self.words}" with{said}'
+            return f'fill "{self.label}" with{said}'
         if self.name == "select":
-            return f'select{said} in "{self.words}"'
+            return f'select{said} in "{self.label}"'
         return (
             self.name
             + said
-            + (f' on "{self.words}"' if self.name == "press" and self.words else "")
-            + (f' "{self.words}"' if self.name in {"click", "scroll"} and self.words else "")
+            + (f' on "{self.label}"' if self.name == "press" and self.label else "")
+            + (f' "{self.label}"' if self.name in {"click", "scroll"} and self.label else "")
         )
 
 
@@ -65,7 +65,7 @@ class ActionProblem(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     type: ErrorType
-    words: str
+    message: str
 
 
 def _json_in(reply: str) -> Any:
@@ -87,8 +87,8 @@ def _target(observation: Observation, said: str, by_ref: bool) -> Element | None
     return observation.by_ref(int(digits.group(1))) if digits else None
 
 
-def _problem(kind: ErrorType, words: str) -> ActionProblem:
-    return ActionProblem(type=kind, words=words)
+def _problem(kind: ErrorType, message: str) -> ActionProblem:
+    return ActionProblem(type=kind, message=message)
 
 
 def low_confidence(reply: str) -> bool:
@@ -121,7 +121,7 @@ def read_action(
     action = Action(
         name=name,
         ref=element.ref if element else None,
-        words=(element.label if element else short(said, 60)) if name not in NO_TARGET else "",
+        label=(element.label if element else short(said, 60)) if name not in NO_TARGET else "",
         text=text if name in TAKES_TEXT else None,
     )
     if name in NEEDS_TARGET and not said.strip():

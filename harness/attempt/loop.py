@@ -137,7 +137,7 @@ class AttemptLoop:
             came = self._hands.act(decided.action, decided.problem, seen, span_id)
             attributes.update(outcome_attributes(decided, came, seen, words=f"{_phrase(decided)}: {came.words}"))
             self._learn(decided, moment, came)
-            failed = came.problem.words if came.problem else None
+            failed = came.problem.message if came.problem else None
             return decided, came
         finally:
             self._tracer.write(
@@ -184,7 +184,7 @@ class AttemptLoop:
             if problem is None or len(turn.problems) >= settings.retry.invalid_action:
                 by = "manager" if manager else policy.name
                 return Decision(action, problem, by, low_confidence=low_confidence(decision.reply))
-            problems = (*turn.problems, (decision.reply, problem.words))
+            problems = (*turn.problems, (decision.reply, problem.message))
             seed = sampling_seed(self._job, moment.number, len(problems))
             turn = turn.model_copy(update={"problems": problems, "sampling_seed": seed})
 
@@ -221,8 +221,8 @@ class AttemptLoop:
     def _learn(self, decided: Decision, moment: StepContext, came: StepResult) -> None:
         """Tell the cache, the macros, the notes and the past what came of a step."""
         action, verifier = decided.action, self._settings.verifier
-        if verifier.after and not came.verdict.good and came.verdict.words:
-            self._notes = (*self._notes, came.verdict.words)
+        if verifier.after and not came.verdict.good and came.verdict.message:
+            self._notes = (*self._notes, came.verdict.message)
         if looping(action, moment.page, self._past, verifier.loop_after):
             self._notes = (*self._notes, "this goes round in circles; do something else")
         self._past.append(came.history(action, moment.seen, moment.page))

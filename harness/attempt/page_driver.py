@@ -74,7 +74,7 @@ class PageDriver:
         """Do it, unless something is wrong with it, and look."""
         if action is None:
             verdict = judge(None, problem, seen, seen, over=False)
-            return StepResult(problem.words if problem else "", problem, seen, self._env.state(self._page), verdict)
+            return StepResult(problem.message if problem else "", problem, seen, self._env.state(self._page), verdict)
         started = now()
         words, problem = self._do(action, problem, seen)
         state, after = self._look_after(seen, acted=action.name != "done")
@@ -87,11 +87,11 @@ class PageDriver:
         if problem is None and self._settings.verifier.before and target is not None:
             problem = stale(action, target, observe(self._page, exclude=self._env.exclude))
         if problem is not None:
-            return problem.words, problem
+            return problem.message, problem
         try:
             return perform(self._page, action, target), None
         except ExecutionProblem as error:
-            return str(error), ActionProblem(type="execution", words=str(error))
+            return str(error), ActionProblem(type="execution", message=str(error))
 
     def _look_after(self, seen: Observation, *, acted: bool) -> tuple[TaskState, Observation]:
         """Where the task stands and what the page shows after an action, once the page is quiet."""
@@ -107,18 +107,18 @@ class PageDriver:
         self, action: Action, problem: ActionProblem | None, words: str, seen: Observation, *, started: str, parent: str
     ) -> None:
         target = seen.by_ref(action.ref) if action.ref is not None else None
-        parameters = {"target": action.words or None, "text": action.text}
+        parameters = {"target": action.label or None, "text": action.text}
         self._tracer.write(
             f"execute_tool {action.name}",
             tool_attributes(
                 action.name,
                 {k: v for k, v in parameters.items() if v is not None},
-                f'{target.role} "{target.label}"' if target else action.words,
+                f'{target.role} "{target.label}"' if target else action.label,
                 words,
                 problem.type if problem else None,
             ),
             start=started,
             end=now(),
             parent=parent,
-            error=problem.words if problem else None,
+            error=problem.message if problem else None,
         )

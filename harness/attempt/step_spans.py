@@ -42,7 +42,7 @@ def outcome_attributes(decided: Decision, came: StepResult, seen: Observation, *
         "halo.page.changed": came.changed(action, seen),
         "halo.action.submits": bool(target and target.submits and action and action.name == "click"),
         "halo.action.error_type": problem.type if problem else None,
-        "halo.action.error": problem.words if problem else None,
+        "halo.action.error": problem.message if problem else None,
         "halo.verifier.verdict": came.verdict.kind,
     }
 

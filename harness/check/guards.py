@@ -104,4 +104,4 @@ def blocked(
 ) -> ActionProblem | None:
     """`refusal` as the problem that the orchestrator records."""
     why = refusal(action, history, observation, settings)
-    return ActionProblem(type="blocked", words=why) if why else None
+    return ActionProblem(type="blocked", message=why) if why else None

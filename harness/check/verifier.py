@@ -29,7 +29,7 @@ class Verdict(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     kind: VerdictKind
-    words: str = ""
+    message: str = ""
 
     @property
     def good(self) -> bool:
@@ -45,15 +45,15 @@ def stale(action: Action, meant: Element | None, now: Observation) -> ActionProb
     if action.name not in NEEDS_TARGET:
         return None
     if meant is None or meant.ref is None:
-        return ActionProblem(type="unknown_target", words=f"there is no '{short(action.words, 60)}' on the page")
+        return ActionProblem(type="unknown_target", message=f"there is no '{short(action.label, 60)}' on the page")
     live = now.by_ref(meant.ref)
     if live is None:
-        return ActionProblem(type="unknown_target", words=f"'{meant.label}' is no longer on the page")
+        return ActionProblem(type="unknown_target", message=f"'{meant.label}' is no longer on the page")
     if (live.role, live.name) != (meant.role, meant.name):
         said = short(live.name) or live.role
-        return ActionProblem(type="not_applicable", words=f"'{meant.label}' has become '{said}'")
-    if meant.label and action.words and action.words != meant.label:
-        return ActionProblem(type="unknown_target", words=f"'{short(action.words, 60)}' is not '{meant.label}'")
+        return ActionProblem(type="not_applicable", message=f"'{meant.label}' has become '{said}'")
+    if meant.label and action.label and action.label != meant.label:
+        return ActionProblem(type="unknown_target", message=f"'{short(action.label, 60)}' is not '{meant.label}'")
     return check_action(action, live)
 
 
@@ -88,11 +88,11 @@ def judge(
 ) -> Verdict:
     """The verdict on one step; `over` says that the task has ended."""
     if action is None or problem is not None:
-        return Verdict(kind="failed", words=problem.words if problem else "")
+        return Verdict(kind="failed", message=problem.message if problem else "")
     if over or action.name == "done":
         return Verdict(kind="finished")
     if said := complaint(before, after):
-        return Verdict(kind="error_shown", words=f"the page says: {said}")
+        return Verdict(kind="error_shown", message=f"the page says: {said}")
     return _of_field(action, before, after) or _of_page(action, before, after)
 
 
@@ -107,7 +107,7 @@ def _of_field(action: Action, before: Observation, after: Observation) -> Verdic
         return None
     if holds:
         return Verdict(kind="value_set")
-    return Verdict(kind="value_not_set", words=f"'{target.label}' now holds '{short(live.value or '')}'")
+    return Verdict(kind="value_not_set", message=f"'{target.label}' now holds '{short(live.value or '')}'")
 
 
 def _of_page(action: Action, before: Observation, after: Observation) -> Verdict:
@@ -115,4 +115,4 @@ def _of_page(action: Action, before: Observation, after: Observation) -> Verdict
         return Verdict(kind="navigated")
     if before.fingerprint != after.fingerprint:
         return Verdict(kind="changed")
-    return Verdict(kind="no_effect", words=f"{action.describe()} changed nothing")
+    return Verdict(kind="no_effect", message=f"{action.describe()} changed nothing")

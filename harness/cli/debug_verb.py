@@ -58,7 +58,7 @@ class StepPrinter:
         if not sys.stdin.readline():  # nobody is there to press it
             self._pause = False
 
-    def finished(self, result: Result, trouble: ErrorDetails | None) -> None:
+    def finished(self, result: Result, details: ErrorDetails | None) -> None:
         """Print how it ended."""
         reason = None
         if self._trail is not None:
@@ -67,10 +67,10 @@ class StepPrinter:
             reason = self._trail.root.end_reason if self._trail.root else None
         score = "" if result.score is None else f", score {result.score:g}"
         out(f"{result.outcome}{score} after {result.steps} steps, ended by {plain(result.cause or reason)}")
-        if trouble is not None:
-            out(plain(trouble.words, 1000))
-            if trouble.traceback:
-                log(trouble.traceback.rstrip())
+        if details is not None:
+            out(plain(details.message, 1000))
+            if details.traceback:
+                log(details.traceback.rstrip())
 
 
 def debug(
@@ -130,5 +130,5 @@ def _task(job: Job, place: RunOptions) -> preflight.Check:
     try:
         checked([job], place)
     except UsageError as error:
-        return preflight.Check(name="task", state=preflight.State.MISSING, words=str(error))
-    return preflight.Check(name="task", state=preflight.State.OK, words=job.task_id)
+        return preflight.Check(name="task", state=preflight.State.MISSING, message=str(error))
+    return preflight.Check(name="task", state=preflight.State.OK, message=job.task_id)

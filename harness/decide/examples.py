@@ -138,7 +138,7 @@ def example_turns(examples: list[Example], settings: HarnessSettings) -> list[tu
                 step_limit=settings.limits.steps,
             )
             out.append((turn, _reply(step, target, settings)))
-            action = Action.model_validate({"name": step.action, "words": step.target or "", "text": step.text})
+            action = Action.model_validate({"name": step.action, "label": step.target or "", "text": step.text})
             history.append(f"{action.describe()}: the page changed")
             elements = _after(elements, step)
     return out

@@ -66,7 +66,7 @@ class MiniWob:
     """The benchmark served on a loopback port, and one browser with one page for attempt after attempt.
 
     A fresh context costs about a second on a small machine, a page whose scripts are cached a fifth of that. So the
-    page is kept, its storage is cleared between attempts, and any trouble throws the whole context away.
+    page is kept, its storage is cleared between attempts, and any details throws the whole context away.
     """
 
     name = "miniwob"

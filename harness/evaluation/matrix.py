@@ -103,7 +103,7 @@ def errors(columns: Sequence[Column]) -> list[dict[str, Any]]:
                 bare = result.model_dump(include={"task_id", "seed", "attempt", "trace_id", "cause"})
                 out.append(told.get(result.trace_id) or {"mode": column.setup.mode, **bare})
         if column.lost is not None:
-            out.append({"mode": column.setup.mode, "cause": "environment_missing", "words": column.lost})
+            out.append({"mode": column.setup.mode, "cause": "environment_missing", "message": column.lost})
     return out
 
 

@@ -41,15 +41,15 @@ class ProgressReporter:
     counts: Counter[str] = field(default_factory=Counter)
     _trails: dict[str, SpanReader] = field(default_factory=dict)
 
-    def finished(self, result: Result, trouble: ErrorDetails | None) -> None:
+    def finished(self, result: Result, details: ErrorDetails | None) -> None:
         """One attempt is done."""
         self._trails.pop(result.trace_id, None)
         self.counts[result.outcome] += 1
-        words = f"{result.outcome} ({plain(trouble.words, 400)})" if trouble else result.outcome
+        words = f"{result.outcome} ({plain(details.message, 400)})" if details else result.outcome
         number = f" attempt {result.attempt}" if result.attempt else ""
         self.log(f"{self.counts.total()}/{self.total} {result.task_id} seed {result.seed}{number}: {words}")
-        if self.every_step and trouble and trouble.traceback:
-            self.log(trouble.traceback.rstrip())
+        if self.every_step and details and details.traceback:
+            self.log(details.traceback.rstrip())
 
     def moved(self, job: Job, trace_id: str, _progress: Progress) -> None:
         """An attempt went one step further."""
@@ -95,10 +95,10 @@ def run_missing(
             log(f"{len(jobs) - len(left)} of {len(jobs)} attempts are in {folder} already; {len(left)} to go")
         teller = ProgressReporter(setup, len(left), log, every_step)
 
-        def tell(result: Result, trouble: ErrorDetails | None) -> None:
-            if trouble is not None:
-                _write_error(folder, setup.mode, result, trouble)
-            teller.finished(result, trouble)
+        def tell(result: Result, details: ErrorDetails | None) -> None:
+            if details is not None:
+                _write_error(folder, setup.mode, result, details)
+            teller.finished(result, details)
 
         try:
             if left:
@@ -121,9 +121,9 @@ def _made_with(setup: Setup) -> dict[str, Any]:
     }
 
 
-def _write_error(folder: Path, mode: str, result: Result, trouble: ErrorDetails) -> None:
+def _write_error(folder: Path, mode: str, result: Result, details: ErrorDetails) -> None:
     line = result.model_dump(include={"task_id", "seed", "attempt", "trace_id", "cause", "ended_at"})
     try:
-        append_line(folder / ERRORS, {"mode": mode, **line, **trouble.model_dump()})
+        append_line(folder / ERRORS, {"mode": mode, **line, **details.model_dump()})
     except OSError as error:
         raise cannot_write(error) from None

@@ -45,7 +45,7 @@ class ErrorDetails(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    words: str
+    message: str
     traceback: str | None = None
 
 

@@ -146,7 +146,7 @@ class Supervisor:
             self._replace(
                 child,
                 Cause.HARNESS_CRASHED,
-                ErrorDetails(words="the attempt's process ended by itself"),
+                ErrorDetails(message="the attempt's process ended by itself"),
                 waiting,
                 scratch,
             )
@@ -163,8 +163,8 @@ class Supervisor:
         elif not child.ready or frame["exit_code"] == EnvironmentMissing.exit_code:
             raise EnvironmentMissing(str(frame["message"]))
         else:
-            trouble = ErrorDetails(words=str(frame["message"]), traceback=frame.get("traceback"))
-            self._replace(child, Cause.HARNESS_CRASHED, trouble, waiting, scratch)
+            details = ErrorDetails(message=str(frame["message"]), traceback=frame.get("traceback"))
+            self._replace(child, Cause.HARNESS_CRASHED, details, waiting, scratch)
 
     def _moved(self, child: Child) -> None:
         """A step was done, or the goal is known. Where the child waits, whoever watches says when it goes on."""
@@ -185,7 +185,7 @@ class Supervisor:
         # An attempt without a problem shows as well that model and browser can be had.
         self._answered = self._answered or bool(frame["model_answered"]) or frame["problem"] is None
         problem = frame["problem"]
-        self._write(result, ErrorDetails(words=problem, traceback=frame["traceback"]) if problem else None)
+        self._write(result, ErrorDetails(message=problem, traceback=frame["traceback"]) if problem else None)
         self._unreachable = self._unreachable + 1 if frame["systemic"] else 0
         if frame["systemic"] and (not self._answered or self._unreachable >= UNREACHABLE_IN_A_ROW):
             raise EnvironmentMissing(str(frame["problem"]))
@@ -196,25 +196,25 @@ class Supervisor:
             if time.monotonic() < child.deadline or (child.ready and not child.job):
                 continue
             seconds = self._setup.settings.limits.seconds
-            trouble = ErrorDetails(words=f"killed: not finished within {seconds:g} s")
-            self._replace(child, Cause.TIME_LIMIT, trouble, waiting, scratch)
+            details = ErrorDetails(message=f"killed: not finished within {seconds:g} s")
+            self._replace(child, Cause.TIME_LIMIT, details, waiting, scratch)
 
-    def _replace(self, child: Child, cause: Cause, trouble: ErrorDetails, waiting: deque[Job], scratch: str) -> None:
+    def _replace(self, child: Child, cause: Cause, details: ErrorDetails, waiting: deque[Job], scratch: str) -> None:
         """Give up a child: its attempt is recorded as an error, and a fresh child takes its place."""
         child.stop()
         del self._children[child.number]
         if child.job is not None:
-            self._close_attempt(child, cause, trouble)
+            self._close_attempt(child, cause, details)
         elif not child.ready:
             self._failed_starts += 1
             if self._failed_starts >= MAX_CHILD_STARTS:
                 raise EnvironmentMissing(
-                    f"the browser process could not be started ({trouble.words}); see the messages above"
+                    f"the browser process could not be started ({details.message}); see the messages above"
                 )
         if waiting:
             self._spawn(scratch)
 
-    def _close_attempt(self, child: Child, cause: Cause, trouble: ErrorDetails) -> None:
+    def _close_attempt(self, child: Child, cause: Cause, details: ErrorDetails) -> None:
         """Write what the child could no longer write: the attempt's own span and its result."""
         job, setup = child.job, self._setup
         assert job is not None
@@ -228,15 +228,15 @@ class Supervisor:
                 started=child.started_at,
                 progress=child.progress,
                 ending=None,
-                problem=AttemptError(cause, trouble.words),
+                problem=AttemptError(cause, details.message),
             )
         except OSError as error:
             raise cannot_write(error) from None
-        self._write(result, trouble)
+        self._write(result, details)
 
-    def _write(self, result: Result, trouble: ErrorDetails | None) -> None:
+    def _write(self, result: Result, details: ErrorDetails | None) -> None:
         try:
             append_line(self._out / "results.jsonl", result.model_dump())
         except OSError as error:
             raise cannot_write(error) from None
-        self._tell(result, trouble)
+        self._tell(result, details)

@@ -35,7 +35,7 @@ class AttemptCache:
     def _key(self, page: Observation) -> Key:
         return Key(
             site=site_of(self._environment, page.address or page.url),
-            template=self._goal.words,
+            template=self._goal.text,
             page=page_fingerprint(page, self._goal.values),
         )
 
@@ -68,7 +68,7 @@ class AttemptCache:
         target = find(page, entry.role, name, label)
         if target is None or entry.action not in target.can:
             return None
-        return Action(name=entry.action, ref=target.ref, words=target.label, text=text)
+        return Action(name=entry.action, ref=target.ref, label=target.label, text=text)
 
     def note(
         self,
@@ -129,7 +129,7 @@ class AttemptCache:
         alike = [e for e in page.controls if entry.action in e.can and e.submits == target.submits]
         only = len(alike) == 1 and (entry.action != "click" or target.submits)
         told_apart = is_marked(entry.label) or sum(e.name == target.name for e in page.controls) == 1
-        return only or (told_apart and (is_marked(entry.name) or _said(target.name, self._goal.words)))
+        return only or (told_apart and (is_marked(entry.name) or _said(target.name, self._goal.text)))
 
     def close(self, success: bool | None) -> None:
         """The attempt has ended; `success` is None where it was no measurement. Raises OSError on a full disk."""

@@ -31,7 +31,7 @@ class Template(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    words: str
+    text: str
     values: tuple[str, ...]
 
 
@@ -50,8 +50,8 @@ def template_of(goal: str) -> Template:
         values.append(said[1:-1] if kind == "quoted" else said)
         return f"{lead}<{kind}>"
 
-    words = " ".join(_VALUE.sub(mask, goal).split())
-    return Template(words=words, values=tuple(values))
+    text = " ".join(_VALUE.sub(mask, goal).split())
+    return Template(text=text, values=tuple(values))
 
 
 def abstract(text: str, values: Sequence[str], *, exact: bool) -> str:

@@ -66,7 +66,7 @@ class MinedRoutine:
     def first(self, goal: str, page: Observation) -> MacroStep | None:
         """Where site, goal template and kind of page are those that it was mined from."""
         fits = (
-            template_of(goal).words == self._skill.template
+            template_of(goal).text == self._skill.template
             and site_of(self._environment, page.address or page.url) == self._skill.site
             and page_type(page) in self._skill.page_types
         )

@@ -127,7 +127,7 @@ def mine(places: Sequence[Path], *, min_support: int = 2) -> list[MinedSkill]:
     kinds: dict[RunOptions, set[str]] = defaultdict(set)
     for number, attempt in enumerate(attempts):
         for run in _stretches(attempt.steps):
-            key = (run[0].site, attempt.template.words, tuple(s.step for s in run))
+            key = (run[0].site, attempt.template.text, tuple(s.step for s in run))
             support[key].add(number)
             kinds[key].add(run[0].page_type)
     kept: list[RunOptions] = []

@@ -52,7 +52,7 @@ def step(name: str, target: Element | None, page: Observation, text: str | None 
         {
             "name": name,
             "ref": target.ref if target is not None else None,
-            "words": target.label if target is not None else "",
+            "label": target.label if target is not None else "",
             "text": text,
         }
     )

@@ -83,7 +83,7 @@ def test_an_unknown_target_still_tells_what_was_aimed_at() -> None:
     assert action is not None
     assert problem is not None
     assert action.describe() == 'click "Cancel"'
-    assert "'Cancel'" in problem.words
+    assert "'Cancel'" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_pickers_take_dates_and_times_as_people_write_them(kind: str, text: str,
 
 
 def test_phrases_read_like_sentences() -> None:
-    assert Action(name="fill", ref=2, words="Name", text="Ann").describe() == 'fill "Name" with "Ann"'
-    assert Action(name="select", ref=3, words="Colour", text="Red").describe() == 'select "Red" in "Colour"'
+    assert Action(name="fill", ref=2, label="Name", text="Ann").describe() == 'fill "Name" with "Ann"'
+    assert Action(name="select", ref=3, label="Colour", text="Red").describe() == 'select "Red" in "Colour"'
     assert Action(name="press", text="Enter").describe() == 'press "Enter"'
     assert Action(name="done").describe() == "done"
 

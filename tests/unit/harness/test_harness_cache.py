@@ -28,10 +28,10 @@ def login(user: str = "", secret: str = "") -> Observation:
 
 
 def fill(ref: int, text: str) -> Action:
-    return Action(name="fill", ref=ref, words="", text=text)
+    return Action(name="fill", ref=ref, label="", text=text)
 
 
-CLICK_LOGIN = Action(name="click", ref=3, words="Login")
+CLICK_LOGIN = Action(name="click", ref=3, label="Login")
 
 
 def attempt(folder: Path, goal: str, user: str, secret: str, *, success: bool | None) -> None:
@@ -47,14 +47,14 @@ def attempt(folder: Path, goal: str, user: str, secret: str, *, success: bool | 
 
 def offered(mind: AttemptCache, seen: Observation) -> tuple[str, str, str | None] | None:
     found = mind.offer(seen)
-    return (found[0].name, found[0].words, found[0].text) if found else None
+    return (found[0].name, found[0].label, found[0].text) if found else None
 
 
 def test_a_goal_s_values_are_masked_by_kind() -> None:
     said = template_of('Send "hi" to Jane Doe at jane@x.org on 5 May 2026 at 10:30 for $12.50. Then wait.')
-    assert said.words == "Send <quoted> to <name> at <email> on <date> at <time> for <number>. Then wait."
+    assert said.text == "Send <quoted> to <name> at <email> on <date> at <time> for <number>. Then wait."
     assert said.values == ("hi", "Jane Doe", "jane@x.org", "5 May 2026", "10:30", "$12.50")
-    assert template_of(GOAL).words == template_of(OTHER).words
+    assert template_of(GOAL).text == template_of(OTHER).text
 
 
 @given(st.lists(st.text("abcdef ", min_size=2, max_size=8), min_size=1, max_size=4), st.text("abcdef xyz", max_size=30))

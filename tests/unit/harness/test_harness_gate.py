@@ -13,7 +13,7 @@ from harness.observe.observation import Observation
 from harness.settings.schema import EscalationSettings
 
 VIEW = page(button(1, "Next"), button(2, "Send message"), textbox(3, "Send to"), submit(4, "Pay now"))
-NEXT = Action(name="click", ref=1, words="Next")
+NEXT = Action(name="click", ref=1, label="Next")
 DONE = Action(name="done")
 
 
@@ -46,7 +46,7 @@ def test_an_ordinary_step_is_the_worker_s() -> None:
 
 
 def test_an_unusable_reply_calls() -> None:
-    problem = ActionProblem(type="unknown_target", words="")
+    problem = ActionProblem(type="unknown_target", message="")
     assert reason(None) == "unusable_reply"
     assert reason(NEXT, problem=problem) == "unusable_reply"
     assert reason(NEXT, problem=problem, unusable_reply=False) is None

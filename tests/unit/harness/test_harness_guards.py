@@ -12,7 +12,7 @@ from harness.decide.choices import open_choices, reply_schema
 from harness.observe.observation import Observation, opened_by
 from harness.settings.schema import GuardSettings, HarnessSettings
 
-CLICK_OK = Action(name="click", ref=1, words="OK")
+CLICK_OK = Action(name="click", ref=1, label="OK")
 
 
 def did(action: Action, view: Observation, *, changed: bool | None = True, ran: bool = True) -> PastStep:

@@ -30,8 +30,8 @@ def test_a_matrix_tells_modes_and_tasks_and_why_attempts_failed(tmp_path: Path) 
     asked = [result("a", seed=0), result("a", seed=1, score=0.0), result("b", seed=0), result("b", seed=1)]
     put(good, *asked, result("not-asked"))
     put(bad, *errors)
-    append_line(tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "x", "words": "it died", "traceback": "Trace"})
-    append_line(tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "mended", "words": "was run again"})
+    append_line(tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "x", "message": "it died", "traceback": "Trace"})
+    append_line(tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "mended", "message": "was run again"})
     columns = [Column(good, asked), Column(bad, errors, "no model answers")]
     write(tmp_path, columns)
 
@@ -52,7 +52,7 @@ def test_a_matrix_tells_modes_and_tasks_and_why_attempts_failed(tmp_path: Path) 
     told = [json.loads(line) for line in (tmp_path / ERRORS).read_text(encoding="utf-8").splitlines()]
     assert [line.get("traceback") for line in told] == ["Trace", None, None]
     assert told[1]["cause"] == "time_limit"
-    assert told[2] == {"mode": "bad", "cause": "environment_missing", "words": "no model answers"}
+    assert told[2] == {"mode": "bad", "cause": "environment_missing", "message": "no model answers"}
 
     figures = json.loads((tmp_path / METRICS).read_text(encoding="utf-8"))
     assert figures["good"]["success_rate"] == 0.75
