@@ -1,4 +1,4 @@
-"""Decides when the manager is called, and says why. Pure: knows the step, the past and the settings, never a model."""
+"""The escalation rule: whether the manager is called for a step, and why."""
 
 import re
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from harness.check.loops import looping
 from harness.observe.observation import Element, Observation
 from harness.settings.schema import EscalationSettings
 
+# A click on one of these does something; a click on a text field that mentions sending does not.
 ACTING_ROLES = frozenset({"button", "link", "menuitem", "clickable", "tab", "option", "switch"})
 
 
@@ -27,8 +28,8 @@ class EscalationReason(StrEnum):
     UNSURE = "low_confidence"
 
 
-# What the manager reads. The span has the reason's name.
-WORDS = {
+# What the manager's prompt says. The span has the reason's name.
+REASON_TEXT = {
     EscalationReason.UNUSABLE: "the last reply was no possible action",
     EscalationReason.ERRORS: "the last steps did not work",
     EscalationReason.LOOP: "the same was done here before",
@@ -39,7 +40,7 @@ WORDS = {
 
 
 class ProposedStep(BaseModel):
-    """A step as proposed by the cache, a macro or the worker, before it is done."""
+    """A step that the cache, a macro or the worker proposes. `by_model` says that it was the worker."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,9 +51,9 @@ class ProposedStep(BaseModel):
 
 
 def high_stakes_word(action: Action, page: Observation, words: Sequence[str]) -> str | None:
-    """The word that makes this a step that cannot be taken back, or None.
+    """The word on the target that makes this a step that cannot be taken back, or None.
 
-    A click counts on what acts, not on a field that merely speaks of sending; Enter counts as a click on what sends.
+    Pressing Enter in a field counts as a click on the control that submits the field's form.
     """
     target: Element | None = None
     if action.name == "click" and action.ref is not None:
@@ -79,21 +80,29 @@ def errors_in_a_row(history: Sequence[PastStep]) -> int:
 def escalation_reason(
     proposed: ProposedStep,
     page: Observation,
-    fingerprint: str,
+    page_id: str,
     history: Sequence[PastStep],
     settings: EscalationSettings,
 ) -> EscalationReason | None:
-    """Why the manager should look at this step, or None. The weightiest reason that holds is the answer."""
+    """The first reason that holds for calling the manager, the most serious first; None when there is none.
+
+    Args:
+        proposed: The step that would be done.
+        page: The page that it would be done on.
+        page_id: That page's fingerprint without what changes by itself.
+        history: The attempt's past steps.
+        settings: Which reasons count.
+    """
     action = proposed.action
     if action is None or proposed.problem is not None:
         return EscalationReason.UNUSABLE if settings.unusable_reply else None
-    weigh_stakes = settings.high_stakes == "all" or (settings.high_stakes == "model" and proposed.by_model)
+    check_stakes = settings.high_stakes == "all" or (settings.high_stakes == "model" and proposed.by_model)
     failed = errors_in_a_row(history) if proposed.by_model else 0
-    signs = (
-        (EscalationReason.STAKES, weigh_stakes and high_stakes_word(action, page, settings.stakes_words) is not None),
+    reasons = (
+        (EscalationReason.STAKES, check_stakes and high_stakes_word(action, page, settings.stakes_words) is not None),
         (EscalationReason.FINAL, settings.final_answer and action.name == "done"),
-        (EscalationReason.LOOP, looping(action, fingerprint, history, settings.loop_after)),
+        (EscalationReason.LOOP, looping(action, page_id, history, settings.loop_after)),
         (EscalationReason.ERRORS, 0 < settings.errors_in_a_row <= failed),
         (EscalationReason.UNSURE, settings.low_confidence and proposed.low_confidence),
     )
-    return next((reason for reason, holds in signs if holds), None)
+    return next((reason for reason, holds in reasons if holds), None)

@@ -25,7 +25,7 @@ def _variants(settings: HarnessSettings) -> list[HarnessSettings]:
             "actions": {"addressing": addressing, "navigation": more, "answer": more},
             "observation": {"element_state": state},
             "hierarchy": {"manager": more},
-            "gate": {"low_confidence": more},
+            "escalation": {"low_confidence": more},
         }
         out.append(HarnessSettings.model_validate(merged(settings.model_dump(), overlay)))
     return out

@@ -83,7 +83,7 @@ def finish(
         score = ending.state.score if ending.state.score is not None else 0.0
     outcome = "error" if score is None else "success" if score > SUCCESS else "failure"
     cause = problem.cause.value if problem else None
-    words = str(problem) if problem else ending.words if ending else ""
+    words = str(problem) if problem else ending.last_step if ending else ""
     tracer.write(
         "attempt",
         root_attributes(

@@ -32,7 +32,7 @@ class Scripted:
 
     def decide(self, turn: PolicyInput, *, deadline: float) -> PolicyReply:
         self.turns.append(turn)
-        return PolicyReply(reply=self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])
+        return PolicyReply(text=self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])
 
 
 def act(action: str, target: str | None = None, text: str | None = None, **more: str) -> str:

@@ -7,7 +7,7 @@ from harness_pages import button, page, submit, textbox, words
 
 from harness.act.actions import Action, ActionProblem, low_confidence
 from harness.act.history import PastStep
-from harness.check.loops import looping, rounds
+from harness.check.loops import cycles, looping
 from harness.decide.escalation import ProposedStep, escalation_reason, high_stakes_word
 from harness.observe.observation import Observation
 from harness.settings.schema import EscalationSettings
@@ -128,9 +128,9 @@ def test_the_weightiest_reason_is_named() -> None:
 
 def test_a_round_of_several_steps_is_a_loop() -> None:
     a, b = did(Action(name="click", ref=1), "p"), did(Action(name="click", ref=2), "q")
-    assert rounds([a, b]) == 1
-    assert rounds([a, b, a, b]) == 2
-    assert rounds([b, a, b, a, b, a]) == 3
+    assert cycles([a, b]) == 1
+    assert cycles([a, b, a, b]) == 2
+    assert cycles([b, a, b, a, b, a]) == 3
     assert looping(Action(name="click", ref=2), "q", [a, b, a, b, a], 2)
     assert not looping(Action(name="click", ref=9), "q", [a, b, a, b, a], 2)
 

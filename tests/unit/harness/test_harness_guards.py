@@ -197,7 +197,7 @@ def test_navigation_an_answer_and_confidence_are_in_the_schema_only_when_asked_f
         view,
         actions={"constrain_targets": True, "navigation": True, "answer": True},
         hierarchy={"manager": True},
-        gate={"low_confidence": True},
+        escalation={"low_confidence": True},
     )
     assert asked["done"]["required"] == ["action", "confidence"]
     assert set(asked["done"]["properties"]) == {"action", "confidence", "text"}
@@ -207,5 +207,5 @@ def test_navigation_an_answer_and_confidence_are_in_the_schema_only_when_asked_f
 
 def test_nobody_is_asked_for_confidence_that_nobody_reads() -> None:
     view = page(button(1, "A"))
-    alone = shapes(view, actions={"constrain_targets": True}, gate={"low_confidence": True})
+    alone = shapes(view, actions={"constrain_targets": True}, escalation={"low_confidence": True})
     assert "confidence" not in alone["click"]["properties"]

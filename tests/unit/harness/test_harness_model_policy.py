@@ -99,7 +99,7 @@ def test_the_call_holds_what_was_said_used_and_paid() -> None:
     made, _ = policy(reply, {"usd_per_million_in": 1.0, "usd_per_million_out": 4.0})
     decision = made.decide(turn(), deadline=0.0)
     call = decision.call
-    assert decision.reply == "I refuse."
+    assert decision.text == "I refuse."
     assert call is not None
     assert (call.model, call.reply, call.tokens_in, call.tokens_out) == ("m", "I refuse.", 2_000_000, 1_000_000)
     assert call.cost_usd == 6.0

@@ -79,7 +79,7 @@ def test_an_attempt_s_cost_counts_worker_and_manager() -> None:
     progress = Progress()
     assert attempt_cost(settings, progress) is None
     for one in (call("gpt-4o-mini", 0.25), call("gpt-4o", 1.0)):
-        progress = progress.plus(PolicyReply(reply="", call=one), manager=one.model == "gpt-4o")
+        progress = progress.plus(PolicyReply(text="", call=one), manager=one.model == "gpt-4o")
     assert attempt_cost(settings, progress) == 1.25
     assert (progress.tokens_in, progress.tokens_out) == (20, 20)
     assert Progress.model_validate(progress.model_dump()) == progress

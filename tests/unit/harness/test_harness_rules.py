@@ -24,7 +24,7 @@ def decide(goal: str, view: Observation, history: tuple[str, ...] = (), **groups
     turn = PolicyInput(goal=goal, page="", observation=seen, choices=tuple(choices), history=history)
     reply = RulesPolicy(settings).decide(turn, deadline=time.monotonic() + 1)
     assert reply.call is None
-    return dict(json.loads(reply.reply))
+    return dict(json.loads(reply.text))
 
 
 STATE = {"observation": {"element_state": True}}
