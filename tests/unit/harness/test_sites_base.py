@@ -30,7 +30,8 @@ def test_a_calendar_can_stand_on_the_base(tmp_path: Path) -> None:
     (tmp_path / "static").mkdir()
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "start.html").write_text(
-        '{% extends "page.html" %}{% block body %}{% include "messages.html" %}{{ owner }} has {{ count }}{% endblock %}',
+        '{% extends "page.html" %}{% block body %}{% include "messages.html" %}'
+        "{{ owner }} has {{ count }}{% endblock %}",
         encoding="utf-8",
     )
     site = Site(
