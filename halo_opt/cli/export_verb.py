@@ -20,11 +20,6 @@ class To(StrEnum):
     PARQUET = "parquet"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the verbs."""
-    app.command("export")(export_verb)
-
-
 def export_verb(
     *,
     traces: Annotated[
