@@ -112,7 +112,7 @@ def debug(
         before = [r.attempt for r in read_results(folder) if (r.task_id, r.seed) == (task, task_seed)]
         job = job.model_copy(update={"attempt": max(before, default=-1) + 1})
         shown = StepPrinter(setup, pause=pause)
-        Supervisor(setup, workers=1, tell=shown.finished, watch=shown.moved).run([job])
+        Supervisor(setup, workers=1, on_result=shown.finished, on_progress=shown.moved).run([job])
     log(f"its spans are in {spans_of(setup, job)}")
 
 

@@ -68,7 +68,7 @@ def run_asked(setup: Setup, jobs: Sequence[Job], *, workers: int, log: Log, ever
     """Exactly the attempts of an optimizer's file, beside other processes that write into the same folder."""
     teller = ProgressReporter(setup, len(jobs), log, every_step)
     with locked(made(Path(setup.out)), shared=True):
-        Supervisor(setup, workers=workers, tell=teller.finished, watch=teller.moved).run(jobs)
+        Supervisor(setup, workers=workers, on_result=teller.finished, on_progress=teller.moved).run(jobs)
     log(teller.summary())
 
 
@@ -102,7 +102,7 @@ def run_missing(
 
         try:
             if left:
-                Supervisor(setup, workers=workers, tell=tell, watch=teller.moved).run(left)
+                Supervisor(setup, workers=workers, on_result=tell, on_progress=teller.moved).run(left)
         finally:
             found = [r for r in counting(read_results(folder)) if key_of(r) in asked]
             write_whole(folder / METRICS, json.dumps(metrics(found).model_dump(), indent=1) + "\n")

@@ -96,10 +96,10 @@ class Supervisor:
         setup: Setup,
         *,
         workers: int,
-        tell: Callable[[Result, ErrorDetails | None], None],
-        watch: Callable[[Job, str, Progress], None] = lambda _job, _trace_id, _progress: None,
+        on_result: Callable[[Result, ErrorDetails | None], None],
+        on_progress: Callable[[Job, str, Progress], None] = lambda _job, _trace_id, _progress: None,
     ) -> None:
-        self._setup, self._tell, self._watch = setup, tell, watch
+        self._setup, self._on_result, self._on_progress = setup, on_result, on_progress
         self._workers = workers
         self._out = Path(setup.out)
         self._children: dict[ChildProcess, Child] = {}
@@ -160,7 +160,7 @@ class Supervisor:
         """A step was done, or the goal is known. Where the child waits, whoever watches says when it goes on."""
         if child.job is None:
             return
-        self._watch(child.job, child.trace_id, child.progress)
+        self._on_progress(child.job, child.trace_id, child.progress)
         if self._setup.pause and child.progress.steps:
             child.deadline = time.monotonic() + self._setup.settings.limits.seconds + GRACE_SECONDS
             child.go_on()
@@ -229,4 +229,4 @@ class Supervisor:
             append_line(self._out / "results.jsonl", result.model_dump())
         except OSError as error:
             raise cannot_write(error) from None
-        self._tell(result, details)
+        self._on_result(result, details)
