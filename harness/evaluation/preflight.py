@@ -130,7 +130,9 @@ def scripted_step() -> Check:
     with tempfile.TemporaryDirectory(prefix="halo-smoke-", ignore_cleanup_errors=True) as folder:
         setup = Setup(settings=settings, out=folder, mode="rules", headless=True, revision="smoke", run_id="smoke")
         try:
-            Supervisor(setup, workers=1, on_result=lambda r, t: ended.append((r, t))).run([Job(task_id=STEP_TASK, seed=0)])
+            Supervisor(setup, workers=1, on_result=lambda r, t: ended.append((r, t))).run(
+                [Job(task_id=STEP_TASK, seed=0)]
+            )
         except EnvironmentMissing as error:
             return Check(name=name, state=State.FAILED, message=str(error).splitlines()[0], remedy="mend what it names")
     result, details = ended[0]

@@ -56,9 +56,9 @@ def read_env_file(path: Path) -> dict[str, str]:
             if name is None and not binding.error:
                 continue  # a blank line or a comment
             if name is None or value is None or not (name.isascii() and name.isidentifier()) or "\0" in value:
+                quotes = "; a quoted value must end with its quote" if "'" in line or '"' in line else ""
                 raise UsageError(
-                    f"{path}, line {number}: expected NAME=value with its quotes closed, a comment that begins with #, "
-                    "or nothing"
+                    f"{path}, line {number}: expected NAME=value, a comment that begins with #, or nothing{quotes}"
                 )
             found[name] = value
     return found
