@@ -14,11 +14,11 @@ from harness.cli.check_verbs import smoke
 from harness.cli.contract_verbs import check, describe
 from harness.cli.debug_verb import debug
 from harness.cli.exploration_verb import verify_exploration
+from harness.cli.output import say
 from harness.cli.run_verbs import eval_attempts, matrix, rollout
-from harness.cli.words import say
-from harness.errors import HarnessError
-from harness.skill_verbs import skills_app
-from harness.task_verbs import tasks_app
+from harness.cli.skill_verbs import skills_app
+from harness.cli.task_verbs import tasks_app
+from harness.core.errors import HarnessError
 
 INTERRUPTED = 130
 

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from harness.cli import options as o
+from harness.cli.output import out_all
 from harness.cli.plan import Changes, settings_of
-from harness.cli.words import out_all
-from harness.config_load import DEFAULT_CONFIG
-from harness.ops import preflight
+from harness.evaluation import preflight
+from harness.settings.load import DEFAULT_CONFIG
 
 
 def smoke(

@@ -8,20 +8,20 @@ from typing import Annotated
 
 import typer
 
-from harness.attempt import Progress
+from harness.attempt.records import Progress
 from harness.cli import options as o
+from harness.cli.output import out, out_all, say
 from harness.cli.plan import Changes, Place, checked, described, settings_of, setup_of
-from harness.cli.words import out, out_all, say
-from harness.config import HarnessSettings
-from harness.config_load import DEFAULT_CONFIG
-from harness.errors import UsageError
-from harness.ops import preflight
-from harness.ops.folder import locked, made, read_results
-from harness.ops.show import step_block
-from harness.ops.trajectory import Trail, plain
-from harness.results import Job, Result, Trouble
-from harness.setup import Setup, spans_of
-from harness.supervisor import Supervisor
+from harness.core.errors import UsageError
+from harness.evaluation import preflight
+from harness.evaluation.run_folder import locked, made, read_results
+from harness.evaluation.show import step_block
+from harness.evaluation.trajectory import Trail, plain
+from harness.record.results import Job, Result, Trouble
+from harness.running.setup import Setup, spans_of
+from harness.running.supervisor import Supervisor
+from harness.settings.load import DEFAULT_CONFIG
+from harness.settings.schema import HarnessSettings
 
 LONGEST_SECONDS = 1800.0
 

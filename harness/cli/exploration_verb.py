@@ -7,21 +7,21 @@ from typing import Annotated
 import typer
 
 from harness.cli import options as o
+from harness.cli.output import out_all, say
 from harness.cli.plan import Changes, Place, checked, described, settings_of, setup_of, task_ids
 from harness.cli.run_verbs import needed, sample_said
-from harness.cli.words import out_all, say
-from harness.config_load import DEFAULT_CONFIG
-from harness.errors import UsageError
-from harness.jobs import jobs_of, words_of
-from harness.ops.exploration import Difference, compare_all
-from harness.ops.folder import made, write_whole
-from harness.ops.rollout import actions_of
-from harness.ops.selection import Asked
-from harness.ops.session import run_missing
-from harness.ops.show import table
-from harness.ops.trajectory import plain
-from harness.results import Result
-from harness.setup import Setup
+from harness.core.errors import UsageError
+from harness.evaluation.exploration import Difference, compare_all
+from harness.evaluation.jobs import jobs_of, words_of
+from harness.evaluation.rollout import actions_of
+from harness.evaluation.run_folder import made, write_whole
+from harness.evaluation.selection import Asked
+from harness.evaluation.session import run_missing
+from harness.evaluation.show import table
+from harness.evaluation.trajectory import plain
+from harness.record.results import Result
+from harness.running.setup import Setup
+from harness.settings.load import DEFAULT_CONFIG
 
 NO = 1
 REPORT = "exploration.json"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.config import SCORE_STEPS, SPEED_STEPS
+from harness.settings.schema import SCORE_STEPS, SPEED_STEPS
 
 MAX_STEPS = 100
 

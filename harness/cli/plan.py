@@ -9,17 +9,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.cli.words import say
-from harness.config import SCORE_STEPS, SPEED_STEPS, HarnessSettings
-from harness.config_load import load_file, load_settings, merged, sentence
+from harness.cli.output import say
+from harness.core.errors import EnvironmentMissing, UsageError
 from harness.envs.base import TaskInfo
 from harness.envs.miniwob import tasks as miniwob_tasks
 from harness.envs.registry import REAL, as_tasks, load_registry
-from harness.errors import EnvironmentMissing, UsageError
-from harness.ops.selection import NOTHING_ASKED, Asked, select
-from harness.results import Job
-from harness.setup import Setup
-from harness.task_check import check_jobs
+from harness.evaluation.selection import NOTHING_ASKED, Asked, select
+from harness.evaluation.task_check import check_jobs
+from harness.record.results import Job
+from harness.running.setup import Setup
+from harness.settings.load import load_file, load_settings, merged, sentence
+from harness.settings.schema import SCORE_STEPS, SPEED_STEPS, HarnessSettings
 
 # A model takes seconds for a step on a real site: a step limit without the time to use it makes errors of attempts.
 SECONDS_A_STEP = 10.0

@@ -6,19 +6,19 @@ from typing import Annotated
 import typer
 
 from harness.cli import options as o
+from harness.cli.output import out_all, say
 from harness.cli.plan import Changes, Place, checked, described, settings_of, setup_of, task_ids
-from harness.cli.words import out_all, say
-from harness.config_load import DEFAULT_CONFIG, load_file
-from harness.errors import EnvironmentMissing, UsageError
-from harness.jobs import jobs_of, read_jobs, words_of
-from harness.metrics import metrics
-from harness.ops.matrix import MD, mode_table, run_matrix
-from harness.ops.rollout import write_summary
-from harness.ops.selection import Asked
-from harness.ops.session import run_asked, run_missing
-from harness.ops.show import table
-from harness.results import Job
-from harness.setup import Setup
+from harness.core.errors import EnvironmentMissing, UsageError
+from harness.evaluation.jobs import jobs_of, read_jobs, words_of
+from harness.evaluation.matrix import MD, mode_table, run_matrix
+from harness.evaluation.metrics import metrics
+from harness.evaluation.rollout import write_summary
+from harness.evaluation.selection import Asked
+from harness.evaluation.session import run_asked, run_missing
+from harness.evaluation.show import table
+from harness.record.results import Job
+from harness.running.setup import Setup
+from harness.settings.load import DEFAULT_CONFIG, load_file
 
 
 def needed(out: Path | None) -> Path:

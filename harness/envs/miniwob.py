@@ -11,11 +11,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, ViewportSize
 
-from harness.browser import fit_out, launch
+from harness.core.errors import AttemptError, Cause, EnvironmentMissing
 from harness.envs.base import TaskInfo, TaskState
+from harness.envs.browser import fit_out, launch
 from harness.envs.static_server import StaticServer
-from harness.errors import AttemptError, Cause, EnvironmentMissing
-from harness.results import Job
+from harness.record.results import Job
 
 PREFIX = "miniwob."
 TABLE = Path(__file__).parent / "miniwob_tasks.csv"

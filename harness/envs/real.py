@@ -18,14 +18,14 @@ from typing import Any
 from playwright.sync_api import Browser, Error, Page, Playwright, ViewportSize
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from harness.browser import LOAD_MS, fit_out, launch
+from harness.act.execute import page_is_gone
+from harness.core.errors import AttemptError, Cause, EnvironmentMissing
 from harness.envs.base import TaskState
+from harness.envs.browser import LOAD_MS, fit_out, launch
 from harness.envs.fence import Fence
 from harness.envs.registry import INSTALL
 from harness.envs.sites import Sites
-from harness.errors import AttemptError, Cause, EnvironmentMissing
-from harness.execute import page_is_gone
-from harness.results import Job
+from harness.record.results import Job
 
 FINISH_SECONDS = 20.0
 WHOLE_SECONDS = 3.0

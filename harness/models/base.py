@@ -4,7 +4,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.errors import AttemptError
+from harness.core.errors import AttemptError
 
 
 class ModelDown(AttemptError):
@@ -62,6 +62,24 @@ class ChatReply(BaseModel):
     tries: int = 1
     started_at: str = ""
     ended_at: str = ""
+
+
+class ModelCall(BaseModel):
+    """One exchange with a model, for the trace. Tokens are None where the endpoint does not tell, the cost where the
+    price is not known.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    messages: list[dict[str, str]]
+    reply: str
+    tokens_in: int | None
+    tokens_out: int | None
+    started_at: str
+    ended_at: str
+    parameters: dict[str, Any] = {}
+    cost_usd: float | None = None
 
 
 class ChatModel(Protocol):

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.config import ModelSettings
-from harness.models.backends import on_this_machine
-from harness.models.base import Tokens
-from harness.policy.base import ModelCall
+from harness.models.base import ModelCall, Tokens
+from harness.settings.backends import on_this_machine
+from harness.settings.schema import ModelSettings
 
 
 class ModelUsage(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError
 from harness.sites.serve import NAMES, LocalSites
 
 LOOK_S = 0.5

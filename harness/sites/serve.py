@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
-from harness.errors import EnvironmentMissing, UsageError
-from harness.nearest import did_you_mean
+from harness.core.errors import EnvironmentMissing, UsageError
+from harness.core.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from harness.sites.base.site import Site

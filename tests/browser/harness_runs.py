@@ -12,8 +12,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from harness.config_load import DEFAULT_CONFIG
-from harness.processes import descendants
+from harness.running.processes import descendants
+from harness.settings.load import DEFAULT_CONFIG
 
 ROOT = Path(__file__).parents[2]
 

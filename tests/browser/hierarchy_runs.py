@@ -8,14 +8,14 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from harness.attempt import Ending
-from harness.config import HarnessSettings
+from harness.attempt.loop import AttemptLoop
+from harness.attempt.records import Ending
+from harness.decide.helpers import Helpers, helpers_for
+from harness.decide.policy import Decision, Policy, Turn
 from harness.envs.base import Environment, TaskState
-from harness.hierarchy import Helpers, helpers_for
-from harness.orchestrator import AttemptLoop
-from harness.policy.base import Decision, Policy, Turn
-from harness.results import Job
-from harness.tracing import Tracer, new_trace_id
+from harness.record.results import Job
+from harness.record.tracing import Tracer, new_trace_id
+from harness.settings.schema import HarnessSettings
 
 GOOD: dict[str, dict[str, Any]] = {
     "observation": {"element_state": True},

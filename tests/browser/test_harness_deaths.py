@@ -18,7 +18,7 @@ from harness_runs import (
     wait_for,
 )
 
-from harness.processes import descendants
+from harness.running.processes import descendants
 
 
 def test_an_endpoint_that_is_down_stops_the_eval_with_one_sentence(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ import pytest
 from hierarchy_runs import Ran, Scripted, act, run, settings_of
 from playwright.sync_api import Page, sync_playwright
 
-from harness.browser import launch
-from harness.cache.book import FILE
+from harness.core.errors import UsageError
+from harness.decide.cache.store import FILE
+from harness.decide.helpers import helpers_for
+from harness.decide.policy import Decision, Turn
+from harness.decide.rules import RulesPolicy
+from harness.envs.browser import launch
 from harness.envs.miniwob import MiniWob
-from harness.errors import UsageError
-from harness.hierarchy import helpers_for
-from harness.obs.observe import LISTEN_SCRIPT
-from harness.policy.base import Decision, Turn
-from harness.policy.rules import RulesPolicy
+from harness.observe.live_page import LISTEN_SCRIPT
 
 pytestmark = pytest.mark.browser
 ON = {"cache": True}

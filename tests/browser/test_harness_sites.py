@@ -7,9 +7,9 @@ import pytest
 from hierarchy_runs import Ran, Scripted, Served, act, run
 from playwright.sync_api import Page, sync_playwright
 
-from harness.browser import launch
+from harness.envs.browser import launch
 from harness.envs.static_server import StaticServer
-from harness.obs.observe import LISTEN_SCRIPT, observe, settle
+from harness.observe.live_page import LISTEN_SCRIPT, observe, settle
 
 pytestmark = pytest.mark.browser
 NAVIGATION = {"navigation": True, "answer": True}

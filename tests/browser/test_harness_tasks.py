@@ -7,8 +7,8 @@ from playwright.sync_api import Page, sync_playwright
 
 from harness.envs.miniwob import MiniWob, html_folder, tasks
 from harness.envs.static_server import StaticServer
-from harness.obs.observe import observe, settle
-from harness.results import Job
+from harness.observe.live_page import observe, settle
+from harness.record.results import Job
 
 pytestmark = pytest.mark.browser
 USABLE = [t.id for t in tasks() if t.usable]

@@ -7,8 +7,8 @@ from harness_pages import button, checkbox, combobox, page, textbox
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.actions import Action, read_action
-from harness.execute import picker_value, same_site
+from harness.act.actions import Action, read_action
+from harness.act.execute import picker_value, same_site
 
 PAGE = page(
     button(1, "OK"),

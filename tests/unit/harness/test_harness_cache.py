@@ -9,11 +9,11 @@ from harness_pages import button, page, submit, textbox, words
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.actions import Action
-from harness.cache.book import FILE, Book
-from harness.cache.memory import AttemptMemory
-from harness.cache.template import abstract, concrete, template_of
-from harness.obs.model import Observation
+from harness.act.actions import Action
+from harness.decide.cache.attempt_cache import AttemptMemory
+from harness.decide.cache.store import FILE, Book
+from harness.decide.cache.template import abstract, concrete, template_of
+from harness.observe.observation import Observation
 
 GOAL = 'Enter the username "ann" and the password "x1" and press login.'
 OTHER = 'Enter the username "bob" and the password "y2" and press login.'

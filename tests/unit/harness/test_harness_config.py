@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from harness.config import HarnessSettings
-from harness.config_load import DEFAULT_CONFIG, load_file, load_settings, merged
-from harness.errors import UsageError
+from harness.core.errors import UsageError
+from harness.settings.load import DEFAULT_CONFIG, load_file, load_settings, merged
+from harness.settings.schema import HarnessSettings
 
 
 def written(tmp_path: Path, text: str) -> Path:

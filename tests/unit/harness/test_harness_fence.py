@@ -4,9 +4,9 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from harness.core.errors import UsageError
 from harness.envs.fence import PATTERNS, fenced
 from harness.envs.sites import Sites, check_site, read_sites
-from harness.errors import UsageError
 
 FENCED = (
     "/finish", "//finish", "/finish/", "/finish?x=1", "/finish#top", "/FINISH", "/Finish", "/a/finish", "/fin%69sh",

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from harness.config import ConfigFile
-from harness.config_load import DEFAULT_CONFIG, load_settings
-from harness.describe import description, remedies
+from harness.core.errors import UsageError, no_room
 from harness.envs.miniwob import tasks
-from harness.errors import UsageError, no_room
-from harness.jobs import check_tasks, chosen, jobs_of, read_jobs, seeds_of, subsets, words_of
-from harness.results import Job, append_line
-from harness.tracing import span_file
+from harness.evaluation.jobs import check_tasks, chosen, jobs_of, read_jobs, seeds_of, subsets, words_of
+from harness.record.results import Job, append_line
+from harness.record.tracing import span_file
+from harness.settings.describe import description, remedies
+from harness.settings.load import DEFAULT_CONFIG, load_settings
+from harness.settings.schema import ConfigFile
 
 
 def test_a_torn_last_line_is_closed_before_the_next(tmp_path: Path) -> None:

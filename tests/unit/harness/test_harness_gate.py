@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from harness_pages import button, page, submit, textbox, words
 
-from harness.actions import Action, ActionProblem, unsure
-from harness.config_hierarchy import GateSettings
-from harness.gate import Proposed, at_stake, reason_to_call
-from harness.obs.model import Observation
-from harness.past import Past
-from harness.verify.loops import looping, rounds
+from harness.act.actions import Action, ActionProblem, unsure
+from harness.act.history import Past
+from harness.check.loops import looping, rounds
+from harness.decide.escalation import Proposed, at_stake, reason_to_call
+from harness.observe.observation import Observation
+from harness.settings.schema import GateSettings
 
 VIEW = page(button(1, "Next"), button(2, "Send message"), textbox(3, "Send to"), submit(4, "Pay now"))
 NEXT = Action(name="click", ref=1, words="Next")

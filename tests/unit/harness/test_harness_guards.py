@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from harness_pages import button, checkbox, combobox, page, submit, textbox
 
-from harness.actions import Action
-from harness.choices import open_choices, reply_schema
-from harness.config import GuardSettings, HarnessSettings
-from harness.guards import refusal, warning
-from harness.obs.model import Observation, opened_by
-from harness.past import Past
+from harness.act.actions import Action
+from harness.act.history import Past
+from harness.check.guards import refusal, warning
+from harness.decide.choices import open_choices, reply_schema
+from harness.observe.observation import Observation, opened_by
+from harness.settings.schema import GuardSettings, HarnessSettings
 
 CLICK_OK = Action(name="click", ref=1, words="OK")
 

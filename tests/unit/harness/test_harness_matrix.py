@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from harness_results import result, setup, trail, write_spans
 
-from harness.errors import EnvironmentMissing, UsageError
-from harness.ops.folder import ERRORS, METRICS
-from harness.ops.matrix import CSV, MD, Column, mode_table, run_matrix, write
-from harness.results import Job, Result, append_line
-from harness.setup import Setup
+from harness.core.errors import EnvironmentMissing, UsageError
+from harness.evaluation.matrix import CSV, MD, Column, mode_table, run_matrix, write
+from harness.evaluation.run_folder import ERRORS, METRICS
+from harness.record.results import Job, Result, append_line
+from harness.running.setup import Setup
 
 JOBS = [Job(task_id=task, seed=seed) for task in ("a", "b") for seed in (0, 1)]
 

@@ -7,18 +7,18 @@ import pytest
 from harness_pages import button, page
 from model_servers import serving
 
-from harness.attempt import sampling_seed
-from harness.choices import Choice
-from harness.config import HarnessSettings, ModelSettings
-from harness.errors import EnvironmentMissing
+from harness.attempt.records import sampling_seed
+from harness.core.errors import EnvironmentMissing
+from harness.decide.build import build_policy
+from harness.decide.choices import Choice
+from harness.decide.examples import load_examples
+from harness.decide.model_policy import ModelPolicy
+from harness.decide.policy import Turn
+from harness.decide.rules import RulesPolicy
 from harness.models.base import ChatReply, ChatRequest, Tokens
-from harness.models.build import build_policy
-from harness.policy.base import Turn
-from harness.policy.examples import load_examples
-from harness.policy.model_policy import ModelPolicy
-from harness.policy.rules import RulesPolicy
-from harness.prompts import Prompts
-from harness.results import Job
+from harness.record.results import Job
+from harness.settings.prompts import Prompts
+from harness.settings.schema import HarnessSettings, ModelSettings
 
 
 class Scripted:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from harness.attempt import Progress
-from harness.config import HarnessSettings, ModelSettings
-from harness.models.backends import resolved
-from harness.models.base import Tokens
+from harness.attempt.records import Progress
+from harness.decide.policy import Decision
+from harness.models.base import ModelCall, Tokens
 from harness.models.costs import ModelUsage, cost_of, price_of, total, with_call
-from harness.policy.base import Decision, ModelCall
-from harness.setup import cost_of as attempt_cost
+from harness.running.setup import cost_of as attempt_cost
+from harness.settings.backends import resolved
+from harness.settings.schema import HarnessSettings, ModelSettings
 
 MILLION = Tokens(prompt=1_000_000, reply=1_000_000)
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from model_servers import Asked, Kind, ModelServer, request, serving
 
-from harness.config import ModelSettings
-from harness.errors import AttemptError, Cause
+from harness.core.errors import AttemptError, Cause
 from harness.models.base import ModelDown
 from harness.models.build import build_model
-from harness.models.trouble import retry_after, words_of
+from harness.models.faults import retry_after, words_of
+from harness.settings.schema import ModelSettings
 
 
 @pytest.fixture(params=["openai", "anthropic"])

@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 from harness.cli.app import app
 from harness.cli.exploration_verb import two_of
 from harness.cli.plan import Changes, Place, changed, described, most_calls, settings_of, task_ids
-from harness.config import HarnessSettings
-from harness.config_load import DEFAULT_CONFIG
-from harness.errors import UsageError
-from harness.ops.selection import Asked
-from harness.results import Job
+from harness.core.errors import UsageError
+from harness.evaluation.selection import Asked
+from harness.record.results import Job
+from harness.settings.load import DEFAULT_CONFIG
+from harness.settings.schema import HarnessSettings
 
 
 def with_changes(**values: object) -> HarnessSettings:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from local_servers import running
 
-from harness.config import HarnessSettings, ModelSettings
-from harness.config_load import DEFAULT_CONFIG
-from harness.errors import EnvironmentMissing
-from harness.ops.preflight import Check, State, config, endpoint, keys, lines_of, model_checks, modules, require
+from harness.core.errors import EnvironmentMissing
+from harness.evaluation.preflight import Check, State, config, endpoint, keys, lines_of, model_checks, modules, require
+from harness.settings.load import DEFAULT_CONFIG
+from harness.settings.schema import HarnessSettings, ModelSettings
 
 
 class Models(HTTPServer):

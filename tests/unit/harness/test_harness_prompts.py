@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.check import check
-from harness.config import HarnessSettings
-from harness.config_load import DEFAULT_CONFIG
-from harness.errors import UsageError
-from harness.policy.examples import example_turns, load_examples
-from harness.policy.model_policy import fixed_messages
-from harness.prompts import PROMPT_DIR, Prompts
+from harness.core.errors import UsageError
+from harness.decide.examples import example_turns, load_examples
+from harness.decide.model_policy import fixed_messages
+from harness.evaluation.config_check import check
+from harness.settings.load import DEFAULT_CONFIG
+from harness.settings.prompts import PROMPT_DIR, Prompts
+from harness.settings.schema import HarnessSettings
 
 
 @pytest.fixture

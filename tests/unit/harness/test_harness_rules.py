@@ -6,11 +6,11 @@ from typing import Any
 
 from harness_pages import button, checkbox, combobox, page, submit, textbox
 
-from harness.choices import open_choices
-from harness.config import HarnessSettings
-from harness.obs.model import Observation
-from harness.policy.base import Turn, mask
-from harness.policy.rules import RulesPolicy, mentions, quoted
+from harness.decide.choices import open_choices
+from harness.decide.policy import Turn, mask
+from harness.decide.rules import RulesPolicy, mentions, quoted
+from harness.observe.observation import Observation
+from harness.settings.schema import HarnessSettings
 
 
 def decide(goal: str, view: Observation, history: tuple[str, ...] = (), **groups: Any) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from harness_results import result
 
-from harness.errors import EnvironmentMissing, UsageError
-from harness.ops.folder import CLAIM, LOCK, claim, locked, made, missing, read_results, write_whole
-from harness.results import Job, append_line
+from harness.core.errors import EnvironmentMissing, UsageError
+from harness.evaluation.run_folder import CLAIM, LOCK, claim, locked, made, missing, read_results, write_whole
+from harness.record.results import Job, append_line
 
 HOLD = """
 import sys
 from pathlib import Path
-from harness.ops.folder import locked
+from harness.evaluation.run_folder import locked
 with locked(Path(sys.argv[1]), shared=sys.argv[2] == "shared"):
     print("held", flush=True)
     sys.stdin.read()

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.core.errors import UsageError
 from harness.envs.base import TaskInfo
 from harness.envs.miniwob import tasks
-from harness.errors import UsageError
-from harness.ops.selection import Asked, sampled, select, site_of
+from harness.evaluation.selection import Asked, sampled, select, site_of
 
 
 def task(name: str, *, usable: bool = True) -> TaskInfo:

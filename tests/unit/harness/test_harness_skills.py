@@ -5,15 +5,15 @@ from datetime import date
 import pytest
 from harness_pages import button, combobox, page, submit, textbox, words
 
-from harness.actions import Action
-from harness.obs.model import Element, Observation
-from harness.skills.fill_form import FillForm
-from harness.skills.goal import the_date, value_for
-from harness.skills.message import SendMessage
-from harness.skills.pick_date import PickDate
-from harness.skills.routine import MacroStep, Routine
-from harness.skills.runner import MacroRunner
-from harness.skills.search import SearchAndOpen
+from harness.act.actions import Action
+from harness.decide.skills.fill_form import FillForm
+from harness.decide.skills.goal import the_date, value_for
+from harness.decide.skills.message import SendMessage
+from harness.decide.skills.pick_date import PickDate
+from harness.decide.skills.routine import MacroStep, Routine
+from harness.decide.skills.runner import MacroRunner
+from harness.decide.skills.search import SearchAndOpen
+from harness.observe.observation import Element, Observation
 
 
 def said(step: MacroStep | None) -> str | None:

@@ -8,10 +8,10 @@ from harness_results import result, setup, span, trail, write_spans
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.ops.exploration import NOTHING, compare, compare_all
-from harness.ops.rollout import SUMMARY, write_summary
-from harness.ops.show import markdown_table, step_block, step_line, table
-from harness.ops.trajectory import Step, Trail, plain, read, read_root
+from harness.evaluation.exploration import NOTHING, compare, compare_all
+from harness.evaluation.rollout import SUMMARY, write_summary
+from harness.evaluation.show import markdown_table, step_block, step_line, table
+from harness.evaluation.trajectory import Step, Trail, plain, read, read_root
 
 CLICK, TYPE = ("click", 'button "OK"', None), ("fill", 'textbox "Name"', "Ann")
 

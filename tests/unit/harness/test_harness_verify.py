@@ -3,10 +3,9 @@
 import pytest
 from harness_pages import button, combobox, page, submit, textbox, words
 
-from harness.actions import Action, ActionProblem
-from harness.obs.model import Element, Observation
-from harness.verify.after import judge
-from harness.verify.before import stale
+from harness.act.actions import Action, ActionProblem
+from harness.check.verifier import judge, stale
+from harness.observe.observation import Element, Observation
 
 CLICK = Action(name="click", ref=1, words="OK")
 

@@ -3,8 +3,8 @@
 import pytest
 from harness_pages import button, page, textbox, words
 
-from harness.obs.model import Element, Observation
-from harness.obs.volatile import page_fingerprint, site_of, steady, steady_address
+from harness.observe.observation import Element, Observation
+from harness.observe.volatile import page_fingerprint, site_of, steady, steady_address
 
 
 def at(address: str, *elements: Element) -> Observation:

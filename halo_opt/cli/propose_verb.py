@@ -1,0 +1,61 @@
+"""The verb propose: turn a report's findings into patch files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halo_opt.cli.loop_options import LOOP_FILE, Config, configured
+from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, ReportArgument, rows_format
+from halo_opt.core.console import Console
+from halo_opt.core.report_records import Report
+from halo_opt.patching.coder import draft
+from halo_opt.patching.patchfile import format_patch_file
+from halo_opt.patching.propose import Plan
+from halo_opt.patching.workbench import PatchBench
+from halo_opt.patching.writer import patch_writer
+from halo_opt.reporting.report_files import read_report
+
+
+def propose_verb(
+    *,
+    report: ReportArgument,
+    config: Config = LOOP_FILE,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for one patch file a proposal.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Proposals at most.")] = 10,
+    model: Annotated[str | None, typer.Option("--model", help="Let this model write the patch instead.")] = None,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Turn a report's findings into patches of the harness, best first. Nothing is applied."""
+    console = Console(quiet=quiet)
+    bench = PatchBench.open(configured(config, None))
+    plan = bench.plan(read_report(report)) if model is None else _written(bench, read_report(report), model)
+    for note in plan.notes:
+        console.say(f"note: {note}")
+    proposals = plan.proposals[:limit]
+    folder = out or (report if report.is_dir() else report.parent) / "proposals"
+    for proposal in proposals:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = format_patch_file(proposal, base=bench.surface.revision, diff=bench.preview(proposal))
+        (folder / f"{proposal.id}.diff").write_text(text, encoding="utf-8")
+    format_chosen = rows_format(format_, json_)
+    if format_chosen == "json":
+        console.document(list(proposals))
+    else:
+        rows = [[p.id, ", ".join(p.findings), len(p.edits), p.hypothesis] for p in proposals]
+        console.table(["proposal", "findings", "edits", "hypothesis"], rows, format_chosen)
+    if proposals:
+        console.say(f"patch files: {folder}; apply one with: halo-opt apply {folder / proposals[0].id}.diff")
+    else:
+        console.say("nothing to propose: no remedy is left that fits these findings and is not in force")
+
+
+def _written(bench: PatchBench, report: Report, model: str) -> Plan:
+    """A model's proposal as a plan of one, or of none with the reasons why what it wrote was refused."""
+    with patch_writer(bench.config, model, None) as writer:
+        drafted = draft(
+            report, bench.description, bench.surface.files, model=writer, forbidden=bench.forbidden, history=[]
+        )
+    return Plan([drafted.proposal] if drafted.proposal else [], [f"refused: {reason}" for reason in drafted.refusals])

@@ -1,0 +1,238 @@
+"""Runs attempts in child processes, each with a browser of its own, and writes the results. Never touches a page.
+
+A child that overruns an attempt's wall-clock limit is killed whole with its browser, the attempt is recorded as an
+error, and the next goes on in a fresh child: a hung browser costs one attempt, not the run.
+"""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.attempt.records import Progress
+from harness.core.errors import AttemptError, Cause, EnvironmentMissing, cannot_write
+from harness.record.results import Job, Result, Trouble, append_line
+from harness.record.tracing import Tracer, new_trace_id, now
+from harness.running.processes import kill_tree
+from harness.running.setup import Setup, finish, resource_for, spans_of
+
+START_SECONDS = 60.0
+# Time beyond the limit for a child to end the attempt by itself, which keeps its browser.
+GRACE_SECONDS = 2.0
+UNREACHABLE_IN_A_ROW = 3
+MAX_CHILD_STARTS = 3
+
+
+class Child:
+    """One child process as seen from outside."""
+
+    def __init__(
+        self, setup: Setup, number: int, frames: "queue.Queue[tuple[int, dict[str, Any] | None]]", scratch: str
+    ) -> None:
+        self.number = number
+        self.ready = False
+        self.job: Job | None = None
+        self.trace_id = ""
+        self.started_at = ""
+        self.progress = Progress()
+        self.deadline = time.monotonic() + START_SECONDS
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "harness.running.child"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True,
+            cwd=Path(__file__).parent.parent.parent, env={**os.environ, "TMPDIR": scratch},
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, args=(frames,), daemon=True)
+        self._reader.start()
+        self._send(setup.model_dump(mode="json"))
+
+    def _read(self, frames: "queue.Queue[tuple[int, dict[str, Any] | None]]") -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            frames.put((self.number, json.loads(line)))
+        frames.put((self.number, None))
+
+    def _send(self, frame: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(frame) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return  # it died; the reader says so
+
+    def give(self, job: Job, seconds: float) -> None:
+        """Hand over one attempt."""
+        self.job, self.trace_id, self.started_at, self.progress = job, new_trace_id(), now(), Progress()
+        self.deadline = time.monotonic() + seconds + GRACE_SECONDS
+        self._send({"do": "attempt", "job": job.model_dump(), "trace_id": self.trace_id})
+
+    def go_on(self) -> None:
+        """Let a child that waits after a step take the next."""
+        self._send({"do": "go on"})
+
+    def stop(self) -> None:
+        """End it with its browser, whatever it is doing."""
+        kill_tree(self._process.pid)
+        self._process.wait()
+        self._reader.join(timeout=5)
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    continue
+
+
+class Supervisor:
+    """`run` does the jobs in order with `workers` children.
+
+    It calls `tell` after each result, and `watch` (attempt, trace id, what it has used) whenever an attempt moved on.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        workers: int,
+        tell: Callable[[Result, Trouble | None], None],
+        watch: Callable[[Job, str, Progress], None] = lambda _job, _trace_id, _progress: None,
+    ) -> None:
+        self._setup, self._tell, self._watch = setup, tell, watch
+        self._workers = workers
+        self._out = Path(setup.out)
+        self._frames: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
+        self._children: dict[int, Child] = {}
+        self._started = 0
+        self._failed_starts = 0
+        self._answered = False
+        self._unreachable = 0
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """All jobs. Raises EnvironmentMissing when none can be done: no browser, no model endpoint."""
+        waiting = deque(jobs)
+        with tempfile.TemporaryDirectory(prefix="halo-harness-", ignore_cleanup_errors=True) as scratch:
+            try:
+                for _ in range(min(self._workers, len(waiting))):
+                    self._spawn(scratch)
+                while waiting or any(c.job for c in self._children.values()):
+                    self._turn(waiting, scratch)
+            finally:
+                for child in self._children.values():
+                    child.stop()
+
+    def _spawn(self, scratch: str) -> None:
+        self._started += 1
+        self._children[self._started] = Child(self._setup, self._started, self._frames, scratch)
+
+    def _turn(self, waiting: deque[Job], scratch: str) -> None:
+        """Wait for the next frame or deadline and act on it."""
+        soonest = min(c.deadline for c in self._children.values() if c.job or not c.ready)
+        try:
+            number, frame = self._frames.get(timeout=max(0.0, soonest - time.monotonic()) + 0.01)
+        except queue.Empty:
+            self._overdue(waiting, scratch)
+            return
+        child = self._children.get(number)
+        if child is None:
+            return  # a last word from a child that was already given up
+        if frame is None:
+            self._replace(
+                child, Cause.HARNESS_CRASHED, Trouble(words="the attempt's process ended by itself"), waiting, scratch
+            )
+        elif frame["event"] == "ready":
+            child.ready = True
+            self._failed_starts = 0
+            self._next(child, waiting)
+        elif frame["event"] == "progress":
+            child.progress = Progress.model_validate(frame["progress"])
+            self._answered = self._answered or child.progress.model_answered
+            self._moved(child)
+        elif frame["event"] == "finished":
+            self._finished(child, frame, waiting)
+        elif not child.ready or frame["exit_code"] == EnvironmentMissing.exit_code:
+            raise EnvironmentMissing(str(frame["message"]))
+        else:
+            trouble = Trouble(words=str(frame["message"]), traceback=frame.get("traceback"))
+            self._replace(child, Cause.HARNESS_CRASHED, trouble, waiting, scratch)
+
+    def _moved(self, child: Child) -> None:
+        """A step was done, or the goal is known. Where the child waits, whoever watches says when it goes on."""
+        if child.job is None:
+            return
+        self._watch(child.job, child.trace_id, child.progress)
+        if self._setup.pause and child.progress.steps:
+            child.deadline = time.monotonic() + self._setup.settings.limits.seconds + GRACE_SECONDS
+            child.go_on()
+
+    def _next(self, child: Child, waiting: deque[Job]) -> None:
+        if waiting:
+            child.give(waiting.popleft(), self._setup.settings.limits.seconds)
+
+    def _finished(self, child: Child, frame: dict[str, Any], waiting: deque[Job]) -> None:
+        result = Result.model_validate(frame["result"])
+        child.job = None
+        # An attempt without a problem shows as well that model and browser can be had.
+        self._answered = self._answered or bool(frame["model_answered"]) or frame["problem"] is None
+        problem = frame["problem"]
+        self._write(result, Trouble(words=problem, traceback=frame["traceback"]) if problem else None)
+        self._unreachable = self._unreachable + 1 if frame["systemic"] else 0
+        if frame["systemic"] and (not self._answered or self._unreachable >= UNREACHABLE_IN_A_ROW):
+            raise EnvironmentMissing(str(frame["problem"]))
+        self._next(child, waiting)
+
+    def _overdue(self, waiting: deque[Job], scratch: str) -> None:
+        for child in list(self._children.values()):
+            if time.monotonic() < child.deadline or (child.ready and not child.job):
+                continue
+            seconds = self._setup.settings.limits.seconds
+            trouble = Trouble(words=f"killed: not finished within {seconds:g} s")
+            self._replace(child, Cause.TIME_LIMIT, trouble, waiting, scratch)
+
+    def _replace(self, child: Child, cause: Cause, trouble: Trouble, waiting: deque[Job], scratch: str) -> None:
+        """Give up a child: its attempt is recorded as an error, and a fresh child takes its place."""
+        child.stop()
+        del self._children[child.number]
+        if child.job is not None:
+            self._close_attempt(child, cause, trouble)
+        elif not child.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_CHILD_STARTS:
+                raise EnvironmentMissing(
+                    f"the browser process could not be started ({trouble.words}); see the messages above"
+                )
+        if waiting:
+            self._spawn(scratch)
+
+    def _close_attempt(self, child: Child, cause: Cause, trouble: Trouble) -> None:
+        """Write what the child could no longer write: the attempt's own span and its result."""
+        job, setup = child.job, self._setup
+        assert job is not None
+        try:
+            tracer = Tracer(spans_of(setup, job), child.trace_id, resource_for(setup, job))
+            result = finish(
+                setup,
+                job,
+                tracer,
+                child.trace_id,
+                started=child.started_at,
+                progress=child.progress,
+                ending=None,
+                problem=AttemptError(cause, trouble.words),
+            )
+        except OSError as error:
+            raise cannot_write(error) from None
+        self._write(result, trouble)
+
+    def _write(self, result: Result, trouble: Trouble | None) -> None:
+        try:
+            append_line(self._out / "results.jsonl", result.model_dump())
+        except OSError as error:
+            raise cannot_write(error) from None
+        self._tell(result, trouble)
