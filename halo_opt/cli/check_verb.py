@@ -7,18 +7,20 @@ from halo_opt.cli.loop_options import LOOP_FILE, Config, Model, configured, serv
 from halo_opt.cli.options import Json, Quiet
 from halo_opt.core.console import Console
 from halo_opt.core.errors import NegativeAnswer
-from halo_opt.experiment.contract import Lack, check_contract
+from halo_opt.core.text import counted
+from halo_opt.experiment.contract import attempt_issues
+from halo_opt.patching.surface import surface_issues
 
 
 def check_verb(config: Config = LOOP_FILE, model: Model = None, json_: Json = False, quiet: Quiet = False) -> None:
-    """Run one task and say exactly what the harness lacks of the contract. Exit code 1 when something is missing."""
+    """Run one attempt and list every way in which the harness breaks the harness contract; exit code 1 if it does."""
     console = Console(quiet=quiet)
     loop = configured(config, model)
     with served(loop, console) as endpoint, tempfile.TemporaryDirectory(prefix="halo-opt-check-") as folder:
-        lacks: list[Lack] = check_contract(loop, endpoint=endpoint, folder=Path(folder))
-    rows = [[lack.part, "missing" if lack.needed else "would help", lack.words] for lack in lacks]
-    console.table(["part", "", "what"], rows, "json" if json_ else "table")
-    needed = [lack for lack in lacks if lack.needed]
-    if needed:
-        raise NegativeAnswer(f"the harness lacks {len(needed)} things that the contract needs")
+        issues = [*surface_issues(loop), *attempt_issues(loop, endpoint=endpoint, folder=Path(folder))]
+    rows = [[issue.part, "required" if issue.required else "recommended", issue.message] for issue in issues]
+    console.table(["part", "kind", "issue"], rows, "json" if json_ else "table")
+    required = [issue for issue in issues if issue.required]
+    if required:
+        raise NegativeAnswer(f"the harness breaks the harness contract in {counted(len(required), 'way')}")
     console.say("the harness keeps the contract")
