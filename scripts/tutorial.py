@@ -1,7 +1,7 @@
 """Plays docs/your-harness.md: writes its files into a folder and runs its commands.
 
-    python scripts/tutorial.py FOLDER      plays the tutorial in an empty folder
-    python scripts/tutorial.py --update    plays it in a temporary folder and writes what was printed into the page
+python scripts/tutorial.py FOLDER      plays the tutorial in an empty folder
+python scripts/tutorial.py --update    plays it in a temporary folder and writes what was printed into the page
 """
 
 import os
@@ -39,7 +39,7 @@ def environment() -> dict[str, str]:
 
 
 def play(folder: Path, last: str = "") -> dict[str, str]:
-    """What each command printed on stdout, up to the command that contains `last`. Raises RuntimeError when one fails."""
+    """What each command printed, up to the one that contains `last`. Raises RuntimeError when one fails."""
     files, commands = blocks(PAGE.read_text(encoding="utf-8"))
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
