@@ -1,4 +1,4 @@
-"""Several pieces of work at once, in threads that never keep the program from ending."""
+"""Running jobs in parallel daemon threads, and one job in a thread so that Ctrl-C does not cut off a paid call."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -7,10 +7,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def together(jobs: Sequence[Callable[[], T]], at_once: int) -> list[T]:
-    """What each job gave, in order, with at most `at_once` running.
+def run_parallel(jobs: Sequence[Callable[[], T]], max_threads: int) -> list[T]:
+    """Run jobs in at most `max_threads` threads and return their results in the order of the jobs.
 
-    All jobs end before the first error, in their order, is raised; the caller has what tells the others to be short.
+    All jobs run to their end before the first error, in the order of the jobs, is raised.
     """
     if len(jobs) == 1:
         return [jobs[0]()]
@@ -30,7 +30,7 @@ def together(jobs: Sequence[Callable[[], T]], at_once: int) -> list[T]:
             except BaseException as error:
                 errors[number] = error
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(at_once, len(jobs)))]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(max_threads, len(jobs)))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -40,10 +40,10 @@ def together(jobs: Sequence[Callable[[], T]], at_once: int) -> list[T]:
     return [results[number] for number in range(len(jobs))]
 
 
-def aside(job: Callable[[], T], *, interrupted: Callable[[], None]) -> T:
-    """What a job gives that runs in a thread of its own, so that Ctrl-C does not tear a paid call apart.
+def run_interruptible(job: Callable[[], T], *, on_interrupt: Callable[[], None]) -> T:
+    """Run a job in a thread of its own and return its result.
 
-    At the first Ctrl-C `interrupted` is called and the job waited for; a second one is raised at once.
+    The first Ctrl-C calls `on_interrupt` and goes on waiting for the job; a second one is raised at once.
     """
     results: list[T] = []
     errors: list[BaseException] = []
@@ -56,13 +56,13 @@ def aside(job: Callable[[], T], *, interrupted: Callable[[], None]) -> T:
         finally:
             done.set()
 
-    # Not by join(): once interrupted, it takes a thread that runs for one that has ended.
+    # Not Thread.join: once interrupted, it takes a thread that still runs for one that has ended.
     done = threading.Event()
     threading.Thread(target=work, daemon=True, name="halo-analysis").start()
     try:
         done.wait()
     except KeyboardInterrupt:
-        interrupted()
+        on_interrupt()
         done.wait()
     if errors:
         raise errors[0]

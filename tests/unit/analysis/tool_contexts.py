@@ -1,11 +1,11 @@
-"""A desk over the traces that are in the repository and some with a planted fault, for tests of tools."""
+"""A context over the traces that are in the repository and some with a planted fault, for tests of tools."""
 
 import json
 from pathlib import Path
 
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.tools.all import ALL
-from halo_opt.analysis.tools.base import Desk
+from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.report_records import Report
 from halo_opt.mining.mine import analyze
 from halo_opt.store import Store
@@ -20,15 +20,15 @@ def mined(store: Store) -> Report:
     return analyze(store, [], title="t", made_at="2026-01-01T00:00:00Z")
 
 
-def desk_over(store: Store, report: Report | None = None, **more: object) -> Desk:
-    """A fresh desk."""
-    return Desk(store, report or mined(store), Hypotheses(), **more)  # type: ignore[arg-type]
+def context_over(store: Store, report: Report | None = None, **more: object) -> ToolContext:
+    """A fresh context."""
+    return ToolContext(store, report or mined(store), Hypotheses(), **more)  # type: ignore[arg-type]
 
 
-def ask(desk: Desk, tool: str, /, **arguments: object) -> str:
+def ask(context: ToolContext, tool: str, /, **arguments: object) -> str:
     """What a tool answers."""
     chosen = TOOLS[tool]
-    return chosen.run(chosen.arguments.model_validate(arguments), desk)
+    return chosen.run(chosen.arguments.model_validate(arguments), context)
 
 
 def plant(path: Path, tasks: int = 12, trials: int = 4) -> None:
