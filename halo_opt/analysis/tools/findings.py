@@ -66,7 +66,7 @@ def _one(name: str, context: ToolContext) -> str:
     numbers = "\n".join(f"{name}\t{cell(_value(number), 80)}" for name, number in finding.numbers.items())
     parts = [
         f"claim: {finding.claim}",
-        f"category: {finding.category}; remedies: {', '.join(finding.remedies) or 'none'}",
+        f"category: {finding.category}; remedies: {', '.join(finding.remedies) or 'none of its own'}",
         f"numbers:\n{numbers}",
         *(f"caution: {words}" for words in finding.confounders),
         *(f"comes along with it: {one.title}: {one.claim}" for one in finding.consequences),
