@@ -1,9 +1,9 @@
 """SQL that a model wrote, over what its agent sees: run under guard, its errors made into advice. Never unguarded."""
 
-import difflib
 import re
 from typing import Any
 
+from halo_common.text import nearest
 from halo_opt.analysis.tools.answers import head
 from halo_opt.analysis.tools.base import ToolContext, ToolRefused
 from halo_opt.analysis.tools.scope import Scope
@@ -112,8 +112,8 @@ def _instead(said: str, sql: str) -> str:
     if match := _NO_COLUMN.search(said):
         return _column(match["one"] or match["two"], sql)
     if match := _NO_TABLE.search(said):
-        near = difflib.get_close_matches(match["name"], BY_NAME, n=1)
-        return f"the nearest table is {near[0]}" if near else f"the tables are {', '.join(BY_NAME)}"
+        near = nearest(match["name"], BY_NAME)
+        return f"the nearest table is {near}" if near else f"the tables are {', '.join(BY_NAME)}"
     for sign, instead in _HINTS:
         if sign in said:
             return instead
@@ -140,8 +140,8 @@ def _column(name: str, sql: str) -> str:
     elif elsewhere:
         said.append(f"{name.lower()} is a column of {', '.join(elsewhere)}; join it USING (trace_id)")
     else:
-        near = difflib.get_close_matches(name.lower(), {c for table in named for c in columns[table]}, n=1)
-        said += [f"the nearest column is {near[0]}"] if near else []
+        near = nearest(name.lower(), {c for table in named for c in columns[table]})
+        said += [f"the nearest column is {near}"] if near else []
     said += [f"{table} has {', '.join(columns[table])}" for table in named]
     if f'"{name}"' in sql:
         said.append("a text value stands in single quotes")
