@@ -108,7 +108,7 @@ class Ledger:
         return self._budget
 
     def hold_back_one_call(self) -> None:
-        """Leave room for one more call, as large as the largest reserved from now on, until `release_held_back_call`."""
+        """Keep room for one more call, as large as the largest reserved from now on, until `release_held_back_call`."""
         with self._lock:
             self._kept = Amount()
 
