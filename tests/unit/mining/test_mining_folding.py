@@ -75,7 +75,7 @@ def test_two_names_of_one_thing_are_one_finding_with_the_remedies_of_both(tiny: 
     [finding] = report.findings
     assert finding.behaviour == "slip"
     assert finding.remedies == ["mend_slip", "mend_fall"]
-    assert finding.consequences[0].claim.endswith("Which of the two is the cause cannot be told.")
+    assert finding.consequences[0].claim.endswith("The data do not show which of the two is the cause.")
 
 
 def test_chains_are_folded_under_their_beginning(tiny: TinyStore) -> None:

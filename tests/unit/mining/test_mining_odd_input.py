@@ -33,7 +33,7 @@ def test_one_attempt_a_task_says_that_difficulty_cannot_be_held_fixed(tiny: Tiny
         tiny.add(CALL if number % 2 else CALL[:1], outcome="failure" if number % 2 else "success", task=f"t{number}")
     report = report_of(tiny)
     assert all("harder tasks may simply show it more" in " ".join(f.confounders) for f in report.findings)
-    assert any("Each run tried each task once" in note for note in report.caveats)
+    assert any("With one attempt per task in each run" in note for note in report.caveats)
 
 
 def test_scores_between_nothing_and_all_are_failures_with_their_score_kept(tiny: TinyStore) -> None:
