@@ -9,9 +9,8 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from halo_opt.analysis.claims.check import check
-from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.hypotheses import Hypotheses, behaviour_sql
 from halo_opt.analysis.claims.records import MAX_LIST, Claim
-from halo_opt.analysis.claims.told import behaviour_sql
 from halo_opt.analysis.records import AnswerPoint, RecordedClaim
 from halo_opt.analysis.tools.base import Arguments, ToolRefused
 from halo_opt.analysis.tools.data_marks import fence
