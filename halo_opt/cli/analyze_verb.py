@@ -9,8 +9,8 @@ import typer
 from halo_opt.analysis.records import AnalysisLimits
 from halo_opt.analysis.session.analysing import Subject, analyse_traces
 from halo_opt.analysis.session.asked import Asked
-from halo_opt.analysis.session.write_report import detectors_of, write_analysis
-from halo_opt.cli import asking
+from halo_opt.analysis.session.write_report import write_analysis
+from halo_opt.cli import model_options
 from halo_opt.cli.options import (
     FormatName,
     FormatOption,
@@ -28,6 +28,7 @@ from halo_opt.cli.stores import built_store, reading, say_import
 from halo_opt.core.console import Console, Format
 from halo_opt.core.paths import ANALYSIS_JOURNAL
 from halo_opt.core.report_records import Report
+from halo_opt.mining.detector_files import load_detectors
 from halo_opt.mining.triage import CLASSES
 from halo_opt.reporting.files import need_place
 from halo_opt.reporting.report_files import REPORT_JSON, TRIAGE_CSV, ReportPaths
@@ -38,11 +39,6 @@ DEFAULT_OUT = Path("report")
 CAUTIOUS_USD = 1.0
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the verb."""
-    app.command("analyze")(analyze_verb)
-
-
 def analyze_verb(
     *,
     traces: Traces,
@@ -51,20 +47,23 @@ def analyze_verb(
     detectors: Annotated[
         list[Path] | None, typer.Option("--detectors", help="A YAML file of detectors of your own.", metavar="FILE")
     ] = None,
-    model: asking.AskModel = None,
-    role: asking.RoleModels = None,
-    budget: asking.BudgetOption = None,
-    max_turns: asking.MaxTurns = None,
-    max_depth: asking.MaxDepth = None,
-    parallel: asking.Parallel = None,
-    time: asking.Time = None,
-    harness: asking.Harness = None,
-    prices: asking.PriceFile = None,
-    record: asking.Record = None,
-    replay: asking.Replay = None,
-    context: asking.Context = None,
-    watch: asking.WatchOption = False,
-    fresh: asking.Fresh = False,
+    experimental: Annotated[
+        bool, typer.Option("--experimental", help="Also use the detectors that are marked experimental.")
+    ] = False,
+    model: model_options.AskModel = None,
+    role: model_options.RoleModels = None,
+    budget: model_options.BudgetOption = None,
+    max_turns: model_options.MaxTurns = None,
+    max_depth: model_options.MaxDepth = None,
+    parallel: model_options.Parallel = None,
+    time: model_options.Time = None,
+    harness: model_options.Harness = None,
+    prices: model_options.PriceFile = None,
+    record: model_options.Record = None,
+    replay: model_options.Replay = None,
+    context: model_options.Context = None,
+    watch: model_options.WatchOption = False,
+    fresh: model_options.Fresh = False,
     store: Store = None,
     trace_format: TraceFormat = None,
     scores: Scores = None,
@@ -81,23 +80,24 @@ def analyze_verb(
     """
     console = Console(quiet=quiet)
     options = reading(trace_format, scores, redact=redact, personal=redact_personal)
-    asked = asking.asked_of(
+    asked = model_options.asked_of(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
         harness=harness, prices=prices, context=context, replay=replay, record=record, fresh=fresh,
         limits=AnalysisLimits(),
     )  # fmt: skip
     if asked is None:
-        asking.need_model({
+        model_options.need_model({
             "--budget": budget, "--max-turns": max_turns, "--max-depth": max_depth, "--parallel": parallel,
             "--time": time, "--harness": harness, "--prices": prices, "--context": context, "--record": record,
             "--watch": watch, "--fresh": fresh,
         })  # fmt: skip
-    own = detectors_of(detectors or [])
+    own = load_detectors(detectors or [], experimental=experimental)
     need_place(out / REPORT_JSON, "--out")
     path, summary = built_store(traces, store, console, options=options)
     say_import(summary, console)
     name = title or " and ".join(found.name for found in traces)
-    subject = Subject(path, summary, name, own, asking.digest(options.text(), *(detectors or [])))
+    chosen = options.text() + (" experimental" if experimental else "")
+    subject = Subject(path, summary, name, own, model_options.digest(chosen, *(detectors or [])))
     format_chosen = rows_format(format_, json_)
     if asked is None:
         report, paths = write_analysis(path, out, title=name, summary=summary, detectors=own)
@@ -127,14 +127,14 @@ def _analyse(
     """Let the models look, write what they found and what holds of it, and end with the code that fits."""
     journal = place.out / ANALYSIS_JOURNAL
     if place.fresh:
-        asking.begin_anew(journal, console)
+        model_options.begin_anew(journal, console)
     with TraceStore.open(subject.store) as store:
         if store.rows("SELECT count(*) FROM attempts WHERE outcome = 'failure'") == [(0,)]:
             console.warn(
                 "no attempt here is known to have failed, so no claim of a model can hold; --scores FILE adds outcomes,"
                 " and ask answers questions without any"
             )
-    with asking.opened(
+    with model_options.opened(
         asked,
         console,
         journal=journal,
@@ -143,7 +143,7 @@ def _analyse(
         remedy="give it another --out, or pass --fresh to set the old journal aside",
         record=place.record,
     ) as session:
-        shown = asking.watch_over(session, console, every=watch)
+        shown = model_options.watch_over(session, console, every=watch)
         report, paths, result = analyse_traces(
             subject,
             place.out,
@@ -153,9 +153,11 @@ def _analyse(
             during=shown.shown,
             writing=lambda: console.working("holding every claim against the traces once more"),
         )
-        asking.say_end(result, session, console)
+        model_options.say_end(result, session, console)
     _show(report, paths, console, format_)
-    asking.raise_end(result, found=f"what was found is in {paths.html}", again="the same command goes on from there")
+    model_options.raise_end(
+        result, found=f"what was found is in {paths.html}", again="the same command goes on from there"
+    )
 
 
 def _show(report: Report, paths: ReportPaths, console: Console, format_: Format) -> None:

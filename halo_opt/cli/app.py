@@ -1,49 +1,148 @@
-"""The verbs put together, and the one place where errors become words and exit codes."""
+"""The program `halo-opt`: a table of verbs, each imported when it is called, and the exit code of a call."""
 
 import os
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.main import get_command
 
 from halo_opt import __version__
-from halo_opt.cli.analyze_verb import add_to as add_analyze_verb
-from halo_opt.cli.ask_verb import add_to as add_ask_verb
-from halo_opt.cli.cost_verb import add_to as add_cost_verb
-from halo_opt.cli.export_verbs import add_to as add_export_verbs
-from halo_opt.cli.loop_verbs import add_to as add_loop_verbs
-from halo_opt.cli.mcp_verb import add_to as add_mcp_verb
-from halo_opt.cli.patch_verbs import add_to as add_patch_verbs
-from halo_opt.cli.query_verbs import add_to as add_query_verbs
-from halo_opt.cli.trace_verbs import add_to as add_trace_verbs
-from halo_opt.core.console import Console
 from halo_opt.core.errors import ExitCode, HaloError
 
+if TYPE_CHECKING:
+    from typer._click import Context, HelpFormatter, Parameter
+    from typer._click.shell_completion import CompletionItem
+
+PROGRAM = "halo-opt"
+COMPLETION_VARIABLE = "_HALO_OPT_COMPLETE"  # typer's name for it: the scripts that it generates set this variable
+
+# The verb `name` is the function `name_verb` in the module `halo_opt.cli.name_verb`. Each summary is also the first
+# paragraph of that function's docstring.
+VERBS = {
+    "The loop": {
+        "check": "Run one task and check that the harness does what halo-opt needs of it.",
+        "run": "Run the whole loop: collect, analyze, propose, apply, collect again, keep or revert.",
+        "collect": "Run the harness on the tasks of one split.",
+        "diff": "Compare runs with the first one, paired by task and seed.",
+    },
+    "Traces that you have": {
+        "import": "Index trace files and report what was read and what was rejected.",
+        "analyze": "Find the behaviours that separate failures from successes, and write a report.",
+        "ask": "Answer a question about traces, citing the evidence.",
+        "verify": "Run every number of a report again.",
+        "export": "Write traces in a format that other programs read.",
+    },
+    "Patches": {
+        "propose": "Turn the findings of a report into patches of the harness.",
+        "apply": "Commit a patch on a new branch.",
+        "revert": "Undo a patch with a new commit on its branch.",
+    },
+    "Looking at traces": {
+        "overview": "Summarize traces: counts, outcomes, models, tools, kinds of errors.",
+        "traces": "List attempts, filtered and sorted.",
+        "show": "Show one attempt: its spans as a tree, with inputs and outputs.",
+        "search": "Search the texts of all spans with a regular expression.",
+        "stats": "Count actions, steps, repeats, cost or latency by outcome.",
+        "sql": "Query the index with one SELECT.",
+        "schema": "List the tables and columns of the index.",
+    },
+    "More": {
+        "cost": "Show what calls of models have cost.",
+        "mcp": "Serve the traces to an MCP client such as Claude Code or Cursor.",
+    },
+}
+
+
+class VerbOnDemand(TyperCommand):
+    """A verb of which only name and summary are known until it is called, or asked for its help."""
+
+    def make_context(self, *args: Any, **options: Any) -> "Context":
+        """Import the verb's module and go on with the command in it."""
+        assert self.name is not None
+        function = getattr(import_module(f"halo_opt.cli.{self.name}_verb"), f"{self.name}_verb")
+        verb = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+        verb.command(self.name)(function)
+        return get_command(verb).make_context(*args, **options)
+
+
+class UnconvertedOption(TyperOption):
+    """An option whose value is converted only if it was given: typer imports pydantic to convert even a None."""
+
+    def process_value(self, ctx: "Context", value: Any) -> Any:
+        """Convert a value that was given."""
+        return None if value is None else super().process_value(ctx, value)
+
+
+class VerbGroup(TyperGroup):
+    """The verbs, listed in `--help` under the headings of their table."""
+
+    def get_params(self, ctx: "Context") -> "list[Parameter]":
+        """The options of the program itself."""
+        options = super().get_params(ctx)
+        for option in options:
+            option.__class__ = UnconvertedOption
+        return options
+
+    def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:  # noqa: ARG002
+        """Write one section for each heading."""
+        width = max(len(name) for verbs in VERBS.values() for name in verbs)
+        for heading, verbs in VERBS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), summary) for name, summary in verbs.items()])
+
+    def shell_complete(self, ctx: "Context", incomplete: str) -> "list[CompletionItem]":
+        """The verbs that begin so, without their summaries: typer imports rich to write those."""
+        completions = super().shell_complete(ctx, incomplete)
+        for completion in completions:
+            completion.help = None
+        return completions
+
+
 app = typer.Typer(
-    name="halo-opt",
-    help="Finds why an AI agent fails across many runs, patches its harness, and proves the gain.",
+    name=PROGRAM,
+    cls=VerbGroup,
+    help="Find out why an AI agent fails, patch its harness, and measure whether the patch helps.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    show_completion: Annotated[
+        Literal["bash", "zsh", "fish", "powershell"] | None,
+        typer.Option(
+            "--show-completion",
+            help="Print the script that makes this shell complete the verbs and options of halo-opt, and exit.",
+        ),
+    ] = None,
+) -> None:
     if version:
-        Console().text(__version__)
+        typer.echo(__version__)
         raise typer.Exit
+    if show_completion is not None:
+        from typer.completion import shell_complete
+
+        raise typer.Exit(shell_complete(context.command, {}, PROGRAM, COMPLETION_VARIABLE, f"source_{show_completion}"))
 
 
-add_loop_verbs(app)
-add_trace_verbs(app)
-add_analyze_verb(app)
-add_ask_verb(app)
-add_cost_verb(app)
-add_query_verbs(app)
-add_patch_verbs(app)
-add_export_verbs(app)
-add_mcp_verb(app)
+def command() -> TyperGroup:
+    """The whole program as one command, with its verbs not yet imported."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    # typer's own two options for completion, which come last, detect the running shell; scripts need to name it.
+    del group.params[-2:]
+    for verbs in VERBS.values():
+        for name, summary in verbs.items():
+            group.add_command(VerbOnDemand(name, help=summary))
+    return group
 
 
 def main() -> None:
@@ -51,13 +150,12 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(words: list[str]) -> int:
-    """Run one command; its exit code. The process's edge: what is caught here has no other place to go."""
-    console = Console()
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code. Every error that halo-opt raises on purpose becomes a message here."""
     try:
-        result = typer.main.get_command(app).main(args=words, prog_name="halo-opt", standalone_mode=False)
+        result = command().main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except HaloError as error:
-        console.fail(str(error))
+        _fail(str(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         result = ExitCode.INTERRUPTED
@@ -66,11 +164,17 @@ def run(words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except Exception as error:
-        # Usage errors of the option parser carry their own words; anything else is a defect and shows its traceback.
+        # Usage errors of the option parser carry their own message; anything else is a defect and shows its traceback.
         if not hasattr(error, "format_message"):
             raise
-        console.fail(error.format_message())
+        _fail(error.format_message())
         return ExitCode.USAGE
     if result == ExitCode.INTERRUPTED:
-        console.fail("interrupted; what was finished is kept, and the same command goes on from there")
+        _fail("interrupted; finished work is kept, and the same command continues from there")
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _fail(message: str) -> None:
+    from halo_opt.core.console import Console
+
+    Console().fail(message)

@@ -10,8 +10,7 @@ from halo_opt.analysis.records import MAX_QUESTION, AnalysisLimits
 from halo_opt.analysis.session.analysing import Subject
 from halo_opt.analysis.session.asked import Asked
 from halo_opt.analysis.session.questions import Answered, answer_question
-from halo_opt.analysis.session.write_report import detectors_of
-from halo_opt.cli import asking
+from halo_opt.cli import model_options
 from halo_opt.cli.options import (
     Json,
     Quiet,
@@ -26,15 +25,11 @@ from halo_opt.core.console import Console
 from halo_opt.core.errors import EnvironmentMissing, InputError, NegativeAnswer
 from halo_opt.core.paths import CACHE, CachePaths
 from halo_opt.core.text import counted
+from halo_opt.mining.detector_files import NO_DETECTORS
 
 # One question is a small thing.
 CAUTIOUS_USD = 0.25
 LIMITS = AnalysisLimits(turns=16, sub_turns=8, depth=1, agents=6)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the verb."""
-    app.command("ask")(ask_verb)
 
 
 def ask_verb(
@@ -43,20 +38,20 @@ def ask_verb(
         list[str],
         typer.Argument(help="Trace files and folders, then the question in quotes.", metavar='TRACES... "QUESTION"'),
     ],
-    model: asking.AskModel = None,
-    role: asking.RoleModels = None,
-    budget: asking.BudgetOption = None,
-    max_turns: asking.MaxTurns = None,
-    max_depth: asking.MaxDepth = None,
-    parallel: asking.Parallel = None,
-    time: asking.Time = None,
-    harness: asking.Harness = None,
-    prices: asking.PriceFile = None,
-    record: asking.Record = None,
-    replay: asking.Replay = None,
-    context: asking.Context = None,
-    watch: asking.WatchOption = False,
-    fresh: asking.Fresh = False,
+    model: model_options.AskModel = None,
+    role: model_options.RoleModels = None,
+    budget: model_options.BudgetOption = None,
+    max_turns: model_options.MaxTurns = None,
+    max_depth: model_options.MaxDepth = None,
+    parallel: model_options.Parallel = None,
+    time: model_options.Time = None,
+    harness: model_options.Harness = None,
+    prices: model_options.PriceFile = None,
+    record: model_options.Record = None,
+    replay: model_options.Replay = None,
+    context: model_options.Context = None,
+    watch: model_options.WatchOption = False,
+    fresh: model_options.Fresh = False,
     store: Store = None,
     trace_format: TraceFormat = None,
     scores: Scores = None,
@@ -69,7 +64,7 @@ def ask_verb(
     console = Console(quiet=quiet)
     traces, question = _traces_and_question(words)
     options = reading(trace_format, scores, redact=redact, personal=redact_personal)
-    asked = asking.asked_of(
+    asked = model_options.asked_of(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
         harness=harness, prices=prices, context=context, replay=replay, record=record, fresh=fresh, limits=LIMITS,
     )  # fmt: skip
@@ -79,7 +74,7 @@ def ask_verb(
             "without one, overview, traces, show, search, sql and analyze answer too"
         )
     path, summary = built_store(traces, store, console, options=options)
-    subject = Subject(path, summary, question, detectors_of([]), asking.digest(options.text()))
+    subject = Subject(path, summary, question, NO_DETECTORS, model_options.digest(options.text()))
     _ask(asked, subject, question, console, as_json=json_, record=record, fresh=fresh, watch=watch)
 
 
@@ -116,11 +111,11 @@ def _ask(
     """Let the models look and answer, show it as it comes, and end with the code that fits."""
     identity = subject.identity(question)
     # The same question asked in the same way goes on, or is answered again for nothing; any other has its own journal.
-    name = asking.digest(sorted(identity.items(), key=str), sorted(asked.fixed().items(), key=str))
+    name = model_options.digest(sorted(identity.items(), key=str), sorted(asked.fixed().items(), key=str))
     journal = CachePaths(CACHE).asked / f"analysis.{name}.jsonl"
     if fresh:
-        asking.begin_anew(journal, console)
-    with asking.opened(
+        model_options.begin_anew(journal, console)
+    with model_options.opened(
         asked,
         console,
         journal=journal,
@@ -129,7 +124,7 @@ def _ask(
         remedy="pass --fresh to set the old journal aside",
         record=record,
     ) as session:
-        shown = asking.watch_over(session, console, every=watch)
+        shown = model_options.watch_over(session, console, every=watch)
         answered = answer_question(
             subject,
             question,
@@ -141,12 +136,12 @@ def _ask(
         )
         if answered.written.text and not as_json:
             console.piece("\n")
-        asking.say_end(answered.result, session, console)
+        model_options.say_end(answered.result, session, console)
     if as_json:
         console.document(answered.document())
     else:
         _show_sources(answered, console)
-    asking.raise_end(
+    model_options.raise_end(
         answered.result, found="what was found is above", again=f"the same question goes on from there ({journal})"
     )
     if not answered.evidence.pieces:

@@ -29,11 +29,6 @@ COLUMNS = [
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the verb."""
-    app.command("cost")(cost_verb)
-
-
 def cost_verb(
     *,
     where: Annotated[

@@ -17,11 +17,6 @@ from halo_opt.store import Store as TraceStore
 ANSWER_BYTES = 20_000
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the verb."""
-    app.command("mcp")(mcp_verb)
-
-
 def mcp_verb(
     *,
     traces: Traces,

@@ -1,13 +1,15 @@
-"""Options that mean the same in every verb, declared once."""
+"""Options and arguments that several verbs share, each declared once."""
+
+from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, overload
+from typing import TYPE_CHECKING, Annotated, Literal, overload
 
 import typer
 
-from halo_opt.core.config import LoopConfig, load_config
-from halo_opt.core.console import Format
+if TYPE_CHECKING:
+    from halo_opt.core.console import Format
 
 
 class FormatName(StrEnum):
@@ -19,7 +21,7 @@ class FormatName(StrEnum):
 
 
 class SqlFormat(StrEnum):
-    """The same, and a file that other tools read fast."""
+    """How the rows of `halo-opt sql` are written: to stdout, or as Parquet to a file."""
 
     TABLE = "table"
     JSON = "json"
@@ -27,28 +29,44 @@ class SqlFormat(StrEnum):
     PARQUET = "parquet"
 
 
-Config = Annotated[Path, typer.Option("--config", help="The loop file.", metavar="FILE")]
-Store = Annotated[Path | None, typer.Option("--store", help="The DuckDB index (default: under .halo_opt/).")]
-FormatOption = Annotated[FormatName, typer.Option("--format", help="How rows are written.")]
-Json = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words but warnings and errors.")]
-Model = Annotated[str | None, typer.Option("--model", help="Instead of the loop file's: local, FILE.gguf, openai:...")]
-Traces = Annotated[
-    list[Path], typer.Argument(help="Trace files and folders, of any known format.", metavar="TRACES...")
-]
+TRACES_HELP = "Trace files and folders. The format of each file is detected from its content."
 
+Traces = Annotated[list[Path], typer.Argument(help=TRACES_HELP, metavar="TRACES...")]
+TracesArgument = Annotated[list[Path] | None, typer.Argument(help=TRACES_HELP, metavar="[TRACES...]")]
+TracesOption = Annotated[
+    list[Path] | None, typer.Option("--traces", help="A trace file or folder to read. May be given several times.")
+]
+Store = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        help="The DuckDB file that holds the index of the traces. Default: a file under .halo_opt/ in this folder.",
+    ),
+]
 TraceFormat = Annotated[
-    str | None, typer.Option("--trace-format", help="The traces' format, instead of finding it by their content.")
+    str | None,
+    typer.Option("--trace-format", help="Read all traces as this format instead of detecting it from their content."),
 ]
 Scores = Annotated[
-    Path | None, typer.Option("--scores", help="Outcomes from outside: JSONL or CSV with an id and a score or outcome.")
+    Path | None,
+    typer.Option(
+        "--scores",
+        help="A JSONL or CSV file with the outcomes of the attempts: an id column, and a column score or outcome.",
+        metavar="FILE",
+    ),
 ]
-Redact = Annotated[bool, typer.Option("--redact/--no-redact", help="Take secrets out before anything is stored.")]
+Redact = Annotated[
+    bool, typer.Option("--redact/--no-redact", help="Replace keys and passwords before anything is stored.")
+]
 RedactPersonal = Annotated[
-    bool, typer.Option("--redact-personal", help="Take out e-mail addresses and card numbers as well.")
+    bool, typer.Option("--redact-personal", help="Also replace e-mail addresses and card numbers.")
 ]
 
-LOOP_FILE = Path("loop.yaml")
+ReportArgument = Annotated[Path, typer.Argument(help="A report.json, or the folder that holds one.", metavar="REPORT")]
+
+FormatOption = Annotated[FormatName, typer.Option("--format", help="How the rows are written to standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no messages, only warnings and errors.")]
 
 
 @overload
@@ -56,15 +74,7 @@ def rows_format(chosen: FormatName, json: bool) -> Format: ...
 @overload
 def rows_format(chosen: SqlFormat, json: bool) -> Format | Literal["parquet"]: ...
 def rows_format(chosen: FormatName | SqlFormat, json: bool) -> Format | Literal["parquet"]:
-    """The format that two options ask for."""
+    """The format that `--format` and `--json` ask for together."""
     if json:
         return "json"
     return "parquet" if chosen is SqlFormat.PARQUET else FormatName(chosen.value).value
-
-
-def configured(path: Path, model: str | None, **overrides: object) -> LoopConfig:
-    """The loop file with what the command line puts over it; options that were not given are left out."""
-    given = {key.replace("__", "."): value for key, value in overrides.items() if value is not None}
-    if model is not None:
-        given["model"] = model
-    return load_config(path, given)

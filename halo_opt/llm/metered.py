@@ -1,6 +1,4 @@
-"""A model whose every call is held against a budget first. It never calls when the ledger says no, and never sends a
-message that redaction has not seen.
-"""
+"""A model whose calls are redacted, reserved in a ledger before they are sent, and settled afterwards."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,17 +11,24 @@ from halo_opt.llm.model import Completion, Message, Model, ModelError
 from halo_opt.llm.prices import estimate
 from halo_opt.redaction import redact
 
-# Reservations must not be too low: text has about four bytes a token, JSON and code fewer.
-_BYTES_PER_TOKEN = 2.5
-_TOKENS_PER_MESSAGE = 8
+# What chat templates put around each message and around all of them, some a system prompt of their own.
+_TOKENS_PER_MESSAGE = 16
+_TOKENS_PER_CALL = 64
+# The sentence in which a schema stands where a server does not enforce it.
+_TOKENS_PER_SCHEMA = 64
 _NEW_CALLS = 2
 
 
 class MeteredModel:
-    """Wraps a model; itself a `Model`."""
+    """Wraps a model; itself a `Model`.
+
+    What is reserved for a call is an upper bound of what it can use: no token is shorter than a byte, so the prompt has
+    at most as many tokens as bytes, and no reply is longer than `max_tokens`. A call whose bound does not fit what is
+    left of the budget is refused; only a provider that bills more than that bound can pass a budget, by that one call.
+    """
 
     def __init__(self, model: Model, ledger: Ledger, endpoint: Endpoint, *, max_tokens: int, purpose: str) -> None:
-        """`max_tokens` is the longest reply that the wrapped model is asked for."""
+        """`max_tokens` is the longest reply that the wrapped model asks its server for."""
         self._model = model
         self._ledger = ledger
         self._endpoint = endpoint
@@ -62,7 +67,7 @@ class MeteredModel:
         schema: type[BaseModel] | None,
         on_text: Callable[[str], None] | None,
     ) -> Completion:
-        call = self._ledger.reserve(self._most(messages, schema), purpose=self._purpose)
+        call = self._ledger.reserve(self._upper_bound(messages, schema), purpose=self._purpose)
         try:
             completion = self._model.complete(messages, schema=schema, on_text=on_text)
         except ModelError as error:
@@ -77,10 +82,11 @@ class MeteredModel:
         self._ledger.settle(call, _amount(completion))
         return completion
 
-    def _most(self, messages: Sequence[Message], schema: type[BaseModel] | None) -> Amount:
-        text = sum(len(message.words.encode()) for message in messages)
-        text += prompted_bytes(self._endpoint, schema)
-        tokens_in = int(text / _BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE * (len(messages) + 1)
+    def _upper_bound(self, messages: Sequence[Message], schema: type[BaseModel] | None) -> Amount:
+        size = sum(len(message.words.encode("utf-8", "replace")) for message in messages)
+        tokens_in = size + _TOKENS_PER_MESSAGE * len(messages) + _TOKENS_PER_CALL
+        if schema is not None:
+            tokens_in += prompted_bytes(self._endpoint, schema) + _TOKENS_PER_SCHEMA
         cost = estimate(self._endpoint, tokens_in=tokens_in, tokens_out=self._max_tokens)
         return Amount(tokens_in=tokens_in, tokens_out=self._max_tokens, cost_usd=cost)
 

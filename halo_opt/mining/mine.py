@@ -1,18 +1,19 @@
 """From a store to a report: measure every behaviour, contrast, correct, rank and write up."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from halo_common.text import nearest
 from halo_opt.core.errors import InputError
+from halo_opt.core.playbook import Playbook
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import InputFile, Number, Report
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.caveats import caveats_of, method_of, too_long
 from halo_opt.mining.cells import Measured, applicable, literal, measure, steps_where_success_ends
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
 from halo_opt.mining.extras import ExtraBehaviour, Placement, one_test_each, place
 from halo_opt.mining.findings import described, proven, q_values, write_up
 from halo_opt.mining.folding import fold
@@ -22,7 +23,6 @@ from halo_opt.mining.sequences import sequences, without_contained
 from halo_opt.mining.signatures import offered
 from halo_opt.mining.together import Together
 from halo_opt.mining.triage import triage_ctes, triage_method, triage_numbers, triage_sql
-from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
 from halo_opt.store.protocols import Query, Rows
 
 
@@ -49,6 +49,7 @@ class MinedStore:
     ceiling: dict[str, Number]
     pattern_methods: Sequence[str]
     skipped: Sequence[str]
+    playbook: Playbook | None = None
     _triage: dict[str, dict[str, Number]] = field(default_factory=dict)
 
     def report(self, inputs: Sequence[InputFile], *, title: str, made_at: str) -> Report:
@@ -74,7 +75,9 @@ class MinedStore:
         written_extras = [by_name[name] for name, where in placed.items() if where.finding == name]
         first = proven([*standing, *written_extras], q)
         ranked = [*first, *others, *(m for m in written_extras if m not in first)]
-        findings = write_up(store, ranked, measured, q=q, first_steps=first_steps, folded=folded)
+        findings = write_up(
+            store, ranked, measured, q=q, first_steps=first_steps, folded=folded, playbook=self.playbook
+        )
         ctes, judged = triage_ctes(
             [m.behaviour for m in standing if m.behaviour.category == "harness"],
             [m.behaviour for m in own if m.behaviour.category == "infrastructure" and m.failures_with],
@@ -110,7 +113,7 @@ class MinedStore:
 def measured_store(
     store: Rows,
     *,
-    behaviours: Sequence[Behaviour] = ALL,
+    behaviours: Sequence[Behaviour] | None = None,
     detectors: Detectors = NO_DETECTORS,
     guarded: Query | None = None,
     patterns: bool = True,
@@ -119,13 +122,14 @@ def measured_store(
 
     Args:
         store: The traces.
-        behaviours: The detectors to use.
+        behaviours: The detectors to use; None for the built-in ones.
         detectors: The user's own detectors.
         guarded: Runs SQL that is not ours: the user's detectors' and that of extra behaviours.
         patterns: Whether to add the errors, calls and sequences that these traces show.
     """
     with Together(store, guarded=guarded) as together:
-        named = [*behaviours, *detectors.behaviours]
+        usual = built_in() if behaviours is None else behaviours
+        named = [*usual, *detectors.behaviours]
         together.add(named)
         found = [offered(together), sequences(together)] if patterns else []
         mined = [behaviour for one in found for behaviour in one.behaviours]
@@ -140,6 +144,7 @@ def measured_store(
             ceiling=ceiling(together),
             pattern_methods=[one.method for one in found],
             skipped=_skipped(detectors),
+            playbook=detectors.playbook,
         )
         together.release_steps()
         yield result
@@ -151,7 +156,7 @@ def mine_store(
     *,
     title: str,
     made_at: str,
-    behaviours: Sequence[Behaviour] = ALL,
+    behaviours: Sequence[Behaviour] | None = None,
     detectors: Detectors = NO_DETECTORS,
     guarded: Query | None = None,
     patterns: bool = True,
@@ -198,14 +203,15 @@ def behaviour_rates(
     names: Iterable[str] | None = None,
     *,
     run_id: str | None = None,
-    behaviours: Sequence[Behaviour] = ALL,
+    behaviours: Sequence[Behaviour] | None = None,
     guarded: Query | None = None,
 ) -> dict[str, float | None]:
     """How often each behaviour is seen among measured attempts (of one run, or of all), 0..1.
 
     None where the traces cannot tell or nothing was measured. Raises InputError for a name that is no behaviour.
     """
-    known = {behaviour.name: behaviour for behaviour in behaviours}
+    every = built_in(experimental=True) if behaviours is None else behaviours
+    known = {behaviour.name: behaviour for behaviour in every}
     wanted = [_named(name, known) for name in (known if names is None else names)]
     with Together(store, guarded=guarded) as together:
         together.add(wanted)
@@ -232,6 +238,6 @@ def _rate(store: Rows, behaviour: Behaviour, run_id: str | None) -> float | None
 def _named(name: str, known: Mapping[str, Behaviour]) -> Behaviour:
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+    near = nearest(name, known)
+    hint = f"did you mean {near}?" if near else f"known are {', '.join(sorted(known))}"
     raise InputError(f"{name} is not a behaviour; {hint}")

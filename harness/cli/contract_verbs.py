@@ -3,9 +3,9 @@
 import json
 
 from harness.cli import options as o
-from harness.cli.words import out, say
-from harness.config_load import DEFAULT_CONFIG
-from harness.describe import description
+from harness.cli.output import log, out
+from harness.settings.describe import description
+from harness.settings.load import DEFAULT_CONFIG
 
 
 def describe() -> None:
@@ -15,7 +15,9 @@ def describe() -> None:
 
 def check(*, config: o.Config = DEFAULT_CONFIG) -> None:
     """Exit 0 when the config validates and every prompt renders."""
-    from harness.check import check as check_harness  # brings the model's client, which is slow to import
+    from harness.evaluation.config_check import (
+        check as check_harness,  # brings the model's client, which is slow to import
+    )
 
     check_harness(config)
-    say("the config validates and every prompt renders")
+    log("the config validates and every prompt renders")

@@ -1,1 +1,1 @@
-"""One file per benchmark. Never imported by the policies: an agent must not know which benchmark it is in."""
+"""The benchmarks: their tasks, pages and graders, and the browser that shows the pages."""

@@ -5,7 +5,7 @@ from typing import Protocol
 from playwright.sync_api import Page, Playwright, ViewportSize
 from pydantic import BaseModel, ConfigDict
 
-from harness.results import Job
+from harness.record.results import Job
 
 
 class TaskInfo(BaseModel):

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from harness.core.errors import EnvironmentMissing, UsageError
 from harness.envs.base import TaskInfo
 from harness.envs.miniwob import PREFIX as MINIWOB
-from harness.errors import EnvironmentMissing, UsageError
 
 REAL = "v2."
 SNAPSHOT = "real-tasks.json"

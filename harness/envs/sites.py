@@ -9,7 +9,7 @@ import importlib.util
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
 LOCAL_SITES = "harness.sites"

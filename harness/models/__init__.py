@@ -1,1 +1,1 @@
-"""The models that an agent asks: one protocol, one wire format a file, patience with outages. Never reads a page."""
+"""Clients for language models: one file for each provider's format, retries, and costs."""

@@ -3,16 +3,13 @@
 Never prints, stores or puts a key into settings: it goes from the environment to the client.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 
-from harness.config import HarnessSettings, ModelSettings
-from harness.models.backends import BACKENDS, Role, key_of, resolved
 from harness.models.base import ChatModel
-from harness.models.patience import PatientModel, Wire
-from harness.policy.base import Policy
-from harness.policy.rules import RulesPolicy
+from harness.models.retry import ModelClient, RetryingModel
+from harness.settings.backends import BACKENDS, Role, key_of, resolved
+from harness.settings.schema import HarnessSettings, ModelSettings
 
 
 def settings_of(settings: HarnessSettings, role: Role) -> ModelSettings:
@@ -26,29 +23,13 @@ def build_model(
     """A client for a model. Raises EnvironmentMissing when its key is missing. Close it when done."""
     model = resolved(model, environ)
     key = key_of(model, environ, role)
-    wire: Wire
+    client: ModelClient
     if BACKENDS[model.backend].wire == "anthropic":
-        from harness.models.anthropic_wire import AnthropicWire
+        from harness.models.anthropic_client import AnthropicClient
 
-        wire = AnthropicWire(model, key)
+        client = AnthropicClient(model, key)
     else:
-        from harness.models.openai_wire import OpenAIWire
+        from harness.models.openai_client import OpenAIClient
 
-        wire = OpenAIWire(model, key)
-    return PatientModel(wire, model, role, sleep=sleep)
-
-
-def build_policy(settings: HarnessSettings, role: Role = "worker") -> Policy:
-    """The policy of a role. With `worker: rules` both roles are rules: such an eval asks no model at all.
-
-    Raises EnvironmentMissing when a key is missing and UsageError when a prompt or an example is wrong.
-    """
-    if settings.worker == "rules":
-        return RulesPolicy(settings)
-    from harness.policy.examples import load_examples
-    from harness.policy.model_policy import ModelPolicy
-    from harness.prompts import Prompts
-
-    model = resolved(settings_of(settings, role), os.environ)
-    client = build_model(model, role, os.environ)
-    return ModelPolicy(settings, Prompts(), load_examples(), role=role, model=model, client=client)
+        client = OpenAIClient(model, key)
+    return RetryingModel(client, model, role, sleep=sleep)

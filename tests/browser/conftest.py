@@ -8,7 +8,7 @@ from local_servers import running
 from playwright.sync_api import Browser, sync_playwright
 from real_site import Shop
 
-from harness.browser import launch
+from harness.envs.browser import launch
 from harness.sites.serve import LocalSites
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from harness.browser import launch
+from harness.envs.browser import launch
 from harness.envs.miniwob import html_folder
 from harness.envs.static_server import StaticServer
-from harness.obs.observe import LISTEN_SCRIPT, observe
+from harness.observe.live_page import LISTEN_SCRIPT, observe
 
 pytestmark = pytest.mark.browser
 INTERACTIVE = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness_runs import ROOT, Endpoint, results, spans
 
-from harness.env_file import VARIABLES
+from harness.settings.env_file import VARIABLES
 
 
 def run(folder: Path, env_file: str, *args: str) -> subprocess.CompletedProcess[str]:

@@ -9,12 +9,12 @@ from harness_runs import Endpoint, address, results, run_eval
 from playwright.sync_api import Error, Page, Playwright, sync_playwright
 from real_site import Shop
 
+from harness.core.errors import AttemptError, Cause
 from harness.envs.base import TaskState
 from harness.envs.real import RealEnvironment
 from harness.envs.static_server import StaticServer
-from harness.errors import AttemptError, Cause
-from harness.obs.observe import observe
-from harness.results import Job
+from harness.observe.live_page import observe
+from harness.record.results import Job
 
 pytestmark = pytest.mark.browser
 POT = Job(task_id="v2.omnizon-13", seed=0)

@@ -9,7 +9,7 @@ import pytest
 from harness_runs import ROOT, Endpoint, alive, browsers_below, config, results, run_eval, start, wait_for
 from real_site import Shop
 
-from harness.browser import find_chromium
+from harness.envs.browser import find_chromium
 
 pytestmark = pytest.mark.browser
 TASK = "v2.omnizon-13"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from harness.core.errors import AttemptError, Cause
 from harness.envs.real import load_sdk, verdict
 from harness.envs.registry import BROKEN, sdk_registry
-from harness.errors import AttemptError, Cause
 
 ORDERED = {"initialfinaldiff": {"added": {"order": {"orders": {"0": {"items": [{"id": 212}]}}}}}, "differences": {}}
 

@@ -9,18 +9,18 @@ from typing import Any
 from halo_opt import __version__
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.into_report import Analysed
-from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.engine.spans import SpanSink
 from halo_opt.analysis.records import AnalysisResult, Event, ReportTask, Task
 from halo_opt.analysis.session.asked import Asked
 from halo_opt.analysis.session.session import Session
 from halo_opt.analysis.session.write_report import mined_by, write_mined
 from halo_opt.analysis.tools.all import ALL
-from halo_opt.analysis.tools.base import Desk
+from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.paths import OWN_TRACE
 from halo_opt.core.report_records import Report
+from halo_opt.mining.detector_files import Detectors
 from halo_opt.mining.mine import MinedStore
-from halo_opt.mining.user_detectors import Detectors
 from halo_opt.reporting.report_files import ReportPaths
 from halo_opt.store import ImportSummary, Store
 
@@ -60,21 +60,21 @@ def open_traces(subject: Subject) -> Iterator[OpenTraces]:
         yield OpenTraces(subject, store, mined)
 
 
-def run_agents(
+def question_traces(
     traces: OpenTraces, session: Session, asked: Asked, task: Task, *, watch: Callable[[Event], None]
 ) -> tuple[Hypotheses, AnalysisResult]:
     """Run the agents over the traces and what mining knows of them."""
     hypotheses = Hypotheses()
     subject = traces.subject
-    desk = Desk(
+    context = ToolContext(
         store=traces.store,
         # Without a time, for what the agents read must not change when the same traces are analyzed again.
         report=traces.mined.report(subject.summary.files, title=subject.title, made_at=""),
         hypotheses=hypotheses,
         harness=asked.harness,
     )
-    result = analyse(
-        desk,
+    result = run_agents(
+        context,
         session.roles,
         task=task,
         limits=asked.limits,
@@ -103,7 +103,7 @@ def analyse_traces(
     with ExitStack() as stack:
         with during():
             traces = stack.enter_context(open_traces(subject))
-            hypotheses, result = run_agents(traces, session, asked, ReportTask(), watch=watch)
+            hypotheses, result = question_traces(traces, session, asked, ReportTask(), watch=watch)
         with writing():
             report, paths = write_mined(
                 traces.mined,

@@ -9,10 +9,14 @@ from halo_opt.store import values
 ERROR_SPAN = "(status = 'error' OR error_type IS NOT NULL)"
 
 
+# How an attempt ended; `unknown` where its traces do not say.
+OutcomeName = Literal["success", "failure", "error", "unknown"]
+
+
 class TraceFilter(Record):
     """Conditions that all must hold; what is None does not matter. `*`, `?` and `[...]` are wildcards in names."""
 
-    outcome: Literal["success", "failure", "error", "unknown"] | None = None
+    outcome: OutcomeName | None = None
     task: str | None = None
     run: str | None = None
     model: str | None = None

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from harness.obs.labels import with_labels
-from harness.obs.model import Element, Observation, fingerprint
+from harness.observe.labels import with_labels
+from harness.observe.observation import Element, Observation, fingerprint
 
 
 def button(ref: int, name: str, **more: Any) -> Element:

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.config import HarnessSettings
-from harness.results import Job, Result
-from harness.setup import Setup, spans_of
+from harness.record.results import Job, Result
+from harness.running.setup import Setup, spans_of
+from harness.settings.schema import HarnessSettings
 
 START = "2026-01-01T00:00:00.000000+00:00"
 

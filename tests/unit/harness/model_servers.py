@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from local_servers import running
 
-from harness.config import ModelSettings
 from harness.models.base import ChatReply, ChatRequest, Message
 from harness.models.build import build_model
+from harness.settings.schema import ModelSettings
 
 Kind = Literal["openai", "anthropic"]
 KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.env_file import VARIABLES, read_env_file, with_env_file
-from harness.errors import UsageError
+from harness.core.errors import UsageError
+from harness.settings.env_file import VARIABLES, read_env_file, with_env_file
 
 ROOT = Path(__file__).parents[3]
 

@@ -4,8 +4,8 @@ from harness_results import result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.metrics import counting, metrics, shown, wall_seconds
-from harness.results import Result
+from harness.evaluation.metrics import counting, metrics, shown, wall_seconds
+from harness.record.results import Result
 
 SCORES = st.one_of(st.none(), st.floats(0, 1), st.sampled_from([0.0, 1.0]))
 

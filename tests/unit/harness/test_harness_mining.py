@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from harness_pages import page, submit, textbox
 
-from harness.errors import UsageError
-from harness.skills.mined import MinedRoutine, MinedSkill, SkillFile, load_skills
-from harness.skills.mining import mine
-from harness.skills.routine import MacroStep
+from harness.core.errors import UsageError
+from harness.decide.skills.mined import MinedRoutine, MinedSkill, SkillFile, load_skills
+from harness.decide.skills.mining import mine
+from harness.decide.skills.routine import MacroStep
 
 GOAL = 'Enter the username "{}" and the password "{}" and press login.'
 URL = "http://127.0.0.1:{}/miniwob/login-user.html"
@@ -114,7 +114,7 @@ def test_a_mined_skill_runs_for_another_goal_of_its_template(skill: MinedSkill) 
         step = routine.next(goal, view, made) if made else routine.first(goal, view)
         assert step is not None
         made.append(step)
-    assert [m.action.phrase() for m in made] == [
+    assert [m.action.describe() for m in made] == [
         'fill "Username" with "cid"', 'fill "Password" with "w3"', 'click "Login"',
     ]  # fmt: skip
     assert routine.next(goal, view, made) is None

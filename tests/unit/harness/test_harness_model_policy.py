@@ -7,18 +7,18 @@ import pytest
 from harness_pages import button, page
 from model_servers import serving
 
-from harness.attempt import sampling_seed
-from harness.choices import Choice
-from harness.config import HarnessSettings, ModelSettings
-from harness.errors import EnvironmentMissing
+from harness.attempt.records import sampling_seed
+from harness.core.errors import EnvironmentMissing
+from harness.decide.build import build_policy
+from harness.decide.choices import Choice
+from harness.decide.examples import load_examples
+from harness.decide.model_policy import ModelPolicy
+from harness.decide.policy import PolicyInput
+from harness.decide.rules import RulesPolicy
 from harness.models.base import ChatReply, ChatRequest, Tokens
-from harness.models.build import build_policy
-from harness.policy.base import Turn
-from harness.policy.examples import load_examples
-from harness.policy.model_policy import ModelPolicy
-from harness.policy.rules import RulesPolicy
-from harness.prompts import Prompts
-from harness.results import Job
+from harness.record.results import Job
+from harness.settings.prompts import Prompts
+from harness.settings.schema import HarnessSettings, ModelSettings
 
 
 class Scripted:
@@ -36,10 +36,10 @@ class Scripted:
         """Nothing is open."""
 
 
-def turn(**more: Any) -> Turn:
+def turn(**more: Any) -> PolicyInput:
     view = page(button(1, "OK"))
     done = Choice(name="done")
-    return Turn(goal="Press OK.", page='[1] button "OK"', observation=view, choices=(done,), **more)
+    return PolicyInput(goal="Press OK.", page='[1] button "OK"', observation=view, choices=(done,), **more)
 
 
 def policy(reply: ChatReply, model: dict[str, Any] | None = None, **groups: Any) -> tuple[ModelPolicy, Scripted]:
@@ -99,7 +99,7 @@ def test_the_call_holds_what_was_said_used_and_paid() -> None:
     made, _ = policy(reply, {"usd_per_million_in": 1.0, "usd_per_million_out": 4.0})
     decision = made.decide(turn(), deadline=0.0)
     call = decision.call
-    assert decision.reply == "I refuse."
+    assert decision.text == "I refuse."
     assert call is not None
     assert (call.model, call.reply, call.tokens_in, call.tokens_out) == ("m", "I refuse.", 2_000_000, 1_000_000)
     assert call.cost_usd == 6.0

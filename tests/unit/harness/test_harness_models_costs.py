@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from harness.attempt import Progress
-from harness.config import HarnessSettings, ModelSettings
-from harness.models.backends import resolved
-from harness.models.base import Tokens
+from harness.attempt.records import Progress
+from harness.decide.policy import PolicyReply
+from harness.models.base import ModelCall, Tokens
 from harness.models.costs import ModelUsage, cost_of, price_of, total, with_call
-from harness.policy.base import Decision, ModelCall
-from harness.setup import cost_of as attempt_cost
+from harness.running.setup import cost_of as attempt_cost
+from harness.settings.backends import resolved
+from harness.settings.schema import HarnessSettings, ModelSettings
 
 MILLION = Tokens(prompt=1_000_000, reply=1_000_000)
 
@@ -79,7 +79,7 @@ def test_an_attempt_s_cost_counts_worker_and_manager() -> None:
     progress = Progress()
     assert attempt_cost(settings, progress) is None
     for one in (call("gpt-4o-mini", 0.25), call("gpt-4o", 1.0)):
-        progress = progress.plus(Decision(reply="", call=one), manager=one.model == "gpt-4o")
+        progress = progress.plus(PolicyReply(text="", call=one), manager=one.model == "gpt-4o")
     assert attempt_cost(settings, progress) == 1.25
     assert (progress.tokens_in, progress.tokens_out) == (20, 20)
     assert Progress.model_validate(progress.model_dump()) == progress

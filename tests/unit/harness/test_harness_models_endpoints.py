@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import HarnessSettings, ModelSettings
-from harness.config_load import DEFAULT_CONFIG, load_settings
-from harness.errors import EnvironmentMissing, UsageError
-from harness.models.backends import BACKENDS, key_of, resolved
+from harness.core.errors import EnvironmentMissing, UsageError
+from harness.settings.backends import BACKENDS, key_of, resolved
+from harness.settings.load import DEFAULT_CONFIG, load_settings
+from harness.settings.schema import HarnessSettings, ModelSettings
 
 REMOTE = "https://gpu.example:9000/v1"
 CONFIG = """

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from harness_pages import button, checkbox, combobox, page, textbox
 
-from harness.choices import open_choices, reply_schema
-from harness.config import HarnessSettings
+from harness.decide.choices import open_choices, reply_schema
 from harness.models.schemas import strict, unwrapped
+from harness.settings.schema import HarnessSettings
 
 
 def nodes(schema: Any) -> list[dict[str, Any]]:

@@ -4,10 +4,10 @@ from harness_pages import button, checkbox, combobox, page, submit, textbox, wor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.config import ObservationSettings
-from harness.obs.labels import find_by_label, short, with_labels
-from harness.obs.model import Element, unfilled, unfilled_for
-from harness.obs.render import page_text
+from harness.observe.labels import find_by_label, short, with_labels
+from harness.observe.observation import Element, unfilled, unfilled_for
+from harness.observe.render import page_text
+from harness.settings.schema import ObservationSettings
 
 
 def test_the_second_of_a_name_gets_a_number() -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.check import check
-from harness.config import HarnessSettings
-from harness.config_load import DEFAULT_CONFIG
-from harness.errors import UsageError
-from harness.policy.examples import example_turns, load_examples
-from harness.policy.model_policy import fixed_messages
-from harness.prompts import PROMPT_DIR, Prompts
+from harness.core.errors import UsageError
+from harness.decide.examples import example_turns, load_examples
+from harness.decide.model_policy import fixed_messages
+from harness.evaluation.config_check import check
+from harness.settings.load import DEFAULT_CONFIG
+from harness.settings.prompts import PROMPT_DIR, Prompts
+from harness.settings.schema import HarnessSettings
 
 
 @pytest.fixture
@@ -126,13 +126,15 @@ def test_the_system_prompt_speaks_of_what_is_switched_on_and_of_nothing_else() -
     assert not any(word in plain for word in ("goto", "answer", "confidence"))
     asked = fixed_messages(
         settings(
-            actions={"navigation": True, "answer": True}, hierarchy={"manager": True}, gate={"low_confidence": True}
+            actions={"navigation": True, "answer": True},
+            hierarchy={"manager": True},
+            escalation={"low_confidence": True},
         ),
         Prompts(),
         [],
     )[0].content
     assert all(word in asked for word in ('"back"', '"goto"', '"wait"', "answer to the user", '"confidence"'))
-    alone = fixed_messages(settings(gate={"low_confidence": True}), Prompts(), [])[0].content
+    alone = fixed_messages(settings(escalation={"low_confidence": True}), Prompts(), [])[0].content
     assert alone == plain
 
 

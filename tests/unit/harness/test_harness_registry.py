@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.task_verbs import spread, tasks_app
+from harness.core.errors import EnvironmentMissing, UsageError
 from harness.envs.registry import RealTask, Registry, changes, read_snapshot, sdk_registry
-from harness.errors import EnvironmentMissing, UsageError
-from harness.jobs import jobs_of
-from harness.task_check import check_jobs
-from harness.task_verbs import spread, tasks_app
+from harness.evaluation.jobs import jobs_of
+from harness.evaluation.task_check import check_jobs
 
 COUNTS = {
     "dashdish": 11, "gocalendar": 10, "gomail": 21, "marrisuite": 1, "networkin": 10, "omnizon": 10, "opendining": 11,

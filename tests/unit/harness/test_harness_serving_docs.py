@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from model_servers import Asked, request, serving
 
-from harness.actions import ACTIONS
-from harness.choices import reply_schema
-from harness.config import HarnessSettings
-from harness.config_load import DEFAULT_CONFIG, load_file
-from harness.env_file import VARIABLES, read_env_file
-from harness.errors import AttemptError
+from harness.act.actions import ACTIONS
+from harness.core.errors import AttemptError
+from harness.decide.choices import reply_schema
+from harness.settings.env_file import VARIABLES, read_env_file
+from harness.settings.load import DEFAULT_CONFIG, load_file
+from harness.settings.schema import HarnessSettings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "serving-qwen.md").read_text(encoding="utf-8")
 

@@ -5,11 +5,11 @@ from harness_pages import button, checkbox, page, submit, textbox, words
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.config import ObservationSettings
-from harness.obs.model import Element, Observation
-from harness.obs.page_type import page_type
-from harness.obs.render import page_text
-from harness.obs.summary import CHARS_A_TOKEN
+from harness.observe.observation import Element, Observation
+from harness.observe.page_type import page_type
+from harness.observe.render import page_text
+from harness.observe.summary import CHARS_A_TOKEN
+from harness.settings.schema import ObservationSettings
 
 
 def rows(count: int) -> list[Element]:

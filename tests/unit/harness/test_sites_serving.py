@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from site_visitor import Visitor
 
-from harness.errors import UsageError
+from harness.core.errors import UsageError
 from harness.sites.serve import LocalSites
 
 ROOT = Path(__file__).parents[3]

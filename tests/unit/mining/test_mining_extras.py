@@ -10,7 +10,7 @@ from mining_fixture import TinyStore, step
 from halo_opt.mining import mine
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import measure
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.detector_files import built_in
 from halo_opt.mining.extras import ExtraBehaviour, Placement
 from halo_opt.mining.mine import MinedStore, ReportWithExtras, measured_store
 
@@ -59,7 +59,7 @@ def report_with(mined: MinedStore, extras: Sequence[ExtraBehaviour] = EXTRAS) ->
 
 
 def test_a_report_with_extras_is_the_same_after_one_without_them(filled: TinyStore) -> None:
-    behaviours = [*ALL, SLIPS]
+    behaviours = [*built_in(), SLIPS]
     with measured_store(filled, behaviours=behaviours, guarded=filled.rows) as mined:
         report_with(mined, ())
         after = report_with(mined)
@@ -75,7 +75,7 @@ def test_every_behaviour_of_minings_own_is_measured_once(filled: TinyStore, monk
         return measure(store, one, first_steps)
 
     monkeypatch.setattr(mine, "measure", counting)
-    with measured_store(filled, behaviours=[*ALL, SLIPS], guarded=filled.rows) as mined:
+    with measured_store(filled, behaviours=[*built_in(), SLIPS], guarded=filled.rows) as mined:
         report_with(mined, ())
         report = report_with(mined).report
     assert {line["behaviour"] for line in report.tested} == set(measured)

@@ -1,0 +1,58 @@
+"""The verb apply: commit a patch on a branch of its own."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halo_opt.cli.loop_options import LOOP_FILE, Config, configured
+from halo_opt.cli.options import Quiet
+from halo_opt.core.console import Console
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Proposal
+from halo_opt.core.report_records import Finding
+from halo_opt.patching.builder import PatchBuilder
+from halo_opt.reporting.report_files import read_report
+
+
+def apply_verb(
+    *,
+    source: Annotated[Path, typer.Argument(help="A patch file, or a report with --finding.", metavar="PATCH|REPORT")],
+    finding: Annotated[str | None, typer.Option("--finding", help="The finding whose fix to apply: F1.")] = None,
+    config: Config = LOOP_FILE,
+    branch: Annotated[str | None, typer.Option("--branch", help="New branch (default: halo/<proposal>).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the diff; write nothing.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Commit a patch on a branch of its own, after the harness's own check has passed in a worktree."""
+    console = Console(quiet=quiet)
+    builder = PatchBuilder.open(configured(config, None))
+    proposal = _proposal_of(builder, source, finding)
+    if dry_run:
+        console.text(builder.preview(proposal))
+        console.say("dry run: nothing was written")
+        return
+    patch = builder.build(proposal, branch or f"halo/{proposal.id}")
+    console.text(patch.diff)
+    console.say(
+        f"{proposal.id} is commit {patch.commit[:10]} on branch {patch.branch}; "
+        f"your files are unchanged: git merge {patch.branch} takes it, halo-opt revert {patch.branch} takes it back"
+    )
+
+
+def _proposal_of(builder: PatchBuilder, source: Path, finding: str | None) -> Proposal:
+    """The proposal that a patch file holds, or the best one against a finding of a report."""
+    if source.is_file() and source.suffix != ".json":
+        return builder.read(source)
+    report = read_report(source)
+    if finding is None:
+        raise InputError(f"{source} is a report: say which finding to fix, for example --finding F1")
+    chosen: list[Finding] = [found for found in report.findings if found.id == finding]
+    if not chosen:
+        known = ", ".join(found.id for found in report.findings) or "none"
+        raise InputError(f"there is no finding {finding} in {source}; it has {known}")
+    found = builder.propose(report.model_copy(update={"findings": chosen}))
+    if not found.proposals:
+        why = "; ".join(found.notes) or "everything that the playbook knows against it is in force"
+        raise InputError(f"there is no patch against {finding} ({chosen[0].behaviour}): {why}")
+    return found.proposals[0]

@@ -1,0 +1,45 @@
+"""The verb collect: run the harness of the working tree on the tasks of one split."""
+
+from typing import Annotated
+
+import typer
+
+from halo_opt.cli.loop_options import LOOP_FILE, Config, Model, Workers, configured, served
+from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, rows_format
+from halo_opt.core.console import Console
+from halo_opt.core.harness_commands import list_tasks
+from halo_opt.experiment.scores import estimate
+from halo_opt.experiment.splits import Split, make_splits
+from halo_opt.experiment.working_tree import AttemptSelection, collect_working_tree
+
+
+def collect_verb(
+    *,
+    config: Config = LOOP_FILE,
+    split: Annotated[Split, typer.Option(help="Whose tasks and seeds to run.")] = Split.TRAIN,
+    run_id: Annotated[
+        str | None, typer.Option(help="The run's folder under traces/ (default: split and revision).")
+    ] = None,
+    tasks: Annotated[str | None, typer.Option(help="These tasks instead of a split's, with commas between.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds per task, with --tasks.")] = 1,
+    attempt: Annotated[int, typer.Option(min=0, help="Which independent try of each task and seed.")] = 0,
+    model: Model = None,
+    workers: Workers = None,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the harness as it is in the working tree; run again, it does only what is missing."""
+    console = Console(quiet=quiet)
+    loop = configured(config, model, collect__workers=workers)
+    known = list_tasks(loop)
+    named = tasks.split(",") if tasks else None
+    selection = AttemptSelection(split=split, run_id=run_id, tasks=named, seeds=seeds, attempt=attempt)
+    keys = selection.keys(known, make_splits(known, loop.splits))
+    with served(loop, console) as endpoint:
+        folder, results = collect_working_tree(loop, selection, keys, endpoint=endpoint, console=console)
+    score = estimate(results)
+    row = [folder.name, score.rate, score.interval, score.tasks, score.attempts, score.errors]
+    columns = ["run", "success rate", "95% interval", "tasks", "attempts", "errors"]
+    console.table(columns, [row], rows_format(format_, json_))
+    console.say(f"traces: {folder}")

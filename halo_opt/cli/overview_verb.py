@@ -1,0 +1,30 @@
+"""The verb overview: counts, outcomes, models and tools of the attempts in a store."""
+
+from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, TracesArgument, rows_format
+from halo_opt.cli.query_options import (
+    Limit,
+    MaxBytes,
+    print_answer,
+)
+from halo_opt.cli.stores import open_store, say_import
+from halo_opt.core.console import Console
+from halo_opt.store.queries.overview import overview
+
+
+def overview_verb(
+    *,
+    traces: TracesArgument = None,
+    store: Store = None,
+    limit: Limit = 20,
+    max_bytes: MaxBytes = None,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """What is in the traces: counts, outcomes, models, tools, kinds of errors."""
+    console = Console(quiet=quiet)
+    with open_store(traces, store, console, contents=False) as found:
+        if traces:
+            say_import(found.summary(), console)
+        answer = overview(found, limit=limit)
+    print_answer(answer, console, rows_format(format_, json_), max_bytes)

@@ -1,0 +1,63 @@
+"""The verb propose: turn a report's findings into patch files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halo_opt.cli.loop_options import LOOP_FILE, Config, configured
+from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, ReportArgument, rows_format
+from halo_opt.core.console import Console
+from halo_opt.core.report_records import Report
+from halo_opt.patching.builder import PatchBuilder
+from halo_opt.patching.model_proposer import draft_proposal, open_proposer
+from halo_opt.patching.patchfile import format_patch_file
+from halo_opt.patching.propose import ProposalList
+from halo_opt.reporting.report_files import read_report
+
+
+def propose_verb(
+    *,
+    report: ReportArgument,
+    config: Config = LOOP_FILE,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for one patch file a proposal.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Proposals at most.")] = 10,
+    model: Annotated[str | None, typer.Option("--model", help="Let this model write the patch instead.")] = None,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Turn a report's findings into patches of the harness, best first. Nothing is applied."""
+    console = Console(quiet=quiet)
+    builder = PatchBuilder.open(configured(config, None))
+    found = builder.propose(read_report(report)) if model is None else _written(builder, read_report(report), model)
+    for note in found.notes:
+        console.say(f"note: {note}")
+    proposals = found.proposals[:limit]
+    folder = out or (report if report.is_dir() else report.parent) / "proposals"
+    for proposal in proposals:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = format_patch_file(proposal, base=builder.surface.revision, diff=builder.preview(proposal))
+        (folder / f"{proposal.id}.diff").write_text(text, encoding="utf-8")
+    format_chosen = rows_format(format_, json_)
+    if format_chosen == "json":
+        console.document(list(proposals))
+    else:
+        rows = [[p.id, ", ".join(p.findings), len(p.edits), p.hypothesis] for p in proposals]
+        console.table(["proposal", "findings", "edits", "hypothesis"], rows, format_chosen)
+    if proposals:
+        console.say(f"patch files: {folder}; apply one with: halo-opt apply {folder / proposals[0].id}.diff")
+    else:
+        console.say(
+            "nothing to propose: every remedy that the harness offers against these findings is in force already"
+        )
+
+
+def _written(builder: PatchBuilder, report: Report, model: str) -> ProposalList:
+    """The model's proposal as a list of one, or an empty list with the reasons why its drafts were refused."""
+    with open_proposer(builder.config, model, None) as proposer:
+        result = draft_proposal(
+            report, builder.description, builder.surface.files, model=proposer, forbidden=builder.forbidden
+        )
+    notes = [f"a proposal of the model was refused: {reason}" for reason in result.refusals]
+    return ProposalList([result.proposal] if result.proposal else [], notes)

@@ -1,0 +1,84 @@
+"""The verb run: the whole loop, from collecting attempts to keeping or reverting patches."""
+
+import shutil
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from halo_opt.cli.loop_options import LOOP_FILE, Config, Model, Workers, configured, served
+from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, rows_format
+from halo_opt.core.config import LoopConfig
+from halo_opt.core.console import Console, Format
+from halo_opt.core.loop_records import IterationSummary, LoopSummary, ScoreEstimate
+from halo_opt.loop import run_loop
+from halo_opt.reporting.loop_report import write_loop_report
+from halo_opt.reporting.words import interval_words, percent, points
+
+
+def run_verb(
+    *,
+    config: Config = LOOP_FILE,
+    model: Model = None,
+    workers: Workers = None,
+    iterations: Annotated[int | None, typer.Option(help="Iterations at most.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Set an earlier loop of this name aside and start anew.")
+    ] = False,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the whole loop, or go on with it: collect, analyze, propose, apply, collect again, keep or revert."""
+    console = Console(quiet=quiet)
+    loop = configured(config, model, collect__workers=workers, loop__iterations=iterations)
+    if fresh:
+        _set_aside(loop, console)
+    with served(loop, console) as endpoint:
+        summary = run_loop(loop, endpoint=endpoint, console=console)
+    paths = write_loop_report(summary, loop.loop_folder)
+    _show(summary, console, rows_format(format_, json_))
+    console.say(f"report: {paths.html}")
+
+
+def _set_aside(config: LoopConfig, console: Console) -> None:
+    """Move an earlier loop's folders and branch out of the way; nothing is deleted."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    folder = config.loop_folder
+    if not folder.exists():
+        return
+    for found in [folder, *sorted(config.resolve(config.traces).glob(f"{config.loop_id}.*"))]:
+        shutil.move(found, found.with_name(f"{found.name}.{stamp}"))
+    console.say(f"the earlier loop is in {folder.name}.{stamp}")
+
+
+def _show(summary: LoopSummary, console: Console, format_: Format) -> None:
+    """The loop as one table: a row for each score that it measured."""
+    if format_ == "json":
+        console.document(summary)
+        return
+    rows: list[list[object]] = []
+    noise, sealed, best = summary.baseline_noise, summary.sealed, summary.best_of_k
+    if noise is not None:
+        words = interval_words(noise.diff.interval, signed=True)
+        rows.append(["gate, original against itself (A/A)", points(noise.diff.difference), words, noise.diff.pairs, ""])
+    rows += [[f"gate after iteration {turn.number}", *_score(turn.gate), _fate(turn)] for turn in summary.iterations]
+    if sealed is not None:
+        rows.append(["sealed, original", *_score(sealed.original), ""])
+        if best is not None:
+            words = interval_words(best.interval)
+            rows.append([f"sealed, original, best of {best.k}", percent(best.rate), words, sealed.attempts, ""])
+        rows.append(["sealed, final", *_score(sealed.final), ""])
+        words = interval_words(sealed.interval, signed=True)
+        rows.append(["sealed, difference", points(sealed.difference), words, sealed.attempts, ""])
+    console.table(["score", "value", "95% interval", "attempts", "patches"], rows, format_)
+    for caveat in summary.caveats:
+        console.say(f"note: {caveat}")
+
+
+def _score(estimate_: ScoreEstimate) -> list[object]:
+    return [percent(estimate_.rate), interval_words(estimate_.interval), estimate_.attempts]
+
+
+def _fate(turn: IterationSummary) -> str:
+    return ", ".join(f"{c.proposal.id} {'kept' if c.verdict.accepted else 'dropped'}" for c in turn.candidates)

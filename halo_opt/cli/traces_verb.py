@@ -1,0 +1,61 @@
+"""The verb traces: list attempts, filtered and sorted."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, TracesArgument, rows_format
+from halo_opt.cli.query_options import (
+    HasError,
+    Limit,
+    MaxBytes,
+    MaxSteps,
+    MinSteps,
+    Model,
+    Outcome,
+    Run,
+    Since,
+    Task,
+    Tool,
+    Until,
+    filter_of,
+    print_answer,
+)
+from halo_opt.cli.stores import open_store
+from halo_opt.core.console import Console
+from halo_opt.store.queries.traces import SORTS
+from halo_opt.store.queries.traces import traces as list_traces
+
+Sort = StrEnum("Sort", [(name.upper(), name) for name in SORTS])  # type: ignore[misc]
+
+
+def traces_verb(
+    *,
+    traces: TracesArgument = None,
+    store: Store = None,
+    outcome: Outcome = None,
+    task: Task = None,
+    run: Run = None,
+    model: Model = None,
+    tool: Tool = None,
+    has_error: HasError = None,
+    min_steps: MinSteps = None,
+    max_steps: MaxSteps = None,
+    since: Since = None,
+    until: Until = None,
+    sort: Annotated[Sort, typer.Option(help="The column to sort by.")] = Sort("started_at"),  # noqa: B008
+    descending: Annotated[bool, typer.Option("--desc", help="The greatest first.")] = False,
+    limit: Limit = 50,
+    offset: Annotated[int, typer.Option(help="Rows to skip.", min=0)] = 0,
+    max_bytes: MaxBytes = None,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """List attempts: filtered, sorted, page by page."""
+    console = Console(quiet=quiet)
+    chosen = filter_of(locals())
+    with open_store(traces, store, console, contents=False) as found:
+        answer = list_traces(found, chosen, sort=sort.value, descending=descending, limit=limit, offset=offset)
+    print_answer(answer, console, rows_format(format_, json_), max_bytes)

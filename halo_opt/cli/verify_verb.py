@@ -1,0 +1,76 @@
+"""The verb verify: run the numbers of a report again."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from halo_opt.analysis.claims.verify import numbers_of, queries_of, verify_report
+from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, ReportArgument, Store, rows_format
+from halo_opt.cli.stores import built_store
+from halo_opt.core.console import Console
+from halo_opt.core.errors import InputError, NegativeAnswer
+from halo_opt.core.report_records import Report
+from halo_opt.core.text import counted
+from halo_opt.reporting.report_files import read_report
+from halo_opt.store import Refused, guarded_queries
+from halo_opt.store import Store as TraceStore
+
+# A number of a report may ask for a row a task; what a person asks for on a terminal is far less.
+VERIFY_ROWS = 1_000_000
+VERIFY_BYTES = 200_000_000
+VERIFY_SECONDS = 60
+
+
+def verify_verb(
+    *,
+    report: ReportArgument,
+    store: Store = None,
+    format_: FormatOption = FormatName.TABLE,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run every number of a report again. Exit code 1 when anything differs."""
+    console = Console(quiet=quiet)
+    found = read_report(report)
+    path = store or _store_of(found, console)
+    with TraceStore.open(path) as traces, console.working("running every number again"):
+        mismatches = verify_report(found, traces, query=_guarded_answers(found, traces))
+    checked = sum(1 for _ in numbers_of(found))
+    rows = [[m.where, m.reported, m.recomputed, m.reason] for m in mismatches]
+    if rows:
+        console.table(["where", "reported", "now", "reason"], rows, rows_format(format_, json_))
+        # Not of so many: texts, groups and exemplars, too, can be what is not confirmed.
+        raise NegativeAnswer(f"not confirmed by the traces: {counted(len(rows), 'thing')} that the report says")
+    console.say(f"all {counted(checked, 'number')} are confirmed")
+
+
+def _guarded_answers(report: Report, traces: TraceStore) -> Callable[[str], list[tuple[object, ...]]]:
+    """A way to run a report's SQL, guarded; what is asked as a rule is run together, ahead."""
+    limits = {"max_rows": VERIFY_ROWS, "max_bytes": VERIFY_BYTES, "seconds": VERIFY_SECONDS}
+    sqls = queries_of(report)
+    ready = dict(zip(sqls, guarded_queries(traces, sqls, **limits), strict=True))
+
+    def ask(sql: str) -> list[tuple[object, ...]]:
+        if sql not in ready:
+            [ready[sql]] = guarded_queries(traces, [sql], **limits)
+        answer = ready[sql]
+        if isinstance(answer, Refused):
+            raise answer
+        return list(answer.rows)
+
+    return ask
+
+
+def _store_of(report: Report, console: Console) -> Path:
+    """The store of a report's inputs, which must be as they were."""
+    inputs = [Path(file.path) for file in report.inputs]
+    for path in inputs:
+        if not path.exists():
+            raise InputError(
+                f"{path}, which the report was made from, is gone; put it back, or name an index with --store"
+            )
+    path, summary = built_store(inputs, None, console)
+    now = {file.path: file.sha256 for file in summary.files}
+    for file in report.inputs:
+        if now.get(file.path) != file.sha256:
+            console.warn(f"{file.path} has changed since the report was made")
+    return path

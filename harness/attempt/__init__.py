@@ -1,0 +1,1 @@
+"""The loop of one attempt: observe, decide, act, check, record."""

@@ -1,1 +1,0 @@
-"""Actions proven by successful attempts, kept for pages and goals that come again. Never calls a model."""

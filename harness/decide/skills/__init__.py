@@ -1,0 +1,1 @@
+"""Macro skills: routines of several steps, run one step at a time."""

@@ -1,0 +1,1 @@
+"""Sets of attempts: which ones, into which folder, and the tables over them."""

@@ -1,0 +1,1 @@
+"""Step 1 of an attempt, observe: read a page and write it down as text."""

@@ -1,1 +1,0 @@
-"""Who decides the next action: a model, or fixed rules. Never touches a page."""

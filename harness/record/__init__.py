@@ -1,0 +1,1 @@
+"""Step 5 of an attempt, record: spans and result lines."""

@@ -1,0 +1,42 @@
+"""One line per finished attempt, appended so that several processes may write the same file. Never rewrites it."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Job(BaseModel):
+    """One attempt to run: a line of the attempts file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task_id: str
+    seed: int
+    attempt: int = 0
+
+
+class Result(BaseModel):
+    """One finished attempt. `score` is None for an error: it was not a measurement, and never a zero."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task_id: str
+    seed: int
+    attempt: int
+    trace_id: str
+    outcome: str
+    score: float | None
+    cause: str | None
+    steps: int
+    tokens_in: int | None
+    tokens_out: int | None
+    cost_usd: float | None
+    started_at: str
+    ended_at: str
+
+
+class ErrorDetails(BaseModel):
+    """Why an attempt was not a measurement: a sentence, and where in the code, when there is such a place."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message: str
+    traceback: str | None = None

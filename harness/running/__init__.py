@@ -1,0 +1,1 @@
+"""Child processes, each with a browser of its own, and the supervisor that gives them attempts."""

@@ -1,0 +1,1 @@
+"""What can be edited without touching code: settings, prompts, and where each model is reached."""

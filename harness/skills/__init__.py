@@ -1,1 +1,0 @@
-"""Macro skills: known routines of several steps, run one step at a time. Never act and never call a model."""
