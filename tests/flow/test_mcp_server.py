@@ -129,7 +129,7 @@ def test_every_tool_answers_within_the_bytes_that_were_asked_for(served: Served)
 
 def test_a_contrast_does_not_speak_of_a_correction_that_nobody_makes_here(served: Served) -> None:
     said = served.answers["contrast"].content[0].text
-    assert "you have asked 1 hypothesis so far, and nothing here corrects for them" in said
+    assert "you have tested 1 hypothesis so far, and nothing here corrects for that" in said
     assert "in the end" not in said
 
 
