@@ -74,6 +74,8 @@ def say_import(summary: ImportSummary, console: Console) -> None:
     )
     for reason, count in summary.reject_reasons.items():
         console.warn(f"{counted(count, 'line')} could not be used: {reason}; see the table rejects")
+    for column, count in summary.rejected_values.items():
+        console.warn(f"{counted(count, 'value')} did not fit {column}, which is NULL instead; see the table rejects")
     if summary.wrong_types or summary.duplicate_keys:
         console.warn(f"{summary.wrong_types} lines with values of a wrong type, {summary.duplicate_keys} repeated keys")
     if summary.vanished:

@@ -3,11 +3,9 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
+from halo_common.model_calls import on_this_machine
 from halo_opt.llm.price_list import Price
-
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def _nothing() -> None:
@@ -40,7 +38,7 @@ class Endpoint:
     @property
     def on_this_machine(self) -> bool:
         """Whether it is a loopback address: no proxy can reach it, and no provider's price list holds for it."""
-        return urlsplit(self.base_url).hostname in _LOOPBACK
+        return on_this_machine(self.base_url)
 
     def environment(self) -> dict[str, str]:
         """Variables that lead a harness command to this model.

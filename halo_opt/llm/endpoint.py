@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from halo_common.model_calls import error_message
 from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.llm.address import Endpoint, key_variable
 from halo_opt.llm.local import ServerSettings, serve
@@ -91,7 +92,9 @@ def probe(endpoint: Endpoint, *, timeout_s: float = 30.0) -> None:
             choices = json.load(answer).get("choices")
     except urllib.error.HTTPError as error:
         with error:
-            raise EnvironmentMissing(_refusal(endpoint, error.code, _words(error.read(2000)))) from error
+            raise EnvironmentMissing(
+                _refusal(endpoint, error.code, error_message(error.read(2000).decode("utf-8", "replace")))
+            ) from error
     except (OSError, TimeoutError) as error:
         reason = getattr(error, "reason", error)
         raise EnvironmentMissing(
@@ -105,15 +108,6 @@ def probe(endpoint: Endpoint, *, timeout_s: float = 30.0) -> None:
 
 def _not_a_server(endpoint: Endpoint) -> str:
     return f"what listens at {endpoint.base_url} is not an OpenAI-compatible model server; correct the address"
-
-
-def _words(body: bytes) -> str:
-    """What an error body says, as one line of at most 300 characters."""
-    text = body.decode("utf-8", errors="replace")
-    with contextlib.suppress(ValueError, AttributeError, TypeError):
-        detail = json.loads(text)["error"]
-        text = detail if isinstance(detail, str) else detail["message"]
-    return " ".join(str(text).split())[:300]
 
 
 def _refusal(endpoint: Endpoint, status: int, words: str) -> str:

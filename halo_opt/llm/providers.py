@@ -18,8 +18,9 @@ from pydantic_ai import messages as wire
 from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.exceptions import ModelAPIError, ModelConnectionError
 
+from halo_common.text import one_line
 from halo_opt.llm.address import Endpoint
-from halo_opt.llm.failures import explain, fault_of, may_retry
+from halo_opt.llm.failures import explain, failure_of, may_retry
 from halo_opt.llm.model import Completion, Fault, Message, ModelError, ModelMisfit, ModelRefused
 from halo_opt.llm.replies import fault_in, read_reply
 from halo_opt.llm.wire import CallSettings, connect, parameters_of, settings_of, to_wire
@@ -128,7 +129,7 @@ class ProviderModel:
             try:
                 response = await self._request(messages, schema, pieces)
             except (ModelAPIError, TimeoutError) as error:
-                self._on_fault(fault_of(error))
+                self._on_fault(failure_of(error).kind)
                 await self._wait_or_raise(error, tries, begun=pieces is not None and pieces.begun)
             except Exception as error:  # an answer of another shape makes the libraries fail in any way
                 self._on_fault("malformed")
@@ -175,7 +176,7 @@ class ProviderModel:
         return response
 
     def _unusable(self, error: Exception, *, again: bool) -> ModelError:
-        words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        words = one_line(f"{type(error).__name__}: {error}", 300)
         return ModelError(
             f"{self._endpoint.model} at {self._endpoint.base_url} gave no usable answer ({words}); check that the "
             "address is that of a model server",

@@ -54,12 +54,21 @@ def read_reply(
 def _counted(usage: RequestUsage, text: str, endpoint: Endpoint) -> Completion:
     """The text with what it used up. Counts that cannot be true are unknown: nothing read, or less than nothing."""
     known = usage.input_tokens > 0 and usage.output_tokens >= 0 and 0 <= usage.cache_read_tokens <= usage.input_tokens
+    cost = None
+    if known or endpoint.free:
+        cost = cost_of(
+            endpoint,
+            tokens_in=usage.input_tokens,
+            tokens_out=usage.output_tokens,
+            cache_read=usage.cache_read_tokens,
+            cache_written=usage.cache_write_tokens,
+        )
     return Completion(
         text=text,
         tokens_in=usage.input_tokens if known else None,
         tokens_out=usage.output_tokens if known else None,
         tokens_cached=usage.cache_read_tokens if known else None,
-        cost_usd=cost_of(endpoint, usage) if known or endpoint.free else None,
+        cost_usd=cost,
     )
 
 

@@ -4,11 +4,12 @@ Covers what pydantic writes for models, enums, numbers with bounds, optionals, l
 that is not known here never widens what is allowed: a part without any known keyword refuses every value.
 """
 
-import difflib
 import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from halo_common.text import nearest
 
 Schema = Mapping[str, Any]
 
@@ -99,9 +100,9 @@ def _no_such_key(root: Schema, key: str, parent: str, siblings: list[str]) -> st
     known = keys(root)
     leaf = key.rsplit(".", 1)[-1]
     same_name = [k for k in known if k.rsplit(".", 1)[-1] == leaf]
-    near = difflib.get_close_matches(key, same_name or known, n=1, cutoff=0.0 if same_name else 0.6)
+    near = nearest(key, same_name or known, cutoff=0.0 if same_name else 0.6)
     if near:
-        return f"there is no setting {key}; the nearest is {near[0]}"
+        return f"there is no setting {key}; the nearest is {near}"
     under = f"under {parent}" if parent else "at the top"
     return f"there is no setting {key}; {under} there are: {', '.join(sorted(siblings)) or 'none'}"
 

@@ -68,7 +68,7 @@ def _one(name: str, context: ToolContext) -> str:
     numbers = "\n".join(f"{name}\t{cell_text(_value(number), 80)}" for name, number in finding.numbers.items())
     parts = [
         f"claim: {finding.claim}",
-        f"category: {finding.category}; remedies: {', '.join(finding.remedies) or 'none'}",
+        f"category: {finding.category}; remedies: {', '.join(finding.remedies) or 'none of its own'}",
         f"numbers:\n{numbers}",
         *(f"caution: {words}" for words in finding.confounders),
         *(f"occurs together with it: {one.title}: {one.claim}" for one in finding.consequences),

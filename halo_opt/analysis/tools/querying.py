@@ -1,9 +1,9 @@
 """A model's SQL over the attempts that its agent sees: run guarded, with errors that say what to do instead."""
 
-import difflib
 import re
 from typing import Any
 
+from halo_common.text import nearest
 from halo_opt.analysis.tools.base import ToolContext, ToolRefused
 from halo_opt.analysis.tools.formatting import shorten_end
 from halo_opt.analysis.tools.scope import Scope
@@ -112,8 +112,8 @@ def _remedy(error: str, sql: str) -> str:
     if match := _NO_COLUMN.search(error):
         return _column_remedy(match["one"] or match["two"], sql)
     if match := _NO_TABLE.search(error):
-        near = difflib.get_close_matches(match["name"], BY_NAME, n=1)
-        return f"the nearest table is {near[0]}" if near else f"the tables are {', '.join(BY_NAME)}"
+        near = nearest(match["name"], BY_NAME)
+        return f"the nearest table is {near}" if near else f"the tables are {', '.join(BY_NAME)}"
     for sign, remedy in _HINTS:
         if sign in error:
             return remedy
@@ -142,8 +142,8 @@ def _column_remedy(name: str, sql: str) -> str:
         remedies.append(f"{name_lower} is a column of {', '.join(having)}; join it USING (trace_id)")
     else:
         known = {column for table in in_query for column in columns[table]}
-        near = difflib.get_close_matches(name_lower, known, n=1)
-        remedies += [f"the nearest column is {near[0]}"] if near else []
+        near = nearest(name_lower, known)
+        remedies += [f"the nearest column is {near}"] if near else []
     remedies += [f"{table} has {', '.join(columns[table])}" for table in in_query]
     if f'"{name}"' in sql:
         remedies.append("a text value stands in single quotes")
