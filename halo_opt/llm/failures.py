@@ -19,7 +19,7 @@ from pydantic_ai.exceptions import (
 
 from halo_common.model_calls import Failure, FailureKind, error_message, failed_reply, wait_before_retry
 from halo_opt.core.text import duration
-from halo_opt.llm.address import Endpoint, key_variable
+from halo_opt.llm.endpoint import Endpoint, key_variable
 from halo_opt.llm.model import (
     Completion,
     Fault,

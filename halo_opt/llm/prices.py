@@ -2,7 +2,7 @@
 
 from halo_common.prices import listed_context, listed_cost
 from halo_opt.core.records import AttemptResult
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 
 
 def cost_of(

@@ -19,11 +19,11 @@ from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.exceptions import ModelAPIError, ModelConnectionError
 
 from halo_common.text import one_line
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.failures import explain, failure_of, may_retry
-from halo_opt.llm.model import Completion, Fault, Message, ModelError, ModelMisfit, ModelRefused
+from halo_opt.llm.model import Completion, Fault, InvalidReply, Message, ModelError, ModelRefused
 from halo_opt.llm.replies import fault_in, read_reply
-from halo_opt.llm.wire import CallSettings, connect, parameters_of, settings_of, to_wire
+from halo_opt.llm.request import CallSettings, connect, parameters_of, settings_of, to_messages
 
 __all__ = ["CallSettings", "ProviderModel", "open_model"]
 
@@ -149,14 +149,14 @@ class ProviderModel:
     def _read(self, response: wire.ModelResponse, schema: type[BaseModel] | None) -> Completion:
         try:
             return read_reply(response, schema, self._endpoint, max_tokens=self._settings.max_tokens)
-        except (ModelMisfit, ModelRefused) as error:
+        except (InvalidReply, ModelRefused) as error:
             self._on_fault(fault_in(error, response))
             raise
 
     async def _request(
         self, messages: Sequence[Message], schema: type[BaseModel] | None, pieces: _Pieces | None
     ) -> wire.ModelResponse:
-        turns = to_wire(self._endpoint, self._settings, messages)
+        turns = to_messages(self._endpoint, self._settings, messages)
         settings = settings_of(self._endpoint, self._settings, messages)
         parameters = parameters_of(self._endpoint, self._model, schema)
         async with asyncio.timeout(self._settings.timeout_s) as limit:

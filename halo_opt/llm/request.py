@@ -24,9 +24,9 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 
 from halo_common.model_calls import COMPACT_JSON, NO_PROXY
-from halo_opt.llm.address import Endpoint
-from halo_opt.llm.forms import sent_schema
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.model import Message
+from halo_opt.llm.reply_schema import schema_for_server
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def parameters_of(endpoint: Endpoint, model: WireModel[Any], schema: type[BaseMo
     """
     if schema is None:
         return ModelRequestParameters()
-    json_schema = sent_schema(endpoint, schema)
+    json_schema = schema_for_server(endpoint, schema)
     if endpoint.provider == "local":
         json_schema |= COMPACT_JSON
     enforced = endpoint.provider != "anthropic" or (
@@ -104,7 +104,7 @@ def settings_of(endpoint: Endpoint, settings: CallSettings, messages: Sequence[M
     return chosen
 
 
-def to_wire(endpoint: Endpoint, settings: CallSettings, messages: Sequence[Message]) -> list[wire.ModelMessage]:
+def to_messages(endpoint: Endpoint, settings: CallSettings, messages: Sequence[Message]) -> list[wire.ModelMessage]:
     """The conversation. What is true only now stands outside what a provider is asked to keep."""
     marked = endpoint.provider == "anthropic" and settings.cache == "conversation"
     turns: list[wire.ModelMessage] = []
