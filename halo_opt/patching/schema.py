@@ -1,6 +1,5 @@
 """The JSON Schema of a settings file: find the part that a dotted key means, and check one value against it."""
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -10,6 +9,8 @@ from jsonschema.exceptions import UnknownType
 from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
+
+from halo_common.text import nearest
 
 Schema = Mapping[str, Any]
 
@@ -95,9 +96,9 @@ def _no_such_key(root: Schema, key: str, parent: str, siblings: list[str]) -> st
     known = keys(root)
     leaf = key.rsplit(".", 1)[-1]
     same_name = [k for k in known if k.rsplit(".", 1)[-1] == leaf]
-    near = difflib.get_close_matches(key, same_name or known, n=1, cutoff=0.0 if same_name else 0.6)
+    near = nearest(key, same_name or known, cutoff=0.0 if same_name else 0.6)
     if near:
-        return f"there is no setting {key}; the nearest is {near[0]}"
+        return f"there is no setting {key}; the nearest is {near}"
     under = f"under {parent}" if parent else "at the top"
     return f"there is no setting {key}; {under} there are: {', '.join(sorted(siblings)) or 'none'}"
 
