@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from halo_opt.analysis.session.write_report import rates
-from halo_opt.cli.loop_options import LOOP_FILE
+from halo_opt.cli.loop_options import LOOP_FILE, Config
 from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, rows_format
 from halo_opt.core.config import load_config
 from halo_opt.core.console import Console
@@ -22,17 +22,23 @@ from halo_opt.reporting.diff_view import diff_headline, diff_tables
 def diff_verb(
     *,
     runs: Annotated[
-        list[str], typer.Argument(help="Two or more runs: folders, or names under traces/.", metavar="A B [C ...]")
+        list[str],
+        typer.Argument(
+            help="Two or more runs: folders of traces, or names of folders under traces/.", metavar="A B [C ...]"
+        ),
     ],
-    config: Annotated[Path, typer.Option("--config", help="The loop file that says where traces are.")] = LOOP_FILE,
+    config: Config = LOOP_FILE,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare runs with the first one, paired by task and seed."""
+    """Compare runs with the first one, paired by task and seed.
+
+    Shows the difference in success rate with its interval, the tasks that changed, and how often each behaviour occurs.
+    """
     console = Console(quiet=quiet)
     if len(runs) < 2:
-        raise InputError("diff needs two runs or more: halo-opt diff A B")
+        raise InputError("diff compares two runs or more: halo-opt diff A B")
     folders = [_run_folder(name, config) for name in runs]
     results = [_results(folder) for folder in folders]
     behaviours = rates(folders, CachePaths(CACHE).stores)
@@ -64,7 +70,9 @@ def _run_folder(name: str, config: Path) -> Path:
         if RunPaths(folder).results.is_file():
             return folder
     where = " or ".join(str(folder) for folder in tried)
-    raise InputError(f"{where} is not a run: it has no results.jsonl; name a folder that 'halo-opt collect' made")
+    raise InputError(
+        f"{where} is not a run, because it has no results.jsonl; name a folder that 'halo-opt collect' made"
+    )
 
 
 def _results(folder: Path) -> list[AttemptResult]:

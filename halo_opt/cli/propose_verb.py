@@ -21,14 +21,27 @@ def propose_verb(
     *,
     report: ReportArgument,
     config: Config = LOOP_FILE,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for one patch file a proposal.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Proposals at most.")] = 10,
-    model: Annotated[str | None, typer.Option("--model", help="Let this model write the patch instead.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The folder for the patch files. Default: proposals/ beside the report."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The largest number of proposals.")] = 10,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Let this model write one patch, instead of taking patches from the playbook.",
+            metavar="SPEC",
+        ),
+    ] = None,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn a report's findings into patches of the harness, best first. Nothing is applied."""
+    """Turn the findings of a report into patches of the harness.
+
+    The most promising patch comes first. The patch files are written to a folder; nothing is applied.
+    """
     console = Console(quiet=quiet)
     bench = PatchBench.open(configured(config, None))
     plan = bench.plan(read_report(report)) if model is None else _written(bench, read_report(report), model)
@@ -49,11 +62,11 @@ def propose_verb(
     if proposals:
         console.say(f"patch files: {folder}; apply one with: halo-opt apply {folder / proposals[0].id}.diff")
     else:
-        console.say("nothing to propose: no remedy is left that fits these findings and is not in force")
+        console.say("nothing to propose: every remedy that fits these findings is already in force, or there is none")
 
 
 def _written(bench: PatchBench, report: Report, model: str) -> Plan:
-    """A model's proposal as a plan of one, or of none with the reasons why what it wrote was refused."""
+    """A plan with the one proposal that a model writes, or with none and the reasons for its refusal."""
     with patch_writer(bench.config, model, None) as writer:
         drafted = draft(
             report, bench.description, bench.surface.files, model=writer, forbidden=bench.forbidden, history=[]

@@ -79,7 +79,7 @@ def test_a_budget_that_is_spent_leaves_a_report_and_a_raised_one_goes_on(
         assert analyze(server, "--budget", "3calls") == 4
         words = said(capsys)
         assert "the budget of 3 calls does not allow the next call" in words
-        assert "goes on from there" not in words
+        assert "continues from there" not in words
         assert "what was found is in report/report.html" in words
         before = [asked.turns for asked in server.asked]
         assert len(before) <= 3
@@ -142,7 +142,7 @@ def test_traces_without_a_failure_are_said_to_bear_no_claim_out_before_anything_
     with model_server(by_turn(anew.replies())) as server:
         assert analyze(server) == 0
     words = said(capsys)
-    assert "no attempt here is known to have failed, so no claim of a model can hold" in words
+    assert "no attempt in these traces is known to have failed, so no claim about failures can be confirmed" in words
     assert words.index("known to have failed") < words.index("budget:")
 
 
@@ -153,7 +153,7 @@ def test_a_server_that_hangs_does_not_hold_up_an_analysis_with_a_time_limit(
         assert analyze(server, "--time", "1s") == 4
     words = said(capsys)
     assert "the time limit of 1 s was reached; what was found is in report/report.html" in words
-    assert "the same command goes on from there" in words
+    assert "the same command continues from there" in words
 
 
 def test_replies_that_cannot_be_used_are_not_promised_to_be_better_next_time(
@@ -163,7 +163,7 @@ def test_replies_that_cannot_be_used_are_not_promised_to_be_better_next_time(
         assert analyze(server) == 3
     words = said(capsys)
     assert "3 replies in a row could not be used; what was found is in report/report.html; use another model" in words
-    assert "goes on from there" not in words
+    assert "continues from there" not in words
 
 
 def test_a_server_that_refuses_leaves_what_mining_found_and_exit_code_3(

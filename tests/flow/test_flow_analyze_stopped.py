@@ -91,7 +91,7 @@ def test_ctrl_c_writes_what_is_there_and_the_same_command_goes_on(
         _, err = process.communicate(timeout=120)
         assert process.returncode == 130, err
         assert "interrupted: calls in flight are waited for, as they are paid; Ctrl-C again ends at once" in err
-        assert "the same command goes on from there" in err
+        assert "the same command continues from there" in err
         assert "Books without having asked" in Path("report/report.json").read_text()
         before = len(server.asked)
         assert before < 5

@@ -158,7 +158,7 @@ def test_a_writer_that_fails_leaves_the_points_that_were_checked(
         assert ask(talks, server) == 3
     shown = capsys.readouterr()
     assert shown.out.startswith("- Bookings without consent fail. [1, 2]\n\n[1] failures = 22\n")
-    assert "the same question goes on from there" in shown.err
+    assert "the same question continues from there" in shown.err
 
 
 def test_an_answer_ends_its_line_before_anything_else_is_said(

@@ -67,7 +67,7 @@ def test_a_vanished_trace_file_is_named(capsys) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--to", "spans", "--out", "o"], "say which traces to ask"),
+        (["--to", "spans", "--out", "o"], "no traces were named"),
         (["nowhere", "--to", "spans", "--out", "o"], "nowhere is not there"),
         (["--store", "none.duckdb", "--to", "spans", "--out", "o"], "build a store with"),
         ([RUN, "--to", "spans", "--out", "o", "--trace", "t-9"], "t-9 is not in"),

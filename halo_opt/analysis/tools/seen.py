@@ -6,7 +6,7 @@ from halo_opt.analysis.tools.base import Desk, ToolRefused
 from halo_opt.analysis.tools.querying import refused
 from halo_opt.analysis.tools.scope import Scope
 from halo_opt.core.errors import InputError
-from halo_opt.store.queries import trace_id_of
+from halo_opt.store.queries.show import trace_id_of
 
 
 def seen(desk: Desk, column: str = "trace_id") -> tuple[str, list[Any]]:

@@ -10,7 +10,7 @@ from halo_opt.analysis.tools.findings import found
 from halo_opt.analysis.tools.querying import refused
 from halo_opt.analysis.tools.seen import seen
 from halo_opt.core.errors import InputError
-from halo_opt.store.queries import TraceFilter
+from halo_opt.store.queries.filters import TraceFilter
 from halo_opt.store.queries.search import checked_pattern
 
 _COLUMNS = {
