@@ -11,7 +11,7 @@ from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Proposal
 from halo_opt.core.report_records import Finding
-from halo_opt.patching.workbench import PatchBench
+from halo_opt.patching.builder import PatchBuilder
 from halo_opt.reporting.report_files import read_report
 
 
@@ -34,13 +34,13 @@ def apply_verb(
     The harness's own check must pass first, in a worktree. Your files and your branch are not changed.
     """
     console = Console(quiet=quiet)
-    bench = PatchBench.open(configured(config, None))
-    proposal = _proposal_of(bench, source, finding)
+    builder = PatchBuilder.open(configured(config, None))
+    proposal = _proposal_of(builder, source, finding)
     if dry_run:
-        console.text(bench.preview(proposal))
+        console.text(builder.preview(proposal))
         console.say("dry run: nothing was written")
         return
-    patch = bench.build(proposal, branch or f"halo/{proposal.id}")
+    patch = builder.build(proposal, branch or f"halo/{proposal.id}")
     console.text(patch.diff)
     console.say(
         f"{proposal.id} is commit {patch.commit[:10]} on branch {patch.branch}; your files are unchanged. "
@@ -48,10 +48,10 @@ def apply_verb(
     )
 
 
-def _proposal_of(bench: PatchBench, source: Path, finding: str | None) -> Proposal:
+def _proposal_of(builder: PatchBuilder, source: Path, finding: str | None) -> Proposal:
     """The proposal in a patch file, or the best one for a finding of a report."""
     if source.is_file() and source.suffix != ".json":
-        return bench.read(source)
+        return builder.read(source)
     report = read_report(source)
     if finding is None:
         raise InputError(f"{source} is a report; name the finding to fix, for example --finding F1")
@@ -59,8 +59,8 @@ def _proposal_of(bench: PatchBench, source: Path, finding: str | None) -> Propos
     if not chosen:
         known = ", ".join(found.id for found in report.findings) or "none"
         raise InputError(f"there is no finding {finding} in {source}; it has {known}")
-    plan = bench.plan(report.model_copy(update={"findings": chosen}))
-    if not plan.proposals:
-        why = "; ".join(plan.notes) or "every remedy that the playbook has for it is already in force"
+    found = builder.propose(report.model_copy(update={"findings": chosen}))
+    if not found.proposals:
+        why = "; ".join(found.notes) or "every remedy that the playbook has for it is already in force"
         raise InputError(f"there is no patch for {finding} ({chosen[0].behaviour}): {why}")
-    return plan.proposals[0]
+    return found.proposals[0]

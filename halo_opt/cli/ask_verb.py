@@ -91,7 +91,7 @@ def _traces_and_question(words: list[str]) -> tuple[list[Path], str]:
         raise InputError('name the traces first and write the question last, in quotes: halo-opt ask TRACES "why ...?"')
     if len(question.strip()) > MAX_QUESTION:
         raise InputError(
-            f"the question has {len(question.strip()):,} characters and at most {MAX_QUESTION:,} are allowed; shorten it"
+            f"the question has {len(question.strip()):,} characters, more than {MAX_QUESTION:,}; shorten it"
         )
     return [Path(place) for place in places], question.strip()
 

@@ -8,23 +8,23 @@ from halo_opt.cli.options import Json, Quiet
 from halo_opt.core.console import Console
 from halo_opt.core.errors import NegativeAnswer
 from halo_opt.core.text import counted
-from halo_opt.experiment.contract import Lack, check_contract
+from halo_opt.experiment.contract import attempt_issues
+from halo_opt.patching.surface import surface_issues
 
 
 def check_verb(config: Config = LOOP_FILE, model: Model = None, json_: Json = False, quiet: Quiet = False) -> None:
     """Run one task and check that the harness does what halo-opt needs of it.
 
-    What is missing is listed with its remedy, and the exit code is 1 if anything required is missing.
+    Every way in which the harness breaks the contract is listed with its remedy. The exit code is 1 if it breaks a
+    required part.
     """
     console = Console(quiet=quiet)
     loop = configured(config, model)
     with served(loop, console) as endpoint, tempfile.TemporaryDirectory(prefix="halo-opt-check-") as folder:
-        missing: list[Lack] = check_contract(loop, endpoint=endpoint, folder=Path(folder))
-    rows = [[lack.part, "required" if lack.needed else "recommended", lack.words] for lack in missing]
-    console.table(["part", "need", "what is missing"], rows, "json" if json_ else "table")
-    required = [lack for lack in missing if lack.needed]
+        issues = [*surface_issues(loop), *attempt_issues(loop, endpoint=endpoint, folder=Path(folder))]
+    rows = [[issue.part, "required" if issue.required else "recommended", issue.message] for issue in issues]
+    console.table(["part", "kind", "issue"], rows, "json" if json_ else "table")
+    required = [issue for issue in issues if issue.required]
     if required:
-        raise NegativeAnswer(
-            f"the harness does not do {counted(len(required), 'thing')} that halo-opt requires; see the table above"
-        )
-    console.say("the harness does everything that halo-opt requires")
+        raise NegativeAnswer(f"the harness breaks the harness contract in {counted(len(required), 'way')}")
+    console.say("the harness keeps the contract")

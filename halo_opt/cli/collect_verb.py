@@ -7,10 +7,10 @@ import typer
 from halo_opt.cli.loop_options import LOOP_FILE, Config, Model, Workers, configured, served
 from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, rows_format
 from halo_opt.core.console import Console
+from halo_opt.core.harness_commands import list_tasks
 from halo_opt.experiment.scores import estimate
-from halo_opt.experiment.single import Single, collect_once
 from halo_opt.experiment.splits import Split, make_splits
-from halo_opt.patching.harness_commands import list_tasks
+from halo_opt.experiment.working_tree import AttemptSelection, collect_working_tree
 
 
 def collect_verb(
@@ -46,10 +46,11 @@ def collect_verb(
     console = Console(quiet=quiet)
     loop = configured(config, model, collect__workers=workers)
     known = list_tasks(loop)
-    wanted = Single(split=split, run_id=run_id, tasks=tasks.split(",") if tasks else None, seeds=seeds, attempt=attempt)
-    keys = wanted.keys(known, make_splits(known, loop.splits))
+    named = tasks.split(",") if tasks else None
+    selection = AttemptSelection(split=split, run_id=run_id, tasks=named, seeds=seeds, attempt=attempt)
+    keys = selection.keys(known, make_splits(known, loop.splits))
     with served(loop, console) as endpoint:
-        folder, results = collect_once(loop, wanted, keys, endpoint=endpoint, console=console)
+        folder, results = collect_working_tree(loop, selection, keys, endpoint=endpoint, console=console)
     score = estimate(results)
     row = [folder.name, score.rate, score.interval, score.tasks, score.attempts, score.errors]
     columns = ["run", "success rate", "95% interval", "tasks", "attempts", "errors"]

@@ -9,11 +9,10 @@ from halo_opt.cli.loop_options import LOOP_FILE, Config, configured
 from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, ReportArgument, rows_format
 from halo_opt.core.console import Console
 from halo_opt.core.report_records import Report
-from halo_opt.patching.coder import draft
+from halo_opt.patching.builder import PatchBuilder
+from halo_opt.patching.model_proposer import draft_proposal, open_proposer
 from halo_opt.patching.patchfile import format_patch_file
-from halo_opt.patching.propose import Plan
-from halo_opt.patching.workbench import PatchBench
-from halo_opt.patching.writer import patch_writer
+from halo_opt.patching.propose import ProposalList
 from halo_opt.reporting.report_files import read_report
 
 
@@ -43,15 +42,15 @@ def propose_verb(
     The most promising patch comes first. The patch files are written to a folder; nothing is applied.
     """
     console = Console(quiet=quiet)
-    bench = PatchBench.open(configured(config, None))
-    plan = bench.plan(read_report(report)) if model is None else _written(bench, read_report(report), model)
-    for note in plan.notes:
+    builder = PatchBuilder.open(configured(config, None))
+    found = builder.propose(read_report(report)) if model is None else _written(builder, read_report(report), model)
+    for note in found.notes:
         console.say(f"note: {note}")
-    proposals = plan.proposals[:limit]
+    proposals = found.proposals[:limit]
     folder = out or (report if report.is_dir() else report.parent) / "proposals"
     for proposal in proposals:
         folder.mkdir(parents=True, exist_ok=True)
-        text = format_patch_file(proposal, base=bench.surface.revision, diff=bench.preview(proposal))
+        text = format_patch_file(proposal, base=builder.surface.revision, diff=builder.preview(proposal))
         (folder / f"{proposal.id}.diff").write_text(text, encoding="utf-8")
     format_chosen = rows_format(format_, json_)
     if format_chosen == "json":
@@ -62,13 +61,16 @@ def propose_verb(
     if proposals:
         console.say(f"patch files: {folder}; apply one with: halo-opt apply {folder / proposals[0].id}.diff")
     else:
-        console.say("nothing to propose: every remedy that fits these findings is already in force, or there is none")
-
-
-def _written(bench: PatchBench, report: Report, model: str) -> Plan:
-    """A plan with the one proposal that a model writes, or with none and the reasons for its refusal."""
-    with patch_writer(bench.config, model, None) as writer:
-        drafted = draft(
-            report, bench.description, bench.surface.files, model=writer, forbidden=bench.forbidden, history=[]
+        console.say(
+            "nothing to propose: every remedy that the harness offers against these findings is in force already"
         )
-    return Plan([drafted.proposal] if drafted.proposal else [], [f"refused: {reason}" for reason in drafted.refusals])
+
+
+def _written(builder: PatchBuilder, report: Report, model: str) -> ProposalList:
+    """The model's proposal as a list of one, or an empty list with the reasons why its drafts were refused."""
+    with open_proposer(builder.config, model, None) as proposer:
+        result = draft_proposal(
+            report, builder.description, builder.surface.files, model=proposer, forbidden=builder.forbidden
+        )
+    notes = [f"a proposal of the model was refused: {reason}" for reason in result.refusals]
+    return ProposalList([result.proposal] if result.proposal else [], notes)

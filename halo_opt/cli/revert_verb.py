@@ -8,7 +8,7 @@ from halo_opt.cli.loop_options import LOOP_FILE, Config, configured
 from halo_opt.cli.options import Quiet
 from halo_opt.core.console import Console
 from halo_opt.git.commits import resolve, revert
-from halo_opt.patching.workbench import PatchBench
+from halo_opt.patching.builder import PatchBuilder
 
 
 def revert_verb(
@@ -22,8 +22,8 @@ def revert_verb(
 ) -> None:
     """Undo a patch with a new commit on its branch. Later changes stay."""
     console = Console(quiet=quiet)
-    bench = PatchBench.open(configured(config, None))
-    repo = bench.surface.repo
+    builder = PatchBuilder.open(configured(config, None))
+    repo = builder.surface.repo
     patch = resolve(repo, commit or branch)
-    made = revert(repo, branch, patch, check=bench.check)
+    made = revert(repo, branch, patch, check=builder.check)
     console.say(f"commit {made[:10]} on {branch} undoes {patch[:10]}")

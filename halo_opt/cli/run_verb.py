@@ -11,7 +11,6 @@ from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, rows_for
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.console import Console, Format
 from halo_opt.core.loop_records import IterationSummary, LoopSummary, ScoreEstimate
-from halo_opt.experiment.start import loop_folder
 from halo_opt.loop import run_loop
 from halo_opt.reporting.loop_report import write_loop_report
 from halo_opt.reporting.words import interval_words, percent, points
@@ -43,7 +42,7 @@ def run_verb(
         _set_aside(loop, console)
     with served(loop, console) as endpoint:
         summary = run_loop(loop, endpoint=endpoint, console=console)
-    paths = write_loop_report(summary, loop_folder(loop))
+    paths = write_loop_report(summary, loop.loop_folder)
     _show(summary, console, rows_format(format_, json_))
     console.say(f"report: {paths.html}")
 
@@ -51,7 +50,7 @@ def run_verb(
 def _set_aside(config: LoopConfig, console: Console) -> None:
     """Rename the folders of an earlier loop, so that a new one can use their names."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    folder = loop_folder(config)
+    folder = config.loop_folder
     if not folder.exists():
         return
     for found in [folder, *sorted(config.resolve(config.traces).glob(f"{config.loop_id}.*"))]:

@@ -1,24 +1,12 @@
-"""What a Linux child process gives up by itself: its parent's leave to die before it, capabilities, and resources.
-
-Only ever lowers a right or a limit. Linux only.
-"""
+"""What a Linux child process gives up by itself: capabilities and resources."""
 
 import contextlib
 import ctypes
-import os
 import resource
-import signal
 from pathlib import Path
 
-_DEATH_SIGNAL, _DUMPABLE, _DROP_FROM_BOUND, _NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 1, 4, 24, 38, 47, 4
+_DUMPABLE, _DROP_FROM_BOUND, _NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 4, 24, 38, 47, 4
 _CAPABILITY_VERSION, _CAPABILITIES = 0x20080522, 64
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the thread that started it ends; end at once if that was already."""
-    ctypes.CDLL(None, use_errno=True).prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def drop_privileges() -> None:

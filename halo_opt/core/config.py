@@ -160,6 +160,11 @@ class LoopConfig(Section):
         return (self.base / path).resolve()
 
     @property
+    def loop_folder(self) -> Path:
+        """`reports/<loop_id>/` as an absolute path."""
+        return self.resolve(self.reports) / self.loop_id
+
+    @property
     def harness_root(self) -> Path:
         """Absolute folder that harness commands run in for the unchanged harness."""
         return self.resolve(self.harness.root)

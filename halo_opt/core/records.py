@@ -85,6 +85,18 @@ class Run(Record):
     made_at: str
 
 
+class ContractIssue(Record):
+    """One way in which a harness does not keep the harness contract.
+
+    `part` is the command or file that is concerned. The loop cannot work with a `required` one; any other costs what
+    `message` says.
+    """
+
+    part: str
+    required: bool
+    message: str
+
+
 class SetValue(Record):
     """Typed edit: one setting of a YAML file takes another value within the bounds that the harness declares."""
 

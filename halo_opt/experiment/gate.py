@@ -37,7 +37,7 @@ def mechanism_fired(proposal: Proposal, diff: ScoreDiff) -> bool | None:
     return any(seen) if seen else None
 
 
-def hopeless(diff: ScoreDiff) -> bool:
+def shows_no_gain(diff: ScoreDiff) -> bool:
     """Whether a first look already shows no gain. Only ever stops early for a rejection, so it adds no false keep."""
     return diff.difference is not None and diff.difference <= 0
 
@@ -52,7 +52,7 @@ def decide(proposal: Proposal, diff: ScoreDiff, *, broken: list[str], config: Ga
     chance for noise to look like a gain.
     """
     fired = mechanism_fired(proposal, diff)
-    reason = _objection(diff, broken, fired, config, config.alpha / candidates)
+    reason = _reason_to_drop(diff, broken, fired, config, config.alpha / candidates)
     return Verdict(
         proposal_id=proposal.id,
         accepted=reason is None,
@@ -63,7 +63,9 @@ def decide(proposal: Proposal, diff: ScoreDiff, *, broken: list[str], config: Ga
     )
 
 
-def _objection(diff: ScoreDiff, broken: list[str], fired: bool | None, config: GateConfig, level: float) -> str | None:
+def _reason_to_drop(
+    diff: ScoreDiff, broken: list[str], fired: bool | None, config: GateConfig, level: float
+) -> str | None:
     """Why the patch is dropped; None to keep it."""
     if diff.difference is None or diff.p_value_here is None:
         return f"too little data: {diff.pairs} pairs on {diff.tasks} tasks"

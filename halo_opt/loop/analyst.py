@@ -1,4 +1,4 @@
-"""A model that questions the train traces of an iteration, beside mining. It never sees traces of gate or sealed.
+"""The model that analyzes the train traces of an iteration, beside mining.
 
 Its calls lie in the iteration's own journal, so a loop that was stopped in the middle pays none of them again.
 """
@@ -21,12 +21,12 @@ from halo_opt.git.reading import open_repo
 from halo_opt.mining.user_detectors import Detectors
 from halo_opt.store import Store
 
-# Where loop.yaml names none: an iteration may be one of many.
-CAUTIOUS_USD = 1.0
+# The budget of an iteration for which loop.yaml names none; a loop may have many iterations.
+DEFAULT_USD = 1.0
 
 
-def asked_of(config: LoopConfig) -> Asked | None:
-    """What `analyzer` of a loop file asks for, None where it names no model. Raises ConfigError or InputError."""
+def analyzer_options(config: LoopConfig) -> Asked | None:
+    """What `analyzer` of a loop file configures, None where it names no model. Raises ConfigError or InputError."""
     wanted = config.analyzer
     models = models_of(wanted.model, [f"{role}={spec}" for role, spec in wanted.roles.items()])
     if not models:
@@ -34,9 +34,9 @@ def asked_of(config: LoopConfig) -> Asked | None:
     return Asked(models=models, budget=parse_budget(wanted.budget), limits=AnalysisLimits(turns=wanted.turns))
 
 
-def question(
+def analyze_with_model(
     config: LoopConfig,
-    asked: Asked,
+    options: Asked,
     store: Path,
     folder: Path,
     *,
@@ -45,12 +45,22 @@ def question(
     detectors: Detectors,
     console: Console,
 ) -> Report:
-    """The written report of one run's traces; the agents may read the harness as it was at `revision`.
+    """Let a model analyze one run's traces and write the report into `folder`.
 
     A spent budget or a model that fails leaves what was found until then, and the report says so; Ctrl-C is raised.
+
+    Args:
+        config: The loop file.
+        options: Models, budget and limits of the analysis.
+        store: The index of the traces.
+        folder: The iteration's folder.
+        revision: The commit of the harness that made the traces, which the agents may read.
+        title: The report's title.
+        detectors: The user's own detectors.
+        console: Where checked claims are shown.
     """
-    budget, words = budget_for(asked, priced(asked), cautious_usd=CAUTIOUS_USD)
-    console.say(f"the analyzer begins; {words}")
+    budget, budget_words = budget_for(options, priced(options), cautious_usd=DEFAULT_USD)
+    console.say(f"the analyzer begins; {budget_words}")
     with Store.open(store) as opened:
         subject = Subject(store, opened.summary(), title, detectors, read_as="loop")
     top = open_repo(config.harness_root)
@@ -58,21 +68,21 @@ def question(
     with (
         worktree(top, revision, tree),
         open_session(
-            asked,
+            options,
             budget,
             journal=folder / ANALYSIS_JOURNAL,
             subject=subject.identity(),
             remedy="start the loop anew with --fresh, or give loop.yaml the analyzer back that it had",
         ) as session,
     ):
-        where = tree / config.harness_root.relative_to(top)
+        harness = tree / config.harness_root.relative_to(top)
         report, _, result = analyse_traces(
             subject,
             folder,
             session,
-            asked.model_copy(update={"harness": where}),
-            watch=_tell_claims(console),
-            during=lambda: console.working("the analyzer looks"),
+            options.model_copy(update={"harness": harness}),
+            watch=_show_claims(console),
+            during=lambda: console.working("the analyzer works"),
             writing=nullcontext,
         )
     if result.ended is Ended.INTERRUPTED:
@@ -82,11 +92,11 @@ def question(
     return report
 
 
-def _tell_claims(console: Console) -> Callable[[Event], None]:
-    """Says each claim as it is checked; the rest is in the analysis's own trace."""
+def _show_claims(console: Console) -> Callable[[Event], None]:
+    """A watcher that shows each claim as it is checked; the analysis's own trace has the rest."""
 
-    def tell(event: Event) -> None:
+    def show(event: Event) -> None:
         if event.kind == "claim":
             console.say(event.words.partition("\n")[0])
 
-    return tell
+    return show

@@ -1,7 +1,7 @@
-"""The loop: phase order, keep or revert, resume.
+"""The loop: the order of its phases, which split each may see, keep or drop, resume.
 
 Every phase is an entry of the journal, done once: running the loop again replays what is there and goes on with what
-is not. Nothing here measures, mines, edits or judges; it says in which order, and who may see which split.
+is not.
 """
 
 from dataclasses import dataclass
@@ -13,175 +13,186 @@ import numpy as np
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.console import Console
 from halo_opt.core.journal import Journal
-from halo_opt.core.loop_records import (
-    BestOfK,
-    CandidateSummary,
-    IterationSummary,
-    LoopSummary,
-    NoiseFloor,
-    SealedResult,
-)
+from halo_opt.core.loop_records import CandidateSummary, IterationSummary, LoopSummary, NoiseFloor, SealedResult
 from halo_opt.core.paths import LoopPaths
 from halo_opt.core.records import AttemptKey, AttemptResult, Patch, ScoreDiff, Verdict
-from halo_opt.experiment.bench import Bench
 from halo_opt.experiment.diff import compare
-from halo_opt.experiment.gate import broken_guards, decide, hopeless
+from halo_opt.experiment.gate import broken_guards, decide, shows_no_gain
+from halo_opt.experiment.loop_start import LoopStart, start_loop
+from halo_opt.experiment.runner import AttemptRunner
 from halo_opt.experiment.scores import best_of_k, estimate, tries_for_spend
 from halo_opt.experiment.splits import Split, repeat
-from halo_opt.experiment.start import Start, start_of
 from halo_opt.llm.endpoint import Endpoint
-from halo_opt.loop.summary import note_look, summarize
-from halo_opt.loop.workshop import Workshop
+from halo_opt.loop.patch_maker import PatchMaker
+from halo_opt.loop.summary import LoopState, record_sealed_look, summarize
 
 
 def run_loop(config: LoopConfig, *, endpoint: Endpoint | None, console: Console) -> LoopSummary:
-    """Run or resume the loop of `config` and return its summary, which is also written to `reports/<loop_id>/`.
+    """Run or resume the loop of a loop file. Interrupted at any moment, the same call goes on where it was.
 
-    `endpoint` answers for the worker's model, None when the harness brings its own. Interrupted at any moment, the
-    same call goes on where it was.
+    Args:
+        config: The loop file.
+        endpoint: Answers for the worker's model; None when the harness brings its own.
+        console: Progress and warnings.
+
+    Returns:
+        What the loop did and found.
+
+    Raises:
+        ConfigError: When the loop was started before with other settings.
+        BudgetSpent: When `budget` of the loop file is used up.
     """
     began = monotonic()
-    with Journal(LoopPaths(config.resolve(config.reports) / config.loop_id).journal) as journal:
-        start = start_of(config, journal=journal, console=console)
-        bench = Bench(config=config, endpoint=endpoint, journal=journal, console=console)
-        cycle = Cycle(config, start, bench, Workshop(config, start, bench))
-        over = journal.done("finished")
+    with Journal(LoopPaths(config.loop_folder).journal) as journal:
+        start = start_loop(config, journal=journal, console=console)
+        runner = AttemptRunner(config=config, endpoint=endpoint, journal=journal, console=console)
+        maker = PatchMaker(config, start, runner)
+        cycle = Cycle(config, start, runner, maker)
+        finished_before = journal.done("finished")
         try:
-            cycle.turn()
-            journal.once("finished", lambda: cycle.stopped_because)
+            cycle.run()
+            journal.once("finished", lambda: cycle.state.stopped_because)
         finally:
-            if not over:
+            if not finished_before:
                 journal.append("session_ended", seconds=monotonic() - began)
         seconds = sum(event.data["seconds"] for event in journal.events if event.kind == "session_ended")
-        return summarize(cycle, seconds=seconds)
+        return summarize(
+            config.loop_id,
+            cycle.state,
+            spent=runner.spent,
+            model=runner.model,
+            branch=maker.branch,
+            seconds=seconds,
+        )
 
 
 @dataclass
 class Cycle:
-    """One loop's progress: the revision in force and what each iteration found."""
+    """Runs the phases of one loop; `state` is what they have found so far."""
 
     config: LoopConfig
-    start: Start
-    bench: Bench
-    workshop: Workshop
+    start: LoopStart
+    runner: AttemptRunner
+    maker: PatchMaker
 
     def __post_init__(self) -> None:
-        self.revision = self.start.revision
-        self.iterations: list[IterationSummary] = []
-        self.noise: NoiseFloor | None = None
-        self.sealed: SealedResult | None = None
-        self.best_of_k: BestOfK | None = None
-        self.sealed_looks = 0
-        self.stopped_because = f"all {self.config.loop.iterations} iterations done"
+        self.state = LoopState(
+            original_revision=self.start.revision,
+            revision=self.start.revision,
+            stopped_because=f"all {self.config.loop.iterations} iterations done",
+        )
 
-    def turn(self) -> None:
-        """A/A noise, the iterations, then one look at the sealed split."""
-        self.noise = self._measure_noise()
+    def run(self) -> None:
+        """Measure the A/A noise, run the iterations, then look at the sealed split once."""
+        self._measure_noise()
         for number in range(1, self.config.loop.iterations + 1):
             iteration = self._iterate(number)
-            self.iterations.append(iteration)
+            self.state.iterations.append(iteration)
             if not iteration.candidates:
-                self.stopped_because = f"iteration {number} had nothing left to propose"
+                self.state.stopped_because = f"iteration {number} had nothing left to propose"
                 break
-        if self.revision == self.start.revision:
-            self.stopped_because += "; no patch was kept, so the sealed split was left unopened"
+        if self.state.revision == self.start.revision:
+            self.state.stopped_because += "; no patch was kept, so the sealed split was left unopened"
         else:
             self._open_sealed()
 
-    def gate_results(self, revision: str, *, words: str) -> list[AttemptResult]:
+    def _run_gate(self, revision: str, *, label: str) -> list[AttemptResult]:
         """The gate split with the harness at `revision`."""
         keys = self.start.splits[Split.GATE]
-        return self.bench.measure(f"gate.{revision[:12]}", revision=revision, keys=keys, words=words)
+        return self.runner.run(f"gate.{revision[:12]}", revision=revision, keys=keys, label=label)
 
-    def _measure_noise(self) -> NoiseFloor:
-        """The unchanged harness twice on the gate split: what chance alone does to a difference."""
-        first = self.gate_results(self.start.revision, words="gate, original harness")
+    def _measure_noise(self) -> None:
+        """Run the unchanged harness twice on the gate split: what chance alone does to a difference."""
+        first = self._run_gate(self.start.revision, label="gate, original harness")
         keys = repeat(self.start.splits[Split.GATE], attempt=1)
         name = f"gate.{self.start.revision[:12]}.again"
-        again = self.bench.measure(name, revision=self.start.revision, keys=keys, words="gate, original again (A/A)")
-        return NoiseFloor(diff=compare(first, again, names=("original", "original again"), rng=self._rng()))
+        again = self.runner.run(name, revision=self.start.revision, keys=keys, label="gate, original again (A/A)")
+        diff = compare(first, again, names=("original", "original again"), rng=_rng())
+        self.state.original_gate = estimate(first)
+        self.state.noise = NoiseFloor(diff=diff)
 
     def _iterate(self, number: int) -> IterationSummary:
-        """Read the train traces, then try patches until one is kept or the iteration's share of tries is used."""
-        name = f"train.{self.revision[:12]}"
-        words = f"iteration {number}: train"
+        """Analyze the train split, then try patches until one is kept or the iteration's share of tries is used."""
+        name = f"train.{self.state.revision[:12]}"
         keys = self.start.splits[Split.TRAIN]
-        train = self.bench.measure(name, revision=self.revision, keys=keys, words=words)
-        report, place = self.workshop.analyze(number, self.bench.folder(name))
+        label = f"iteration {number}: train"
+        train = self.runner.run(name, revision=self.state.revision, keys=keys, label=label)
+        report, page = self.maker.analyze(number, self.runner.folder(name))
         candidates: list[CandidateSummary] = []
-        for place_in_line in range(1, self.config.loop.candidates + 1):
-            patch = self.workshop.next_patch(number, place_in_line, report, self.revision)
+        for turn in range(1, self.config.loop.candidates + 1):
+            patch = self.maker.next_patch(number, turn, report, self.state.revision)
             if patch is None:
                 break
-            verdict = self._try(number, patch)
-            self.workshop.keep_record(number, patch, verdict)
+            verdict = self._verdict(number, patch)
+            self.maker.record_verdict(number, patch, verdict)
             candidates.append(
                 CandidateSummary(proposal=patch.proposal, commit=patch.commit, diff_text=patch.diff, verdict=verdict)
             )
             if verdict.accepted:
-                self.workshop.accept(patch)
-                self.revision = patch.commit
+                self.maker.accept(patch)
+                self.state.revision = patch.commit
                 break
-        gate = estimate(self.gate_results(self.revision, words="gate"))
-        return IterationSummary(number=number, report=place, train=estimate(train), gate=gate, candidates=candidates)
+        gate = estimate(self._run_gate(self.state.revision, label="gate"))
+        return IterationSummary(number=number, report=page, train=estimate(train), gate=gate, candidates=candidates)
 
-    def _try(self, number: int, patch: Patch) -> Verdict:
-        """The gate: the same tasks and seeds with the patch, compared with the harness in force."""
-        found = self.bench.journal.once(
+    def _verdict(self, number: int, patch: Patch) -> Verdict:
+        """The gate's verdict on a patch: from the journal, or by running the patch now."""
+        found = self.runner.journal.once(
             f"verdict:{patch.commit}", lambda: self._judge(number, patch).model_dump(mode="json")
         )
         return Verdict.model_validate(found)
 
     def _judge(self, number: int, patch: Patch) -> Verdict:
-        words = f"iteration {number}: gate, {patch.proposal.id}"
-        before = self.gate_results(self.revision, words=words)
+        """Run the gate split with the patch and compare it with the harness in force, at the same tasks and seeds."""
+        label = f"iteration {number}: gate, {patch.proposal.id}"
+        before = self._run_gate(self.state.revision, label=label)
         keys, first = self.start.splits[Split.GATE], self.start.first_seed(Split.GATE)
         rule = partial(decide, patch.proposal, config=self.config.gate, candidates=self.config.loop.candidates)
         if self.config.gate.futility and len(first) < len(keys):
-            early = self._gate_diff(patch, before, first, words)
-            if hopeless(early):
+            early = self._gate_diff(patch, before, first, label)
+            if shows_no_gain(early):
                 verdict = rule(early, broken=[])
                 return verdict.model_copy(update={"reason": f"stopped after the first seed: {verdict.reason}"})
-        diff = self._gate_diff(patch, before, keys, words)
-        after = self.gate_results(patch.commit, words=words)
+        diff = self._gate_diff(patch, before, keys, label)
+        after = self._run_gate(patch.commit, label=label)
         return rule(diff, broken=broken_guards(before, after, self.config.gate.guards))
 
-    def _gate_diff(self, patch: Patch, before: list[AttemptResult], keys: list[AttemptKey], words: str) -> ScoreDiff:
+    def _gate_diff(self, patch: Patch, before: list[AttemptResult], keys: list[AttemptKey], label: str) -> ScoreDiff:
         name = f"gate.{patch.commit[:12]}"
-        after = self.bench.measure(name, revision=patch.commit, keys=keys, words=words)
+        after = self.runner.run(name, revision=patch.commit, keys=keys, label=label)
         wanted = set(keys)
-        folders = (self.bench.folder(f"gate.{self.revision[:12]}"), self.bench.folder(name))
+        folders = (self.runner.folder(f"gate.{self.state.revision[:12]}"), self.runner.folder(name))
         return compare(
             [result for result in before if result.key in wanted],
             after,
-            names=(self.revision[:12], patch.commit[:12]),
-            rng=self._rng(),
-            behaviours=self.workshop.behaviours(folders),
+            names=(self.state.revision[:12], patch.commit[:12]),
+            rng=_rng(),
+            behaviours=self.maker.behaviours(folders),
         )
 
     def _open_sealed(self) -> None:
         """The one look: final against original, and what the same spend buys with the original alone."""
         keys = self.start.splits[Split.SEALED]
-        self.sealed_looks = note_look(self.config, keys, self.bench.journal)
-        base, final = self.start.revision, self.revision
+        self.state.earlier_sealed_looks = record_sealed_look(self.config, keys, self.runner.journal)
+        base, final = self.start.revision, self.state.revision
         name = f"sealed.{final[:12]}"
-        after = self.bench.measure(name, revision=final, keys=keys, words="sealed, final harness")
+        after = self.runner.run(name, revision=final, keys=keys, label="sealed, final harness")
         original = f"sealed.{base[:12]}"
-        tries = [self.bench.measure(original, revision=base, keys=keys, words="sealed, original harness")]
+        tries = [self.runner.run(original, revision=base, keys=keys, label="sealed, original harness")]
         for attempt in range(1, tries_for_spend(tries[0], after)):
+            label = f"sealed, original harness, try {attempt + 1}"
             again = repeat(keys, attempt)
-            words = f"sealed, original harness, try {attempt + 1}"
-            tries.append(self.bench.measure(f"{original}.{attempt}", revision=base, keys=again, words=words))
-        folders = (self.bench.folder(original), self.bench.folder(name))
+            tries.append(self.runner.run(f"{original}.{attempt}", revision=base, keys=again, label=label))
+        folders = (self.runner.folder(original), self.runner.folder(name))
         diff = compare(
             tries[0],
             after,
             names=("original", "final"),
-            rng=self._rng(),
-            behaviours=self.workshop.behaviours(folders),
+            rng=_rng(),
+            behaviours=self.maker.behaviours(folders),
         )
-        self.best_of_k = best_of_k(tries, after)
-        self.sealed = SealedResult(
+        self.state.best_of_k = best_of_k(tries, after)
+        self.state.sealed = SealedResult(
             tasks=diff.tasks,
             attempts=diff.pairs,
             original=estimate(tries[0]),
@@ -192,6 +203,7 @@ class Cycle:
             diff=diff,
         )
 
-    def _rng(self) -> np.random.Generator:
-        """Fresh each time, so that a replayed phase computes the same numbers."""
-        return np.random.default_rng(0)
+
+def _rng() -> np.random.Generator:
+    """A fresh generator each time, so that a replayed phase computes the same numbers."""
+    return np.random.default_rng(0)

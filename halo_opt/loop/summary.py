@@ -1,27 +1,42 @@
-"""loop.json from what a loop knows, with what its reader must be told. Never measures anything."""
+"""The summary of a loop (loop.json): its numbers, and the caveats that its reader must know."""
 
 import hashlib
 import json
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.journal import Journal
-from halo_opt.core.loop_records import LoopSummary
+from halo_opt.core.loop_records import BestOfK, IterationSummary, LoopSummary, NoiseFloor, ScoreEstimate, SealedResult
 from halo_opt.core.records import AttemptKey
-from halo_opt.experiment.scores import estimate
-
-if TYPE_CHECKING:
-    from halo_opt.loop.cycle import Cycle
+from halo_opt.experiment.runner import Spent
 
 # Below this many tasks an interval is wide and the choice of tasks alone can make a gain.
 FEW_TASKS = 15
 
 
-def note_look(config: LoopConfig, keys: list[AttemptKey], journal: Journal) -> int:
-    """Write this look at the sealed split to the ledger and say how many there were before it.
+@dataclass
+class LoopState:
+    """What a loop has found so far. `revision` is the commit of the harness with all kept patches."""
 
-    The ledger lies beside all loops: a sealed split that several loops have looked at is no longer unseen.
+    original_revision: str
+    revision: str
+    stopped_because: str
+    iterations: list[IterationSummary] = field(default_factory=list)
+    noise: NoiseFloor | None = None
+    original_gate: ScoreEstimate | None = None
+    sealed: SealedResult | None = None
+    best_of_k: BestOfK | None = None
+    earlier_sealed_looks: int = 0
+
+
+def record_sealed_look(config: LoopConfig, keys: list[AttemptKey], journal: Journal) -> int:
+    """Add this look at the sealed split to `reports/sealed_looks.jsonl`.
+
+    The file is shared by all loops: a sealed split that several loops have looked at is no longer unseen.
+
+    Returns:
+        How many earlier looks at the same tasks and seeds the file holds.
     """
     ledger = config.resolve(config.reports) / "sealed_looks.jsonl"
     split = hashlib.sha256("\n".join(sorted(key.model_dump_json() for key in keys)).encode()).hexdigest()[:16]
@@ -37,57 +52,64 @@ def note_look(config: LoopConfig, keys: list[AttemptKey], journal: Journal) -> i
     return int(journal.once("sealed_look", look))
 
 
-def summarize(cycle: "Cycle", *, seconds: float) -> LoopSummary:
-    """The whole loop as a record."""
-    spent = cycle.bench.spent
+def summarize(loop_id: str, state: LoopState, *, spent: Spent, model: str, branch: str, seconds: float) -> LoopSummary:
+    """The record of a finished loop.
+
+    Args:
+        loop_id: The loop's name.
+        state: What the loop found.
+        spent: What its attempts cost.
+        model: The worker's model, "none" where the harness brings its own.
+        branch: The git branch that holds the kept patches.
+        seconds: Wall clock of all sessions of the loop together.
+    """
     return LoopSummary(
-        loop_id=cycle.config.loop_id,
+        loop_id=loop_id,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        model=cycle.bench.model,
-        harness_revision_before=cycle.start.revision,
-        harness_revision_after=cycle.revision,
-        branch=cycle.workshop.branch,
-        iterations=cycle.iterations,
-        baseline_noise=cycle.noise,
-        best_of_k=cycle.best_of_k,
-        sealed=cycle.sealed,
+        model=model,
+        harness_revision_before=state.original_revision,
+        harness_revision_after=state.revision,
+        branch=branch,
+        iterations=state.iterations,
+        baseline_noise=state.noise,
+        best_of_k=state.best_of_k,
+        sealed=state.sealed,
         attempts=spent.attempts,
         errors=spent.errors,
         tokens_in=spent.tokens_in,
         tokens_out=spent.tokens_out,
         cost_usd=spent.cost_usd,
         seconds=seconds,
-        stopped_because=cycle.stopped_because,
-        caveats=_caveats(cycle),
+        stopped_because=state.stopped_because,
+        caveats=_caveats(state, spent, model),
     )
 
 
-def _caveats(cycle: "Cycle") -> list[str]:
-    """What limits the belief that the numbers deserve."""
-    said = []
-    if cycle.sealed_looks:
-        said.append(
-            f"The sealed split had been looked at {cycle.sealed_looks} times before: these tasks are no longer unseen. "
-            "Change splits.shuffle_seed or the tasks for a fresh look."
+def _caveats(state: LoopState, spent: Spent, model: str) -> list[str]:
+    """What limits how far the numbers can be trusted, one sentence or two each."""
+    caveats = []
+    if state.earlier_sealed_looks:
+        caveats.append(
+            f"Earlier loops looked at the same sealed split {state.earlier_sealed_looks} times, so its tasks are no "
+            "longer unseen. Change splits.shuffle_seed or the tasks to measure on unseen ones."
         )
-    if cycle.sealed is not None and cycle.sealed.tasks < FEW_TASKS:
-        said.append(f"The sealed split has {cycle.sealed.tasks} tasks: the interval is wide for that reason.")
-    tried = sum(len(iteration.candidates) for iteration in cycle.iterations)
+    if state.sealed is not None and state.sealed.tasks < FEW_TASKS:
+        caveats.append(f"The sealed split has only {state.sealed.tasks} tasks, which makes its interval wide.")
+    tried = sum(len(iteration.candidates) for iteration in state.iterations)
     if tried > 1:
-        said.append(
-            f"{tried} patches were tried on one gate split, so the gate score of a kept patch is flattered by "
-            "selection; the sealed score is not."
+        caveats.append(
+            f"{tried} patches were tried on the same gate split. The gate score of a kept patch is therefore too high "
+            "on average (it was selected for being high); the sealed score is not."
         )
-    if cycle.bench.spent.errors:
-        said.append(f"{cycle.bench.spent.errors} attempts were errors: retried, and never counted as failures.")
-    solved = estimate(cycle.gate_results(cycle.start.revision, words="gate")).rate
-    if solved == 0:
-        said.append("The original harness solved nothing on the gate split, so no guard task could protect a success.")
-    if cycle.bench.spent.cost_usd is None:
-        said.append("The price of this model is not known: no cost is given.")
-    model = "the harness's own model" if cycle.bench.endpoint is None else cycle.bench.model
-    said.append(
-        f"Measured with {model} alone: a harness that helps one model can hurt another. Run the loop again "
-        "for each model that you use."
+    if spent.errors:
+        caveats.append(f"{spent.errors} attempts ended as errors. They were retried and count neither way in any rate.")
+    if state.original_gate is not None and state.original_gate.rate == 0:
+        caveats.append("The original harness solved no task of the gate split, so there was no success to guard.")
+    if spent.cost_usd is None:
+        caveats.append("No cost is given, because the price of this model is not known.")
+    name = "the harness's own model" if model == "none" else model
+    caveats.append(
+        f"All attempts used {name}. A harness that helps one model can hurt another: run the loop again for each "
+        "model that you use."
     )
-    return said
+    return caveats

@@ -113,6 +113,11 @@ def hidden_character(text: str) -> str | None:
     return None
 
 
+def replace_hidden(text: str) -> str:
+    """Text with a question mark for every character that a reader would not see as itself."""
+    return "".join(c if hidden_character(c) is None else "?" for c in text)
+
+
 def problem_with(added: str, *, before: str, forbidden: Forbidden) -> str | None:
     """Why `added` may not be brought into a file that held `before`; None when it may.
 

@@ -1,14 +1,15 @@
-"""From a report to proposals in the order to try them. Pure and deterministic; it never runs or writes anything.
+"""From a report to proposals in the order to try them, by the playbook.
 
-One mechanism alone can gain nothing where two together win: an agent that sees what is filled still needs a way to
-point at it. So the first candidate combines the best remedies of the top findings, and smaller sets follow. After a
-rejection parts are dropped or swapped; the same set of edits is never proposed twice for the same harness.
+One mechanism alone can gain nothing where two together win: an agent that sees which fields are filled still needs a
+way to point at them. So the first proposal combines the best remedies of the top findings, and smaller sets follow.
+After a rejection parts are dropped or swapped. The same set of edits is proposed once for the same harness.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from halo_opt.core.records import Edit, Prediction, Proposal, SetValue, Verdict
 from halo_opt.core.report_records import Finding, Report
@@ -17,21 +18,27 @@ from halo_opt.patching.guard import EditRefused
 from halo_opt.patching.playbook import Playbook, Remedy, load_playbook
 from halo_opt.patching.surface import HarnessDescription
 
-Tried = tuple[Proposal, Verdict]
-
 # A finding counts a little less than the one before it, and its second remedy half as much as its first.
 _NEXT_FINDING = 0.85
 _SECOND_REMEDY = 0.5
 # A remedy that was part of a patch dropped from an earlier harness is not out, but others come before it.
 _DROPPED_BEFORE = 0.6
-_NOT_OURS = ("grader", "infrastructure")
+_NOT_THE_HARNESS = ("grader", "infrastructure")
 _ADJUSTED = ("q_value", "q", "p_adjusted", "p_value_adjusted")
 _PROVEN_BELOW = 0.05
+_NAMED_FINDINGS = 4
+
+
+class Trial(NamedTuple):
+    """A proposal that was tried, and what the gate decided about it."""
+
+    proposal: Proposal
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Proposals in the order to try them, and what was passed over with the reason, one sentence each."""
+class ProposalList:
+    """Proposals in the order to try them; `notes` has a sentence for each finding or remedy that was passed over."""
 
     proposals: list[Proposal]
     notes: list[str]
@@ -54,37 +61,29 @@ def propose(
     description: HarnessDescription,
     files: Files,
     *,
-    history: Sequence[Tried] = (),
+    history: Sequence[Trial] = (),
     max_parts: int = 6,
     playbook: Playbook | None = None,
-) -> list[Proposal]:
-    """The proposals of `plan`, best first; [] when nothing is left to try."""
-    found = plan(report, description, files, history=history, max_parts=max_parts, playbook=playbook)
-    return found.proposals
-
-
-def plan(
-    report: Report,
-    description: HarnessDescription,
-    files: Files,
-    *,
-    history: Sequence[Tried] = (),
-    max_parts: int = 6,
-    playbook: Playbook | None = None,
-) -> Plan:
+) -> ProposalList:
     """What to try next for the harness whose editable files are `files`.
 
-    `history` holds every proposal of this loop with its verdict, oldest first; what follows the last accepted one was
-    tried on the very harness in `files`. `max_parts` is the largest number of remedies in one proposal.
+    Args:
+        report: The findings to answer.
+        description: The remedies that the harness offers.
+        files: The harness's editable files: path to content.
+        history: Every proposal of this loop with its verdict, oldest first. What follows the last accepted one was
+            tried on the harness in `files`.
+        max_parts: The largest number of remedies in one proposal.
+        playbook: Which remedies answer which behaviour; the bundled one by default.
     """
     playbook = playbook or load_playbook()
     notes: list[str] = []
     findings = ranked_findings(report, notes)
     options, general = _options(findings, playbook, description, files, notes)
-    _remember(options + general, history)
+    _weigh_down(options + general, history)
     ordered = _ordered(options, len(findings))
     here = _tried_here(history)
-    seen = {edits_key(p.edits) for p, _ in here}
+    seen = {edits_key(trial.proposal.edits) for trial in here}
     proposals: list[Proposal] = []
     for parts in _sets(ordered, general, size=max(1, max_parts), here=here, description=description, files=files):
         edits = _merged(parts)
@@ -94,15 +93,18 @@ def plan(
         seen.add(key)
         number = len(history) + len(proposals) + 1
         proposals.append(_proposal(f"P{number}-{key[:8]}", parts, edits, findings))
-    return Plan(proposals, notes)
+    return ProposalList(proposals, notes)
 
 
 def ranked_findings(report: Report, notes: list[str]) -> list[Finding]:
-    """Findings that a harness can answer to, proven ones first, each kind in the report's order."""
+    """Findings that a change of the harness can answer, proven ones first; a note is added for each of the others."""
     found = []
     for finding in report.findings:
-        if finding.category in _NOT_OURS:
-            notes.append(f"{finding.id} ({finding.behaviour}) lies with the {finding.category}, not with the harness")
+        if finding.category in _NOT_THE_HARNESS:
+            notes.append(
+                f"{finding.id} ({finding.behaviour}) is caused by the {finding.category}, so no patch of the harness "
+                "answers it"
+            )
         else:
             found.append(finding)
     return sorted(found, key=lambda f: not is_proven(f))
@@ -118,7 +120,7 @@ def is_proven(finding: Finding) -> bool:
 
 
 def edits_key(edits: Sequence[Edit]) -> str:
-    """A name for a set of edits, whatever their order and types of numbers: the start of a hash."""
+    """The start of a hash of a set of edits, whatever their order."""
     lines = sorted(json.dumps(e.model_dump(mode="json"), sort_keys=True) for e in edits)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
@@ -131,7 +133,7 @@ def _options(
     for place, finding in enumerate(findings):
         remedies = playbook.remedies_for(finding)
         if not remedies:
-            notes.append(f"{finding.id}: the playbook has nothing against {finding.behaviour}")
+            notes.append(f"{finding.id}: the playbook has no remedy for {finding.behaviour}")
         for rank, remedy in enumerate(remedies):
             if remedy.word not in found:
                 found[remedy.word] = _option(remedy, description, files, notes)
@@ -152,7 +154,7 @@ def _option(remedy: Remedy, description: HarnessDescription, files: Files, notes
     """The remedy by this harness's edits; None, with a note where it is worth one, when it cannot be tried."""
     offered = description.remedies.get(remedy.word)
     if not offered:
-        notes.append(f"{remedy.word} is not offered by this harness")
+        notes.append(f"the remedy {remedy.word} is not offered by this harness (harness.describe lists those that are)")
         return None
     edits = [e for e in offered if not in_force(files, e, config=description.settings)]
     if not edits:
@@ -160,23 +162,25 @@ def _option(remedy: Remedy, description: HarnessDescription, files: Files, notes
     try:
         apply_edits(files, edits, config=description.settings)
     except EditRefused as error:
-        notes.append(f"{remedy.word} cannot be applied to this harness: {error}")
+        notes.append(f"the remedy {remedy.word} cannot be applied to this harness: {error}")
         return None
     return Option(remedy.word, edits)
 
 
-def _remember(options: list[Option], history: Sequence[Tried]) -> None:
-    """Weigh down what was part of a patch that an earlier harness did not profit from."""
+def _weigh_down(options: list[Option], history: Sequence[Trial]) -> None:
+    """Lower the weight of what was part of a patch that an earlier harness did not profit from."""
     here = len(_tried_here(history))
-    for proposal, verdict in history[: len(history) - here]:
+    for trial in history[: len(history) - here]:
+        if trial.verdict.accepted:
+            continue
         for option in options:
-            if not verdict.accepted and all(e in proposal.edits for e in option.edits):
+            if all(edit in trial.proposal.edits for edit in option.edits):
                 option.weight *= _DROPPED_BEFORE
 
 
-def _tried_here(history: Sequence[Tried]) -> list[Tried]:
+def _tried_here(history: Sequence[Trial]) -> list[Trial]:
     """What was tried on the harness as it is now: everything after the last accepted proposal."""
-    last = max((i for i, (_, verdict) in enumerate(history) if verdict.accepted), default=-1)
+    last = max((place for place, trial in enumerate(history) if trial.verdict.accepted), default=-1)
     return list(history[last + 1 :])
 
 
@@ -187,9 +191,14 @@ def _ordered(options: list[Option], findings: int) -> list[Option]:
     """
     left, chosen = list(options), []
     worth = [_NEXT_FINDING**i for i in range(findings)]
+
+    def gain(option: Option) -> float:
+        answered = (worth[place] * _SECOND_REMEDY**rank for place, rank in option.against.items())
+        return option.weight * sum(answered)
+
     while left:
         # max() keeps the first of equals, and the options stand in the order of findings and playbook.
-        best = max(left, key=lambda o: o.weight * sum(worth[f] * _SECOND_REMEDY**rank for f, rank in o.against.items()))
+        best = max(left, key=gain)
         left.remove(best)
         chosen.append(best)
         for place in best.against:
@@ -202,7 +211,7 @@ def _sets(
     general: list[Option],
     *,
     size: int,
-    here: list[Tried],
+    here: list[Trial],
     description: HarnessDescription,
     files: Files,
 ) -> Iterator[list[Option]]:
@@ -211,31 +220,36 @@ def _sets(
     The first holds only what a finding asks for. General remedies come in where parts are swapped or room is left.
     """
 
-    def fit(options: Sequence[Option], most: int = size) -> list[Option]:
-        return _fitting(options, most, description, files)
+    def fit(options: Sequence[Option]) -> list[Option]:
+        return _fitting(options, size, description, files)
 
     full = fit(ordered)
     half = (len(full) + 1) // 2
     beyond = [o for o in ordered if o not in full] + general
     first, second = full[:half], full[half:]
     widened = fit([*full, *beyond])
-    swapped = fit([*first, *beyond])
-    other_swap = fit([*second, *beyond])
-    drops = [[o for o in full if o is not out] for out in reversed(full)]
-    smaller = [first, second]
+    first_swapped, second_swapped = fit([*first, *beyond]), fit([*second, *beyond])
+    without_one = [_without(full, option) for option in reversed(full)]
     # A set that gained, but not beyond doubt, holds something good: keep most of it. One that gained nothing may hold
     # a part that harms: halve it, which finds the good half in two tries however many parts there are.
-    wanted = [widened, swapped, *drops, *smaller] if _gained(here) else [*smaller, widened, swapped, other_swap]
+    if _gained(here):
+        wanted = [widened, first_swapped, *without_one, first, second]
+    else:
+        wanted = [first, second, widened, first_swapped, second_swapped]
     pairs = [[a, b] for i, a in enumerate(full[:3]) for b in full[i + 1 : 3]]
     singles = [[o] for o in ordered + general]
-    for options in [full, *wanted, fit(beyond), *drops, *pairs, *singles]:
+    for options in [full, *wanted, fit(beyond), *without_one, *pairs, *singles]:
         if options:
             yield options
 
 
-def _gained(here: list[Tried]) -> bool:
+def _without(options: list[Option], left_out: Option) -> list[Option]:
+    return [option for option in options if option is not left_out]
+
+
+def _gained(here: list[Trial]) -> bool:
     """Whether the last rejected proposal scored above the harness that it changed."""
-    diff = here[-1][1].diff if here else None
+    diff = here[-1].verdict.diff if here else None
     return diff is not None and diff.difference is not None and diff.difference > 0
 
 
@@ -257,10 +271,10 @@ def _fitting(options: Sequence[Option], most: int, description: HarnessDescripti
 
 def _contradicts(chosen: list[Option], option: Option) -> bool:
     """Whether two remedies want different values of one setting."""
-    settings = {(e.path, e.key): e.value for o in chosen for e in o.edits if isinstance(e, SetValue)}
+    values = {(edit.path, edit.key): edit.value for edit in _merged(chosen) if isinstance(edit, SetValue)}
     return any(
-        isinstance(e, SetValue) and (e.path, e.key) in settings and settings[e.path, e.key] != e.value
-        for e in option.edits
+        isinstance(edit, SetValue) and values.get((edit.path, edit.key), edit.value) != edit.value
+        for edit in option.edits
     )
 
 
@@ -273,12 +287,13 @@ def _merged(options: Sequence[Option]) -> list[Edit]:
 
 
 def _proposal(name: str, parts: list[Option], edits: list[Edit], findings: list[Finding]) -> Proposal:
-    """The set of remedies as a proposal that says what it answers to and what should be seen."""
+    """The set of remedies as a proposal that says what it answers and what should be seen."""
     answered = sorted({place for part in parts for place in part.against})
-    sentences = [f"{part.word}: {next(iter(part.because.values()))}" for part in parts]
-    titles = "; ".join(f"{findings[place].id} {findings[place].title.rstrip('.')}" for place in answered[:4])
-    more = f" and {len(answered) - 4} more" if len(answered) > 4 else ""
+    named = [findings[place] for place in answered[:_NAMED_FINDINGS]]
+    titles = "; ".join(f"{finding.id} {finding.title.rstrip('.')}" for finding in named)
+    more = f" and {len(answered) - len(named)} more" if len(answered) > len(named) else ""
     opening = f"Against {titles}{more}." if answered else "No finding names a remedy that is left, so a general one:"
+    sentences = [f"{part.word}: {next(iter(part.because.values()))}" for part in parts]
     lowered = list(dict.fromkeys(b for part in parts for b in part.lowers))
     return Proposal(
         id=name,

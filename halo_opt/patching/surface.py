@@ -7,7 +7,7 @@ configures git, tests or the loop itself is never part of the surface, whatever 
 import fnmatch
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -15,8 +15,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from halo_opt.core.errors import ConfigError
-from halo_opt.core.records import Edit
+from halo_opt.core.config import LoopConfig
+from halo_opt.core.errors import ConfigError, HaloError, InputError
+from halo_opt.core.harness_commands import describe, harness_check
+from halo_opt.core.records import ContractIssue, Edit
 from halo_opt.core.validation import first_problem
 from halo_opt.git import reading as gitread
 from halo_opt.patching.edits import Settings
@@ -104,6 +106,35 @@ def resolve_surface(root: Path, revision: str, editable: Sequence[str]) -> Surfa
         )
     contents = gitread.blobs(repo, [e.blob for e in chosen])
     return Surface(repo, inside, commit, {e.path: contents[e.blob] for e in chosen}, refused)
+
+
+def surface_issues(config: LoopConfig) -> Iterator[ContractIssue]:
+    """Yield what keeps patches of the harness in the working tree from being proposed, made or checked."""
+    harness = config.harness
+    try:
+        resolve_surface(config.harness_root, "HEAD", harness.editable)
+    except InputError as error:
+        yield ContractIssue(part="editable", required=True, message=str(error))
+    if harness.describe is None:
+        message = "there is no harness.describe command, so the playbook knows no settings and no remedies"
+        yield ContractIssue(part="describe", required=False, message=message)
+    else:
+        try:
+            found = parse_description(describe(harness.describe, config.harness_root))
+        except HaloError as error:
+            yield ContractIssue(part="describe", required=True, message=str(error))
+        else:
+            if not found.remedies:
+                message = "harness.describe offers no remedies, so only a model can propose patches"
+                yield ContractIssue(part="describe", required=False, message=message)
+    if harness.check is None:
+        message = "there is no harness.check command, so a patch that breaks the harness costs a run of attempts"
+        yield ContractIssue(part="check", required=False, message=message)
+    else:
+        try:
+            harness_check(harness.check)(config.harness_root)
+        except HaloError as error:
+            yield ContractIssue(part="check", required=True, message=str(error))
 
 
 def glob_pattern(glob: str) -> re.Pattern[str]:

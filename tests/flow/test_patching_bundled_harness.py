@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from halo_opt.core.harness_commands import describe, harness_check
 from halo_opt.patching.edits import apply_edits, in_force
 from halo_opt.patching.guard import EditRefused
-from halo_opt.patching.harness_commands import describe, harness_check
 from halo_opt.patching.playbook import load_playbook
 from halo_opt.patching.surface import HarnessDescription, parse_description
 

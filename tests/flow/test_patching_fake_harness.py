@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from halo_opt.core.errors import InputError
+from halo_opt.core.harness_commands import describe, harness_check
 from halo_opt.core.records import Proposal, ReplaceText, SetValue, Verdict
 from halo_opt.core.report_records import Finding, Report
 from halo_opt.git import commits as gitrepo
-from halo_opt.patching.harness_commands import describe, harness_check
-from halo_opt.patching.patcher import apply_patch_file, build_patch
+from halo_opt.patching.builder import build_patch, load_patch_file
 from halo_opt.patching.patchfile import format_patch_file
-from halo_opt.patching.propose import propose
+from halo_opt.patching.propose import Trial, propose
 from halo_opt.patching.surface import HarnessDescription, Surface, parse_description, resolve_surface
 from halo_opt.testing import FakeHarness
 
@@ -52,16 +52,16 @@ def verdict(proposal: Proposal, *, accepted: bool) -> Verdict:
 def test_a_patch_is_proposed_checked_kept_and_the_next_one_is_a_new_mechanism(
     harness: FakeHarness, tmp_path: Path
 ) -> None:
-    history: list[tuple[Proposal, Verdict]] = []
+    history: list[Trial] = []
     revision, seen = "HEAD", set()
     for turn in range(2):
         surface, description = look(harness, revision)
         found = propose(
             report("repeated_action", "unknown_target"), description, surface.files, history=history, max_parts=1
-        )
+        ).proposals
         patch = build_patch(surface, found[0], description, branch=f"halo/t/{turn}", check=harness_check(CHECK))
         gitrepo.fast_forward(harness.folder, "halo/loop", patch.commit)
-        history.append((found[0], verdict(found[0], accepted=True)))
+        history.append(Trial(found[0], verdict(found[0], accepted=True)))
         seen.update(json.dumps(e.model_dump()) for e in found[0].edits)
         revision = patch.commit
     assert len(seen) == 2
@@ -99,5 +99,6 @@ def test_a_patch_file_of_one_clone_applies_in_another(harness: FakeHarness, tmp_
     path.write_text(format_patch_file(patch.proposal, base=patch.parent, diff=patch.diff))
     other = FakeHarness.create(tmp_path / "other")
     there, described = look(other)
-    again = apply_patch_file(path, there, described, branch="halo/q", check=harness_check(CHECK))
+    read = load_patch_file(path, there, described)
+    again = build_patch(there, read, described, branch="halo/q", check=harness_check(CHECK))
     assert again.diff == patch.diff

@@ -1,23 +1,23 @@
 """The sandbox on Linux: a child process behind Landlock, seccomp, rlimits and no privileges, that lives across cells.
 
-What the child may do is settled in `halo_opt.confinement` and `worker`; here is what the host does about it: start it,
-believe it only when it proved that every probe failed, give it cells, keep time, answer its calls, and kill it.
+What the child may do is settled in `halo_opt.confinement` and `worker`. The host starts it, uses it only after every
+probe in it failed, gives it cells, keeps time, answers its calls and kills it. What the child sends is hostile: each
+message must have one of three shapes.
 """
 
 import importlib.util
 import json
-import os
 import signal
-import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
 
 import halo_opt
+from halo_common.child_process import BadMessage, ChildGone, ChildProcess
 from halo_opt.confinement import seccomp
-from halo_opt.confinement.python.frames import Done, Gone, Hello, Nonsense, Wire
 from halo_opt.confinement.python.hostcalls import Answer, Host, HostCalls
 from halo_opt.confinement.python.records import CellResult, Kind, Limits, Unconfined
 from halo_opt.confinement.python.words import ERROR_ROOM, lost, shown
@@ -34,6 +34,47 @@ _ENVIRONMENT = {
     "PYTHONUTF8": "1",
     "TZ": "UTC0",
 }
+
+
+class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields=True, frozen=True):
+    """The child is shut in: Landlock's version, how many probes were made, and which were not refused."""
+
+    landlock: int
+    probes: int
+    through: list[str]
+
+
+class Call(msgspec.Struct, tag="call", tag_field="kind", forbid_unknown_fields=True, frozen=True):
+    """A cell asks for a host function."""
+
+    cell: int
+    name: Annotated[str, msgspec.Meta(max_length=200)]
+    args: list[Any]
+    kwargs: dict[str, Any]
+
+
+class Done(msgspec.Struct, tag="done", tag_field="kind", forbid_unknown_fields=True, frozen=True):
+    """A cell ended."""
+
+    cell: int
+    stdout: str
+    stdout_cut: Annotated[int, msgspec.Meta(ge=0)]
+    value: str | None
+    value_cut: Annotated[int, msgspec.Meta(ge=0)]
+    error: str | None
+
+
+Message = Hello | Call | Done
+_DECODER: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message, strict=True)
+
+
+def read_message(body: bytes) -> Message:
+    """A message of the child. Raises BadMessage for one that has none of the three shapes."""
+    try:
+        return _DECODER.decode(body)
+    # Deep nesting is a RecursionError, and text that is no UTF-8 a UnicodeDecodeError.
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise BadMessage(f"a message of another shape ({type(error).__name__})") from None
 
 
 class LinuxBox:
@@ -73,14 +114,14 @@ class LinuxBox:
         done, error = None, ""
         try:
             done = self._child.converse(self._number, code, calls)
-        except Nonsense as wrong:
+        except BadMessage as wrong:
             error = lost(f"the cell wrote to the sandbox's own channel ({wrong})", "print with print()")
         except TimeoutError:
             error = lost(
                 f"the cell did not stop after {self._limits.seconds:g} s and could not be interrupted",
                 "do less in one cell and bound every loop",
             )
-        except Gone:
+        except ChildGone:
             error = lost(*self._child.ending())
         finally:
             if done is None:
@@ -113,12 +154,16 @@ class _Child:
     def __init__(self, host: Host, limits: Limits) -> None:
         self._limits = limits
         try:
-            self._process = _started()
+            self._process = ChildProcess(
+                _WORKER,
+                most_bytes=limits.message_bytes + 20 * limits.output_chars,
+                # No site-packages: their .pth files are code of others, and slow.
+                flags=("-s", "-S", "-B"),
+                env=_ENVIRONMENT,
+                cwd="/",
+            )
         except OSError as error:
             raise Unconfined(f"its process did not start ({error.strerror})") from None
-        assert self._process.stdin is not None and self._process.stdout is not None
-        room = limits.message_bytes + 20 * limits.output_chars
-        self._wire = Wire(self._process.stdin.fileno(), self._process.stdout.fileno(), most=room)
         try:
             self.hello = self._introduced(sorted(host))
         except BaseException:
@@ -126,37 +171,36 @@ class _Child:
             raise
 
     def converse(self, number: int, code: str, calls: HostCalls) -> Done:
-        """Give it a cell and answer its calls until it is done; raises Nonsense, Gone, or TimeoutError."""
-        if self._wire.stale():
-            raise Nonsense("before this cell; it was not run")
+        """Give it a cell and answer its calls until it is done; raises BadMessage, ChildGone, or TimeoutError."""
+        if self._process.pipes.unread():
+            raise BadMessage("before this cell; it was not run")
         started, grace = time.monotonic(), self._limits.grace
         soft = started + self._limits.seconds
         until = soft
         self._send({"cell": number, "code": code}, soft + grace)
         while True:
             try:
-                message = self._wire.receive(until + calls.seconds)
+                message = read_message(self._process.receive(until + calls.seconds))
             except TimeoutError:
                 if time.monotonic() >= soft + grace + calls.seconds:
                     raise
                 # Again and again: code may swallow an interrupt, and may be in a place that no exception leaves.
-                self._process.send_signal(signal.SIGINT)
+                self._process.interrupt()
                 until = min(max(until, soft) + _AGAIN, soft + grace)
                 continue
             if isinstance(message, Hello) or message.cell != number:
-                raise Nonsense("a message of another cell")
+                raise BadMessage("a message of another cell")
             if isinstance(message, Done):
                 return message
             over = Answer(None, "the cell's time is over")
             answer = calls.answer(message.name, message.args, message.kwargs) if until == soft else over
             reply = f'{{"value": {answer.value or "null"}, "error": {json.dumps(answer.error)}}}'
-            self._wire.send(reply.encode(), soft + grace + calls.seconds)
+            self._process.send(reply.encode(), soft + grace + calls.seconds)
 
     def ending(self) -> tuple[str, str]:
         """How it ended by itself, and what to do instead."""
-        try:
-            code = self._process.wait(timeout=self._limits.grace)
-        except subprocess.TimeoutExpired:
+        code = self._process.exit_code(self._limits.grace)
+        if code is None:
             return "the cell closed the sandbox's own channel", "leave descriptors alone"
         if code == -signal.SIGXCPU:
             return f"the cells used up {self._limits.processor_seconds} s of processor time", "let SQL do the work"
@@ -169,15 +213,10 @@ class _Child:
     def kill(self) -> None:
         """End it, whatever it does."""
         self._process.kill()
-        self._process.wait()
-        for end in (self._process.stdin, self._process.stdout):
-            if end is not None:
-                end.close()
 
     def _introduced(self, functions: list[str]) -> Hello:
         limits = self._limits
         settings = {
-            "parent": os.getpid(),
             "package": str(Path(halo_opt.__file__).parents[1]),
             "numpy": _numpy_home(),
             "functions": functions,
@@ -189,8 +228,8 @@ class _Child:
         }
         try:
             self._send(settings, time.monotonic() + START_SECONDS)
-            hello = self._wire.receive(time.monotonic() + START_SECONDS)
-        except (Gone, Nonsense, TimeoutError) as error:
+            hello = read_message(self._process.receive(time.monotonic() + START_SECONDS))
+        except (ChildGone, BadMessage, TimeoutError) as error:
             raise Unconfined(f"its process did not say what confines it ({type(error).__name__})") from None
         if not isinstance(hello, Hello):
             raise Unconfined("its process said something else than what confines it")
@@ -200,7 +239,7 @@ class _Child:
         return hello
 
     def _send(self, message: dict[str, object], until: float) -> None:
-        self._wire.send(json.dumps(message).encode(), until)
+        self._process.send(json.dumps(message).encode(), until)
 
 
 def _numpy_home() -> str:
@@ -208,28 +247,3 @@ def _numpy_home() -> str:
     if found is None or found.origin is None:
         raise Unconfined("numpy is not installed")
     return str(Path(found.origin).parents[1])
-
-
-def _started() -> "subprocess.Popen[bytes]":
-    def start() -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            # No site-packages: their .pth files are code of others, and slow.
-            [sys.executable, "-s", "-S", "-P", "-B", str(_WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env=_ENVIRONMENT,
-            cwd="/",
-            # Ctrl-C is the host's to handle.
-            start_new_session=True,
-        )
-
-    return _starter(os.getpid()).submit(start).result()
-
-
-@cache
-def _starter(_process: int) -> ThreadPoolExecutor:
-    """The thread that starts children: the kernel kills them when the thread that started them ends, and the caller's
-    may end at any time. One for each process, as a fork does not copy it."""
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-starter")

@@ -1,8 +1,7 @@
 """The sandbox's child process: shuts itself in, proves it, says so, then runs cells until its input ends.
 
-Protocol on descriptors 0 and 1, each message a length of 4 bytes and that much JSON: settings in, hello out; then a
-cell in, any number of (call out, reply in), done out. Started as a script without site-packages, by a parent that
-treats all that comes back as hostile from the first cell on. Never runs a cell unless every probe failed.
+Messages: settings in, hello out; then a cell in, any number of (call out, reply in), done out. It runs without
+site-packages, for a parent that treats all that comes back as hostile, and runs no cell unless every probe failed.
 """
 
 import builtins
@@ -18,27 +17,31 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from halo_common.child_main import Channel
 
 # numpy finds these only when they are asked for, and then it is too late to read a file.
 NUMPY = "linalg fft random ma polynomial strings rec char lib.stride_tricks lib.scimath lib.recfunctions exceptions"
 ENCODINGS = "ascii latin-1 utf-8-sig utf-16 utf-32 cp1252 idna punycode unicode_escape raw_unicode_escape hex base64"
 
 
-def main() -> None:
+def main(channel: "Channel") -> None:
     """Shut in, say how well, serve cells."""
-    settings = receive()
+    settings = channel.receive()
     sys.path[:0] = [settings["package"]]
     sys.path.append(settings["numpy"])
     cell = load("cell")
     preload(cell.MODULES.split())
-    session, hello = shut_in(settings, cell)
-    send(hello)
+    session, hello = shut_in(settings, cell, channel)
+    channel.write(encoded(hello))
     if hello["through"]:
         os._exit(1)
     while True:
-        asked = receive()
-        send({"kind": "done", "cell": asked["cell"], **session.run(asked["cell"], asked["code"])})
+        asked = channel.receive()
+        done = session.run(asked["cell"], asked["code"])
+        channel.write(encoded({"kind": "done", "cell": asked["cell"], **done}))
 
 
 def load(name: str) -> ModuleType:
@@ -64,15 +67,15 @@ def preload(modules: list[str]) -> None:
     time.tzset()
 
 
-def shut_in(settings: dict[str, Any], cell: ModuleType) -> tuple[Any, dict[str, Any]]:
+def shut_in(settings: dict[str, Any], cell: ModuleType, channel: "Channel") -> tuple[Any, dict[str, Any]]:
     """Give up everything, one wall after the other, each probed as soon as it stands; the session and the hello."""
     from halo_opt.confinement import landlock, probes, process, seccomp
 
-    process.die_with_parent(settings["parent"])
     process.limit(memory=settings["memory"], processor=settings["processor"])
     process.drop_privileges()
     session = cell.Session(most=settings["most"], memory=settings["memory"], seconds=settings["seconds"])
-    functions = {name: host_function(session, name, cell, settings["message"]) for name in settings["functions"]}
+    most = settings["message"]
+    functions = {name: host_function(session, name, cell, channel, most) for name in settings["functions"]}
     session.names = {**functions, "np": sys.modules["numpy"]}
     forget_this_machine()
     version = landlock.lock([])
@@ -110,7 +113,7 @@ def forget_this_machine() -> None:
         vars(builtins).pop(name, None)
 
 
-def host_function(session: Any, name: str, cell: ModuleType, most: int) -> Callable[..., Any]:
+def host_function(session: Any, name: str, cell: ModuleType, channel: "Channel", most: int) -> Callable[..., Any]:
     """A function that asks the host; its arguments, of at most that many bytes, and its result are JSON."""
 
     def ask(*args: Any, **kwargs: Any) -> Any:
@@ -118,19 +121,14 @@ def host_function(session: Any, name: str, cell: ModuleType, most: int) -> Calla
         if len(asked) > most:
             raise cell.HostError(f"the arguments of {name}() are {len(asked):,} bytes long, over {most:,}; give fewer")
         with session.uninterrupted():
-            write(asked)
-            reply = receive()
+            channel.write(asked)
+            reply = channel.receive()
         if reply["error"] is not None:
             raise cell.HostError(reply["error"])
         return reply["value"]
 
     ask.__name__ = ask.__qualname__ = name
     return ask
-
-
-def send(message: dict[str, Any]) -> None:
-    """One message to the host."""
-    write(encoded(message))
 
 
 def encoded(message: dict[str, Any]) -> bytes:
@@ -146,31 +144,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, set | frozenset | range):
         return list(value)
     raise TypeError(f"a {type(value).__name__} cannot be given to a host function; give text, numbers, lists or dicts")
-
-
-def write(body: bytes) -> None:
-    """A length, and the body."""
-    left = memoryview(len(body).to_bytes(4, "big") + body)
-    while left:
-        left = left[os.write(1, left) :]
-
-
-def receive() -> Any:
-    """The host's next message; its end ends this process."""
-    return json.loads(exactly(int.from_bytes(exactly(4), "big")))
-
-
-def exactly(size: int) -> bytes:
-    """That many bytes of input."""
-    pieces = []
-    while size:
-        piece = os.read(0, min(size, 1 << 20))
-        if not piece:
-            os._exit(0)
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
-
-
-if __name__ == "__main__":
-    main()

@@ -10,14 +10,12 @@ What stands between such SQL and the machine, from outside in:
 4. one statement of at most 20 kB, whose parsed tree holds nothing but allowed nodes, tables, and functions.
 What does not stand there: a filter of system calls (seccomp). Without Landlock a bug in DuckDB itself that gave code
 execution would have the rights of the user who started halo-opt, save for writing files.
-
-Never runs such SQL in this process, and never trusts the shape of what the child answers.
 """
 
 import json
 import signal
-import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -25,6 +23,7 @@ from typing import Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from halo_common.child_process import BadMessage, ChildGone, ChildProcess
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Record
 from halo_opt.store.store import Store
@@ -35,6 +34,11 @@ MAX_ANSWER_BYTES = 200_000
 SECONDS = 10.0
 THREADS = 2
 MEMORY_BYTES = 4 << 30
+START_SECONDS = 60.0
+# The child ends a query by itself two seconds after its time; it is given a moment more to say so.
+_GRACE_SECONDS = 5.0
+# What an answer may have beside its rows: the names of its columns, and JSON's own signs.
+_ANSWER_ROOM = 1 << 24
 _TOO_SLOW = "the query took longer than {:g} s; narrow it with WHERE or LIMIT"
 _WORKER = Path(__file__).with_name("worker.py")
 
@@ -105,36 +109,19 @@ def guarded_queries(
             answers.append(refusal)
             continue
         fit = list(takewhile(lambda sql: _unfit(sql, max_sql) is None, left))
-        request = _request(store, fit, max_rows=max_rows, max_bytes=max_bytes, seconds=seconds, threads=threads)
-        _, lines, ending = _ask(request, seconds * len(fit))
-        answers += [_read(line) for line in lines[: len(fit)]]
-        if len(lines) < len(fit):
-            answers.append(ending)
+        limits = {"max_rows": max_rows, "max_bytes": max_bytes, "seconds": seconds, "threads": threads}
+        with _Worker(store, limits, queries=len(fit)) as worker:
+            answers += worker.answers(fit)
     return answers
 
 
 def sandbox(store: Store) -> Sandbox:
     """What guards such SQL on this machine, as the child process says of itself."""
-    hello, _, ending = _ask(_request(store, [], max_rows=0, max_bytes=0, seconds=SECONDS, threads=THREADS), 0)
-    if hello is None:
-        raise ending
-    return hello
-
-
-def _request(
-    store: Store, sqls: Sequence[str], *, max_rows: int, max_bytes: int, seconds: float, threads: int
-) -> dict[str, Any]:
-    return {
-        "database": str(store.path.resolve()),
-        "sqls": [sql.encode("utf-8", "replace").decode("utf-8") for sql in sqls],
-        "max_rows": max_rows,
-        "max_bytes": max_bytes,
-        "seconds": seconds,
-        "threads": threads,
-        "memory": MEMORY_BYTES,
-        # -I leaves PYTHONPATH out; the child finds duckdb where this process does.
-        "path": [entry for entry in sys.path if entry and Path(entry).is_dir()],
-    }
+    with _Worker(store, {"max_rows": 0, "max_bytes": 0, "seconds": SECONDS, "threads": THREADS}, queries=0) as worker:
+        try:
+            return worker.introduced()
+        except (ChildGone, BadMessage, TimeoutError) as error:
+            raise worker.refusal(error) from None
 
 
 def _unfit(sql: str, max_sql: int) -> Refused | None:
@@ -146,48 +133,69 @@ def _unfit(sql: str, max_sql: int) -> Refused | None:
     return None
 
 
-def _ask(request: dict[str, Any], seconds: float) -> tuple[Sandbox | None, list[bytes], Refused]:
-    """The child's hello, its whole lines, and what its end means for the query that it owed; it is ended anyhow."""
-    process = subprocess.Popen(
-        [sys.executable, "-I", str(_WORKER)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={},
-        cwd="/",
-    )
-    too_slow = Refused(_TOO_SLOW.format(request["seconds"]))
-    with process:
-        try:
-            # The child needs a moment to start before its own time counts.
-            answer, _ = process.communicate(json.dumps(request).encode(), timeout=seconds + 5)
-        except subprocess.TimeoutExpired as stopped:
-            return *_lines(stopped.stdout or b""), too_slow
-        finally:
-            process.kill()
-    if process.returncode in (-signal.SIGALRM, -signal.SIGXCPU):
-        ending = too_slow
-    elif process.returncode:
-        ending = Refused(
-            "the query ended its process: it took too much memory or is nested too deeply; ask for less at a time"
+class _Worker:
+    """One child process over one store; use it as a context manager."""
+
+    def __init__(self, store: Store, limits: dict[str, Any], *, queries: int) -> None:
+        self._seconds: float = limits["seconds"]
+        self._settings = {
+            **limits,
+            "database": str(store.path.resolve()),
+            "memory": MEMORY_BYTES,
+            "queries": queries,
+            # -I leaves PYTHONPATH out; the child finds duckdb where this process does.
+            "path": [entry for entry in sys.path if entry and Path(entry).is_dir()],
+        }
+        self._process = ChildProcess(
+            _WORKER, most_bytes=limits["max_bytes"] + _ANSWER_ROOM, flags=("-I",), env={}, cwd="/"
         )
-    else:
-        ending = Refused("the query's process gave no readable answer; ask for less at a time")
-    return *_lines(answer), ending
+
+    def __enter__(self) -> "_Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+
+    def introduced(self) -> Sandbox:
+        """What guards it, as it says itself. Raises ChildGone, BadMessage, or TimeoutError."""
+        until = time.monotonic() + START_SECONDS
+        self._process.send(json.dumps(self._settings).encode(), until)
+        try:
+            return Sandbox.model_validate_json(self._process.receive(until))
+        except ValidationError:
+            raise BadMessage("no hello") from None
+
+    def answers(self, sqls: Sequence[str]) -> list[Table | Refused]:
+        """The answers in order, up to and with the query that ended the process, if one did."""
+        answers: list[Table | Refused] = []
+        try:
+            self.introduced()
+            for sql in sqls:
+                until = time.monotonic() + self._seconds + _GRACE_SECONDS
+                self._process.send(json.dumps(sql.encode("utf-8", "replace").decode()).encode(), until)
+                answers.append(_read(self._process.receive(until)))
+        except (ChildGone, BadMessage, TimeoutError) as error:
+            answers.append(self.refusal(error))
+        return answers
+
+    def refusal(self, error: Exception) -> Refused:
+        """What the end of the conversation means for the query that is not answered."""
+        too_slow = Refused(_TOO_SLOW.format(self._seconds))
+        if isinstance(error, TimeoutError):
+            return too_slow
+        code = self._process.exit_code(_GRACE_SECONDS) if isinstance(error, ChildGone) else 0
+        if code in (-signal.SIGALRM, -signal.SIGXCPU):
+            return too_slow
+        if code:
+            return Refused(
+                "the query ended its process: it took too much memory or is nested too deeply; ask for less at a time"
+            )
+        return Refused("the query's process gave no readable answer; ask for less at a time")
 
 
-def _lines(answer: bytes) -> tuple[Sandbox | None, list[bytes]]:
-    """The hello, where it is one, and the whole lines after it."""
-    first, *lines = answer.split(b"\n")[:-1] or [b""]
+def _read(answer: bytes) -> Table | Refused:
     try:
-        return Sandbox.model_validate_json(first), lines
-    except ValidationError:
-        return None, []
-
-
-def _read(line: bytes) -> Table | Refused:
-    try:
-        told = _ANSWER.validate_json(line)
-        return Refused(str(told["refused"])) if "refused" in told else Table.model_validate(told)
+        found = _ANSWER.validate_json(answer)
+        return Refused(str(found["refused"])) if "refused" in found else Table.model_validate(found)
     except ValidationError:
         return Refused("the query's process gave no readable answer; ask for less at a time")

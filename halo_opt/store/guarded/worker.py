@@ -1,6 +1,6 @@
-"""The child process of `guarded`: a request on stdin; a line that says what guards it, a line per query, then it ends.
+"""The child process that runs guarded SQL. Messages: settings in, what guards it out; then a query in, its answer out.
 
-Imports nothing of halo_opt, so that it starts fast and holds nothing worth stealing. Never writes a file.
+It imports nothing of halo_opt, so that it starts fast and holds nothing worth stealing.
 """
 
 import importlib.util
@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from halo_common.child_main import Channel
 
 ALLOWED = (
     "allowed is one SELECT (with CTEs, joins, set operations, window functions) over the store's tables and the table "
@@ -102,19 +105,20 @@ class Opened(NamedTuple):
     functions: set[str]
 
 
-def main() -> None:
-    """Shut this process in, say how well, and answer each query of the request, a line of JSON each."""
-    request = json.load(sys.stdin)
-    sys.path[:] = [*sys.path, *(entry for entry in request["path"] if entry not in sys.path)]
-    limit(request["memory"], request["seconds"] * len(request["sqls"]))
-    say({"landlock": shut_in(request["database"])})
+def main(channel: "Channel") -> None:
+    """Shut this process in, say how well, and answer queries until there are no more."""
+    settings = channel.receive()
+    sys.path[:] = [*sys.path, *(entry for entry in settings["path"] if entry not in sys.path)]
+    limit(settings["memory"], settings["seconds"] * settings["queries"])
+    channel.send({"landlock": shut_in(settings["database"])})
     opened: Opened | None = None
-    for sql in request["sqls"]:
+    while True:
+        sql = channel.receive()
         # SIGALRM's default action ends the process even while DuckDB computes and Python handlers cannot run.
-        signal.setitimer(signal.ITIMER_REAL, request["seconds"] + 2)
+        signal.setitimer(signal.ITIMER_REAL, settings["seconds"] + 2)
         try:
-            opened = opened or open_store(request)
-            answer = run(request, opened, sql)
+            opened = opened or open_store(settings)
+            answer = run(settings, opened, sql)
         except RefusedSql as error:
             answer = {"refused": str(error)}
         except MemoryError:
@@ -125,13 +129,8 @@ def main() -> None:
             # What fails may leave DuckDB unfit for the next query; what does not, leaves nothing.
             opened.connection.close()
             opened = None
-        say(answer)
-
-
-def say(answer: dict[str, Any]) -> None:
-    """Write one line, at once: what comes next may end this process."""
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
+        channel.send(answer)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def shut_in(database: str) -> int:
@@ -309,7 +308,3 @@ def plain_scalar(value: Any) -> float | str:
     if isinstance(value, timedelta):
         return value.total_seconds()
     return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
-
-
-if __name__ == "__main__":
-    main()

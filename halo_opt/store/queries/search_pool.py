@@ -1,14 +1,10 @@
-"""Runs the tasks of a search: here while that is fast enough, then in worker processes. Reads no file itself.
+"""Runs the tasks of a search: here while that is fast enough, then in worker processes.
 
 RE2 and reading let other threads run, so needles are looked for in threads; decoding does not, hence the processes.
 Whatever ends a search, Ctrl-C too, its worker processes end with it.
 """
 
 import os
-import queue
-import subprocess
-import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -19,6 +15,7 @@ from pathlib import Path
 import msgspec
 import re2
 
+from halo_common.child_process import BadMessage, ChildGone, ChildProcess, readable
 from halo_opt.core.errors import HaloError
 from halo_opt.store.queries import scanning
 from halo_opt.store.queries.scanning.searcher import Searcher
@@ -27,6 +24,9 @@ from halo_opt.store.queries.scanning.tasks import Found, Pattern, Scanned, Task
 # What is left must take longer than this at the pace so far, or starting processes costs more than they save.
 SPREAD_SECONDS = 0.6
 MOST_WORKERS = 8
+# One task is a piece of a file; a worker that takes so long for it hangs.
+_TASK_SECONDS = 600.0
+_ANSWER_BYTES = 1 << 28
 # Pieces a thread that are scanned before they are asked for.
 _AHEAD = 3
 # Called with how many bytes are done and how many there are.
@@ -37,21 +37,21 @@ def run_tasks(
     pattern: Pattern, tasks: Sequence[Task], *, workers: int | None = None, progress: Progress | None = None
 ) -> list[Found]:
     """What each task found, in their order. `workers`: so many processes at once, 0 for none, None to see."""
-    told = _Told(tasks, progress)
+    answers = _Answers(tasks, progress)
     most = min(MOST_WORKERS, os.cpu_count() or 1) if workers is None else workers
     if workers:
-        _spread(pattern, range(len(tasks)), most, told)
-        return told.answers()
+        _spread(pattern, range(len(tasks)), most, answers)
+        return answers.in_order()
     searcher = Searcher(pattern)
     threads = most if searcher.has_needles and len(tasks) > 1 else 0
     with closing(_scanned(searcher, tasks, threads)) as pieces:
         for number, piece in enumerate(pieces):
-            if most > 1 and number >= _AHEAD * threads and told.seconds_left > SPREAD_SECONDS:
+            if most > 1 and number >= _AHEAD * threads and answers.seconds_left > SPREAD_SECONDS:
                 pieces.close()
-                _spread(pattern, range(number, len(tasks)), most, told)
+                _spread(pattern, range(number, len(tasks)), most, answers)
                 break
-            told.take(number, searcher.judge(told.asked(number), piece))
-    return told.answers()
+            answers.take(number, searcher.judge(answers.task(number), piece))
+    return answers.in_order()
 
 
 def _scanned(searcher: Searcher, tasks: Sequence[Task], threads: int) -> Generator[Scanned]:
@@ -72,7 +72,7 @@ def _scanned(searcher: Searcher, tasks: Sequence[Task], threads: int) -> Generat
         pool.shutdown(cancel_futures=True)
 
 
-class _Told:
+class _Answers:
     """The answers so far, and the progress that they are."""
 
     def __init__(self, tasks: Sequence[Task], progress: Progress | None) -> None:
@@ -91,7 +91,7 @@ class _Told:
             return 0.0
         return (time.monotonic() - self._began) / self._done * (self._total - self._done)
 
-    def asked(self, number: int) -> Task:
+    def task(self, number: int) -> Task:
         """The task, with only those excerpts asked for that the hits of earlier ones leave room for."""
         task = self._tasks[number]
         return task._replace(excerpts=max(0, task.excerpts - self._hits))
@@ -104,71 +104,48 @@ class _Told:
         if self._progress is not None:
             self._progress(self._done, self._total)
 
-    def answers(self) -> list[Found]:
+    def in_order(self) -> list[Found]:
         """All of them, in the order of the tasks."""
         return [self._found[number] for number in range(len(self._tasks))]
 
 
-def _spread(pattern: Pattern, numbers: range, workers: int, told: _Told) -> None:
-    """Processes that take a task each until none is left; a thread feeds each, this one collects."""
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in numbers:
-        waiting.put(number)
-    answers: queue.SimpleQueue[tuple[int, Found] | None] = queue.SimpleQueue()
-    processes = [_start() for _ in range(min(workers, len(numbers)))]
-    threads = [
-        threading.Thread(target=_feed, args=(process, pattern, told, waiting, answers), daemon=True)
-        for process in processes
-    ]
+def _spread(pattern: Pattern, numbers: range, workers: int, answers: _Answers) -> None:
+    """Processes that take a task each until none is left."""
+    waiting = deque(numbers)
+    asked: dict[ChildProcess, int] = {}
+    processes: list[ChildProcess] = []
+
+    def give_task(process: ChildProcess) -> None:
+        if waiting:
+            asked[process] = waiting.popleft()
+            process.send(msgspec.json.encode(answers.task(asked[process])), _deadline())
+
     try:
-        for thread in threads:
-            thread.start()
-        for _ in numbers:
-            answer = answers.get()
-            if answer is None:
-                raise HaloError("a worker process of the search ended before its time; search again with a filter")
-            told.take(*answer)
+        for _ in range(min(workers, len(numbers))):
+            processes.append(_start())
+            processes[-1].send(msgspec.json.encode(pattern), _deadline())
+            give_task(processes[-1])
+        while asked:
+            ready = readable(asked, _deadline())
+            if not ready:
+                raise TimeoutError
+            for process in ready:
+                found = msgspec.json.decode(process.receive(_deadline()), type=Found)
+                answers.take(asked.pop(process), found)
+                give_task(process)
+    except (ChildGone, BadMessage, TimeoutError, msgspec.MsgspecError) as error:
+        raise HaloError("a worker process of the search ended before its time; search again with a filter") from error
     finally:
         for process in processes:
             process.kill()
-        for thread in threads:
-            thread.join()
-        for process in processes:
-            process.communicate()
 
 
-def _start() -> "subprocess.Popen[bytes]":
+def _deadline() -> float:
+    return time.monotonic() + _TASK_SECONDS
+
+
+def _start() -> ChildProcess:
     # -I leaves PYTHONPATH out; where the three packages are is all that the worker needs to know of this process. It
     # imports `scanning` by that name alone, as the packages around it load all of the store. -B: it writes no file.
     packages = [str(Path(module.__file__ or "").parent.parent) for module in (msgspec, re2, scanning)]
-    code = f"import sys; sys.path += {packages!r}; from scanning.worker import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-I", "-B", "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _feed(
-    process: "subprocess.Popen[bytes]",
-    pattern: Pattern,
-    told: _Told,
-    waiting: "queue.SimpleQueue[int]",
-    answers: "queue.SimpleQueue[tuple[int, Found] | None]",
-) -> None:
-    """Give one process tasks until none is left. Tells None when the process is gone."""
-    ask, answer = process.stdin, process.stdout
-    if ask is None or answer is None:
-        return
-    try:
-        ask.write(msgspec.json.encode(pattern) + b"\n")
-        while True:
-            number = waiting.get_nowait()
-            ask.write(msgspec.json.encode(told.asked(number)) + b"\n")
-            ask.flush()
-            answers.put((number, msgspec.json.decode(answer.readline(), type=Found)))
-    except queue.Empty:
-        return
-    except (OSError, ValueError):
-        answers.put(None)
+    return ChildProcess("scanning.worker", most_bytes=_ANSWER_BYTES, flags=("-I", "-B"), path=packages)

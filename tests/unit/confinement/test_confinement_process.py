@@ -40,7 +40,7 @@ print(resource.getrlimit(resource.RLIMIT_FSIZE)[1], resource.getrlimit(resource.
 
 
 def test_a_child_whose_parent_has_ended_ends_at_once():
-    script = "import os; from halo_opt.confinement import process; process.die_with_parent(os.getpid()); print('alive')"
+    script = "import os; from halo_common import child_main; child_main.end_with_parent(os.getpid()); print('alive')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.confinement.python.frames import Call, Done, Gone, Hello, Nonsense, Wire
+from halo_common.child_process import BadMessage, ChildGone, Pipes
 from halo_opt.confinement.python.hostcalls import HostCalls
+from halo_opt.confinement.python.linux import Call, Done, Hello, read_message
 from halo_opt.confinement.python.records import Limits
 from halo_opt.core.errors import BudgetSpent
 
@@ -24,11 +25,11 @@ def received(sent: bytes, *, most: int = 1000, end: bool = True) -> list[Hello |
     (from_child, child_out), (child_in, to_child) = os.pipe(), os.pipe()
     writer = threading.Thread(target=lambda: (os.write(child_out, sent), end and os.close(child_out)))
     writer.start()
-    wire, messages = Wire(to_child, from_child, most=most), []
+    pipes, messages = Pipes(to_child, from_child, most_bytes=most), []
     try:
         while True:
-            messages.append(wire.receive(time.monotonic() + (30 if end else 0.05)))
-    except Gone:
+            messages.append(read_message(pipes.receive(time.monotonic() + (30 if end else 0.05))))
+    except ChildGone:
         return messages
     finally:
         writer.join()
@@ -67,19 +68,19 @@ CHANGED: list[dict[str, object]] = [
 
 
 @pytest.mark.parametrize("message", CHANGED)
-def test_another_shape_is_nonsense(message):
-    with pytest.raises(Nonsense, match="a message of another shape"):
+def test_another_shape_is_a_bad_message(message):
+    with pytest.raises(BadMessage, match="a message of another shape"):
         received(framed(json.dumps(message).encode()))
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b'"\xff"', b"[" * 900, b'{"kind":"done"}{"kind":"done"}'])
-def test_what_is_no_message_is_nonsense(body):
-    with pytest.raises(Nonsense):
+def test_what_is_no_message_is_a_bad_message(body):
+    with pytest.raises(BadMessage):
         received(framed(body))
 
 
 def test_a_message_that_is_too_long_is_not_even_read():
-    with pytest.raises(Nonsense, match="a message of 4,294,967,295 bytes, where 1,000 are allowed"):
+    with pytest.raises(BadMessage, match="a message of 4,294,967,295 bytes, where 1,000 are allowed"):
         received(b"\xff\xff\xff\xff")
 
 
@@ -90,12 +91,12 @@ def test_half_a_message_is_waited_for_no_longer_than_agreed():
 
 def test_a_child_that_sends_without_end_does_not_keep_the_host_past_the_agreed_time():
     (from_child, child_out), (child_in, to_child) = os.pipe(), os.pipe()
-    wire = Wire(to_child, from_child, most=1000)
+    pipes = Pipes(to_child, from_child, most_bytes=1000)
     os.write(child_out, framed(json.dumps(CALL).encode()) * 3)
-    assert wire.receive(time.monotonic() + 30).name == "sql"
+    assert read_message(pipes.receive(time.monotonic() + 30)).name == "sql"
     with pytest.raises(TimeoutError):
-        wire.receive(time.monotonic())
-    assert wire.receive(time.monotonic() + 30).name == "sql"
+        pipes.receive(time.monotonic())
+    assert read_message(pipes.receive(time.monotonic() + 30)).name == "sql"
     for number in (from_child, child_out, child_in, to_child):
         os.close(number)
 
@@ -104,18 +105,18 @@ def test_a_child_that_sends_without_end_does_not_keep_the_host_past_the_agreed_t
 def test_random_bytes_never_become_more_than_the_three_shapes(sent):
     try:
         messages = received(sent)
-    except Nonsense:
+    except BadMessage:
         return
     assert all(isinstance(message, Hello | Call | Done) for message in messages)
 
 
 @given(st.integers(0, 200), st.binary(min_size=1, max_size=4))
-def test_a_damaged_message_is_nonsense_or_still_has_a_shape(at, damage):
+def test_a_damaged_message_is_a_bad_message_or_still_has_a_shape(at, damage):
     sent = bytearray(framed(json.dumps(DONE).encode()))
     sent[at : at + len(damage)] = damage
     try:
         messages = received(bytes(sent))
-    except Nonsense:
+    except BadMessage:
         return
     assert all(isinstance(message, Hello | Call | Done) for message in messages)
 

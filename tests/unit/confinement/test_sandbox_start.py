@@ -33,7 +33,7 @@ PAINTED = [
     ("landlock", "def lock(readable): return 0", "does not confine its process: there is no Landlock"),
     ("seccomp", "def install(): return True", "it could ask about a file, it could open a network socket, it could"),
     ("seccomp", "def install(): return False", "does not confine its process: there is no seccomp"),
-    ("process", "import os\ndef die_with_parent(p): os._exit(0)", "its process did not say what confines it"),
+    ("process", "import os\ndef drop_privileges(): os._exit(0)", "its process did not say what confines it"),
     ("process", "import os\ndef limit(**k): os.open('/', 0)", "does not confine its process: it holds descriptor 3"),
 ]
 

@@ -10,7 +10,7 @@ from halo_opt.core.records import Proposal, ScoreDiff, Verdict
 from halo_opt.core.report_records import Finding, Number, Report
 from halo_opt.patching.edits import apply_edits
 from halo_opt.patching.playbook import Playbook, load_playbook
-from halo_opt.patching.propose import edits_key, plan, propose
+from halo_opt.patching.propose import Trial, edits_key, propose
 from halo_opt.patching.surface import HarnessDescription
 
 VOCABULARY = {
@@ -54,14 +54,21 @@ def report(*findings: Finding) -> Report:
     )  # fmt: skip
 
 
-def verdict(proposal: Proposal, *, accepted: bool = False, difference: float | None = -0.1) -> tuple[Proposal, Verdict]:
+def verdict(proposal: Proposal, *, accepted: bool = False, difference: float | None = -0.1) -> Trial:
     diff = ScoreDiff(
         before="a", after="b", pairs=9, tasks=3, rate_before=0.5, rate_after=0.5, difference=difference, interval=None,
         p_value=None, gained=[], lost=[], behaviours=[], errors_before=0, errors_after=0, unpaired=[],
     )  # fmt: skip
-    return proposal, Verdict(
-        proposal_id=proposal.id, accepted=accepted, reason="r", diff=diff, broken_guards=[], mechanism_fired=None
+    return Trial(
+        proposal,
+        Verdict(
+            proposal_id=proposal.id, accepted=accepted, reason="r", diff=diff, broken_guards=[], mechanism_fired=None
+        ),
     )
+
+
+def proposals(*arguments: Any, **options: Any) -> list[Proposal]:
+    return propose(*arguments, **options).proposals
 
 
 def words(proposal: Proposal) -> set[str]:
@@ -72,7 +79,7 @@ THREE = report(finding(1, "loops"), finding(2, "hurries"), finding(3, "wanders")
 
 
 def test_the_first_candidate_combines_the_best_remedy_of_each_finding(description: Any, files: Any) -> None:
-    first = propose(THREE, description, files, max_parts=3, playbook=BOOK)[0]
+    first = proposals(THREE, description, files, max_parts=3, playbook=BOOK)[0]
     assert words(first) == {"loop_guard", "submit_check", "address_by_label"}
     assert first.findings == ["F1", "F2", "F3"]
     assert [p.behaviour for p in first.predictions] == ["loops", "limit", "hurries", "wanders"]
@@ -82,12 +89,12 @@ def test_the_first_candidate_combines_the_best_remedy_of_each_finding(descriptio
 
 
 def test_room_that_is_left_goes_to_second_remedies(description: Any, files: Any) -> None:
-    first = propose(THREE, description, files, max_parts=5, playbook=BOOK)[0]
+    first = proposals(THREE, description, files, max_parts=5, playbook=BOOK)[0]
     assert words(first) == {"loop_guard", "submit_check", "address_by_label", "show_history", "state_rules"}
 
 
 def test_smaller_sets_and_singles_follow_and_no_set_comes_twice(description: Any, files: Any) -> None:
-    found = propose(THREE, description, files, max_parts=4, playbook=BOOK)
+    found = proposals(THREE, description, files, max_parts=4, playbook=BOOK)
     sizes = [len(words(p)) for p in found]
     assert sizes[0] == 4
     assert sizes[1:3] == [2, 2]
@@ -98,46 +105,46 @@ def test_smaller_sets_and_singles_follow_and_no_set_comes_twice(description: Any
 
 
 def test_every_proposal_passes_the_guard(description: Any, files: Any) -> None:
-    for proposal in propose(THREE, description, files, playbook=BOOK):
+    for proposal in proposals(THREE, description, files, playbook=BOOK):
         assert apply_edits(files, proposal.edits, config=description.settings) != files
 
 
 def test_the_order_is_the_same_every_time(description: Any, files: Any) -> None:
-    assert propose(THREE, description, files, playbook=BOOK) == propose(THREE, description, files, playbook=BOOK)
+    assert proposals(THREE, description, files, playbook=BOOK) == proposals(THREE, description, files, playbook=BOOK)
 
 
 def test_proven_findings_come_before_descriptive_ones(description: Any, files: Any) -> None:
     mixed = report(finding(1, "loops", q=0.4), finding(2, "hurries"), finding(3, "wanders", q=0.01))
-    assert words(propose(mixed, description, files, max_parts=1, playbook=BOOK)[0]) == {"address_by_label"}
+    assert words(proposals(mixed, description, files, max_parts=1, playbook=BOOK)[0]) == {"address_by_label"}
 
 
 def test_findings_that_no_harness_can_answer_are_passed_over_and_said(description: Any, files: Any) -> None:
-    found = plan(report(finding(1, "loops", category="grader")), description, files, playbook=BOOK)
+    found = propose(report(finding(1, "loops", category="grader")), description, files, playbook=BOOK)
     assert [words(p) for p in found.proposals] == [{"lower_temperature"}]
-    assert "F1 (loops) lies with the grader, not with the harness" in found.notes
+    assert "F1 (loops) is caused by the grader, so no patch of the harness answers it" in found.notes
 
 
 def test_a_remedy_that_is_not_offered_is_passed_over_and_said(description: Any, files: Any) -> None:
-    found = plan(THREE, description, files, playbook=BOOK)
-    assert "few_shot_examples is not offered by this harness" in found.notes
+    found = propose(THREE, description, files, playbook=BOOK)
+    assert any("few_shot_examples is not offered by this harness" in note for note in found.notes)
     assert all("few_shot" not in p.hypothesis for p in found.proposals)
 
 
 def test_a_behaviour_that_the_playbook_does_not_know_uses_the_words_of_the_analysis(
     description: Any, files: Any
 ) -> None:
-    found = plan(
+    found = propose(
         report(finding(1, "new", remedies=["loop_guard"]), finding(2, "odd")), description, files, playbook=BOOK
     )
     assert words(found.proposals[0]) >= {"loop_guard"}
-    assert "F2: the playbook has nothing against odd" in found.notes
+    assert "F2: the playbook has no remedy for odd" in found.notes
 
 
 def test_what_is_in_force_is_not_proposed_again(description: Any, files: Any) -> None:
-    first = propose(THREE, description, files, max_parts=3, playbook=BOOK)[0]
+    first = proposals(THREE, description, files, max_parts=3, playbook=BOOK)[0]
     patched = apply_edits(files, first.edits, config=description.settings)
     history = [verdict(first, accepted=True, difference=0.3)]
-    after = propose(THREE, description, patched, history=history, max_parts=3, playbook=BOOK)
+    after = proposals(THREE, description, patched, history=history, max_parts=3, playbook=BOOK)
     assert words(after[0]) == {"show_history", "state_rules"}
     assert {"show_history", "state_rules", "lower_temperature"} in [words(p) for p in after]
     assert after[0].id.startswith("P2-")
@@ -145,23 +152,23 @@ def test_what_is_in_force_is_not_proposed_again(description: Any, files: Any) ->
 
 
 def test_after_a_rejection_without_gain_the_set_is_halved(description: Any, files: Any) -> None:
-    first = propose(THREE, description, files, max_parts=4, playbook=BOOK)[0]
-    after = propose(THREE, description, files, history=[verdict(first)], max_parts=4, playbook=BOOK)
+    first = proposals(THREE, description, files, max_parts=4, playbook=BOOK)[0]
+    after = proposals(THREE, description, files, history=[verdict(first)], max_parts=4, playbook=BOOK)
     assert [len(words(p)) for p in after[:2]] == [2, 2]
     assert words(after[0]) | words(after[1]) == words(first)
     assert edits_key(first.edits) not in {edits_key(p.edits) for p in after}
 
 
 def test_after_a_rejection_with_some_gain_parts_are_swapped(description: Any, files: Any) -> None:
-    first = propose(THREE, description, files, max_parts=4, playbook=BOOK)[0]
-    after = propose(THREE, description, files, history=[verdict(first, difference=0.1)], max_parts=4, playbook=BOOK)
+    first = proposals(THREE, description, files, max_parts=4, playbook=BOOK)[0]
+    after = proposals(THREE, description, files, history=[verdict(first, difference=0.1)], max_parts=4, playbook=BOOK)
     assert len(words(after[0])) == 4
     assert len(words(after[0]) & words(first)) == 2
 
 
 def test_rejections_one_after_another_use_up_all_sets(description: Any, files: Any) -> None:
-    history: list[tuple[Proposal, Verdict]] = []
-    while found := propose(THREE, description, files, history=history, max_parts=4, playbook=BOOK):
+    history: list[Trial] = []
+    while found := proposals(THREE, description, files, history=history, max_parts=4, playbook=BOOK):
         history.append(verdict(found[0], difference=0.1 if len(history) % 2 else -0.1))
         assert len(history) < 60
     keys = [edits_key(p.edits) for p, _ in history]
@@ -169,11 +176,11 @@ def test_rejections_one_after_another_use_up_all_sets(description: Any, files: A
 
 
 def test_a_set_dropped_from_an_earlier_harness_may_be_tried_on_a_new_one_later(description: Any, files: Any) -> None:
-    dropped = propose(report(finding(1, "hurries")), description, files, max_parts=1, playbook=BOOK)[0]
-    kept = propose(report(finding(1, "wanders")), description, files, max_parts=1, playbook=BOOK)[0]
+    dropped = proposals(report(finding(1, "hurries")), description, files, max_parts=1, playbook=BOOK)[0]
+    kept = proposals(report(finding(1, "wanders")), description, files, max_parts=1, playbook=BOOK)[0]
     patched = apply_edits(files, kept.edits, config=description.settings)
     history = [verdict(dropped), verdict(kept, accepted=True)]
-    after = propose(report(finding(1, "hurries"), finding(2, "loops")), description, patched, history=history,
+    after = proposals(report(finding(1, "hurries"), finding(2, "loops")), description, patched, history=history,
                     max_parts=1, playbook=BOOK)  # fmt: skip
     assert words(after[0]) == {"loop_guard"}
     assert edits_key(dropped.edits) in {edits_key(p.edits) for p in after}
@@ -185,7 +192,7 @@ def test_remedies_that_contradict_each_other_are_never_in_one_set(files: Any) ->
     description = HarnessDescription.model_validate(
         {"config": "conf/config.yaml", "schema": SCHEMA, "remedies": remedies}
     )
-    for proposal in propose(THREE, description, files, playbook=BOOK):
+    for proposal in proposals(THREE, description, files, playbook=BOOK):
         assert not {"loop_guard", "submit_check"} <= words(proposal)
 
 
@@ -194,13 +201,13 @@ def test_a_remedy_outside_the_harness_s_own_bounds_is_passed_over_and_said(files
     description = HarnessDescription.model_validate(
         {"config": "conf/config.yaml", "schema": SCHEMA, "remedies": {"loop_guard": [wrong]}}
     )
-    found = plan(report(finding(1, "loops")), description, files, playbook=BOOK)
+    found = propose(report(finding(1, "loops")), description, files, playbook=BOOK)
     assert found.proposals == []
     assert any("loop_guard cannot be applied" in n and "at most 30" in n for n in found.notes)
 
 
 def test_a_report_without_findings_still_offers_what_helps_many(description: Any, files: Any) -> None:
-    found = propose(report(), description, files, playbook=BOOK)
+    found = proposals(report(), description, files, playbook=BOOK)
     assert [words(p) for p in found] == [{"lower_temperature"}]
     assert "No finding names a remedy that is left" in found[0].hypothesis
 

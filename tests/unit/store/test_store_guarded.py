@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from halo_opt.store import Refused, Store, build_store, guarded_query, schema
+from halo_opt.store.guarded import worker as guarded_worker
 from halo_opt.store.guarded.queries import _read, guarded_queries, sandbox
-from halo_opt.store.guarded.queries import worker as guarded_worker
 
 DATA = Path(__file__).parents[2] / "data"
 COUNT = "SELECT count(*) FROM attempts"

@@ -1,20 +1,23 @@
-"""The worker process of a search: answers tasks on its stdin. Ends with its input; whoever started it ends it."""
+"""The worker process of a search. Messages: a pattern in, then a task in and what it found out."""
 
-import signal
-import sys
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from .searcher import Searcher
 from .tasks import Pattern, Task
 
+if TYPE_CHECKING:
+    from halo_common.child_main import Channel
 
-def main() -> None:
-    """A pattern on the first line of stdin, then a task a line; a line of answer for each."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process ends it
-    searcher = Searcher(msgspec.json.decode(sys.stdin.buffer.readline(), type=Pattern))
+
+def main(channel: "Channel") -> None:
+    """Answer tasks until the parent has no more."""
+    searcher = Searcher(msgspec.json.decode(channel.read(), type=Pattern))
     decoder = msgspec.json.Decoder(Task)
-    for line in sys.stdin.buffer:
-        answer = searcher.run(decoder.decode(line))
-        sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
-        sys.stdout.buffer.flush()
+    while True:
+        try:
+            task = decoder.decode(channel.read())
+        except EOFError:
+            return
+        channel.write(msgspec.json.encode(searcher.run(task)))

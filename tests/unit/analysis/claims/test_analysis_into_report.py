@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from claims_handed_in import LONG, OWN, claimed, handed_in, written, wrong
+from halo_opt.patching.coder import Draft, draft
 
 from halo_opt.analysis.claims.figures import STRUCK
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.session.write_report import write_analysis
 from halo_opt.core.records import AppendText
 from halo_opt.core.report_records import Finding, Report
-from halo_opt.patching.coder import Draft, draft
 from halo_opt.patching.guard import Forbidden
 from halo_opt.patching.propose import ranked_findings
 from halo_opt.patching.surface import HarnessDescription

@@ -6,10 +6,10 @@ import pytest
 from patching_samples import Git
 
 from halo_opt.core.errors import InputError
-from halo_opt.core.records import AppendText, Edit, Prediction, Proposal, ReplaceText, SetValue
+from halo_opt.core.records import AppendText, Edit, Patch, Prediction, Proposal, ReplaceText, SetValue
 from halo_opt.git import commits as gitrepo
+from halo_opt.patching.builder import Check, build_patch, commit_message, load_patch_file, preview
 from halo_opt.patching.guard import EditRefused, Forbidden
-from halo_opt.patching.patcher import apply_patch_file, build_patch, commit_message, load_patch_file, preview
 from halo_opt.patching.patchfile import format_patch_file
 from halo_opt.patching.surface import HarnessDescription, Surface, resolve_surface
 
@@ -32,6 +32,13 @@ def passes(folder: Path) -> None:
 def fails(folder: Path) -> None:
     (folder / P).write_text("left behind by the check")
     raise InputError("the prompt does not render")
+
+
+def apply_file(
+    path: Path, surface: Surface, description: HarnessDescription, *, branch: str, check: Check | None
+) -> Patch:
+    read = load_patch_file(path, surface, description)
+    return build_patch(surface, read, description, branch=branch, check=check)
 
 
 def untouched(repo: Path, git: Git) -> None:
@@ -117,7 +124,7 @@ def test_our_patch_file_brings_back_the_typed_edits(
     made = build_patch(surface, proposal(), description, branch="halo/p1", check=None)
     path = tmp_path / "patch.diff"
     path.write_text(format_patch_file(made.proposal, base=made.parent, diff=made.diff))
-    again = apply_patch_file(path, surface, description, branch="halo/again", check=passes)
+    again = apply_file(path, surface, description, branch="halo/again", check=passes)
     assert again.proposal == made.proposal
     assert git("rev-parse", "halo/again^{tree}") == git("rev-parse", "halo/p1^{tree}")
     assert git("apply", "--check", str(path)) == ""
@@ -131,7 +138,7 @@ def test_our_patch_file_applies_where_other_lines_moved(
     (repo / P).write_text("A new first line.\n" * 9 + (repo / P).read_text())
     git("commit", "-q", "-a", "-m", "moved on")
     moved = resolve_surface(repo, "HEAD", ["conf/config.yaml", "prompts/**"])
-    apply_patch_file(path, moved, description, branch="halo/again", check=passes)
+    apply_file(path, moved, description, branch="halo/again", check=passes)
     assert git("show", f"halo/again:{P}").endswith("Answer with one JSON action.")
 
 
@@ -142,7 +149,7 @@ def test_a_patch_file_whose_diff_hides_what_its_edits_do_is_refused(
     path = tmp_path / "patch.diff"
     path.write_text(format_patch_file(proposal(LOOP, WORDS), base="x", diff=shown))
     with pytest.raises(InputError, match=r"shows another change of conf/config\.yaml"):
-        apply_patch_file(path, surface, description, branch="halo/p", check=None)
+        apply_file(path, surface, description, branch="halo/p", check=None)
     untouched(repo, git)
 
 
@@ -164,7 +171,7 @@ def test_a_plain_diff_becomes_typed_edits(
     assert isinstance(found.edits[1], ReplaceText)
     assert "Reply with one action." in found.edits[1].new
     assert found.source == "diff"
-    patch = apply_patch_file(path, surface, description, branch="halo/mine", check=None)
+    patch = apply_file(path, surface, description, branch="halo/mine", check=None)
     assert git("show", f"{patch.commit}:{P}").endswith("Reply with one action.")
 
 
@@ -221,7 +228,7 @@ def test_bad_patch_files_are_refused_and_nothing_is_written(  # noqa: PLR0917
     path = tmp_path / "bad.diff"
     path.write_text(text)
     with pytest.raises(InputError, match=words):
-        apply_patch_file(path, surface, description, branch="halo/bad", check=None)
+        apply_file(path, surface, description, branch="halo/bad", check=None)
     untouched(repo, git)
 
 

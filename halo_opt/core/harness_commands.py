@@ -1,7 +1,7 @@
-"""Ask the harness about itself: run its `describe` or `check` command in a checkout and hand back what it printed.
+"""The short commands of a harness that loop.yaml names: `describe`, `check` and `tasks.command`.
 
-A process edge. It never uses a shell, never outlives its time limit (the whole process group is ended), and never
-hands provider keys to the command: describing and checking need no model.
+Each runs without a shell and under a time limit, in an environment without provider keys, because none of them needs
+a model.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from halo_opt.core.config import LoopConfig, TasksConfig
+from halo_opt.core.config import LoopConfig
 from halo_opt.core.errors import ConfigError, EnvironmentMissing, InputError
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
@@ -26,27 +26,58 @@ def harness_check(command: Sequence[str], *, timeout_s: float = 60.0) -> Callabl
     """A function that runs `harness.check` in a checkout and raises InputError with the command's own sentence."""
 
     def check(checkout: Path) -> None:
-        code, _, words = run_in(command, checkout, timeout_s=timeout_s)
+        code, _, message = run_in(command, checkout, timeout_s=timeout_s)
         if code != 0:
-            raise InputError(f"the patched harness does not pass its own check: {words or f'exit code {code}'}")
+            raise InputError(f"the patched harness does not pass its own check: {message or f'exit code {code}'}")
 
     return check
 
 
 def describe(command: Sequence[str], checkout: Path, *, timeout_s: float = 60.0) -> str:
     """What `harness.describe` prints in a checkout; raises ConfigError when it fails."""
-    code, out, words = run_in(command, checkout, timeout_s=timeout_s)
+    code, out, message = run_in(command, checkout, timeout_s=timeout_s)
     if code != 0:
         raise ConfigError(
-            f"harness.describe ({' '.join(command)}) failed in {checkout}: {words or f'exit code {code}'}"
+            f"harness.describe ({' '.join(command)}) failed in {checkout}: {message or f'exit code {code}'}"
         )
     return out
 
 
-def run_in(command: Sequence[str], checkout: Path, *, timeout_s: float) -> tuple[int, str, str]:
-    """(exit code, standard output, what standard error said) of a command whose folder is `checkout`.
+def list_tasks(config: LoopConfig) -> list[str]:
+    """The task ids of a loop file: its list, the words of its file, or what its command prints.
 
-    `python` as the first word means the interpreter that runs halo-opt. Raises InputError when time runs out.
+    Raises:
+        ConfigError: When the file cannot be read, the command fails, or there is no id.
+    """
+    source = config.tasks
+    if source.ids is not None:
+        found = source.ids
+    elif source.file is not None:
+        path = config.resolve(source.file)
+        try:
+            found = path.read_text(encoding="utf-8").split()
+        except OSError as error:
+            raise ConfigError(f"tasks.file: {path} cannot be read: {error.strerror}") from None
+    else:
+        command = source.command or []
+        code, printed, message = run_in(command, config.harness_root, timeout_s=60)
+        if code != 0:
+            raise ConfigError(f"tasks.command ({' '.join(command)}) failed: {message or f'exit code {code}'}")
+        found = printed.split()
+    if not found:
+        raise ConfigError("tasks: no task ids were found; correct tasks.ids, tasks.file or tasks.command")
+    return found
+
+
+def run_in(command: Sequence[str], checkout: Path, *, timeout_s: float) -> tuple[int, str, str]:
+    """Run a command in the folder `checkout`; `python` as its first word means the interpreter that runs halo-opt.
+
+    Returns:
+        The exit code, standard output, and the last line of standard error that says something.
+
+    Raises:
+        InputError: When the command does not end within `timeout_s` seconds. It and its children are ended.
+        EnvironmentMissing: When the command cannot be started.
     """
     if not command:
         raise ConfigError("a harness command in loop.yaml is empty; give it as a list of words")
@@ -68,7 +99,7 @@ def run_in(command: Sequence[str], checkout: Path, *, timeout_s: float) -> tuple
             raise InputError(f"{' '.join(command)} did not end within {timeout_s:g} s in {checkout}") from None
         finally:
             _end(process)
-        return code, _read(out), _sentence(_read(err))
+        return code, _read(out), _error_message(_read(err))
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -83,31 +114,9 @@ def _read(file: IO[bytes]) -> str:
     return file.read(_MAX_OUTPUT).decode("utf-8", errors="replace")
 
 
-def _sentence(text: str) -> str:
-    """What a command said on standard error, as one line: a traceback's last line, else the end of all of it."""
+def _error_message(text: str) -> str:
+    """Standard error as one line: a traceback's last line, else the end of all of it."""
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     if any(line.startswith("Traceback (") for line in lines):
         lines = lines[-1:]
     return " ".join(lines)[-500:]
-
-
-def list_tasks(config: LoopConfig) -> list[str]:
-    """The task ids that loop.yaml names, by whichever of its three ways."""
-    source: TasksConfig = config.tasks
-    if source.ids is not None:
-        found = source.ids
-    elif source.file is not None:
-        path = config.resolve(source.file)
-        try:
-            found = path.read_text(encoding="utf-8").split()
-        except OSError as error:
-            raise ConfigError(f"tasks.file: {path} cannot be read: {error.strerror}") from None
-    else:
-        command = source.command or []
-        code, printed, words = run_in(command, config.harness_root, timeout_s=60)
-        if code != 0:
-            raise ConfigError(f"tasks.command ({' '.join(command)}) failed: {words or f'exit code {code}'}")
-        found = printed.split()
-    if not found:
-        raise ConfigError("tasks: no task ids were found; correct tasks.ids, tasks.file or tasks.command")
-    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from halo_opt.core.errors import ConfigError, EnvironmentMissing, InputError
-from halo_opt.patching.harness_commands import describe, harness_check, run_in
+from halo_opt.core.harness_commands import describe, harness_check, run_in
 
 
 def test_the_check_s_own_sentence_is_the_error(tmp_path: Path) -> None:
