@@ -159,7 +159,7 @@ def _analyse(
         model_options.say_end(result, session, console)
     _show(report, paths, console, format_)
     model_options.raise_end(
-        result, found=f"what was found is in {paths.html}", again="the same command goes on from there"
+        result, found=f"what was found is in {paths.html}", again="the same command continues from there"
     )
 
 

@@ -93,7 +93,7 @@ def report_import(summary: ImportSummary, console: Console) -> None:
         console.warn(f"{counted(summary.vanished, 'span')} had disappeared from their files when their texts were read")
     if summary.redacted:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.redacted.items())
-        console.say(f"redacted before storing: {kinds}; redaction is best effort, so keep traces secret all the same")
+        console.say(f"redacted before storing: {kinds}; best effort, so keep traces secret all the same")
     if summary.unfinished:
         console.say(f"{counted(summary.unfinished, 'attempt')} did not finish and were left out")
     for path in summary.not_recognised:

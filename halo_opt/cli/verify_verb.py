@@ -43,7 +43,7 @@ def verify_verb(
         console.table(["where", "reported", "now", "reason"], rows, rows_format(format_, json_))
         # Without a total: texts, groups and exemplars are checked too, not only numbers.
         raise NegativeAnswer(
-            f"the traces do not confirm {counted(len(rows), 'statement')} of the report; see the table above"
+            f"not confirmed by the traces: {counted(len(rows), 'statement')} of the report; see the table above"
         )
     console.say(f"the traces confirm all {counted(checked, 'number')} of the report")
 

@@ -6,7 +6,7 @@ Of the gate split it sees verdicts and rates of behaviours by name, not the trac
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from halo_opt.analysis.session.write_report import detectors_of, indexed, rates, write_analysis
+from halo_opt.analysis.session.write_report import detectors_of, guarded_rows, indexed, write_analysis
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.errors import ConfigError, InputError
 from halo_opt.core.paths import CachePaths, LoopPaths, RunPaths
@@ -17,6 +17,7 @@ from halo_opt.experiment.runner import AttemptRunner
 from halo_opt.git.commits import delete_branch, fast_forward
 from halo_opt.llm.ledger import SpendEvent
 from halo_opt.loop.analyst import analyze_with_model, analyzer_options
+from halo_opt.mining.rates import rates
 from halo_opt.patching.builder import PatchBuilder
 from halo_opt.patching.guard import EditRefused, Forbidden
 from halo_opt.patching.model_proposer import DraftResult, draft_proposal, open_proposer
@@ -134,7 +135,7 @@ class PatchMaker:
 
     def behaviours(self, folders: tuple[Path, Path]) -> tuple[dict[str, float | None], dict[str, float | None]]:
         """Rates of behaviours in two run folders, by name."""
-        before, after = rates(folders, self.cache.stores, self.detectors)
+        before, after = rates(folders, self.cache.stores, self.detectors, guarded_rows)
         return before, after
 
     def record_verdict(self, number: int, patch: Patch, verdict: Verdict) -> None:
