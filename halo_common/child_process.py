@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from halo_common.child_main import HEADER_BYTES
-from halo_common.processes import kill_tree
+from halo_common.processes import kill_group_leader
 
 _CHILD_MAIN = Path(__file__).with_name("child_main.py")
 _PIECE = 1 << 16
@@ -79,8 +79,11 @@ class Pipes:
         return bool(self._buffer)
 
     def whole(self) -> bool:
-        """Whether a whole message is here already. Raises BadMessage for one that is too long."""
-        return self._whole() is not None
+        """Whether `receive` needs not wait: a message is here already, or the beginning of one that is too long."""
+        try:
+            return self._whole() is not None
+        except BadMessage:
+            return True
 
     @property
     def source(self) -> int:
@@ -190,8 +193,8 @@ class ChildProcess:
 
     def kill(self) -> None:
         """End it, whatever it does, with the processes that it started. Safe to call twice."""
-        if self._starts_processes and self._process.poll() is None:
-            kill_tree(self._process.pid)
+        if self._starts_processes:
+            kill_group_leader(self._process)
         self._process.kill()
         self._process.wait()
         for end in (self._process.stdin, self._process.stdout):

@@ -4,9 +4,11 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import subprocess
+
     import psutil
 
 
@@ -22,28 +24,33 @@ def process_tree(pid: int) -> "list[psutil.Process]":
 
 
 def kill_all(processes: "Iterable[psutil.Process]") -> None:
-    """Kill these processes. One that is gone, or whose number another process has by now, is passed over."""
+    """Kill these processes, this one last. One that is gone, or whose number is another's by now, is passed over."""
     import psutil
 
-    for process in processes:
+    own = os.getpid()
+    for process in sorted(processes, key=lambda process: process.pid == own):
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             process.kill()
 
 
-def kill_tree(pid: int, *, itself: bool = True, group: bool = False) -> None:
-    """Kill the process and everything below it.
+def kill_tree(pid: int, *, itself: bool = True) -> None:
+    """Kill everything below the process, and the process too unless `itself` is false.
 
-    A process group alone would not do: Chromium is started in a session of its own.
-
-    Args:
-        pid: The process at the top; it may be gone already.
-        itself: Whether it is killed too.
-        group: Whether its process group, which it leads, is killed too: that reaches what outlived its parent.
+    To kill a process group would not do: Chromium is started in a session of its own.
     """
     tree = process_tree(pid)
     kill_all(tree if itself else tree[1:])
-    if group:
-        signal_group(pid, signal.SIGKILL)
+
+
+def kill_group_leader(process: "subprocess.Popen[Any]") -> None:
+    """Kill a child that was started with `start_new_session`, everything below it and what its group still holds.
+
+    The child may have ended already; it is waited for.
+    """
+    if process.poll() is None:
+        kill_tree(process.pid)
+    signal_group(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def signal_group(pid: int, number: signal.Signals) -> None:

@@ -12,10 +12,10 @@ from benchmarks.rlm.planted import Planted
 from halo_opt.analysis.claims.answers import Evidence, evidence_of, write_answer
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.records import MAX_LIST
-from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.records import AnalysisLimits, QuestionTask
 from halo_opt.analysis.tools.all import READING
-from halo_opt.analysis.tools.base import Desk
+from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.report_records import Report
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.roles import RoleModel, Roles
@@ -47,8 +47,8 @@ def told_in_answer(store: Store, report: Report, facts: Facts, planted: Sequence
     points = [_point(one, name) for one in planted]
     turns = [[contrast], [{"tool": "submit_answer", "points": points}]]
     script = [json.dumps({"thought": "I say so.", "actions": actions}) for actions in turns]
-    result = analyse(
-        Desk(store, report, asked),
+    result = run_agents(
+        ToolContext(store, report, asked),
         Roles(RoleModel(ScriptedModel(script, name="liar"), 1_000_000, 4_000), {}),
         task=QuestionTask(question="Why do they fail?"),
         limits=AnalysisLimits(turns=3, parallel=1),

@@ -13,16 +13,16 @@ import numpy as np
 from benchmarks.rlm import raw
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.into_report import Analysed, report_of
-from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.records import AnalysisResult, ReportTask
 from halo_opt.analysis.session.asked import Asked
 from halo_opt.analysis.session.session import Session, open_session, replayed_session
 from halo_opt.analysis.session.write_report import guarded_rows
 from halo_opt.analysis.tools.all import ALL
-from halo_opt.analysis.tools.base import Desk
+from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.report_records import Report
 from halo_opt.llm.ledger import Budget
-from halo_opt.mining.detectors import ALL as DETECTORS
+from halo_opt.mining.detector_files import built_in
 from halo_opt.mining.mine import analyze
 from halo_opt.store import Store
 
@@ -69,8 +69,8 @@ def _asked(arm: str, case: Case, asked: Asked, session: Session, mined: Report) 
     else:
         alone = arm == RLM
         known = mined.model_copy(update={"findings": [], "tested": [], "triage": {}, "triage_sql": None})
-        result = analyse(
-            Desk(store=case.store, report=known if alone else mined, hypotheses=hypotheses),
+        result = run_agents(
+            ToolContext(store=case.store, report=known if alone else mined, hypotheses=hypotheses),
             session.roles,
             task=ReportTask(),
             limits=asked.limits,
@@ -84,7 +84,7 @@ def _asked(arm: str, case: Case, asked: Asked, session: Session, mined: Report) 
         title=TITLE,
         made_at="",
         guarded=guarded_rows(case.store),
-        behaviours=DETECTORS if arm == BOTH else (),
+        behaviours=built_in() if arm == BOTH else (),
         patterns=arm == BOTH,
     )
     return report, result

@@ -26,11 +26,11 @@ from benchmarks.rlm.truths import truths
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.into_report import Analysed
 from halo_opt.analysis.claims.verify import verify_report
-from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.records import AnalysisLimits, ReportTask
 from halo_opt.analysis.session.write_report import write_analysis
 from halo_opt.analysis.tools.all import READING
-from halo_opt.analysis.tools.base import Desk
+from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.roles import RoleModel, Roles
 from halo_opt.mining.mine import analyze
@@ -76,8 +76,8 @@ def told_to(store: Path, out: Path, planted: Sequence[Planted], summary: str) ->
         asked = Hypotheses()
         report = analyze(opened, [], title="t", made_at="2026-01-01T00:00:00+00:00", patterns=False)
         model = RoleModel(ScriptedModel(script, name="liar"), 1_000_000, 4_000)
-        result = analyse(
-            Desk(opened, report, asked),
+        result = run_agents(
+            ToolContext(opened, report, asked),
             Roles(model, {}),
             task=ReportTask(),
             limits=limits,

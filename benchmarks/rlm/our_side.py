@@ -14,10 +14,10 @@ from benchmarks.rlm.questions import Asked, Question, Row, stands, told
 from benchmarks.rlm.wire import Body, Exchange, Said, results_of, wire
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.records import MAX_LIST
-from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, QuestionTask
 from halo_opt.analysis.tools.all import ALL
-from halo_opt.analysis.tools.base import Desk
+from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Report
 from halo_opt.llm.cassette import Tape
@@ -92,8 +92,8 @@ def ask(store: Store, report: Report, asked: Sequence[Asked]) -> tuple[list[bool
         spec = f"vllm:played@{server.url}"
         settings = RoleSettings(context_tokens={"root": CONTEXT})
         with open_roles({"root": spec}, cache_dir=Path(cache), ledger=ledger, tape=Tape(), settings=settings) as roles:
-            result = analyse(
-                Desk(store=store, report=report, hypotheses=Hypotheses()),
+            result = run_agents(
+                ToolContext(store=store, report=report, hypotheses=Hypotheses()),
                 roles,
                 task=QuestionTask(question=words),
                 limits=AnalysisLimits(turns=20),

@@ -14,8 +14,8 @@ from pydantic import Field
 from halo_opt.analysis.claims.check import check
 from halo_opt.analysis.claims.records import MAX_LIST, Claim
 from halo_opt.analysis.records import AnalysisResult, Ended, RecordedClaim
-from halo_opt.analysis.tools.data_marks import fence
 from halo_opt.core.errors import BudgetSpent
+from halo_opt.core.prompts import fence
 from halo_opt.core.records import Record
 from halo_opt.llm.model import Completion, Message, ModelMisfit, ModelRefused, PromptTooLong
 from halo_opt.llm.roles import ROLES, Roles

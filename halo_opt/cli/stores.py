@@ -84,6 +84,10 @@ def report_import(summary: ImportSummary, console: Console) -> None:
     console.say(f"{counted(summary.attempts, 'attempt')} ({formats}), {counted(summary.spans, 'span')}")
     for reason, count in summary.reject_reasons.items():
         console.warn(f"{counted(count, 'line')} could not be used: {reason}; the table rejects lists them")
+    for column, count in summary.rejected_values.items():
+        console.warn(
+            f"{counted(count, 'value')} did not fit {column}, which is NULL instead; the table rejects lists them"
+        )
     if summary.wrong_types or summary.duplicate_keys:
         console.warn(
             f"{counted(summary.wrong_types, 'line')} with values of a wrong type, "

@@ -123,6 +123,7 @@ class MiningConfig(Section):
     """What is looked for in traces beside the detectors that come with halo-opt."""
 
     detectors: list[Path] = Field(default=[], description="YAML files of detectors of your own; see docs/mining.md")
+    experimental: bool = Field(default=False, description="Also use the detectors that are marked experimental")
 
 
 class AnalyzerConfig(Section):

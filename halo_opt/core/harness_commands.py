@@ -4,10 +4,8 @@ Each runs without a shell and under a time limit, in an environment without prov
 a model.
 """
 
-import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from halo_common.processes import kill_group_leader
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.errors import ConfigError, EnvironmentMissing, InputError
 
@@ -98,15 +97,8 @@ def run_in(command: Sequence[str], checkout: Path, *, timeout_s: float) -> tuple
         except subprocess.TimeoutExpired:
             raise InputError(f"{' '.join(command)} did not end within {timeout_s:g} s in {checkout}") from None
         finally:
-            _end(process)
+            kill_group_leader(process)
         return code, _read(out), _error_message(_read(err))
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End the command and everything that it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _read(file: IO[bytes]) -> str:

@@ -47,22 +47,29 @@ class AttemptKey(Record):
     attempt: int = 0
 
 
+Integer = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+BigInt = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
 class AttemptResult(BaseModel):
-    """A line of results.jsonl: one finished attempt, as the harness reports it. Unlisted fields are kept out."""
+    """A line of results.jsonl: one finished attempt, as the harness reports it. Unlisted fields are kept out.
+
+    A number that no column of the store can hold makes the line invalid.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     task_id: str
-    seed: int
-    attempt: int
+    seed: BigInt
+    attempt: BigInt
     trace_id: str
     outcome: Outcome
     score: float | None = Field(default=None, ge=0.0, le=1.0)
     cause: Cause | str | None = None
-    steps: int = 0
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    cost_usd: float | None = None
+    steps: Integer = 0
+    tokens_in: BigInt | None = None
+    tokens_out: BigInt | None = None
+    cost_usd: float | None = Field(default=None, allow_inf_nan=False)
     started_at: str
     ended_at: str
 

@@ -1,4 +1,4 @@
-"""Harness commands of loop.yaml as processes. Starts and ends them; never interprets what they print."""
+"""Harness commands of loop.yaml as processes: started, watched and ended with everything that they started."""
 
 import contextlib
 import os
@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
+
+from halo_common.processes import kill_all, kill_group_leader, process_tree, signal_group
 
 LEASH = Path(__file__).with_name("leash.py")
 TERMINATE_SECONDS = 5.0
@@ -43,7 +45,7 @@ class HarnessProcess:
         self._log_start = self._log_file.tell()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-S", "-E", str(LEASH), *command],
+                [sys.executable, "-P", "-E", str(LEASH), *command],
                 cwd=cwd,
                 env=environment(env),
                 stdin=subprocess.PIPE,
@@ -66,20 +68,15 @@ class HarnessProcess:
             return tail_words(file.read().decode("utf-8", "replace"))
 
     def end(self) -> None:
-        """End the whole group: politely, then not. Safe to call twice."""
-        if self._process.poll() is None:
-            self._signal(signal.SIGTERM)
+        """End it with everything that it started: by SIGTERM, then by SIGKILL. Safe to call twice."""
+        # Noted before: what it started may have left its group, and may outlive it.
+        started = process_tree(self._process.pid) if self._process.poll() is None else []
+        if started:
+            signal_group(self._process.pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(TERMINATE_SECONDS)
-        # The leader may be gone while a grandchild (a browser) is not: the group is signalled in any case.
-        self._signal(signal.SIGKILL)
-        self._process.wait()
+        kill_group_leader(self._process)
+        kill_all(started)
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._log_file.close()
-
-    def _signal(self, number: signal.Signals) -> None:
-        try:
-            os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return

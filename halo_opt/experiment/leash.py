@@ -1,11 +1,9 @@
 """Runs a command that must not outlive its parent: `python leash.py COMMAND...`, with a pipe as standard input.
 
-When the pipe closes (the parent ended, however it ended) the command's whole process group is killed. It is run as a
-plain script and imports nothing of halo_opt, because it starts once per harness process. It never reads the pipe's
-content and never touches what the command prints.
+When the pipe closes (the parent ended, however it ended) the command is killed with everything that it started. It is
+run as a plain script and imports the standard library only until then, because it starts once per harness process.
 """
 
-import contextlib
 import os
 import select
 import signal
@@ -28,8 +26,17 @@ def main(command: list[str]) -> int:
             return status if status >= 0 else 128 - status
         readable, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
         if readable and not os.read(sys.stdin.fileno(), 1024):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(0, signal.SIGKILL)
+            kill(child.pid)
+
+
+def kill(pid: int) -> None:
+    """End the command, what it started, and this process with its group."""
+    try:
+        from halo_common.processes import kill_tree
+
+        kill_tree(pid)
+    finally:
+        os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The embedded model: a llama.cpp server in a child process, at a loopback address like any provider's.
 
-It never writes to the terminal (the library's chatter goes to a log file), never listens beyond loopback, and never
-outlives this process, however that ends.
+The library's output goes to a log file, and the server ends with this process, however that ends.
 """
 
 import contextlib
@@ -9,8 +8,6 @@ import importlib.util
 import json
 import os
 import secrets
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -21,12 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from halo_common.child_process import BadMessage, ChildGone, ChildProcess
 from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.llm.address import Endpoint
 from halo_opt.llm.gguf import chat_template, locate
 from halo_opt.llm.spec import DEFAULT_MODEL, LocalModel
 
 _LOG_TAIL_LINES = 8
+_REPORT_BYTES = 1 << 20
+_END_SECONDS = 5.0
 # A proxy from the environment cannot reach our own loopback server.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -71,7 +71,7 @@ class LocalServer:
         self._log_dir = cache_dir / "logs"
         self._log: Path | None = None
         self._port = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ChildProcess | None = None
         self._lock = threading.Lock()
         self.name = self._path.stem
         self._key = secrets.token_urlsafe(18)  # other programs, and pages in a browser, reach loopback too
@@ -116,7 +116,7 @@ class LocalServer:
 
     def _start(self) -> None:
         deadline = time.monotonic() + self._settings.start_limit_s
-        self._spawn()
+        self._spawn(deadline)
         report = self._read_report(deadline)
         if "error" in report:
             raise self._failed(report["error"])
@@ -126,22 +126,18 @@ class LocalServer:
         except (OSError, ValueError) as error:
             raise self._failed(f"its first completion failed: {error}") from error
 
-    def _spawn(self) -> None:
+    def _spawn(self, deadline: float) -> None:
         self._log_dir.mkdir(parents=True, exist_ok=True)
         if self._log is None:
             handle, name = tempfile.mkstemp(prefix=f"{self.name}-", suffix=".log", dir=self._log_dir)
             os.close(handle)
             self._log = Path(name)
         with self._log.open("ab") as log:
-            # Its threads must sleep, not spin, while they wait for each other: a browser beside it wants the cores.
-            # In a session of its own, so that Ctrl-C in the terminal does not end it while attempts drain.
-            # -P: its folder holds our modules, whose names must not hide others.
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", str(Path(__file__).with_name("local_server.py"))],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
+            self._process = ChildProcess(
+                Path(__file__).with_name("local_server.py"),
+                most_bytes=_REPORT_BYTES,
+                errors=log,
+                # Its threads must sleep, not spin, while they wait for each other: a browser beside it wants the cores.
                 env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
             )
         settings = {
@@ -156,29 +152,21 @@ class LocalServer:
             "prompt_cache_mib": self._settings.prompt_cache_mib,
             "jinja": self._jinja,
             "extra": self._settings.extra,
-            "parent": os.getpid(),
-            "die_by_kernel": threading.current_thread() is threading.main_thread(),
         }
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it died at once: reading its report says so
-            self._process.stdin.write(json.dumps(settings).encode() + b"\n")
-            self._process.stdin.flush()
+        with contextlib.suppress(ChildGone, TimeoutError):  # it died at once: reading its report says so
+            self._process.send(json.dumps(settings).encode(), deadline)
 
     def _read_report(self, deadline: float) -> dict[str, Any]:
         process = self._process
         assert process is not None
-        assert process.stdout is not None
-        lines: list[bytes] = []
-        reader = threading.Thread(target=lambda: lines.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
-        reader.start()
-        reader.join(max(0.0, deadline - time.monotonic()))
-        if not lines:
-            process.kill()
-            reader.join()
+        try:
+            report: dict[str, Any] = json.loads(process.receive(deadline))
+        except TimeoutError:
             return {"error": f"it was not ready within {self._settings.start_limit_s:g} seconds"}
-        if not lines[0].strip():
-            return {"error": f"its process ended with status {process.wait()}"}
-        report: dict[str, Any] = json.loads(lines[0])
+        except ChildGone:
+            return {"error": f"its process ended with status {process.exit_code(_END_SECONDS)}"}
+        except (BadMessage, ValueError) as error:
+            return {"error": f"its process gave no readable report ({error})"}
         return report
 
     def _first_answer(self, deadline: float) -> None:
@@ -205,7 +193,7 @@ class LocalServer:
             return self._settings.context
 
     def _healthy(self) -> bool:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None or self._process.exit_code() is not None:
             return False
         try:
             with _OPENER.open(f"http://127.0.0.1:{self._port}/health", timeout=10) as answer:
@@ -215,14 +203,8 @@ class LocalServer:
 
     def _stop(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()  # it holds nothing worth a gentle end
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        process.wait()
+        if process is not None:
+            process.kill()  # it holds nothing worth a gentle end
 
     def _failed(self, words: str) -> EnvironmentMissing:
         self._stop()

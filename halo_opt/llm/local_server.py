@@ -1,41 +1,16 @@
-"""The child process that serves a GGUF model: run as a script, never imported, ends when its parent does.
+"""The child process that serves a GGUF model on loopback. Messages: settings in; a port, or the words of an error, out.
 
-Protocol with the parent (`local.py`): one JSON line of settings on stdin, which then stays open as a lifeline; one
-JSON line on stdout, `{"port": N}` or `{"error": "..."}`; all other output, the C++ library's included, goes to stderr,
-which the parent points at a log file. It uses only the standard library and xllamacpp, so that it starts fast, and it
-listens on loopback only.
+It serves until its parent closes the pipe or ends.
+
+It imports the standard library and xllamacpp only, so that it starts fast. What the C++ library prints goes to standard
+error, which the parent points at a log file.
 """
 
-import ctypes
-import json
 import os
-import signal
-import sys
-import threading
-import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent(parent: int, *, by_kernel: bool) -> None:
-    """Leave no orphan: the kernel kills us with our parent where it can, and a thread watches who our parent is.
-
-    The kernel's signal comes when the *thread* that started us ends, so the parent asks for it only from its main
-    thread. The watcher also covers a lifeline that some other child of our parent inherited and keeps open.
-    """
-    if by_kernel and sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    if hasattr(os, "getppid") and sys.platform != "win32":
-        if os.getppid() != parent:
-            os._exit(1)
-        threading.Thread(target=watch, daemon=True).start()
+if TYPE_CHECKING:
+    from halo_common.child_main import Channel
 
 
 def _params(settings: dict[str, Any]) -> Any:
@@ -62,12 +37,10 @@ def _params(settings: dict[str, Any]) -> Any:
     return params
 
 
-def main() -> None:
-    """Serve until stdin closes."""
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    settings = json.loads(sys.stdin.buffer.readline())
-    _die_with_parent(settings["parent"], by_kernel=settings["die_by_kernel"])
+def main(channel: "Channel") -> None:
+    """Serve until the parent closes the pipe."""
+    channel.keep_output()
+    settings = channel.receive()
     try:
         import xllamacpp
 
@@ -77,12 +50,7 @@ def main() -> None:
         report = {"error": str(error) or type(error).__name__}
         if "libgomp" in report["error"]:
             report["error"] += "; install it, for example: apt-get install libgomp1"
-    answer.write(json.dumps(report) + "\n")
-    answer.close()
+    channel.send(report)
     if "port" in report:
-        sys.stdin.buffer.read()
+        channel.receive()
     os._exit(0)  # the library's threads are not joinable from here
-
-
-if __name__ == "__main__":
-    main()

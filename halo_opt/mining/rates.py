@@ -11,7 +11,7 @@ from halo_opt.store import Store, build_store, fresh
 from halo_opt.store.index.location import fingerprint
 
 if TYPE_CHECKING:
-    from halo_opt.mining.user_detectors import Detectors
+    from halo_opt.mining.detector_files import Detectors
     from halo_opt.store.protocols import Query
 
 Rates = dict[str, float | None]
@@ -47,7 +47,7 @@ def _measured(
     detectors: "Detectors | None" = None,
     guarded: "Callable[[Store], Query] | None" = None,
 ) -> Rates:
-    from halo_opt.mining.detectors import ALL
+    from halo_opt.mining.detector_files import built_in
     from halo_opt.mining.mine import behaviour_rates
 
     path = stores / f"{folder.name}.duckdb"
@@ -55,7 +55,7 @@ def _measured(
         build_store([folder], path)
     own = detectors.behaviours if detectors is not None else ()
     with Store.open(path) as store:
-        return behaviour_rates(store, behaviours=[*ALL, *own], guarded=guarded(store) if guarded else None)
+        return behaviour_rates(store, behaviours=[*built_in(), *own], guarded=guarded(store) if guarded else None)
 
 
 def _kept(folder: Path, stores: Path) -> Rates:
@@ -83,6 +83,6 @@ def _detectors_hash() -> str:
         for entry in sorted(waiting.pop().iterdir(), key=lambda entry: entry.name):
             if entry.is_dir() and entry.name != "__pycache__":
                 waiting.append(entry)
-            elif entry.name.endswith((".py", ".yaml")):
+            elif entry.name.endswith((".py", ".yaml", ".yml")):
                 sha.update(entry.name.encode() + b"\0" + entry.read_bytes() + b"\0")
     return sha.hexdigest()

@@ -135,13 +135,17 @@ class ScoreRow(NamedTuple):
 
 
 class RejectRow(NamedTuple):
-    """A line (or record) that could not be used: where it is, why, and how it begins."""
+    """A line (or record) that could not be used, or one value of it: where it is, why, and how it begins.
+
+    `field` is the column (`attempts.steps`) of a single value; None when no part of the line was used.
+    """
 
     source: str
     line: int
     byte_offset: int | None
     reason: str
     head: str
+    field: str | None = None
 
 
 Row = RunRow | AttemptRow | SpanRow | MessageRow | ToolCallRow | StepRow | ScoreRow | RejectRow

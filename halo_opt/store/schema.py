@@ -6,7 +6,7 @@ store of another version counts as stale; nothing is migrated in place.
 
 from typing import NamedTuple
 
-VERSION = 2
+VERSION = 3
 
 
 class Column(NamedTuple):
@@ -167,13 +167,15 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "rejects",
-        "a line that could not be used; every good line around it was kept",
+        "a line, or one value of a line, that could not be used; everything around it was kept",
         _columns(
             "source VARCHAR file",
             "line BIGINT line or record in that file, from 1; 0 for the file as a whole",
             "byte_offset BIGINT where the line begins in that file; NULL where that is not known",
             "reason VARCHAR why it was not used",
-            "head VARCHAR how it begins (200 characters at most)",
+            "head VARCHAR how the line, or the value, begins (200 characters at most)",
+            "field VARCHAR column that cannot hold the value, such as attempts.steps, and is NULL instead;"
+            " NULL when no part of the line was used",
         ),
     ),
     Table(

@@ -5,6 +5,7 @@ Rows pass through a temporary JSONL file per table because DuckDB's own JSON rea
 from Python row by row. A row too long for that reader's buffer is inserted by itself.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ import msgspec
 
 from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.redaction import Redactor
-from halo_opt.store import schema
+from halo_opt.store import schema, values
 from halo_opt.store.files.lines import HEAD
 from halo_opt.store.rows import AttemptRow, RejectRow, Row, RunRow, ScoreRow, SpanRow, Trace
 
@@ -29,6 +30,8 @@ CHECKED_BYTES = 1_000_000
 # Made once: `json.dumps` with options makes an encoder for every call. Rows came from JSON, so they hold no circles.
 _FAST = msgspec.json.Encoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
+_TEXTS = ("VARCHAR", "JSON")
+_NOT_JSON = (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError)
 
 
 class StoreNotWritten(EnvironmentMissing):
@@ -52,6 +55,7 @@ class Sink:
         self._unchecked_size = 0
         self._files: dict[str, BinaryIO] = {}
         self._pending = 0
+        self._keys: dict[str, str] = {}
         self._seen: set[str] = set()
         self._runs: set[str] = set()
         self._run_ids: set[str] = set()
@@ -89,6 +93,22 @@ class Sink:
             return list(texts)
         return [text and self._redactor.redact(text)[0] for text in texts]
 
+    def keys(self, trace_ids: Sequence[str]) -> Sequence[str]:
+        """The ids under which attempts are stored; of most texts none holds a secret, so all are looked at together."""
+        joined = "\n".join(trace_ids)
+        if self._redactor is None or not self._redactor.may_hold_secrets(joined.encode("utf-8", "replace")):
+            return trace_ids
+        return [self.key(trace_id) for trace_id in trace_ids]
+
+    def key(self, trace_id: str) -> str:
+        """The id under which an attempt is stored: without secrets, and still different from every other."""
+        if trace_id not in self._keys:
+            text = _utf8(trace_id)
+            clean = text if self._redactor is None else self._redactor.redact(text)[0]
+            digest = hashlib.sha256(trace_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+            self._keys[trace_id] = trace_id if clean == trace_id else f"{clean}-{digest}"
+        return self._keys[trace_id]
+
     def unique_run_id(self, wanted: str) -> str:
         """`wanted`, or `wanted~2` and so on when another source has that name: two files may share a stem."""
         name, count = wanted, 1
@@ -113,41 +133,51 @@ class Sink:
 
     def run(self, row: RunRow) -> None:
         """Add a run, once however many of its attempts name it."""
-        if row.run_id not in self._runs:
+        if isinstance(row.run_id, str) and row.run_id in self._runs:
+            return
+        if self._add("runs", row, row.source, 0):
             self._runs.add(row.run_id)
-            self._put("runs", row)
 
     def trace(self, trace: Trace) -> bool:
         """Add an attempt with all its rows; False and a reject when its trace id is already taken."""
         attempt = trace.attempt
-        if attempt.trace_id in self._seen:
+        known = isinstance(attempt.trace_id, str) and self.key(attempt.trace_id) in self._seen
+        if known:
             self.reject(attempt.source, attempt.line or 0, "duplicate trace id", attempt.trace_id)
+        if known or not self.attempt(attempt):
             return False
-        self._seen.add(attempt.trace_id)
-        self._put("attempts", attempt)
-        for table, rows in {**_below(trace), "scores": trace.scores}.items():
-            for row in rows:
-                self._put(table, row)
+        for row in trace.scores:
+            self._add("scores", row, attempt.source, attempt.line)
+        self.contents(trace)
         return True
 
-    def attempt(self, attempt: AttemptRow) -> None:
-        """Add an attempt whose spans are in the index already."""
-        self._seen.add(attempt.trace_id)
-        self._put("attempts", attempt)
+    def attempt(self, attempt: AttemptRow) -> bool:
+        """Add an attempt without the rows below it; False when it has no id that can be stored."""
+        if not self._add("attempts", attempt, attempt.source, attempt.line):
+            return False
+        self._seen.add(self.key(attempt.trace_id))
+        return True
 
     def span(self, row: SpanRow) -> None:
         """Add a span to the index."""
-        self._put("spans", row)
+        self._add("spans", row, row.source, row.line, row.byte_offset)
 
     def score(self, row: ScoreRow) -> None:
         """Add a judgement that came from outside the traces."""
-        self._put("scores", row)
+        self._add("scores", row, row.source, 0)
 
     def contents(self, trace: Trace) -> None:
-        """Add what an attempt of the index lacks: its spans whole, its messages, steps and calls."""
-        for table, rows in _below(trace).items():
+        """Add what stands below an attempt: its spans, messages, steps and calls."""
+        for span in trace.spans:
+            self.span(span)
+        below: dict[str, Sequence[Row]] = {
+            "messages": trace.messages,
+            "steps": trace.steps,
+            "tool_calls": trace.tool_calls,
+        }
+        for table, rows in below.items():
             for row in rows:
-                self._put(table, row)
+                self._add(table, row, trace.attempt.source, trace.attempt.line)
 
     def reject(self, source: str, line: int, reason: str, head: str, byte_offset: int | None = None) -> None:
         """Count a line that cannot be used and keep its place."""
@@ -168,8 +198,38 @@ class Sink:
             self._path(name).unlink(missing_ok=True)
         self._files.clear()
 
-    def _put(self, table: str, row: Row) -> None:
-        line = _encode(row._asdict())
+    def _add(self, table: str, row: Row, source: str, line: int | None, byte_offset: int | None = None) -> bool:
+        """Put a row into a table, with NULL for every value that its column cannot hold.
+
+        Each such value becomes a row of `rejects` with this place. Returns False, and leaves the row out, when the
+        first value is one of them: it names the attempt or run that the row belongs to.
+        """
+        if not isinstance(row, RunRow | RejectRow) and isinstance(row.trace_id, str):
+            key = self.key(row.trace_id)
+            row = row if key == row.trace_id else row._replace(trace_id=key)
+        misfits, encoded = _misfits(table, row), b""
+        if not misfits:
+            try:
+                encoded = _encode(row._asdict())
+            except _NOT_JSON:
+                misfits = [
+                    place for place, cell in enumerate([*row]) if isinstance(cell, Mapping) and not _is_json(cell)
+                ]
+        for place in misfits:
+            column = schema.BY_NAME[table].columns[place]
+            field, head = f"{table}.{column.name}", _words([*row][place])[:HEAD]
+            reason = f"the value does not fit {column.type}, the type of {field}"
+            reject = RejectRow(source, line or 0, byte_offset, reason, head, field)
+            self._put("rejects", _without(reject, _misfits("rejects", reject)))
+        if 0 in misfits:
+            return False
+        if misfits:
+            return self._add(table, _without(row, misfits), source, line, byte_offset)
+        self._put(table, row, encoded)
+        return True
+
+    def _put(self, table: str, row: Row, encoded: bytes = b"") -> None:
+        line = encoded or _encode(row._asdict())
         if len(line) > LONGEST_ROW:
             self._insert_alone(table, row)
             return
@@ -191,13 +251,22 @@ class Sink:
         for table, lines in self._unchecked.items():
             joined = b"\n".join(lines) + b"\n"
             if self._redactor is not None and self._redactor.may_hold_secrets(joined):
-                joined = ("\n".join(self._redact(line.decode()) for line in lines) + "\n").encode()
+                joined = b"".join(self._redact_line(table, line) + b"\n" for line in lines)
             file = self._files.get(table)
             if file is None:
                 file = self._files[table] = self._path(table).open("wb")
             file.write(joined)
         self._pending += self._unchecked_size
         self._unchecked, self._unchecked_size = {}, 0
+
+    def _redact_line(self, table: str, line: bytes) -> bytes:
+        """An encoded row without secrets. Numbers and times stay: one that looks like a secret is none."""
+        text = line.decode()
+        if self._redactor is None or self._redactor.redact(text)[0] == text:
+            return line
+        cells = json.loads(text)
+        texts = {c.name: cells[c.name] for c in schema.BY_NAME[table].columns if c.type in _TEXTS}
+        return _encode({**cells, **json.loads(self._redact(_encode(texts).decode()))})
 
     def _redact(self, text: str) -> str:
         if self._redactor is None:
@@ -229,31 +298,59 @@ class Sink:
         self._pending = 0
 
     def _insert_alone(self, table: str, row: Row) -> None:
-        values = [_encode(v).decode() if isinstance(v, Mapping) else _clean(v) for v in row]
-        values = [self._redact(v) if isinstance(v, str) else v for v in values]
-        self._connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+        cells = [_encode(cell).decode() if isinstance(cell, Mapping) else _utf8(cell) for cell in row]
+        types = [column.type for column in schema.BY_NAME[table].columns]
+        cells = [
+            self._redact(cell) if cell and kind in _TEXTS else cell for cell, kind in zip(cells, types, strict=True)
+        ]
+        self._connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(cells))})", cells)
 
     def _path(self, table: str) -> Path:
         return self._scratch.with_name(f"{self._scratch.name}.{table}.jsonl")
 
 
-def _below(trace: Trace) -> dict[str, Sequence[Row]]:
-    return {
-        "spans": trace.spans,
-        "messages": trace.messages,
-        "steps": trace.steps,
-        "tool_calls": trace.tool_calls,
-    }
+_CHECKS = {table.name: tuple(values.FITS[column.type] for column in table.columns) for table in schema.TABLES}
+
+
+def _misfits(table: str, row: Row) -> list[int]:
+    """The places of the values that their columns cannot hold; whether an object can be JSON is not looked at."""
+    checks = zip(row, _CHECKS[table], strict=True)
+    found = [place for place, (value, fits) in enumerate(checks) if value is not None and not fits(value)]
+    return [0, *found] if row[0] is None else found
+
+
+def _without(row: Row, places: Sequence[int]) -> Row:
+    """The row with None at some places."""
+    cells: list[Any] = [None if place in places else cell for place, cell in enumerate(row)]
+    return type(row)._make(cells)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        _encode(value)
+    except _NOT_JSON:
+        return False
+    return True
+
+
+def _words(value: Any) -> str:
+    """A value as text for a person: numbers and texts as they are, of anything else its type."""
+    if not isinstance(value, int | float | str):
+        return f"({type(value).__name__})"
+    try:
+        return str(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "(a number of more than 4,300 digits)"
 
 
 def _encode(value: Any) -> bytes:
     """JSON as UTF-8; a lone surrogate, which JSON may spell but UTF-8 cannot hold, becomes `?`."""
     try:
         return _FAST.encode(value)
-    except (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError):
+    except _NOT_JSON:
         # Has a word for every number and letter, and takes several times as long.
         return _ENCODER.encode(value).encode("utf-8", "replace")
 
 
-def _clean(value: Any) -> Any:
+def _utf8(value: Any) -> Any:
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

@@ -1,13 +1,14 @@
-"""Values of any shape turned into what a column can hold, or None. Pure, and never raises for what it is given."""
+"""Values of any shape turned into the types that columns have, or None, and which of them a column can hold."""
 
 import json
 import math
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
-_BIGINT = 2**63
-_INTEGER = 2**31
+# A whole number that no column holds.
+_BEYOND = 2**64
 _NANOSECONDS = 1_000_000_000
 
 
@@ -23,29 +24,50 @@ def text(value: Any) -> str | None:
 
 
 def integer(value: Any) -> int | None:
-    """A whole number that fits a BIGINT, also from a numeral; None for anything else."""
+    """A whole number of any size, also from a numeral; None for anything else.
+
+    One that is too large for its column is for the sink to reject, which counts it and keeps its place.
+    """
     if isinstance(value, bool) or value is None:
         return None
     try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
+        return int(value)
+    except OverflowError:  # an infinity is a number too, and one that no column of whole numbers holds
+        return _BEYOND
+    except (TypeError, ValueError):
         return None
-    return number if -_BIGINT <= number < _BIGINT else None
+
+
+def bigint(value: Any) -> int | None:
+    """A whole number that fits a BIGINT, also from a numeral; None for anything else."""
+    found = integer(value)
+    return found if found is not None and FITS["BIGINT"](found) else None
 
 
 def count(value: Any) -> int | None:
-    """A whole number that fits an INTEGER, as `integer` gives it: a step's number, how many there are."""
+    """A whole number that fits an INTEGER, also from a numeral; None for anything else."""
     found = integer(value)
-    return found if found is not None and -_INTEGER <= found < _INTEGER else None
+    return found if found is not None and FITS["INTEGER"](found) else None
 
 
 def number(value: Any) -> float | None:
-    """A finite number, also from a numeral or a yes/no; None for anything else."""
+    """A number, also from a numeral or a yes/no, and infinite when it is too large; None for anything else.
+
+    One that is not finite is for the sink to reject, which counts it and keeps its place.
+    """
     try:
         result = float(value)
-    except (TypeError, ValueError, OverflowError):
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError):
         return None
-    return result if math.isfinite(result) else None
+    return None if math.isnan(result) else result
+
+
+def finite(value: Any) -> float | None:
+    """A finite number, as `number` gives it; None for anything else."""
+    found = number(value)
+    return found if found is not None and math.isfinite(found) else None
 
 
 def boolean(value: Any) -> bool | None:
@@ -75,7 +97,7 @@ def moment(value: Any) -> str | None:
     The unit is told by the size: until the year 5138 no count of one unit is a sensible count of the next.
     """
     words = isinstance(value, str) and not value.replace(".", "", 1).isdigit()
-    count = None if words or isinstance(value, bool) else number(value)
+    count = None if words or isinstance(value, bool) else finite(value)
     if count is None:
         return time(value) if isinstance(value, str) else None
     if count <= 0:
@@ -91,8 +113,36 @@ def call_hash(tool: str, arguments: str | None) -> int:
     return int.from_bytes(blake2b(told, digest_size=8).digest(), "big") >> 1
 
 
+def _whole(bits: int) -> Callable[[Any], bool]:
+    limit = 1 << (bits - 1)
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and -limit <= value < limit
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _utc(value: Any) -> bool:
+    return isinstance(value, str) and time(value) == value
+
+
+# Whether a column of a DuckDB type, of those that the schema uses, can hold a value that is not None.
+FITS: dict[str, Callable[[Any], bool]] = {
+    "BIGINT": _whole(64),
+    "BOOLEAN": lambda value: isinstance(value, bool),
+    "DOUBLE": _finite,
+    "INTEGER": _whole(32),
+    "JSON": lambda value: isinstance(value, Mapping),
+    "TIMESTAMP": _utc,
+    "VARCHAR": lambda value: isinstance(value, str),
+}
+
+
 def outcome_of(score: float | None) -> str | None:
-    """Success from a score of 1 (within rounding), failure below, None without a score."""
-    if score is None:
+    """Success from a score of 1 (within rounding), failure below, None without a finite score."""
+    if score is None or not math.isfinite(score):
         return None
     return "success" if score >= 1 - 1e-9 else "failure"

@@ -40,12 +40,12 @@ class Result(BaseModel):
     ended_at: str
 
 
-class Trouble(BaseModel):
+class ErrorDetails(BaseModel):
     """Why an attempt was not a measurement: a sentence, and where in the code, when there is such a place."""
 
     model_config = ConfigDict(frozen=True)
 
-    words: str
+    message: str
     traceback: str | None = None
 
 

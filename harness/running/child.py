@@ -1,23 +1,23 @@
-"""The process that owns a browser and runs attempts one after another, told by lines on stdin, answering on stdout.
+"""The process that owns a browser and runs attempts one after another, in messages with its supervisor.
 
-It ends itself and its browser when its supervisor is gone: stdin closes, and a thread that no hung page can hold up
+It ends itself and its browser when its supervisor is gone: its input closes, and a thread that no hung page can hold up
 kills the whole tree.
 """
 
 import json
 import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Error, Playwright, sync_playwright
 
+from halo_common.processes import kill_tree
 from harness.attempt.loop import AttemptLoop
-from harness.attempt.records import Ending, Progress
+from harness.attempt.records import AttemptEnd, Progress
 from harness.core.errors import AttemptError, BrowserDown, Cause, HarnessError, no_room, traceback_of
 from harness.decide.build import build_policy
 from harness.decide.helpers import helpers_for
@@ -28,8 +28,10 @@ from harness.envs.miniwob import MiniWob
 from harness.envs.registry import benchmark_of
 from harness.record.results import Job, Result
 from harness.record.tracing import Tracer, artifact_folder, now
-from harness.running.processes import kill_tree
 from harness.running.setup import Setup, finish, resource_for, spans_of
+
+if TYPE_CHECKING:
+    from halo_common.child_main import Channel
 
 Answer = Callable[[dict[str, Any]], None]
 
@@ -71,7 +73,7 @@ class Attempts:
         # Making the page is part of the attempt: the supervisor's clock runs already.
         deadline = time.monotonic() + setup.settings.limits.seconds
         loop: AttemptLoop | None = None
-        ending: Ending | None = None
+        ending: AttemptEnd | None = None
         problem: AttemptError | None = None
         try:
             loop = AttemptLoop(
@@ -98,11 +100,13 @@ class Attempts:
         return result, problem, used
 
 
-def _listen(stream: IO[str], jobs: "queue.Queue[dict[str, Any]]") -> None:
-    """Pass on what the supervisor says; when it is gone, end this process and the browser at once."""
-    for line in stream:
-        jobs.put(json.loads(line))
-    kill_tree(os.getpid())
+def _listen(channel: "Channel", jobs: "queue.Queue[dict[str, Any]]") -> None:
+    """Pass on what the supervisor sends; when it is gone, end this process and the browser at once."""
+    while True:
+        try:
+            jobs.put(json.loads(channel.read()))
+        except EOFError:
+            kill_tree(os.getpid())
 
 
 def serve(jobs: "queue.Queue[dict[str, Any]]", answer: Answer) -> None:
@@ -134,18 +138,12 @@ def serve(jobs: "queue.Queue[dict[str, Any]]", answer: Answer) -> None:
         attempts.close()
 
 
-def main() -> None:
-    """Entry point of the child process; every failure reaches the supervisor as one line."""
+def main(channel: "Channel") -> None:
+    """Entry point of the child process; every failure reaches the supervisor as one message."""
     jobs: queue.Queue[dict[str, Any]] = queue.Queue()
-    # The protocol has the real stdout to itself; whatever a library prints goes to stderr.
-    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def answer(frame: dict[str, Any]) -> None:
-        channel.write(json.dumps(frame) + "\n")
-        channel.flush()
-
-    threading.Thread(target=_listen, args=(cast(IO[str], sys.stdin), jobs), daemon=True).start()
+    channel.keep_output()
+    answer = channel.send
+    threading.Thread(target=_listen, args=(channel, jobs), daemon=True).start()
     try:
         serve(jobs, answer)
     except HarnessError as error:
@@ -158,7 +156,3 @@ def main() -> None:
         answer({"event": "fatal", "message": words, "exit_code": code, "traceback": traceback_of(error)})
     finally:
         kill_tree(os.getpid(), itself=False)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Runs attempts in child processes, each with a browser of its own, and writes the results. Never touches a page.
+"""Runs attempts in child processes, each with a browser of its own, and writes the results.
 
 A child that overruns an attempt's wall-clock limit is killed whole with its browser, the attempt is recorded as an
 error, and the next goes on in a fresh child: a hung browser costs one attempt, not the run.
@@ -6,22 +6,18 @@ error, and the next goes on in a fresh child: a hung browser costs one attempt, 
 
 import json
 import os
-import queue
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from halo_common.child_process import BadMessage, ChildGone, ChildProcess, readable
 from harness.attempt.records import Progress
 from harness.core.errors import AttemptError, Cause, EnvironmentMissing, cannot_write
-from harness.record.results import Job, Result, Trouble, append_line
+from harness.record.results import ErrorDetails, Job, Result, append_line
 from harness.record.tracing import Tracer, new_trace_id, now
-from harness.running.processes import kill_tree
 from harness.running.setup import Setup, finish, resource_for, spans_of
 
 START_SECONDS = 60.0
@@ -31,41 +27,43 @@ UNREACHABLE_IN_A_ROW = 3
 MAX_CHILD_STARTS = 3
 
 
+_ROOT = Path(__file__).parents[2]
+_MESSAGE_BYTES = 1 << 28
+_SEND_SECONDS = 10.0
+
+
 class Child:
     """One child process as seen from outside."""
 
-    def __init__(
-        self, setup: Setup, number: int, frames: "queue.Queue[tuple[int, dict[str, Any] | None]]", scratch: str
-    ) -> None:
-        self.number = number
+    def __init__(self, setup: Setup, scratch: str) -> None:
         self.ready = False
         self.job: Job | None = None
         self.trace_id = ""
         self.started_at = ""
         self.progress = Progress()
         self.deadline = time.monotonic() + START_SECONDS
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.running.child"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True,
-            cwd=Path(__file__).parent.parent.parent, env={**os.environ, "TMPDIR": scratch},
-        )  # fmt: skip
-        self._reader = threading.Thread(target=self._read, args=(frames,), daemon=True)
-        self._reader.start()
+        self.process = ChildProcess(
+            "harness.running.child",
+            most_bytes=_MESSAGE_BYTES,
+            env={**os.environ, "TMPDIR": scratch, "PYTHONPATH": _python_path()},
+            cwd=_ROOT,
+            errors=None,
+            # Killed at once, it would leave its browser behind.
+            end_with_parent=False,
+            starts_processes=True,
+        )
         self._send(setup.model_dump(mode="json"))
 
-    def _read(self, frames: "queue.Queue[tuple[int, dict[str, Any] | None]]") -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            frames.put((self.number, json.loads(line)))
-        frames.put((self.number, None))
-
-    def _send(self, frame: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
+    def _send(self, message: dict[str, Any]) -> None:
         try:
-            self._process.stdin.write(json.dumps(frame) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            return  # it died; the reader says so
+            self.process.send(json.dumps(message).encode(), time.monotonic() + _SEND_SECONDS)
+        except (ChildGone, TimeoutError):
+            return  # it died or hangs, which shows when its answer is waited for
+
+    def receive(self) -> dict[str, Any]:
+        """Its next message. Raises ChildGone when it has ended, TimeoutError, and BadMessage."""
+        message: dict[str, Any] = json.loads(self.process.receive(max(self.deadline, time.monotonic() + GRACE_SECONDS)))
+        return message
 
     def give(self, job: Job, seconds: float) -> None:
         """Hand over one attempt."""
@@ -79,15 +77,12 @@ class Child:
 
     def stop(self) -> None:
         """End it with its browser, whatever it is doing."""
-        kill_tree(self._process.pid)
-        self._process.wait()
-        self._reader.join(timeout=5)
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                try:
-                    stream.close()
-                except BrokenPipeError:
-                    continue
+        self.process.kill()
+
+
+def _python_path() -> str:
+    """PYTHONPATH under which a child imports the same `harness`."""
+    return os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
 
 
 class Supervisor:
@@ -101,15 +96,13 @@ class Supervisor:
         setup: Setup,
         *,
         workers: int,
-        tell: Callable[[Result, Trouble | None], None],
-        watch: Callable[[Job, str, Progress], None] = lambda _job, _trace_id, _progress: None,
+        on_result: Callable[[Result, ErrorDetails | None], None],
+        on_progress: Callable[[Job, str, Progress], None] = lambda _job, _trace_id, _progress: None,
     ) -> None:
-        self._setup, self._tell, self._watch = setup, tell, watch
+        self._setup, self._on_result, self._on_progress = setup, on_result, on_progress
         self._workers = workers
         self._out = Path(setup.out)
-        self._frames: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
-        self._children: dict[int, Child] = {}
-        self._started = 0
+        self._children: dict[ChildProcess, Child] = {}
         self._failed_starts = 0
         self._answered = False
         self._unreachable = 0
@@ -128,45 +121,46 @@ class Supervisor:
                     child.stop()
 
     def _spawn(self, scratch: str) -> None:
-        self._started += 1
-        self._children[self._started] = Child(self._setup, self._started, self._frames, scratch)
+        child = Child(self._setup, scratch)
+        self._children[child.process] = child
 
     def _turn(self, waiting: deque[Job], scratch: str) -> None:
-        """Wait for the next frame or deadline and act on it."""
+        """Wait for the next message or deadline and act on it."""
         soonest = min(c.deadline for c in self._children.values() if c.job or not c.ready)
-        try:
-            number, frame = self._frames.get(timeout=max(0.0, soonest - time.monotonic()) + 0.01)
-        except queue.Empty:
+        ready = readable(self._children, soonest + 0.01)
+        for process in ready:
+            self._receive(self._children[process], waiting, scratch)
+        if not ready:
             self._overdue(waiting, scratch)
+
+    def _receive(self, child: Child, waiting: deque[Job], scratch: str) -> None:
+        try:
+            message = child.receive()
+        except (ChildGone, BadMessage, TimeoutError):
+            details = ErrorDetails(message="the attempt's process ended by itself")
+            self._replace(child, Cause.HARNESS_CRASHED, details, waiting, scratch)
             return
-        child = self._children.get(number)
-        if child is None:
-            return  # a last word from a child that was already given up
-        if frame is None:
-            self._replace(
-                child, Cause.HARNESS_CRASHED, Trouble(words="the attempt's process ended by itself"), waiting, scratch
-            )
-        elif frame["event"] == "ready":
+        if message["event"] == "ready":
             child.ready = True
             self._failed_starts = 0
             self._next(child, waiting)
-        elif frame["event"] == "progress":
-            child.progress = Progress.model_validate(frame["progress"])
+        elif message["event"] == "progress":
+            child.progress = Progress.model_validate(message["progress"])
             self._answered = self._answered or child.progress.model_answered
             self._moved(child)
-        elif frame["event"] == "finished":
-            self._finished(child, frame, waiting)
-        elif not child.ready or frame["exit_code"] == EnvironmentMissing.exit_code:
-            raise EnvironmentMissing(str(frame["message"]))
+        elif message["event"] == "finished":
+            self._finished(child, message, waiting)
+        elif not child.ready or message["exit_code"] == EnvironmentMissing.exit_code:
+            raise EnvironmentMissing(str(message["message"]))
         else:
-            trouble = Trouble(words=str(frame["message"]), traceback=frame.get("traceback"))
-            self._replace(child, Cause.HARNESS_CRASHED, trouble, waiting, scratch)
+            details = ErrorDetails(message=str(message["message"]), traceback=message.get("traceback"))
+            self._replace(child, Cause.HARNESS_CRASHED, details, waiting, scratch)
 
     def _moved(self, child: Child) -> None:
         """A step was done, or the goal is known. Where the child waits, whoever watches says when it goes on."""
         if child.job is None:
             return
-        self._watch(child.job, child.trace_id, child.progress)
+        self._on_progress(child.job, child.trace_id, child.progress)
         if self._setup.pause and child.progress.steps:
             child.deadline = time.monotonic() + self._setup.settings.limits.seconds + GRACE_SECONDS
             child.go_on()
@@ -181,7 +175,7 @@ class Supervisor:
         # An attempt without a problem shows as well that model and browser can be had.
         self._answered = self._answered or bool(frame["model_answered"]) or frame["problem"] is None
         problem = frame["problem"]
-        self._write(result, Trouble(words=problem, traceback=frame["traceback"]) if problem else None)
+        self._write(result, ErrorDetails(message=problem, traceback=frame["traceback"]) if problem else None)
         self._unreachable = self._unreachable + 1 if frame["systemic"] else 0
         if frame["systemic"] and (not self._answered or self._unreachable >= UNREACHABLE_IN_A_ROW):
             raise EnvironmentMissing(str(frame["problem"]))
@@ -192,25 +186,25 @@ class Supervisor:
             if time.monotonic() < child.deadline or (child.ready and not child.job):
                 continue
             seconds = self._setup.settings.limits.seconds
-            trouble = Trouble(words=f"killed: not finished within {seconds:g} s")
-            self._replace(child, Cause.TIME_LIMIT, trouble, waiting, scratch)
+            details = ErrorDetails(message=f"killed: not finished within {seconds:g} s")
+            self._replace(child, Cause.TIME_LIMIT, details, waiting, scratch)
 
-    def _replace(self, child: Child, cause: Cause, trouble: Trouble, waiting: deque[Job], scratch: str) -> None:
+    def _replace(self, child: Child, cause: Cause, details: ErrorDetails, waiting: deque[Job], scratch: str) -> None:
         """Give up a child: its attempt is recorded as an error, and a fresh child takes its place."""
         child.stop()
-        del self._children[child.number]
+        del self._children[child.process]
         if child.job is not None:
-            self._close_attempt(child, cause, trouble)
+            self._close_attempt(child, cause, details)
         elif not child.ready:
             self._failed_starts += 1
             if self._failed_starts >= MAX_CHILD_STARTS:
                 raise EnvironmentMissing(
-                    f"the browser process could not be started ({trouble.words}); see the messages above"
+                    f"the browser process could not be started ({details.message}); see the messages above"
                 )
         if waiting:
             self._spawn(scratch)
 
-    def _close_attempt(self, child: Child, cause: Cause, trouble: Trouble) -> None:
+    def _close_attempt(self, child: Child, cause: Cause, details: ErrorDetails) -> None:
         """Write what the child could no longer write: the attempt's own span and its result."""
         job, setup = child.job, self._setup
         assert job is not None
@@ -224,15 +218,15 @@ class Supervisor:
                 started=child.started_at,
                 progress=child.progress,
                 ending=None,
-                problem=AttemptError(cause, trouble.words),
+                problem=AttemptError(cause, details.message),
             )
         except OSError as error:
             raise cannot_write(error) from None
-        self._write(result, trouble)
+        self._write(result, details)
 
-    def _write(self, result: Result, trouble: Trouble | None) -> None:
+    def _write(self, result: Result, details: ErrorDetails | None) -> None:
         try:
             append_line(self._out / "results.jsonl", result.model_dump())
         except OSError as error:
             raise cannot_write(error) from None
-        self._tell(result, trouble)
+        self._on_result(result, details)

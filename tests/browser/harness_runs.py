@@ -12,7 +12,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from harness.running.processes import descendants
+from halo_common.processes import process_tree
 from harness.settings.load import DEFAULT_CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +104,7 @@ def address(server: Endpoint) -> dict[str, str]:
 def browsers_below(pid: int) -> list[int]:
     """Chromium's own first process among the descendants."""
     found = []
-    for one in descendants(pid):
+    for one in (process.pid for process in process_tree(pid)[1:]):
         try:
             line = Path(f"/proc/{one}/cmdline").read_bytes()
         except OSError:

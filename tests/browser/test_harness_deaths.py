@@ -18,7 +18,7 @@ from harness_runs import (
     wait_for,
 )
 
-from harness.running.processes import descendants
+from halo_common.processes import process_tree
 
 
 def test_an_endpoint_that_is_down_stops_the_eval_with_one_sentence(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_ending_the_eval_ends_its_browser(endpoint: Endpoint, tmp_path: Path, ho
     endpoint.held.clear()
     with start(tmp_path / "run", endpoint, "--tasks", "miniwob.click-test", "--seeds", "0,1") as process:
         endpoint.asked.wait(60)
-        below = descendants(process.pid)
+        below = [one.pid for one in process_tree(process.pid)[1:]]
         assert browsers_below(process.pid)
         process.send_signal(how)
         process.communicate(timeout=60)

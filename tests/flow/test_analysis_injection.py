@@ -15,11 +15,11 @@ import pytest
 
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.into_report import Analysed
-from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, ReportTask
 from halo_opt.analysis.session.write_report import write_analysis
 from halo_opt.analysis.tools.all import ALL
-from halo_opt.analysis.tools.base import Desk
+from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.report_records import Report
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.model import Message, ModelMisfit
@@ -207,8 +207,8 @@ def after(tmp_path_factory: pytest.TempPathFactory, door: Door) -> Iterator[Afte
         sub = ScriptedModel(obeying(store, home, door, hires=False), name="obedient sub")
         maps = ScriptedModel(_answered, name="obedient map")
         asked = Hypotheses()
-        result = analyse(
-            Desk(store, mined, asked, harness=home / "harness"),
+        result = run_agents(
+            ToolContext(store, mined, asked, harness=home / "harness"),
             Roles(_room(root), {"sub": _room(sub), "map": _room(maps)}),
             task=ReportTask(),
             limits=AnalysisLimits(turns=40, sub_turns=40, depth=1, actions=AT_ONCE, parallel=2),

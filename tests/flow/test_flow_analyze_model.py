@@ -214,7 +214,7 @@ def test_a_replay_over_other_traces_is_refused(again: Done, capsys: pytest.Captu
         (["--replay", "nowhere.jsonl"], "nowhere.jsonl does not exist"),
         (
             ["--replay", "x", "--model", "local"],
-            "--replay calls no model and writes no journal, so --model would have no effect",
+            "writes no journal, so --model would have no effect",
         ),
         (
             ["--replay", "x", "--role", "sub=local", "--record", "y", "--fresh"],

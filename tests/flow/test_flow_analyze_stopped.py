@@ -90,7 +90,10 @@ def test_ctrl_c_writes_what_is_there_and_the_same_command_goes_on(
         process = start(server)
         _, err = process.communicate(timeout=120)
         assert process.returncode == 130, err
-        assert "interrupted: calls in flight are waited for, as they are paid; Ctrl-C again ends at once" in err
+        assert (
+            "interrupted: waiting for the calls in flight, which are paid for; press Ctrl-C again to quit at once"
+            in err
+        )
         assert "the same command continues from there" in err
         assert "Books without having asked" in Path("report/report.json").read_text()
         before = len(server.asked)

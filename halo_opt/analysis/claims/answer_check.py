@@ -9,13 +9,15 @@ from halo_opt.analysis.claims.evidence import together
 from halo_opt.analysis.claims.figures import strike
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.quotes import in_context
-from halo_opt.analysis.engine.claiming import Evidence
+from halo_opt.analysis.claims.sources import ClaimSources
 from halo_opt.analysis.records import Answer, AnswerPoint, CheckedPoint, CitedContrast
 from halo_opt.core.errors import InputError
 from halo_opt.core.report_records import Quoted, Report
 
 
-def checked_answer(points: Sequence[AnswerPoint], against: Evidence, report: Report, hypotheses: Hypotheses) -> Answer:
+def checked_answer(
+    points: Sequence[AnswerPoint], against: ClaimSources, report: Report, hypotheses: Hypotheses
+) -> Answer:
     """What stands of an answer: a point that rests on nothing which stands is dropped."""
     kept: list[CheckedPoint] = []
     dropped: list[str] = []
@@ -32,7 +34,7 @@ def checked_answer(points: Sequence[AnswerPoint], against: Evidence, report: Rep
 
 
 def _contrasts(
-    point: AnswerPoint, against: Evidence, report: Report, hypotheses: Hypotheses, corrections: list[str]
+    point: AnswerPoint, against: ClaimSources, report: Report, hypotheses: Hypotheses, corrections: list[str]
 ) -> Iterator[CitedContrast]:
     for name in dict.fromkeys(point.contrasts):
         try:
@@ -45,7 +47,7 @@ def _contrasts(
 
 
 def _checked(
-    point: AnswerPoint, against: Evidence, contrasts: list[CitedContrast], corrections: list[str]
+    point: AnswerPoint, against: ClaimSources, contrasts: list[CitedContrast], corrections: list[str]
 ) -> CheckedPoint:
     numbers = list(rerun(point.numbers, against.store, against.rows, corrections))
     standing = [quote for quote in point.quotes if stands(quote, against.store, corrections)]

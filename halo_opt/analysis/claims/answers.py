@@ -14,8 +14,7 @@ from halo_opt.analysis.claims.bearing import evidence
 from halo_opt.analysis.claims.evidence import together
 from halo_opt.analysis.claims.sentences import Sentences
 from halo_opt.analysis.records import Answer
-from halo_opt.analysis.tools.data_marks import fence
-from halo_opt.core.prompts import render
+from halo_opt.core.prompts import fence, render
 from halo_opt.core.records import Interval, Record, Value
 from halo_opt.core.report_records import Quoted
 from halo_opt.llm.model import Message, Model

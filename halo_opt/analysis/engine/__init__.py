@@ -1,1 +1,1 @@
-"""The agents: a root that questions traces with tools, calls itself on parts of them, and hands in checked claims."""
+"""The agents of an analysis: a root agent that works with tools, its sub-agents, and the calls of their models."""

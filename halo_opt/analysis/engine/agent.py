@@ -1,284 +1,268 @@
-"""One agent: asks its model, has done what it asks for, tells it what came of that, until it hands in or must stop.
+"""One agent: it asks its model for a turn, runs the turn's actions, and returns their results to the model, until it
+submits or reaches a limit. Sub-agents are the same class.
 
-Sub-agents are the same class. What an agent is told follows from the store, the settings and earlier replies alone (the
-order of its actions, never of threads; no clock), so that a recorded analysis goes the same way again.
+The prompts follow from the store, the settings and earlier replies alone, not from time or the order of threads, so
+that a recorded analysis can be replayed.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 
-from halo_opt.analysis.claims.answer_check import checked_answer
-from halo_opt.analysis.claims.records import Claim
-from halo_opt.analysis.engine import briefing
-from halo_opt.analysis.engine.acting import Acting
-from halo_opt.analysis.engine.claiming import (
-    AnswerArguments,
-    ClaimArguments,
-    Recorded,
-    ReportArguments,
-    to_look_at,
-    verdict,
-    whatever_fits,
+from halo_opt.analysis.engine import agent_prompts
+from halo_opt.analysis.engine.actions import ActionRunner, SubAgentSlot, sub_agent_slots
+from halo_opt.analysis.engine.agent_model import AgentModel
+from halo_opt.analysis.engine.agent_task import (
+    DELEGATE,
+    FINAL_REASONS,
+    LLM_MAP,
+    PYTHON,
+    AgentResult,
+    AgentServices,
+    AgentTask,
 )
-from halo_opt.analysis.engine.conversation import Conversation, Result
-from halo_opt.analysis.engine.errand import DELEGATE, LLM_MAP, PYTHON, Errand, Handed, Shared, changed
-from halo_opt.analysis.engine.gate import Stopped
-from halo_opt.analysis.engine.mapping import Memo
-from halo_opt.analysis.engine.replies import Replies
-from halo_opt.analysis.engine.resting import Resting
-from halo_opt.analysis.engine.sizes import Sizes
+from halo_opt.analysis.engine.conversation import ActionResult, Conversation
+from halo_opt.analysis.engine.model_calls import AnalysisStopped
+from halo_opt.analysis.engine.prompt_sizes import PromptSizes, truncated
+from halo_opt.analysis.engine.row_answers import AnswerCache
 from halo_opt.analysis.engine.spans import Span
-from halo_opt.analysis.engine.turns import json_in, read_turn, turn_schema
-from halo_opt.analysis.engine.words import cut, left_words
+from halo_opt.analysis.engine.submission import Submission
+from halo_opt.analysis.engine.tool_cooldown import ToolCooldown
+from halo_opt.analysis.engine.turns import Action, read_turn, turn_schema
 from halo_opt.analysis.records import Ended, Event, QuestionTask
-from halo_opt.analysis.tools.base import Desk, Tool
+from halo_opt.analysis.tools.base import Tool, ToolContext
 from halo_opt.analysis.tools.python import PythonSession
+from halo_opt.analysis.tools.scope import Scope
 from halo_opt.core.errors import HaloError
-from halo_opt.core.text import visible
 from halo_opt.llm.model import ModelError, ModelUnreachable
 from halo_opt.llm.roles import Role
 
-MAX_MALFORMED = 3
-MAX_REPLY = 6_000
+MAX_UNUSABLE = 3
+MAX_REPLY_BYTES, MAX_UNUSABLE_REPLY_BYTES = 6_000, 600
 
 
 class Agent:
-    """Used by one thread; the threads of its actions touch nothing of it."""
+    """One agent and its state. Used by one thread; the threads that run its actions do not touch it."""
 
-    def __init__(self, shared: Shared, errand: Errand, desk: Desk) -> None:
-        self.shared = shared
-        self.errand = errand
-        self.role: Role = "sub" if errand.depth else "root"
-        self.sizes = Sizes.of(shared.gate.roles[self.role], shared.limits.actions)
-        self._python = PythonSession() if any(tool.name == PYTHON for tool in shared.tools) else None
-        self.desk = changed(
-            desk, answer_bytes=self.sizes.answer_bytes, agent=errand.name, python=self._python, asking=None
+    def __init__(self, services: AgentServices, task: AgentTask, context: ToolContext) -> None:
+        self._calls = services.calls
+        self._services = services
+        self._task = task
+        role: Role = "sub" if task.depth else "root"
+        self._sizes = PromptSizes.of(self._calls.roles[role], services.limits.actions)
+        self._python = PythonSession() if any(tool.name == PYTHON for tool in services.tools) else None
+        self._context = context.replaced(
+            answer_bytes=self._sizes.answer_bytes, agent=task.name, python=self._python, models=None
         )
-        self.recorded = Recorded(errand.name, shared.evidence, desk.hypotheses, errand.known)
-        self.memo: Memo = {}
-        self.turn = 0
-        self.turns = shared.limits.sub_turns if errand.depth else shared.limits.turns
-        self.hires = errand.hires
-        self.hired = 0
-        self.all_hired = 0
-        self._malformed = 0
-        self._handed: Handed | None = None
-        self._finish = self._finishing()
-        self._own = {tool.name: tool for tool in (*self._claiming(), self._finish)}
-        self.tools = {tool.name: tool for tool in (*self._offered(), *self._own.values())}
-        self._resting = Resting(self._finish.name)
-        self._conversation = self._begun()
-        self._replies = Replies(shared.gate, errand.name, self.role, self._conversation, self.sizes.room)
+        self._turn = 0
+        self._max_turns = services.limits.sub_turns if task.depth else services.limits.turns
+        self._unusable = 0
+        self._cache: AnswerCache = {}
+        # Sub-agents that this agent started itself, agents that worked below it, and those that still may.
+        self._started = 0
+        self._agents_below = 0
+        self._agents_left = task.sub_agents
+        self._submission = Submission(task, services.sources, self._context, partial(self._notify, "claim"))
+        tools = [*self._offered_tools(), *self._submission.tools.values()]
+        self._tools = {tool.name: tool for tool in tools}
+        self._cooldown = ToolCooldown(self._submission.final_tool.name)
+        self._conversation = self._first_messages()
+        self._model = AgentModel(self._calls, task.name, role, self._conversation, self._sizes.prompt_tokens)
 
-    def run(self, parent: Span | None = None) -> Handed:
-        """Turn after turn. Raises nothing that a model, a tool or a limit can cause."""
-        gate = self.shared.gate
-        with gate.trace.span(f"invoke_agent {self.errand.name}", "AGENT", parent) as span:
-            span.set(gen_ai__agent__name=self.errand.name, input__value=self._conversation.first)
+    def run(self, parent: Span | None = None) -> AgentResult:
+        """Take turn after turn until the agent submits or reaches a limit.
+
+        Errors of models and tools and limits do not raise; the result says why the agent stopped.
+        """
+        with self._calls.trace.span(f"invoke_agent {self._task.name}", "AGENT", parent) as span:
+            span.set(gen_ai__agent__name=self._task.name, input__value=self._conversation.first)
             try:
-                handed = self._run(span)
+                result = self._run(span)
             finally:
                 if self._python is not None:
                     self._python.close()
-            span.set(output__value=handed.summary, halo__end_reason=handed.ended.value)
-            if handed.reason:
-                span.fail(handed.ended.value, handed.reason)
-        self._tell("end", handed.reason or handed.summary or handed.ended.value)
-        return handed
+            span.set(output__value=result.summary, halo__end_reason=result.ended.value)
+            if result.reason:
+                span.fail(result.ended.value, result.reason)
+        self._notify("end", result.reason or result.summary or result.ended.value)
+        return result
 
-    def _run(self, span: Span) -> Handed:
+    def _run(self, span: Span) -> AgentResult:
         try:
-            while not self.done and self.turn < self.turns and self._malformed < MAX_MALFORMED:
-                self._turn(span)
-            if self._handed is not None:
-                return self._handed
-            ended, why = Ended.TURNS, f"the limit of {self.turns} turns was reached"
-            if self._malformed == MAX_MALFORMED:
-                ended, why = Ended.UNUSABLE, f"{MAX_MALFORMED} replies in a row could not be used"
-            return self._last(ended, why, span)
-        except Stopped as stopped:
-            # All agents stop; only the root has the last word.
-            if self.errand.depth or stopped.ended is Ended.INTERRUPTED:
-                return Handed(stopped.ended, reason=stopped.words)
-            handed = self._last(stopped.ended, stopped.words, span)
-            if self.shared.gate.missed and not self.done:
-                handed = self._last(Ended.TIME, stopped.words, span)
-            return handed
+            return self._take_turns(span)
+        except AnalysisStopped as stopped:
+            # All agents stop; only the root makes a final call.
+            if self._task.depth or stopped.ended is Ended.INTERRUPTED:
+                return self._result(stopped.ended, stopped.reason)
+            result = self._finish(stopped.ended, stopped.reason, span)
+            if self._calls.replay_miss and not result.submitted:
+                result = self._finish(Ended.TIME, stopped.reason, span)
+            return result
         except ModelUnreachable as error:
-            return Handed(Ended.MODEL, reason=str(error))
+            return self._result(Ended.MODEL, str(error))
         except ModelError as error:
-            return self._last(Ended.MODEL, str(error), span)
+            return self._finish(Ended.MODEL, str(error), span)
 
-    def _turn(self, parent: Span) -> None:
-        gate = self.shared.gate
-        gate.check()
-        self.turn += 1
-        with gate.trace.span(f"turn {self.turn}", "CHAIN", parent) as step:
-            self._step(step)
+    def _take_turns(self, span: Span) -> AgentResult:
+        while self._turn < self._max_turns and self._unusable < MAX_UNUSABLE:
+            self._take_turn(span)
+            if self._submission.submitted:
+                return self._result(Ended.SUBMITTED)
+        if self._unusable == MAX_UNUSABLE:
+            return self._finish(Ended.UNUSABLE, f"{MAX_UNUSABLE} replies in a row could not be used", span)
+        return self._finish(Ended.TURNS, f"the limit of {self._max_turns} turns was reached", span)
 
-    def _step(self, step: Span) -> None:
-        gate = self.shared.gate
-        step.set(halo__step__index=gate.trace.step(), halo__agent=self.errand.name)
-        step.set(input__value=self._conversation.messages[-1].content)
-        self._tell("turn", f"turn {self.turn} of {self.turns}")
-        tools = {name: tool for name, tool in self.tools.items() if name not in self._left_out()}
-        schema = turn_schema(list(tools.values()), self.sizes.actions, self.sizes.thought)
-        text, problem = self._replies.next(schema, now=self._now(), parent=step)
-        gate.count(turn=True)
-        turn = read_turn(text, tools, self.sizes.actions)
-        if problem or turn.problem:
-            self._malformed += 1
-            if not problem:
-                gate.count(fault="malformed" if text.strip() else "empty")
-            words = briefing.malformed_words(problem or turn.problem, self._finish)
-            step.fail("format", problem or turn.problem)
-            self._tell("fault", problem or turn.problem)
-            self._conversation.add(cut(text, 600) or "(nothing)", [Result("reply", words)])
-            return
-        self._malformed = 0
-        results = Acting(self, step).run(turn.actions)
-        self._conversation.add(cut(text, MAX_REPLY), self._resting.after(turn.actions, results))
-
-    def _left_out(self) -> frozenset[str]:
-        """What this turn is not offered. Where there is little room to explain, claims come after the first contrast: a
-        small model claims at once, and then the same again.
-        """
-        early = (
-            not self.sizes.guidance and "contrast" in self.tools and not self.desk.hypotheses.count(self.errand.name)
+    def _result(self, ended: Ended, reason: str = "") -> AgentResult:
+        submission = self._submission
+        return AgentResult(
+            name=self._task.name,
+            ended=ended,
+            reason=reason,
+            submitted=submission.submitted,
+            summary=submission.summary,
+            answer=submission.answer,
+            claims=submission.claims.claims,
+            learned=self._cache,
+            agents=1 + self._agents_below,
         )
-        return self._resting.tools | ({"claim"} if early else frozenset())
 
-    def _last(self, ended: Ended, why: str, parent: Span) -> Handed:
-        """One more call for what there is, as far as that is possible; what was recorded stands in any case."""
-        gate, root = self.shared.gate, self.errand.depth == 0
+    def _take_turn(self, parent: Span) -> None:
+        self._calls.raise_if_stopped()
+        self._turn += 1
+        with self._calls.trace.span(f"turn {self._turn}", "CHAIN", parent) as span:
+            span.set(halo__step__index=self._calls.trace.step(), halo__agent=self._task.name)
+            span.set(input__value=self._conversation.messages[-1].content)
+            self._notify("turn", f"turn {self._turn} of {self._max_turns}")
+            withheld = self._withheld_tools()
+            tools = {name: tool for name, tool in self._tools.items() if name not in withheld}
+            schema = turn_schema(list(tools.values()), self._sizes.max_actions, self._sizes.thought_chars)
+            text, problem = self._model.reply(schema, now=self._limits_left(), parent=span)
+            self._calls.count(turn=True)
+            turn = read_turn(text, tools, self._sizes.max_actions)
+            if problem or turn.problem:
+                if not problem:
+                    self._calls.count(fault="malformed reply" if text.strip() else "empty reply")
+                self._reject(text, problem or turn.problem, span)
+                return
+            self._unusable = 0
+            results = self._run_actions(turn.actions, span)
+            self._conversation.add(truncated(text, MAX_REPLY_BYTES), self._cooldown.after_turn(turn.actions, results))
+
+    def _reject(self, text: str, problem: str, span: Span) -> None:
+        """Answer a reply that cannot be used with the problem and the right form."""
+        self._unusable += 1
+        words = agent_prompts.unusable_reply_message(problem, self._submission.final_tool)
+        span.fail("format", problem)
+        self._notify("fault", problem)
+        reply = truncated(text, MAX_UNUSABLE_REPLY_BYTES) or "(nothing)"
+        self._conversation.add(reply, [ActionResult("reply", words)])
+
+    def _run_actions(self, actions: Sequence[Action], span: Span) -> list[ActionResult]:
+        """Run a turn's actions: first those of shared tools, then the agent's own, which change what it hands in."""
+        limits = self._services.limits
+        slots: dict[int, SubAgentSlot] = {}
+        if self._task.depth < limits.depth:
+            slots = sub_agent_slots(actions, started=self._started, agents_left=self._agents_left)
+        own_tools = list(self._submission.tools)
+        runner = ActionRunner(self._calls, limits, self._context, turn=self._turn, own_tools=own_tools, span=span)
+        answers, models = runner.run_shared(
+            actions, cache=self._cache, slots=slots, start_sub_agent=self._run_sub_agent
+        )
+        self._started += len(slots)
+        for one in models:
+            self._cache |= one.learned
+            for result in one.results:
+                self._take_over(result)
+        for place, action in enumerate(actions):
+            if place in answers:
+                continue
+            done = self._submission.submitted
+            answers[place] = "Not done: you have submitted already" if done else runner.run_own(action)
+        return [ActionResult(f"{place + 1} {action.name}", answers[place]) for place, action in enumerate(actions)]
+
+    def _run_sub_agent(self, slot: SubAgentSlot, question: str, scope: Scope, span: Span) -> AgentResult:
+        task = AgentTask(
+            name=f"{self._task.name}.{slot.number}",
+            task=QuestionTask(question=question),
+            depth=self._task.depth + 1,
+            sub_agents=slot.agents - 1,
+            known_claims=self._submission.claims.keys,
+        )
+        sub_agent = Agent(self._services, task, self._context.within(scope, agent=task.name))
+        self._notify("delegate", f"{task.name}: {question[:200]}")
+        return sub_agent.run(span)
+
+    def _take_over(self, result: AgentResult) -> None:
+        self._submission.claims.merge(result.claims)
+        self._cache |= result.learned
+        self._agents_left -= result.agents
+        self._agents_below += result.agents
+
+    def _finish(self, ended: Ended, reason: str, parent: Span) -> AgentResult:
+        """Make one final call for what the agent has so far; without it, what was recorded stands."""
+        root = self._task.depth == 0
         if root:
-            gate.ledger.spend_kept()
-            self._tell("salvage", why)
-        claims = [f"{claim.id} {claim.checked.claim.title}" for claim in self.recorded.claims]
-        words = briefing.last_words(_LAST[ended], self._finish, claims)
+            self._calls.ledger.spend_kept()
+            self._notify("salvage", reason)
+        submission = self._submission
+        claims = [f"{claim.id} {claim.checked.claim.title}" for claim in submission.claims.claims]
+        instructions = agent_prompts.final_message(FINAL_REASONS[ended], submission.final_tool, claims)
         try:
-            text, _ = self._replies.last(self._finish.arguments, words, parent=parent, anyhow=root)
-            self._hand_in(text)
-        except (Stopped, ModelError, ValidationError, HaloError):
-            if gate.missed is None:
-                gate.count(fault="no last report")
-        handed = self._handed or Handed(ended)
-        return replace(handed, ended=ended, reason=why)
+            text, _ = self._model.final_reply(
+                submission.final_tool.arguments, instructions, parent=parent, even_if_stopped=root
+            )
+            submission.submit_text(text)
+        except (AnalysisStopped, ModelError, ValidationError, HaloError):
+            if self._calls.replay_miss is None:
+                self._calls.count(fault="no final report")
+        return self._result(ended, reason)
 
-    def _hand_in(self, text: str) -> None:
-        said: dict[str, Any] = json_in(text) or {}
-        if "actions" in said:
-            turn = read_turn(text, {self._finish.name: self._finish}, 100)
-            said = next((a.arguments.model_dump() for a in turn.actions if a.arguments is not None), {})
-        if self._finish.arguments is ReportArguments:
-            self._finish.run(whatever_fits(said, text), self.desk)
-        else:
-            self._finish.run(self._finish.arguments.model_validate(said), self.desk)
-
-    # --- what it is given
-
-    def _begun(self) -> Conversation:
-        question = isinstance(self.errand.task, QuestionTask)
-        answers = self._finish.arguments is AnswerArguments
-        system = briefing.system_message(
-            list(self.tools.values()),
-            self.sizes,
-            finish=self._finish.name,
-            claims="claim" in self.tools,
+    def _first_messages(self) -> Conversation:
+        task, answers = self._task.task, self._submission.is_answer
+        question = task.question if isinstance(task, QuestionTask) else None
+        system = agent_prompts.system_message(
+            list(self._tools.values()),
+            self._sizes,
+            final_tool=self._submission.final_tool.name,
+            claims="claim" in self._tools,
             answers=answers,
         )
-        first = briefing.first_message(
-            self.desk,
-            self.sizes,
-            self.shared.evidence.rows,
-            heading=briefing.QUESTION_HEADING if question else briefing.REPORT_HEADING,
-            task=self.errand.task.question if isinstance(self.errand.task, QuestionTask) else briefing.REPORT_TASK,
-            titles=answers,
+        first = agent_prompts.first_message(
+            self._context, self._sizes, self._services.sources.rows, question=question, titles_only=answers
         )
         return Conversation(system, first)
 
-    def _offered(self) -> Sequence[Tool]:
-        limits = self.shared.limits
-        out = set() if self.errand.depth < limits.depth and self.hires > 0 else {DELEGATE}
-        if self._finish.arguments is AnswerArguments and not (limits.depth and self.sizes.guidance):
-            # One question takes few turns; what is offered is paid for in each of them.
-            out |= {DELEGATE, LLM_MAP}
-        return [tool for tool in self.shared.tools if tool.name not in out]
+    def _offered_tools(self) -> list[Tool]:
+        limits = self._services.limits
+        left_out = set()
+        if self._task.depth >= limits.depth or self._agents_left <= 0:
+            left_out.add(DELEGATE)
+        if self._submission.is_answer and not (limits.depth and self._sizes.guidance):
+            # A question takes few turns, and each of them pays for the description of every tool.
+            left_out |= {DELEGATE, LLM_MAP}
+        return [tool for tool in self._services.tools if tool.name not in left_out]
 
-    def _now(self) -> str:
-        gate = self.shared.gate
-        return left_words(
-            turns=self.turns - self.turn + 1,
-            budget=gate.ledger.budget,
-            committed=gate.ledger.committed,
-            seconds=gate.seconds_left,
+    def _withheld_tools(self) -> frozenset[str]:
+        """Tools that this turn leaves out: those on cooldown; in a small context, `claim` before the first contrast.
+
+        Without the guidance that a small context has no room for, a small model claims at once, and then makes the same
+        claim again.
+        """
+        contrasts = self._context.hypotheses.count(self._task.name)
+        if not self._sizes.guidance and "contrast" in self._tools and not contrasts:
+            return self._cooldown.withheld | {"claim"}
+        return self._cooldown.withheld
+
+    def _limits_left(self) -> str:
+        ledger = self._calls.ledger
+        return agent_prompts.limits_left(
+            turns=self._max_turns - self._turn + 1,
+            budget=ledger.budget,
+            committed=ledger.committed,
+            seconds=self._calls.seconds_left,
         )
 
-    def _tell(self, kind: Any, words: str) -> None:
-        self.shared.gate.tell(Event(agent=self.errand.name, turn=self.turn, kind=kind, words=words))
-
-    # --- what it hands in
-
-    @property
-    def own(self) -> dict[str, Tool]:
-        """The engine's tools, which change what the agent has: done after all others, in order."""
-        return self._own
-
-    @property
-    def done(self) -> bool:
-        """Whether it has handed in."""
-        return self._handed is not None
-
-    def report(self, handed: Handed) -> str:
-        """What it found, in words for the agent that asked: data, as a trace may have led it."""
-        said = [handed.summary or "(no summary)"]
-        said += [f"{claim.id} {claim.checked.status}: {claim.checked.claim.title}" for claim in self.recorded.claims]
-        # Not in the words of the reason: amounts and a provider's messages differ from run to run.
-        return "\n".join([f"{self.errand.name} ended: {_ENDED.get(handed.ended, 'the whole analysis stops')}", *said])
-
-    def _claiming(self) -> list[Tool]:
-        if isinstance(self.errand.task, QuestionTask) and self.errand.depth == 0:
-            return []
-        return [Tool("claim", "record a claim; it is checked at once", ClaimArguments, self._claim)]
-
-    def _finishing(self) -> Tool:
-        if isinstance(self.errand.task, QuestionTask) and self.errand.depth == 0:
-            return Tool("submit_answer", "hand in the answer; ends your work", AnswerArguments, self._answer)
-        return Tool("submit_report", "hand in; ends your work", ReportArguments, self._report)
-
-    def _claim(self, claim: ClaimArguments, _desk: Desk) -> str:
-        recorded, measured = self.recorded.record(Claim.model_validate(claim.model_dump()))
-        words = verdict(recorded, measured)
-        self._tell("claim", words)
-        if measured is not None and not recorded.checked.claim.quotes:
-            words += to_look_at(recorded, self.shared.evidence)
-        return visible(words)
-
-    def _report(self, report: ReportArguments, _desk: Desk) -> str:
-        for claim in report.claims:
-            try:
-                recorded, measured = self.recorded.record(claim)
-            except HaloError:
-                continue  # claimed already, or nothing that can be checked
-            self._tell("claim", verdict(recorded, measured))
-        self._handed = Handed(Ended.SUBMITTED, summary=report.summary)
-        return "Handed in."
-
-    def _answer(self, answer: AnswerArguments, desk: Desk) -> str:
-        checked = checked_answer(answer.points, self.shared.evidence, desk.report, desk.hypotheses)
-        self._handed = Handed(Ended.SUBMITTED, answer=checked)
-        return "Handed in."
-
-
-# Fixed words: what differs from run to run (how much was spent) must not get into a prompt.
-_LAST = {
-    Ended.TURNS: "no turns are left",
-    Ended.BUDGET: "the budget is spent",
-    Ended.TIME: "the time is over",
-    Ended.MODEL: "the model gave no reply that could be used",
-    Ended.UNUSABLE: "the model gave no reply that could be used",
-}
-_ENDED = {Ended.SUBMITTED: "submitted"} | {end: _LAST[end] for end in (Ended.TURNS, Ended.MODEL, Ended.UNUSABLE)}
+    def _notify(self, kind: Any, words: str) -> None:
+        self._calls.notify(Event(agent=self._task.name, turn=self._turn, kind=kind, words=words))

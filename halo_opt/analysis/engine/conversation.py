@@ -1,55 +1,55 @@
-"""One agent's messages. They only grow at the end, so that a provider's prompt cache holds, save when old turns are
-compacted; the first messages and the newest turns always stay word for word.
+"""The messages of one agent. They only grow at the end, which keeps a provider's prompt cache valid, until old turns
+are replaced by notes; the first messages and the newest turns stay as they are.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from halo_opt.analysis.engine.sizes import BYTES_PER_TOKEN
+from halo_opt.analysis.engine.prompt_sizes import BYTES_PER_TOKEN
 from halo_opt.llm.model import Completion, Message
 
-_PER_MESSAGE = 8
-# A provider may report nonsense; these bound what is believed of it.
+_TOKENS_PER_MESSAGE = 8
+# Bounds on tokens per byte: a provider may report any number of tokens.
 _LEAST, _MOST = 0.2, 1.0
-_GO_ON = "Go on from these notes."
+_CONTINUE = "Go on from these notes."
 
 
 @dataclass(frozen=True)
-class Result:
-    """What came of one action: `label` names it ("1 sql"), `text` is the whole answer."""
+class ActionResult:
+    """The answer to one action; `label` names the action, as in `1 sql`."""
 
     label: str
     text: str
 
     @property
-    def whole(self) -> str:
-        """As the model reads it."""
+    def in_full(self) -> str:
+        """The answer as the model reads it."""
         return f"[{self.label}]\n{self.text}"
 
     @property
-    def line(self) -> str:
-        """The answer left out: nothing of it may stand outside its marks."""
+    def omitted(self) -> str:
+        """A line in place of the answer. It quotes none of it, as data must stay between its marks."""
         return f"[{self.label}] (answer of {len(self.text.encode()):,} bytes, left out)"
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A turn: what the model said and what came of it."""
+    """One turn: the model's reply and the results of its actions; `shortened` leaves the results out."""
 
     reply: str
-    results: Sequence[Result]
-    short: bool = False
+    results: Sequence[ActionResult]
+    shortened: bool = False
 
     @property
     def messages(self) -> list[Message]:
-        """The reply, and all answers as one message of the user."""
-        said = "\n\n".join(result.line if self.short else result.whole for result in self.results)
-        return [Message(role="assistant", content=self.reply), Message(role="user", content=said)]
+        """The reply, and all results as one message of the user."""
+        texts = [result.omitted if self.shortened else result.in_full for result in self.results]
+        return [Message(role="assistant", content=self.reply), Message(role="user", content="\n\n".join(texts))]
 
 
 @dataclass
 class Conversation:
-    """Used by one thread."""
+    """The instructions, the first message, notes of old turns, and the turns since. Used by one thread."""
 
     system: str
     first: str
@@ -59,32 +59,34 @@ class Conversation:
 
     @property
     def messages(self) -> list[Message]:
-        """What the model is sent."""
-        said = [Message(role="system", content=self.system), Message(role="user", content=self.first)]
+        """The prompt."""
+        messages = [Message(role="system", content=self.system), Message(role="user", content=self.first)]
         if self.notes:
-            said += [Message(role="assistant", content=self.notes), Message(role="user", content=_GO_ON)]
-        return said + [message for exchange in self.exchanges for message in exchange.messages]
+            messages += [Message(role="assistant", content=self.notes), Message(role="user", content=_CONTINUE)]
+        for exchange in self.exchanges:
+            messages += exchange.messages
+        return messages
 
     @property
     def tokens(self) -> int:
-        """An estimate of what the messages take."""
+        """An estimate of the prompt's tokens."""
         return self.estimate(self.messages)
 
     def estimate(self, messages: Sequence[Message]) -> int:
-        """Tokens of some messages, going by what the provider said of earlier ones."""
-        return int(_bytes(messages) * self._tokens_per_byte) + _PER_MESSAGE * len(messages)
+        """Tokens of some messages, going by the usage that the provider reported for earlier ones."""
+        return int(_bytes(messages) * self._tokens_per_byte) + _TOKENS_PER_MESSAGE * len(messages)
 
-    def learn(self, sent: Sequence[Message], completion: Completion) -> None:
-        """Take from a call how many tokens a byte is."""
+    def calibrate(self, sent: Sequence[Message], completion: Completion) -> None:
+        """Take the tokens per byte from a call's reported usage."""
         if completion.tokens_in:
             self._tokens_per_byte = min(_MOST, max(_LEAST, completion.tokens_in / max(1, _bytes(sent))))
 
-    def add(self, reply: str, results: Sequence[Result]) -> None:
-        """One more turn."""
+    def add(self, reply: str, results: Sequence[ActionResult]) -> None:
+        """Append a turn."""
         self.exchanges.append(Exchange(reply, list(results)))
 
-    def newest(self, tokens: int) -> int:
-        """How many of the newest turns take at most so many tokens; one at least."""
+    def newest_within(self, tokens: int) -> int:
+        """How many of the newest turns take at most so many tokens; at least one."""
         kept = 0
         for exchange in reversed(self.exchanges):
             tokens -= self.estimate(exchange.messages)
@@ -94,17 +96,17 @@ class Conversation:
         return kept
 
     def replace_old(self, keep: int, notes: str) -> None:
-        """The turns before the newest `keep` become these notes."""
+        """Replace the turns before the newest `keep` by notes."""
         self.notes = notes
         self.exchanges = self.exchanges[-keep:] if keep else []
 
-    def shorten(self, room: int) -> None:
-        """Leave out old answers, oldest first, then old turns, until the rest takes at most `room` tokens."""
+    def shorten(self, tokens: int) -> None:
+        """Leave out old results, oldest first, then whole old turns, until the prompt takes at most `tokens`."""
         for number, old in enumerate(self.exchanges):
-            if self.tokens <= room:
+            if self.tokens <= tokens:
                 return
-            self.exchanges[number] = Exchange(old.reply, old.results, short=True)
-        while self.tokens > room and self.exchanges:
+            self.exchanges[number] = Exchange(old.reply, old.results, shortened=True)
+        while self.tokens > tokens and self.exchanges:
             del self.exchanges[0]
 
 

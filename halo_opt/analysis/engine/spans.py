@@ -1,7 +1,6 @@
-"""The analysis as a trace in our own span format, so that halo-opt can analyze halo-opt. Nothing reads it back here.
+"""The log of an analysis as a trace in our own span format, so that halo-opt can analyze its own runs.
 
-Ids and times are of the writing alone: nothing of a trace may reach a prompt. A trace is written as it happens, so that
-a crash leaves what was done.
+Spans are written as they end, so a crash loses only open ones. Their ids and times must not reach a prompt.
 """
 
 import json
@@ -31,7 +30,7 @@ def _now() -> str:
 
 
 class Span:
-    """An open span: attributes are set on it until its block ends. Where nobody logs, there are spans all the same."""
+    """An open span; its attributes can be set until its block ends."""
 
     def __init__(self) -> None:
         self.id = secrets.token_hex(8)
@@ -39,23 +38,23 @@ class Span:
         self.error: str | None = None
 
     def set(self, **attributes: Any) -> None:
-        """Attributes, with `__` for each dot of their names; None is left out."""
+        """Set attributes, with `__` for each dot of their names; values of None are not written."""
         self.attributes |= {name.replace("__", "."): value for name, value in attributes.items()}
 
-    def fail(self, kind: str, words: str) -> None:
-        """Mark it as an error."""
-        self.error = words or kind
+    def fail(self, kind: str, message: str) -> None:
+        """Mark the span as an error."""
+        self.error = message or kind
         self.attributes["error.type"] = kind
 
-    def asked(self, model: str, messages: Sequence[Message]) -> None:
-        """What a model was sent."""
+    def set_request(self, model: str, messages: Sequence[Message]) -> None:
+        """Set the attributes of a prompt that was sent to a model."""
         self.attributes |= {"gen_ai.request.model": model, "llm.model_name": model}
         for number, message in enumerate(messages):
             self.attributes[f"llm.input_messages.{number}.message.role"] = message.role
             self.attributes[f"llm.input_messages.{number}.message.content"] = message.words
 
-    def answered(self, completion: Completion) -> None:
-        """What it said, and what that took."""
+    def set_response(self, completion: Completion) -> None:
+        """Set the attributes of a model's reply and its usage."""
         self.attributes |= {
             "llm.output_messages.0.message.role": "assistant",
             "llm.output_messages.0.message.content": completion.text,
@@ -70,7 +69,10 @@ class Span:
 
 
 class SpanSink:
-    """A run folder that gets one attempt: the analysis. `task_id` says what was analysed, `revision` of halo-opt."""
+    """A run folder in which an analysis is logged as one attempt.
+
+    `task_id` names what was analyzed; `revision` is halo-opt's version.
+    """
 
     def __init__(
         self, folder: Path, *, run_id: str, task_id: str, revision: str, seed: int = 0, attempt: int = 0
@@ -81,12 +83,12 @@ class SpanSink:
 
     @property
     def file(self) -> Path:
-        """Where the spans are."""
+        """The file of the spans."""
         task = re.sub(r"[^A-Za-z0-9._-]", "_", self.task_id)
         return self.paths.folder / MODE / f"{task}__seed_{self.seed}__attempt_{self.attempt}.jsonl"
 
     def begin(self, model: str) -> "Trace":
-        """Start the trace of an analysis; run.json is written where there is none."""
+        """Start the trace of an analysis, and write run.json where there is none."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         if not self.paths.run.exists():
             run = Run(
@@ -102,7 +104,7 @@ class SpanSink:
         return Trace(self, model)
 
     def resource(self, model: str) -> dict[str, Any]:
-        """Attributes of every span."""
+        """The resource attributes of every span."""
         return {
             "service.name": "halo-opt",
             "halo.task_id": self.task_id,
@@ -116,7 +118,7 @@ class SpanSink:
 
 
 class Trace:
-    """The spans of one analysis; without a sink they are made and forgotten. Thread-safe."""
+    """The spans of one analysis; without a sink nothing is written. Thread-safe."""
 
     def __init__(self, sink: SpanSink | None = None, model: str = "") -> None:
         self.id = secrets.token_hex(16)
@@ -127,14 +129,14 @@ class Trace:
         self._lock = threading.Lock()
 
     def step(self) -> int:
-        """The number of a turn among the turns of all agents, from 0."""
+        """Number the next turn among the turns of all agents, from 0."""
         with self._lock:
             self._steps += 1
             return self._steps - 1
 
     @contextmanager
     def span(self, name: str, kind: Kind, parent: Span | None) -> Iterator[Span]:
-        """A span while the block runs; an error that leaves the block marks it."""
+        """Open a span for the block; an error that leaves the block marks the span."""
         span, start = Span(), _now()
         try:
             yield span
@@ -145,14 +147,14 @@ class Trace:
             self._write(name, kind, span, parent, start)
 
     def finish(self, result: AttemptResult) -> None:
-        """The line of results.jsonl; whoever finds it finds all spans too."""
+        """Append the line of results.jsonl, after all spans are written."""
         if self._sink is not None:
             _append(self._sink.paths.results, result.model_dump(mode="json"))
 
     def _write(self, name: str, kind: Kind, span: Span, parent: Span | None, start: str) -> None:
         if self._sink is None:
             return
-        told = {"openinference.span.kind": kind, "gen_ai.operation.name": _OPERATION.get(kind), **span.attributes}
+        attributes = {"openinference.span.kind": kind, "gen_ai.operation.name": _OPERATION.get(kind), **span.attributes}
         record = {
             "trace_id": self.id,
             "span_id": span.id,
@@ -167,14 +169,14 @@ class Trace:
             },
             "resource": {"attributes": self._resource},
             "scope": {"name": "halo-opt", "version": self._resource.get("halo.harness_revision", "")},
-            "attributes": {key: _clean(value) for key, value in told.items() if value is not None},
+            "attributes": {key: _clean(value) for key, value in attributes.items() if value is not None},
         }
         with self._lock:
             _append(self._sink.file, record)
 
 
 def _clean(value: Any) -> Any:
-    """Text without secrets and of bounded length."""
+    """Redact a text and bound its length; other values stay."""
     if not isinstance(value, str):
         return value
     text = redact(value)[0]
@@ -182,7 +184,7 @@ def _clean(value: Any) -> Any:
 
 
 def _append(path: Path, record: Mapping[str, Any]) -> None:
-    """One line in one write: another process may append to the same file."""
+    """Append one line in a single write, as another process may append to the same file."""
     line = json.dumps(record, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:

@@ -1,4 +1,4 @@
-"""The desk at which a client's calls are answered. Only reads; mining waits until somebody asks what it knows."""
+"""The context at which a client's calls are answered. Only reads; mining waits until somebody asks what it knows."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -11,9 +11,8 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from halo_opt.analysis.claims.hypotheses import Hypotheses
-from halo_opt.analysis.engine.analyse import NEED_HARNESS
-from halo_opt.analysis.tools.all import READING
-from halo_opt.analysis.tools.base import Desk, ToolRefused
+from halo_opt.analysis.tools.all import NEED_HARNESS, READING
+from halo_opt.analysis.tools.base import ToolContext, ToolRefused
 from halo_opt.core.report_records import Report
 from halo_opt.core.validation import foreign_words
 from halo_opt.mining.mine import analyze
@@ -39,7 +38,7 @@ class Desktop:
         self._store = store
         self._working = working
         self._lock = threading.Lock()
-        self._desk = Desk(
+        self._context = ToolContext(
             store,
             # Everything that a report is asked for is an attribute, and the first one has it made.
             cast("Report", _Late(self._mined)),
@@ -57,7 +56,7 @@ class Desktop:
             problem = foreign_words(error, name) or f"{name} cannot be asked so: {_wrong(error)}"
             raise ToolRefused(f"{problem}; it takes {', '.join(tool.arguments.model_fields) or 'nothing'}") from error
         with self._lock:
-            return tool.run(asked, self._desk)
+            return tool.run(asked, self._context)
 
     def _mined(self) -> Report:
         with self._working("mining the traces, once"):

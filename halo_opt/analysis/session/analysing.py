@@ -9,18 +9,18 @@ from typing import Any
 from halo_opt import __version__
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.into_report import Analysed
-from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.engine.spans import SpanSink
 from halo_opt.analysis.records import AnalysisResult, Event, ReportTask, Task
 from halo_opt.analysis.session.asked import Asked
 from halo_opt.analysis.session.session import Session
 from halo_opt.analysis.session.write_report import guarded_rows, write_analysis
 from halo_opt.analysis.tools.all import ALL
-from halo_opt.analysis.tools.base import Desk
+from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.paths import OWN_TRACE
 from halo_opt.core.report_records import Report
+from halo_opt.mining.detector_files import Detectors
 from halo_opt.mining.mine import analyze
-from halo_opt.mining.user_detectors import Detectors
 from halo_opt.reporting.report_files import ReportPaths
 from halo_opt.store import ImportSummary, Store
 
@@ -50,14 +50,14 @@ def look(
     """Run the agents over a store and what mining knows of it."""
     hypotheses = Hypotheses()
     with Store.open(subject.store) as store:
-        desk = Desk(
+        context = ToolContext(
             store=store,
             report=_mined(store, subject),
             hypotheses=hypotheses,
             harness=asked.harness,
         )
-        result = analyse(
-            desk,
+        result = run_agents(
+            context,
             session.roles,
             task=task,
             limits=asked.limits,

@@ -31,3 +31,5 @@ READING: tuple[Tool, ...] = (
     git_log.TOOL,
 )
 ALL: tuple[Tool, ...] = (*READING, python.TOOL, llm_map.TOOL, delegate.TOOL)
+# Those that read the harness's folder: not offered where it is not known.
+NEED_HARNESS = frozenset({harness_files.TOOL.name, git_log.TOOL.name})

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from halo_opt.analysis.tools.base import Desk
-from halo_opt.analysis.tools.data_marks import fence
+from halo_opt.analysis.tools.base import ToolContext
+from halo_opt.core.prompts import fence
 from halo_opt.core.text import visible
 
 # Characters of one text: more than the most are never needed at once, fewer than the least say nothing.
@@ -16,25 +16,25 @@ _LEAST = 200
 T = TypeVar("T")
 
 
-def answer(desk: Desk, said: str, data: str, note: str = "", *, instead: str = "ask for less") -> str:
-    """Our words, the data between marks, and a note, in at most `desk.answer_bytes` bytes.
+def answer(context: ToolContext, said: str, data: str, note: str = "", *, instead: str = "ask for less") -> str:
+    """Our words, the data between marks, and a note, in at most `context.answer_bytes` bytes.
 
     Of data that is too long the beginning is shown, in whole lines where these are short, and how much is missing.
     """
-    said, note = head(said, desk.answer_bytes // 3), head(note, desk.answer_bytes // 4)
+    said, note = head(said, context.answer_bytes // 3), head(note, context.answer_bytes // 4)
     data = visible(data).rstrip("\n")
     text = _joined(said, fence(data) if data else "", note)
-    if size(text) <= desk.answer_bytes:
+    if size(text) <= context.answer_bytes:
         return text
     cut = f"[{{}} of {size(data)} bytes are shown; {instead}]"
-    room = desk.answer_bytes - size(_joined(said, "", note)) - size(cut) - _FRAME
+    room = context.answer_bytes - size(_joined(said, "", note)) - size(cut) - _FRAME
     shown = _beginning(data, max(0, room))
     return _joined(said, fence(shown) if shown else "", cut.format(size(shown)), note)
 
 
-def room(desk: Desk, *words: str) -> int:
+def room(context: ToolContext, *words: str) -> int:
     """The bytes that are left for data beside our words."""
-    return max(_LEAST, desk.answer_bytes - size(_joined(*words)) - 2 * _FRAME)
+    return max(_LEAST, context.answer_bytes - size(_joined(*words)) - 2 * _FRAME)
 
 
 def rows_text(columns: Sequence[str], rows: Sequence[Sequence[Any]], most: int) -> tuple[str, str]:

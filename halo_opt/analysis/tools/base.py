@@ -1,4 +1,4 @@
-"""What a tool is, and what it is given. A tool reads; its answer is text within a byte limit, safe to show a model."""
+"""What a tool is and what it works with. Tools only read; an answer is text within a byte limit, safe for a prompt."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,49 +17,67 @@ from halo_opt.store.guarded.rows import GuardedRows
 
 
 class ToolRefused(InputError):
-    """A tool cannot do what it was asked; the words say what to do instead."""
+    """A tool cannot do what it was asked; the message says what to do instead."""
 
 
 class Arguments(BaseModel):
-    """Base of every tool's arguments. Field descriptions are read by the model: short, with the unit."""
+    """Base of every tool's arguments. The model reads the fields' descriptions: keep them short, with the unit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Asking(Protocol):
-    """The models that a tool may ask: given by the engine, which holds every call against the budget."""
+class ModelAccess(Protocol):
+    """The models that a tool may ask. Every call counts against the budget of the analysis."""
 
     def llm(self, prompt: str) -> str:
         """One answer of the `map` model. Raises BudgetSpent, ModelError."""
         ...
 
     def llm_map(self, question: str, sql: str, labels: list[str] | None = None) -> list[dict[str, Any]]:
-        """One answer for each row of a query: the row's columns and `answer`, one of `labels` where these are given.
+        """One answer for each row of a query over the agent's scope.
 
-        `sql` is the model's own, over what its agent sees; `querying.query(desk, sql)` reads it so.
+        Args:
+            question: what is asked about each row.
+            sql: the query, written by a model.
+            labels: the answers to choose from; None for free text.
+
+        Returns:
+            The rows by column, each with its `answer`.
         """
         ...
 
     def delegate(self, question: str, scope: Scope) -> str:
-        """The report of a sub-agent on a question within a scope. Raises ToolRefused at the depth limit."""
+        """The report of a sub-agent on a question within a scope. Raises ToolRefused where none may be started."""
         ...
 
 
-class Cells(Protocol):
-    """Where an agent's Python runs, cell after cell; given by `python.PythonSession`."""
+class CellRunner(Protocol):
+    """Runs an agent's Python cells in one session (see `tools.python.PythonSession`)."""
 
-    def run(self, code: str, desk: "Desk") -> str:
-        """What one cell printed and gave, as text within the desk's bytes."""
+    def run(self, code: str, context: "ToolContext") -> str:
+        """Run one cell and return what it printed and its value as text, within the context's bytes."""
         ...
 
     def close(self) -> None:
-        """End it; safe to call twice."""
+        """End the session; safe to call twice."""
         ...
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What one agent's tools work with. `report` is what mining knows, `harness` the folder of the harness."""
+class ToolContext:
+    """What the tools of one agent work with.
+
+    Attributes:
+        store: the traces.
+        report: mining's report about them.
+        hypotheses: collects every predicate that is tested.
+        scope: the attempts that the agent sees.
+        harness: the harness's folder; None where it is not known.
+        answer_bytes: the longest answer.
+        models: the models that tools may ask; None where there are none.
+        agent: the agent's name.
+        python: the agent's Python session; None where there is none.
+    """
 
     store: Store
     report: Report
@@ -67,32 +85,46 @@ class Desk:
     scope: Scope = EVERYTHING
     harness: Path | None = None
     answer_bytes: int = 6_000
-    asking: Asking | None = None
+    models: ModelAccess | None = None
     agent: str = ROOT
-    python: Cells | None = None
+    python: CellRunner | None = None
 
     @cached_property
     def guarded(self) -> GuardedRows:
-        """The whole store, for SQL that a model wrote; the desks made from this one share it."""
+        """The whole store for a model's SQL, with the answers so far; contexts made from this one share it."""
         return GuardedRows(self.store)
 
-    def within(self, scope: Scope, *, agent: str | None = None) -> Self:
-        """The same desk for an agent that looks at a part of the attempts. It has no Python session yet."""
-        other = replace(self, scope=scope, agent=agent or self.agent, python=None)
+    def replaced(self, **changes: Any) -> Self:
+        """The same context with other values."""
+        other = replace(self, **changes)
         other.__dict__["guarded"] = self.guarded
         return other
+
+    def within(self, scope: Scope, *, agent: str | None = None) -> Self:
+        """The context of an agent that sees a part of the attempts, without a Python session."""
+        return self.replaced(scope=scope, agent=agent or self.agent, python=None)
+
+    def required_models(self) -> ModelAccess:
+        """The models. Raises ToolRefused where there are none."""
+        if self.models is None:
+            raise ToolRefused("no model can be asked here; use 'sql', 'search' and 'contrast' instead")
+        return self.models
 
 
 @dataclass(frozen=True)
 class Tool:
-    """One tool: its name, what it is for in one line that the model reads, its arguments, and what it does.
+    """A tool.
 
-    `run` gives text for the model and raises ToolRefused (or any HaloError) with words on what to do instead.
-    `in_order` says that calls of it in one turn must run one after the other, as they stand: it remembers.
+    Attributes:
+        name: as a model calls it.
+        purpose: what it is for, in one line that the model reads.
+        arguments: the model of its arguments.
+        run: gives the answer as text; raises ToolRefused (or any HaloError) with what to do instead.
+        in_order: whether it has state that lasts, so that its calls in one turn must run one after the other.
     """
 
     name: str
     purpose: str
     arguments: type[Arguments]
-    run: Callable[[Any, Desk], str]
+    run: Callable[[Any, ToolContext], str]
     in_order: bool = False

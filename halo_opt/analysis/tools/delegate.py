@@ -3,10 +3,8 @@
 from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer
-from halo_opt.analysis.tools.asked_models import asking
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
-from halo_opt.analysis.tools.querying import query
-from halo_opt.analysis.tools.seen import ids_of
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
+from halo_opt.analysis.tools.querying import ids_of, query
 from halo_opt.core.text import visible
 
 
@@ -20,20 +18,20 @@ class DelegateArguments(Arguments):
     words: str = Field(default="a part of the attempts", max_length=120, description="what these attempts are")
 
 
-def run(asked: DelegateArguments, desk: Desk) -> str:
+def run(asked: DelegateArguments, context: ToolContext) -> str:
     """The sub-agent's report."""
-    models = asking(desk)
-    scope = desk.scope
+    models = context.required_models()
+    scope = context.scope
     if asked.attempts_sql is not None:
         # Asked once as it stands, so that its mistakes are told here and not to the sub-agent.
-        table = query(desk, asked.attempts_sql, max_rows=1)
+        table = query(context, asked.attempts_sql, max_rows=1)
         if len(table.columns) != 1:
             raise ToolRefused("attempts_sql must give one column; SELECT trace_id alone")
         scope = scope.narrowed(asked.attempts_sql, " ".join(visible(asked.words).split()))
-        if not ids_of(desk, scope):
+        if not ids_of(context, scope):
             raise ToolRefused("attempts_sql gives no attempt, so there is nothing to look at; try it with 'sql'")
     report = models.delegate(asked.question, scope)
-    return answer(desk, "the sub-agent reports:", report, instead="ask it less at a time")
+    return answer(context, "the sub-agent reports:", report, instead="ask it less at a time")
 
 
 TOOL = Tool(

@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer, fitted, room
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
-from halo_opt.analysis.tools.seen import seen, seen_trace
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
+from halo_opt.analysis.tools.querying import seen, seen_trace
 from halo_opt.analysis.tools.steps_text import Step, step_text, steps_of
 from halo_opt.mining.beside import nearest, parting
 
@@ -19,28 +19,30 @@ class DivergeArguments(Arguments):
     steps: int = Field(default=3, ge=1, le=20, description="steps to show from where they part")
 
 
-def run(asked: DivergeArguments, desk: Desk) -> str:
+def run(asked: DivergeArguments, context: ToolContext) -> str:
     """Both attempts step by step from the one before they part."""
-    one = _attempt(asked, desk)
-    [(outcome,)] = desk.store.rows("SELECT outcome FROM attempts WHERE trace_id = ?", [one])
+    one = _attempt(asked, context)
+    [(outcome,)] = context.store.rows("SELECT outcome FROM attempts WHERE trace_id = ?", [one])
     if outcome not in ("failure", "success"):
         raise ToolRefused("this attempt was not measured; ask for a failure or a success")
-    other = nearest(desk.store, one, "success" if outcome == "failure" else "failure")
+    other = nearest(context.store, one, "success" if outcome == "failure" else "failure")
     if other is None:
         raise ToolRefused(
             f"its task has no {'success' if outcome == 'failure' else 'failure'} to hold beside it; 'overview'"
             " says how many tasks have both"
         )
     failure, success = (one, other) if outcome == "failure" else (other, one)
-    step = parting(desk.store, failure, success)
+    step = parting(context.store, failure, success)
     which = f"failure: {failure}\nsuccess: {success}"
     if step is None:
-        return answer(desk, "they did the same at every step, so the verdict differs and not the work", which)
+        return answer(context, "they did the same at every step, so the verdict differs and not the work", which)
     said = f"a failure and a success of the same task, which first do something else at step {step}"
     first = max(0, step - _BEFORE)
-    sides = _side_by_side(desk, (failure, success), range(first, step + asked.steps), room(desk, said, which) - 160)
+    sides = _side_by_side(
+        context, (failure, success), range(first, step + asked.steps), room(context, said, which) - 160
+    )
     return answer(
-        desk,
+        context,
         said,
         "\n".join([which, *sides]),
         "'show' has the rest of either",
@@ -48,13 +50,13 @@ def run(asked: DivergeArguments, desk: Desk) -> str:
     )
 
 
-def _attempt(asked: DivergeArguments, desk: Desk) -> str:
+def _attempt(asked: DivergeArguments, context: ToolContext) -> str:
     if (asked.trace_id is None) == (asked.task is None):
         raise ToolRefused("give trace_id or task, one of them")
     if asked.trace_id is not None:
-        return seen_trace(desk, asked.trace_id)
-    where, params = seen(desk, "a.trace_id")
-    rows = desk.store.rows(
+        return seen_trace(context, asked.trace_id)
+    where, params = seen(context, "a.trace_id")
+    rows = context.store.rows(
         f"SELECT a.trace_id FROM attempts AS a WHERE a.task_id = ? AND a.outcome IN ('failure', 'success') AND {where}"
         " ORDER BY a.outcome, EXISTS (SELECT 1 FROM attempts AS s WHERE s.task_id = a.task_id"
         " AND s.outcome = 'success') DESC, a.steps, a.trace_id LIMIT 1",
@@ -65,9 +67,9 @@ def _attempt(asked: DivergeArguments, desk: Desk) -> str:
     return str(rows[0][0])
 
 
-def _side_by_side(desk: Desk, traces: tuple[str, str], steps: range, most: int) -> list[str]:
+def _side_by_side(context: ToolContext, traces: tuple[str, str], steps: range, most: int) -> list[str]:
     pairs: list[tuple[str, Step | None]] = []
-    here, there = ({s["step"]: s for s in steps_of(desk, trace, steps[0], steps[-1])} for trace in traces)
+    here, there = ({s["step"]: s for s in steps_of(context, trace, steps[0], steps[-1])} for trace in traces)
     for number in steps:
         if number in here or number in there:
             pairs += [("failure", here.get(number)), ("success", there.get(number))]

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer, cell, room, rows_text
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
 from halo_opt.core.report_records import Exemplar, Finding, Number
 
 _NUMBERS = ("failures_with", "failures", "successes_with", "successes", "difference", "q_value")
@@ -16,24 +16,24 @@ class FindingsArguments(Arguments):
     tested: bool = Field(default=False, description="list every behaviour that was looked at, found or not")
 
 
-def run(asked: FindingsArguments, desk: Desk) -> str:
+def run(asked: FindingsArguments, context: ToolContext) -> str:
     """All findings in a line each, one in full, or the table of everything that was tested."""
     if asked.id is not None:
-        return _one(asked.id, desk)
-    return _tested(desk) if asked.tested else _all(desk)
+        return _one(asked.id, context)
+    return _tested(context) if asked.tested else _all(context)
 
 
-def found(desk: Desk, name: str) -> Finding:
+def found(context: ToolContext, name: str) -> Finding:
     """The finding of this id or behaviour. Raises ToolRefused."""
-    for finding in desk.report.findings:
+    for finding in context.report.findings:
         if name.lower() in (finding.id.lower(), finding.behaviour.lower()):
             return finding
-    known = ", ".join(finding.id for finding in desk.report.findings) or "none"
+    known = ", ".join(finding.id for finding in context.report.findings) or "none"
     raise ToolRefused(f"there is no finding {name[:60]!r}; there are: {known}")
 
 
-def _all(desk: Desk) -> str:
-    report = desk.report
+def _all(context: ToolContext) -> str:
+    report = context.report
     columns = ["id", *_NUMBERS, "category", "title"]
     rows = [[f.id, *(_value(f.numbers.get(name)) for name in _NUMBERS), f.category, f.title] for f in report.findings]
     said = (
@@ -43,30 +43,30 @@ def _all(desk: Desk) -> str:
     )
     triage = "\n".join(f"{name}\t{cell(number.value, 80)}" for name, number in report.triage.items())
     caveats = "\n".join(report.caveats)
-    table, missing = rows_text(columns, rows, room(desk, said)) if rows else ("no findings", "")
+    table, missing = rows_text(columns, rows, room(context, said)) if rows else ("no findings", "")
     data = "\n\n".join(part for part in (table, f"triage of failures:\n{triage}", f"caveats:\n{caveats}") if part)
-    return answer(desk, said, data, f"[{missing}]" if missing else "", instead="ask with an id for one")
+    return answer(context, said, data, f"[{missing}]" if missing else "", instead="ask with an id for one")
 
 
-def _tested(desk: Desk) -> str:
+def _tested(context: ToolContext) -> str:
     columns = ["behaviour", "state", "failures_with", "successes_with", "difference", "q_value", "reason"]
-    rows = [[line.get(name) for name in columns] for line in desk.report.tested]
+    rows = [[line.get(name) for name in columns] for line in context.report.tested]
     said = (
         f"{len(rows)} behaviours that mining looked at; 'tested' ones were held against the outcome, 'not seen' no"
         " attempt shows, 'not applicable' these traces cannot tell"
     )
     if not rows:
         return "mining tested nothing"
-    table, missing = rows_text(columns, rows, room(desk, said) - 80)
-    return answer(desk, said, table, f"[{missing}]" if missing else "", instead="ask 'findings' without tested")
+    table, missing = rows_text(columns, rows, room(context, said) - 80)
+    return answer(context, said, table, f"[{missing}]" if missing else "", instead="ask 'findings' without tested")
 
 
-def _one(name: str, desk: Desk) -> str:
-    finding = found(desk, name)
+def _one(name: str, context: ToolContext) -> str:
+    finding = found(context, name)
     numbers = "\n".join(f"{name}\t{cell(_value(number), 80)}" for name, number in finding.numbers.items())
     parts = [
         f"claim: {finding.claim}",
-        f"category: {finding.category}; remedies: {', '.join(finding.remedies) or 'none'}",
+        f"category: {finding.category}; remedies: {', '.join(finding.remedies) or 'none of its own'}",
         f"numbers:\n{numbers}",
         *(f"caution: {words}" for words in finding.confounders),
         *(f"comes along with it: {one.title}: {one.claim}" for one in finding.consequences),
@@ -77,7 +77,7 @@ def _one(name: str, desk: Desk) -> str:
     ]
     said = "one finding in full; 'traces' with its id as finding lists the attempts that show it"
     return answer(
-        desk,
+        context,
         said,
         "\n".join([f"{finding.id} ({finding.behaviour}) {finding.title}", *parts]),
         instead="'show' has the steps of an attempt",

@@ -5,7 +5,7 @@ import re
 from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
 from halo_opt.analysis.tools.harness_folder import folder_of, readable
 from halo_opt.core.errors import HaloError, InputError
 from halo_opt.git.command import run_git
@@ -24,35 +24,35 @@ class GitLogArguments(Arguments):
     limit: int = Field(default=15, ge=1, le=100)
 
 
-def run(asked: GitLogArguments, desk: Desk) -> str:
+def run(asked: GitLogArguments, context: ToolContext) -> str:
     """The last commits, a line each, or what one of them changed."""
-    folder = folder_of(desk)
+    folder = folder_of(context)
     path = (asked.path or ".").removeprefix("./").rstrip("/") or "."
     if path != "." and not readable(path):
         raise ToolRefused(f"{path[:120]!r} is outside the harness or looks like a secret; 'harness_files' lists paths")
     try:
-        return _commit(desk, asked.commit, path) if asked.commit is not None else _last(desk, path, asked.limit)
+        return _commit(context, asked.commit, path) if asked.commit is not None else _last(context, path, asked.limit)
     except InputError as error:
         if isinstance(error, ToolRefused):
             raise
         raise ToolRefused(f"the history of {folder.name} cannot be read; 'harness_files' has its files") from error
 
 
-def _last(desk: Desk, path: str, limit: int) -> str:
+def _last(context: ToolContext, path: str, limit: int) -> str:
     out = run_git(
-        folder_of(desk), "log", f"-{limit}", "--no-show-signature", "--no-mailmap", "--no-color", "--no-decorate",
+        folder_of(context), "log", f"-{limit}", "--no-show-signature", "--no-mailmap", "--no-color", "--no-decorate",
         "--abbrev=12", "--date=short", "--format=%h %ad %s", "--", f":(literal){path}",
     )  # fmt: skip
     text = redact(out.decode("utf-8", "replace"))[0]
     if not text.strip():
         raise ToolRefused("no commit touches it; ask without a path, or see 'harness_files'")
-    return answer(desk, "last commits first; ask with a commit for its diff", text, instead="ask with a lower limit")
+    return answer(context, "last commits first; ask with a commit for its diff", text, instead="ask with a lower limit")
 
 
-def _commit(desk: Desk, commit: str, path: str) -> str:
+def _commit(context: ToolContext, commit: str, path: str) -> str:
     if not _COMMIT.fullmatch(commit):
         raise ToolRefused("a commit is given by its id (4 to 40 hex digits) or as HEAD~n; ask without one for a list")
-    folder = folder_of(desk)
+    folder = folder_of(context)
     try:
         found = resolve(folder, commit)
     except HaloError as error:
@@ -74,7 +74,7 @@ def _commit(desk: Desk, commit: str, path: str) -> str:
     if len(kept) < len(files):
         said += f"; {len(files) - len(kept)} of them look like secrets and are not shown"
     data = redact(f"{message.decode('utf-8', 'replace')}\n{first}{''.join(kept)}")[0]
-    return answer(desk, said, data, instead="ask with a path")
+    return answer(context, said, data, instead="ask with a path")
 
 
 def _names(block: str) -> list[str]:

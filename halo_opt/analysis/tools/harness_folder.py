@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from halo_opt.analysis.tools.base import Desk, ToolRefused
+from halo_opt.analysis.tools.base import ToolContext, ToolRefused
 from halo_opt.core.errors import HaloError
 from halo_opt.git.command import run_git
 from halo_opt.redaction import redact
@@ -35,19 +35,19 @@ class HarnessFile:
     size: int
 
 
-def folder_of(desk: Desk) -> Path:
+def folder_of(context: ToolContext) -> Path:
     """The harness's folder with no link left in it. Raises ToolRefused where none was given."""
-    if desk.harness is None:
+    if context.harness is None:
         raise ToolRefused("the harness's folder is not known here; what it does must be read from the traces")
-    folder = desk.harness.resolve()
+    folder = context.harness.resolve()
     if not folder.is_dir():
         raise ToolRefused("the harness's folder is not there; what it does must be read from the traces")
     return folder
 
 
-def files_of(desk: Desk) -> list[HarnessFile]:
+def files_of(context: ToolContext) -> list[HarnessFile]:
     """The plain files that git tracks or would track, by path, at most MAX_FILES; without git, those not hidden."""
-    folder = folder_of(desk)
+    folder = folder_of(context)
     try:
         out = run_git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".")
         names = {name.decode("utf-8", "replace") for name in out.split(b"\0") if name}
@@ -62,11 +62,11 @@ def files_of(desk: Desk) -> list[HarnessFile]:
     return found
 
 
-def text_of(desk: Desk, path: str) -> str:
+def text_of(context: ToolContext, path: str) -> str:
     """The redacted text of one of these files. Raises ToolRefused for any other path, and for what is no text."""
-    for file in files_of(desk):
+    for file in files_of(context):
         if file.path == path:
-            text = text_in(folder_of(desk), file)
+            text = text_in(folder_of(context), file)
             if text is None:
                 raise ToolRefused(
                     f"{path[:120]!r} is no text, or longer than {MAX_FILE_BYTES} bytes; look at another file"

@@ -6,8 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer, cell, room, rows_text
-from halo_opt.analysis.tools.asked_models import asking
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext
 
 _EXAMPLES = 2
 
@@ -20,9 +19,9 @@ class LlmMapArguments(Arguments):
     labels: list[str] | None = Field(default=None, max_length=20, description="the answers to choose from")
 
 
-def run(asked: LlmMapArguments, desk: Desk) -> str:
+def run(asked: LlmMapArguments, context: ToolContext) -> str:
     """Counts by label with examples where there are labels, then the rows as far as they fit."""
-    rows = asking(desk).llm_map(asked.question, asked.sql, asked.labels)
+    rows = context.required_models().llm_map(asked.question, asked.sql, asked.labels)
     if not rows:
         return "the query gives no rows, so nothing was asked; see with 'sql' what it gives"
     said = f"{len(rows)} rows were answered by a model that saw each row alone; an opinion, to be checked with 'show'"
@@ -34,10 +33,10 @@ def run(asked: LlmMapArguments, desk: Desk) -> str:
     shown = _examples(rows) if asked.labels else rows
     counts = _counts(rows, asked.labels) if asked.labels else ""
     table, missing = rows_text(
-        columns, [[row.get(name) for name in columns] for row in shown], room(desk, said, counts)
+        columns, [[row.get(name) for name in columns] for row in shown], room(context, said, counts)
     )
     note = f"[{missing}]" if missing else ""
-    return answer(desk, said, "\n".join(part for part in (counts, table) if part), note, instead="ask of fewer rows")
+    return answer(context, said, "\n".join(part for part in (counts, table) if part), note, instead="ask of fewer rows")
 
 
 def _counts(rows: list[dict[str, Any]], labels: list[str]) -> str:

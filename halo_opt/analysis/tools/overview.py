@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer, room, rows_text, size
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
-from halo_opt.analysis.tools.seen import seen
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
+from halo_opt.analysis.tools.querying import seen
 from halo_opt.store.schema import BY_NAME, TABLES
 
 # Of the store's own book-keeping: the agent has no use for it.
@@ -21,35 +21,37 @@ class OverviewArguments(Arguments):
     table: str | None = Field(default=None, description="name of one table, to get its columns with their meanings")
 
 
-def run(asked: OverviewArguments, desk: Desk) -> str:
+def run(asked: OverviewArguments, context: ToolContext) -> str:
     """Counts, outcomes, models, tools, kinds of errors, and the tables; or one table in full."""
     if asked.table is not None:
-        return _table(asked.table, desk)
+        return _table(asked.table, context)
     schema = "tables:\n" + "\n".join(
         f"{table.name}({', '.join(column.name for column in table.columns)})"
         for table in TABLES
         if table.name not in _HIDDEN
     )
-    said = f"{desk.scope.words}\n{schema}\n'overview' with a table gives its columns' types and meanings"
-    [(pending,)] = desk.store.rows("SELECT count(*) FROM pending")
+    said = f"{context.scope.words}\n{schema}\n'overview' with a table gives its columns' types and meanings"
+    [(pending,)] = context.store.rows("SELECT count(*) FROM pending")
     if pending:
         said += f"\nof {pending} attempts the contents were not imported: the tables lack their steps and messages"
-    found = [(title, _rows(desk, sql)) for title, sql in _QUERIES]
-    space = room(desk, said)
+    found = [(title, _rows(context, sql)) for title, sql in _QUERIES]
+    space = room(context, said)
     # Fewer rows of each part, rather than no row of the last ones.
     for most in (12, 6, 3, 1):
         data = "\n".join(_part(title, rows, most) for title, rows in found if rows)
         if size(data) <= space:
             break
-    return answer(desk, said, data, instead="ask with 'sql' for the rest")
+    return answer(context, said, data, instead="ask with 'sql' for the rest")
 
 
-def _table(name: str, desk: Desk) -> str:
+def _table(name: str, context: ToolContext) -> str:
     if name not in BY_NAME:
         raise ToolRefused(f"there is no table {name[:60]!r}; the tables are {', '.join(BY_NAME)}")
     table = BY_NAME[name]
     lines = [f"{column.name} {column.type}: {column.meaning}" for column in table.columns]
-    return answer(desk, f"{table.name}: {table.meaning}", "\n".join(lines), instead="ask with 'sql': DESCRIBE " + name)
+    return answer(
+        context, f"{table.name}: {table.meaning}", "\n".join(lines), instead="ask with 'sql': DESCRIBE " + name
+    )
 
 
 # (title, SQL with {where} for the attempts that are seen).
@@ -102,9 +104,9 @@ _QUERIES: tuple[tuple[str, str], ...] = (
 )
 
 
-def _rows(desk: Desk, sql: str) -> list[dict[str, Any]]:
-    where, params = seen(desk)
-    return desk.store.records(sql.replace("{where}", where), params)
+def _rows(context: ToolContext, sql: str) -> list[dict[str, Any]]:
+    where, params = seen(context)
+    return context.store.records(sql.replace("{where}", where), params)
 
 
 def _part(title: str, rows: Sequence[dict[str, Any]], most: int) -> str:

@@ -11,9 +11,8 @@ from typing import Any
 from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer, fitted, middle, room
-from halo_opt.analysis.tools.asked_models import asking
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
-from halo_opt.analysis.tools.contrasting import contrasted
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
+from halo_opt.analysis.tools.contrast import contrasted
 from halo_opt.analysis.tools.querying import query
 from halo_opt.analysis.tools.search import SearchArguments
 from halo_opt.analysis.tools.search import run as search
@@ -44,20 +43,20 @@ class PythonSession:
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._sandbox: Sandbox | None = None
-        self._desk: Desk | None = None
+        self._desk: ToolContext | None = None
         self._one_at_a_time = threading.Lock()
         self._closed = False
 
-    def run(self, code: str, desk: Desk) -> str:
+    def run(self, code: str, context: ToolContext) -> str:
         """What one cell printed and gave. Raises ToolRefused where no sandbox starts, or after `close`."""
         with self._one_at_a_time:
             if self._closed:
                 raise ToolRefused("the Python session of this agent has ended; use the other tools")
-            self._desk = desk
+            self._desk = context
             try:
                 if self._sandbox is None:
                     self._sandbox = Sandbox.start(self._host(), self._limits)
-                return _said(self._sandbox.run(code), desk)
+                return _said(self._sandbox.run(code), context)
             except SandboxMissing as error:
                 raise ToolRefused(f"{error}; use 'sql' and 'contrast' instead") from error
 
@@ -70,9 +69,9 @@ class PythonSession:
                 self._sandbox = None
 
     def _host(self) -> dict[str, Callable[..., Any]]:
-        """What cells may call. The sandbox lives longer than one desk, so the desk is looked up at each call."""
+        """What cells may call. The sandbox lives longer than one context, so the context is looked up at each call."""
 
-        def now() -> Desk:
+        def now() -> ToolContext:
             assert self._desk is not None
             return self._desk
 
@@ -83,10 +82,10 @@ class PythonSession:
             return contrasted(now(), title, predicate_sql).model_dump(mode="json")
 
         def ask_llm(prompt: str) -> str:
-            return asking(now()).llm(prompt)
+            return now().required_models().llm(prompt)
 
         def ask_llm_map(question: str, sql: str, labels: list[str] | None = None) -> list[dict[str, Any]]:
-            return asking(now()).llm_map(question, sql, labels)
+            return now().required_models().llm_map(question, sql, labels)
 
         def ask_show(trace_id: str, first: int = 0, last: int | None = None) -> str:
             return show(ShowArguments(trace_id=trace_id, first=first, last=last), _roomy(now()))
@@ -113,9 +112,9 @@ def python_tool(limits: Limits | None = None) -> tuple[Tool | None, str]:
         return None, str(error)
 
 
-def rows_of(desk: Desk, sql: str) -> list[dict[str, Any]]:
+def rows_of(context: ToolContext, sql: str) -> list[dict[str, Any]]:
     """Rows of a query by their columns' names. Raises ToolRefused where there are too many to give all."""
-    table = query(desk, sql, max_rows=MAX_ROWS, max_bytes=MAX_BYTES)
+    table = query(context, sql, max_rows=MAX_ROWS, max_bytes=MAX_BYTES)
     if table.truncated:
         raise ToolRefused(
             f"the query gives more than {len(table.rows)} rows, which are all that a cell can be given; aggregate in"
@@ -126,20 +125,20 @@ def rows_of(desk: Desk, sql: str) -> list[dict[str, Any]]:
     return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
 
-def run(asked: PythonArguments, desk: Desk) -> str:
-    """Run one cell in the session of the desk's agent."""
-    if desk.python is None:
+def run(asked: PythonArguments, context: ToolContext) -> str:
+    """Run one cell in the session of the context's agent."""
+    if context.python is None:
         raise ToolRefused("there is no Python here; use 'sql' and 'contrast' instead")
-    return desk.python.run(asked.code, desk)
+    return context.python.run(asked.code, context)
 
 
-def _roomy(desk: Desk) -> Desk:
-    other = replace(desk, answer_bytes=_TEXT_BYTES)
-    other.__dict__["guarded"] = desk.guarded
+def _roomy(context: ToolContext) -> ToolContext:
+    other = replace(context, answer_bytes=_TEXT_BYTES)
+    other.__dict__["guarded"] = context.guarded
     return other
 
 
-def _said(result: CellResult, desk: Desk) -> str:
+def _said(result: CellResult, context: ToolContext) -> str:
     parts = [
         part
         for part in (
@@ -154,9 +153,11 @@ def _said(result: CellResult, desk: Desk) -> str:
         said += "; STATE WAS LOST: all variables are gone, define again what you need"
     if not parts:
         return f"{said} and printed nothing; print() what you want to see"
-    texts, clip = fitted(parts, middle, room(desk, said) - 120)
+    texts, clip = fitted(parts, middle, room(context, said) - 120)
     cut = any(len(part) > clip for part in parts) or len(texts) < len(parts)
-    return answer(desk, said, "\n".join(texts), "[the middle was cut; print less]" if cut else "", instead="print less")
+    return answer(
+        context, said, "\n".join(texts), "[the middle was cut; print less]" if cut else "", instead="print less"
+    )
 
 
 TOOL = Tool(

@@ -2,14 +2,17 @@
 
 import difflib
 import re
+from typing import Any
 
 from halo_opt.analysis.tools.answers import head
-from halo_opt.analysis.tools.base import Desk, ToolRefused
-from halo_opt.analysis.tools.data_marks import fence
+from halo_opt.analysis.tools.base import ToolContext, ToolRefused
+from halo_opt.analysis.tools.scope import Scope
 from halo_opt.core.errors import InputError
+from halo_opt.core.prompts import fence
 from halo_opt.store.guarded.queries import MAX_ANSWER_BYTES, MAX_ROWS, MAX_SQL_BYTES, Table, guarded_query
 from halo_opt.store.guarded.rows import MAX_SQL
 from halo_opt.store.guarded.sqltext import bare
+from halo_opt.store.queries.show import trace_id_of
 from halo_opt.store.schema import BY_NAME
 
 # What gives another answer each time cannot be asked again when an analysis goes on or is replayed.
@@ -44,7 +47,7 @@ _HINTS = (
 )
 
 
-def query(desk: Desk, sql: str, *, max_rows: int = MAX_ROWS, max_bytes: int = MAX_ANSWER_BYTES) -> Table:
+def query(context: ToolContext, sql: str, *, max_rows: int = MAX_ROWS, max_bytes: int = MAX_ANSWER_BYTES) -> Table:
     """The rows of one SELECT over the attempts that the agent sees; the same each time.
 
     Raises ToolRefused with what to do instead.
@@ -58,8 +61,41 @@ def query(desk: Desk, sql: str, *, max_rows: int = MAX_ROWS, max_bytes: int = MA
         )
     try:
         return guarded_query(
-            desk.store, desk.scope.over(sql), max_rows=max_rows, max_bytes=max_bytes, max_sql=MAX_SQL, threads=1
+            context.store, context.scope.over(sql), max_rows=max_rows, max_bytes=max_bytes, max_sql=MAX_SQL, threads=1
         )
+    except InputError as error:
+        raise refused(str(error), sql) from error
+
+
+def seen(context: ToolContext, column: str = "trace_id") -> tuple[str, list[Any]]:
+    """A condition on a column of trace ids, and its parameters: true for the attempts of the context's scope."""
+    ids = ids_of(context, context.scope)
+    return ("true", []) if ids is None else (f"{column} IN (SELECT unnest(?::VARCHAR[]))", [ids])
+
+
+def seen_trace(context: ToolContext, trace: str) -> str:
+    """The whole id of an attempt from its beginning. Raises ToolRefused where the agent sees none or several such."""
+    try:
+        trace_id = trace_id_of(context.store, trace)
+    except InputError as error:
+        if "is not one trace" in str(error):
+            raise ToolRefused(f"{trace[:80]!r} is the beginning of several trace ids; give more of it") from error
+        raise ToolRefused(f"there is no attempt {trace[:80]!r}; 'traces' lists their ids") from error
+    ids = ids_of(context, context.scope)
+    if ids is not None and trace_id not in ids:
+        raise ToolRefused(
+            f"attempt {trace[:80]!r} is not one of yours ({context.scope.words[:120]}); 'traces' lists those"
+        )
+    return trace_id
+
+
+def ids_of(context: ToolContext, scope: Scope) -> list[str] | None:
+    """The trace ids of a scope that there are, in order; None for all attempts."""
+    sql = scope.trace_ids()
+    if sql is None:
+        return None
+    try:
+        return [str(trace) for (trace,) in context.guarded.rows(sql)]
     except InputError as error:
         raise refused(str(error), sql) from error
 

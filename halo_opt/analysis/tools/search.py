@@ -6,8 +6,8 @@ import re2
 from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer, cell, head, room, rows_text
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
-from halo_opt.analysis.tools.seen import seen, seen_trace
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
+from halo_opt.analysis.tools.querying import seen, seen_trace
 from halo_opt.core.errors import InputError
 from halo_opt.store.queries.search import checked_pattern
 
@@ -28,11 +28,11 @@ class SearchArguments(Arguments):
     limit: int = Field(default=15, ge=1, le=100, description="most hits to show, one an attempt first")
 
 
-def run(asked: SearchArguments, desk: Desk) -> str:
+def run(asked: SearchArguments, context: ToolContext) -> str:
     """How many steps and attempts match, by outcome, and hits of as many different attempts as can be."""
-    sql, params = _hits(asked, desk)
+    sql, params = _hits(asked, context)
     try:
-        counts = desk.store.rows(
+        counts = context.store.rows(
             f"{sql} SELECT coalesce(outcome, 'unknown') AS o, count(*), count(DISTINCT trace_id) FROM hits"
             " JOIN attempts USING (trace_id) GROUP BY 1 ORDER BY 1",
             params,
@@ -41,37 +41,37 @@ def run(asked: SearchArguments, desk: Desk) -> str:
         raise ToolRefused("the pattern takes more than the store's own RE2 gives it; write a shorter one") from error
     if not counts:
         return "no match; try a shorter pattern, another field, or part='messages' of 'show' for how it is written"
-    rows = desk.store.rows(
+    rows = context.store.rows(
         f"{sql} SELECT trace_id, task_id, outcome, place, field FROM (SELECT *, row_number() OVER"
         " (PARTITION BY trace_id ORDER BY field = 'message', place, field) AS nth FROM hits)"
         " JOIN attempts USING (trace_id) ORDER BY nth, trace_id LIMIT ?",
         [*params, asked.limit],
     )
-    texts = _texts(desk, [(row[0], row[3], row[4]) for row in rows])
+    texts = _texts(context, [(row[0], row[3], row[4]) for row in rows])
     shown = [[*row, _excerpt(asked, texts.get((row[0], row[3], row[4]), ""))] for row in rows]
     places, traces = sum(row[1] for row in counts), sum(row[2] for row in counts)
     by = ", ".join(f"{cell(outcome, 20)} {found}" for outcome, _, found in counts)
     said = f"{places} texts of {traces} attempts match (attempts by outcome: {by}); this is a count, not a test"
     columns = ["trace_id", "task_id", "outcome", "step", "field", "text"]
-    text, missing = rows_text(columns, shown, room(desk, said) - 160)
+    text, missing = rows_text(columns, shown, room(context, said) - 160)
     note = [missing] if missing else []
     if places > len(rows):
         note.append(f"{places - len(rows)} more hits; narrow the pattern, or count with 'sql' (regexp_matches)")
-    return answer(desk, said, text, f"[{'; '.join(note)}]" if note else "", instead="ask with a lower limit")
+    return answer(context, said, text, f"[{'; '.join(note)}]" if note else "", instead="ask with a lower limit")
 
 
-def _hits(asked: SearchArguments, desk: Desk) -> tuple[str, list[Any]]:
+def _hits(asked: SearchArguments, context: ToolContext) -> tuple[str, list[Any]]:
     """`WITH hits AS (trace_id, place, field)`: in steps, and in messages of attempts that have no such step."""
     try:
         checked_pattern(asked.pattern, ignore_case=asked.ignore_case)
     except InputError as error:
         raise ToolRefused(head(str(error), 600)) from error
     pattern = f"(?i){asked.pattern}" if asked.ignore_case else asked.pattern
-    within, ids = seen(desk)
+    within, ids = seen(context)
     chosen, given = [within], list(ids)
     if asked.trace_id is not None:
         chosen.append("trace_id = ?")
-        given.append(seen_trace(desk, asked.trace_id))
+        given.append(seen_trace(context, asked.trace_id))
     if asked.outcome is not None:
         chosen.append("outcome IS NULL" if asked.outcome == "unknown" else "outcome = ?")
         given += [] if asked.outcome == "unknown" else [asked.outcome]
@@ -96,18 +96,18 @@ def _hits(asked: SearchArguments, desk: Desk) -> tuple[str, list[Any]]:
     return f"{sql},\nhits AS (FROM in_steps)\n", [*given, *[pattern] * len(parts)]
 
 
-def _texts(desk: Desk, hits: list[tuple[str, int, str]]) -> dict[tuple[str, int, str], str]:
+def _texts(context: ToolContext, hits: list[tuple[str, int, str]]) -> dict[tuple[str, int, str], str]:
     """The texts of some hits: fetched for those that are shown alone, since a pattern may match every text there is."""
     given = [[trace for trace, _, _ in hits], [place for _, place, _ in hits]]
     these = "SEMI JOIN (SELECT unnest(?::VARCHAR[]) AS trace_id, unnest(?::INTEGER[]) AS place) USING (trace_id, place)"
     found = {
         (row[0], row[1], name): str(text)
-        for row in desk.store.rows(
+        for row in context.store.rows(
             f"SELECT trace_id, place, {', '.join(_FIELDS)} FROM (SELECT *, step AS place FROM steps) {these}", given
         )
         for name, text in zip(_FIELDS, row[2:], strict=True)
     }
-    messages = desk.store.rows(
+    messages = context.store.rows(
         f"SELECT trace_id, place, role, content FROM (SELECT *, position AS place FROM messages) {these}", given
     )
     return found | {(trace, place, "message"): f"{role}: {content}" for trace, place, role, content in messages}

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer, room, rows_text
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext
 from halo_opt.analysis.tools.querying import query
 
 _NARROWER = "select fewer columns, aggregate, left(text, 200), or add LIMIT"
@@ -15,20 +15,20 @@ class SqlArguments(Arguments):
     query: str = Field(description="one SELECT in DuckDB's SQL; ORDER BY what matters, LIMIT the rest")
 
 
-def run(asked: SqlArguments, desk: Desk) -> str:
+def run(asked: SqlArguments, context: ToolContext) -> str:
     """A header and rows with tabs between, and how many there are."""
-    table = query(desk, asked.query)
+    table = query(context, asked.query)
     count = len(table.rows)
     if table.truncated:
         said = f"more than {count} rows; the first {count} were fetched"
     else:
         said = f"{count} row{'' if count == 1 else 's'}"
-    if desk.scope.sql is not None:
-        said += f", over {desk.scope.words[:200]}"
+    if context.scope.sql is not None:
+        said += f", over {context.scope.words[:200]}"
     if not count:
-        return answer(desk, f"{said}; its columns would be", "\t".join(table.columns))
-    text, missing = rows_text(table.columns, table.rows, room(desk, said) - 160)
-    return answer(desk, said, text, f"[{missing}; {_NARROWER}]" if missing else "", instead=_NARROWER)
+        return answer(context, f"{said}; its columns would be", "\t".join(table.columns))
+    text, missing = rows_text(table.columns, table.rows, room(context, said) - 160)
+    return answer(context, said, text, f"[{missing}; {_NARROWER}]" if missing else "", instead=_NARROWER)
 
 
 TOOL = Tool(

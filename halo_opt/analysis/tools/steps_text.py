@@ -3,16 +3,16 @@
 from typing import Any
 
 from halo_opt.analysis.tools.answers import middle
-from halo_opt.analysis.tools.base import Desk
+from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.text import visible
 
 FIELDS = ("observation", "reply", "tool", "arguments", "target", "result", "error", "error_type", "page_changed")
 Step = dict[str, Any]
 
 
-def steps_of(desk: Desk, trace_id: str, first: int = 0, last: int | None = None) -> list[Step]:
+def steps_of(context: ToolContext, trace_id: str, first: int = 0, last: int | None = None) -> list[Step]:
     """Steps `first` to `last` (None for the end), in order. What was seen is left out where it is the last result."""
-    rows = desk.store.records(
+    rows = context.store.records(
         f"SELECT step, {', '.join(FIELDS)}, lag(result) OVER (ORDER BY step) AS before FROM steps WHERE trace_id = ?"
         " ORDER BY step",
         [trace_id],

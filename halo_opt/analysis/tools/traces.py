@@ -5,10 +5,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from halo_opt.analysis.tools.answers import answer, room, rows_text
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
 from halo_opt.analysis.tools.findings import found
-from halo_opt.analysis.tools.querying import refused
-from halo_opt.analysis.tools.seen import seen
+from halo_opt.analysis.tools.querying import refused, seen
 from halo_opt.core.errors import InputError
 from halo_opt.store.queries.filters import TraceFilter
 from halo_opt.store.queries.search import checked_pattern
@@ -44,11 +43,11 @@ class TracesArguments(Arguments):
     offset: int = Field(default=0, ge=0)
 
 
-def run(asked: TracesArguments, desk: Desk) -> str:
+def run(asked: TracesArguments, context: ToolContext) -> str:
     """A page of attempts, a line each, and how many there are in all."""
-    where, params = _where(asked, desk)
+    where, params = _where(asked, context)
     try:
-        [(total, wins, losses)] = desk.store.rows(
+        [(total, wins, losses)] = context.store.rows(
             "SELECT count(*), count(*) FILTER (outcome = 'success'), count(*) FILTER (outcome = 'failure')"
             f" FROM attempts AS a WHERE {where}",
             params,
@@ -56,7 +55,7 @@ def run(asked: TracesArguments, desk: Desk) -> str:
     except InputError as error:
         raise ToolRefused("a filter takes more than the store gives it; write a shorter pattern") from error
     order = f"{_COLUMNS[asked.sort]} {'DESC' if asked.descending else 'ASC'} NULLS LAST, a.trace_id"
-    rows = desk.store.rows(
+    rows = context.store.rows(
         f"SELECT {', '.join(_COLUMNS.values())} FROM attempts AS a LEFT JOIN (SELECT trace_id,"
         " count(*) FILTER (error_type IS NOT NULL) AS errors FROM steps GROUP BY trace_id) AS s USING (trace_id)"
         f" WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
@@ -66,14 +65,14 @@ def run(asked: TracesArguments, desk: Desk) -> str:
         return f"nothing is left after {asked.offset} of {total} attempts" if total else "no attempt passes the filters"
     first, last = asked.offset + 1, asked.offset + len(rows)
     said = f"{first} to {last} of {total} attempts ({wins} successes, {losses} failures)"
-    text, missing = rows_text(list(_COLUMNS), rows, room(desk, said) - 120)
+    text, missing = rows_text(list(_COLUMNS), rows, room(context, said) - 120)
     note = f"[{missing}; ask with a lower limit, or use 'sql']" if missing else ""
-    return answer(desk, said, text, note, instead="ask with a lower limit")
+    return answer(context, said, text, note, instead="ask with a lower limit")
 
 
-def _where(asked: TracesArguments, desk: Desk) -> tuple[str, list[Any]]:
+def _where(asked: TracesArguments, context: ToolContext) -> tuple[str, list[Any]]:
     chosen = TraceFilter(outcome=asked.outcome, task=asked.task, model=asked.model)
-    parts = [chosen.where(), seen(desk, "a.trace_id")]
+    parts = [chosen.where(), seen(context, "a.trace_id")]
     if asked.called is not None:
         parts.append(("a.trace_id IN (SELECT trace_id FROM steps WHERE tool GLOB ?)", [asked.called]))
     if asked.error is not None:
@@ -83,10 +82,10 @@ def _where(asked: TracesArguments, desk: Desk) -> tuple[str, list[Any]]:
             raise ToolRefused(str(error)) from error
         parts.append(("a.trace_id IN (SELECT trace_id FROM steps WHERE regexp_matches(error, ?))", [asked.error]))
     if asked.finding is not None:
-        sql = f"SELECT trace_id FROM ({found(desk, asked.finding).predicate_sql}) AS b WHERE value ORDER BY trace_id"
+        sql = f"SELECT trace_id FROM ({found(context, asked.finding).predicate_sql}) AS b WHERE value ORDER BY trace_id"
         # A report may come from anybody, and so does its SQL.
         try:
-            shown = [str(trace) for (trace,) in desk.guarded.rows(sql)]
+            shown = [str(trace) for (trace,) in context.guarded.rows(sql)]
         except InputError as error:
             raise refused(str(error), sql) from error
         parts.append(("a.trace_id IN (SELECT unnest(?::VARCHAR[]))", [shown]))

@@ -31,13 +31,18 @@ def fill_contents(connection: duckdb.DuckDBPyConnection, sink: Sink, *, progress
         " FROM spans WHERE trace_id IN (SELECT trace_id FROM pending))"
     )
     [(total,)] = connection.execute("SELECT count(*) FROM places").fetchall()
+    # The spans are stored anew, and their values that fit no column are rejected anew.
+    connection.execute(
+        "DELETE FROM rejects WHERE field IS NOT NULL"
+        " AND (source, byte_offset) IN (SELECT (source, byte_offset) FROM places)"
+    )
     connection.execute(schema.NO_INDEX)
     connection.execute("DELETE FROM spans WHERE trace_id IN (SELECT trace_id FROM pending)")
     with SpanLines(count_duplicate_keys=True) as lines:
         done = 0
         for _, places in groupby(_places(connection, total), key=itemgetter(1)):
             wanted = list(places)
-            spans = [span for place in wanted if (span := _span(lines, place)) is not None]
+            spans = [span for place in wanted if (span := _span(lines, place, sink)) is not None]
             sink.counts["vanished"] += len(wanted) - len(spans)
             if spans:
                 sink.contents(trace_of(spans, run_id=""))
@@ -49,10 +54,10 @@ def fill_contents(connection: duckdb.DuckDBPyConnection, sink: Sink, *, progress
     connection.execute("DELETE FROM pending")
 
 
-def _span(lines: SpanLines, place: tuple[Any, ...]) -> Span | None:
+def _span(lines: SpanLines, place: tuple[Any, ...], sink: Sink) -> Span | None:
     _, trace_id, source, line, offset = place
     span = lines.read(source, line, offset)
-    return span if span is not None and span.trace_id == trace_id else None
+    return span if span is not None and sink.key(span.trace_id) == trace_id else None
 
 
 def _places(connection: duckdb.DuckDBPyConnection, total: int) -> Iterator[tuple[Any, ...]]:

@@ -46,7 +46,7 @@ def add_scores(connection: duckdb.DuckDBPyConnection, path: Path, sink: Sink) ->
 
 def _apply(connection: duckdb.DuckDBPyConnection, record: Mapping[str, Any], sink: Sink, source: str) -> str | None:
     """Lay one record over the attempts that it means; why it cannot be used, or None."""
-    score = values.number(next((record[name] for name in _SCORES if record.get(name) not in (None, "")), None))
+    score = values.finite(next((record[name] for name in _SCORES if record.get(name) not in (None, "")), None))
     label = values.text(next((record[name] for name in _LABELS if record.get(name) not in (None, "")), None))
     outcome, score = outcome_of({"score": score, "outcome": label})
     if outcome is None:
@@ -65,7 +65,7 @@ def _attempts(connection: duckdb.DuckDBPyConnection, record: Mapping[str, Any]) 
             continue
         found = connection.execute("SELECT trace_id FROM attempts WHERE trace_id = ?", [wanted]).fetchall()
         if not found:
-            seed = values.integer(record.get("seed"))
+            seed = values.bigint(record.get("seed"))
             found = connection.execute(
                 "SELECT trace_id FROM attempts WHERE task_id = ? AND (?::BIGINT IS NULL OR seed = ?)",
                 [wanted, seed, seed],

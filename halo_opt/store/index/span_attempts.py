@@ -31,6 +31,10 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
     """
     kind = _gather(connection)
     _drop_repeated(connection, sink, copied=kind == "TABLE")
+    connection.execute(
+        "DELETE FROM rejects WHERE field IS NOT NULL AND byte_offset IS NULL AND (source, line) IN"
+        " (SELECT (source, line) FROM attempts WHERE trace_id IN (SELECT trace_id FROM touched))"
+    )
     for table in ("attempts", "scores", "messages", "steps", "tool_calls"):
         connection.execute(f"DELETE FROM {table} WHERE trace_id IN (SELECT trace_id FROM touched)")
     connection.execute("INSERT OR IGNORE INTO pending SELECT trace_id FROM touched")
@@ -91,7 +95,7 @@ def _drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink, *, copied:
 _TOGETHER = """
 SELECT trace_id, min(line) AS first_line,
   min(started_at) AS started_at, max(ended_at) AS ended_at,
-  sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out, sum(cost_usd) AS cost_usd,
+  sum(tokens_in) AS tokens_in, sum(tokens_out) AS tokens_out, sum(cost_usd) AS cost_usd,
   coalesce(arg_min(model, started_at), any_value(model)) AS model,
   count(step)::INTEGER AS marked,
   (count(*) FILTER (kind = 'LLM'))::INTEGER AS replies,

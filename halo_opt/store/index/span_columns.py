@@ -16,13 +16,21 @@ from numpy.typing import NDArray
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers.span_lines import STATUS
 from halo_opt.store.readers.span_steps import STEP_INDEX
-from halo_opt.store.values import call_hash, integer, text
+from halo_opt.store.values import call_hash, text
+
+
+def _whole(bits: int) -> Any:
+    """A whole number that its column holds: a larger one is for the sink to reject."""
+    limit = 1 << (bits - 1)
+    return Annotated[int, msgspec.Meta(ge=-limit, le=limit - 1)] | None
+
 
 # Attributes by the only type that the quick way takes; arguments may be long and stay bytes until a call needs them.
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(names.ARGUMENTS, msgspec.Raw),
     **dict.fromkeys((*names.KIND, *names.MODEL, *names.TOOL, "error.type"), str | None),
-    **dict.fromkeys((*names.TOKENS_IN, *names.TOKENS_OUT, STEP_INDEX), int | None),
+    **dict.fromkeys((*names.TOKENS_IN, *names.TOKENS_OUT), _whole(64)),
+    STEP_INDEX: _whole(32),
     **dict.fromkeys(names.COST, float | None),
 }
 _Told: Any = msgspec.defstruct(
@@ -148,11 +156,7 @@ def _numbers(values: Sequence[float | None]) -> NDArray[np.float64]:
 
 
 def _integers(values: Sequence[int | None]) -> NDArray[np.int64]:
-    try:
-        return np.array([NO_INTEGER if value is None else value for value in values], dtype=np.int64)
-    except OverflowError:  # beyond a BIGINT: not known
-        fitting = map(integer, values)
-        return np.array([NO_INTEGER if value is None else value for value in fitting], dtype=np.int64)
+    return np.array([NO_INTEGER if value is None else value for value in values], dtype=np.int64)
 
 
 def _error_types(said: Sequence[str | None], states: list[str], kinds: list[str]) -> Sequence[str | None]:

@@ -5,7 +5,7 @@ file has grown by, never holds more than a few chunks of it, and never changes i
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -124,7 +124,8 @@ class _Batches:
         columns, self._columns, self._rows = self._columns, {}, 0
         if not columns:
             return
-        arrays = {name: _joined(parts, self._sink if name in _CLEANED else None) for name, parts in columns.items()}
+        cleaned = {"trace_id": self._sink.keys, "name": self._sink.clean, "status_message": self._sink.clean}
+        arrays = {name: _joined(parts, cleaned.get(name)) for name, parts in columns.items()}
         self._connection.register("new_spans", arrays)
         try:
             strange = " OR ".join(f"NOT {_in_utc(name)}" for name in _TIMES)
@@ -140,15 +141,12 @@ class _Batches:
             self._connection.unregister("new_spans")
 
 
-_CLEANED = ("name", "status_message")
-
-
-def _joined(parts: Sequence[Column], sink: Sink | None) -> NDArray[Any]:
+def _joined(parts: Sequence[Column], clean: Callable[[list[Any]], Sequence[Any]] | None) -> NDArray[Any]:
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(cast(list[NDArray[Any]], parts))
     texts = cast(Iterable[str | None], chain.from_iterable(parts))
-    if sink is not None:
-        texts = sink.clean(list(texts))
+    if clean is not None:
+        texts = clean(list(texts))
     return np.fromiter(texts, dtype=object)
 
 
@@ -162,7 +160,7 @@ _SAME = ("trace_id", "span_id", "name", "kind", "status", "model", "tool", "erro
 _SELECTED = {
     **{name: name for name in (*_SAME, "line", "byte_offset", "byte_length")},
     **{name: _known(name) for name in ("tokens_in", "tokens_out", "call_hash")},
-    "step": f"TRY_CAST({_known('step')} AS INTEGER)",
+    "step": _known("step"),
     "parent_span_id": "coalesce(parent_span_id, '')",
     "started_at": f"TRY_CAST({_TIMES[0]} AS TIMESTAMP)",
     "ended_at": f"TRY_CAST({_TIMES[1]} AS TIMESTAMP)",

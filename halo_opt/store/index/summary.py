@@ -26,6 +26,9 @@ class ImportSummary(Record):
     attempts: int
     spans: int
     rejects: int = Field(description="lines that could not be used; each is in the table rejects")
+    rejected_values: dict[str, int] = Field(
+        default_factory=dict, description="values that their columns cannot hold, by column; each is in rejects too"
+    )
     unfinished: int = Field(description="traces in run folders without a result line: killed in flight")
     retried_errors: int = Field(default=0, description="error tries that a later try of the same key replaced")
     superseded: int = Field(default=0, description="other result lines that a later line of the same key replaced")
@@ -60,7 +63,10 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
         files=[InputFile(path=p, format=f, sha256=s or "", bytes=b) for p, f, s, b in files],
         attempts=one("SELECT count(*) FROM attempts"),
         spans=one("SELECT count(*) FROM spans"),
-        rejects=one("SELECT count(*) FROM rejects"),
+        rejects=one("SELECT count(*) FROM rejects WHERE field IS NULL"),
+        rejected_values=pairs(
+            "SELECT field, count(*) FROM rejects WHERE field IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+        ),
         unfinished=counts["unfinished"],
         retried_errors=counts["retried_errors"],
         superseded=counts["superseded"],
@@ -68,7 +74,10 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
         by_format=pairs(
             "SELECT r.format, count(*) FROM attempts a JOIN runs r USING (run_id) GROUP BY 1 ORDER BY 2 DESC"
         ),
-        reject_reasons=pairs("SELECT split_part(reason, ' (', 1), count(*) FROM rejects GROUP BY 1 ORDER BY 2 DESC, 1"),
+        reject_reasons=pairs(
+            "SELECT split_part(reason, ' (', 1), count(*) FROM rejects WHERE field IS NULL"
+            " GROUP BY 1 ORDER BY 2 DESC, 1"
+        ),
         redacted={name.removeprefix(_REDACTED): n for name, n in counts.items() if name.startswith(_REDACTED)},
         not_recognised=not_recognised,
         without_contents=one("SELECT count(*) FROM pending"),

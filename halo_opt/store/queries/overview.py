@@ -51,6 +51,7 @@ class Overview(Answer):
     more_tools: int
     more_calls: int
     rejects: dict[str, int]
+    rejected_values: dict[str, int] = Field(description="values that their columns cannot hold, by column")
     errors: Taxonomy
 
     def sections(self) -> list[Section]:
@@ -66,6 +67,8 @@ class Overview(Answer):
         ]
         if self.rejects:
             found.append(Section("rejected lines", ["reason", "lines"], list(self.rejects.items())))
+        if self.rejected_values:
+            found.append(Section("rejected values", ["column", "values"], list(self.rejected_values.items())))
         return found
 
     def remarks(self) -> list[str]:
@@ -135,7 +138,12 @@ def overview(store: Store, *, limit: int = 20) -> Overview:
         tools=tools,
         more_tools=more_tools,
         more_calls=more_calls,
-        rejects=_counts(store, "SELECT reason, count(*) FROM rejects GROUP BY 1 ORDER BY 2 DESC, 1"),
+        rejects=_counts(
+            store, "SELECT reason, count(*) FROM rejects WHERE field IS NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+        ),
+        rejected_values=_counts(
+            store, "SELECT field, count(*) FROM rejects WHERE field IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+        ),
         errors=error_taxonomy(store, limit=limit),
     )
 

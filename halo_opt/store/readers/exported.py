@@ -159,7 +159,7 @@ def moment(value: Any) -> str | None:
     """A time as UTC text, from ISO 8601 or from a number of seconds, milli-, micro- or nanoseconds since 1970."""
     if isinstance(value, str) and values.number(value) is None:
         return values.time(value)
-    number = values.number(value)
+    number = values.finite(value)
     if number is None or isinstance(value, bool) or number <= 0:
         return None
     for limit, factor in ((_SECONDS, 10**9), (_MILLISECONDS, 10**6), (_MICROSECONDS, 10**3)):

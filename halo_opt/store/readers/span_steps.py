@@ -84,7 +84,7 @@ def _marked_step(span: Span, number: int, calls: list[ToolCallRow], reply: str |
         error=error if error_type else None,
         error_type=error_type,
         page_changed=values.boolean(told.get("halo.page.changed")),
-        empty_fields=values.count(told.get("halo.page.empty_fields")),
+        empty_fields=values.integer(told.get("halo.page.empty_fields")),
         submits=values.boolean(told.get("halo.action.submits")),
         started_at=span.started_at,
         ended_at=span.ended_at,

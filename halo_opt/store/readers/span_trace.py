@@ -13,7 +13,7 @@ from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, SpanRow, Trace
 N = TypeVar("N", int, float)
 # What a root may say of the whole attempt; it counts above what follows from the spans, as a result line does.
 TOTALS: dict[str, Callable[[Any], Any]] = {
-    "steps": values.count,
+    "steps": values.integer,
     "tokens_in": values.integer,
     "tokens_out": values.integer,
     "cost_usd": values.number,
@@ -35,9 +35,9 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
     attempt = attempt._replace(
         model=attempt.model or values.text(_first_of(replies, names.MODEL)),
         steps=len(steps),
-        tokens_in=_total(replies, names.TOKENS_IN, values.integer),
-        tokens_out=_total(replies, names.TOKENS_OUT, values.integer),
-        cost_usd=_total(replies, names.COST, values.number),
+        tokens_in=_total(replies, names.TOKENS_IN, values.bigint),
+        tokens_out=_total(replies, names.TOKENS_OUT, values.bigint),
+        cost_usd=_total(replies, names.COST, values.finite),
         started_at=min((s.started_at for s in spans if s.started_at), default=None),
         ended_at=max((s.ended_at for s in spans if s.ended_at), default=None),
     )
@@ -103,7 +103,7 @@ def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
         model=values.text(names.first(("halo.model",), told, resource)),
         harness_revision=values.text(names.first(("halo.harness_revision", "service.version"), told, resource)),
         goal=goal,
-        step_limit=values.count(told.get("halo.step_limit")),
+        step_limit=values.integer(told.get("halo.step_limit")),
         source=root.source,
         line=root.line,
     )
@@ -127,9 +127,9 @@ def _first_of(spans: list[Span], keys: tuple[str, ...]) -> Any:
 
 
 def _total(spans: list[Span], keys: tuple[str, ...], read: Callable[[Any], N | None]) -> N | None:
-    """A sum over the spans that tell a number; None where none does, or where it fits no column."""
-    told = [number for span in spans if (number := read(names.first(keys, span.attributes))) is not None]
-    return read(sum(told)) if told else None
+    """A sum over the spans that have a number which fits their own row; None where none has one."""
+    found = [number for span in spans if (number := read(names.first(keys, span.attributes))) is not None]
+    return sum(found) if found else None
 
 
 def span_row(span: Span, kind: str) -> SpanRow:
@@ -159,7 +159,7 @@ def span_row(span: Span, kind: str) -> SpanRow:
         tool=tool,
         call_hash=values.call_hash(tool, values.text(names.first(names.ARGUMENTS, told))) if tool else None,
         error_type=error_type_of(told.get("error.type"), span.status, kind),
-        step=values.count(told.get(STEP_INDEX)),
+        step=values.integer(told.get(STEP_INDEX)),
     )
 
 

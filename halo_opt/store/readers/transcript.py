@@ -67,9 +67,9 @@ def trace_of_turns(
 
 
 def total(told: Iterable[Any]) -> int | None:
-    """The sum of the whole numbers among some values; None where there is none, or where it fits no column."""
+    """The sum of the whole numbers among some values; None where there is none."""
     found = [number for value in told if (number := values.integer(value)) is not None]
-    return values.integer(sum(found)) if found else None
+    return sum(found) if found else None
 
 
 def _message(trace_id: str, position: int, message: Said, turns: Sequence[Turn]) -> MessageRow:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from desks import RUNS, desk_over, mined, plant
+from tool_contexts import RUNS, context_over, mined, plant
 
-from halo_opt.analysis.tools.base import Desk
+from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.report_records import Report
 from halo_opt.store import Store, build_store
 
@@ -26,5 +26,5 @@ def real_report(real_store: Store) -> Report:
 
 
 @pytest.fixture
-def real_desk(real_store: Store, real_report: Report) -> Desk:
-    return desk_over(real_store, real_report)
+def real_context(real_store: Store, real_report: Report) -> ToolContext:
+    return context_over(real_store, real_report)

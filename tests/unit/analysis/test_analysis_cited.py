@@ -1,7 +1,7 @@
 """What an answer may cite by name: contrasts and findings, measured anew, and nothing that goes by the verdict."""
 
 import pytest
-from desks import RUNS
+from tool_contexts import RUNS
 
 from halo_opt.analysis.claims.cited import cited_contrast
 from halo_opt.analysis.claims.hypotheses import Hypotheses

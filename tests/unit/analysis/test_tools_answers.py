@@ -7,27 +7,27 @@ from hypothesis import strategies as st
 
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.tools.answers import answer, cell, fitted, middle, room, rows_text, size
-from halo_opt.analysis.tools.base import Desk
-from halo_opt.analysis.tools.data_marks import fence, mark_of
+from halo_opt.analysis.tools.base import ToolContext
+from halo_opt.core.prompts import fence, fence_mark
 
-DESK = Desk(None, None, Hypotheses(), answer_bytes=700)  # type: ignore[arg-type]
+CONTEXT = ToolContext(None, None, Hypotheses(), answer_bytes=700)  # type: ignore[arg-type]
 WORDS = st.text(max_size=3_000)
 
 
 @given(said=WORDS, data=WORDS, note=WORDS)
 def test_an_answer_is_never_longer_than_its_bytes(said: str, data: str, note: str) -> None:
-    text = answer(DESK, said.replace("\n", " "), data, note)
-    assert size(text) <= DESK.answer_bytes
+    text = answer(CONTEXT, said.replace("\n", " "), data, note)
+    assert size(text) <= CONTEXT.answer_bytes
 
 
 @given(data=st.text(max_size=400))
 def test_what_fits_is_whole(data: str) -> None:
-    text = answer(replace(DESK, answer_bytes=9_000), "said", data)
+    text = answer(replace(CONTEXT, answer_bytes=9_000), "said", data)
     assert "bytes are shown" not in text
 
 
 def test_what_does_not_fit_is_said_with_what_to_do() -> None:
-    text = answer(DESK, "said", "line of data\n" * 200, instead="ask for less")
+    text = answer(CONTEXT, "said", "line of data\n" * 200, instead="ask for less")
     assert text.endswith("of 2599 bytes are shown; ask for less]")
     assert "line of data\nline of data\n" in text
 
@@ -78,8 +78,8 @@ def test_no_text_holds_its_own_mark(text: str) -> None:
     mark = fenced.split("\n")[0].removeprefix("<<<data ")
     assert fenced.count(mark) == 2
     assert fenced.endswith(f"\n{mark}>>>")
-    assert mark_of(text) not in text
+    assert fence_mark(text) not in text
 
 
 def test_there_is_always_some_room() -> None:
-    assert room(DESK, "x" * 5_000) > 0
+    assert room(CONTEXT, "x" * 5_000) > 0

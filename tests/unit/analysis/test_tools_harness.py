@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from desks import ask
+from tool_contexts import ask
 
-from halo_opt.analysis.tools.base import Desk, ToolRefused
+from halo_opt.analysis.tools.base import ToolContext, ToolRefused
 from halo_opt.analysis.tools.harness_folder import readable
 from halo_opt.testing import FakeHarness
 
@@ -19,46 +19,46 @@ def harness(tmp_path: Path) -> FakeHarness:
 
 
 @pytest.fixture
-def desk(real_desk: Desk, harness: FakeHarness) -> Desk:
-    return replace(real_desk, harness=harness.folder)
+def context(real_context: ToolContext, harness: FakeHarness) -> ToolContext:
+    return replace(real_context, harness=harness.folder)
 
 
-def test_tracked_and_new_files_are_listed_and_ignored_ones_are_not(desk: Desk, harness: FakeHarness) -> None:
+def test_tracked_and_new_files_are_listed_and_ignored_ones_are_not(context: ToolContext, harness: FakeHarness) -> None:
     (harness.folder / "new.md").write_text("new\n")
     (harness.folder / "traces").mkdir()
     (harness.folder / "traces" / "t.jsonl").write_text("ignored\n")
-    answer = ask(desk, "harness_files")
+    answer = ask(context, "harness_files")
     assert all(f"\n{name}\t" in answer for name in ("agent.py", "config.yaml", "prompts/rules.j2", "new.md"))
     assert "t.jsonl" not in answer
-    assert "rules.j2" in ask(desk, "harness_files", path="prompts") != answer
+    assert "rules.j2" in ask(context, "harness_files", path="prompts") != answer
 
 
-def test_lines_are_numbered_and_given_by_range(desk: Desk) -> None:
-    assert "1\tYou work on a page. Reply with one action." in ask(desk, "harness_files", path="prompts/rules.j2")
-    answer = ask(desk, "harness_files", path="agent.py", first=3, last=4)
+def test_lines_are_numbered_and_given_by_range(context: ToolContext) -> None:
+    assert "1\tYou work on a page. Reply with one action." in ask(context, "harness_files", path="prompts/rules.j2")
+    answer = ask(context, "harness_files", path="agent.py", first=3, last=4)
     assert "\n3\t" in answer and "\n4\t" in answer and "\n5\t" not in answer
-    assert "none of them from 99999 on" in ask(desk, "harness_files", path="agent.py", first=99_999)
-    long = ask(desk, "harness_files", path="agent.py")
-    assert "are not shown; ask with first and last" in long and len(long.encode()) <= desk.answer_bytes
+    assert "none of them from 99999 on" in ask(context, "harness_files", path="agent.py", first=99_999)
+    long = ask(context, "harness_files", path="agent.py")
+    assert "are not shown; ask with first and last" in long and len(long.encode()) <= context.answer_bytes
 
 
-def test_a_search_gives_file_line_and_text(desk: Desk) -> None:
-    assert "prompts/rules.j2:1\tYou work" in ask(desk, "harness_files", pattern="You w.rk")
-    assert ask(desk, "harness_files", pattern="nowhere at all", path="prompts").startswith("no line of 1 files")
+def test_a_search_gives_file_line_and_text(context: ToolContext) -> None:
+    assert "prompts/rules.j2:1\tYou work" in ask(context, "harness_files", pattern="You w.rk")
+    assert ask(context, "harness_files", pattern="nowhere at all", path="prompts").startswith("no line of 1 files")
     with pytest.raises(ToolRefused, match="not a pattern of RE2"):
-        ask(desk, "harness_files", pattern="(?=x)")
+        ask(context, "harness_files", pattern="(?=x)")
     with pytest.raises(ToolRefused, match="there is no file 'nope'"):
-        ask(desk, "harness_files", pattern="x", path="nope")
+        ask(context, "harness_files", pattern="x", path="nope")
 
 
-def test_a_secret_in_a_file_or_in_the_history_is_redacted(desk: Desk, harness: FakeHarness) -> None:
+def test_a_secret_in_a_file_or_in_the_history_is_redacted(context: ToolContext, harness: FakeHarness) -> None:
     (harness.folder / "prompts" / "rules.j2").write_text(f"key = {KEY}\n")
     harness.git("add", ".")
     harness.git("-c", "user.name=f", "-c", "user.email=f@localhost", "commit", "-qm", f"Use {KEY}")
     for answer in (
-        ask(desk, "harness_files", path="prompts/rules.j2"),
-        ask(desk, "git_log"),
-        ask(desk, "git_log", commit="HEAD"),
+        ask(context, "harness_files", path="prompts/rules.j2"),
+        ask(context, "git_log"),
+        ask(context, "git_log", commit="HEAD"),
     ):
         assert KEY not in answer and "[redacted:" in answer
 
@@ -81,7 +81,9 @@ def test_code_and_prompts_are_read(path: str) -> None:
     assert readable(path)
 
 
-def test_links_binaries_and_what_is_too_long_are_not_read(desk: Desk, harness: FakeHarness, tmp_path: Path) -> None:
+def test_links_binaries_and_what_is_too_long_are_not_read(
+    context: ToolContext, harness: FakeHarness, tmp_path: Path
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "x.md").write_text("outside\n")
@@ -89,33 +91,33 @@ def test_links_binaries_and_what_is_too_long_are_not_read(desk: Desk, harness: F
     (harness.folder / "folder").symlink_to(outside)
     (harness.folder / "blob.bin").write_bytes(b"a\0b")
     (harness.folder / "long.md").write_text("x" * 1_000_001)
-    answer = ask(desk, "harness_files")
+    answer = ask(context, "harness_files")
     assert "link.md" not in answer and "folder" not in answer
     for path in ("link.md", "folder/x.md", "blob.bin", "long.md"):
         with pytest.raises(ToolRefused, match=r"lists them|another file"):
-            ask(desk, "harness_files", path=path)
-    assert "no line of" in ask(desk, "harness_files", pattern="outside")
+            ask(context, "harness_files", path=path)
+    assert "no line of" in ask(context, "harness_files", pattern="outside")
 
 
-def test_a_folder_without_git_has_files_and_no_history(real_desk: Desk, tmp_path: Path) -> None:
+def test_a_folder_without_git_has_files_and_no_history(real_context: ToolContext, tmp_path: Path) -> None:
     (tmp_path / "plain" / "sub").mkdir(parents=True)
     (tmp_path / "plain" / "sub" / "a.md").write_text("hello\n")
     (tmp_path / "plain" / ".hidden").write_text("no\n")
-    desk = replace(real_desk, harness=tmp_path / "plain")
-    answer = ask(desk, "harness_files")
+    context = replace(real_context, harness=tmp_path / "plain")
+    answer = ask(context, "harness_files")
     assert "sub/a.md\t6" in answer and ".hidden" not in answer
     with pytest.raises(ToolRefused, match="history of plain cannot be read; 'harness_files' has its files"):
-        ask(desk, "git_log")
+        ask(context, "git_log")
 
 
-def test_commits_are_listed_by_path_and_one_is_shown_as_a_diff(desk: Desk, harness: FakeHarness) -> None:
+def test_commits_are_listed_by_path_and_one_is_shown_as_a_diff(context: ToolContext, harness: FakeHarness) -> None:
     (harness.folder / "config.yaml").write_text("patience: 9\n")
     harness.git("-c", "user.name=f", "-c", "user.email=f@localhost", "commit", "-qam", "Wait longer")
-    assert "Wait longer" in ask(desk, "git_log", path="config.yaml")
-    assert "Wait longer" not in ask(desk, "git_log", path="prompts")
-    answer = ask(desk, "git_log", commit="HEAD")
+    assert "Wait longer" in ask(context, "git_log", path="config.yaml")
+    assert "Wait longer" not in ask(context, "git_log", path="prompts")
+    answer = ask(context, "git_log", commit="HEAD")
     assert "+patience: 9" in answer and "changes 1 files" in answer
-    assert "+You work on a page" in ask(desk, "git_log", commit="HEAD~1", path="prompts")
+    assert "+You work on a page" in ask(context, "git_log", commit="HEAD~1", path="prompts")
     for arguments, words in (
         ({"commit": "main"}, "4 to 40 hex digits"),
         ({"commit": "0123456789"}, "there is no commit 0123456789"),
@@ -123,11 +125,11 @@ def test_commits_are_listed_by_path_and_one_is_shown_as_a_diff(desk: Desk, harne
         ({"path": "nothing.md"}, "no commit touches it"),
     ):
         with pytest.raises(ToolRefused, match=words):
-            ask(desk, "git_log", **arguments)
+            ask(context, "git_log", **arguments)
 
 
-def test_a_harness_within_a_repository_shows_its_own_part_only(desk: Desk, harness: FakeHarness) -> None:
-    inner = replace(desk, harness=harness.folder / "prompts")
+def test_a_harness_within_a_repository_shows_its_own_part_only(context: ToolContext, harness: FakeHarness) -> None:
+    inner = replace(context, harness=harness.folder / "prompts")
     assert "rules.j2\t" in ask(inner, "harness_files") and "agent.py" not in ask(inner, "harness_files")
     answer = ask(inner, "git_log", commit="HEAD")
     assert "b/rules.j2" in answer and "agent.py" not in answer
@@ -135,8 +137,8 @@ def test_a_harness_within_a_repository_shows_its_own_part_only(desk: Desk, harne
         ask(inner, "harness_files", path="../agent.py")
 
 
-def test_a_desk_without_a_harness_says_so(real_desk: Desk, tmp_path: Path) -> None:
-    for desk in (real_desk, replace(real_desk, harness=tmp_path / "gone")):
+def test_a_desk_without_a_harness_says_so(real_context: ToolContext, tmp_path: Path) -> None:
+    for context in (real_context, replace(real_context, harness=tmp_path / "gone")):
         for tool in ("harness_files", "git_log"):
             with pytest.raises(ToolRefused, match="must be read from the traces"):
-                ask(desk, tool)
+                ask(context, tool)

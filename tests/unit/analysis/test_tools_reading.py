@@ -5,18 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from desks import TOOLS, ask
 from pydantic import ValidationError
+from tool_contexts import TOOLS, ask
 
 from halo_opt.analysis.tools.all import ALL, READING
-from halo_opt.analysis.tools.base import Desk, ToolRefused
-from halo_opt.analysis.tools.contrasting import contrasted
+from halo_opt.analysis.tools.base import ToolContext, ToolRefused
+from halo_opt.analysis.tools.contrast import contrasted
 
 ERRORS = "SELECT trace_id FROM steps WHERE error_type IS NOT NULL"
 
 
-def trace(desk: Desk, where: str) -> str:
-    [(found,)] = desk.store.rows(f"SELECT trace_id FROM attempts WHERE {where} ORDER BY steps DESC, 1 LIMIT 1")
+def trace(context: ToolContext, where: str) -> str:
+    [(found,)] = context.store.rows(f"SELECT trace_id FROM attempts WHERE {where} ORDER BY steps DESC, 1 LIMIT 1")
     return str(found)
 
 
@@ -34,40 +34,40 @@ def test_every_tool_is_named_once_and_says_what_it_is_for() -> None:
     assert {tool.name for tool in ALL if tool.in_order} == {"contrast", "python"}
 
 
-def test_the_overview_counts_and_names_the_tables(real_desk: Desk) -> None:
-    answer = ask(real_desk, "overview")
-    [(attempts,)] = real_desk.store.rows("SELECT count(*) FROM attempts")
+def test_the_overview_counts_and_names_the_tables(real_context: ToolContext) -> None:
+    answer = ask(real_context, "overview")
+    [(attempts,)] = real_context.store.rows("SELECT count(*) FROM attempts")
     assert any(line.startswith(f"{attempts}\t") for line in data(answer))
     assert "steps(trace_id, step, span_id, observation" in answer
-    assert "page_changed BOOLEAN: the page changed" in ask(real_desk, "overview", table="steps")
+    assert "page_changed BOOLEAN: the page changed" in ask(real_context, "overview", table="steps")
     with pytest.raises(ToolRefused, match="the tables are runs, attempts"):
-        ask(real_desk, "overview", table="step")
+        ask(real_context, "overview", table="step")
 
 
-def test_findings_are_listed_told_in_full_and_those_not_found_are_told_too(real_desk: Desk) -> None:
-    [finding, *_] = real_desk.report.findings
-    assert finding.title in ask(real_desk, "findings")
-    told = ask(replace(real_desk, answer_bytes=50_000), "findings", id=finding.id.lower())
+def test_findings_are_listed_told_in_full_and_those_not_found_are_told_too(real_context: ToolContext) -> None:
+    [finding, *_] = real_context.report.findings
+    assert finding.title in ask(real_context, "findings")
+    told = ask(replace(real_context, answer_bytes=50_000), "findings", id=finding.id.lower())
     assert finding.predicate_sql in told and finding.claim in told and finding.exemplars[0].excerpt in told
-    assert "not seen" in ask(real_desk, "findings", tested=True)
+    assert "not seen" in ask(real_context, "findings", tested=True)
     with pytest.raises(ToolRefused, match="there is no finding 'F999'; there are: F1"):
-        ask(real_desk, "findings", id="F999")
+        ask(real_context, "findings", id="F999")
 
 
-def test_sql_gives_rows_with_a_header(real_desk: Desk) -> None:
+def test_sql_gives_rows_with_a_header(real_context: ToolContext) -> None:
     answer = ask(
-        real_desk, "sql", query="SELECT outcome, count(*) AS n, NULL AS none FROM attempts GROUP BY 1 ORDER BY 1"
+        real_context, "sql", query="SELECT outcome, count(*) AS n, NULL AS none FROM attempts GROUP BY 1 ORDER BY 1"
     )
-    expected = real_desk.store.rows("SELECT outcome, count(*) FROM attempts GROUP BY 1 ORDER BY 1")
+    expected = real_context.store.rows("SELECT outcome, count(*) FROM attempts GROUP BY 1 ORDER BY 1")
     assert data(answer) == ["outcome\tn\tnone", *(f"{outcome}\t{n}\tNULL" for outcome, n in expected)]
     assert answer.startswith(f"{len(expected)} rows\n")
 
 
-def test_rows_that_do_not_fit_are_counted(real_desk: Desk) -> None:
-    answer = ask(real_desk, "sql", query="SELECT * FROM steps ORDER BY ALL")
-    [(steps,)] = real_desk.store.rows("SELECT count(*) FROM steps")
+def test_rows_that_do_not_fit_are_counted(real_context: ToolContext) -> None:
+    answer = ask(real_context, "sql", query="SELECT * FROM steps ORDER BY ALL")
+    [(steps,)] = real_context.store.rows("SELECT count(*) FROM steps")
     assert re.search(rf"\[\d+ of {steps} rows are shown", answer)
-    assert "more than 1000 rows" in ask(real_desk, "sql", query="SELECT * FROM range(5000)")
+    assert "more than 1000 rows" in ask(real_context, "sql", query="SELECT * FROM range(5000)")
 
 
 @pytest.mark.parametrize(
@@ -98,64 +98,66 @@ def test_rows_that_do_not_fit_are_counted(real_desk: Desk) -> None:
         (f"SELECT '{'x' * 20_001}'", "ask for less"),
     ],
 )
-def test_sql_that_cannot_run_is_answered_with_what_to_do(real_desk: Desk, sql: str, instead: str) -> None:
+def test_sql_that_cannot_run_is_answered_with_what_to_do(real_context: ToolContext, sql: str, instead: str) -> None:
     with pytest.raises(ToolRefused, match=re.escape(instead)):
-        ask(real_desk, "sql", query=sql)
+        ask(real_context, "sql", query=sql)
 
 
-def test_a_word_in_a_string_is_not_taken_for_a_function(real_desk: Desk) -> None:
-    assert "1 row" in ask(real_desk, "sql", query="SELECT count(*) FROM steps WHERE reply LIKE '%now()%'")
+def test_a_word_in_a_string_is_not_taken_for_a_function(real_context: ToolContext) -> None:
+    assert "1 row" in ask(real_context, "sql", query="SELECT count(*) FROM steps WHERE reply LIKE '%now()%'")
 
 
-def test_traces_are_filtered_sorted_and_paged(real_desk: Desk) -> None:
-    first = ask(real_desk, "traces", outcome="failure", sort="steps", descending=True, limit=2)
-    [(failures,)] = real_desk.store.rows("SELECT count(*) FROM attempts WHERE outcome = 'failure'")
+def test_traces_are_filtered_sorted_and_paged(real_context: ToolContext) -> None:
+    first = ask(real_context, "traces", outcome="failure", sort="steps", descending=True, limit=2)
+    [(failures,)] = real_context.store.rows("SELECT count(*) FROM attempts WHERE outcome = 'failure'")
     assert first.startswith(f"1 to 2 of {failures} attempts (0 successes, {failures} failures)")
-    assert data(first)[1].startswith(trace(real_desk, "outcome = 'failure'"))
-    second = ask(real_desk, "traces", outcome="failure", sort="steps", descending=True, limit=2, offset=2)
+    assert data(first)[1].startswith(trace(real_context, "outcome = 'failure'"))
+    second = ask(real_context, "traces", outcome="failure", sort="steps", descending=True, limit=2, offset=2)
     assert not set(data(first)[1:]) & set(data(second)[1:])
-    with_error = real_desk.store.rows("SELECT count(DISTINCT trace_id) FROM steps WHERE regexp_matches(error, 'E.r')")
-    assert f"of {with_error[0][0]} attempts" in ask(real_desk, "traces", error="E.r")
-    assert ask(real_desk, "traces", task="no-such-*") == "no attempt passes the filters"
+    with_error = real_context.store.rows(
+        "SELECT count(DISTINCT trace_id) FROM steps WHERE regexp_matches(error, 'E.r')"
+    )
+    assert f"of {with_error[0][0]} attempts" in ask(real_context, "traces", error="E.r")
+    assert ask(real_context, "traces", task="no-such-*") == "no attempt passes the filters"
     with pytest.raises(ToolRefused, match="not a pattern of RE2"):
-        ask(real_desk, "traces", error="(?=x)")
+        ask(real_context, "traces", error="(?=x)")
 
 
-def test_traces_that_show_a_finding_are_those_of_its_numbers(real_desk: Desk) -> None:
-    [finding, *_] = real_desk.report.findings
-    answer = ask(real_desk, "traces", finding=finding.id)
+def test_traces_that_show_a_finding_are_those_of_its_numbers(real_context: ToolContext) -> None:
+    [finding, *_] = real_context.report.findings
+    answer = ask(real_context, "traces", finding=finding.id)
     failures, successes = (finding.numbers[name].value for name in ("failures_with", "successes_with"))
     assert f"({successes} successes, {failures} failures)" in answer
 
 
-def test_an_attempt_is_shown_step_by_step_and_the_rest_is_said(real_desk: Desk) -> None:
-    longest = trace(real_desk, "true")
-    answer = ask(replace(real_desk, answer_bytes=1_500), "show", trace_id=longest)
+def test_an_attempt_is_shown_step_by_step_and_the_rest_is_said(real_context: ToolContext) -> None:
+    longest = trace(real_context, "true")
+    answer = ask(replace(real_context, answer_bytes=1_500), "show", trace_id=longest)
     match = re.search(r"ask with first=(\d+)", answer)
     assert match
-    following = ask(real_desk, "show", trace_id=longest[:14], first=int(match[1]))
+    following = ask(real_context, "show", trace_id=longest[:14], first=int(match[1]))
     assert data(following)[0].startswith(f"step {match[1]}")
-    whole = ask(replace(real_desk, answer_bytes=10**7), "show", trace_id=longest)
-    for (text,) in real_desk.store.rows(
+    whole = ask(replace(real_context, answer_bytes=10**7), "show", trace_id=longest)
+    for (text,) in real_context.store.rows(
         "SELECT result FROM steps WHERE trace_id = ? AND result IS NOT NULL", [longest]
     ):
         assert str(text)[:10].split("\n")[0] in whole
     assert "not shown" not in whole
 
 
-def test_messages_are_shown_where_asked_and_a_part_that_is_not_there_is_said(real_desk: Desk) -> None:
-    one = trace(real_desk, "task_id LIKE 'airline%' OR task_id LIKE 'tau%'")
-    assert "message 0 system: " in ask(real_desk, "show", trace_id=one, part="messages", last=2)
-    assert "there are none of these steps" in ask(real_desk, "show", trace_id=one, first=5_000)
+def test_messages_are_shown_where_asked_and_a_part_that_is_not_there_is_said(real_context: ToolContext) -> None:
+    one = trace(real_context, "task_id LIKE 'airline%' OR task_id LIKE 'tau%'")
+    assert "message 0 system: " in ask(real_context, "show", trace_id=one, part="messages", last=2)
+    assert "there are none of these steps" in ask(real_context, "show", trace_id=one, first=5_000)
     with pytest.raises(ToolRefused, match="there is no attempt 'nope'; 'traces' lists their ids"):
-        ask(real_desk, "show", trace_id="nope")
+        ask(real_context, "show", trace_id="nope")
     with pytest.raises(ToolRefused, match="the beginning of several"):
-        ask(real_desk, "show", trace_id="")
+        ask(real_context, "show", trace_id="")
 
 
-def test_a_search_counts_all_and_shows_one_hit_an_attempt_first(real_desk: Desk) -> None:
-    answer = ask(real_desk, "search", pattern="ERROR", limit=3)
-    [(places, traces)] = real_desk.store.rows(
+def test_a_search_counts_all_and_shows_one_hit_an_attempt_first(real_context: ToolContext) -> None:
+    answer = ask(real_context, "search", pattern="ERROR", limit=3)
+    [(places, traces)] = real_context.store.rows(
         " UNION ALL ".join(
             f"SELECT trace_id FROM steps WHERE {name} ILIKE '%error%'"
             for name in ("reply", "tool", "arguments", "target", "error", "result", "observation")
@@ -166,40 +168,42 @@ def test_a_search_counts_all_and_shows_one_hit_an_attempt_first(real_desk: Desk)
     hits = [line.split("\t") for line in data(answer)[1:]]
     assert len({hit[0] for hit in hits}) == len(hits) == min(3, int(said[1]))
     assert all("error" in hit[5].lower() for hit in hits)
-    assert ask(real_desk, "search", pattern="ERROR", ignore_case=False, trace_id=hits[0][0]) != answer
-    assert ask(real_desk, "search", pattern="zzzz not there").startswith("no match; ")
-    assert "\tmessage\tsystem: " in ask(real_desk, "search", pattern="policy|book", field="message")
+    assert ask(real_context, "search", pattern="ERROR", ignore_case=False, trace_id=hits[0][0]) != answer
+    assert ask(real_context, "search", pattern="zzzz not there").startswith("no match; ")
+    assert "\tmessage\tsystem: " in ask(real_context, "search", pattern="policy|book", field="message")
     with pytest.raises(ToolRefused, match="without lookaround"):
-        ask(real_desk, "search", pattern="(?=x)")
+        ask(real_context, "search", pattern="(?=x)")
 
 
-def test_a_contrast_counts_compares_and_is_counted(real_desk: Desk) -> None:
-    answer = ask(real_desk, "contrast", title="meets an error", predicate_sql=f"{ERRORS}; -- any")
-    [(fw, f, sw, s)] = real_desk.store.rows(
+def test_a_contrast_counts_compares_and_is_counted(real_context: ToolContext) -> None:
+    answer = ask(real_context, "contrast", title="meets an error", predicate_sql=f"{ERRORS}; -- any")
+    [(fw, f, sw, s)] = real_context.store.rows(
         "SELECT count(*) FILTER (outcome = 'failure' AND e), count(*) FILTER (outcome = 'failure'), count(*) FILTER"
         " (outcome = 'success' AND e), count(*) FILTER (outcome = 'success')"
         f" FROM (SELECT outcome, trace_id IN ({ERRORS}) AS e FROM attempts)"
     )
     assert f"{fw} of {f} failures" in answer and f"{sw} of {s} successes" in answer
     assert "you have asked 1 hypothesis so far, and nothing here corrects for them" in answer
-    again = contrasted(real_desk, "the same", ERRORS)
-    assert (again.asked, [h.title for h in real_desk.hypotheses.all]) == (1, ["meets an error"])
-    narrow = real_desk.within(real_desk.scope.narrowed("SELECT trace_id FROM attempts LIMIT 1", "one"), agent="root.1")
+    again = contrasted(real_context, "the same", ERRORS)
+    assert (again.asked, [h.title for h in real_context.hypotheses.all]) == (1, ["meets an error"])
+    narrow = real_context.within(
+        real_context.scope.narrowed("SELECT trace_id FROM attempts LIMIT 1", "one"), agent="root.1"
+    )
     # Within a scope, too, all attempts are compared: one that holds failures alone would prove anything.
     assert contrasted(narrow, "other", ERRORS).failures == f
 
 
-def test_a_contrast_names_up_to_three_failures_that_show_it_between_marks(real_desk: Desk) -> None:
-    named = data(ask(real_desk, "contrast", title="meets an error", predicate_sql=ERRORS))
+def test_a_contrast_names_up_to_three_failures_that_show_it_between_marks(real_context: ToolContext) -> None:
+    named = data(ask(real_context, "contrast", title="meets an error", predicate_sql=ERRORS))
     failing = f"SELECT trace_id FROM attempts WHERE outcome = 'failure' AND trace_id IN ({ERRORS}) ORDER BY 1"
-    assert named == [trace_id for (trace_id,) in real_desk.store.rows(f"{failing} LIMIT 3")]
+    assert named == [trace_id for (trace_id,) in real_context.store.rows(f"{failing} LIMIT 3")]
     one = f"SELECT trace_id FROM ({failing} LIMIT 1)"
-    [(only,)] = real_desk.store.rows(one)
-    said = ask(real_desk, "contrast", title="is that one", predicate_sql=f"SELECT '{only}' AS trace_id")
+    [(only,)] = real_context.store.rows(one)
+    said = ask(real_context, "contrast", title="is that one", predicate_sql=f"SELECT '{only}' AS trace_id")
     assert data(said) == [only]
     won = "SELECT trace_id FROM attempts WHERE outcome = 'success' ORDER BY 1 LIMIT 1"
-    [(success,)] = real_desk.store.rows(won)
-    said = ask(real_desk, "contrast", title="is a success", predicate_sql=f"SELECT '{success}' AS trace_id")
+    [(success,)] = real_context.store.rows(won)
+    said = ask(real_context, "contrast", title="is a success", predicate_sql=f"SELECT '{success}' AS trace_id")
     assert "beware: no failure shows it" in said and "<<<data" not in said
 
 
@@ -217,58 +221,58 @@ def test_a_contrast_names_up_to_three_failures_that_show_it_between_marks(real_d
     ],
 )
 def test_a_predicate_that_restates_the_verdict_or_cannot_run_is_no_hypothesis(
-    real_desk: Desk, sql: str, words: str
+    real_context: ToolContext, sql: str, words: str
 ) -> None:
     with pytest.raises(ToolRefused, match=words):
-        ask(real_desk, "contrast", title="a lie", predicate_sql=sql)
-    assert real_desk.hypotheses.all == []
+        ask(real_context, "contrast", title="a lie", predicate_sql=sql)
+    assert real_context.hypotheses.all == []
 
 
-def test_a_contrast_says_what_tells_nothing(real_desk: Desk) -> None:
-    every = ask(real_desk, "contrast", title="is there", predicate_sql="SELECT trace_id FROM attempts")
+def test_a_contrast_says_what_tells_nothing(real_context: ToolContext) -> None:
+    every = ask(real_context, "contrast", title="is there", predicate_sql="SELECT trace_id FROM attempts")
     assert "every attempt shows it, so it tells nothing" in every
-    none = ask(real_desk, "contrast", title="is not", predicate_sql="SELECT trace_id FROM steps WHERE tool = 'nope'")
+    none = ask(real_context, "contrast", title="is not", predicate_sql="SELECT trace_id FROM steps WHERE tool = 'nope'")
     assert none.startswith("no attempt shows it, so nothing was tested")
     measured = "SELECT trace_id FROM attempts WHERE outcome IS DISTINCT FROM 'error'"
-    assert "every attempt" in ask(real_desk, "contrast", title="measured", predicate_sql=measured)
+    assert "every attempt" in ask(real_context, "contrast", title="measured", predicate_sql=measured)
     with pytest.raises(ValidationError):
-        ask(real_desk, "contrast", title="", predicate_sql=ERRORS)
+        ask(real_context, "contrast", title="", predicate_sql=ERRORS)
 
 
-def test_a_failure_and_a_success_are_held_side_by_side_from_where_they_part(real_desk: Desk) -> None:
-    rows = real_desk.store.rows(
+def test_a_failure_and_a_success_are_held_side_by_side_from_where_they_part(real_context: ToolContext) -> None:
+    rows = real_context.store.rows(
         "SELECT f.trace_id, f.task_id FROM attempts AS f JOIN attempts AS s USING (task_id) WHERE f.outcome = 'failure'"
         " AND s.outcome = 'success' ORDER BY 1 LIMIT 1"
     )
     [(failure, task)] = rows
     for arguments in ({"trace_id": failure}, {"task": task}):
-        answer = ask(real_desk, "diverge", **arguments)
+        answer = ask(real_context, "diverge", **arguments)
         match = re.search(r"something else at step (\d+)", answer)
         assert match
         assert any(line.startswith(f"failure: step {match[1]}") for line in data(answer))
         assert data(answer)[1].startswith("success: ")
-    success = data(ask(real_desk, "diverge", trace_id=failure))[1].removeprefix("success: ")
-    assert data(ask(real_desk, "diverge", trace_id=success))[1] == f"success: {success}"
+    success = data(ask(real_context, "diverge", trace_id=failure))[1].removeprefix("success: ")
+    assert data(ask(real_context, "diverge", trace_id=success))[1] == f"success: {success}"
 
 
-def test_an_attempt_without_another_to_compare_is_told_so(real_desk: Desk) -> None:
-    lone = trace(real_desk, "task_id NOT IN (SELECT task_id FROM attempts WHERE outcome = 'success')")
+def test_an_attempt_without_another_to_compare_is_told_so(real_context: ToolContext) -> None:
+    lone = trace(real_context, "task_id NOT IN (SELECT task_id FROM attempts WHERE outcome = 'success')")
     with pytest.raises(ToolRefused, match="has no success to hold beside it"):
-        ask(real_desk, "diverge", trace_id=lone)
+        ask(real_context, "diverge", trace_id=lone)
     with pytest.raises(ToolRefused, match="one of them"):
-        ask(real_desk, "diverge")
+        ask(real_context, "diverge")
     with pytest.raises(ToolRefused, match="'traces' lists task ids"):
-        ask(real_desk, "diverge", task="nope")
+        ask(real_context, "diverge", task="nope")
 
 
-def test_the_same_question_gives_the_same_text_in_any_thread_and_within_few_bytes(real_desk: Desk) -> None:
-    longest = trace(real_desk, "true")
+def test_the_same_question_gives_the_same_text_in_any_thread_and_within_few_bytes(real_context: ToolContext) -> None:
+    longest = trace(real_context, "true")
     questions: list[tuple[str, dict[str, object]]] = [
         ("overview", {}), ("findings", {}), ("findings", {"id": "F1"}), ("findings", {"tested": True}),
         ("sql", {"query": "SELECT tool, count(*) FROM steps GROUP BY 1"}), ("traces", {"called": "*"}),
         ("show", {"trace_id": longest}), ("search", {"pattern": "the"}), ("diverge", {"trace_id": longest}),
     ]  # fmt: skip
-    small = replace(real_desk, answer_bytes=1_200)
+    small = replace(real_context, answer_bytes=1_200)
 
     def asked(question: tuple[str, dict[str, object]]) -> str:
         try:

@@ -1,5 +1,7 @@
+import json
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,3 +53,22 @@ def test_an_error_is_missing_until_its_tries_are_used() -> None:
         tail._take(line("a", "error", str(tries)).model_dump_json().encode())
         assert (keys[0] in tail.missing(keys, retry_errors=2)) == (tries <= 2)
     assert keys[1] in tail.missing(keys, retry_errors=2)
+
+
+@pytest.mark.parametrize("number", ["1e999", "9" * 400, str(-(10**30)), '"' + "9" * 400 + '"'])
+@pytest.mark.parametrize("field", ["seed", "attempt", "steps", "tokens_in", "tokens_out", "cost_usd", "score"])
+def test_a_number_that_no_column_of_the_store_holds_refuses_its_line(tmp_path: Path, field: str, number: str) -> None:
+    if field == "cost_usd" and number.startswith("-"):
+        number = "-1e999"  # the largest of the numbers above is a sum of money that can be stored
+    path = tmp_path / "results.jsonl"
+    whole = json.loads(line("a", "success").model_dump_json())
+    text = json.dumps({**whole, field: "HERE"}).replace('"HERE"', number)
+    path.write_text(text + "\n" + json.dumps(whole) + "\n")
+    tail = read_results(path)
+    assert [(place, reason.partition(":")[0]) for place, reason in tail.rejected] == [(1, field)]
+    assert len(tail.results) == 1
+
+
+def test_steps_beyond_an_integer_refuse_their_line() -> None:
+    tail = ResultsTail(Path("unused"))
+    assert tail._take(line("a", "success").model_dump_json().replace('"steps":0', f'"steps":{2**31}').encode()) is None

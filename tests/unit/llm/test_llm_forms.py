@@ -7,10 +7,10 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_ai.profiles.openai import OpenAIJsonSchemaTransformer
 
-from halo_opt.analysis.engine.claiming import AnswerArguments, ClaimArguments, ReportArguments
+from halo_opt.analysis.engine.submission import AnswerArguments, ClaimArguments, ReportArguments
 from halo_opt.analysis.engine.turns import turn_schema
 from halo_opt.analysis.tools.all import ALL
-from halo_opt.analysis.tools.base import Desk, Tool
+from halo_opt.analysis.tools.base import Tool, ToolContext
 from halo_opt.llm.address import Endpoint
 from halo_opt.llm.forms import Form, prompted_bytes, sent_schema
 from halo_opt.llm.wire import CallSettings, connect, parameters_of
@@ -20,7 +20,7 @@ OPENAI = Endpoint("https://api.openai.com/v1", "k", "gpt-4o", free=False, provid
 ANTHROPIC = Endpoint("https://api.anthropic.com/v1", "k", "claude-sonnet-4-5", free=False, provider="anthropic")
 
 
-def nothing(_arguments: Any, _desk: Desk) -> str:
+def nothing(_arguments: Any, _context: ToolContext) -> str:
     return ""
 
 

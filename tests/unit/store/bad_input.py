@@ -69,4 +69,4 @@ def built(folder: Path, form: Form | None = None) -> tuple[ImportSummary, Any, l
     summary = build_store([folder / "in"], folder / "s.duckdb")
     with Store.open(folder / "s.duckdb") as store:
         kept = store.rows(form.rows)[0][0] if form else None
-        return summary, kept, store.rows("SELECT source, line, reason FROM rejects ORDER BY line")
+        return summary, kept, store.rows("SELECT source, line, reason FROM rejects WHERE field IS NULL ORDER BY line")

@@ -109,3 +109,13 @@ def test_tokens_come_from_the_result_line_else_from_the_spans(run):
     with built(run) as store:
         rows = store.rows("SELECT tokens_in, tokens_out FROM attempts WHERE task_id = 'enter-name' ORDER BY seed")
         assert rows == [(201, 20), (303, 30)]
+
+
+@pytest.mark.parametrize(("field", "number"), [("steps", 2**31), ("tokens_in", -(10**30)), ("seed", 2**63)])
+def test_result_line_with_a_number_that_no_column_holds_is_refused_and_the_others_count(run, field, number):
+    before = len((run / "results.jsonl").read_text().splitlines())
+    add_result(run, **{field: number})
+    with built(run) as store:
+        [(line, reason)] = store.rows("SELECT line, reason FROM rejects")
+        assert store.summary().attempts > 0
+    assert (line, reason.partition(":")[0]) == (before + 1, field)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from claims_handed_in import claimed, handed_in, written
-from desks import RUNS
+from tool_contexts import RUNS
 
 from halo_opt.core.report_records import Report
 from halo_opt.store import Store, build_store

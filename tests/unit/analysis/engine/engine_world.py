@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import Field
 
 from halo_opt.analysis.claims.hypotheses import Hypotheses
-from halo_opt.analysis.engine.analyse import analyse
+from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Event, ReportTask, Task
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool, ToolRefused
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
 from halo_opt.analysis.tools.scope import Scope
 from halo_opt.core.report_records import Report
 from halo_opt.llm.address import Endpoint
@@ -46,31 +46,31 @@ class LlmMap(Arguments):
     labels: list[str] | None = None
 
 
-def run_sql(arguments: Sql, desk: Desk) -> str:
-    return json.dumps(desk.guarded.rows(desk.scope.over(arguments.query)), default=str)[: desk.answer_bytes]
+def run_sql(arguments: Sql, context: ToolContext) -> str:
+    return json.dumps(context.guarded.rows(context.scope.over(arguments.query)), default=str)[: context.answer_bytes]
 
 
-def run_delegate(arguments: Delegate, desk: Desk) -> str:
-    assert desk.asking is not None
+def run_delegate(arguments: Delegate, context: ToolContext) -> str:
+    assert context.models is not None
     sql = arguments.scope_sql
-    scope = desk.scope if sql is None else desk.scope.narrowed(sql, "a part")
-    return desk.asking.delegate(arguments.question, scope)
+    scope = context.scope if sql is None else context.scope.narrowed(sql, "a part")
+    return context.models.delegate(arguments.question, scope)
 
 
-def run_map(arguments: LlmMap, desk: Desk) -> str:
-    assert desk.asking is not None
-    return json.dumps(desk.asking.llm_map(arguments.question, arguments.query, arguments.labels), default=str)
+def run_map(arguments: LlmMap, context: ToolContext) -> str:
+    assert context.models is not None
+    return json.dumps(context.models.llm_map(arguments.question, arguments.query, arguments.labels), default=str)
 
 
 class Nothing(Arguments):
     pass
 
 
-def run_broken(_arguments: Nothing, _desk: Desk) -> str:
+def run_broken(_arguments: Nothing, _context: ToolContext) -> str:
     raise ZeroDivisionError("boom")
 
 
-def run_refusing(_arguments: Nothing, _desk: Desk) -> str:
+def run_refusing(_arguments: Nothing, _context: ToolContext) -> str:
     raise ToolRefused("that cannot be done; do this instead")
 
 
@@ -129,11 +129,11 @@ class World:
                     self.scripts[role], ledger, endpoint, max_tokens=self.reply, purpose=f"analysis {role}"
                 )
                 models[role] = RoleModel(self.wrap(model, role), self.context, self.reply)
-        desk = Desk(self.store, self.report, self.hypotheses, scope=self.scope)
+        context = ToolContext(self.store, self.report, self.hypotheses, scope=self.scope)
         if self.guarded is not None:  # queries that another run has asked already: each costs a process
-            desk.__dict__["guarded"] = self.guarded
-        return analyse(
-            desk,
+            context.__dict__["guarded"] = self.guarded
+        return run_agents(
+            context,
             Roles(models["root"], models),
             task=self.task,
             limits=self.limits,

@@ -239,7 +239,7 @@ def test_labels_bind_the_answers(world: Made) -> None:
 @pytest.mark.parametrize(
     ("action", "words"),
     [
-        (ask_rows("SELECT 1 AS x", ["one"]), "labels are 2 to 20 different words"),
+        (ask_rows("SELECT 1 AS x", ["one"]), "labels must be 2 to 20 different texts"),
         (ask_rows("SELECT i FROM range(501) AS t(i)"), "the query gives more than 500 rows"),
         (ask_rows("SELECT nonsense"), "nonsense"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from engine_world import World, scripted, sql, submit, turn
 
-from halo_opt.analysis.engine.sizes import Sizes
+from halo_opt.analysis.engine.prompt_sizes import PromptSizes
 from halo_opt.analysis.records import AnalysisLimits, Ended
 from halo_opt.llm.model import Message, ModelError, PromptTooLong
 from halo_opt.llm.roles import RoleModel
@@ -90,7 +90,7 @@ def test_a_prompt_that_is_too_long_is_shortened_and_sent_once_more(world: Made) 
         {"root": root, "compact": scripted(lambda _m: "Notes.")}, limits=AnalysisLimits(turns=TURNS), context=20_000
     ).run()
     assert (result.ended, result.summary) == (Ended.SUBMITTED, "at last")
-    assert result.faults == {"too long": len(refused)}
+    assert result.faults == {"prompt too long": len(refused)}
     assert 0 < len(refused) < 4
 
 
@@ -104,10 +104,10 @@ def test_a_prompt_that_cannot_be_shortened_ends_it_with_a_reason(world: Made) ->
     [(4_096, 1_024, 1, False), (8_192, 1_024, 2, False), (32_000, 4_000, 4, True), (200_000, 8_000, 4, True)],
 )
 def test_what_is_shown_follows_from_the_context(context: int, reply: int, actions: int, guidance: bool) -> None:
-    sizes = Sizes.of(RoleModel(scripted([]), context, reply), 4)
-    assert (sizes.actions, sizes.guidance) == (actions, guidance)
-    assert sizes.room == context - reply
-    assert sizes.actions * sizes.answer_bytes / 3 <= sizes.room * 0.25
+    sizes = PromptSizes.of(RoleModel(scripted([]), context, reply), 4)
+    assert (sizes.max_actions, sizes.guidance) == (actions, guidance)
+    assert sizes.prompt_tokens == context - reply
+    assert sizes.max_actions * sizes.answer_bytes / 3 <= sizes.prompt_tokens * 0.25
 
 
 def test_instructions_and_three_answers_fit_a_small_context(world: Made) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
-from halo_opt.analysis.tools.base import Arguments, Desk, Tool
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext
 from halo_opt.core.errors import HaloError
 from halo_opt.core.report_records import Report
 from halo_opt.core.text import counted
@@ -35,7 +35,7 @@ def until_told(*then: str) -> Callable[[Sequence[Message]], Reply]:
     left = iter(then)
 
     def reply(messages: Sequence[Message]) -> Reply:
-        if "Stop here:" in messages[-1].content:
+        if "Stop now:" in messages[-1].content:
             return LAST
         return next(left, turn(sql(f"SELECT {len(messages)}")))
 
@@ -122,11 +122,11 @@ class Many(Arguments):
     calls: int = Field(ge=1)
 
 
-def run_many(arguments: Many, desk: Desk) -> str:
-    assert desk.asking is not None
+def run_many(arguments: Many, context: ToolContext) -> str:
+    assert context.models is not None
     for number in range(arguments.calls):
         try:
-            desk.asking.llm(f"{desk.agent} {number} {time.monotonic_ns()}")
+            context.models.llm(f"{context.agent} {number} {time.monotonic_ns()}")
         except HaloError:
             continue
     return "done"
@@ -160,7 +160,7 @@ class Erratic:
             raise FAULTS[kind]
         if schema is None:
             text = "an answer"
-        elif "Stop here:" in messages[-1].content:
+        elif "Stop now:" in messages[-1].content:
             text = LAST
         elif kind % 5 == 0 and '"delegate"' in messages[0].content:
             text = turn({"tool": "delegate", "question": "why?"}, {"tool": "many", "calls": 2})
@@ -228,7 +228,7 @@ class Overcharging:
     name = "scripted"
 
     def complete(self, messages: Sequence[Message], *, schema: Any = None, on_text: Any = None) -> Completion:
-        text = LAST if "Stop here:" in messages[-1].content else turn(sql("SELECT 1"))
+        text = LAST if "Stop now:" in messages[-1].content else turn(sql("SELECT 1"))
         return Completion(text=text, tokens_in=30_000, tokens_out=5, cost_usd=0.0)
 
 

@@ -84,7 +84,7 @@ def test_a_question_that_nobody_answered_has_no_answer(world: Made) -> None:
     model = scripted([turn(sql(COUNT)), ModelError("gone")])
     result = world(model, task=QUESTION, limits=AnalysisLimits(turns=1)).run()
     assert result.answer is None
-    assert result.faults["no last report"] == 1
+    assert result.faults["no final report"] == 1
 
 
 def test_a_question_is_asked_with_little_around_it(world: Made, engine_report: Report) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from engine_world import TOOLS, World, scripted, sql, submit, turn
 
-from halo_opt.analysis.engine.claiming import AnswerArguments, ClaimArguments, ReportArguments
+from halo_opt.analysis.engine.submission import AnswerArguments, ClaimArguments, ReportArguments
 from halo_opt.analysis.engine.turns import json_in, read_turn
 from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
 from halo_opt.analysis.tools import contrast
@@ -18,7 +18,7 @@ from halo_opt.testing import Reply
 
 Made = Callable[..., World]
 SHOWS = "SELECT trace_id FROM steps WHERE length(arguments) > 40"
-RESTS = "You asked this before, so sql is not offered for a while"
+RESTS = "You made this same call before, so sql is not offered for a while"
 
 
 def told(model: object, call: int) -> str:
@@ -36,7 +36,7 @@ def test_a_tool_that_says_the_same_rests_one_turn_longer_each_time(world: Made) 
     assert "[[42]]" in told(model, 4) and RESTS in told(model, 4)
     assert all("there is no such tool" in told(model, call) for call in (5, 6))
     assert "[[42]]" in told(model, 7)
-    assert result.faults == {"misfit": 3, "unknown tool": 3}
+    assert result.faults == {"schema mismatch": 3, "unknown tool": 3}
 
 
 def test_other_tools_are_offered_while_one_rests(world: Made) -> None:

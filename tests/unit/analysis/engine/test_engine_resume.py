@@ -145,7 +145,7 @@ def test_the_script_does_what_these_tests_are_about(whole: tuple[AnalysisResult,
     assert (calls, result.calls) == (CALLS, CALLS)
     assert result.agents == 3
     assert [claim.id for claim in result.claims] == ["root.1.c1", "root.c1"]
-    assert result.faults == {"malformed": 1, "misfit": 1}
+    assert result.faults == {"malformed reply": 1, "schema mismatch": 1}
 
 
 @pytest.mark.parametrize("at", range(CALLS))

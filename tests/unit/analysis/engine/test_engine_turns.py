@@ -95,7 +95,7 @@ def test_claims_of_the_report_are_checked_too(world: Made, engine_store: Store) 
     [
         ({"tool": "sql", "query": "SELECT nonsense"}, "nonsense", "tool refused"),
         ({"tool": "refusing"}, "that cannot be done; do this instead", "tool refused"),
-        ({"tool": "broken"}, "it broke on these arguments (ZeroDivisionError)", "tool failed"),
+        ({"tool": "broken"}, "the tool failed on these arguments (ZeroDivisionError)", "tool failed"),
     ],
 )
 def test_a_tool_that_cannot_is_an_answer(world: Made, action: dict[str, object], words: str, fault: str) -> None:
@@ -125,7 +125,7 @@ def test_a_reply_that_breaks_the_form_is_told_the_right_one(world: Made, text: s
     result = world(model).run()
     assert words in last_words(model, 1)
     assert result.ended is Ended.SUBMITTED
-    assert result.faults["misfit"] == 1
+    assert result.faults["schema mismatch"] == 1
 
 
 @pytest.mark.parametrize("after", ["\n```", " This {asks} for 41 + 1.", '\n{"actions": [{"tool": "y"}]}'])
@@ -143,7 +143,7 @@ def test_three_useless_replies_in_a_row_end_it_with_one_last_call(world: Made) -
     result = world(model).run()
     assert (result.ended, result.salvaged, result.summary) == (Ended.UNUSABLE, True, "what I have")
     assert result.reason == "3 replies in a row could not be used"
-    assert result.faults == {"malformed": 5, "misfit": 5}
+    assert result.faults == {"malformed reply": 5, "schema mismatch": 5}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_of_a_last_reply_that_breaks_the_form_what_can_be_read_is_kept(
     model = scripted([turn(sql("SELECT 1")), ModelMisfit("not the form", text=text)])
     result = world(model, limits=AnalysisLimits(turns=1)).run()
     assert (result.summary, len(result.claims), result.salvaged) == (summary, claims, True)
-    assert result.faults.get("no last report", 0) == (not summary)
+    assert result.faults.get("no final report", 0) == (not summary)
 
 
 def test_at_the_limit_of_turns_the_root_is_asked_once_more_for_what_it_has(world: Made, engine_store: Store) -> None:
@@ -181,7 +181,7 @@ def test_what_was_recorded_stands_when_nobody_answers_any_more(world: Made, engi
     result = world(model).run()
     assert (result.ended, result.salvaged, result.reason) == (Ended.MODEL, True, "nobody there")
     assert len(result.claims) == 1
-    assert result.faults == {"unreachable": 2}
+    assert result.faults == {"model unreachable": 2}
 
 
 @pytest.mark.parametrize("error", [ModelBusy("slow down"), ModelUnreachable("gone"), ModelRefused("no")])

@@ -1,0 +1,124 @@
+"""The claims of one agent: each is checked when it is recorded, and its agent is told the result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from halo_opt.analysis.claims.check import check
+from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.records import Claim
+from halo_opt.analysis.claims.sources import ClaimSources
+from halo_opt.analysis.claims.told import behaviour_sql
+from halo_opt.analysis.records import RecordedClaim
+from halo_opt.analysis.tools.base import ToolRefused
+from halo_opt.core.errors import InputError
+from halo_opt.core.prompts import fence
+from halo_opt.mining.cells import Measured
+from halo_opt.store.guarded.sqltext import layout_free
+
+
+@dataclass
+class ClaimLog:
+    """The claims of one agent, and those of its sub-agents once they are merged. Used by one thread at a time.
+
+    `known` holds the keys of claims that agents above this one had recorded before it began.
+    """
+
+    agent: str
+    sources: ClaimSources
+    hypotheses: Hypotheses
+    known: frozenset[str] = frozenset()
+    claims: list[RecordedClaim] = field(default_factory=list)
+    _own: int = field(default=0, init=False)
+
+    def record(self, claim: Claim) -> tuple[RecordedClaim, Measured | None]:
+        """Check a claim and record it.
+
+        The predicate may be the name of a contrast that was made. A claim that was not confirmed may be recorded again
+        with better evidence; it then replaces the earlier one.
+
+        Returns:
+            The claim as checked, and its behaviour as measured (None where the predicate cannot be measured).
+
+        Raises:
+            ToolRefused: a claim with this predicate is confirmed already.
+        """
+        contrast = self.hypotheses.named(claim.predicate_sql.strip())
+        if contrast is not None:
+            claim = claim.model_copy(update={"predicate_sql": contrast.predicate_sql})
+        key = _key(claim)
+        earlier = next((old for old in self.claims if _key(old.checked.claim) == key), None)
+        if key in self.known or (earlier and earlier.checked.status == "confirmed"):
+            name = f" as {earlier.id}" if earlier else ""
+            raise ToolRefused(f"this predicate is claimed already{name}; claim something else, or submit")
+        self.hypotheses.add(claim.title, claim.predicate_sql, self.agent)
+        if earlier is None:
+            self._own += 1
+        name = earlier.id if earlier else f"{self.agent}.c{self._own}"
+        checked, measured = check(
+            claim,
+            self.sources.store,
+            self.sources.rows,
+            name=f"claim_{name.replace('.', '_')}",
+            first_steps=self.sources.first_steps,
+            harness=self.sources.harness,
+        )
+        made = RecordedClaim(id=name, agent=self.agent, checked=checked)
+        if earlier is None:
+            self.claims = [*self.claims, made]
+        else:
+            self.claims = [made if old is earlier else old for old in self.claims]
+        return made, measured
+
+    def merge(self, claims: Sequence[RecordedClaim]) -> None:
+        """Add the claims of a sub-agent whose predicates are not recorded yet."""
+        keys = self.keys
+        self.claims += [claim for claim in claims if _key(claim.checked.claim) not in keys]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of all claims recorded so far, by this agent and those above it."""
+        return self.known | {_key(old.checked.claim) for old in self.claims}
+
+
+def _key(claim: Claim) -> str:
+    return layout_free(claim.predicate_sql)
+
+
+def check_result_text(recorded: RecordedClaim, measured: Measured | None) -> str:
+    """The result of a claim's check, for the model that made the claim."""
+    checked = recorded.checked
+    lines = [f"{recorded.id}: {checked.status}."]
+    if checked.status == "unsupported":
+        lines.append("Claim it again with the same predicate and better evidence, or drop it.")
+    if measured is not None:
+        lines.append(
+            f"Shown by {measured.failures_with} of {measured.failures} failures and {measured.successes_with} of"
+            f" {measured.successes} successes."
+        )
+        contrast = measured.contrast
+        if contrast is not None and contrast.difference is not None:
+            p_value = f", p = {contrast.p_value:.3g}" if contrast.p_value is not None else ""
+            lines.append(f"Difference within the same tasks {contrast.difference:+.3f}{p_value}.")
+        elif measured.reason:
+            lines.append(f"No contrast: {measured.reason}.")
+    # The error of a failed query may quote a trace.
+    data = [f"unsupported: {reason}" for reason in checked.reasons]
+    data += [f"corrected: {correction}" for correction in checked.corrections]
+    text = " ".join(lines)
+    return "\n".join([text, fence("\n".join(data))]) if data else text
+
+
+def quote_hint(recorded: RecordedClaim, sources: ClaimSources) -> str:
+    """Two failures in which a quote for a claim can be found; '' where no failure shows it."""
+    shown = behaviour_sql(recorded.checked.claim.predicate_sql)
+    sql = (
+        f"SELECT trace_id FROM ({shown}) AS b JOIN attempts USING (trace_id) WHERE b.value AND outcome = 'failure'"
+        " ORDER BY trace_id LIMIT 2"
+    )
+    try:
+        found = [str(trace_id) for (trace_id,) in sources.rows.rows(sql)]
+    except InputError:
+        return ""
+    if not found:
+        return ""
+    return "\nIt needs a quote. Show one of these failures and copy from it:\n" + fence("\n".join(found))
