@@ -160,7 +160,7 @@ def test_tries_have_a_cap() -> None:
     ("reply", "words"),
     [
         (failure(401, "bad key"), r"refuses the key \(bad key\); check LAB_API_KEY"),
-        (failure(404, "no such model"), r"does not exist there \(no such model\)"),
+        (failure(404, "no such model"), r"is not served there \(no such model\)"),
         (failure(400, "bad request"), r"error 400 \(bad request\)"),
         (failure(402, "no credit"), r"quota is used up \(no credit\)"),
     ],
