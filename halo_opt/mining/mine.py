@@ -1,8 +1,8 @@
 """From a store to a report: measure every behaviour, contrast, correct, rank, write up. Only reads; asks no model."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
+from halo_common.text import nearest
 from halo_opt.analysis.claims.told import NOTHING_TOLD, ToldBehaviour, one_test_each, place, with_words
 from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import Playbook
@@ -172,6 +172,6 @@ def _rate(store: Rows, behaviour: Behaviour, run_id: str | None) -> float | None
 def _named(name: str, known: Mapping[str, Behaviour]) -> Behaviour:
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+    near = nearest(name, known)
+    hint = f"did you mean {near}?" if near else f"known are {', '.join(sorted(known))}"
     raise InputError(f"{name} is not a behaviour; {hint}")
