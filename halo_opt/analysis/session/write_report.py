@@ -9,8 +9,8 @@ from halo_opt.analysis.claims.into_report import Analysed, report_of
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Outcome
 from halo_opt.core.report_records import Finding, InputFile, Report
-from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
-from halo_opt.mining.mine import MinedStore, behaviour_rates, measured_store
+from halo_opt.mining.detector_files import NO_DETECTORS, Detectors
+from halo_opt.mining.mine import MinedStore, measured_store
 from halo_opt.mining.triage import COLUMNS
 from halo_opt.reporting.report_files import ReportPaths, write_report
 from halo_opt.reporting.views import StepView, TraceView
@@ -87,19 +87,6 @@ def guarded_rows(store: Store) -> Query:
         return list(table.rows)
 
     return ask
-
-
-def rates(folders: Sequence[Path], stores: Path, detectors: Detectors = NO_DETECTORS) -> list[dict[str, float | None]]:
-    """How often each behaviour is seen among the measured attempts of each run folder."""
-    found = []
-    for folder in folders:
-        path = stores / f"{folder.name}.duckdb"
-        if not fresh(path, [folder]):
-            build_store([folder], path)
-        with Store.open(path) as store:
-            behaviours = [*built_in(), *detectors.behaviours]
-            found.append(behaviour_rates(store, behaviours=behaviours, guarded=guarded_rows(store)))
-    return found
 
 
 def trace_views(store: Store, findings: Sequence[Finding]) -> list[TraceView]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from halo_opt.core.errors import ConfigError
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.price_list import Price, read_prices
 from halo_opt.llm.prices import context_of, cost_of, estimate
 

@@ -99,7 +99,7 @@ def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: S
     edits = [AppendText(path="a.yaml", text="b: 2")]
     model = ScriptedModel([Draft(hypothesis="It goes on too long.", findings=["C1"], edits=edits, predictions=[])])
     draft_proposal(report, HarnessDescription(), {"a.yaml": b"a: 1"}, model=model, forbidden=Forbidden(), retries=0)
-    shown = " ".join(message.words for messages in model.asked for message in messages)
+    shown = " ".join(message.sent for messages in model.asked for message in messages)
     assert finding.behaviour in shown
     assert "Lie" not in shown
     assert "931" not in shown

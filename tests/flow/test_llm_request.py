@@ -7,7 +7,7 @@ import pytest
 from llm_fake_server import FakeServer, closed_port, fake_server, said
 from pydantic import BaseModel
 
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Completion, Message
