@@ -18,7 +18,7 @@ from harness.settings.schema import ModelSettings
 Role = Literal["worker", "manager"]
 M = TypeVar("M", bound=ModelSettings)
 OPENAI_HOST = "api.openai.com"
-# What a server without a key is told: the clients insist on one.
+# The key for a server that needs none: the clients insist on one.
 NO_KEY = "none"
 
 
@@ -27,7 +27,7 @@ class Backend(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    wire: Literal["openai", "anthropic"]
+    protocol: Literal["openai", "anthropic"]
     address: str
     address_env: str | None
     key_env: str
@@ -36,33 +36,33 @@ class Backend(BaseModel):
 
 BACKENDS: dict[str, Backend] = {
     "openai": Backend(
-        wire="openai",
+        protocol="openai",
         address=f"https://{OPENAI_HOST}/v1",
         address_env="OPENAI_BASE_URL",
         key_env="OPENAI_API_KEY",
         key_needed=True,
     ),
     "anthropic": Backend(
-        wire="anthropic",
+        protocol="anthropic",
         address="https://api.anthropic.com/v1",
         address_env=None,
         key_env="ANTHROPIC_API_KEY",
         key_needed=True,
     ),
     "openai_compatible": Backend(
-        wire="openai",
+        protocol="openai",
         address="http://127.0.0.1:8080/v1",
         address_env="OPENAI_BASE_URL",
         key_env="OPENAI_API_KEY",
     ),
     "vllm": Backend(
-        wire="openai",
+        protocol="openai",
         address="http://127.0.0.1:8000/v1",
         address_env="HALO_VLLM_URL",
         key_env="HALO_VLLM_API_KEY",
     ),
     "local": Backend(
-        wire="openai",
+        protocol="openai",
         address="http://127.0.0.1:8080/v1",
         address_env="OPENAI_BASE_URL",
         key_env="OPENAI_API_KEY",
