@@ -40,7 +40,7 @@ def test_what_follows_from_a_cause_is_folded_under_it(tiny: TinyStore) -> None:
     assert [finding.behaviour for finding in report.findings] == ["slip"]
     [folded] = report.findings[0].consequences
     assert folded.behaviour == "retry"
-    assert "the finding is not the later one in" in folded.claim
+    assert "the finding comes first or at the same step" in folded.claim
     assert "do not fail measurably more often" in folded.claim
     assert folded.numbers["difference_with_it_held_fixed"].value is not None
 
