@@ -1,17 +1,17 @@
-"""The nearest valid word to a mistyped one, for error messages. Pure."""
+"""The nearest valid word to a mistyped one, for error messages."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
-    """The valid word most like `word`, or None where nothing is like it."""
+    """The valid word most similar to `word`, or None where none is similar."""
     close = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.5)
     return close[0] if close else None
 
 
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
-    """A sentence that names the nearest valid word, or lists a few when none is near."""
+    """A clause that names the most similar valid word, or lists valid words where none is similar."""
     known = sorted(valid)
     close = nearest(word, known)
     if close:

@@ -1,4 +1,4 @@
-"""One line per finished attempt, appended so that several processes may write the same file. Never rewrites it."""
+"""Result lines: one for each finished attempt, appended so that several processes may write the same file."""
 
 import errno
 import fcntl
@@ -21,7 +21,7 @@ class Job(BaseModel):
 
 
 class Result(BaseModel):
-    """One finished attempt. `score` is None for an error: it was not a measurement, and never a zero."""
+    """One finished attempt. `score` is from 0 to 1; None for an error, which was not a measurement."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +41,7 @@ class Result(BaseModel):
 
 
 class ErrorDetails(BaseModel):
-    """Why an attempt was not a measurement: a sentence, and where in the code, when there is such a place."""
+    """Why an attempt was not a measurement: a message, and the traceback where an exception was the cause."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,11 +50,12 @@ class ErrorDetails(BaseModel):
 
 
 def append_line(path: Path, data: dict[str, Any]) -> None:
-    """Append one whole line by one write; a torn last line of an earlier crash is closed off first.
+    """Append one line with one write. An unfinished last line, left by a crash, is ended with a newline first.
 
-    Writers wait for each other: one that looked at the end of the file while another writes would see a torn line.
-    Half a character (a lone surrogate, which pages and models can produce) becomes a question mark. Raises OSError with
-    the file's name, also when only a part found room: such a line is torn, never half counted.
+    Writers wait for each other. A lone surrogate, which pages and models can produce, becomes a question mark.
+
+    Raises:
+        OSError: The line could not be written whole. It carries the file's name.
     """
     try:
         _append(path, data)
@@ -66,7 +67,7 @@ def _append(path: Path, data: dict[str, Any]) -> None:
     line = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # closing gives it back, and so does the end of a killed process
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # released on close, and when the process ends
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line
