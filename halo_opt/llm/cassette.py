@@ -1,8 +1,7 @@
-"""Recorded replies: a run is recorded call by call, and played again with no model, no key and no spending.
+"""Recorded replies: a run is recorded call by call, and replayed without a model, a key or spending.
 
-A call is recognised by the model's name, the schema and the messages, never by `Message.now`, the time or the thread.
-A tape holds entries in memory and writes nothing: what must survive goes through the callback. It never holds a
-message, only what identifies it.
+A call is recognised by the model's name, the schema and the messages without `Message.now`. A cassette holds hashes of
+messages only, in memory; a callback gets every new entry.
 """
 
 import hashlib
@@ -14,11 +13,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from halo_opt.core.errors import InputError
+from halo_opt.core.errors import ConfigError, InputError
 from halo_opt.core.validation import first_problem
-from halo_opt.llm.model import Completion, Message, Model, ModelError, ModelMisfit, ModelRefused, PromptTooLong
+from halo_opt.llm.model import Completion, InvalidReply, Message, Model, ModelError, ModelRefused, PromptTooLong
 from halo_opt.llm.parsing import parse_reply
-from halo_opt.llm.roles import Role
+from halo_opt.llm.roles import Role, RoleModel, RoleRecord, Roles
 
 _DIGITS = 10  # of a part's hash: enough to tell parts of one run apart
 _SHOWN = 120
@@ -41,7 +40,7 @@ class FinalError(_Record):
     text: str = ""
 
 
-class TapeEntry(_Record):
+class CassetteEntry(_Record):
     """One finished call: how it is recognised, and the reply or the error that it ended with.
 
     `occurrence` counts the calls of the same key from 0. `model` and `parts` (a short hash of the schema, then of each
@@ -81,22 +80,22 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-class Tape:
+class Cassette:
     """Recorded calls by key and occurrence. Thread-safe.
 
-    The n-th time that a key is asked for, it gives the n-th recorded end; after the last one it has nothing. Calls of
-    one key at the same time are told apart by their order alone.
+    The n-th call with a key gets the n-th recorded end. Calls with one key at the same time are told apart by their
+    order alone.
     """
 
     def __init__(
-        self, past: Iterable[Mapping[str, Any]] = (), *, on_entry: Callable[[TapeEntry], None] | None = None
+        self, past: Iterable[Mapping[str, Any]] = (), *, on_entry: Callable[[CassetteEntry], None] | None = None
     ) -> None:
-        """`past` are entries of an earlier life; `on_entry` gets each new one, in order, under the tape's lock.
+        """`past` are entries of an earlier life; `on_entry` gets each new one, in order, under the cassette's lock.
 
         When `on_entry` raises, the entry does not stand. Raises InputError for entries that cannot be used.
         """
         self._on_entry = on_entry or (lambda _entry: None)
-        self._ends: defaultdict[str, list[TapeEntry]] = defaultdict(list)
+        self._ends: defaultdict[str, list[CassetteEntry]] = defaultdict(list)
         self._played: defaultdict[str, int] = defaultdict(int)
         self._lock = threading.Lock()
         for number, entry in enumerate(past, 1):
@@ -104,21 +103,21 @@ class Tape:
 
     def _load(self, number: int, given: Mapping[str, Any]) -> None:
         try:
-            entry = TapeEntry.model_validate(given)
+            entry = CassetteEntry.model_validate(given)
         except ValidationError as error:
-            said = first_problem(error, "the whole")
-            raise InputError(f"entry {number} of the cassette is damaged ({said}); record anew") from None
+            problem = first_problem(error, "the whole")
+            raise InputError(f"entry {number} of the cassette is damaged ({problem}); record anew") from None
         if entry.occurrence != len(self._ends[entry.key]):
             raise InputError(f"entries before entry {number} of the cassette are missing; record anew")
         self._ends[entry.key].append(entry)
 
     @property
     def unplayed(self) -> int:
-        """How many recorded calls were not asked for: after a replay of a whole run, none."""
+        """How many recorded calls were not replayed yet; 0 after a replay of a whole run."""
         with self._lock:
             return sum(len(ends) - self._played[key] for key, ends in self._ends.items())
 
-    def take(self, call: _Call) -> TapeEntry | None:
+    def take(self, call: _Call) -> CassetteEntry | None:
         """The next recorded end of this call, None when there is none."""
         with self._lock:
             number = self._played[call.key]
@@ -135,7 +134,7 @@ class Tape:
             ends = self._ends[call.key]
             # A parsed object comes back by parsing the text again.
             kept = None if completion is None else completion.model_copy(update={"parsed": None})
-            entry = TapeEntry(
+            entry = CassetteEntry(
                 role=role,
                 key=call.key,
                 occurrence=len(ends),
@@ -152,7 +151,7 @@ class Tape:
         """In what the call differs from the recorded call of this role that is nearest to it."""
         with self._lock:
             if ends := self._ends[call.key]:
-                return f"it was recorded {len(ends)} times and is asked for once more"
+                return f"it was recorded {len(ends)} times and is made once more"
             recorded = [entry for ends in self._ends.values() for entry in ends if entry.role == role]
         if not recorded:
             return f"no call of the role {role} was recorded"
@@ -174,15 +173,15 @@ def _common(left: Sequence[str], right: Sequence[str]) -> int:
     return min(len(left), len(right))
 
 
-class Taped:
-    """A `Model` that answers from a tape where it can, and else asks the model and records the answer."""
+class RecordedModel:
+    """A `Model` that answers from a cassette where it can, and else asks the model and records the answer."""
 
-    def __init__(self, model: Model | None, tape: Tape, *, role: Role, name: str | None = None) -> None:
+    def __init__(self, model: Model | None, cassette: Cassette, *, role: Role, name: str | None = None) -> None:
         """Without a model only what was recorded is answered; `name` then says with which model that was."""
         if model is None and name is None:
             raise ValueError("without a model its name must be given")
         self._model = model
-        self._tape = tape
+        self._tape = cassette
         self._role = role
         self._name = name
 
@@ -209,7 +208,7 @@ class Taped:
             raise self._miss(call, messages)
         try:
             completion = self._model.complete(messages, schema=schema, on_text=on_text)
-        except (ModelRefused, ModelMisfit, PromptTooLong) as error:
+        except (ModelRefused, InvalidReply, PromptTooLong) as error:
             self._tape.record(call, self._role, error=_final(error))
             raise
         self._tape.record(call, self._role, completion=completion)
@@ -223,15 +222,15 @@ class Taped:
         )
 
 
-def _final(error: ModelRefused | ModelMisfit | PromptTooLong) -> FinalError:
+def _final(error: ModelRefused | InvalidReply | PromptTooLong) -> FinalError:
     spent = None if error.spent is None else error.spent.model_copy(update={"parsed": None})
-    if isinstance(error, ModelMisfit):
+    if isinstance(error, InvalidReply):
         return FinalError(kind="misfit", words=str(error), spent=spent, text=error.text)
     kind: Literal["refused", "too long"] = "refused" if isinstance(error, ModelRefused) else "too long"
     return FinalError(kind=kind, words=str(error), spent=spent)
 
 
-def _play(entry: TapeEntry, schema: type[BaseModel] | None, on_text: Callable[[str], None] | None) -> Completion:
+def _play(entry: CassetteEntry, schema: type[BaseModel] | None, on_text: Callable[[str], None] | None) -> Completion:
     text = entry.completion.text if entry.completion is not None else entry.error.text if entry.error else ""
     if on_text is not None and text:
         on_text(text)
@@ -250,6 +249,22 @@ def _play(entry: TapeEntry, schema: type[BaseModel] | None, on_text: Callable[[s
 
 def _raised(error: FinalError) -> ModelError:
     if error.kind == "misfit":
-        return ModelMisfit(error.words, spent=error.spent, text=error.text)
+        return InvalidReply(error.words, spent=error.spent, text=error.text)
     kind = ModelRefused if error.kind == "refused" else PromptTooLong
     return kind(error.words, spent=error.spent)
+
+
+def replayed_roles(records: Mapping[Role, RoleRecord], cassette: Cassette) -> Roles:
+    """Roles that answer from the cassette alone; `records` are those of the recorded run (`Roles.records`).
+
+    Raises ConfigError when the root is not among them.
+    """
+    if "root" not in records:
+        raise ConfigError("the cassette does not say which model was the root of the analysis; record anew")
+    made = {
+        role: RoleModel(
+            RecordedModel(None, cassette, role=role, name=record.model), record.context_tokens, record.reply_tokens
+        )
+        for role, record in records.items()
+    }
+    return Roles(root=made["root"], others=made)

@@ -136,7 +136,6 @@ def most_calls(settings: HarnessSettings, attempts: int) -> int:
         return 0
     steps = settings.limits.steps
     worker = steps * (1 + settings.retry.invalid_action)
-    # Each step may escalate, and the manager may be asked again as often as the worker.
     manager = 0
     if settings.hierarchy.manager:
         manager = min(steps, settings.escalation.max_calls)

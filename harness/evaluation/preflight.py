@@ -162,7 +162,7 @@ def endpoint(role: str, model: ModelSettings, *, needed: bool) -> Check:
     message = f"{address} answers"
     try:
         request = urllib.request.Request(address.rstrip("/") + "/models")
-        if key and BACKENDS[model.backend].wire == "anthropic":
+        if key and BACKENDS[model.backend].protocol == "anthropic":
             request.add_header("x-api-key", key)
             request.add_header("anthropic-version", "2023-06-01")
         elif key:

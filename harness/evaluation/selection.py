@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from halo_common.text import did_you_mean
 from harness.core.errors import UsageError
-from harness.core.nearest import did_you_mean
 from harness.envs.base import TaskInfo
 from harness.evaluation.jobs import subsets, words_of
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from halo_common.files import append_json_line
 from harness.attempt.records import Progress
 from harness.core.errors import cannot_write
 from harness.evaluation.metrics import counting, metrics
@@ -23,7 +24,7 @@ from harness.evaluation.run_folder import (
 )
 from harness.evaluation.show import step_line
 from harness.evaluation.trajectory import SpanReader, plain
-from harness.record.results import ErrorDetails, Job, Result, append_line
+from harness.record.results import ErrorDetails, Job, Result
 from harness.running.setup import Setup, spans_of
 from harness.running.supervisor import Supervisor
 
@@ -129,6 +130,6 @@ def _settings_of(setup: Setup) -> dict[str, Any]:
 def _write_error(folder: Path, mode: str, result: Result, details: ErrorDetails) -> None:
     line = result.model_dump(include={"task_id", "seed", "attempt", "trace_id", "cause", "ended_at"})
     try:
-        append_line(folder / ERRORS, {"mode": mode, **line, **details.model_dump()})
+        append_json_line(folder / ERRORS, {"mode": mode, **line, **details.model_dump()})
     except OSError as error:
         raise cannot_write(error) from None

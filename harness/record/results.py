@@ -1,12 +1,5 @@
 """Result lines: one for each finished attempt, appended so that several processes may write the same file."""
 
-import errno
-import fcntl
-import json
-import os
-from pathlib import Path
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict
 
 
@@ -47,31 +40,3 @@ class ErrorDetails(BaseModel):
 
     message: str
     traceback: str | None = None
-
-
-def append_line(path: Path, data: dict[str, Any]) -> None:
-    """Append one line with one write. An unfinished last line, left by a crash, is ended with a newline first.
-
-    Writers wait for each other. A lone surrogate, which pages and models can produce, becomes a question mark.
-
-    Raises:
-        OSError: The line could not be written whole. It carries the file's name.
-    """
-    try:
-        _append(path, data)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-
-
-def _append(path: Path, data: dict[str, Any]) -> None:
-    line = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # released on close, and when the process ends
-        size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            line = b"\n" + line
-        if os.write(descriptor, line) < len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    finally:
-        os.close(descriptor)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from halo_common.child_process import BadMessage, ChildGone, ChildProcess, readable
+from halo_common.files import append_json_line
 from harness.attempt.records import Progress
 from harness.core.errors import AttemptError, Cause, EnvironmentMissing, cannot_write
-from harness.record.results import ErrorDetails, Job, Result, append_line
+from harness.record.results import ErrorDetails, Job, Result
 from harness.record.tracing import Tracer, new_trace_id, now
 from harness.running.setup import Setup, finish, resource_for, spans_of
 
@@ -230,7 +231,7 @@ class Supervisor:
 
     def _write(self, result: Result, details: ErrorDetails | None) -> None:
         try:
-            append_line(self._out / "results.jsonl", result.model_dump())
+            append_json_line(self._out / "results.jsonl", result.model_dump())
         except OSError as error:
             raise cannot_write(error) from None
         self._on_result(result, details)

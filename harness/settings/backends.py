@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
+from halo_common.model_calls import on_this_machine
+from halo_common.text import did_you_mean
 from harness.core.errors import EnvironmentMissing, UsageError
-from harness.core.nearest import did_you_mean
 from harness.settings.schema import ModelSettings
 
 Role = Literal["worker", "manager"]
 M = TypeVar("M", bound=ModelSettings)
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 OPENAI_HOST = "api.openai.com"
 # The key for servers that need none: the clients require one.
 NO_KEY = "none"
@@ -27,7 +27,7 @@ class Backend(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    wire: Literal["openai", "anthropic"]
+    protocol: Literal["openai", "anthropic"]
     address: str
     address_env: str | None
     key_env: str
@@ -36,43 +36,38 @@ class Backend(BaseModel):
 
 BACKENDS: dict[str, Backend] = {
     "openai": Backend(
-        wire="openai",
+        protocol="openai",
         address=f"https://{OPENAI_HOST}/v1",
         address_env="OPENAI_BASE_URL",
         key_env="OPENAI_API_KEY",
         key_needed=True,
     ),
     "anthropic": Backend(
-        wire="anthropic",
+        protocol="anthropic",
         address="https://api.anthropic.com/v1",
         address_env=None,
         key_env="ANTHROPIC_API_KEY",
         key_needed=True,
     ),
     "openai_compatible": Backend(
-        wire="openai",
+        protocol="openai",
         address="http://127.0.0.1:8080/v1",
         address_env="OPENAI_BASE_URL",
         key_env="OPENAI_API_KEY",
     ),
     "vllm": Backend(
-        wire="openai",
+        protocol="openai",
         address="http://127.0.0.1:8000/v1",
         address_env="HALO_VLLM_URL",
         key_env="HALO_VLLM_API_KEY",
     ),
     "local": Backend(
-        wire="openai",
+        protocol="openai",
         address="http://127.0.0.1:8080/v1",
         address_env="OPENAI_BASE_URL",
         key_env="OPENAI_API_KEY",
     ),
 }
-
-
-def on_this_machine(address: str) -> bool:
-    """Whether an address is a loopback one."""
-    return urlsplit(address).hostname in LOOPBACK
 
 
 def backend_named(name: str, variable: str) -> str:

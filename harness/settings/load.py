@@ -24,8 +24,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.tokens import AliasToken, AnchorToken, TagToken
 
+from halo_common.text import did_you_mean
 from harness.core.errors import UsageError
-from harness.core.nearest import did_you_mean
 from harness.settings.backends import backend_named, resolved
 from harness.settings.env_file import ENV_FILE, with_env_file
 from harness.settings.schema import ConfigFile, HarnessSettings, ModelSettings

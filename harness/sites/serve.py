@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
+from halo_common.text import did_you_mean
 from harness.core.errors import EnvironmentMissing, UsageError
-from harness.core.nearest import did_you_mean
 
 # The web framework is an optional package: importing this module must not need it.
 if TYPE_CHECKING:

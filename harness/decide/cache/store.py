@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from halo_common.files import append_json_line
 from harness.act.actions import ActionName
-from harness.record.results import append_line
 
 FILE = "actions.jsonl"
 # Actions kept for one page and goal template. More are a sign of goal values that the template does not recognize.
@@ -127,4 +127,4 @@ class ActionCache:
         """Append events; the next `refresh` reads them."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         for event in events:
-            append_line(self._path, event.model_dump())
+            append_json_line(self._path, event.model_dump())

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from harness_results import result, setup, trail, write_spans
 
+from halo_common.files import append_json_line
 from harness.core.errors import EnvironmentMissing, UsageError
 from harness.evaluation.matrix import CSV, MD, Column, mode_table, run_matrix, write
 from harness.evaluation.run_folder import ERRORS, METRICS
-from harness.record.results import Job, Result, append_line
+from harness.record.results import Job, Result
 from harness.running.setup import Setup
 
 JOBS = [Job(task_id=task, seed=seed) for task in ("a", "b") for seed in (0, 1)]
@@ -20,7 +21,7 @@ def put(where: Setup, *results: Result) -> None:
     """What a mode's run leaves behind."""
     Path(where.out).mkdir(parents=True, exist_ok=True)
     for one in results:
-        append_line(Path(where.out) / "results.jsonl", one.model_dump())
+        append_json_line(Path(where.out) / "results.jsonl", one.model_dump())
         write_spans(where, one, trail(one.trace_id, halo__end_reason="done", halo__worker__calls=3))
 
 
@@ -30,8 +31,10 @@ def test_a_matrix_tells_modes_and_tasks_and_why_attempts_failed(tmp_path: Path) 
     asked = [result("a", seed=0), result("a", seed=1, score=0.0), result("b", seed=0), result("b", seed=1)]
     put(good, *asked, result("not-asked"))
     put(bad, *errors)
-    append_line(tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "x", "message": "it died", "traceback": "Trace"})
-    append_line(tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "mended", "message": "was run again"})
+    append_json_line(
+        tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "x", "message": "it died", "traceback": "Trace"}
+    )
+    append_json_line(tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "mended", "message": "was run again"})
     columns = [Column(good, asked), Column(bad, errors, "no model answers")]
     write(tmp_path, columns)
 
