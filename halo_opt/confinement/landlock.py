@@ -1,7 +1,7 @@
 """Landlock: the kernel refuses this process files and connections from now on, and nothing can give them back.
 
-Linux only, through ctypes, as Python has no call for it. Imports nothing of halo_opt, as the store's child process
-loads this file by its path. Never raises where the kernel has no Landlock: it says so.
+Linux only, through ctypes, as Python has no call for it. It imports the standard library only, as the store's child
+process loads this file by its path.
 """
 
 import ctypes
@@ -39,8 +39,8 @@ def lock(readable: Iterable[str]) -> int:
         return 0
     rules = _Ruleset((1 << _FILE_RIGHTS.get(version, _NEWEST_FILE_RIGHTS)) - 1, 3 if version >= 4 else 0)
     rules.scopes = 3 if version >= 6 else 0
-    # An older kernel knows fewer of the fields and refuses a longer structure.
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    # An older kernel knows fewer of the fields, of 8 bytes each, and refuses a longer structure.
+    size = 8 + 8 * (version >= 4) + 8 * (version >= 6)
     ruleset = int(kernel.syscall(_CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(size), 0))
     if ruleset < 0:
         return 0
