@@ -34,7 +34,7 @@ def test_a_browser_killed_mid_step_is_an_error_and_the_next_attempt_has_a_new_on
         for pid in wait_for(lambda: browsers_below(process.pid)):
             os.kill(pid, signal.SIGKILL)
         endpoint.held.set()
-        _, said = process.communicate(timeout=150)
+        _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
     found = results(out)
     assert ended(found[f"{TASK}/0"]) == ("error", "browser_died", None)

@@ -88,7 +88,7 @@ def test_ctrl_c_writes_what_is_there_and_the_same_command_goes_on(
 
     with model_server(answers) as server:
         process = start(server)
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=600)
         assert process.returncode == 130, err
         assert (
             "interrupted: waiting for the calls in flight, which are paid for; press Ctrl-C again to quit at once"
