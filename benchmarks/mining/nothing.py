@@ -12,7 +12,7 @@ from scipy.stats import fisher_exact
 from benchmarks.mining.attempts import PER_TASK, Attempt, Made, Steps, draw
 from benchmarks.mining.injections import MODES
 from halo_opt.mining.cells import Measured, measure
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.detector_files import built_in
 from halo_opt.mining.findings import proven, q_values
 from halo_opt.mining.sequences import sequences
 from halo_opt.mining.signatures import offered
@@ -26,9 +26,9 @@ class Known:
         self._store = store
         store.connection.execute("CREATE TABLE known (name VARCHAR, trace_id VARCHAR, value BOOLEAN, step INTEGER)")
         with Together(store) as together:
-            together.add(ALL)
+            together.add(built_in())
             mined = [one for part in (offered(together), sequences(together)) for one in part.behaviours]
-        looked_for = [*ALL, *mined]
+        looked_for = [*built_in(), *mined]
         for behaviour in looked_for:
             store.connection.execute(f"INSERT INTO known SELECT '{behaviour.name}', * FROM ({behaviour.sql})")
         self._behaviours = [
@@ -51,7 +51,7 @@ class Known:
         by_trace = {trace: f for (trace, _, _), f in zip(self._attempts, failed, strict=True)}
         total, failures = len(by_trace), sum(by_trace.values())
         called = []
-        for behaviour in ALL:
+        for behaviour in built_in():
             shown = self._store.rows(f"SELECT trace_id FROM known WHERE value AND name = '{behaviour.name}'")
             carriers = [by_trace[str(trace)] for (trace,) in shown if str(trace) in by_trace]
             bad, count = sum(carriers), len(carriers)

@@ -22,7 +22,7 @@ from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.report_records import Report
 from halo_opt.llm.ledger import Budget
-from halo_opt.mining.detectors import ALL as DETECTORS
+from halo_opt.mining.detector_files import built_in
 from halo_opt.mining.mine import analyze
 from halo_opt.store import Store
 
@@ -84,7 +84,7 @@ def _asked(arm: str, case: Case, asked: Asked, session: Session, mined: Report) 
         title=TITLE,
         made_at="",
         guarded=guarded_rows(case.store),
-        behaviours=DETECTORS if arm == BOTH else (),
+        behaviours=built_in() if arm == BOTH else (),
         patterns=arm == BOTH,
     )
     return report, result

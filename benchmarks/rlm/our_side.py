@@ -20,7 +20,7 @@ from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Report
-from halo_opt.llm.cassette import Tape
+from halo_opt.llm.cassette import Cassette
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.open_roles import RoleSettings, open_roles
 from halo_opt.store import Store
@@ -91,7 +91,9 @@ def ask(store: Store, report: Report, asked: Sequence[Asked]) -> tuple[list[bool
     with wire(ours.play) as server, tempfile.TemporaryDirectory() as cache:
         spec = f"vllm:played@{server.url}"
         settings = RoleSettings(context_tokens={"root": CONTEXT})
-        with open_roles({"root": spec}, cache_dir=Path(cache), ledger=ledger, tape=Tape(), settings=settings) as roles:
+        with open_roles(
+            {"root": spec}, cache_dir=Path(cache), ledger=ledger, cassette=Cassette(), settings=settings
+        ) as roles:
             result = run_agents(
                 ToolContext(store=store, report=report, hypotheses=Hypotheses()),
                 roles,

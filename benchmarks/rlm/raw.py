@@ -17,7 +17,7 @@ from halo_opt.analysis.records import AnalysisResult, Ended, RecordedClaim
 from halo_opt.core.errors import BudgetSpent
 from halo_opt.core.prompts import fence
 from halo_opt.core.records import Record
-from halo_opt.llm.model import Completion, Message, ModelMisfit, ModelRefused, PromptTooLong
+from halo_opt.llm.model import Completion, InvalidReply, Message, ModelRefused, PromptTooLong
 from halo_opt.llm.roles import ROLES, Roles
 from halo_opt.mining.cells import steps_where_success_ends
 from halo_opt.store import Store
@@ -61,7 +61,7 @@ def ask(store: Store, roles: Roles, *, rng: np.random.Generator) -> AnalysisResu
         except PromptTooLong as error:
             faults["prompt too long"] = halving + 1
             reason = str(error)
-        except (ModelMisfit, ModelRefused, BudgetSpent) as error:
+        except (InvalidReply, ModelRefused, BudgetSpent) as error:
             used = getattr(error, "spent", None) or used
             faults[type(error).__name__] = 1
             reason = str(error)

@@ -9,7 +9,7 @@ import typer
 from halo_opt.analysis.records import AnalysisLimits
 from halo_opt.analysis.session.analysing import Subject, analyse_traces
 from halo_opt.analysis.session.asked import Asked
-from halo_opt.analysis.session.write_report import detectors_of, write_analysis
+from halo_opt.analysis.session.write_report import write_analysis
 from halo_opt.cli import model_options
 from halo_opt.cli.options import (
     FormatName,
@@ -28,6 +28,7 @@ from halo_opt.cli.stores import built_store, reading, say_import
 from halo_opt.core.console import Console, Format
 from halo_opt.core.paths import ANALYSIS_JOURNAL
 from halo_opt.core.report_records import Report
+from halo_opt.mining.detector_files import load_detectors
 from halo_opt.mining.triage import CLASSES
 from halo_opt.reporting.files import need_place
 from halo_opt.reporting.report_files import REPORT_JSON, TRIAGE_CSV, ReportPaths
@@ -46,6 +47,9 @@ def analyze_verb(
     detectors: Annotated[
         list[Path] | None, typer.Option("--detectors", help="A YAML file of detectors of your own.", metavar="FILE")
     ] = None,
+    experimental: Annotated[
+        bool, typer.Option("--experimental", help="Also use the detectors that are marked experimental.")
+    ] = False,
     model: model_options.AskModel = None,
     role: model_options.RoleModels = None,
     budget: model_options.BudgetOption = None,
@@ -87,12 +91,13 @@ def analyze_verb(
             "--time": time, "--harness": harness, "--prices": prices, "--context": context, "--record": record,
             "--watch": watch, "--fresh": fresh,
         })  # fmt: skip
-    own = detectors_of(detectors or [])
+    own = load_detectors(detectors or [], experimental=experimental)
     need_place(out / REPORT_JSON, "--out")
     path, summary = built_store(traces, store, console, options=options)
     say_import(summary, console)
     name = title or " and ".join(found.name for found in traces)
-    subject = Subject(path, summary, name, own, model_options.digest(options.text(), *(detectors or [])))
+    chosen = options.text() + (" experimental" if experimental else "")
+    subject = Subject(path, summary, name, own, model_options.digest(chosen, *(detectors or [])))
     format_chosen = rows_format(format_, json_)
     if asked is None:
         report, paths = write_analysis(path, out, title=name, summary=summary, detectors=own)

@@ -10,7 +10,6 @@ from halo_opt.analysis.records import MAX_QUESTION, AnalysisLimits
 from halo_opt.analysis.session.analysing import Subject
 from halo_opt.analysis.session.asked import Asked
 from halo_opt.analysis.session.questions import Answered, answer_question
-from halo_opt.analysis.session.write_report import detectors_of
 from halo_opt.cli import model_options
 from halo_opt.cli.options import (
     Json,
@@ -26,6 +25,7 @@ from halo_opt.core.console import Console
 from halo_opt.core.errors import EnvironmentMissing, InputError, NegativeAnswer
 from halo_opt.core.paths import CACHE, CachePaths
 from halo_opt.core.text import counted
+from halo_opt.mining.detector_files import NO_DETECTORS
 
 # One question is a small thing.
 CAUTIOUS_USD = 0.25
@@ -74,7 +74,7 @@ def ask_verb(
             "without one, overview, traces, show, search, sql and analyze answer too"
         )
     path, summary = built_store(traces, store, console, options=options)
-    subject = Subject(path, summary, question, detectors_of([]), model_options.digest(options.text()))
+    subject = Subject(path, summary, question, NO_DETECTORS, model_options.digest(options.text()))
     _ask(asked, subject, question, console, as_json=json_, record=record, fresh=fresh, watch=watch)
 
 

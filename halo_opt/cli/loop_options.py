@@ -54,8 +54,8 @@ def served(config: LoopConfig, console: Console) -> Iterator["Endpoint | None"]:
     if config.model == "none":
         yield None
         return
-    from halo_opt.llm.endpoint import open_endpoint, probe
     from halo_opt.llm.local import ServerSettings
+    from halo_opt.llm.open_endpoint import open_endpoint, probe
     from halo_opt.llm.spec import parse_spec
 
     spec = parse_spec(config.model, base=config.base)

@@ -3,7 +3,6 @@
 Relative paths are relative to the file, so that a loop means the same from every working directory.
 """
 
-import difflib
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from halo_common.text import nearest
 from halo_opt.core.errors import ConfigError
 
 
@@ -123,6 +123,7 @@ class MiningConfig(Section):
     """What is looked for in traces beside the detectors that come with halo-opt."""
 
     detectors: list[Path] = Field(default=[], description="YAML files of detectors of your own; see docs/mining.md")
+    experimental: bool = Field(default=False, description="Also use the detectors that are marked experimental")
 
 
 class AnalyzerConfig(Section):
@@ -208,8 +209,8 @@ def _explain(path: Path, error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = _keys_at(first["loc"][:-1])
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(known))}"
+        near = nearest(str(first["loc"][-1]), known, cutoff=0.5)
+        hint = f"did you mean '{near}'?" if near else f"known keys: {', '.join(sorted(known))}"
         return f"{path}: there is no key '{where}'; {hint}"
     if first["type"] == "missing":
         return f"{path}: the key '{where}' is missing"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from halo_common.files import append_line
 from halo_opt.core.records import AttemptKey, AttemptResult, Outcome
 from halo_opt.core.validation import first_problem
 
@@ -76,12 +77,7 @@ def read_results(path: Path) -> ResultsTail:
 
 def append_result(path: Path, result: AttemptResult) -> None:
     """Append one whole line in one write, as every writer of this file must."""
-    end_torn_line(path)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.write(fd, result.model_dump_json().encode() + b"\n")
-    finally:
-        os.close(fd)
+    append_line(path, result.model_dump_json().encode())
 
 
 def end_torn_line(path: Path) -> None:

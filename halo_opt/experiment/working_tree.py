@@ -1,10 +1,10 @@
 """One run outside a loop: attempts of the harness as it lies in the working tree."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from halo_common.text import nearest
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError
@@ -48,8 +48,8 @@ class AttemptSelection:
             return repeat(splits[self.split], self.attempt)
         for task in self.tasks:
             if task not in known:
-                near = difflib.get_close_matches(task, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else "see 'tasks' in the loop file for those that there are"
+                near = nearest(task, known)
+                hint = f"did you mean {near}?" if near else "see 'tasks' in the loop file for those that there are"
                 raise InputError(f"there is no task {task}; {hint}")
         seeds = range(self.seeds)
         return [AttemptKey(task_id=task, seed=seed, attempt=self.attempt) for seed in seeds for task in self.tasks]

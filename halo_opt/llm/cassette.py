@@ -1,7 +1,7 @@
 """Recorded replies: a run is recorded call by call, and played again with no model, no key and no spending.
 
 A call is recognised by the model's name, the schema and the messages, never by `Message.now`, the time or the thread.
-A tape holds entries in memory and writes nothing: what must survive goes through the callback. It never holds a
+A cassette holds entries in memory and writes nothing: what must survive goes through the callback. It never holds a
 message, only what identifies it.
 """
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from halo_opt.core.errors import InputError
 from halo_opt.core.validation import first_problem
-from halo_opt.llm.model import Completion, Message, Model, ModelError, ModelMisfit, ModelRefused, PromptTooLong
+from halo_opt.llm.model import Completion, InvalidReply, Message, Model, ModelError, ModelRefused, PromptTooLong
 from halo_opt.llm.parsing import parse_reply
 from halo_opt.llm.roles import Role
 
@@ -41,7 +41,7 @@ class FinalError(_Record):
     text: str = ""
 
 
-class TapeEntry(_Record):
+class CassetteEntry(_Record):
     """One finished call: how it is recognised, and the reply or the error that it ended with.
 
     `occurrence` counts the calls of the same key from 0. `model` and `parts` (a short hash of the schema, then of each
@@ -81,7 +81,7 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-class Tape:
+class Cassette:
     """Recorded calls by key and occurrence. Thread-safe.
 
     The n-th time that a key is asked for, it gives the n-th recorded end; after the last one it has nothing. Calls of
@@ -89,14 +89,14 @@ class Tape:
     """
 
     def __init__(
-        self, past: Iterable[Mapping[str, Any]] = (), *, on_entry: Callable[[TapeEntry], None] | None = None
+        self, past: Iterable[Mapping[str, Any]] = (), *, on_entry: Callable[[CassetteEntry], None] | None = None
     ) -> None:
-        """`past` are entries of an earlier life; `on_entry` gets each new one, in order, under the tape's lock.
+        """`past` are entries of an earlier life; `on_entry` gets each new one, in order, under the cassette's lock.
 
         When `on_entry` raises, the entry does not stand. Raises InputError for entries that cannot be used.
         """
         self._on_entry = on_entry or (lambda _entry: None)
-        self._ends: defaultdict[str, list[TapeEntry]] = defaultdict(list)
+        self._ends: defaultdict[str, list[CassetteEntry]] = defaultdict(list)
         self._played: defaultdict[str, int] = defaultdict(int)
         self._lock = threading.Lock()
         for number, entry in enumerate(past, 1):
@@ -104,7 +104,7 @@ class Tape:
 
     def _load(self, number: int, given: Mapping[str, Any]) -> None:
         try:
-            entry = TapeEntry.model_validate(given)
+            entry = CassetteEntry.model_validate(given)
         except ValidationError as error:
             said = first_problem(error, "the whole")
             raise InputError(f"entry {number} of the cassette is damaged ({said}); record anew") from None
@@ -118,7 +118,7 @@ class Tape:
         with self._lock:
             return sum(len(ends) - self._played[key] for key, ends in self._ends.items())
 
-    def take(self, call: _Call) -> TapeEntry | None:
+    def take(self, call: _Call) -> CassetteEntry | None:
         """The next recorded end of this call, None when there is none."""
         with self._lock:
             number = self._played[call.key]
@@ -135,7 +135,7 @@ class Tape:
             ends = self._ends[call.key]
             # A parsed object comes back by parsing the text again.
             kept = None if completion is None else completion.model_copy(update={"parsed": None})
-            entry = TapeEntry(
+            entry = CassetteEntry(
                 role=role,
                 key=call.key,
                 occurrence=len(ends),
@@ -174,15 +174,15 @@ def _common(left: Sequence[str], right: Sequence[str]) -> int:
     return min(len(left), len(right))
 
 
-class Taped:
-    """A `Model` that answers from a tape where it can, and else asks the model and records the answer."""
+class RecordedModel:
+    """A `Model` that answers from a cassette where it can, and else asks the model and records the answer."""
 
-    def __init__(self, model: Model | None, tape: Tape, *, role: Role, name: str | None = None) -> None:
+    def __init__(self, model: Model | None, cassette: Cassette, *, role: Role, name: str | None = None) -> None:
         """Without a model only what was recorded is answered; `name` then says with which model that was."""
         if model is None and name is None:
             raise ValueError("without a model its name must be given")
         self._model = model
-        self._tape = tape
+        self._tape = cassette
         self._role = role
         self._name = name
 
@@ -209,7 +209,7 @@ class Taped:
             raise self._miss(call, messages)
         try:
             completion = self._model.complete(messages, schema=schema, on_text=on_text)
-        except (ModelRefused, ModelMisfit, PromptTooLong) as error:
+        except (ModelRefused, InvalidReply, PromptTooLong) as error:
             self._tape.record(call, self._role, error=_final(error))
             raise
         self._tape.record(call, self._role, completion=completion)
@@ -223,15 +223,15 @@ class Taped:
         )
 
 
-def _final(error: ModelRefused | ModelMisfit | PromptTooLong) -> FinalError:
+def _final(error: ModelRefused | InvalidReply | PromptTooLong) -> FinalError:
     spent = None if error.spent is None else error.spent.model_copy(update={"parsed": None})
-    if isinstance(error, ModelMisfit):
+    if isinstance(error, InvalidReply):
         return FinalError(kind="misfit", words=str(error), spent=spent, text=error.text)
     kind: Literal["refused", "too long"] = "refused" if isinstance(error, ModelRefused) else "too long"
     return FinalError(kind=kind, words=str(error), spent=spent)
 
 
-def _play(entry: TapeEntry, schema: type[BaseModel] | None, on_text: Callable[[str], None] | None) -> Completion:
+def _play(entry: CassetteEntry, schema: type[BaseModel] | None, on_text: Callable[[str], None] | None) -> Completion:
     text = entry.completion.text if entry.completion is not None else entry.error.text if entry.error else ""
     if on_text is not None and text:
         on_text(text)
@@ -250,6 +250,6 @@ def _play(entry: TapeEntry, schema: type[BaseModel] | None, on_text: Callable[[s
 
 def _raised(error: FinalError) -> ModelError:
     if error.kind == "misfit":
-        return ModelMisfit(error.words, spent=error.spent, text=error.text)
+        return InvalidReply(error.words, spent=error.spent, text=error.text)
     kind = ModelRefused if error.kind == "refused" else PromptTooLong
     return kind(error.words, spent=error.spent)

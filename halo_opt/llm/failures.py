@@ -1,7 +1,7 @@
-"""What a failed call means: its kind, whether another try may help, and the one sentence for the user. Pure."""
+"""Failed calls of pydantic-ai's models: their kind, the wait before another try, and the error that the user reads."""
 
+import math
 import random
-import re
 
 from pydantic_ai.exceptions import (
     ModelAPIError,
@@ -17,8 +17,9 @@ from pydantic_ai.exceptions import (
     ModelTimeoutError,
 )
 
+from halo_common.model_calls import Failure, FailureKind, error_message, failed_reply, wait_before_retry
 from halo_opt.core.text import duration
-from halo_opt.llm.address import Endpoint, key_variable
+from halo_opt.llm.endpoint import Endpoint, key_variable
 from halo_opt.llm.model import (
     Completion,
     Fault,
@@ -30,12 +31,9 @@ from halo_opt.llm.model import (
 )
 
 _FIRST_WAIT_S = 1.0
+# What was sent may have been answered and billed, although no whole answer came.
+_MAYBE_BILLED = frozenset({"timeout", "cut off", "malformed"})
 _TIMEOUTS = (TimeoutError, ModelTimeoutError, ModelRequestTimeout)
-# How servers that pydantic-ai does not recognise say it: llama.cpp, vLLM's newer forms, Anthropic's second form.
-_TOO_LONG = re.compile(
-    r"context (size|length|window|limit)|prompt is too long|maximum model length|input is too long|too many tokens",
-    re.IGNORECASE,
-)
 _FILTERED = {"content_filter", "content_policy_violation"}
 _CLASSES: dict[Fault, type[ModelError]] = {
     "timeout": ModelUnreachable,
@@ -44,7 +42,7 @@ _CLASSES: dict[Fault, type[ModelError]] = {
     "too long": PromptTooLong,
     "refused": ModelRefused,
 }
-_SAID: dict[Fault, str] = {
+_TEXTS: dict[Fault, str] = {
     "timeout": "did not answer within {limit:g} seconds{times}; the server hangs or is overloaded, or the limit is too "
     "low",
     "unreachable": "cannot be reached{times}: {words}; start the server, or correct the address",
@@ -66,22 +64,33 @@ _REJECTED: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def fault_of(error: ModelAPIError | TimeoutError) -> Fault:
-    """The kind of a try that failed."""
-    kind: Fault = "rejected"  # one of the request's own faults
+def failure_of(error: ModelAPIError | TimeoutError) -> Failure:
+    """What a try that failed in this way means."""
+    if isinstance(error, TimeoutError):
+        return Failure("timeout")
+    message = error_message(error.body or error.message)
     status = error.status_code if isinstance(error, ModelHTTPError) else None
+    replied = Failure("rejected", message) if status is None else failed_reply(status, message)
+    return Failure(_kind_of(error, replied.kind), message, status, error.retry_after)
+
+
+def _kind_of(error: ModelAPIError, replied: FailureKind) -> FailureKind:
+    """The kind by the error's class, else `replied`, that of the reply's status and words."""
+    kind = replied
     if isinstance(error, _TIMEOUTS):
         kind = "timeout"
     elif isinstance(error, ModelConnectionError):
         kind = "unreachable" if error.phase in {"connect", "pool"} else "cut off"
-    elif _is_too_long(error):
+    elif isinstance(error, ModelContextWindowExceededError) or replied == "too long":
         kind = "too long"
     elif error.provider_error_code in _FILTERED:
         kind = "refused"
     elif isinstance(error, ModelRateLimitError):
         kind = "rate limit"
-    elif isinstance(error, ModelOverloadedError) or (status is not None and status >= 500):
+    elif isinstance(error, ModelOverloadedError):
         kind = "server error"
+    elif isinstance(error, ModelQuotaExceededError):
+        kind = "rejected"
     elif type(error) is ModelAPIError and not error.in_stream:
         kind = "malformed"  # an answer without an error status, that the library could not read
     return kind
@@ -95,31 +104,31 @@ def may_retry(error: ModelAPIError | TimeoutError, tries: int, *, rng: random.Ra
     may be billed, so another try needs a reservation of its own. What the server asks for is kept; else the wait
     doubles from 1 s, with up to half as much again so that parallel callers do not return together.
     """
-    passing = fault_of(error) in {"rate limit", "server error", "unreachable"} or (
-        isinstance(error, ModelHTTPError) and error.status_code in {408, 409}
-    )
-    if not passing or isinstance(error, TimeoutError | ModelQuotaExceededError):
+    failure = failure_of(error)
+    if not failure.may_pass or failure.kind in _MAYBE_BILLED or isinstance(error, ModelQuotaExceededError):
         return None
-    if error.retry_after is not None:
-        return max(0.0, error.retry_after)
-    return float(_FIRST_WAIT_S * 2 ** (tries - 1) * (1 + rng.random() / 2))
+    wait = wait_before_retry(failure, tries, first=_FIRST_WAIT_S, longest=math.inf)
+    if failure.retry_after is not None:
+        return max(0.0, wait)
+    return wait * (1 + rng.random() / 2)
 
 
 def explain(
     error: ModelAPIError | TimeoutError, endpoint: Endpoint, *, tries: int, timeout_s: float, begun: bool
 ) -> ModelError:
     """The error that the user reads; `begun` says that a part of the reply had come, so that it may be billed."""
-    kind = fault_of(error)
-    said = _SAID.get(kind) or next(words for of, words in _REJECTED if isinstance(error, of))
-    sentence = said.format(
-        words="" if isinstance(error, TimeoutError) else _words(error),
-        status=f" {error.status_code}" if isinstance(error, ModelHTTPError) else "",
+    failure = failure_of(error)
+    kind = failure.kind
+    template = _TEXTS.get(kind) or next(text for of, text in _REJECTED if isinstance(error, of))
+    sentence = template.format(
+        words=failure.message,
+        status=f" {failure.status}" if failure.status is not None else "",
         times="" if tries == 1 else f" ({tries} tries)",
         limit=timeout_s,
-        wait="" if isinstance(error, TimeoutError) or not error.retry_after else _asked_for(error.retry_after),
+        wait=f" {duration(failure.retry_after)}, as it asks" if failure.retry_after else "",
         key=key_variable(endpoint.provider),
     )
-    maybe_billed = begun or kind in {"timeout", "cut off", "malformed"}
+    maybe_billed = begun or kind in _MAYBE_BILLED
     return _class_of(error, kind)(
         f"{endpoint.model} at {endpoint.base_url} {sentence}",
         spent=Completion(text="") if maybe_billed else None,
@@ -127,29 +136,7 @@ def explain(
     )
 
 
-def _asked_for(seconds: float) -> str:
-    return f" {duration(seconds)}, as it asks"
-
-
 def _class_of(error: ModelAPIError | TimeoutError, kind: Fault) -> type[ModelError]:
     if kind == "rate limit" or isinstance(error, ModelOverloadedError):
         return ModelBusy
     return _CLASSES.get(kind, ModelError)
-
-
-def _is_too_long(error: ModelAPIError | TimeoutError) -> bool:
-    if isinstance(error, ModelContextWindowExceededError):
-        return True
-    if not isinstance(error, ModelHTTPError) or error.status_code in {401, 403, 404, 429}:
-        return False
-    return error.status_code == 413 or _TOO_LONG.search(_words(error)) is not None
-
-
-def _words(error: ModelAPIError) -> str:
-    """What the server said, as one line of at most 300 characters."""
-    body = error.body
-    if isinstance(body, dict):
-        body = body.get("error", body)
-    if isinstance(body, dict):
-        body = body.get("message", body)
-    return " ".join(str(body or error.message).split())[:300]

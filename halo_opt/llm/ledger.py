@@ -107,13 +107,13 @@ class Ledger:
         """The limits that are kept."""
         return self._budget
 
-    def keep_one_back(self) -> None:
-        """From here on leave room for one more call, as large as the largest reserved since; see `spend_kept`."""
+    def hold_back_one_call(self) -> None:
+        """Keep room for one more call, as large as the largest reserved from now on, until `release_held_back_call`."""
         with self._lock:
             self._kept = Amount()
 
-    def spend_kept(self) -> None:
-        """The room that was kept back may be used now."""
+    def release_held_back_call(self) -> None:
+        """Let calls use the room that was held back."""
         with self._lock:
             self._kept = None
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from halo_common.child_process import BadMessage, ChildGone, ChildProcess
 from halo_opt.core.errors import EnvironmentMissing
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.gguf import chat_template, locate
 from halo_opt.llm.spec import DEFAULT_MODEL, LocalModel
 

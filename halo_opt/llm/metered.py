@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
-from halo_opt.llm.address import Endpoint
-from halo_opt.llm.forms import prompted_bytes
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Amount, Ledger
 from halo_opt.llm.model import Completion, Message, Model, ModelError
 from halo_opt.llm.prices import estimate
+from halo_opt.llm.reply_schema import schema_prompt_bytes
 from halo_opt.redaction import redact
 
 # What chat templates put around each message and around all of them, some a system prompt of their own.
@@ -86,7 +86,7 @@ class MeteredModel:
         size = sum(len(message.words.encode("utf-8", "replace")) for message in messages)
         tokens_in = size + _TOKENS_PER_MESSAGE * len(messages) + _TOKENS_PER_CALL
         if schema is not None:
-            tokens_in += prompted_bytes(self._endpoint, schema) + _TOKENS_PER_SCHEMA
+            tokens_in += schema_prompt_bytes(self._endpoint, schema) + _TOKENS_PER_SCHEMA
         cost = estimate(self._endpoint, tokens_in=tokens_in, tokens_out=self._max_tokens)
         return Amount(tokens_in=tokens_in, tokens_out=self._max_tokens, cost_usd=cost)
 

@@ -77,7 +77,7 @@ class Model(Protocol):
         """One reply; with `schema`, an object of it in `Completion.parsed`.
 
         `on_text` gets the reply piece by piece while it is written. Raises ModelUnreachable when nobody answers,
-        ModelError (by kind: ModelBusy, ModelRefused, ModelMisfit, PromptTooLong) when there is no usable answer.
+        ModelError (by kind: ModelBusy, ModelRefused, InvalidReply, PromptTooLong) when there is no usable answer.
         """
         ...
 
@@ -112,7 +112,7 @@ class PromptTooLong(ModelError):
     """The prompt does not fit the model's context."""
 
 
-class ModelMisfit(ModelError):
+class InvalidReply(ModelError):
     """A reply came that is empty, cut off or not of the schema; `text` is what came."""
 
     def __init__(self, words: str, *, spent: Completion | None = None, text: str = "") -> None:

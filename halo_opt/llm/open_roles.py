@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 from halo_opt.core.errors import ConfigError
-from halo_opt.llm.address import Endpoint
-from halo_opt.llm.cassette import Tape, Taped
-from halo_opt.llm.endpoint import open_endpoint
+from halo_opt.llm.cassette import Cassette, RecordedModel
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Ledger
 from halo_opt.llm.local import ServerSettings
 from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Fault
+from halo_opt.llm.open_endpoint import open_endpoint
 from halo_opt.llm.price_list import Prices
 from halo_opt.llm.prices import context_of
 from halo_opt.llm.providers import CallSettings, ProviderModel, open_model
@@ -54,20 +54,20 @@ def open_roles(
     *,
     cache_dir: Path,
     ledger: Ledger,
-    tape: Tape,
+    cassette: Cassette,
     settings: RoleSettings | None = None,
     on_fault: Callable[[Fault], None] | None = None,
 ) -> Iterator[Roles]:
     """Models for the roles while the block runs; a role without a spec has the root's.
 
-    A model that several roles use is opened once. Each call is answered from the tape where it can be, else reserved
-    in the ledger under the role's name, made, and recorded. `on_fault` gets a word for every try that failed (see
-    `failures.fault_of`), from any thread. Raises ConfigError, InputError or EnvironmentMissing with the remedy.
+    A model that several roles use is opened once. Each call is answered from the cassette where that holds it, else
+    reserved in the ledger under the role's name, made, and recorded. `on_fault` gets the kind of every try that failed,
+    from any thread. Raises ConfigError, InputError or EnvironmentMissing with the remedy.
     """
     if "root" not in specs:
         raise ConfigError("no model is given for the root of the analysis; give one, for example 'local'")
     chosen = settings or RoleSettings()
-    # A role that shares the root's model has its own words in ledger and tape all the same.
+    # A role that shares the root's model has its own words in ledger and cassette all the same.
     given: dict[Role, ModelSpec | str] = {role: specs.get(role, specs["root"]) for role in ROLES}
     parsed = {role: parse_spec(spec) if isinstance(spec, str) else spec for role, spec in given.items()}
     wanted = {
@@ -89,7 +89,7 @@ def open_roles(
             if (spec, call) not in models:
                 models[spec, call] = stack.enter_context(open_model(endpoint, settings=call, on_fault=on_fault))
             metered = MeteredModel(models[spec, call], ledger, endpoint, max_tokens=reply, purpose=role)
-            roles[role] = RoleModel(Taped(metered, tape, role=role), context, reply)
+            roles[role] = RoleModel(RecordedModel(metered, cassette, role=role), context, reply)
         yield Roles(root=roles["root"], others=roles)
 
 

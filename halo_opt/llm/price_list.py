@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from halo_common.prices import stated_cost
 from halo_opt.core.errors import ConfigError
 from halo_opt.core.validation import first_problem
 
@@ -24,9 +25,14 @@ class Price(BaseModel):
 
     def of(self, *, tokens_in: int, tokens_out: int, tokens_cached: int = 0) -> float:
         """Dollars for so many tokens; `tokens_cached` are part of `tokens_in`."""
-        cached = min(tokens_cached, tokens_in)
-        rate = self.input if self.cached is None else self.cached
-        return ((tokens_in - cached) * self.input + cached * rate + tokens_out * self.output) / 1e6
+        return stated_cost(
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            input_price=self.input,
+            output_price=self.output,
+            tokens_cached=tokens_cached,
+            cached_price=self.cached,
+        )
 
 
 Prices = Mapping[str, Price]

@@ -1,31 +1,30 @@
 """What a call costs in US dollars: as the user says, else by the list of genai-prices. Unknown is None, never 0."""
 
-from genai_prices import Usage, calc_price
-from genai_prices.types import AbstractUsage
-
+from halo_common.prices import listed_context, listed_cost
 from halo_opt.core.records import AttemptResult
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 
 
-def cost_of(endpoint: Endpoint, usage: AbstractUsage) -> float | None:
-    """Dollars for one call with this usage (cached tokens priced as such): 0.0 on a free server, None if not listed.
+def cost_of(
+    endpoint: Endpoint, *, tokens_in: int, tokens_out: int, cache_read: int = 0, cache_written: int = 0
+) -> float | None:
+    """Dollars for one call that used so many tokens: 0.0 on a free server, None if its price is not known.
 
     The user's own price wins. Else the address decides whose prices hold: a well-known model's name on an unknown
-    server has no known price.
+    server has no known price. `cache_read` and `cache_written` are part of `tokens_in`.
     """
     if endpoint.price is not None:
-        used = Usage.from_raw(usage)
-        return endpoint.price.of(
-            tokens_in=int(used.reported_value("input_tokens")),
-            tokens_out=int(used.reported_value("output_tokens")),
-            tokens_cached=int(used.reported_value("cache_read_tokens")),
-        )
+        return endpoint.price.of(tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=cache_read)
     if endpoint.free:
         return 0.0
-    try:
-        return float(calc_price(usage, endpoint.model, provider_api_url=endpoint.base_url).total_price)
-    except LookupError:
-        return None
+    return listed_cost(
+        endpoint.model,
+        endpoint.base_url,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cache_read=cache_read,
+        cache_written=cache_written,
+    )
 
 
 def estimate(endpoint: Endpoint, *, tokens_in: int, tokens_out: int) -> float | None:
@@ -33,8 +32,8 @@ def estimate(endpoint: Endpoint, *, tokens_in: int, tokens_out: int) -> float | 
 
     No token is in the provider's cache already; at Anthropic all of them are put there, which costs more than reading.
     """
-    kept = tokens_in if endpoint.provider == "anthropic" else 0
-    return cost_of(endpoint, Usage(input_tokens=tokens_in, output_tokens=tokens_out, cache_write_tokens=kept))
+    written = tokens_in if endpoint.provider == "anthropic" else 0
+    return cost_of(endpoint, tokens_in=tokens_in, tokens_out=tokens_out, cache_written=written)
 
 
 def attempt_cost(result: AttemptResult, endpoint: Endpoint | None) -> float | None:
@@ -48,8 +47,4 @@ def attempt_cost(result: AttemptResult, endpoint: Endpoint | None) -> float | No
 
 def context_of(endpoint: Endpoint) -> int | None:
     """Tokens that the listed model's context holds, None when it is not listed."""
-    try:
-        listed = calc_price(Usage(), endpoint.model, provider_api_url=endpoint.base_url)
-    except LookupError:
-        return None
-    return listed.model.context_window
+    return listed_context(endpoint.model, endpoint.base_url)

@@ -18,11 +18,12 @@ from pydantic_ai import messages as wire
 from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.exceptions import ModelAPIError, ModelConnectionError
 
-from halo_opt.llm.address import Endpoint
-from halo_opt.llm.failures import explain, fault_of, may_retry
-from halo_opt.llm.model import Completion, Fault, Message, ModelError, ModelMisfit, ModelRefused
+from halo_common.text import one_line
+from halo_opt.llm.endpoint import Endpoint
+from halo_opt.llm.failures import explain, failure_of, may_retry
+from halo_opt.llm.model import Completion, Fault, InvalidReply, Message, ModelError, ModelRefused
 from halo_opt.llm.replies import fault_in, read_reply
-from halo_opt.llm.wire import CallSettings, connect, parameters_of, settings_of, to_wire
+from halo_opt.llm.request import CallSettings, connect, parameters_of, settings_of, to_messages
 
 __all__ = ["CallSettings", "ProviderModel", "open_model"]
 
@@ -128,7 +129,7 @@ class ProviderModel:
             try:
                 response = await self._request(messages, schema, pieces)
             except (ModelAPIError, TimeoutError) as error:
-                self._on_fault(fault_of(error))
+                self._on_fault(failure_of(error).kind)
                 await self._wait_or_raise(error, tries, begun=pieces is not None and pieces.begun)
             except Exception as error:  # an answer of another shape makes the libraries fail in any way
                 self._on_fault("malformed")
@@ -148,14 +149,14 @@ class ProviderModel:
     def _read(self, response: wire.ModelResponse, schema: type[BaseModel] | None) -> Completion:
         try:
             return read_reply(response, schema, self._endpoint, max_tokens=self._settings.max_tokens)
-        except (ModelMisfit, ModelRefused) as error:
+        except (InvalidReply, ModelRefused) as error:
             self._on_fault(fault_in(error, response))
             raise
 
     async def _request(
         self, messages: Sequence[Message], schema: type[BaseModel] | None, pieces: _Pieces | None
     ) -> wire.ModelResponse:
-        turns = to_wire(self._endpoint, self._settings, messages)
+        turns = to_messages(self._endpoint, self._settings, messages)
         settings = settings_of(self._endpoint, self._settings, messages)
         parameters = parameters_of(self._endpoint, self._model, schema)
         async with asyncio.timeout(self._settings.timeout_s) as limit:
@@ -175,7 +176,7 @@ class ProviderModel:
         return response
 
     def _unusable(self, error: Exception, *, again: bool) -> ModelError:
-        words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        words = one_line(f"{type(error).__name__}: {error}", 300)
         return ModelError(
             f"{self._endpoint.model} at {self._endpoint.base_url} gave no usable answer ({words}); check that the "
             "address is that of a model server",

@@ -5,15 +5,15 @@ from pydantic_ai.messages import ModelResponse
 from pydantic_ai.usage import RequestUsage
 
 from halo_opt.core.validation import first_problem
-from halo_opt.llm.address import Endpoint
-from halo_opt.llm.model import Completion, Fault, ModelMisfit, ModelRefused
+from halo_opt.llm.endpoint import Endpoint
+from halo_opt.llm.model import Completion, Fault, InvalidReply, ModelRefused
 from halo_opt.llm.parsing import parse_reply
 from halo_opt.llm.prices import cost_of
 
 _SHOWN = 120
 
 
-def fault_in(error: ModelMisfit | ModelRefused, response: ModelResponse) -> Fault:
+def fault_in(error: InvalidReply | ModelRefused, response: ModelResponse) -> Fault:
     """The kind of a try whose reply cannot be used."""
     if isinstance(error, ModelRefused):
         return "refused"
@@ -27,8 +27,8 @@ def read_reply(
 ) -> Completion:
     """The completion, with an object of the schema when one was asked for.
 
-    Raises ModelRefused for a refusal, and ModelMisfit for a reply that is empty, cut off or not of the schema; both say
-    what was used up.
+    Raises ModelRefused for a refusal, and InvalidReply for a reply that is empty, cut off or not of the schema; both
+    have the tokens and cost that were used.
     """
     text = response.text or ""
     completion = _counted(response.usage, text, endpoint)
@@ -39,27 +39,36 @@ def read_reply(
         # A reply that was cut off may hold a smaller object that fits; it is not the one that was begun.
         parsed = None if schema is None else schema.model_validate_json(text) if cut else parse_reply(text, schema)
     except ValidationError as error:
-        raise ModelMisfit(
+        raise InvalidReply(
             _cut_off(endpoint, schema, max_tokens) if cut else _misfit(endpoint, schema, text, error),
             spent=completion,
             text=text,
         ) from error
     if schema is None and cut:
-        raise ModelMisfit(_cut_off(endpoint, None, max_tokens), spent=completion, text=text)
+        raise InvalidReply(_cut_off(endpoint, None, max_tokens), spent=completion, text=text)
     if not text.strip():
-        raise ModelMisfit(_empty(endpoint), spent=completion, text=text)
+        raise InvalidReply(_empty(endpoint), spent=completion, text=text)
     return completion.model_copy(update={"parsed": parsed})
 
 
 def _counted(usage: RequestUsage, text: str, endpoint: Endpoint) -> Completion:
     """The text with what it used up. Counts that cannot be true are unknown: nothing read, or less than nothing."""
     known = usage.input_tokens > 0 and usage.output_tokens >= 0 and 0 <= usage.cache_read_tokens <= usage.input_tokens
+    cost = None
+    if known or endpoint.free:
+        cost = cost_of(
+            endpoint,
+            tokens_in=usage.input_tokens,
+            tokens_out=usage.output_tokens,
+            cache_read=usage.cache_read_tokens,
+            cache_written=usage.cache_write_tokens,
+        )
     return Completion(
         text=text,
         tokens_in=usage.input_tokens if known else None,
         tokens_out=usage.output_tokens if known else None,
         tokens_cached=usage.cache_read_tokens if known else None,
-        cost_usd=cost_of(endpoint, usage) if known or endpoint.free else None,
+        cost_usd=cost,
     )
 
 

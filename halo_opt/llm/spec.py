@@ -11,13 +11,13 @@
 `str(spec)` gives the canonical string back, and parsing that gives an equal spec.
 """
 
-import difflib
 import re
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from halo_common.text import nearest
 from halo_opt.core.errors import ConfigError
 
 FORMS = "'local', FILE.gguf, hf:OWNER/REPO/FILE.gguf, package:NAME/FILE.gguf, PROVIDER:MODEL[@http://host:port/v1]"
@@ -174,8 +174,8 @@ def _remote(text: str, provider: str, rest: str) -> RemoteModel:
     if not model:
         raise _wrong(text, f"the model's name is missing after '{provider}:'")
     if base_url is None and provider not in HOSTED:
-        near = difflib.get_close_matches(provider, [*HOSTED, "hf", "package"], n=1)
-        hint = f"did you mean '{near[0]}:{rest}'?" if near else f"did you mean '{provider}:{rest}@http://host:port/v1'?"
+        near = nearest(provider, [*HOSTED, "hf", "package"])
+        hint = f"did you mean '{near}:{rest}'?" if near else f"did you mean '{provider}:{rest}@http://host:port/v1'?"
         raise _wrong(text, f"'{provider}' is not a known provider ({', '.join(HOSTED)}); {hint}")
     return RemoteModel(provider=provider, model=model, base_url=base_url)
 
@@ -186,7 +186,7 @@ def _nearest(text: str) -> str:
         family = "openai"
     if family:
         return f"did you mean '{family}:{text}'?"
-    if difflib.get_close_matches(text.lower(), ["local"], n=1):
+    if nearest(text.lower(), ["local"]):
         return "did you mean 'local'?"
     if text.startswith(("http://", "https://")):
         return f"an address needs a provider and a model before it, for example vllm:MODEL@{text}"

@@ -18,7 +18,7 @@ from halo_opt.core.paths import ANALYSIS_JOURNAL, CachePaths
 from halo_opt.core.report_records import Report
 from halo_opt.git.commits import worktree
 from halo_opt.git.reading import open_repo
-from halo_opt.mining.user_detectors import Detectors
+from halo_opt.mining.detector_files import Detectors
 from halo_opt.store import Store
 
 # The budget of an iteration for which loop.yaml names none; a loop may have many iterations.

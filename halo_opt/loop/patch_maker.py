@@ -6,10 +6,11 @@ Of the gate split it sees verdicts and rates of behaviours by name, not the trac
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from halo_opt.analysis.session.write_report import detectors_of, indexed, rates, write_analysis
+from halo_opt.analysis.session.write_report import indexed, rates, write_analysis
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.errors import ConfigError, InputError
 from halo_opt.core.paths import CachePaths, LoopPaths, RunPaths
+from halo_opt.core.playbook import playbook_of
 from halo_opt.core.records import Patch, Proposal, Run, Verdict
 from halo_opt.core.report_records import Report
 from halo_opt.experiment.loop_start import LoopStart
@@ -17,6 +18,7 @@ from halo_opt.experiment.runner import AttemptRunner
 from halo_opt.git.commits import delete_branch, fast_forward
 from halo_opt.llm.ledger import SpendEvent
 from halo_opt.loop.analyst import analyze_with_model, analyzer_options
+from halo_opt.mining.detector_files import load_detectors
 from halo_opt.patching.builder import PatchBuilder
 from halo_opt.patching.guard import EditRefused, Forbidden
 from halo_opt.patching.model_proposer import DraftResult, draft_proposal, open_proposer
@@ -43,7 +45,9 @@ class PatchMaker:
         self._console = self.runner.console
         self._forbidden = Forbidden(task_ids=frozenset(self.start.task_ids()))
         self._analyzer = analyzer_options(self.config)
-        self.detectors = detectors_of([self.config.resolve(path) for path in self.config.mining.detectors])
+        mining = self.config.mining
+        files = [self.config.resolve(path) for path in mining.detectors]
+        self.detectors = load_detectors(files, experimental=mining.experimental, playbook=playbook_of(self.config))
 
     def analyze(self, number: int, run_folder: Path) -> tuple[Report, str]:
         """The report of an iteration's train traces, and its page relative to the loop's folder."""

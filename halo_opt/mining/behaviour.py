@@ -35,9 +35,9 @@ class Behaviour(BaseModel):
     shape: Shape | None = None
     needs: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
-    numeric: bool = False
+    category: Category = "unexplained"
     consequence: bool = False
-    fault: Category | None = None
+    experimental: bool = False
     source: str | None = None
     actions: tuple[str, ...] = ()
     within: int | None = None
@@ -56,8 +56,3 @@ class Behaviour(BaseModel):
         elif not self.sql:
             raise ValueError("give a shape or sql")
         return self
-
-    @property
-    def category(self) -> Category:
-        """Whose fault it looks like before anybody has read the attempts."""
-        return self.fault or ("harness" if self.remedies else "unexplained")

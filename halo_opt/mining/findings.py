@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Literal
 
+from halo_opt.core.playbook import Playbook, load_playbook
 from halo_opt.core.report_records import Consequence, Finding, Number
 from halo_opt.mining.beside import beside
 from halo_opt.mining.cells import Measured, count_sql
@@ -105,11 +106,14 @@ def write_up(
     q: Mapping[str, float | None],
     first_steps: Mapping[str, int],
     folded: Sequence[Folded] = (),
+    playbook: Playbook | None = None,
 ) -> list[Finding]:
     """Findings in the order given, each with what is folded under it: F1, F2, ..., and M1, M2, ... where a model asked.
 
-    A model reads mining's report before it adds to it; so what it then calls F2 stays F2.
+    A model reads mining's report before it adds to it; so what it then calls F2 stays F2. `playbook` names the
+    remedies, the bundled one where none is given.
     """
+    book = playbook or load_playbook()
     failing = {m.behaviour.name: _failing_traces(store, m) for m in ranked}
     findings: list[Finding] = []
     for m in ranked:
@@ -129,7 +133,7 @@ def write_up(
                     for shown in pick(store, m.behaviour, outcome="failure")
                 ],
                 counter_examples=pick(store, m.behaviour, outcome="success"),
-                remedies=_remedies(m, folded),
+                remedies=_remedies(m, folded, book),
                 confounders=_confounders(m, whole, first_steps),
                 consequences=[consequence_of(one) for one in folded if one.under is m],
             )
@@ -173,10 +177,15 @@ def numbers_of(m: Measured, measured: Sequence[Measured], q: float | None) -> di
     }
 
 
-def _remedies(m: Measured, folded: Sequence[Folded]) -> list[str]:
+def _remedies(m: Measured, folded: Sequence[Folded], playbook: Playbook) -> list[str]:
     """Its own, then those of behaviours that the data cannot tell from it: theirs may be the ones that help."""
-    alike = (word for one in folded if one.under is m and one.alike for word in one.part.behaviour.remedies)
-    return list(dict.fromkeys([*m.behaviour.remedies, *alike]))
+    alike = [one.part.behaviour for one in folded if one.under is m and one.alike]
+    words = [
+        word
+        for behaviour in (m.behaviour, *alike)
+        for word in (*playbook.words_for(behaviour.name), *behaviour.remedies)
+    ]
+    return list(dict.fromkeys(words))
 
 
 def consequence_of(one: Folded) -> Consequence:

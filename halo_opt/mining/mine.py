@@ -1,16 +1,17 @@
 """From a store to a report: measure every behaviour, contrast, correct, rank, write up. Only reads; asks no model."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
+from halo_common.text import nearest
 from halo_opt.analysis.claims.told import NOTHING_TOLD, ToldBehaviour, one_test_each, place, with_words
 from halo_opt.core.errors import InputError
+from halo_opt.core.playbook import Playbook
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import InputFile, Report
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.caveats import caveats_of, method_of, too_long
 from halo_opt.mining.cells import Measured, applicable, literal, measure, steps_where_success_ends
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
 from halo_opt.mining.findings import described, proven, q_values, write_up
 from halo_opt.mining.folding import fold
 from halo_opt.mining.groups import grouped
@@ -19,7 +20,6 @@ from halo_opt.mining.sequences import sequences, without_contained
 from halo_opt.mining.signatures import offered
 from halo_opt.mining.together import Together
 from halo_opt.mining.triage import triage_ctes, triage_method, triage_numbers, triage_sql
-from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
 from halo_opt.store.protocols import Query, Rows
 
 
@@ -29,7 +29,7 @@ def analyze(
     *,
     title: str,
     made_at: str,
-    behaviours: Sequence[Behaviour] = ALL,
+    behaviours: Sequence[Behaviour] | None = None,
     detectors: Detectors = NO_DETECTORS,
     guarded: Query | None = None,
     patterns: bool = True,
@@ -37,18 +37,22 @@ def analyze(
 ) -> Report:
     """The report of a store: findings that separate failures from successes, then what else most failures show.
 
-    `made_at` is ISO 8601 UTC: the caller has the clock. `detectors` are the user's own, whose SQL runs by `guarded`.
+    `made_at` is ISO 8601 UTC: the caller has the clock. `behaviours` are the built-in detectors where none are given.
+    `detectors` are the user's own, whose SQL runs by `guarded`.
     `patterns` adds the errors, calls and sequences that these traces show. `told` is what a model asked or claims; its
     SQL runs by `guarded` too, all of it is tested with everything else, and what is claimed is always written up. With
     no outcomes, or one only, it describes and says so.
     """
     with Together(store, guarded=guarded) as together:
-        named = [*behaviours, *detectors.behaviours, *(one.behaviour for one in told)]
+        usual = built_in() if behaviours is None else behaviours
+        named = [*usual, *detectors.behaviours, *(one.behaviour for one in told)]
         together.add(named)
         more = [offered(together), sequences(together)] if patterns else []
         found = [behaviour for one in more for behaviour in one.behaviours]
         together.add(found)
-        report = _report(together, inputs, [*named, *found], title=title, made_at=made_at, told=told)
+        report = _report(
+            together, inputs, [*named, *found], title=title, made_at=made_at, told=told, playbook=detectors.playbook
+        )
     said = [report.method, *(one.method for one in more)]
     return report.model_copy(update={"method": " ".join(said), "caveats": [*report.caveats, *_skipped(detectors)]})
 
@@ -67,6 +71,7 @@ def _report(
     title: str,
     made_at: str,
     told: Sequence[ToldBehaviour],
+    playbook: Playbook | None,
 ) -> Report:
     first_steps = steps_where_success_ends(store)
     measured = one_test_each(store, [measure(store, behaviour, first_steps) for behaviour in behaviours])
@@ -80,7 +85,7 @@ def _report(
     placed = place(store, [*standing, *others], folded, measured, told)
     first = proven([*standing, *placed.standing], q)
     ranked = [*first, *others, *(m for m in placed.standing if m not in first)]
-    written = write_up(store, ranked, measured, q=q, first_steps=first_steps, folded=folded)
+    written = write_up(store, ranked, measured, q=q, first_steps=first_steps, folded=folded, playbook=playbook)
     ctes, judged = triage_ctes(
         [m.behaviour for m in standing if m.behaviour.category == "harness"],
         [m.behaviour for m in own if m.behaviour.category == "infrastructure" and m.failures_with],
@@ -132,14 +137,15 @@ def behaviour_rates(
     names: Iterable[str] | None = None,
     *,
     run_id: str | None = None,
-    behaviours: Sequence[Behaviour] = ALL,
+    behaviours: Sequence[Behaviour] | None = None,
     guarded: Query | None = None,
 ) -> dict[str, float | None]:
     """How often each behaviour is seen among measured attempts (of one run, or of all), 0..1.
 
     None where the traces cannot tell or nothing was measured. Raises InputError for a name that is no behaviour.
     """
-    known = {behaviour.name: behaviour for behaviour in behaviours}
+    every = built_in(experimental=True) if behaviours is None else behaviours
+    known = {behaviour.name: behaviour for behaviour in every}
     wanted = [_named(name, known) for name in (known if names is None else names)]
     with Together(store, guarded=guarded) as together:
         together.add(wanted)
@@ -166,6 +172,6 @@ def _rate(store: Rows, behaviour: Behaviour, run_id: str | None) -> float | None
 def _named(name: str, known: Mapping[str, Behaviour]) -> Behaviour:
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+    near = nearest(name, known)
+    hint = f"did you mean {near}?" if near else f"known are {', '.join(sorted(known))}"
     raise InputError(f"{name} is not a behaviour; {hint}")

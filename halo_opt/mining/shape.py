@@ -14,9 +14,13 @@ from halo_opt.mining.facts import FACTS, facts_sql
 
 # The attempt's steps in order.
 WINDOW = "w AS (PARTITION BY trace_id ORDER BY step)"
-BEFORE = "OVER (PARTITION BY trace_id ORDER BY step ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-SO_FAR = "OVER (PARTITION BY trace_id ORDER BY step ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
-WHOLE = "OVER (PARTITION BY trace_id ORDER BY step ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
+_STEPS = "OVER (PARTITION BY trace_id ORDER BY step ROWS BETWEEN UNBOUNDED PRECEDING AND {})"
+# Parts of the attempt for aggregates in `windows`: the steps before this one, these and this one, all steps.
+FRAMES = {
+    "before": _STEPS.format("1 PRECEDING"),
+    "so_far": _STEPS.format("CURRENT ROW"),
+    "whole": _STEPS.format("UNBOUNDED FOLLOWING"),
+}
 # Columns of `steps` that are narrow enough to be kept for many detectors; others are reached through facts.
 NARROW = ("trace_id", "step", "tool", "error_type", "page_changed", "empty_fields", "submits")
 

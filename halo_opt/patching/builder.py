@@ -14,13 +14,13 @@ from halo_opt.core.config import LoopConfig
 from halo_opt.core.errors import InputError
 from halo_opt.core.harness_commands import describe, harness_check, list_tasks
 from halo_opt.core.paths import CachePaths
+from halo_opt.core.playbook import playbook_of
 from halo_opt.core.records import Patch, Proposal
 from halo_opt.core.report_records import Report
 from halo_opt.git import commits as gitrepo
 from halo_opt.patching.edits import Limits, apply_edits
 from halo_opt.patching.guard import Forbidden, replace_hidden
 from halo_opt.patching.patchfile import read_patch_file, unified_diff
-from halo_opt.patching.playbook import load_playbook
 from halo_opt.patching.propose import ProposalList, Trial, propose
 from halo_opt.patching.surface import HarnessDescription, Surface, parse_description, resolve_surface
 
@@ -56,7 +56,7 @@ class PatchBuilder:
 
     def propose(self, report: Report, history: Sequence[Trial] = ()) -> ProposalList:
         """The playbook's proposals against a report's findings; `history` is what was tried before, oldest first."""
-        playbook = load_playbook(self.config.resolve(self.config.playbook)) if self.config.playbook else None
+        playbook = playbook_of(self.config)
         limit = self.config.loop.max_parts
         return propose(
             report, self.description, self.surface.files, history=history, max_parts=limit, playbook=playbook

@@ -19,10 +19,11 @@ from halo_opt.core.prompts import render
 from halo_opt.core.records import Edit, Prediction, Proposal, Record
 from halo_opt.core.report_records import Finding, Report
 from halo_opt.core.validation import first_problem
-from halo_opt.llm.endpoint import Endpoint, open_endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger, SpendEvent
 from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Completion, Message, Model
+from halo_opt.llm.open_endpoint import open_endpoint
 from halo_opt.llm.spec import parse_spec
 from halo_opt.patching import schema as json_schema
 from halo_opt.patching import settings

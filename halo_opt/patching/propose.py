@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from halo_opt.core.playbook import Playbook, Remedy, load_playbook
 from halo_opt.core.records import Edit, Prediction, Proposal, SetValue, Verdict
 from halo_opt.core.report_records import Finding, Report
 from halo_opt.patching.edits import Files, apply_edits, in_force
 from halo_opt.patching.guard import EditRefused
-from halo_opt.patching.playbook import Playbook, Remedy, load_playbook
 from halo_opt.patching.surface import HarnessDescription
 
 # A finding counts a little less than the one before it, and its second remedy half as much as its first.

@@ -1,28 +1,25 @@
-"""JSON Schema, as far as a settings file needs it: find the part that a dotted key means, and check one value.
+"""The JSON Schema of a settings file: find the part that a dotted key means, and check one value against it."""
 
-Covers what pydantic writes for models, enums, numbers with bounds, optionals, lists and maps. Pure: no I/O. A keyword
-that is not known here never widens what is allowed: a part without any known keyword refuses every value.
-"""
-
-import difflib
 import math
-import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
+
+from jsonschema import Draft4Validator, Draft202012Validator, ValidationError
+from jsonschema.exceptions import UnknownType
+from jsonschema.validators import extend
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from halo_common.text import nearest
 
 Schema = Mapping[str, Any]
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "boolean": (bool,),
-    "integer": (int,),
-    "number": (int, float),
-    "array": (list,),
-    "object": (dict,),
-    "null": (type(None),),
-}
 _KNOWN = {"type", "enum", "const", "anyOf", "oneOf", "allOf", "properties", "additionalProperties", "items"}
+_SIZES = {"minLength": "at least", "maxLength": "at most", "minItems": "at least", "maxItems": "at most"}
+_BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 _MAX_DEPTH = 24
+# Draft 4 takes 2.0 for no integer; YAML tells the two apart, and so does the harness.
+_Validator = extend(Draft202012Validator, type_checker=Draft4Validator.TYPE_CHECKER)  # type: ignore[no-untyped-call]
 
 
 class SchemaMismatch(ValueError):
@@ -99,9 +96,9 @@ def _no_such_key(root: Schema, key: str, parent: str, siblings: list[str]) -> st
     known = keys(root)
     leaf = key.rsplit(".", 1)[-1]
     same_name = [k for k in known if k.rsplit(".", 1)[-1] == leaf]
-    near = difflib.get_close_matches(key, same_name or known, n=1, cutoff=0.0 if same_name else 0.6)
+    near = nearest(key, same_name or known, cutoff=0.0 if same_name else 0.6)
     if near:
-        return f"there is no setting {key}; the nearest is {near[0]}"
+        return f"there is no setting {key}; the nearest is {near}"
     under = f"under {parent}" if parent else "at the top"
     return f"there is no setting {key}; {under} there are: {', '.join(sorted(siblings)) or 'none'}"
 
@@ -130,110 +127,74 @@ def leaves(root: Schema) -> list[tuple[str, Schema]]:
 
 
 def check(value: Any, schema: Schema, root: Schema) -> None:
-    """Raise SchemaMismatch, naming the bounds, unless `value` is allowed by `schema`."""
-    problem = _problem(value, resolve(schema, root), root, 0)
-    if problem:
-        raise SchemaMismatch(problem)
+    """Raise SchemaMismatch, naming the bounds, unless `value` is allowed by `schema`, a part of `root`.
 
-
-def _problem(value: Any, schema: Schema, root: Schema, depth: int) -> str | None:
-    if depth > _MAX_DEPTH:
-        return "its schema is nested too deeply"
+    A part that does not say what it allows refuses every value, and so does one that cannot be read.
+    """
     schema = resolve(schema, root)
-    if not _KNOWN & schema.keys():
-        return "its schema does not say what is allowed"
-    for word in ("anyOf", "oneOf"):
-        if word in schema:
-            problems = [_problem(value, part, root, depth + 1) for part in schema[word]]
-            if None not in problems:
-                return " or ".join(dict.fromkeys(p for p in problems if p))
-    for part in schema.get("allOf", ()):
-        if problem := _problem(value, part, root, depth + 1):
-            return problem
-    return _enum_problem(value, schema) or _type_problem(value, schema) or _inside_problem(value, schema, root, depth)
+    if not all(_KNOWN & branch.keys() for branch in _branches(schema, root)):
+        raise SchemaMismatch("its schema does not say what is allowed")
+    numbers = value if isinstance(value, list) else [value]
+    if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+        raise SchemaMismatch("must be a finite number")
+    # References in the part point into the root; of the root's other keywords none is about a single value.
+    places = {name: root[name] for name in ("$defs", "definitions", "properties") if name in root}
+    try:
+        # The empty registry keeps a reference to an address from being fetched.
+        error = next(_Validator({**places, **schema}, registry=Registry()).iter_errors(value), None)
+    except UnknownType as unknown:
+        raise SchemaMismatch(f"must be {unknown.type}, not {_show(value)}") from None
+    except (Unresolvable, RecursionError):
+        raise SchemaMismatch("its schema has a reference that leads nowhere") from None
+    if error is not None:
+        raise SchemaMismatch(_message(error))
 
 
-def _enum_problem(value: Any, schema: Schema) -> str | None:
-    allowed = schema["enum"] if "enum" in schema else [schema["const"]] if "const" in schema else None
-    if allowed is None or any(type(a) is type(value) and a == value for a in allowed):
-        return None
-    return f"must be one of {', '.join(_show(a) for a in allowed)}, not {_show(value)}"
-
-
-def _type_problem(value: Any, schema: Schema) -> str | None:
-    default = "object" if "properties" in schema else "array" if "items" in schema else None
-    names = schema.get("type", default)
-    if names is None:
-        return None
-    names = names if isinstance(names, list) else [names]
-    for name in names:
-        # bool is an int to Python, and never a number to a settings file.
-        if isinstance(value, _TYPES.get(name, ())) and not (isinstance(value, bool) and name != "boolean"):
-            return None
-    return f"must be {' or '.join(names)}, not {_show(value)}"
-
-
-def _inside_problem(value: Any, schema: Schema, root: Schema, depth: int) -> str | None:
-    if isinstance(value, str):
-        return _size_problem(len(value), schema, "minLength", "maxLength", "characters") or _pattern(value, schema)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _bounds_problem(value, schema)
-    if isinstance(value, list):
-        problems = [_problem(v, schema["items"], root, depth + 1) for v in value] if "items" in schema else []
-        return _size_problem(len(value), schema, "minItems", "maxItems", "items") or next(filter(None, problems), None)
-    if isinstance(value, dict):
-        return "is a group of settings: set each one by its own key"
-    return None
-
-
-def _bounds_problem(value: float, schema: Schema) -> str | None:
-    if not math.isfinite(value):
-        return "must be a finite number"
-    low, high = schema.get("minimum"), schema.get("maximum")
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    bad = (
-        (low is not None and value < low)
-        or (high is not None and value > high)
-        or (above is not None and value <= above)
-        or (below is not None and value >= below)
-    )
-    return f"must be {bounds(schema)}, not {_show(value)}" if bad else None
+def _message(error: ValidationError) -> str:
+    """What is wrong with a value, as the part of a sentence that follows the setting's name."""
+    keyword, limit, value = str(error.validator), cast(Any, error.validator_value), cast(Any, error.instance)
+    if keyword in {"anyOf", "oneOf"} and error.context:
+        # The first error of each alternative is enough: a wrong constant is often of the wrong type as well.
+        first = {part.relative_schema_path[0]: part for part in reversed(error.context)}
+        return " or ".join(dict.fromkeys(_message(first[alternative]) for alternative in sorted(first)))
+    if keyword in _SIZES:
+        unit = "characters" if isinstance(value, str) else "items"
+        return f"must have {_SIZES[keyword]} {limit} {unit}, not {len(value)}"
+    match keyword:
+        case "enum" | "const":
+            choices = limit if keyword == "enum" else [limit]
+            wanted = f"be one of {', '.join(_show(choice) for choice in choices)}"
+        case "type":
+            wanted = f"be {' or '.join(limit if isinstance(limit, list) else [limit])}"
+        case "pattern":
+            wanted = f"match {limit}"
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
+            wanted = f"be {bounds(cast(Schema, error.schema))}"
+        case _:
+            return f"is wrong: {error.message}"
+    return f"must {wanted}, not {_show(value)}"
 
 
 def bounds(schema: Schema) -> str:
     """The numeric bounds of a setting in words, "" when it has none."""
-    words = (("minimum", "at least"), ("exclusiveMinimum", "above"), ("maximum", "at most"))
-    said = [f"{word} {schema[name]}" for name, word in (*words, ("exclusiveMaximum", "below")) if name in schema]
-    return " and ".join(said)
+    return " and ".join(f"{words} {schema[name]}" for name, words in _BOUNDS.items() if name in schema)
 
 
 def allowed(schema: Schema, root: Schema) -> str:
     """What a setting may be, in words."""
     said = []
     for part in _branches(schema, root):
-        choices = part["enum"] if "enum" in part else [part["const"]] if "const" in part else None
-        if choices is not None:
-            said.append("one of " + ", ".join(_show(c) for c in choices))
+        if "enum" in part or "const" in part:
+            choices = part["enum"] if "enum" in part else [part["const"]]
+            said.append("one of " + ", ".join(_show(choice) for choice in choices))
         elif "type" in part:
             kind = " or ".join(part["type"]) if isinstance(part["type"], list) else str(part["type"])
             said.append(f"{kind} {bounds(part)}".strip())
     return " or ".join(dict.fromkeys(said)) or "anything that the harness accepts"
 
 
-def _size_problem(size: int, schema: Schema, low: str, high: str, unit: str) -> str | None:
-    if low in schema and size < schema[low]:
-        return f"must have at least {schema[low]} {unit}, not {size}"
-    if high in schema and size > schema[high]:
-        return f"must have at most {schema[high]} {unit}, not {size}"
-    return None
-
-
-def _pattern(value: str, schema: Schema) -> str | None:
-    pattern = schema.get("pattern")
-    if pattern is None or re.search(pattern, value):
-        return None
-    return f"must match {pattern}, not {_show(value)}"
-
-
 def _show(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    """A value as YAML and JSON write it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else repr(value)

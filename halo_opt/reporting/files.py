@@ -5,7 +5,6 @@ number survives the round trip.
 """
 
 import contextlib
-import difflib
 import json
 import math
 import os
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from halo_common.text import nearest
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Record, json_of
 
@@ -127,8 +127,8 @@ def _first_problem(error: ValidationError, kind: type[Record]) -> str:
     place = ".".join(str(part) for part in problem["loc"]) or "the document"
     rest = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(problem["loc"][-1]), kind.model_fields, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
+        close = nearest(str(problem["loc"][-1]), kind.model_fields)
+        hint = f"; did you mean '{close}'?" if close else ""
         return f"unknown field '{place}'{hint}{rest}"
     if problem["type"] == "missing":
         return f"field '{place}' is missing{rest}"

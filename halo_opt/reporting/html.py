@@ -19,6 +19,7 @@ from halo_opt.core.text import visible
 from halo_opt.reporting import words
 from halo_opt.reporting.report_parts import (
     GROUP_COLUMNS,
+    NO_OWN_REMEDY,
     explained_plot,
     group_lines,
     none_found,
@@ -88,6 +89,7 @@ def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
         report=report,
         sources=[file.path for file in report.inputs],
         none_found=none_found(report),
+        no_own_remedy=NO_OWN_REMEDY,
         tiles=overview_tiles(report.overview),
         plots=[plot for plot in (runs_plot(report.overview),) if plot],
         rankings=[plot for plot in (seen_plot(report.findings), explained_plot(report.findings)) if plot],

@@ -7,7 +7,7 @@ from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, Number, Report
 from halo_opt.core.text import counted, visible
 from halo_opt.reporting.markdown_told import Escapes, analyst_lines, told_lines, unsupported_lines
-from halo_opt.reporting.report_parts import GROUP_COLUMNS, group_lines, none_found, table_of_tested
+from halo_opt.reporting.report_parts import GROUP_COLUMNS, NO_OWN_REMEDY, group_lines, none_found, table_of_tested
 from halo_opt.reporting.words import Figure, figure, figures, moment, title_of
 
 # Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
@@ -100,6 +100,8 @@ def _finding(finding: Finding) -> list[str]:
     lines += table(["Measure", "Value", "Interval"], figure_rows(figures(finding.numbers)))
     if finding.remedies:
         lines += ["Remedies: " + ", ".join(code(remedy) for remedy in finding.remedies) + ".", ""]
+    elif finding.category == "harness":
+        lines += [NO_OWN_REMEDY, ""]
     if finding.confounders:
         lines += ["May be confounded with: " + ", ".join(escape(words) for words in finding.confounders) + ".", ""]
     lines += told_lines(finding, _escapes())

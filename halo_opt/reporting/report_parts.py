@@ -25,6 +25,7 @@ from halo_opt.reporting.words import (
 
 WIDE, NARROW = 760, 340
 FALSE_DISCOVERY = 0.05  # what the reports' method calls proven
+NO_OWN_REMEDY = "No remedy of its own is known against this. General rules in the prompt may help."
 LONGEST_TILE = 14  # longer values (times, lists of models) stand in the list of numbers below the tiles
 
 

@@ -1,6 +1,6 @@
-"""Is a behaviour as common in every group? Rates by group, and a test. Pure: no I/O, clock or global RNG.
+"""Is a behaviour as common in every group? Rates by group, and a test.
 
-Attempts at one task are alike, so that they are never counted as if each were a task of its own.
+Attempts at one task are alike, so an attempt does not count as if it were a task of its own.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy.special import chdtrc, stdtrit
 
 from halo_opt.stats.intervals import Interval, wilson
 
@@ -67,6 +66,8 @@ def _within(groups: Sequence[str], strata: Iterable[Sequence[GroupCell]]) -> flo
         information += with_it * (total - with_it) / total
     if information < MIN_INFORMATION:
         return None
+    from scipy.special import chdtrc
+
     degrees = int(np.linalg.matrix_rank(variance))
     return float(chdtrc(degrees, surplus @ np.linalg.pinv(variance) @ surplus)) if degrees else None
 
@@ -82,6 +83,8 @@ def _between(groups: Sequence[str], cells: Sequence[GroupCell]) -> float | None:
     several = [own for own in residuals.values() if len(own) > 1]
     if tasks < MIN_TASKS or len(several) < 2 or square <= 1e-12:
         return None
+    from scipy.special import chdtrc
+
     explained = sum(sum(own.values()) ** 2 / len(own) for own in residuals.values())
     return float(chdtrc(len(groups) - 1, (tasks - 1) * explained / square))
 
@@ -90,7 +93,7 @@ def clustered_rate(*, cells: Sequence[GroupCell], confidence: float = 0.95) -> I
     """Interval of the share of attempts that show a behaviour, clustered by task.
 
     The linearised ratio with Student's t on tasks less one; where the tasks do not vary at all, or each has one
-    attempt, Wilson's interval of the tasks or attempts, which never has zero width.
+    attempt, Wilson's interval of the tasks or attempts, which is never of zero width.
     Null: none; an estimate. Floor: no attempts gives None. Sources: Cochran 1977, section 11.12; Wilson 1927.
     """
     sizes: dict[str, int] = {}
@@ -107,5 +110,7 @@ def clustered_rate(*, cells: Sequence[GroupCell], confidence: float = 0.95) -> I
     square = sum((shown[task] - sizes[task] * rate) ** 2 for task in sizes)
     if square <= 1e-12 or tasks < 2:
         return wilson(successes=round(rate * tasks), n=tasks, confidence=confidence)
+    from scipy.special import stdtrit
+
     half = float(stdtrit(tasks - 1, 0.5 + confidence / 2)) * sqrt(tasks / (tasks - 1) * square) / total
     return (max(0.0, rate - half), min(1.0, rate + half))

@@ -1,11 +1,10 @@
-"""Intervals of one rate or mean. Pure: no I/O, clock or global RNG; too little data is None, never 0."""
+"""Intervals of one rate or mean. Too little data gives None."""
 
 from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 Interval = tuple[float, float]
 Floats = NDArray[np.float64]
@@ -14,11 +13,14 @@ Floats = NDArray[np.float64]
 def wilson(*, successes: int, n: int, confidence: float = 0.95) -> Interval | None:
     """Interval of a binomial rate from `successes` of `n` independent attempts.
 
-    Null: inverts the score test of rate = p. Floor: n = 0 gives None; never leaves [0, 1] and never has zero width.
+    Null: inverts the score test of rate = p. Floor: n = 0 gives None. Stays within [0, 1] and is never of zero width.
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
     """
+    # scipy.stats.binomtest(...).proportion_ci gives the same to 1e-15, in 1 ms instead of 1 us: it tests as well.
     if n <= 0:
         return None
+    from scipy.special import ndtri
+
     z = float(ndtri(0.5 + confidence / 2))
     p = successes / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -45,7 +47,7 @@ def cluster_t(
     Null: the t statistic of the mean on cluster sums, clusters independent, (clusters - 1) degrees of freedom. Where
     every cluster has the same mean there is no spread to estimate from; then a share of clusters that would have gone
     unseen with the asked confidence is let move to the ends of the range (the "rule of three").
-    Floor: under two clusters gives None. Never leaves [low, high].
+    Floor: under two clusters gives None. Stays within [low, high].
     Sources: Liang and Zeger 1986 (cluster-robust variance, here with the G/(G-1) correction); Hanley and
     Lippman-Hand 1983, "If nothing goes wrong, is everything all right?".
     """
@@ -61,29 +63,7 @@ def cluster_t(
     if spread <= 1e-18 * total * total:
         unseen = 1 - (alpha / 2) ** (1 / groups)
         return (mean - unseen * (mean - low), mean + unseen * (high - mean))
+    from scipy.special import stdtrit
+
     half = float(stdtrit(groups - 1, 1 - alpha / 2)) * sqrt(groups / (groups - 1) * spread) / total
     return (max(low, mean - half), min(high, mean + half))
-
-
-def cluster_bootstrap_rate(
-    *,
-    clusters: Sequence[str],
-    values: Sequence[float],
-    rng: np.random.Generator,
-    resamples: int = 2000,
-    confidence: float = 0.95,
-) -> Interval | None:
-    """Percentile interval of the mean of `values`, whole clusters drawn with replacement.
-
-    Null: none; it estimates the sampling spread of the mean. Floor: under two clusters gives None; with fewer than
-    about 20 clusters it is too narrow, where `cluster_t` is the better choice.
-    Source: Field and Welsh 2007, "Bootstrapping clustered data".
-    """
-    sums, sizes = cluster_sums(clusters, values)
-    groups = len(sums)
-    if groups < 2:
-        return None
-    weights = rng.multinomial(groups, np.full(groups, 1 / groups), size=resamples).astype(np.float64)
-    means = (weights @ sums) / (weights @ sizes)
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return (float(low), float(high))

@@ -1,7 +1,7 @@
 """The named pure functions that turn the rows of a number's SQL into its value.
 
-Never random in effect: a function that draws makes its own generator from a fixed seed, so that a report's numbers come
-out the same when they are run again. Rows come from a store; a wrong shape raises ValueError or TypeError.
+None of them draws at random, so a report's numbers come out the same when they are run again. Rows come from a store; a
+wrong shape raises ValueError or TypeError.
 """
 
 from collections.abc import Callable, Sequence

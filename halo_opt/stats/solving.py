@@ -1,4 +1,4 @@
-"""How often a task is solved within k attempts. Pure: no I/O, clock or global RNG; too little data is None, never 0."""
+"""How often a task is solved within k attempts. Too little data gives None."""
 
 from collections.abc import Sequence
 from math import comb
@@ -24,7 +24,9 @@ def mean_pass_at_k(*, tasks: Sequence[tuple[int, int]], k: int) -> tuple[float, 
     fewer than k attempts are left out, None when none is left; under two tasks there is no interval.
     Source: as `pass_at_k` and `cluster_t`.
     """
-    known = [value for n, c in tasks if (value := pass_at_k(attempts=n, solved=c, k=k)) is not None]
+    values = [pass_at_k(attempts=n, solved=c, k=k) for n, c in tasks]
+    known = [value for value in values if value is not None]
     if not known:
         return None
-    return sum(known) / len(known), cluster_t(clusters=[str(n) for n in range(len(known))], values=known, low=0, high=1)
+    names = [str(number) for number in range(len(known))]
+    return sum(known) / len(known), cluster_t(clusters=names, values=known, low=0, high=1)

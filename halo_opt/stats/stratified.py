@@ -1,5 +1,4 @@
-"""Estimators over 2 x 2 tables, one a stratum: differences and ratios of failure rates with intervals. Pure: no I/O,
-clock or global RNG; too little data is None.
+"""Differences and ratios of failure rates over 2 x 2 tables, one a stratum, with intervals. Too little data gives None.
 
 A table is (attempts with the behaviour, failed of these, attempts without, failed of these). Every estimate compares
 within strata only, so that a stratum where everything fails pulls neither way.
@@ -9,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import exp, log, sqrt
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
 from halo_opt.stats.intervals import Interval, wilson
 
@@ -34,7 +32,7 @@ def sato_interval(*, strata: Sequence[Table], confidence: float = 0.95) -> Inter
     """Interval of the Mantel-Haenszel difference, sound for few large and for many small strata; within [-1, 1].
 
     Where the variance estimate vanishes (behaviour and failure agree without exception), Newcombe's interval of the
-    pooled table is given, which never has zero width. Floor: None where the difference is None.
+    pooled table is given, which is never of zero width. Floor: None where the difference is None.
     Sources: Sato 1989, "On the variance estimator for the Mantel-Haenszel risk difference"; Newcombe 1998, method 10.
     """
     both = [t for t in strata if t[0] and t[2]]
@@ -47,6 +45,8 @@ def sato_interval(*, strata: Sequence[Table], confidence: float = 0.95) -> Inter
     variance = (difference * p + q) / weight**2
     if variance <= 1e-12:
         return newcombe(table=pooled(both), confidence=confidence)
+    from scipy.special import ndtri
+
     half = float(ndtri(0.5 + confidence / 2)) * sqrt(variance)
     return (max(-1.0, difference - half), min(1.0, difference + half))
 
@@ -105,6 +105,8 @@ def mantel_haenszel_ratio(*, strata: Sequence[Table], confidence: float = 0.95) 
     if not top or not bottom:
         return None
     spread = sum((w * o * (wf + of) - wf * of * (w + o)) / (w + o) ** 2 for w, wf, o, of in both)
+    from scipy.special import ndtri
+
     half = float(ndtri(0.5 + confidence / 2)) * sqrt(spread / (top * bottom))
     middle = log(top / bottom)
     return top / bottom, (exp(middle - half), exp(middle + half))
@@ -138,6 +140,8 @@ def clustered_interval(*, cells: Mapping[str, Mapping[object, Table]], confidenc
         return None
     values = np.asarray(left_out)
     spread = (count - 1) / count * float(np.square(values - values.mean()).sum())
+    from scipy.special import stdtrit
+
     half = float(stdtrit(count - 1, 0.5 + confidence / 2)) * sqrt(spread)
     return (max(-1.0, top / weight - half), min(1.0, top / weight + half))
 

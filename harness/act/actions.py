@@ -1,4 +1,4 @@
-"""Actions as data: what an agent can ask for, read from a reply and checked against a page. Pure.
+"""Actions as data: reading one from a reply, and checking it against a page.
 
 An unusable reply is the agent's mistake and becomes an ActionProblem; nothing here raises for it.
 """
@@ -30,46 +30,46 @@ ErrorType = Literal[
 
 
 class Action(BaseModel):
-    """One thing to do. `ref` is the target's number on the page, `words` what it is called there."""
+    """One action. `ref` is the target's number on the page and `label` its label there."""
 
     model_config = ConfigDict(frozen=True)
 
     name: ActionName
     ref: int | None = None
-    words: str = ""
+    label: str = ""
     text: str | None = None
 
     @property
     def key(self) -> tuple[str, int | None, str]:
-        """What makes two actions the same for the guards. Filling a field again is a repeat whatever is typed."""
+        """What makes two actions the same for the guards. Filling a field again is a repetition, whatever is typed."""
         return (self.name, self.ref, "" if self.name == "fill" else (self.text or "").lower())
 
-    def phrase(self) -> str:
-        """The action as a person would say it."""
-        said = f' "{short(self.text, 60)}"' if self.text is not None else ""
+    def describe(self) -> str:
+        """The action as text: `fill "Name" with "Ann"`."""
+        text = f' "{short(self.text, 60)}"' if self.text is not None else ""
         if self.name == "fill":
-            return f'fill "{self.words}" with{said}'
+            return f'fill "{self.label}" with{text}'
         if self.name == "select":
-            return f'select{said} in "{self.words}"'
-        return (
-            self.name
-            + said
-            + (f' on "{self.words}"' if self.name == "press" and self.words else "")
-            + (f' "{self.words}"' if self.name in {"click", "scroll"} and self.words else "")
-        )
+            return f'select{text} in "{self.label}"'
+        target = ""
+        if self.label and self.name == "press":
+            target = f' on "{self.label}"'
+        elif self.label and self.name in {"click", "scroll"}:
+            target = f' "{self.label}"'
+        return f"{self.name}{text}{target}"
 
 
 class ActionProblem(BaseModel):
-    """Why an action cannot be done, for the trace (`type`) and for the agent (`words`)."""
+    """Why an action cannot be done: its `type` for the trace, and a `message` for the agent."""
 
     model_config = ConfigDict(frozen=True)
 
     type: ErrorType
-    words: str
+    message: str
 
 
 def _json_in(reply: str) -> Any:
-    """The first JSON object in a reply; fences and words around it are forgiven. None when there is none."""
+    """The first JSON object in a reply, whatever text surrounds it; None when there is none."""
     text = reply.strip()
     starts = [m.start() for m in re.finditer(r"\{", text)][:20]
     for start in starts:
@@ -80,30 +80,41 @@ def _json_in(reply: str) -> Any:
     return None
 
 
-def _target(observation: Observation, said: str, by_ref: bool) -> Element | None:
+def _target(observation: Observation, target: str, by_ref: bool) -> Element | None:
     if not by_ref:
-        return find_by_label(observation.elements, said)
-    digits = re.fullmatch(r"\s*\[?\s*(\d{1,6})\s*\]?\s*", said)
+        return find_by_label(observation.elements, target)
+    digits = re.fullmatch(r"\s*\[?\s*(\d{1,6})\s*\]?\s*", target)
     return observation.by_ref(int(digits.group(1))) if digits else None
 
 
-def _problem(kind: ErrorType, words: str) -> ActionProblem:
-    return ActionProblem(type=kind, words=words)
+def _problem(kind: ErrorType, message: str) -> ActionProblem:
+    return ActionProblem(type=kind, message=message)
 
 
-def unsure(reply: str) -> bool:
-    """Whether a reply says of itself that its confidence is low: the word, or a number below a half."""
+def low_confidence(reply: str) -> bool:
+    """Whether a reply states a low confidence: the word `low`, or a number below 0.5."""
     data = _json_in(reply)
-    said = data.get("confidence") if isinstance(data, dict) else None
-    if isinstance(said, int | float) and not isinstance(said, bool):
-        return said < 0.5
-    return isinstance(said, str) and said.strip().lower() == "low"
+    confidence = data.get("confidence") if isinstance(data, dict) else None
+    if isinstance(confidence, int | float) and not isinstance(confidence, bool):
+        return confidence < 0.5
+    return isinstance(confidence, str) and confidence.strip().lower() == "low"
 
 
 def read_action(
     reply: str, observation: Observation, *, by_ref: bool, navigation: bool = False
 ) -> tuple[Action | None, ActionProblem | None]:
-    """The action in a reply, or what is wrong with it; both when it was understood but cannot be done."""
+    """Read the action in a reply.
+
+    Args:
+        reply: What the policy answered.
+        observation: The page that it answered for.
+        by_ref: Whether targets are named by number rather than by label.
+        navigation: Whether back, goto and wait are allowed.
+
+    Returns:
+        The action and what is wrong with it. The action alone where it can be done, the problem alone where the reply
+        cannot be read, both where the action was understood but cannot be done.
+    """
     data = _json_in(reply)
     if not isinstance(data, dict):
         return None, _problem("format", "the reply is not a JSON object")
@@ -114,20 +125,20 @@ def read_action(
     known = (*ACTIONS, *NAVIGATION) if navigation else ACTIONS
     if name not in known:
         return None, _problem("unknown_action", f"there is no action '{short(name, 30)}'; use {', '.join(known)}")
-    said, text = data.get("target"), data.get("text")
-    said = "" if said is None else str(said)
+    target, text = data.get("target"), data.get("text")
+    target = "" if target is None else str(target)
     text = None if text is None else str(text)
-    element = _target(observation, said, by_ref) if said.strip() else None
+    element = _target(observation, target, by_ref) if target.strip() else None
     action = Action(
         name=name,
         ref=element.ref if element else None,
-        words=(element.label if element else short(said, 60)) if name not in NO_TARGET else "",
+        label=(element.label if element else short(target, 60)) if name not in NO_TARGET else "",
         text=text if name in TAKES_TEXT else None,
     )
-    if name in NEEDS_TARGET and not said.strip():
+    if name in NEEDS_TARGET and not target.strip():
         return action, _problem("invalid_arguments", f"{name} needs a target")
-    if said.strip() and element is None and name in NEEDS_TARGET:
-        return action, _problem("unknown_target", f"there is no '{short(said, 60)}' on the page")
+    if target.strip() and element is None and name in NEEDS_TARGET:
+        return action, _problem("unknown_target", f"there is no '{short(target, 60)}' on the page")
     return action, check_action(action, element)
 
 

@@ -1,4 +1,4 @@
-"""Does one checked action on a live page with a real mouse and keyboard. Never decides whether it should be done."""
+"""Performs one checked action on a live page with a real mouse and keyboard."""
 
 from datetime import datetime
 from urllib.parse import urljoin, urlsplit
@@ -21,30 +21,30 @@ TYPED_KINDS = frozenset({"text", "search", "email", "password", "tel", "url", "n
 
 
 class ExecutionProblem(Exception):
-    """The page did not let the action through; `str()` says why in the agent's words."""
+    """The action could not be performed on the page; `str()` is the reason, for the agent."""
 
 
 def _why(error: Error) -> str:
-    said = str(error)
-    if "intercepts pointer events" in said:
+    text = str(error)
+    if "intercepts pointer events" in text:
         return "another element covers it"
-    if "not visible" in said or "outside of the viewport" in said:
+    if "not visible" in text or "outside of the viewport" in text:
         return "it is not visible"
-    if "not enabled" in said:
+    if "not enabled" in text:
         return "it is disabled"
-    if "Timeout" in said:
+    if "Timeout" in text:
         return "the page did not react in time"
-    return " ".join(said.split())[:120]
+    return " ".join(text.split())[:120]
 
 
-def page_is_gone(error: Error) -> bool:
+def browser_died(error: Error) -> bool:
     """Whether an error means that the browser or page has died, rather than that an action failed."""
-    said = str(error)
-    return any(words in said for words in ("has been closed", "crashed", "Connection closed", "Browser closed"))
+    text = str(error)
+    return any(sign in text for sign in ("has been closed", "crashed", "Connection closed", "Browser closed"))
 
 
 def picker_value(kind: str, text: str) -> str | None:
-    """What a picker field wants for what a person would write: dates and times in ISO form. None when it is neither."""
+    """The value for a date or time field, in ISO form, from how people write it; None when `text` is neither."""
     plain = " ".join(text.upper().split())
     for form in PICKER_FORMS.get(kind, ()):
         try:
@@ -56,7 +56,7 @@ def picker_value(kind: str, text: str) -> str | None:
 
 
 def _fill(page: Page, handle: ElementHandle, element: Element, text: str) -> str:
-    """Type as a person would, so that pages that listen to keys hear them; pickers take their value whole."""
+    """Type key by key, so that pages that listen to keys receive them; picker fields get their value at once."""
     if element.kind not in TYPED_KINDS:
         value = picker_value(element.kind, text)
         if value is None:
@@ -107,7 +107,7 @@ def same_site(one: str, other: str) -> bool:
 
 
 def _go_back(page: Page) -> str:
-    """One page back, never off the site: the page before the first belongs to whoever opened the browser."""
+    """One page back. Leaving the site is a problem: the page before the first is not part of the task."""
     here = page.url
     page.go_back(timeout=LOAD_MS, wait_until="domcontentloaded")
     if page.url == here:
@@ -140,14 +140,14 @@ def _navigate(page: Page, name: str, text: str) -> str:
 
 
 def perform(page: Page, action: Action, element: Element | None) -> str:
-    """Do it and say what was done. Raises ExecutionProblem, or Error when the browser has died."""
+    """Perform the action and return what was done. Raises ExecutionProblem, or Error when the browser has died."""
     try:
         handle = handle_of(page, element.ref) if element is not None and element.ref is not None else None
         if element is not None and handle is None:
             raise ExecutionProblem("it is no longer on the page")
         return _do(page, action, element, handle)
     except Error as error:
-        if page_is_gone(error):
+        if browser_died(error):
             raise
         raise ExecutionProblem(_why(error)) from None
 
@@ -167,7 +167,7 @@ def _do(page: Page, action: Action, element: Element | None, handle: ElementHand
 
 
 def _untargeted(page: Page, name: str, text: str, handle: ElementHandle | None) -> str:
-    """What can be done without a target; a key and a scroll may have one."""
+    """The actions that need no target; a key and a scroll may have one."""
     if name == "done":
         return "finished"
     if name == "press":

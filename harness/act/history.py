@@ -1,4 +1,4 @@
-"""What an attempt remembers of its steps, for the guards, the loop detector, the gate and the prompt. Pure."""
+"""The finished steps of an attempt, as guards, loop detector, escalation rule and prompt read them."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,19 @@ from pydantic import BaseModel, ConfigDict
 from harness.act.actions import Action
 
 
-class Past(BaseModel):
-    """One finished step. `changed` is None when no action ran.
+class PastStep(BaseModel):
+    """One finished step.
 
-    `opened` is the layout that the page took on when the action only added to it: a menu or section that it opened.
-    `page` is the fingerprint without what changes by itself; `failed` says that the step was refused, broke or did not
-    do what it is for.
+    Attributes:
+        action: What was done; None for an unusable reply.
+        result: What came of it, as text for the prompt.
+        layout: The page's layout hash before the step.
+        before: The page's fingerprint before the step.
+        changed: Whether the page changed; None when no action ran.
+        ran: Whether the action reached the page.
+        opened: The layout afterwards, where the action only added to the page: it opened a menu or section.
+        page: The page's fingerprint without what changes by itself.
+        failed: Whether the step was refused, broke, or did not do what such an action is for.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,6 +35,6 @@ class Past(BaseModel):
     failed: bool = False
 
 
-def earlier(action: Action, past: Sequence[Past]) -> list[Past]:
+def runs_of(action: Action, history: Sequence[PastStep]) -> list[PastStep]:
     """The steps in which this same action has run, oldest first."""
-    return [p for p in past if p.ran and p.action is not None and p.action.key == action.key]
+    return [step for step in history if step.ran and step.action is not None and step.action.key == action.key]

@@ -1,4 +1,4 @@
-"""What an attempt uses, decides and ends with, as data shared by the loop and those who start and record it. Pure."""
+"""The data of one attempt: what it has used, the context and decision of a step, and how the attempt ended."""
 
 import hashlib
 from typing import NamedTuple
@@ -6,9 +6,9 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from harness.act.actions import Action, ActionProblem
-from harness.decide.cache.store import Entry
-from harness.decide.escalation import Reason
-from harness.decide.policy import Decision, Turn
+from harness.decide.cache.store import CachedAction
+from harness.decide.escalation import EscalationReason
+from harness.decide.policy import PolicyInput, PolicyReply
 from harness.envs.base import TaskState
 from harness.models.costs import ModelUsage, with_call
 from harness.observe.observation import Observation
@@ -19,9 +19,10 @@ SUCCESS = 0.99
 
 
 class Progress(BaseModel):
-    """What an attempt has used so far; sent on after every step, so that a killed attempt still counts its tokens.
+    """What an attempt has used so far. It is sent on after every step, so that a killed attempt counts its tokens.
 
-    The tokens of the manager are in the sums too; `manager_tokens_in` and `_out` tell how many, for their price.
+    `tokens_in` and `tokens_out` are the sums over worker and manager; `manager_tokens_in` and `manager_tokens_out` are
+    the manager's part of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,11 +41,11 @@ class Progress(BaseModel):
     worker_calls: int = 0
     cache_problem: str | None = None
 
-    def plus(self, decision: Decision, *, manager: bool) -> "Progress":
-        """With one more question to the worker or manager. A call without a count leaves the sums as they were."""
-        asked = "manager_calls" if manager else "worker_calls"
-        update: dict[str, object] = {asked: getattr(self, asked) + 1}
-        if (call := decision.call) is not None:
+    def plus(self, reply: PolicyReply, *, manager: bool) -> "Progress":
+        """With one more reply of the worker or the manager. A call without token counts leaves the sums unchanged."""
+        counter = "manager_calls" if manager else "worker_calls"
+        update: dict[str, object] = {counter: getattr(self, counter) + 1}
+        if (call := reply.call) is not None:
             update |= {
                 "tokens_in": _sum(self.tokens_in, call.tokens_in),
                 "tokens_out": _sum(self.tokens_out, call.tokens_out),
@@ -71,54 +72,65 @@ def _sum(a: int | None, b: int | None) -> int | None:
     return a if b is None else (a or 0) + b
 
 
-class Ending(BaseModel):
-    """How the loop ended."""
+class AttemptEnd(BaseModel):
+    """How an attempt ended: the task's final state, the reason (`task_over`, `done`, `step_limit`), the last step."""
 
     model_config = ConfigDict(frozen=True)
 
     state: TaskState
     reason: str
-    words: str
+    last_step: str
 
     @property
     def success(self) -> bool:
-        """Whether the task was done. No score by now is a failure: the task was not brought to its end."""
+        """Whether the task was solved. An unfinished task has no score and counts as a failure."""
         return (self.state.score or 0.0) > SUCCESS
 
 
-class Moment(NamedTuple):
-    """One step before its decision: its number and span, what is seen, its fingerprint, and what a policy is told."""
+class StepContext(NamedTuple):
+    """One step before its decision.
+
+    `page` is what was observed, `page_id` its fingerprint without what changes by itself, `policy_input` what the
+    worker is given.
+    """
 
     number: int
     span_id: str
-    seen: Observation
-    page: str
-    turn: Turn
+    page: Observation
+    page_id: str
+    policy_input: PolicyInput
 
 
-class Decided(NamedTuple):
-    """A decided step, who decided it (`cache`, `macro`, `worker`, `rules`, `manager`), why the manager was asked."""
+class Decision(NamedTuple):
+    """What is to be done in a step, and who decided it: `cache`, `macro`, `worker`, `rules` or `manager`.
+
+    `cached` and `macro` say which cached action or macro skill it is; `escalation` why the manager was called.
+    """
 
     action: Action | None
     problem: ActionProblem | None
     by: str
-    entry: Entry | None = None
+    cached: CachedAction | None = None
     macro: str | None = None
-    unsure: bool = False
-    reason: Reason | None = None
+    low_confidence: bool = False
+    escalation: EscalationReason | None = None
 
     @property
     def usable(self) -> bool:
-        """Whether it can be done as far as anybody knows."""
+        """Whether it is an action without a known problem."""
         return self.action is not None and self.problem is None
 
-    def same_as(self, other: "Decided") -> bool:
-        """Whether both would do the same."""
+    def same_as(self, other: "Decision") -> bool:
+        """Whether both are the same action."""
         a, b = self.action, other.action
         return a is not None and b is not None and (a.key, a.text) == (b.key, b.text)
 
+    def describe(self) -> str:
+        """The action as text."""
+        return self.action.describe() if self.action else "unusable reply"
+
 
 def sampling_seed(job: Job, step: int, retry: int) -> int:
-    """A seed for one model call: the same when rerun, another for another attempt number."""
-    words = f"{job.task_id}|{job.seed}|{job.attempt}|{step}|{retry}"
-    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:4], "big") & 0x7FFFFFFF
+    """A seed for one model call: the same when the attempt is run again, different for another attempt number."""
+    text = f"{job.task_id}|{job.seed}|{job.attempt}|{step}|{retry}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") & 0x7FFFFFFF

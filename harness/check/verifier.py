@@ -1,4 +1,4 @@
-"""What came of an action: did it do what such an action is for? Pure, and only from what the page shows."""
+"""The verifier: whether an action still fits the page just before it runs, and whether it did what it is for."""
 
 import re
 from typing import Literal
@@ -13,23 +13,23 @@ VerdictKind = Literal[
     "finished", "failed", "error_shown", "value_set", "value_not_set", "navigated", "changed", "no_effect"
 ]
 GOOD: frozenset[VerdictKind] = frozenset({"finished", "value_set", "navigated", "changed"})
-_COMPLAINT = re.compile(
+_ERROR_TEXT = re.compile(
     r"\b(error|invalid|incorrect|wrong|failed|failure|required|must (be|not|have|contain)|"
     r"not (valid|found|allowed|available)|try again|please (enter|select|choose|fill|provide)|"
     r"cannot|can't|couldn't|unable|denied|expired)\b",
     re.IGNORECASE,
 )
-LONGEST = 200
-FEW = 5
+LONGEST_MESSAGE = 200
+FEW_NEW_TEXTS = 5
 
 
 class Verdict(BaseModel):
-    """What came of a step; `words` say it to the agent where it is not good."""
+    """The verdict on one step. `message` is for the agent, where the verdict is not good."""
 
     model_config = ConfigDict(frozen=True)
 
     kind: VerdictKind
-    words: str = ""
+    message: str = ""
 
     @property
     def good(self) -> bool:
@@ -37,35 +37,41 @@ class Verdict(BaseModel):
         return self.kind in GOOD
 
 
-def stale(action: Action, meant: Element | None, now: Observation) -> ActionProblem | None:
-    """Why this action must not be done on the page as it is now, or None.
+def stale(action: Action, target: Element | None, now: Observation) -> ActionProblem | None:
+    """Why this action must not run on the page as it is now, or None.
 
-    `meant` is the target as the agent saw it; the page may have changed while it was thinking.
+    Args:
+        action: What is about to run.
+        target: Its target as the agent saw it. The page may have changed since, while the model answered.
+        now: The page at this moment.
     """
     if action.name not in NEEDS_TARGET:
         return None
-    if meant is None or meant.ref is None:
-        return ActionProblem(type="unknown_target", words=f"there is no '{short(action.words, 60)}' on the page")
-    live = now.by_ref(meant.ref)
+    if target is None or target.ref is None:
+        return ActionProblem(type="unknown_target", message=f"there is no '{short(action.label, 60)}' on the page")
+    live = now.by_ref(target.ref)
     if live is None:
-        return ActionProblem(type="unknown_target", words=f"'{meant.label}' is no longer on the page")
-    if (live.role, live.name) != (meant.role, meant.name):
-        said = short(live.name) or live.role
-        return ActionProblem(type="not_applicable", words=f"'{meant.label}' has become '{said}'")
-    if meant.label and action.words and action.words != meant.label:
-        return ActionProblem(type="unknown_target", words=f"'{short(action.words, 60)}' is not '{meant.label}'")
+        return ActionProblem(type="unknown_target", message=f"'{target.label}' is no longer on the page")
+    if (live.role, live.name) != (target.role, target.name):
+        became = short(live.name) or live.role
+        return ActionProblem(type="not_applicable", message=f"'{target.label}' has become '{became}'")
+    if target.label and action.label and action.label != target.label:
+        return ActionProblem(type="unknown_target", message=f"'{short(action.label, 60)}' is not '{target.label}'")
     return check_action(action, live)
 
 
-def complaint(before: Observation, after: Observation) -> str | None:
-    """A message of the page that was not there before and says that something is wrong.
+def new_error_message(before: Observation, after: Observation) -> str | None:
+    """A text of the page that was not there before and reports an error.
 
-    Among many new words it must stand in an alert: a page of content may speak of errors as it likes.
+    Among many new texts it must stand in an alert, because ordinary content may mention errors.
     """
     had = {(e.role, e.name) for e in before.elements}
     new = [e for e in after.elements if not e.is_control and (e.role, e.name) not in had]
-    said = new if len(new) <= FEW else [e for e in new if e.within == "alert"]
-    return next((short(e.name, 120) for e in said if len(e.name) <= LONGEST and _COMPLAINT.search(e.name)), None)
+    candidates = new if len(new) <= FEW_NEW_TEXTS else [e for e in new if e.within == "alert"]
+    for e in candidates:
+        if len(e.name) <= LONGEST_MESSAGE and _ERROR_TEXT.search(e.name):
+            return short(e.name, 120)
+    return None
 
 
 def _plain(text: str) -> str:
@@ -73,11 +79,11 @@ def _plain(text: str) -> str:
 
 
 def _holds(action: Action, target: Element, live: Element) -> bool | None:
-    """Whether the field shows what was put in; None where that cannot be told: a secret, a picker with its own form."""
+    """Whether the field shows what was entered; None where that cannot be seen (a secret, a picker's own format)."""
     text = action.text or ""
     if action.name == "select":
-        said = option_of(target, text) or text
-        return said.lower() in (live.value or "").lower()
+        option = option_of(target, text) or text
+        return option.lower() in (live.value or "").lower()
     if live.value is None or live.kind not in {"text", "search", "email", "tel", "url", "number", ""}:
         return None
     return _plain(live.value) == _plain(text)
@@ -88,16 +94,16 @@ def judge(
 ) -> Verdict:
     """The verdict on one step; `over` says that the task has ended."""
     if action is None or problem is not None:
-        return Verdict(kind="failed", words=problem.words if problem else "")
+        return Verdict(kind="failed", message=problem.message if problem else "")
     if over or action.name == "done":
         return Verdict(kind="finished")
-    if said := complaint(before, after):
-        return Verdict(kind="error_shown", words=f"the page says: {said}")
-    return _of_field(action, before, after) or _of_page(action, before, after)
+    if error := new_error_message(before, after):
+        return Verdict(kind="error_shown", message=f"the page says: {error}")
+    return _field_verdict(action, before, after) or _page_verdict(action, before, after)
 
 
-def _of_field(action: Action, before: Observation, after: Observation) -> Verdict | None:
-    """The verdict on what was typed or chosen, where the field tells."""
+def _field_verdict(action: Action, before: Observation, after: Observation) -> Verdict | None:
+    """The verdict on a text that was typed or chosen, where the field shows its value."""
     target = before.by_ref(action.ref) if action.ref is not None else None
     live = after.by_ref(action.ref) if action.ref is not None else None
     if action.name not in {"fill", "select"} or target is None or live is None:
@@ -107,12 +113,12 @@ def _of_field(action: Action, before: Observation, after: Observation) -> Verdic
         return None
     if holds:
         return Verdict(kind="value_set")
-    return Verdict(kind="value_not_set", words=f"'{target.label}' now holds '{short(live.value or '')}'")
+    return Verdict(kind="value_not_set", message=f"'{target.label}' now holds '{short(live.value or '')}'")
 
 
-def _of_page(action: Action, before: Observation, after: Observation) -> Verdict:
+def _page_verdict(action: Action, before: Observation, after: Observation) -> Verdict:
     if (before.address or before.url) != (after.address or after.url):
         return Verdict(kind="navigated")
     if before.fingerprint != after.fingerprint:
         return Verdict(kind="changed")
-    return Verdict(kind="no_effect", words=f"{action.phrase()} changed nothing")
+    return Verdict(kind="no_effect", message=f"{action.describe()} changed nothing")

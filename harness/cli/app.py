@@ -14,7 +14,7 @@ from harness.cli.check_verbs import smoke
 from harness.cli.contract_verbs import check, describe
 from harness.cli.debug_verb import debug
 from harness.cli.exploration_verb import verify_exploration
-from harness.cli.output import say
+from harness.cli.output import log
 from harness.cli.run_verbs import eval_attempts, matrix, rollout
 from harness.cli.skill_verbs import skills_app
 from harness.cli.task_verbs import tasks_app
@@ -55,10 +55,10 @@ def main() -> None:
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except HarnessError as error:
-        say(f"error: {error}")
+        log(f"error: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        say("interrupted; finished attempts are kept")
+        log("interrupted; finished attempts are kept")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output (head, less) is gone; Python would complain again while closing stdout.
@@ -68,5 +68,5 @@ def main() -> None:
         # Usage errors of the option parser carry their own words and exit code; anything else is a defect.
         if not hasattr(error, "format_message"):
             raise
-        say(f"error: {error.format_message()}")
+        log(f"error: {error.format_message()}")
         sys.exit(2)

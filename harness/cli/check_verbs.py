@@ -7,7 +7,7 @@ import typer
 
 from harness.cli import options as o
 from harness.cli.output import out_all
-from harness.cli.plan import Changes, settings_of
+from harness.cli.plan import Overrides, settings_of
 from harness.evaluation import preflight
 from harness.settings.load import DEFAULT_CONFIG
 
@@ -30,7 +30,7 @@ def smoke(
     sound = preflight.config(config)
     models = []
     if sound.state is preflight.State.OK:
-        _, settings = settings_of(config, mode, Changes())
+        _, settings = settings_of(config, mode, Overrides())
         models = preflight.model_checks(settings, needed=mode is not None)
     _tell([*preflight.modules(), sound, preflight.browser(), preflight.scripted_step(), *models])
 

@@ -3,7 +3,7 @@
 import json
 
 from harness.cli import options as o
-from harness.cli.output import out, say
+from harness.cli.output import log, out
 from harness.settings.describe import description
 from harness.settings.load import DEFAULT_CONFIG
 
@@ -20,4 +20,4 @@ def check(*, config: o.Config = DEFAULT_CONFIG) -> None:
     )
 
     check_harness(config)
-    say("the config validates and every prompt renders")
+    log("the config validates and every prompt renders")

@@ -10,14 +10,14 @@ import typer
 
 from harness.attempt.records import Progress
 from harness.cli import options as o
-from harness.cli.output import out, out_all, say
-from harness.cli.plan import Changes, Place, checked, described, settings_of, setup_of
+from harness.cli.output import log, out, out_all
+from harness.cli.plan import Overrides, RunOptions, checked, described, settings_of, setup_of
 from harness.core.errors import UsageError
 from harness.evaluation import preflight
 from harness.evaluation.run_folder import locked, made, read_results
 from harness.evaluation.show import step_block
-from harness.evaluation.trajectory import Trail, plain
-from harness.record.results import Job, Result, Trouble
+from harness.evaluation.trajectory import SpanReader, plain
+from harness.record.results import ErrorDetails, Job, Result
 from harness.running.setup import Setup, spans_of
 from harness.running.supervisor import Supervisor
 from harness.settings.load import DEFAULT_CONFIG
@@ -31,18 +31,18 @@ def has_display() -> bool:
     return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-class Shown:
+class StepPrinter:
     """Prints an attempt's steps as they are written; with `pause`, waits for Enter after each."""
 
     def __init__(self, setup: Setup, *, pause: bool) -> None:
         self._setup, self._pause = setup, pause
-        self._trail: Trail | None = None
+        self._trail: SpanReader | None = None
         self._goal = ""
 
     def moved(self, job: Job, trace_id: str, progress: Progress) -> None:
         """Print what is new."""
         if self._trail is None:
-            self._trail = Trail(spans_of(self._setup, job), trace_id)
+            self._trail = SpanReader(spans_of(self._setup, job), trace_id)
         if progress.goal and not self._goal:
             self._goal = progress.goal
             out(f"goal: {plain(progress.goal, 1000)}")
@@ -54,11 +54,11 @@ class Shown:
             self._wait()
 
     def _wait(self) -> None:
-        say("Enter: the next step (Ctrl-C: end)")
+        log("Enter: the next step (Ctrl-C: end)")
         if not sys.stdin.readline():  # nobody is there to press it
             self._pause = False
 
-    def finished(self, result: Result, trouble: Trouble | None) -> None:
+    def finished(self, result: Result, details: ErrorDetails | None) -> None:
         """Print how it ended."""
         reason = None
         if self._trail is not None:
@@ -67,10 +67,10 @@ class Shown:
             reason = self._trail.root.end_reason if self._trail.root else None
         score = "" if result.score is None else f", score {result.score:g}"
         out(f"{result.outcome}{score} after {result.steps} steps, ended by {plain(result.cause or reason)}")
-        if trouble is not None:
-            out(plain(trouble.words, 1000))
-            if trouble.traceback:
-                say(trouble.traceback.rstrip())
+        if details is not None:
+            out(plain(details.message, 1000))
+            if details.traceback:
+                log(details.traceback.rstrip())
 
 
 def debug(
@@ -79,7 +79,7 @@ def debug(
     task_seed: o.TaskSeed = 0,
     mode: o.Mode = None,
     config: o.Config = DEFAULT_CONFIG,
-    out: o.OutAsked = None,
+    out: o.OptionalOut = None,
     max_steps: o.MaxSteps = None,
     score: o.Score = None,
     max_seconds: o.MaxSeconds = None,
@@ -97,10 +97,10 @@ def debug(
     if pause and max_seconds is None:
         max_seconds = LONGEST_SECONDS
     if not headless and not has_display():
-        say("there is no display here, so the browser runs without a window")
+        log("there is no display here, so the browser runs without a window")
         headless = True
-    place = Place(headless, sites, task_registry, cache, skills, include_broken)
-    mode, settings = settings_of(config, mode, Changes(max_steps, score, max_seconds, temperature))
+    place = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
+    mode, settings = settings_of(config, mode, Overrides(max_steps, score, max_seconds, temperature))
     job = Job(task_id=task, seed=task_seed)
     if dry_run:
         _set_up(config, mode, settings, job, place)
@@ -111,12 +111,12 @@ def debug(
     with locked(folder):
         before = [r.attempt for r in read_results(folder) if (r.task_id, r.seed) == (task, task_seed)]
         job = job.model_copy(update={"attempt": max(before, default=-1) + 1})
-        shown = Shown(setup, pause=pause)
-        Supervisor(setup, workers=1, tell=shown.finished, watch=shown.moved).run([job])
-    say(f"its spans are in {spans_of(setup, job)}")
+        shown = StepPrinter(setup, pause=pause)
+        Supervisor(setup, workers=1, on_result=shown.finished, on_progress=shown.moved).run([job])
+    log(f"its spans are in {spans_of(setup, job)}")
 
 
-def _set_up(config: Path, mode: str, settings: HarnessSettings, job: Job, place: Place) -> None:
+def _set_up(config: Path, mode: str, settings: HarnessSettings, job: Job, place: RunOptions) -> None:
     """Look at everything that the attempt needs, without a model call."""
     out_all(described(mode, settings, [job], place))
     out("")
@@ -126,9 +126,9 @@ def _set_up(config: Path, mode: str, settings: HarnessSettings, job: Job, place:
     preflight.require(checks)
 
 
-def _task(job: Job, place: Place) -> preflight.Check:
+def _task(job: Job, place: RunOptions) -> preflight.Check:
     try:
         checked([job], place)
     except UsageError as error:
-        return preflight.Check(name="task", state=preflight.State.MISSING, words=str(error))
-    return preflight.Check(name="task", state=preflight.State.OK, words=job.task_id)
+        return preflight.Check(name="task", state=preflight.State.MISSING, message=str(error))
+    return preflight.Check(name="task", state=preflight.State.OK, message=job.task_id)

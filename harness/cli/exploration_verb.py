@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 
 from harness.cli import options as o
-from harness.cli.output import out_all, say
-from harness.cli.plan import Changes, Place, checked, described, settings_of, setup_of, task_ids
+from harness.cli.output import log, out_all
+from harness.cli.plan import Overrides, RunOptions, checked, described, settings_of, setup_of, task_ids
 from harness.cli.run_verbs import needed, sample_said
 from harness.core.errors import UsageError
 from harness.evaluation.exploration import Difference, compare_all
 from harness.evaluation.jobs import jobs_of, words_of
 from harness.evaluation.rollout import actions_of
 from harness.evaluation.run_folder import made, write_whole
-from harness.evaluation.selection import Asked
+from harness.evaluation.selection import TaskOptions
 from harness.evaluation.session import run_missing
 from harness.evaluation.show import table
 from harness.evaluation.trajectory import plain
@@ -40,7 +40,7 @@ def two_of(temperatures: str) -> tuple[float, float]:
 
 def verify_exploration(
     *,
-    out: o.OutAsked = None,
+    out: o.OptionalOut = None,
     temperatures: Annotated[str, typer.Option(help="The two temperatures, between a comma.")] = "0,1",
     tasks: o.Tasks = None,
     task_type: o.TaskType = None,
@@ -65,11 +65,11 @@ def verify_exploration(
 ) -> None:
     """Run each task at two temperatures from one task seed: do the actions differ, and where first? Exit 1: nowhere."""
     asked, place = (
-        Asked(tasks, task_type, site, sample_size, seed),
-        Place(headless, sites, task_registry, cache, skills, include_broken),
+        TaskOptions(tasks, task_type, site, sample_size, seed),
+        RunOptions(headless, sites, task_registry, cache, skills, include_broken),
     )
     pair = two_of(temperatures)
-    arms = [settings_of(config, mode, Changes(max_steps, score, max_seconds, t)) for t in pair]
+    arms = [settings_of(config, mode, Overrides(max_steps, score, max_seconds, t)) for t in pair]
     if arms[0][1].worker == "rules":
         raise UsageError(f"mode {arms[0][0]} asks no model, so temperature changes nothing; give a --mode with one")
     jobs = checked(sample_said(asked, jobs_of(task_ids(config, asked, place), [task_seed])), place)
@@ -80,9 +80,9 @@ def verify_exploration(
     folder = made(needed(out))
     found = []
     for temperature, (name, settings) in zip(pair, arms, strict=True):
-        say(f"temperature {temperature:g}:")
+        log(f"temperature {temperature:g}:")
         setup = setup_of(name, settings, folder / f"temperature-{temperature:g}", place, one_seed=task_seed)
-        found.append(_sequences(setup, run_missing(setup, jobs, workers=workers, say=say, every_step=debug)))
+        found.append(_sequences(setup, run_missing(setup, jobs, workers=workers, log=log, every_step=debug)))
     differences = compare_all([job.task_id for job in jobs], *found)
     report = {"temperatures": pair, "task_seed": task_seed, "tasks": [d.model_dump() for d in differences]}
     write_whole(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")

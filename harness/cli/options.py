@@ -52,6 +52,8 @@ IncludeBroken = Annotated[
 Skills = Annotated[Path | None, typer.Option("--skills", help="File of mined macro skills.", metavar="FILE")]
 Config = Annotated[Path, typer.Option("--config", help="Config file.", metavar="FILE")]
 Out = Annotated[Path, typer.Option("--out", help="Run folder. What it holds already is not run again.", metavar="DIR")]
-OutAsked = Annotated[Path | None, typer.Option("--out", help="Run folder; not needed with --dry-run.", metavar="DIR")]
+OptionalOut = Annotated[
+    Path | None, typer.Option("--out", help="Run folder; not needed with --dry-run.", metavar="DIR")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run, and call no model and no site.")]
 Debug = Annotated[bool, typer.Option("--debug", help="More words: every step, and where errors arose.")]

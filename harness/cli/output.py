@@ -15,7 +15,7 @@ def out_all(lines: Iterable[str]) -> None:
         out(line)
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """One line for whoever watches."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

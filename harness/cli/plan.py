@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.cli.output import say
+from harness.cli.output import log
 from harness.core.errors import EnvironmentMissing, UsageError
 from harness.envs.base import TaskInfo
 from harness.envs.miniwob import tasks as miniwob_tasks
 from harness.envs.registry import REAL, as_tasks, load_registry
-from harness.evaluation.selection import NOTHING_ASKED, Asked, select
+from harness.evaluation.selection import NOTHING_ASKED, TaskOptions, select
 from harness.evaluation.task_check import check_jobs
 from harness.record.results import Job
 from harness.running.setup import Setup
@@ -27,7 +27,7 @@ _FOLDER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
-class Changes:
+class Overrides:
     """Options that take the place of settings. None: as the config says."""
 
     max_steps: int | None = None
@@ -37,7 +37,7 @@ class Changes:
 
 
 @dataclass(frozen=True)
-class Place:
+class RunOptions:
     """Options that say where and how attempts run, and nothing about what they mean."""
 
     headless: bool = True
@@ -57,7 +57,7 @@ def task_table(registry: Path | None) -> Sequence[TaskInfo]:
     return (*miniwob_tasks(), *as_tasks(real))
 
 
-def changed(config: Path, settings: HarnessSettings, changes: Changes) -> HarnessSettings:
+def changed(config: Path, settings: HarnessSettings, changes: Overrides) -> HarnessSettings:
     """The settings with the options laid over them, within the same bounds as the config's own."""
     if changes.max_steps is not None and changes.score is not None:
         raise UsageError("--max-steps and --score/--speed both set the step limit; give one of them")
@@ -75,7 +75,7 @@ def changed(config: Path, settings: HarnessSettings, changes: Changes) -> Harnes
         raise UsageError(sentence(config, error, HarnessSettings)) from None
 
 
-def settings_of(config: Path, mode: str | None, changes: Changes) -> tuple[str, HarnessSettings]:
+def settings_of(config: Path, mode: str | None, changes: Overrides) -> tuple[str, HarnessSettings]:
     """(mode, settings). The mode becomes a folder's name, so it must be able to."""
     name, settings = load_settings(config, mode)
     if not _FOLDER_NAME.fullmatch(name):
@@ -85,7 +85,9 @@ def settings_of(config: Path, mode: str | None, changes: Changes) -> tuple[str, 
     return name, changed(config, settings, changes)
 
 
-def setup_of(mode: str, settings: HarnessSettings, out: Path, place: Place, *, one_seed: int | None = None) -> Setup:
+def setup_of(
+    mode: str, settings: HarnessSettings, out: Path, place: RunOptions, *, one_seed: int | None = None
+) -> Setup:
     """What the attempts' processes are told."""
     return Setup(
         settings=settings,
@@ -101,7 +103,7 @@ def setup_of(mode: str, settings: HarnessSettings, out: Path, place: Place, *, o
     )
 
 
-def task_ids(config: Path, asked: Asked, place: Place, *, all_by_default: bool = False) -> list[str]:
+def task_ids(config: Path, asked: TaskOptions, place: RunOptions, *, all_by_default: bool = False) -> list[str]:
     """The tasks that were asked for. Where a verb takes all: REAL Bench's, or MiniWoB++'s where those are not there."""
     if not asked.something and not all_by_default:
         raise UsageError(NOTHING_ASKED)
@@ -111,11 +113,11 @@ def task_ids(config: Path, asked: Asked, place: Place, *, all_by_default: bool =
     return select(table, asked, load_file(config).subsets)
 
 
-def checked(jobs: list[Job], place: Place) -> list[Job]:
+def checked(jobs: list[Job], place: RunOptions) -> list[Job]:
     """The attempts, each of which can be run as things stand. Raises for the first that cannot."""
     kept, news = check_jobs(jobs, sites=place.sites, snapshot=place.task_registry, include_broken=place.include_broken)
     for line in news:
-        say(line)
+        log(line)
     return kept
 
 
@@ -137,7 +139,7 @@ def model_of(settings: HarnessSettings) -> str:
     return "rules (no model)" if settings.worker == "rules" else f"{settings.model.name} at {settings.model.base_url}"
 
 
-def described(mode: str, settings: HarnessSettings, jobs: Sequence[Job], place: Place) -> list[str]:
+def described(mode: str, settings: HarnessSettings, jobs: Sequence[Job], place: RunOptions) -> list[str]:
     """What would run, one `name value` line each."""
     ids = list(dict.fromkeys(job.task_id for job in jobs))
     rows = [

@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from harness.cli import options as o
-from harness.cli.output import out_all, say
-from harness.cli.plan import Changes, Place, checked, described, settings_of, setup_of, task_ids
+from harness.cli.output import log, out_all
+from harness.cli.plan import Overrides, RunOptions, checked, described, settings_of, setup_of, task_ids
 from harness.core.errors import EnvironmentMissing, UsageError
 from harness.evaluation.jobs import jobs_of, read_jobs, words_of
 from harness.evaluation.matrix import MD, mode_table, run_matrix
 from harness.evaluation.metrics import metrics
 from harness.evaluation.rollout import write_summary
-from harness.evaluation.selection import Asked
+from harness.evaluation.selection import TaskOptions
 from harness.evaluation.session import run_asked, run_missing
 from harness.evaluation.show import table
 from harness.record.results import Job
@@ -30,7 +30,7 @@ def needed(out: Path | None) -> Path:
 
 def eval_attempts(
     *,
-    out: o.OutAsked = None,
+    out: o.OptionalOut = None,
     attempts: Annotated[
         Path | None, typer.Option(help="JSONL of {task_id, seed, attempt}: exactly these, for an optimizer.")
     ] = None,
@@ -57,11 +57,11 @@ def eval_attempts(
     debug: o.Debug = False,
 ) -> None:
     """Run attempts: one result line and one span file each. Into the same folder again: only what is missing."""
-    asked = Asked(tasks, task_type, site, sample_size, seed)
+    asked = TaskOptions(tasks, task_type, site, sample_size, seed)
     if (attempts is None) != asked.something:
         raise UsageError("give either --attempts FILE, or tasks: --tasks a,b, --task-type NAME, --site NAME")
-    place = Place(headless, sites, task_registry, cache, skills, include_broken)
-    mode, settings = settings_of(config, mode, Changes(max_steps, score, max_seconds, temperature))
+    place = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
+    mode, settings = settings_of(config, mode, Overrides(max_steps, score, max_seconds, temperature))
     if attempts is None:
         jobs = sample_said(asked, jobs_of(task_ids(config, asked, place), seeds))
     else:
@@ -72,14 +72,14 @@ def eval_attempts(
         return
     setup = setup_of(mode, settings, needed(out), place)
     if attempts is not None:
-        run_asked(setup, jobs, workers=workers, say=say, every_step=debug)
+        run_asked(setup, jobs, workers=workers, log=log, every_step=debug)
         return
-    out_all(metrics(run_missing(setup, jobs, workers=workers, say=say, every_step=debug)).lines())
+    out_all(metrics(run_missing(setup, jobs, workers=workers, log=log, every_step=debug)).lines())
 
 
 def matrix(
     *,
-    out: o.OutAsked = None,
+    out: o.OptionalOut = None,
     modes: Annotated[str | None, typer.Option(help="Modes between commas; without it, all of the config.")] = None,
     tasks: o.Tasks = None,
     task_type: o.TaskType = None,
@@ -106,9 +106,9 @@ def matrix(
 
     Without options that choose tasks, all usable ones. Into the same folder again: only what is missing.
     """
-    asked = Asked(tasks, task_type, site, sample_size, seed)
-    place = Place(headless, sites, task_registry, cache, skills, include_broken)
-    changes = Changes(max_steps, score, max_seconds, temperature)
+    asked = TaskOptions(tasks, task_type, site, sample_size, seed)
+    place = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
+    changes = Overrides(max_steps, score, max_seconds, temperature)
     names = words_of(modes) if modes is not None else list(load_file(config).modes)
     if not names:
         raise UsageError("--modes must name at least one")
@@ -123,11 +123,11 @@ def matrix(
     setups = [setup_of(name, settings, folder / name, place) for name, settings in pairs]
 
     def run(setup: Setup) -> None:
-        run_missing(setup, jobs, workers=workers, say=say, every_step=debug)
+        run_missing(setup, jobs, workers=workers, log=log, every_step=debug)
 
-    columns = run_matrix(setups, jobs, folder, run=run, say=say)
+    columns = run_matrix(setups, jobs, folder, run=run, log=log)
     out_all(table(*mode_table(columns)))
-    say(f"tasks by modes: {folder / MD}")
+    log(f"tasks by modes: {folder / MD}")
     lost = [c.setup.mode for c in columns if c.lost is not None]
     if lost:
         raise EnvironmentMissing(
@@ -137,7 +137,7 @@ def matrix(
 
 def rollout(
     *,
-    out: o.OutAsked = None,
+    out: o.OptionalOut = None,
     per_task: Annotated[int, typer.Option("--per-task", "-n", min=1, max=1000, help="Attempts at each task.")] = 4,
     tasks: o.Tasks = None,
     task_type: o.TaskType = None,
@@ -162,23 +162,23 @@ def rollout(
     debug: o.Debug = False,
 ) -> None:
     """Run several attempts at each task from one task seed: <mode>/<task>__attempt_<k>.jsonl, rollout_summary.jsonl."""
-    asked = Asked(tasks, task_type, site, sample_size, seed)
-    place = Place(headless, sites, task_registry, cache, skills, include_broken)
-    mode, settings = settings_of(config, mode, Changes(max_steps, score, max_seconds, temperature))
+    asked = TaskOptions(tasks, task_type, site, sample_size, seed)
+    place = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
+    mode, settings = settings_of(config, mode, Overrides(max_steps, score, max_seconds, temperature))
     jobs = checked(sample_said(asked, jobs_of(task_ids(config, asked, place), [task_seed], per_task)), place)
     if dry_run:
         out_all(described(mode, settings, jobs, place))
         return
     setup = setup_of(mode, settings, needed(out), place, one_seed=task_seed)
-    results = run_missing(setup, jobs, workers=workers, say=say, every_step=debug)
+    results = run_missing(setup, jobs, workers=workers, log=log, every_step=debug)
     names = ("task_id", "attempts", "success_rate", "distinct_action_sequences")
     rows = [["-" if line[n] is None else str(line[n]) for n in names] for line in write_summary(setup, results)]
     out_all([*table(["task", "attempts", "success_rate", "distinct sequences"], rows), "", *metrics(results).lines()])
 
 
-def sample_said(asked: Asked, jobs: list[Job]) -> list[Job]:
+def sample_said(asked: TaskOptions, jobs: list[Job]) -> list[Job]:
     """The same jobs; says which draw they are, so that it can be drawn again."""
     if asked.sample_size is not None:
         ids = {job.task_id for job in jobs}
-        say(f"a sample of {len(ids)} tasks, drawn by --seed {asked.seed}: the same options draw the same tasks")
+        log(f"a sample of {len(ids)} tasks, drawn by --seed {asked.seed}: the same options draw the same tasks")
     return jobs

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from halo_common.text import did_you_mean
 from harness.core.errors import EnvironmentMissing, UsageError
-from harness.core.nearest import did_you_mean
 from harness.envs.base import TaskInfo
 from harness.envs.miniwob import tasks as miniwob_tasks
 from harness.envs.registry import INSTALL, SNAPSHOT, RealTask, Registry, load_registry, sdk_registry, write_snapshot

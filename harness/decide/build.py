@@ -10,9 +10,11 @@ from harness.settings.schema import HarnessSettings
 
 
 def build_policy(settings: HarnessSettings, role: Role = "worker") -> Policy:
-    """The policy of a role. With `worker: rules` both roles are rules: such an eval asks no model at all.
+    """The policy of a role. With `worker: rules` both roles follow the rules, and no model is called.
 
-    Raises EnvironmentMissing when a key is missing and UsageError when a prompt or an example is wrong.
+    Raises:
+        EnvironmentMissing: The model's key is missing.
+        UsageError: A prompt or an example is wrong.
     """
     if settings.worker == "rules":
         return RulesPolicy(settings)

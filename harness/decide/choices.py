@@ -1,6 +1,7 @@
-"""Which actions are open on a page, and the JSON Schema of a reply that allows just those. Pure.
+"""The actions that may be asked for on a page, and the JSON Schema of a reply that allows only those.
 
-How narrow the schema is follows the settings: only the JSON form, existing targets, or fitting and unguarded pairs.
+The settings decide how narrow the schema is: any action, existing targets only, or only actions that fit their target
+and that no guard refuses.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from harness.act.actions import ACTIONS, DIRECTIONS, KEYS, NAVIGATION, NEEDS_TARGET, Action, ActionName
-from harness.act.history import Past
+from harness.act.history import PastStep
 from harness.check.guards import refusal
 from harness.observe.observation import Element, Observation
 from harness.settings.schema import HarnessSettings
@@ -20,7 +21,7 @@ FITTING_KEYS = ("Enter", "Escape", "ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRi
 
 
 class Choice(BaseModel):
-    """An action that may be asked for: with a target where it needs one, and the texts that it may take (None: any)."""
+    """An action that may be asked for, with its target where it needs one. `texts` None means that any text will do."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,12 +31,12 @@ class Choice(BaseModel):
 
 
 def _fitting(name: ActionName, e: Element) -> bool:
-    """Whether a careful person would do this here: a text field is filled, not clicked."""
+    """Whether the action makes sense on this element: a text field is filled, not clicked."""
     return name in e.can and not (name == "click" and "fill" in e.can)
 
 
 def _takes_keys(observation: Observation) -> bool:
-    """Whether a key can do what no click can: in a field that no button sends, or on something moved by arrows."""
+    """Whether a key does what no click can: in a field without a submit button, or on something moved by arrows."""
     focused = next((e for e in observation.controls if e.focused), None)
     if focused is None or focused.role in {"button", "link", "checkbox", "radio"}:
         return False
@@ -63,14 +64,14 @@ def _all_choices(observation: Observation, applicable: bool, navigation: bool) -
 
 
 def _open_texts(
-    choice: Choice, observation: Observation, past: Sequence[Past], settings: HarnessSettings
+    choice: Choice, observation: Observation, history: Sequence[PastStep], settings: HarnessSettings
 ) -> Choice | None:
-    """The choice without the texts that the guards refuse; None when nothing of it is left."""
+    """The choice without the texts that the guards refuse; None when none is left."""
 
     def refused(text: str | None) -> bool:
         ref = choice.element.ref if choice.element else None
         action = Action(name=choice.name, ref=ref, text=text)
-        return refusal(action, past, observation, settings.guards) is not None
+        return refusal(action, history, observation, settings.guards) is not None
 
     if choice.texts is None:
         return None if refused(None) else choice
@@ -78,21 +79,21 @@ def _open_texts(
     return choice.model_copy(update={"texts": texts}) if texts else None
 
 
-def open_choices(observation: Observation, past: Sequence[Past], settings: HarnessSettings) -> list[Choice]:
-    """What may be asked for now. Where the guards would leave nothing but `done`, they step back."""
+def open_choices(observation: Observation, history: Sequence[PastStep], settings: HarnessSettings) -> list[Choice]:
+    """The actions that may be asked for now. Where the guards would refuse every one, none is refused."""
     everything = _all_choices(observation, settings.actions.applicable_only, settings.actions.navigation)
-    kept = [c for c in (_open_texts(c, observation, past, settings) for c in everything) if c is not None]
+    kept = [c for c in (_open_texts(c, observation, history, settings) for c in everything) if c is not None]
     return kept or everything
 
 
 def target_word(e: Element, settings: HarnessSettings) -> str:
-    """What a target is called in prompts and replies."""
+    """How prompts and replies name a target: by its number or its label."""
     return str(e.ref) if settings.actions.addressing == "ref" else e.label
 
 
 def asks_confidence(settings: HarnessSettings) -> bool:
-    """Whether a reply is to say how sure it is: only where somebody acts on it."""
-    return settings.hierarchy.manager and settings.gate.low_confidence
+    """Whether a reply must state its confidence: only where the escalation rule uses it."""
+    return settings.hierarchy.manager and settings.escalation.low_confidence
 
 
 def _branch(name: str, properties: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def _branch(name: str, properties: dict[str, Any], optional: dict[str, Any] | No
 def reply_schema(choices: Sequence[Choice], settings: HarnessSettings) -> dict[str, Any]:
     """JSON Schema of one reply. Property order is the order in which a grammar-bound model writes them."""
     names = list(dict.fromkeys(c.name for c in choices))
-    sure = {"confidence": {"enum": ["high", "low"]}} if asks_confidence(settings) else {}
+    confidence = {"confidence": {"enum": ["high", "low"]}} if asks_confidence(settings) else {}
     if not settings.actions.constrain_targets:
         return {
             "type": "object",
@@ -115,37 +116,37 @@ def reply_schema(choices: Sequence[Choice], settings: HarnessSettings) -> dict[s
                 "action": {"type": "string", "enum": names},
                 "target": {"type": "string"},
                 "text": {"type": "string"},
-                **sure,
+                **confidence,
             },
-            "required": ["action", *sure],
+            "required": ["action", *confidence],
             "additionalProperties": False,
         }
     branches: list[dict[str, Any]] = []
     for name in names:
         branches += [
-            _branch(name, {**properties, **sure}, optional)
+            _branch(name, {**properties, **confidence}, optional)
             for properties, optional in _shapes(name, [c for c in choices if c.name == name], settings)
         ]
     return branches[0] if len(branches) == 1 else {"anyOf": branches}
 
 
 def _shapes(
-    name: ActionName, mine: list[Choice], settings: HarnessSettings
+    name: ActionName, choices: list[Choice], settings: HarnessSettings
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """(what a reply with this action must say, what it may say), once for each way of saying it."""
-    words = [target_word(c.element, settings) for c in mine if c.element is not None]
+    """(required properties, optional properties) of a reply with this action, one pair for each allowed form."""
+    targets = [target_word(c.element, settings) for c in choices if c.element is not None]
     if name == "select":
         return [
             ({"target": {"const": target_word(c.element, settings)}, "text": {"enum": list(c.texts)}}, {})
-            for c in mine
+            for c in choices
             if c.element is not None and c.texts
         ]
     if name == "fill":
-        return [({"target": {"enum": words}, "text": {"type": "string"}}, {})]
+        return [({"target": {"enum": targets}, "text": {"type": "string"}}, {})]
     if name == "click":
-        return [({"target": {"enum": words}}, {})]
+        return [({"target": {"enum": targets}}, {})]
     if name == "goto":
         return [({"text": {"type": "string"}}, {})]
     if name == "done" and settings.actions.answer:
         return [({}, {"text": {"type": "string"}})]
-    return [({"text": {"enum": list(mine[0].texts)}} if mine[0].texts else {}, {})]
+    return [({"text": {"enum": list(choices[0].texts)}} if choices[0].texts else {}, {})]

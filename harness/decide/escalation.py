@@ -1,4 +1,4 @@
-"""Decides when the manager is called, and says why. Pure: knows the step, the past and the settings, never a model."""
+"""The escalation rule: whether the manager is called for a step, and why."""
 
 import re
 from collections.abc import Sequence
@@ -7,16 +7,17 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from harness.act.actions import Action, ActionProblem
-from harness.act.history import Past
+from harness.act.history import PastStep
 from harness.check.guards import submit_target
 from harness.check.loops import looping
 from harness.observe.observation import Element, Observation
-from harness.settings.schema import GateSettings
+from harness.settings.schema import EscalationSettings
 
+# A click on one of these does something; a click on a text field that mentions sending does not.
 ACTING_ROLES = frozenset({"button", "link", "menuitem", "clickable", "tab", "option", "switch"})
 
 
-class Reason(StrEnum):
+class EscalationReason(StrEnum):
     """Why the manager is called."""
 
     UNUSABLE = "unusable_reply"
@@ -27,32 +28,32 @@ class Reason(StrEnum):
     UNSURE = "low_confidence"
 
 
-# What the manager reads. The span has the reason's name.
-WORDS = {
-    Reason.UNUSABLE: "the last reply was no possible action",
-    Reason.ERRORS: "the last steps did not work",
-    Reason.LOOP: "the same was done here before",
-    Reason.STAKES: "this step cannot be taken back",
-    Reason.FINAL: "this would end the task",
-    Reason.UNSURE: "the worker is not sure",
+# What the manager's prompt says. The span has the reason's name.
+REASON_TEXT = {
+    EscalationReason.UNUSABLE: "the last reply was no possible action",
+    EscalationReason.ERRORS: "the last steps did not work",
+    EscalationReason.LOOP: "the same was done here before",
+    EscalationReason.STAKES: "this step cannot be taken back",
+    EscalationReason.FINAL: "this would end the task",
+    EscalationReason.UNSURE: "the worker is not sure",
 }
 
 
-class Proposed(BaseModel):
-    """A step as proposed by the cache, a macro or the worker, before it is done."""
+class ProposedStep(BaseModel):
+    """A step that the cache, a macro or the worker proposes. `by_model` says that it was the worker."""
 
     model_config = ConfigDict(frozen=True)
 
     action: Action | None
     problem: ActionProblem | None = None
     by_model: bool = True
-    unsure: bool = False
+    low_confidence: bool = False
 
 
-def at_stake(action: Action, page: Observation, words: Sequence[str]) -> str | None:
-    """The word that makes this a step that cannot be taken back, or None.
+def high_stakes_word(action: Action, page: Observation, words: Sequence[str]) -> str | None:
+    """The word on the target that makes this a step that cannot be taken back, or None.
 
-    A click counts on what acts, not on a field that merely speaks of sending; Enter counts as a click on what sends.
+    Pressing Enter in a field counts as a click on the control that submits the field's form.
     """
     target: Element | None = None
     if action.name == "click" and action.ref is not None:
@@ -66,30 +67,42 @@ def at_stake(action: Action, page: Observation, words: Sequence[str]) -> str | N
     return next((w for w in words if re.search(rf"(?<!\w){re.escape(w)}(?!\w)", target.name, re.IGNORECASE)), None)
 
 
-def errors_in_a_row(past: Sequence[Past]) -> int:
+def errors_in_a_row(history: Sequence[PastStep]) -> int:
     """How many of the last steps failed, counted back to the first that did not."""
     count = 0
-    for step in reversed(past):
+    for step in reversed(history):
         if not step.failed:
             break
         count += 1
     return count
 
 
-def reason_to_call(
-    proposed: Proposed, page: Observation, fingerprint: str, past: Sequence[Past], settings: GateSettings
-) -> Reason | None:
-    """Why the manager should look at this step, or None. The weightiest reason that holds is the answer."""
+def escalation_reason(
+    proposed: ProposedStep,
+    page: Observation,
+    page_id: str,
+    history: Sequence[PastStep],
+    settings: EscalationSettings,
+) -> EscalationReason | None:
+    """The first reason that holds for calling the manager, the most serious first; None when there is none.
+
+    Args:
+        proposed: The step that would be done.
+        page: The page that it would be done on.
+        page_id: That page's fingerprint without what changes by itself.
+        history: The attempt's past steps.
+        settings: Which reasons count.
+    """
     action = proposed.action
     if action is None or proposed.problem is not None:
-        return Reason.UNUSABLE if settings.unusable_reply else None
-    weigh_stakes = settings.high_stakes == "all" or (settings.high_stakes == "model" and proposed.by_model)
-    failed = errors_in_a_row(past) if proposed.by_model else 0
-    signs = (
-        (Reason.STAKES, weigh_stakes and at_stake(action, page, settings.stakes_words) is not None),
-        (Reason.FINAL, settings.final_answer and action.name == "done"),
-        (Reason.LOOP, looping(action, fingerprint, past, settings.loop_after)),
-        (Reason.ERRORS, 0 < settings.errors_in_a_row <= failed),
-        (Reason.UNSURE, settings.low_confidence and proposed.unsure),
+        return EscalationReason.UNUSABLE if settings.unusable_reply else None
+    check_stakes = settings.high_stakes == "all" or (settings.high_stakes == "model" and proposed.by_model)
+    failed = errors_in_a_row(history) if proposed.by_model else 0
+    reasons = (
+        (EscalationReason.STAKES, check_stakes and high_stakes_word(action, page, settings.stakes_words) is not None),
+        (EscalationReason.FINAL, settings.final_answer and action.name == "done"),
+        (EscalationReason.LOOP, looping(action, page_id, history, settings.loop_after)),
+        (EscalationReason.ERRORS, 0 < settings.errors_in_a_row <= failed),
+        (EscalationReason.UNSURE, settings.low_confidence and proposed.low_confidence),
     )
-    return next((reason for reason, holds in signs if holds), None)
+    return next((reason for reason, holds in reasons if holds), None)

@@ -1,7 +1,7 @@
-"""Worked examples for the prompt, kept as data and written down by the same code as a real page. Pure after loading.
+"""Worked examples for the prompt: data that the same code renders as a real page.
 
-So an example always shows what the settings make the agent see, and its replies name targets the way they must be
-named. The pages are of no benchmark.
+So an example shows what the settings make the agent see, and its replies name targets as the settings ask. The pages
+belong to no benchmark.
 """
 
 import json
@@ -15,7 +15,7 @@ from ruamel.yaml.error import YAMLError
 from harness.act.actions import Action
 from harness.core.errors import UsageError
 from harness.decide.choices import target_word
-from harness.decide.policy import Turn
+from harness.decide.policy import PolicyInput
 from harness.observe.labels import with_labels
 from harness.observe.observation import Element, Observation
 from harness.observe.render import page_text
@@ -31,7 +31,7 @@ class _Strict(BaseModel):
 
 
 class ExampleElement(_Strict):
-    """A line of an example page. `options` only for a combobox; `checked` only for what can be ticked."""
+    """A line of an example page. Only a combobox has `options`; only what can be ticked has `checked`."""
 
     role: str
     name: str
@@ -57,7 +57,7 @@ class Example(_Strict):
 
 
 def load_examples(path: Path = EXAMPLES_FILE) -> list[Example]:
-    """The examples of a file; an example that aims at nothing on its page is a UsageError."""
+    """The examples of a file. Raises UsageError, also where an example's target is not on its page."""
     try:
         data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
         examples = [Example.model_validate(item) for item in data or []]
@@ -86,7 +86,7 @@ def _elements(example: Example) -> list[Element]:
                 role=e.role,
                 name=e.name,
                 ref=None if text else number,
-                value=e.value if e.value is not None else (e.options[0] if e.options else None),
+                value=e.options[0] if e.value is None and e.options else e.value,
                 checked=e.checked,
                 options=tuple(e.options),
             )
@@ -95,7 +95,7 @@ def _elements(example: Example) -> list[Element]:
 
 
 def _after(elements: list[Element], step: ExampleStep) -> list[Element]:
-    """The page once the step is done: a field filled, a box ticked."""
+    """The page after the step: a field filled, a box ticked."""
     out = []
     for e in elements:
         update: dict[str, Any] = {}
@@ -109,24 +109,24 @@ def _after(elements: list[Element], step: ExampleStep) -> list[Element]:
 
 
 def _reply(step: ExampleStep, target: Element | None, settings: HarnessSettings) -> str:
-    said: dict[str, str] = {"action": step.action}
+    reply: dict[str, str] = {"action": step.action}
     if target is not None:
-        said["target"] = target_word(target, settings)
+        reply["target"] = target_word(target, settings)
     if step.text is not None:
-        said["text"] = step.text
-    return json.dumps(said, ensure_ascii=False)
+        reply["text"] = step.text
+    return json.dumps(reply, ensure_ascii=False)
 
 
-def example_turns(examples: list[Example], settings: HarnessSettings) -> list[tuple[Turn, str]]:
-    """(what the agent would be shown, what it should reply) for every step of every example."""
-    out: list[tuple[Turn, str]] = []
+def example_turns(examples: list[Example], settings: HarnessSettings) -> list[tuple[PolicyInput, str]]:
+    """(the input, the right reply) for every step of every example."""
+    out: list[tuple[PolicyInput, str]] = []
     by_ref = settings.actions.addressing == "ref"
     for example in examples:
         elements = _elements(example)
         history: list[str] = []
         for number, step in enumerate(example.steps):
             target = next((e for e in elements if e.name == step.target and e.is_control), None)
-            turn = Turn(
+            policy_input = PolicyInput(
                 goal=example.goal,
                 page=page_text(elements, settings.observation, by_ref=by_ref),
                 observation=Observation(
@@ -137,8 +137,8 @@ def example_turns(examples: list[Example], settings: HarnessSettings) -> list[tu
                 step=number,
                 step_limit=settings.limits.steps,
             )
-            out.append((turn, _reply(step, target, settings)))
-            action = Action.model_validate({"name": step.action, "words": step.target or "", "text": step.text})
-            history.append(f"{action.phrase()}: the page changed")
+            out.append((policy_input, _reply(step, target, settings)))
+            action = Action.model_validate({"name": step.action, "label": step.target or "", "text": step.text})
+            history.append(f"{action.describe()}: the page changed")
             elements = _after(elements, step)
     return out

@@ -1,12 +1,12 @@
-"""What an attempt may fall back on besides its worker: the cache's book, macro skills, the manager. Runs nothing."""
+"""The deciders beside the worker: action cache, macro skills, manager."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from harness.core.errors import UsageError
-from harness.decide.cache.attempt_cache import AttemptMemory
-from harness.decide.cache.store import Book
+from harness.decide.cache.attempt_cache import AttemptCache
+from harness.decide.cache.store import ActionCache
 from harness.decide.policy import Policy
 from harness.decide.skills.fill_form import FillForm
 from harness.decide.skills.message import SendMessage
@@ -20,51 +20,51 @@ from harness.settings.schema import HarnessSettings
 CACHE_FOLDER = "cache"
 
 
-def seeded() -> list[Routine]:
+def built_in_macros() -> list[Routine]:
     """The macros that come with the harness, the most specific first."""
     return [SendMessage(), SearchAndOpen(), PickDate(), FillForm()]
 
 
 class Helpers(NamedTuple):
-    """The helpers of one process, used for attempt after attempt. None or empty: that helper is off."""
+    """The helpers of one process, shared by its attempts. A helper that is None or empty is switched off."""
 
     manager: Policy | None = None
-    book: Book | None = None
+    cache: ActionCache | None = None
     cache_proofs: int = 2
     macros: bool = False
     mined: tuple[MinedSkill, ...] = ()
 
-    def memory(self, environment: str, goal: str) -> AttemptMemory | None:
+    def attempt_cache(self, environment: str, goal: str) -> AttemptCache | None:
         """The cache for one attempt."""
-        if self.book is None:
+        if self.cache is None:
             return None
-        return AttemptMemory(self.book, environment=environment, goal=goal, proofs=self.cache_proofs)
+        return AttemptCache(self.cache, environment=environment, goal=goal, proofs=self.cache_proofs)
 
-    def runner(self, environment: str, goal: str) -> MacroRunner:
-        """The macros for one attempt: mined ones know the site and go before the general ones."""
-        routines = [*routines_of(self.mined, environment), *seeded()] if self.macros else []
+    def macro_runner(self, environment: str, goal: str) -> MacroRunner:
+        """The macros for one attempt. Mined ones come first, because they were made for this site."""
+        routines = [*routines_of(self.mined, environment), *built_in_macros()] if self.macros else []
         return MacroRunner(routines, goal)
 
 
-def _open(folder: Path) -> Book:
-    """The book of a folder, read once so that a folder that cannot be used is known before the first attempt."""
-    book = Book(folder)
+def _open(folder: Path) -> ActionCache:
+    """The cache of a folder, read once so that an unusable folder is reported before the first attempt."""
+    cache = ActionCache(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        book.refresh()
+        cache.refresh()
     except OSError as error:
         raise UsageError(f"the cache folder {folder} cannot be used: {error}") from None
-    return book
+    return cache
 
 
 def helpers_for(
     settings: HarnessSettings, out: str, cache: str | None, skills: str | None, make_manager: Callable[[], Policy]
 ) -> Helpers:
-    """The helpers that the settings turn on. Without a cache folder each run has its own: no run knows of another."""
+    """The helpers that the settings switch on. Without a cache folder, each run has its own."""
     hierarchy = settings.hierarchy
     return Helpers(
         manager=make_manager() if hierarchy.manager else None,
-        book=_open(Path(cache) if cache else Path(out) / CACHE_FOLDER) if hierarchy.cache else None,
+        cache=_open(Path(cache) if cache else Path(out) / CACHE_FOLDER) if hierarchy.cache else None,
         cache_proofs=hierarchy.cache_proofs,
         macros=hierarchy.macros,
         mined=tuple(load_skills(Path(skills))) if hierarchy.macros and skills else (),

@@ -1,7 +1,7 @@
-"""The policy that asks a model. Builds the messages from the prompt files; never touches the page or a connection.
+"""The policy that calls a model, with messages made from the prompt files.
 
-The parts that never change come first (system words, examples) and the page last, so that a prompt prefix cache, of a
-server or a provider, reads the long part once.
+The parts that never change (system prompt, examples) come first and the page last, so that a prompt cache of a server
+or provider can hold the long part.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from harness.act.actions import ACTIONS, KEYS, NAVIGATION
 from harness.decide.choices import asks_confidence, reply_schema
 from harness.decide.examples import Example, example_turns
-from harness.decide.policy import Decision, Turn
+from harness.decide.policy import PolicyInput, PolicyReply
 from harness.models.base import ChatModel, ChatRequest, Message, ModelCall
 from harness.models.costs import price_of
 from harness.settings.backends import Role
@@ -18,7 +18,7 @@ from harness.settings.schema import HarnessSettings, ModelSettings
 
 
 def system_values(settings: HarnessSettings) -> dict[str, Any]:
-    """What system.j2 may use."""
+    """The variables of system.j2."""
     return {
         "addressing": settings.actions.addressing,
         "actions": [*ACTIONS, *(NAVIGATION if settings.actions.navigation else ())],
@@ -32,34 +32,34 @@ def system_values(settings: HarnessSettings) -> dict[str, Any]:
     }
 
 
-def turn_values(turn: Turn) -> dict[str, Any]:
-    """What worker.j2 may use."""
+def worker_values(policy_input: PolicyInput) -> dict[str, Any]:
+    """The variables of worker.j2."""
     return {
-        "goal": turn.goal,
-        "page": turn.page,
-        "history": list(turn.history),
-        "notes": list(turn.notes),
-        "step": turn.step + 1,
-        "steps_left": turn.step_limit - turn.step,
-        "reason": turn.reason,
-        "proposal": turn.proposal,
+        "goal": policy_input.goal,
+        "page": policy_input.page,
+        "history": list(policy_input.history),
+        "notes": list(policy_input.notes),
+        "step": policy_input.step + 1,
+        "steps_left": policy_input.step_limit - policy_input.step,
+        "reason": policy_input.reason,
+        "proposal": policy_input.proposal,
     }
 
 
 def fixed_messages(settings: HarnessSettings, prompts: Prompts, examples: list[Example]) -> list[Message]:
-    """The messages that are the same for every step of every attempt."""
+    """The messages that are the same in every step of every attempt: the system prompt and the examples."""
     messages = [Message(role="system", content=prompts.render("system.j2", system_values(settings)))]
     if settings.prompt.few_shot:
-        for turn, reply in example_turns(examples, settings):
-            messages.append(Message(role="user", content=prompts.render("worker.j2", turn_values(turn))))
+        for policy_input, reply in example_turns(examples, settings):
+            messages.append(Message(role="user", content=prompts.render("worker.j2", worker_values(policy_input))))
             messages.append(Message(role="assistant", content=reply))
     return messages
 
 
 class ModelPolicy:
-    """Asks a model for one action, its form held to a schema where the endpoint can.
+    """Asks a model for one action, in a form that the reply schema enforces where the endpoint supports that.
 
-    `model` are the role's resolved settings, for the trace and the price; `client` is what is asked.
+    `model` holds the role's resolved settings, for the trace and the price; `client` sends the requests.
     """
 
     def __init__(
@@ -80,24 +80,24 @@ class ModelPolicy:
         """Close the client."""
         self._client.close()
 
-    def _request(self, turn: Turn) -> ChatRequest:
-        page = Message(role="user", content=self._prompts.render("worker.j2", turn_values(turn)))
+    def _request(self, policy_input: PolicyInput) -> ChatRequest:
+        page = Message(role="user", content=self._prompts.render("worker.j2", worker_values(policy_input)))
         messages = [*self._fixed, page]
-        for reply, problem in turn.problems:
+        for reply, problem in policy_input.problems:
             # A reply may have been empty, and no provider takes an empty message back.
             messages.append(Message(role="assistant", content=reply or "(no reply)"))
             messages.append(Message(role="user", content=self._prompts.render("retry.j2", {"problem": problem})))
         return ChatRequest(
             messages=tuple(messages),
             fixed=len(self._fixed),
-            image=turn.screenshot if self._model.images else None,
-            reply_schema=reply_schema(turn.choices, self._settings),
-            seed=turn.sampling_seed,
+            image=policy_input.screenshot if self._model.images else None,
+            reply_schema=reply_schema(policy_input.choices, self._settings),
+            seed=policy_input.sampling_seed,
         )
 
-    def decide(self, turn: Turn, *, deadline: float) -> Decision:
-        """The model's reply, whatever it says. Raises AttemptError when the endpoint gives none."""
-        request = self._request(turn)
+    def decide(self, policy_input: PolicyInput, *, deadline: float) -> PolicyReply:
+        """The model's reply, unread. Raises AttemptError when the endpoint gives none."""
+        request = self._request(policy_input)
         reply = self._client.ask(request, deadline=deadline)
         parameters = dict(reply.sampling)
         if reply.tries > 1:
@@ -115,4 +115,4 @@ class ModelPolicy:
             ended_at=reply.ended_at,
             parameters=parameters,
         )
-        return Decision(reply=reply.text, call=call)
+        return PolicyReply(text=reply.text, call=call)

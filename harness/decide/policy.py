@@ -1,11 +1,11 @@
-"""What a policy is given and gives back. Pure data and one protocol; no model, no browser."""
+"""What a policy is given and what it returns: the data, the protocol, and the making of the input for one step."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.act.history import Past
+from harness.act.history import PastStep
 from harness.decide.choices import Choice, open_choices
 from harness.models.base import ModelCall
 from harness.observe.observation import Observation
@@ -13,12 +13,23 @@ from harness.observe.render import page_text
 from harness.settings.schema import HarnessSettings
 
 
-class Turn(BaseModel):
-    """Everything that a policy may know when it decides. What the settings hide is already taken out.
+class PolicyInput(BaseModel):
+    """Everything that a policy may know when it decides a step. What the settings hide has been taken out.
 
-    `goal` is the task in words; `page` the page as text; `history` past actions in words, oldest first; `notes` what
-    the guards want said; `problems` why earlier replies of this same step were refused, oldest first. `reason` says
-    why the manager is asked and `proposal` what would be done without it. `screenshot` is a PNG for a model that sees.
+    Attributes:
+        goal: The task, as text.
+        page: The page, as text.
+        observation: The same page as data, for policies without a model.
+        choices: The actions that may be asked for.
+        history: Past actions with their results, oldest first.
+        notes: What guards and verifier have to say about the last step.
+        problems: (reply, problem) of each earlier reply of this same step that was refused, oldest first.
+        step: The step's number, from 0.
+        step_limit: How many steps the attempt has.
+        sampling_seed: The seed of the model call.
+        reason: Why the manager is called; empty for the worker.
+        proposal: The action that runs if the manager has no better one; empty for the worker.
+        screenshot: A PNG of the page, where it is to be sent to the model.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,27 +49,35 @@ class Turn(BaseModel):
     screenshot: bytes | None = Field(default=None, repr=False)
 
 
-class Decision(BaseModel):
-    """A policy's reply as text (the JSON of an action, when it kept to the form) and the call that made it."""
+class PolicyReply(BaseModel):
+    """A policy's reply: a text that should be the JSON of an action, and the model call behind it, if any."""
 
     model_config = ConfigDict(frozen=True)
 
-    reply: str
+    text: str
     call: ModelCall | None = None
 
 
 class Policy(Protocol):
-    """Decides one action at a time. Raises AttemptError when it cannot decide for a reason outside the agent."""
+    """Decides one action at a time."""
 
     name: str
 
-    def decide(self, turn: Turn, *, deadline: float) -> Decision:
-        """The next reply; `deadline` is the `time.monotonic()` by which the attempt must end."""
+    def decide(self, policy_input: PolicyInput, *, deadline: float) -> PolicyReply:
+        """The next reply.
+
+        Args:
+            policy_input: What the policy may know.
+            deadline: The `time.monotonic()` by which the attempt must end.
+
+        Raises:
+            AttemptError: It cannot decide for a reason outside the agent.
+        """
         ...
 
 
 def mask(observation: Observation, *, element_state: bool) -> Observation:
-    """The observation without what the settings hide, so that every policy lives by the same settings."""
+    """The observation without what the settings hide, so that policies without a model are held to them as well."""
     if element_state:
         return observation
     hidden = {"value": None, "checked": None, "selected": None, "expanded": None, "touched": False, "focused": False}
@@ -66,35 +85,35 @@ def mask(observation: Observation, *, element_state: bool) -> Observation:
     return observation.model_copy(update={"elements": tuple(elements)})
 
 
-def turn_of(
+def build_input(
     index: int,
     goal: str,
-    seen: Observation,
+    page: Observation,
     settings: HarnessSettings,
-    past: Sequence[Past],
+    history: Sequence[PastStep],
     *,
     notes: tuple[str, ...],
     seed: int,
     screenshot: bytes | None,
-) -> Turn:
-    """The turn of step `index`, with what the settings hide taken out."""
+) -> PolicyInput:
+    """The policy's input for step `index`, with what the settings hide taken out."""
+    masked = mask(page, element_state=settings.observation.element_state)
+    by_ref = {e.ref: e for e in masked.controls}
+    choices = []
+    for choice in open_choices(page, history, settings):
+        shown = by_ref[choice.element.ref] if choice.element is not None else None
+        choices.append(choice.model_copy(update={"element": shown}))
     length = settings.history.length
-    masked = mask(seen, element_state=settings.observation.element_state)
-    shown = {e.ref: e for e in masked.controls}
-    choices = [
-        c.model_copy(update={"element": shown[c.element.ref]}) if c.element is not None else c
-        for c in open_choices(seen, past, settings)
-    ]
-    by_ref = settings.actions.addressing == "ref"
-    return Turn(
+    lines = []
+    for step in history[-length:] if length else ():
+        action = step.action.describe() if step.action else "unusable reply"
+        lines.append(f"{action}: {step.result}")
+    return PolicyInput(
         goal=goal,
-        page=page_text(seen.elements, settings.observation, by_ref=by_ref, goal=goal),
+        page=page_text(page.elements, settings.observation, by_ref=settings.actions.addressing == "ref", goal=goal),
         observation=masked,
         choices=tuple(choices),
-        history=tuple(
-            f"{p.action.phrase() if p.action else 'unusable reply'}: {p.result}"
-            for p in (past[-length:] if length else ())
-        ),
+        history=tuple(lines),
         notes=notes,
         step=index,
         step_limit=settings.limits.steps,

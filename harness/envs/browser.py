@@ -67,7 +67,7 @@ def launch(playwright: Playwright, *, headless: bool, addresses: Sequence[str] |
         raise BrowserDown(f"the browser does not start here: {str(error).splitlines()[0]}") from None
 
 
-def fit_out(context: BrowserContext) -> None:
+def prepare_context(context: BrowserContext) -> None:
     """Give a fresh context the time limits and the listener that observing needs."""
     context.set_default_timeout(ACTION_MS)
     context.set_default_navigation_timeout(LOAD_MS)

@@ -26,7 +26,7 @@ PATTERNS = tuple(
 _END = re.compile(r"[.\-]")
 
 
-def fenced(url: str) -> bool:
+def is_blocked(url: str) -> bool:
     """Whether an address leads to the graded state or to a new beginning.
 
     `finish` counts as any part of the path, whatever file ending or build hash follows it, because an app that routes
@@ -40,7 +40,7 @@ def fenced(url: str) -> bool:
     return bool(stems) and stems[-1] == "config" and (len(stems) == 1 or stems[:2] == ["_next", "data"])
 
 
-class Fence:
+class RequestBlocker:
     """Stands around one browser. Only the page that `let` names passes it, and only while it does."""
 
     def __init__(self, browser: Browser) -> None:
@@ -64,7 +64,7 @@ class Fence:
     def _decide(self, event: dict[str, Any]) -> None:
         request = {"requestId": event["requestId"]}
         with contextlib.suppress(Error):  # the page or the browser went away meanwhile
-            if event.get("frameId") in self._passing or not fenced(event["request"]["url"]):
+            if event.get("frameId") in self._passing or not is_blocked(event["request"]["url"]):
                 self._session.send("Fetch.continueRequest", request)
             elif event.get("resourceType") == "Document":
                 # Nothing to show: the agent's page stays where it is, as with a dead link.

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright
 
 from harness.core.errors import AttemptError, Cause, EnvironmentMissing
 from harness.envs.base import TaskInfo, TaskState
-from harness.envs.browser import fit_out, launch
+from harness.envs.browser import launch, prepare_context
 from harness.envs.static_server import StaticServer
 from harness.record.results import Job
 
@@ -66,7 +66,7 @@ class MiniWob:
     """The benchmark served on a loopback port, and one browser with one page for attempt after attempt.
 
     A fresh context costs about a second on a small machine, a page whose scripts are cached a fifth of that. So the
-    page is kept, its storage is cleared between attempts, and any trouble throws the whole context away.
+    page is kept, its storage is cleared between attempts, and any details throws the whole context away.
     """
 
     name = "miniwob"
@@ -93,7 +93,7 @@ class MiniWob:
     def _clean_page(self, browser: Browser) -> Page:
         if self._context is None:
             self._context = browser.new_context(viewport=self.viewport)
-            fit_out(self._context)
+            prepare_context(self._context)
             return self._context.new_page()
         first, *rest = self._context.pages
         for other in rest:

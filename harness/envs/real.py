@@ -18,11 +18,11 @@ from typing import Any
 from playwright.sync_api import Browser, Error, Page, Playwright, ViewportSize
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from harness.act.execute import page_is_gone
+from harness.act.execute import browser_died
 from harness.core.errors import AttemptError, Cause, EnvironmentMissing
 from harness.envs.base import TaskState
-from harness.envs.browser import LOAD_MS, fit_out, launch
-from harness.envs.fence import Fence
+from harness.envs.browser import LOAD_MS, launch, prepare_context
+from harness.envs.fence import RequestBlocker
 from harness.envs.registry import INSTALL
 from harness.envs.sites import Sites
 from harness.record.results import Job
@@ -80,7 +80,7 @@ def _words(error: object) -> str:
     return " ".join(str(error).partition("Call log:")[0].split())[:200]
 
 
-def _task_class(locate: Callable[[str, str], str], fence: Callable[[], Fence]) -> type[Any]:
+def _task_class(locate: Callable[[str, str], str], fence: Callable[[], RequestBlocker]) -> type[Any]:
     """The SDK's task on a site of our choice, with the graded state behind the fence."""
 
     class Task(load_sdk().task):  # type: ignore[misc]  # a base class that is loaded when needed
@@ -96,7 +96,7 @@ def _task_class(locate: Callable[[str, str], str], fence: Callable[[], Fence]) -
 
         def setup(self, page: Page) -> tuple[str, dict[str, Any]]:
             """Begin anew on the site, then show the agent's page its start."""
-            fit_out(page.context)
+            prepare_context(page.context)
             self.page, self.background_page = page, page.context.new_page()
             with fence().let(self.background_page):
                 _opened(self.background_page, f"{self.url}/config?run_id=0&task_id={self.canonical_task_id}&latency=0")
@@ -183,7 +183,7 @@ class RealEnvironment:
         self._sites = Sites(sites)
         self._finish_seconds = finish_seconds
         self._browser: Browser | None = None
-        self._fence: Fence | None = None
+        self._fence: RequestBlocker | None = None
         self._task: Any = None
 
     def page(self, playwright: Playwright, job: Job, *, headless: bool) -> Page:
@@ -200,7 +200,7 @@ class RealEnvironment:
         # Defect: it launches a browser of its own choice, which can be neither found nor shut in.
         def start_browser(**_: object) -> Browser:
             self._browser = launch(playwright, headless=headless, addresses=self._sites.addresses)
-            self._fence = Fence(self._browser)
+            self._fence = RequestBlocker(self._browser)
             return self._browser
 
         sdk.core._set_global_playwright(
@@ -210,14 +210,14 @@ class RealEnvironment:
             with _quiet():
                 gym.reset(seed=job.seed)
         except Error as error:
-            if page_is_gone(error):
+            if browser_died(error):
                 raise
             raise AttemptError(Cause.ENVIRONMENT_ERROR, f"{job.task_id} did not start: {_words(error)}") from None
         self._task = gym.task
         page: Page = gym.task.page
         return page
 
-    def _standing_fence(self) -> Fence:
+    def _standing_fence(self) -> RequestBlocker:
         assert self._fence is not None
         return self._fence
 
@@ -239,7 +239,7 @@ class RealEnvironment:
             words = f"{self._task.url}/finish showed no state within {self._finish_seconds:g} s"
             raise AttemptError(Cause.GRADING_FAILED, words) from None
         except Error as error:
-            if page_is_gone(error):
+            if browser_died(error):
                 raise
             raise AttemptError(Cause.GRADING_FAILED, f"/finish could not be read: {_words(error)}") from None
         return TaskState(over=True, score=verdict(self._task, found, answer or ""))

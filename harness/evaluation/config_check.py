@@ -7,8 +7,8 @@ from itertools import product
 from pathlib import Path
 
 from harness.decide.examples import EXAMPLES_FILE, example_turns, load_examples
-from harness.decide.model_policy import fixed_messages, turn_values
-from harness.decide.policy import Turn
+from harness.decide.model_policy import fixed_messages, worker_values
+from harness.decide.policy import PolicyInput
 from harness.settings.env_file import ENV_FILE, read_env_file
 from harness.settings.load import load_file, merged, mode_settings
 from harness.settings.prompts import PROMPT_DIR, Prompts
@@ -25,7 +25,7 @@ def _variants(settings: HarnessSettings) -> list[HarnessSettings]:
             "actions": {"addressing": addressing, "navigation": more, "answer": more},
             "observation": {"element_state": state},
             "hierarchy": {"manager": more},
-            "gate": {"low_confidence": more},
+            "escalation": {"low_confidence": more},
         }
         out.append(HarnessSettings.model_validate(merged(settings.model_dump(), overlay)))
     return out
@@ -46,7 +46,7 @@ def check(config: Path, prompt_dir: Path = PROMPT_DIR, examples_file: Path = EXA
     prompts.render("retry.j2", {"problem": "there is no such element"})
 
 
-def _render_turn(prompts: Prompts, turn: Turn) -> None:
-    for past in ({}, {"history": ('click "A": the page changed',), "notes": ("a note",)}):
+def _render_turn(prompts: Prompts, turn: PolicyInput) -> None:
+    for history in ({}, {"history": ('click "A": the page changed',), "notes": ("a note",)}):
         for asked in ({}, {"reason": "a reason"}, {"reason": "a reason", "proposal": 'click "A"'}):
-            prompts.render("worker.j2", turn_values(turn.model_copy(update={**past, **asked})))
+            prompts.render("worker.j2", worker_values(turn.model_copy(update={**history, **asked})))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from halo_common.text import did_you_mean
 from harness.core.errors import UsageError
-from harness.core.nearest import did_you_mean
 from harness.envs.base import TaskInfo
 from harness.envs.registry import wrong_version
 from harness.record.results import Job

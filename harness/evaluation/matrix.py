@@ -18,7 +18,7 @@ from typing import Any
 from harness.core.errors import EnvironmentMissing
 from harness.evaluation.metrics import counting, metrics, shown, wall_seconds
 from harness.evaluation.run_folder import ERRORS, METRICS, key_of, locked, made, read_lines, read_results, write_whole
-from harness.evaluation.session import Say
+from harness.evaluation.session import Log
 from harness.evaluation.show import markdown_table
 from harness.evaluation.trajectory import Root, read_root
 from harness.record.results import Job, Result
@@ -47,19 +47,19 @@ class Column:
 
 
 def run_matrix(
-    setups: Sequence[Setup], jobs: Sequence[Job], out: Path, *, run: Callable[[Setup], object], say: Say
+    setups: Sequence[Setup], jobs: Sequence[Job], out: Path, *, run: Callable[[Setup], object], log: Log
 ) -> list[Column]:
     """`run` each setup and write the tables, also when ended halfway. A mode that cannot run stops no other."""
     lost: dict[str, str] = {}
     with locked(made(out)):
         try:
             for setup in setups:
-                say(f"mode {setup.mode}:")
+                log(f"mode {setup.mode}:")
                 try:
                     run(setup)
                 except EnvironmentMissing as error:
                     lost[setup.mode] = str(error)
-                    say(f"mode {setup.mode} cannot run: {error}")
+                    log(f"mode {setup.mode} cannot run: {error}")
         finally:
             columns = [Column(s, _results(s, jobs), lost.get(s.mode)) for s in setups]
             write(out, columns)
@@ -103,7 +103,7 @@ def errors(columns: Sequence[Column]) -> list[dict[str, Any]]:
                 bare = result.model_dump(include={"task_id", "seed", "attempt", "trace_id", "cause"})
                 out.append(told.get(result.trace_id) or {"mode": column.setup.mode, **bare})
         if column.lost is not None:
-            out.append({"mode": column.setup.mode, "cause": "environment_missing", "words": column.lost})
+            out.append({"mode": column.setup.mode, "cause": "environment_missing", "message": column.lost})
     return out
 
 

@@ -20,7 +20,7 @@ from harness.core.errors import EnvironmentMissing, HarnessError
 from harness.envs.browser import find_chromium
 from harness.evaluation.show import table
 from harness.evaluation.trajectory import plain
-from harness.record.results import Job, Result, Trouble
+from harness.record.results import ErrorDetails, Job, Result
 from harness.running.setup import Setup
 from harness.running.supervisor import Supervisor
 from harness.settings.backends import BACKENDS
@@ -58,7 +58,7 @@ class Check(BaseModel):
 
     name: str
     state: State
-    words: str
+    message: str
     remedy: str = ""
     needed: bool = True
 
@@ -73,8 +73,8 @@ def lines_of(checks: Sequence[Check]) -> list[str]:
     rows = []
     for c in checks:
         state = c.state.value if c.needed or c.state is State.OK else f"{c.state.value} (not needed)"
-        words = plain(c.words, 300) + (f"; {c.remedy}" if c.remedy and c.state is not State.OK else "")
-        rows.append([c.name, state, words])
+        message = plain(c.message, 300) + (f"; {c.remedy}" if c.remedy and c.state is not State.OK else "")
+        rows.append([c.name, state, message])
     return table(["check", "state", "what was found"], rows)
 
 
@@ -95,8 +95,8 @@ def modules() -> list[Check]:
             there = importlib.util.find_spec(name) is not None
         except ModuleNotFoundError:
             there = False
-        state, words = (State.OK, "installed") if there else (State.MISSING, "not installed")
-        out.append(Check(name=f"import {name}", state=state, words=words, remedy=remedy, needed=needed))
+        state, message = (State.OK, "installed") if there else (State.MISSING, "not installed")
+        out.append(Check(name=f"import {name}", state=state, message=message, remedy=remedy, needed=needed))
     return out
 
 
@@ -109,8 +109,8 @@ def config(path: Path) -> Check:
     try:
         check_harness(path)
     except HarnessError as error:
-        return Check(name="config, prompts", state=State.FAILED, words=str(error), remedy="mend the file")
-    return Check(name="config, prompts", state=State.OK, words=f"{path.name} validates and every prompt renders")
+        return Check(name="config, prompts", state=State.FAILED, message=str(error), remedy="mend the file")
+    return Check(name="config, prompts", state=State.OK, message=f"{path.name} validates and every prompt renders")
 
 
 def browser() -> Check:
@@ -118,28 +118,30 @@ def browser() -> Check:
     try:
         path = find_chromium()
     except EnvironmentMissing as error:
-        return Check(name="browser", state=State.MISSING, words=str(error), needed=False)
-    return Check(name="browser", state=State.OK, words=path)
+        return Check(name="browser", state=State.MISSING, message=str(error), needed=False)
+    return Check(name="browser", state=State.OK, message=path)
 
 
 def scripted_step() -> Check:
     """One step of the rules on one local page, in a process and a browser as an attempt has them."""
     name = "one step"
-    ended: list[tuple[Result, Trouble | None]] = []
+    ended: list[tuple[Result, ErrorDetails | None]] = []
     settings = HarnessSettings.model_validate({"worker": "rules", "limits": {"steps": 1, "seconds": 60}})
     with tempfile.TemporaryDirectory(prefix="halo-smoke-", ignore_cleanup_errors=True) as folder:
         setup = Setup(settings=settings, out=folder, mode="rules", headless=True, revision="smoke", run_id="smoke")
         try:
-            Supervisor(setup, workers=1, tell=lambda r, t: ended.append((r, t))).run([Job(task_id=STEP_TASK, seed=0)])
+            Supervisor(setup, workers=1, on_result=lambda r, t: ended.append((r, t))).run(
+                [Job(task_id=STEP_TASK, seed=0)]
+            )
         except EnvironmentMissing as error:
-            return Check(name=name, state=State.FAILED, words=str(error).splitlines()[0], remedy="mend what it names")
-    result, trouble = ended[0]
+            return Check(name=name, state=State.FAILED, message=str(error).splitlines()[0], remedy="mend what it names")
+    result, details = ended[0]
     if result.outcome != "success":
-        words = trouble.words if trouble else f"{STEP_TASK} ended as {result.outcome}"
+        message = details.message if details else f"{STEP_TASK} ended as {result.outcome}"
         return Check(
-            name=name, state=State.FAILED, words=words, remedy="run 'python -m harness debug " + STEP_TASK + "'"
+            name=name, state=State.FAILED, message=message, remedy="run 'python -m harness debug " + STEP_TASK + "'"
         )
-    return Check(name=name, state=State.OK, words=f"{STEP_TASK} was loaded, clicked and graded in a real browser")
+    return Check(name=name, state=State.OK, message=f"{STEP_TASK} was loaded, clicked and graded in a real browser")
 
 
 def keys(wanted: Sequence[tuple[str, bool]]) -> list[Check]:
@@ -148,9 +150,9 @@ def keys(wanted: Sequence[tuple[str, bool]]) -> list[Check]:
     out = []
     for name in dict.fromkeys([*KEYS, *(name for name, _ in wanted)]):
         there = bool(os.environ.get(name))
-        state, words = (State.OK, "set") if there else (State.MISSING, "not set")
+        state, message = (State.OK, "set") if there else (State.MISSING, "not set")
         remedy = f"put {name} into the environment"
-        out.append(Check(name=f"key {name}", state=state, words=words, remedy=remedy, needed=name in needed))
+        out.append(Check(name=f"key {name}", state=state, message=message, remedy=remedy, needed=name in needed))
     return out
 
 
@@ -159,7 +161,7 @@ def endpoint(role: str, model: ModelSettings, *, needed: bool) -> Check:
     name, address = f"{role} endpoint", model.base_url
     key = os.environ.get(model.api_key_env)
     wrong, remedy = "", "start the server, or set OPENAI_BASE_URL"
-    words = f"{address} answers"
+    message = f"{address} answers"
     try:
         request = urllib.request.Request(address.rstrip("/") + "/models")
         if key and BACKENDS[model.backend].wire == "anthropic":
@@ -168,15 +170,15 @@ def endpoint(role: str, model: ModelSettings, *, needed: bool) -> Check:
         elif key:
             request.add_header("Authorization", f"Bearer {key}")
         with urllib.request.urlopen(request, timeout=PROBE_SECONDS) as reply:
-            words += _listed(reply.read(1_000_000), model.name)
+            message += _listed(reply.read(1_000_000), model.name)
     except urllib.error.HTTPError as error:
         with error:
             wrong, remedy = _refusal(error.code, model, keyed=bool(key))
     except (OSError, ValueError, HTTPException) as error:
         wrong = f"no answer from {address}: {getattr(error, 'reason', error)}"
     if wrong:
-        return Check(name=name, state=State.FAILED, words=wrong, remedy=remedy, needed=needed)
-    return Check(name=name, state=State.OK, words=words, needed=needed)
+        return Check(name=name, state=State.FAILED, message=wrong, remedy=remedy, needed=needed)
+    return Check(name=name, state=State.OK, message=message, needed=needed)
 
 
 def _refusal(status: int, model: ModelSettings, *, keyed: bool) -> tuple[str, str]:

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from halo_common.text import did_you_mean
 from harness.core.errors import UsageError
-from harness.core.nearest import did_you_mean
 from harness.envs.base import TaskInfo
 from harness.evaluation.jobs import subsets, words_of
 
@@ -14,7 +14,7 @@ Named = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class TaskOptions:
     """The options that choose tasks. None where one was not given."""
 
     tasks: str | None = None
@@ -77,7 +77,7 @@ def sampled(ids: Sequence[str], size: int, seed: int) -> list[str]:
     return [one for one in ids if one in kept]
 
 
-def select(table: Sequence[TaskInfo], asked: Asked, named: Named) -> list[str]:
+def select(table: Sequence[TaskInfo], asked: TaskOptions, named: Named) -> list[str]:
     """The ids of the tasks that were asked for, in the table's order, or in the order of --tasks.
 
     Ids of --tasks are not checked here. Without any option that names tasks: all usable ones.

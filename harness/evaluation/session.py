@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from halo_common.files import append_json_line
 from harness.attempt.records import Progress
 from harness.core.errors import cannot_write
 from harness.evaluation.metrics import counting, metrics
@@ -22,54 +23,54 @@ from harness.evaluation.run_folder import (
     write_whole,
 )
 from harness.evaluation.show import step_line
-from harness.evaluation.trajectory import Trail, plain
-from harness.record.results import Job, Result, Trouble, append_line
+from harness.evaluation.trajectory import SpanReader, plain
+from harness.record.results import ErrorDetails, Job, Result
 from harness.running.setup import Setup, spans_of
 from harness.running.supervisor import Supervisor
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass
-class Teller:
+class ProgressReporter:
     """Says on stderr what happens, one line an attempt; with `every_step`, one a step as well."""
 
     setup: Setup
     total: int
-    say: Say
+    log: Log
     every_step: bool = False
     counts: Counter[str] = field(default_factory=Counter)
-    _trails: dict[str, Trail] = field(default_factory=dict)
+    _trails: dict[str, SpanReader] = field(default_factory=dict)
 
-    def finished(self, result: Result, trouble: Trouble | None) -> None:
+    def finished(self, result: Result, details: ErrorDetails | None) -> None:
         """One attempt is done."""
         self._trails.pop(result.trace_id, None)
         self.counts[result.outcome] += 1
-        words = f"{result.outcome} ({plain(trouble.words, 400)})" if trouble else result.outcome
+        words = f"{result.outcome} ({plain(details.message, 400)})" if details else result.outcome
         number = f" attempt {result.attempt}" if result.attempt else ""
-        self.say(f"{self.counts.total()}/{self.total} {result.task_id} seed {result.seed}{number}: {words}")
-        if self.every_step and trouble and trouble.traceback:
-            self.say(trouble.traceback.rstrip())
+        self.log(f"{self.counts.total()}/{self.total} {result.task_id} seed {result.seed}{number}: {words}")
+        if self.every_step and details and details.traceback:
+            self.log(details.traceback.rstrip())
 
     def moved(self, job: Job, trace_id: str, _progress: Progress) -> None:
         """An attempt went one step further."""
         if not self.every_step:
             return
-        trail = self._trails.setdefault(trace_id, Trail(spans_of(self.setup, job), trace_id))
+        trail = self._trails.setdefault(trace_id, SpanReader(spans_of(self.setup, job), trace_id))
         for step in trail.fresh():
-            self.say(f"  {job.task_id} {step_line(step)}")
+            self.log(f"  {job.task_id} {step_line(step)}")
 
     def summary(self) -> str:
         """How many of each outcome."""
         return ", ".join(f"{n} {name}" for name, n in sorted(self.counts.items())) or "nothing was left to run"
 
 
-def run_asked(setup: Setup, jobs: Sequence[Job], *, workers: int, say: Say, every_step: bool = False) -> None:
+def run_asked(setup: Setup, jobs: Sequence[Job], *, workers: int, log: Log, every_step: bool = False) -> None:
     """Exactly the attempts of an optimizer's file, beside other processes that write into the same folder."""
-    teller = Teller(setup, len(jobs), say, every_step)
+    teller = ProgressReporter(setup, len(jobs), log, every_step)
     with locked(made(Path(setup.out)), shared=True):
-        Supervisor(setup, workers=workers, tell=teller.finished, watch=teller.moved).run(jobs)
-    say(teller.summary())
+        Supervisor(setup, workers=workers, on_result=teller.finished, on_progress=teller.moved).run(jobs)
+    log(teller.summary())
 
 
 def run_missing(
@@ -77,7 +78,7 @@ def run_missing(
     jobs: Sequence[Job],
     *,
     workers: int,
-    say: Say,
+    log: Log,
     every_step: bool = False,
 ) -> list[Result]:
     """What of the attempts has no measurement in the folder yet; the results that count for all of them.
@@ -92,21 +93,21 @@ def run_missing(
         claim(folder, _made_with(setup))
         left = missing(jobs, read_results(folder))
         if len(left) < len(jobs):
-            say(f"{len(jobs) - len(left)} of {len(jobs)} attempts are in {folder} already; {len(left)} to go")
-        teller = Teller(setup, len(left), say, every_step)
+            log(f"{len(jobs) - len(left)} of {len(jobs)} attempts are in {folder} already; {len(left)} to go")
+        teller = ProgressReporter(setup, len(left), log, every_step)
 
-        def tell(result: Result, trouble: Trouble | None) -> None:
-            if trouble is not None:
-                _write_error(folder, setup.mode, result, trouble)
-            teller.finished(result, trouble)
+        def tell(result: Result, details: ErrorDetails | None) -> None:
+            if details is not None:
+                _write_error(folder, setup.mode, result, details)
+            teller.finished(result, details)
 
         try:
             if left:
-                Supervisor(setup, workers=workers, tell=tell, watch=teller.moved).run(left)
+                Supervisor(setup, workers=workers, on_result=tell, on_progress=teller.moved).run(left)
         finally:
             found = [r for r in counting(read_results(folder)) if key_of(r) in asked]
             write_whole(folder / METRICS, json.dumps(metrics(found).model_dump(), indent=1) + "\n")
-    say(teller.summary())
+    log(teller.summary())
     return found
 
 
@@ -121,9 +122,9 @@ def _made_with(setup: Setup) -> dict[str, Any]:
     }
 
 
-def _write_error(folder: Path, mode: str, result: Result, trouble: Trouble) -> None:
+def _write_error(folder: Path, mode: str, result: Result, details: ErrorDetails) -> None:
     line = result.model_dump(include={"task_id", "seed", "attempt", "trace_id", "cause", "ended_at"})
     try:
-        append_line(folder / ERRORS, {"mode": mode, **line, **trouble.model_dump()})
+        append_json_line(folder / ERRORS, {"mode": mode, **line, **details.model_dump()})
     except OSError as error:
         raise cannot_write(error) from None

@@ -124,7 +124,7 @@ def _kind(span: dict[str, Any]) -> Any:
     return (span.get("attributes") or {}).get("openinference.span.kind")
 
 
-class Trail:
+class SpanReader:
     """Reads a span file while it grows. One file may hold several traces: an attempt that was run again."""
 
     def __init__(self, path: Path, trace_id: str) -> None:
@@ -173,6 +173,6 @@ def read_root(path: Path, trace_id: str) -> Root:
 
 def read(path: Path, trace_id: str) -> tuple[Root, list[Step]]:
     """A finished attempt. Without its file, one without steps."""
-    trail = Trail(path, trace_id)
+    trail = SpanReader(path, trace_id)
     steps = trail.fresh()
     return trail.root or Root(), steps

@@ -1,4 +1,4 @@
-"""One message over Anthropic's format with the official client. Never retries, never judges a reply.
+"""One message over Anthropic's format with the official client.
 
 The prompt cache is asked to end after the messages that never change. No temperature and no seed are sent: the API has
 no seed, and its newer models refuse a temperature.
@@ -11,15 +11,12 @@ from typing import Any
 import anthropic
 from pydantic import BaseModel, ValidationError
 
-from harness.models.base import ChatReply, ChatRequest, Message, Tokens
-from harness.models.faults import Trouble, refused, words_of
+from halo_common.model_calls import NO_PROXY, Failure, error_message, failed_reply, on_this_machine, retry_after
+from harness.models.base import ChatReply, ChatRequest, Message, RequestFailed, Tokens, malformed
 from harness.models.schemas import strict, unwrapped
-from harness.settings.backends import on_this_machine
 from harness.settings.schema import ModelSettings
 
 TOOL = "act"
-# A proxy cannot reach this machine. `trust_env=False` would not do: this client reads the proxies all the same.
-DIRECT: dict[str, None] = {"http://": None, "https://": None, "all://": None}
 
 
 class _Block(BaseModel):
@@ -43,7 +40,7 @@ class _Answer(BaseModel):
     usage: _Usage = _Usage()
 
 
-class AnthropicWire:
+class AnthropicClient:
     """`settings` are resolved ones."""
 
     def __init__(self, settings: ModelSettings, api_key: str) -> None:
@@ -53,7 +50,8 @@ class AnthropicWire:
             api_key=api_key,
             max_retries=0,
             timeout=settings.timeout,
-            http_client=anthropic.DefaultHttpxClient(mounts=DIRECT if on_this_machine(settings.base_url) else {}),
+            # `trust_env=False` would not do: this client reads the proxies all the same.
+            http_client=anthropic.DefaultHttpxClient(mounts=NO_PROXY if on_this_machine(settings.base_url) else {}),
         )
 
     def close(self) -> None:
@@ -61,7 +59,7 @@ class AnthropicWire:
         self._client.close()
 
     def send(self, request: ChatRequest, *, timeout: float) -> ChatReply:
-        """One request, one reply. Raises Trouble."""
+        """One request, one reply. Raises RequestFailed."""
         try:
             raw = self._client.messages.with_raw_response.create(
                 model=self._settings.name,
@@ -71,11 +69,13 @@ class AnthropicWire:
                 **self._format(request),
             )
         except anthropic.APITimeoutError:
-            raise Trouble("timeout") from None
+            raise RequestFailed(Failure("timeout")) from None
         except anthropic.APIConnectionError as error:
-            raise Trouble("connection", str(error.__cause__ or error)) from None
+            raise RequestFailed(Failure("unreachable", str(error.__cause__ or error))) from None
         except anthropic.APIStatusError as error:
-            raise refused(error.response, secret=self._key) from None
+            message = error_message(error.response.text, secret=self._key, code=True)
+            wait = retry_after(error.response.headers)
+            raise RequestFailed(failed_reply(error.response.status_code, message, retry_after=wait)) from None
         return _read(raw.text(), secret=self._key)
 
     def _format(self, request: ChatRequest) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _read(body: str, *, secret: str) -> ChatReply:
     try:
         answer = _Answer.model_validate_json(body)
     except ValidationError:
-        raise Trouble("malformed", words_of(body, secret=secret) or "an empty body") from None
+        raise malformed(body, secret=secret) from None
     called = next((block.input for block in answer.content if block.type == "tool_use"), None)
     text = "".join(block.text or "" for block in answer.content if block.type == "text")
     if called is not None:

@@ -4,11 +4,20 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from halo_common.model_calls import Failure, error_message
 from harness.core.errors import AttemptError
 
 
 class ModelDown(AttemptError):
     """The endpoint cannot serve any attempt as things stand: nothing listens there, or it refuses the key or model."""
+
+
+class RequestFailed(Exception):
+    """One request that got no usable reply."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 class Message(BaseModel):
@@ -80,6 +89,11 @@ class ModelCall(BaseModel):
     ended_at: str
     parameters: dict[str, Any] = {}
     cost_usd: float | None = None
+
+
+def malformed(body: str, *, secret: str) -> RequestFailed:
+    """The error for a reply that is not one of the protocol; `secret` is a key that must not be in its message."""
+    return RequestFailed(Failure("malformed", error_message(body, secret=secret, code=True) or "an empty body"))
 
 
 class ChatModel(Protocol):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from harness.models.base import ChatModel
-from harness.models.retry import PatientModel, Wire
+from harness.models.retry import ModelClient, RetryingModel
 from harness.settings.backends import BACKENDS, Role, key_of, resolved
 from harness.settings.schema import HarnessSettings, ModelSettings
 
@@ -23,13 +23,13 @@ def build_model(
     """A client for a model. Raises EnvironmentMissing when its key is missing. Close it when done."""
     model = resolved(model, environ)
     key = key_of(model, environ, role)
-    wire: Wire
+    client: ModelClient
     if BACKENDS[model.backend].wire == "anthropic":
-        from harness.models.anthropic_client import AnthropicWire
+        from harness.models.anthropic_client import AnthropicClient
 
-        wire = AnthropicWire(model, key)
+        client = AnthropicClient(model, key)
     else:
-        from harness.models.openai_client import OpenAIWire
+        from harness.models.openai_client import OpenAIClient
 
-        wire = OpenAIWire(model, key)
-    return PatientModel(wire, model, role, sleep=sleep)
+        client = OpenAIClient(model, key)
+    return RetryingModel(client, model, role, sleep=sleep)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
+from halo_common.prices import listed_cost, stated_cost
 from harness.models.base import ModelCall, Tokens
-from harness.settings.backends import on_this_machine
 from harness.settings.schema import ModelSettings
 
 
@@ -64,18 +64,17 @@ def price_of(model: ModelSettings, tokens: Tokens) -> float | None:
     if tokens.prompt is None or tokens.reply is None:
         return None
     if model.usd_per_million_in is not None and model.usd_per_million_out is not None:
-        return (tokens.prompt * model.usd_per_million_in + tokens.reply * model.usd_per_million_out) / 1e6
-    if on_this_machine(model.base_url):
-        return None
-    from genai_prices import Usage, calc_price  # slow to import, and not needed where nothing has a price
-
-    used = Usage(
-        input_tokens=tokens.prompt,
-        output_tokens=tokens.reply,
-        cache_read_tokens=tokens.cache_read,
-        cache_write_tokens=tokens.cache_written,
+        return stated_cost(
+            tokens_in=tokens.prompt,
+            tokens_out=tokens.reply,
+            input_price=model.usd_per_million_in,
+            output_price=model.usd_per_million_out,
+        )
+    return listed_cost(
+        model.name,
+        model.base_url,
+        tokens_in=tokens.prompt,
+        tokens_out=tokens.reply,
+        cache_read=tokens.cache_read,
+        cache_written=tokens.cache_written,
     )
-    try:
-        return float(calc_price(used, model.name, provider_api_url=model.base_url).total_price)
-    except LookupError:
-        return None

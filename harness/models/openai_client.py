@@ -1,4 +1,4 @@
-"""One chat completion over OpenAI's format: OpenAI itself, or any server that speaks it. Never retries, never judges.
+"""One chat completion over OpenAI's format: OpenAI itself, or any server that speaks it.
 
 Requests to servers other than OpenAI keep to what small servers know; OpenAI gets its strict form of the schema.
 """
@@ -9,14 +9,10 @@ from typing import Any
 import openai
 from pydantic import BaseModel, ValidationError
 
-from harness.models.base import ChatReply, ChatRequest, Message, Tokens
-from harness.models.faults import Trouble, refused, words_of
+from halo_common.model_calls import COMPACT_JSON, Failure, error_message, failed_reply, on_this_machine, retry_after
+from harness.models.base import ChatReply, ChatRequest, Message, RequestFailed, Tokens, malformed
 from harness.models.schemas import strict, unwrapped
-from harness.settings.backends import on_this_machine
 from harness.settings.schema import ModelSettings
-
-# How llama.cpp's schema engine is told to leave no choice about white space.
-COMPACT = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
 
 
 class _Words(BaseModel):
@@ -52,7 +48,7 @@ def compact_json(model: ModelSettings) -> bool:
     return model.compact_json == "on"
 
 
-class OpenAIWire:
+class OpenAIClient:
     """`settings` are resolved ones."""
 
     def __init__(self, settings: ModelSettings, api_key: str) -> None:
@@ -71,7 +67,7 @@ class OpenAIWire:
         self._client.close()
 
     def send(self, request: ChatRequest, *, timeout: float) -> ChatReply:
-        """One request, one reply. Raises Trouble."""
+        """One request, one reply. Raises RequestFailed."""
         sampling = self._sampling(request)
         parameters = {**sampling, **self._limit(), **self._format(request)}
         try:
@@ -82,11 +78,13 @@ class OpenAIWire:
                 **parameters,
             )
         except openai.APITimeoutError:
-            raise Trouble("timeout") from None
+            raise RequestFailed(Failure("timeout")) from None
         except openai.APIConnectionError as error:
-            raise Trouble("connection", str(error.__cause__ or error)) from None
+            raise RequestFailed(Failure("unreachable", str(error.__cause__ or error))) from None
         except openai.APIStatusError as error:
-            raise refused(error.response, secret=self._key) from None
+            message = error_message(error.response.text, secret=self._key, code=True)
+            wait = retry_after(error.response.headers)
+            raise RequestFailed(failed_reply(error.response.status_code, message, retry_after=wait)) from None
         return self._read(raw.text, sampling)
 
     def _sampling(self, request: ChatRequest) -> dict[str, Any]:
@@ -108,7 +106,7 @@ class OpenAIWire:
         if self._settings.backend == "openai":
             named.update(schema=strict(schema), strict=True)
         else:
-            named.update(schema={**schema, **COMPACT} if compact_json(self._settings) else schema)
+            named.update(schema={**schema, **COMPACT_JSON} if compact_json(self._settings) else schema)
         return {"response_format": {"type": "json_schema", "json_schema": named}}
 
     def _read(self, body: str, sampling: dict[str, Any]) -> ChatReply:
@@ -116,7 +114,7 @@ class OpenAIWire:
             completion = _Completion.model_validate_json(body)
             message = completion.choices[0].message
         except (ValidationError, IndexError):
-            raise Trouble("malformed", words_of(body, secret=self._key) or "an empty body") from None
+            raise malformed(body, secret=self._key) from None
         # A refusal is the model's own answer: the agent did nothing with its step.
         text = message.content or message.refusal or ""
         if self._settings.backend == "openai" and self._settings.reply_format == "json_schema":

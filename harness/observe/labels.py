@@ -1,6 +1,6 @@
-"""Gives every control a label that is unique on its page, so that a name alone says which one is meant. Pure.
+"""Labels: every control gets one that is unique on its page, and can be found again by it.
 
-Controls of one name are told apart by what stands in their row, and where that does not do it, by number.
+Controls of the same name are distinguished by the text of their row, and where that is not enough by a number.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ MAX_CONTEXT = 24
 
 
 def short(text: str, limit: int = MAX_LABEL) -> str:
-    """`text` on one line and at most `limit` characters, cut at a word where that is possible."""
+    """`text` on one line of at most `limit` characters, cut between words where that is possible."""
     line = " ".join(text.split())
     if len(line) <= limit:
         return line
@@ -23,7 +23,7 @@ def short(text: str, limit: int = MAX_LABEL) -> str:
 
 
 def with_labels(elements: Iterable[Element]) -> tuple[Element, ...]:
-    """The same elements labelled: controls by name, else `name - words of its row`, else `name (2)` in order."""
+    """The elements with labels: a control's name, else `name - text of its row`, else `name (2)` and so on."""
     elements = list(elements)
     names = Counter((short(e.name) or e.role).lower() for e in elements if e.is_control)
     taken: set[str] = set()
@@ -44,18 +44,18 @@ def with_labels(elements: Iterable[Element]) -> tuple[Element, ...]:
     return tuple(out)
 
 
-def find_by_label(elements: Iterable[Element], words: str) -> Element | None:
-    """The control that `words` mean: its exact label, else the same ignoring case and quotes; None when unclear."""
+def find_by_label(elements: Iterable[Element], label: str) -> Element | None:
+    """The control with this label: an exact match, else one ignoring case and quotes, else None."""
     controls = [e for e in elements if e.is_control]
-    exact = next((e for e in controls if e.label == words), None)
+    exact = next((e for e in controls if e.label == label), None)
     if exact:
         return exact
-    plain = words.strip().strip("\"'").lower()
+    plain = label.strip().strip("\"'").lower()
     return next((e for e in controls if e.label.lower() == plain), None)
 
 
 def find(page: Observation, role: str, name: str, label: str) -> Element | None:
-    """The one enabled control with this role and name; where several have it, the one with this label. Else None."""
+    """The enabled control with this role and name; where several have both, the one with this label. Else None."""
     wanted = " ".join(name.lower().split())
     found = [e for e in page.controls if e.role == role and " ".join(e.name.lower().split()) == wanted]
     if len(found) > 1:

@@ -1,4 +1,4 @@
-"""Reads a live page into an Observation. The only place of `obs` that talks to a browser; never acts on the page."""
+"""Reads a live page into an Observation. The only module of this package that talks to a browser."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ SCREENSHOT_MS = 5000
 
 
 def _evaluate(page: Page, script: str, argument: Any) -> Any:
-    """Run a script in the page; a navigation that takes the page away meanwhile is waited out."""
+    """Run a script in the page. If the page navigates meanwhile, wait for the new page and run it there."""
     for _ in range(NAVIGATIONS):
         try:
             return page.evaluate(script, argument)
@@ -32,7 +32,7 @@ def _evaluate(page: Page, script: str, argument: Any) -> Any:
 
 
 def observe(page: Page, *, exclude: str) -> Observation:
-    """What is on the page now. `exclude` is a selector of what does not belong to it (a benchmark's own display)."""
+    """The page as it is now. `exclude` selects elements to leave out, such as a benchmark's own display."""
     data = _evaluate(page, _PAGE_SCRIPT, exclude)
     if data.get("bare"):
         page.wait_for_load_state("domcontentloaded")
@@ -50,13 +50,13 @@ def observe(page: Page, *, exclude: str) -> Observation:
     )
 
 
-def settle(page: Page, *, exclude: str) -> None:
+def wait_until_quiet(page: Page, *, exclude: str) -> None:
     """Wait until the page is quiet (animations and scripts done), for at most MOST_MS milliseconds."""
     _evaluate(page, _SETTLE_SCRIPT, [QUIET_MS, MOST_MS, exclude])
 
 
-def picture(page: Page) -> bytes | None:
-    """A PNG of what is in view, or None where the page cannot be drawn in time."""
+def take_screenshot(page: Page) -> bytes | None:
+    """A PNG of the viewport, or None where the page cannot be drawn in time."""
     try:
         return page.screenshot(timeout=SCREENSHOT_MS, animations="disabled", caret="initial")
     except TimeoutError:
@@ -64,7 +64,7 @@ def picture(page: Page) -> bytes | None:
 
 
 def handle_of(page: Page, ref: int) -> ElementHandle | None:
-    """The live element with this number, or None when it has left the page."""
+    """The live element with this number, or None when it is no longer on the page."""
     script = """(ref) => { const t = window[Symbol.for("halo.table")]; const e = t && t.byId.get(ref);
                 return e && e.isConnected ? e : null; }"""
     return page.evaluate_handle(script, ref).as_element()

@@ -1,4 +1,4 @@
-"""An observation as frozen data: what is on the page, in reading order. Pure: no browser, no settings."""
+"""An observation as frozen data: the elements of a page in reading order, and fingerprints over them."""
 
 import hashlib
 import json
@@ -10,10 +10,11 @@ FIELD_ROLES = frozenset({"textbox", "searchbox", "spinbutton", "combobox", "list
 
 
 class Element(BaseModel):
-    """One control (with a `ref`) or one piece of text (without). `can` lists the actions that fit it.
+    """One control (with a `ref`, its number) or one piece of text (without).
 
-    `within` says whether it stands in a dialog or a message; `row` that it stands in this row (from 1) `of` so many of
-    the list `rows`, 0 where it stands in none.
+    `can` lists the actions that fit it. `scope` numbers the form or dialog that it belongs to, 0 for none. `context` is
+    the text of its row. `within` says whether it is in a dialog or an alert. In a list, `rows` numbers the list, `row`
+    is the element's row from 1, and `of` the list's length; all three are 0 outside of lists.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -76,7 +77,7 @@ class Observation(BaseModel):
 
 
 def opened_by(before: "Observation", after: "Observation") -> bool:
-    """Whether the page kept all it had and shows more: something was opened."""
+    """Whether the page shows all it had before and more: something was opened."""
     had = {(e.role, e.name, e.ref) for e in before.elements}
     has = {(e.role, e.name, e.ref) for e in after.elements}
     return had < has
@@ -87,20 +88,20 @@ def _digest(value: Any) -> str:
 
 
 def fingerprint(url: str, elements: tuple[Element, ...], scrolls: list[list[int]]) -> tuple[str, str]:
-    """(everything seen, the same without values, states and scroll positions): equal means nothing changed.
+    """Two hashes of a page: of everything on it, and of its layout (without values, states and scroll positions).
 
-    Focus is left out: moving it changes nothing that a person would call an effect.
+    Equal hashes mean that nothing changed. Focus is left out, because moving it is no effect of an action.
     """
-    aside = {"focused", "touched", "depth", "label", "context", "within", "rows", "row", "of"}
-    seen = [e.model_dump(exclude=aside) for e in elements]
+    left_out = {"focused", "touched", "depth", "label", "context", "within", "rows", "row", "of"}
+    seen = [e.model_dump(exclude=left_out) for e in elements]
     layout = [(e.role, e.name, e.ref) for e in elements]
     return _digest([url, seen, scrolls]), _digest([url, layout])
 
 
 def unfilled(elements: tuple[Element, ...]) -> tuple[Element, ...]:
-    """Fields whose answer is still missing: empty text, choices never made, radio groups and tick lists with no mark.
+    """Fields without an answer: empty texts, options never chosen, groups of boxes or radio buttons with none ticked.
 
-    Where a tick list or radio group has no mark its first member stands for it, so one question counts once.
+    A group without a tick is represented by its first member, so that one question counts once.
     """
     missing: list[Element] = []
     ticks: dict[tuple[str, str, int], list[Element]] = {}
@@ -118,7 +119,7 @@ def unfilled(elements: tuple[Element, ...]) -> tuple[Element, ...]:
 
 
 def unfilled_for(target: Element, elements: tuple[Element, ...]) -> tuple[Element, ...]:
-    """The unfilled fields that a submit-like `target` would send: of its form or dialog, else of the page."""
+    """The unfilled fields that a submitting `target` would send: of its form or dialog, else of the page."""
     missing = unfilled(elements)
     own = tuple(e for e in missing if e.scope == target.scope)
     fields_here = any(e.scope == target.scope and (e.role in FIELD_ROLES or e.checked is not None) for e in elements)

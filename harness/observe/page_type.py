@@ -1,6 +1,6 @@
-"""What kind of page this is, from what is on it. Pure, and deliberately coarse: it knows no site.
+"""Classifies a page by what is on it, coarsely and without knowledge of any site.
 
-The first kind whose signs are there is the answer, so the order is from the most to the least telling.
+The first type whose signs are present is the answer, so the types are checked from the most to the least specific.
 """
 
 import re
@@ -37,26 +37,26 @@ def _rows(page: Observation) -> int:
     return max((e.of for e in page.controls if e.rows), default=0)
 
 
-def _asks_who(page: Observation, fields: list[Element]) -> bool:
-    """Whether the page asks for a secret and speaks of logging in, and asks for little else."""
+def _is_login(page: Observation, fields: list[Element]) -> bool:
+    """Whether the page has a password field, mentions logging in, and has few other fields."""
     secret = any(e.kind == "password" or _PASSWORD.search(e.name) for e in fields)
     return secret and len(fields) <= FORM_FIELDS + 1 and any(_ENTER.search(e.name) for e in page.elements)
 
 
 def page_type(page: Observation) -> PageType:
-    """The kind of a page; `other` where nothing tells."""
+    """The type of a page; `other` where no sign is present."""
     texts = [e.name for e in page.elements if not e.is_control]
     heads = [page.title, *(e.name for e in page.elements if e.role == "heading"), *texts[:2]]
     fields = [e for e in page.controls if e.role in FIELD_ROLES and not _SEARCH.search(e.name)]
     ticks = [e for e in page.controls if e.checked is not None]
-    words = " ".join(texts)
-    brief = len(words) < FEW_WORDS
+    content = " ".join(texts)
+    brief = len(content) < FEW_WORDS
     signs: tuple[tuple[PageType, bool], ...] = (
         ("empty", not page.elements),
         ("error", brief and not fields and any(_ERROR.search(head.strip()) for head in heads)),
         ("dialog", any(e.within == "dialog" for e in page.elements)),
-        ("login", _asks_who(page, fields)),
-        ("confirmation", not fields and any(_CONFIRMED.search(t) for t in (*heads, words if brief else ""))),
+        ("login", _is_login(page, fields)),
+        ("confirmation", not fields and any(_CONFIRMED.search(t) for t in (*heads, content if brief else ""))),
         ("search_results", bool(_QUERY.search(page.address)) or any(_RESULTS.search(head) for head in heads)),
         ("form", len(fields) >= FORM_FIELDS or (bool(fields or ticks) and any(e.submits for e in page.controls))),
         ("list", _rows(page) >= LIST_ROWS),

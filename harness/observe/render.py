@@ -1,4 +1,4 @@
-"""Writes an observation down as text for a prompt, as the settings say. Pure."""
+"""Renders an observation as text for a prompt, in the form that the settings ask for."""
 
 from collections.abc import Iterable, Iterator
 
@@ -16,7 +16,7 @@ def _quoted(text: str) -> str:
 
 
 def state_of(e: Element) -> str:
-    """What a person sees of a control's state, in words: ticked, filled, selected, open, disabled."""
+    """The state of a control as text: ticked, filled, selected, open, disabled."""
     words: list[str] = []
     if e.checked is not None:
         words.append("ticked" if e.checked else "not ticked")
@@ -43,7 +43,7 @@ def _control(e: Element, settings: ObservationSettings, by_ref: bool) -> str:
 
 
 def _rows(elements: Iterable[Element]) -> list[tuple[int, str, Element]]:
-    """(depth, text or '', element) with neighbouring table cells joined into one line of text."""
+    """(depth, text or '', element), with neighbouring table cells joined into one line."""
     rows: list[tuple[int, str, Element]] = []
     for e in elements:
         last = rows[-1] if rows else None

@@ -1,4 +1,4 @@
-"""Fits a page into a token budget by what matters for the goal. Pure; never shows half a row, never hides a gap."""
+"""Fits a page into a token budget by relevance to the goal. Rows are kept or left out whole, and gaps are marked."""
 
 import re
 from collections import Counter
@@ -17,7 +17,7 @@ COMMON = frozenset({
 
 
 class Line(NamedTuple):
-    """One line of a page and the element that it says, the last one where cells of a table share it."""
+    """One line of a page and its element; for table cells that share a line, the last of them."""
 
     text: str
     element: Element
@@ -27,27 +27,31 @@ def _content_words(text: str) -> set[str]:
     return {w for w in re.findall(r"[a-z0-9@]+", text.lower()) if len(w) > 2 and w not in COMMON}
 
 
-def _rank(line: Line, said: set[str], goal: set[str]) -> int:
-    """0 is kept first. Rows in the middle of a list go first unless the goal speaks of them."""
+def _rank(line: Line, words: set[str], goal: set[str]) -> int:
+    """A line's rank; 0 is kept first. Rows in the middle of a list rank last, unless the goal names them."""
     e = line.element
     if e.within:
         return 0
-    named = bool(goal & said)
+    named = bool(goal & words)
     middle = bool(e.rows) and FIRST_ROWS < e.row < e.of
     if e.is_control:
-        return 1 if named else 4 if middle else 2
-    return 2 if named or e.role == "heading" else 5 if middle else 3
+        if named:
+            return 1
+        return 4 if middle else 2
+    if named or e.role == "heading":
+        return 2
+    return 5 if middle else 3
 
 
 def _ranks(lines: Sequence[Line], goal: str) -> list[int]:
-    """The rank of each line; the lines of one row share the best of them, so that a row is kept or left out whole.
+    """The rank of each line. The lines of one row share the best rank, so that a row is kept or left out whole.
 
-    A word of the goal that stands in many lines (`Open`) tells nothing of any of them.
+    A word of the goal that occurs in many lines (`Open`) is ignored.
     """
-    said = [_content_words(f"{line.text} {line.element.context}") for line in lines]
-    counts = Counter(word for words in said for word in words)
+    line_words = [_content_words(f"{line.text} {line.element.context}") for line in lines]
+    counts = Counter(word for words in line_words for word in words)
     wanted = {w for w in _content_words(goal) if counts[w] <= max(MANY, len(lines) // 10)}
-    alone = [_rank(line, words, wanted) for line, words in zip(lines, said, strict=True)]
+    alone = [_rank(line, words, wanted) for line, words in zip(lines, line_words, strict=True)]
     best: dict[tuple[int, int], int] = {}
     for line, rank in zip(lines, alone, strict=True):
         row = (line.element.rows, line.element.row)
@@ -59,7 +63,7 @@ def _ranks(lines: Sequence[Line], goal: str) -> list[int]:
 
 
 def summary(lines: Sequence[Line], goal: str, max_tokens: int) -> str:
-    """The lines that matter most, in their order, within the budget; what is left out is said where it was."""
+    """The most relevant lines within the budget, in their order, with a mark where lines are left out."""
     budget = max_tokens * CHARS_A_TOKEN
     ranks = _ranks(lines, goal)
     order = sorted(range(len(lines)), key=lambda n: (ranks[n], n))
@@ -70,7 +74,7 @@ def summary(lines: Sequence[Line], goal: str, max_tokens: int) -> str:
             break
         count += 1
     text = _with_gaps(lines, set(order[:count]))
-    while len(text) > budget and count:  # the words about gaps take room too
+    while len(text) > budget and count:  # the gap marks take room too
         count -= max(1, count // 20)
         text = _with_gaps(lines, set(order[:count]))
     return text

@@ -1,7 +1,7 @@
-"""What stays the same about a page when it is opened again: addresses and words without ids, clocks and counters. Pure.
+"""Recognizes a page that is opened again: addresses and texts without ids, clocks and counters, and a hash of them.
 
-Only what plainly changes by itself is left out. A price, a date or a time of day is content: two pages that differ in
-one are two pages, or an action proven on one would be repeated on the other.
+Only what changes by itself is removed. A price, a date or a time of day is content: two pages that differ in one are
+two pages, and an action proven on one must not be repeated on the other.
 """
 
 import hashlib
@@ -30,16 +30,16 @@ _SESSION_KEY = re.compile(
 )
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})
 _SHORTEST = 2
-# Beyond this a text counts as it is: no page may make the reading of it slow.
+# The rest of a longer text is hashed as it is, so that no page can make the matching slow.
 LONGEST = 4000
 DIGITS = 2
 
 
-def steady(text: str) -> str:
-    """The text with ids, moments and counters replaced by a mark."""
+def without_volatile(text: str) -> str:
+    """The text with `~` in place of ids, timestamps and counters."""
     head, tail = text[:LONGEST], text[LONGEST:]
-    said = _VOLATILE.sub(_mark, head)
-    return f"{said}~{hashlib.sha256(tail.encode('utf-8', 'replace')).hexdigest()}" if tail else said
+    stable = _VOLATILE.sub(_mark, head)
+    return f"{stable}~{hashlib.sha256(tail.encode('utf-8', 'replace')).hexdigest()}" if tail else stable
 
 
 def _mark(match: re.Match[str]) -> str:
@@ -48,28 +48,30 @@ def _mark(match: re.Match[str]) -> str:
     return word if plain else "~"
 
 
-def steady_path(path: str) -> str:
-    """A path with its numbers and ids replaced by a mark: `/mail/17` and `/mail/18` are one family."""
+def path_without_volatile(path: str) -> str:
+    """A path with `~` in place of numbers and ids: `/mail/17` and `/mail/18` give the same."""
     parts = path.split(";", maxsplit=1)[0].split("/")
-    return "/".join("~" if re.fullmatch(r"\d+", part) else steady(part) for part in parts if part)
+    return "/".join("~" if re.fullmatch(r"\d+", part) else without_volatile(part) for part in parts if part)
 
 
-def steady_address(address: str) -> str:
-    """Path, query and fragment without what belongs to one visit."""
+def address_without_volatile(address: str) -> str:
+    """Path, query and fragment without session ids and the like."""
     split = urlsplit(address)
-    query = sorted((key, steady(value)) for key, value in parse_qsl(split.query) if not _SESSION_KEY.fullmatch(key))
-    return json.dumps([steady_path(split.path), query, steady_path(split.fragment)])
+    query = sorted(
+        (key, without_volatile(value)) for key, value in parse_qsl(split.query) if not _SESSION_KEY.fullmatch(key)
+    )
+    return json.dumps([path_without_volatile(split.path), query, path_without_volatile(split.fragment)])
 
 
 def site_of(environment: str, address: str) -> str:
-    """`environment|host|path family`. A port of this machine says nothing: a test's server gets a new one each time."""
+    """`environment|host|path`, without volatile parts. A local port is left out: test servers get new ones."""
     split = urlsplit(address)
     host = split.hostname or ""
-    return f"{environment}|{'local' if host in _LOCAL else host}|/{steady_path(split.path)}"
+    return f"{environment}|{'local' if host in _LOCAL else host}|/{path_without_volatile(split.path)}"
 
 
-def marked(text: str, values: Sequence[str]) -> str:
-    """The text with the goal's own values replaced by their numbers: pages that differ in them alone are one."""
+def mask_goal_values(text: str, values: Sequence[str]) -> str:
+    """The text with `⟨number⟩` in place of the goal's values, so that pages that differ only in them are equal."""
     whole = text.strip().lower()
     for number, value in enumerate(values):
         if whole == value.strip().lower():
@@ -81,20 +83,20 @@ def marked(text: str, values: Sequence[str]) -> str:
 
 
 def page_fingerprint(page: Observation, values: Sequence[str] = ()) -> str:
-    """16 hex digits: equal for the same page at another visit. `values` are the goal's, marked where they stand.
+    """16 hex digits, equal for the same page at another visit. `values` are the goal's, which are masked.
 
-    Numbers of elements, focus and scroll positions are left out; what is typed, ticked and chosen counts.
+    Element numbers, focus and scroll positions are left out; what is typed, ticked and chosen counts.
     """
 
-    def words(text: str) -> str:
-        return marked(steady(text), values)
+    def stable(text: str) -> str:
+        return mask_goal_values(without_volatile(text), values)
 
     seen = [
         (
-            e.role, words(e.name), None if e.value is None else words(e.value), e.checked, e.selected, e.expanded,
-            e.disabled, [words(o) for o in e.options],
+            e.role, stable(e.name), None if e.value is None else stable(e.value), e.checked, e.selected, e.expanded,
+            e.disabled, [stable(o) for o in e.options],
         )
         for e in page.elements
     ]  # fmt: skip
-    whole = json.dumps([steady_address(page.address or page.url), steady(page.title), seen])
+    whole = json.dumps([address_without_volatile(page.address or page.url), without_volatile(page.title), seen])
     return hashlib.sha256(whole.encode()).hexdigest()[:16]

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.record.results import Job, append_line
+from halo_common.files import append_json_line
+from harness.record.results import Job
 
 Kind = Literal["SPAN_KIND_INTERNAL", "SPAN_KIND_CLIENT"]
 SCOPE = {"name": "halo-harness", "version": "1"}
@@ -76,7 +77,7 @@ class Tracer:
         """Append one span and return its id. Attributes that are None are left out: missing is not a value."""
         span_id = span_id or secrets.token_hex(8)
         code = "STATUS_CODE_ERROR" if error is not None else "STATUS_CODE_UNSET" if unset else "STATUS_CODE_OK"
-        append_line(
+        append_json_line(
             self._path,
             {
                 "trace_id": self._trace_id,

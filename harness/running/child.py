@@ -17,7 +17,7 @@ from playwright.sync_api import Error, Playwright, sync_playwright
 
 from halo_common.processes import kill_tree
 from harness.attempt.loop import AttemptLoop
-from harness.attempt.records import Ending, Progress
+from harness.attempt.records import AttemptEnd, Progress
 from harness.core.errors import AttemptError, BrowserDown, Cause, HarnessError, no_room, traceback_of
 from harness.decide.build import build_policy
 from harness.decide.helpers import helpers_for
@@ -73,7 +73,7 @@ class Attempts:
         # Making the page is part of the attempt: the supervisor's clock runs already.
         deadline = time.monotonic() + setup.settings.limits.seconds
         loop: AttemptLoop | None = None
-        ending: Ending | None = None
+        ending: AttemptEnd | None = None
         problem: AttemptError | None = None
         try:
             loop = AttemptLoop(

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.attempt.records import SUCCESS, Ending, Progress
+from harness.attempt.records import SUCCESS, AttemptEnd, Progress
 from harness.core.errors import AttemptError
 from harness.models.costs import total
 from harness.record.results import Job, Result
@@ -74,7 +74,7 @@ def finish(
     *,
     started: str,
     progress: Progress,
-    ending: Ending | None,
+    ending: AttemptEnd | None,
     problem: AttemptError | None,
 ) -> Result:
     """Write the attempt's own span and make its result. Without an ending there is a problem, and no score."""
@@ -83,7 +83,7 @@ def finish(
         score = ending.state.score if ending.state.score is not None else 0.0
     outcome = "error" if score is None else "success" if score > SUCCESS else "failure"
     cause = problem.cause.value if problem else None
-    words = str(problem) if problem else ending.words if ending else ""
+    words = str(problem) if problem else ending.last_step if ending else ""
     tracer.write(
         "attempt",
         root_attributes(

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from halo_common.child_process import BadMessage, ChildGone, ChildProcess, readable
+from halo_common.files import append_json_line
 from harness.attempt.records import Progress
 from harness.core.errors import AttemptError, Cause, EnvironmentMissing, cannot_write
-from harness.record.results import Job, Result, Trouble, append_line
+from harness.record.results import ErrorDetails, Job, Result
 from harness.record.tracing import Tracer, new_trace_id, now
 from harness.running.setup import Setup, finish, resource_for, spans_of
 
@@ -96,10 +97,10 @@ class Supervisor:
         setup: Setup,
         *,
         workers: int,
-        tell: Callable[[Result, Trouble | None], None],
-        watch: Callable[[Job, str, Progress], None] = lambda _job, _trace_id, _progress: None,
+        on_result: Callable[[Result, ErrorDetails | None], None],
+        on_progress: Callable[[Job, str, Progress], None] = lambda _job, _trace_id, _progress: None,
     ) -> None:
-        self._setup, self._tell, self._watch = setup, tell, watch
+        self._setup, self._on_result, self._on_progress = setup, on_result, on_progress
         self._workers = workers
         self._out = Path(setup.out)
         self._children: dict[ChildProcess, Child] = {}
@@ -137,8 +138,8 @@ class Supervisor:
         try:
             message = child.receive()
         except (ChildGone, BadMessage, TimeoutError):
-            trouble = Trouble(words="the attempt's process ended by itself")
-            self._replace(child, Cause.HARNESS_CRASHED, trouble, waiting, scratch)
+            details = ErrorDetails(message="the attempt's process ended by itself")
+            self._replace(child, Cause.HARNESS_CRASHED, details, waiting, scratch)
             return
         if message["event"] == "ready":
             child.ready = True
@@ -153,14 +154,14 @@ class Supervisor:
         elif not child.ready or message["exit_code"] == EnvironmentMissing.exit_code:
             raise EnvironmentMissing(str(message["message"]))
         else:
-            trouble = Trouble(words=str(message["message"]), traceback=message.get("traceback"))
-            self._replace(child, Cause.HARNESS_CRASHED, trouble, waiting, scratch)
+            details = ErrorDetails(message=str(message["message"]), traceback=message.get("traceback"))
+            self._replace(child, Cause.HARNESS_CRASHED, details, waiting, scratch)
 
     def _moved(self, child: Child) -> None:
         """A step was done, or the goal is known. Where the child waits, whoever watches says when it goes on."""
         if child.job is None:
             return
-        self._watch(child.job, child.trace_id, child.progress)
+        self._on_progress(child.job, child.trace_id, child.progress)
         if self._setup.pause and child.progress.steps:
             child.deadline = time.monotonic() + self._setup.settings.limits.seconds + GRACE_SECONDS
             child.go_on()
@@ -175,7 +176,7 @@ class Supervisor:
         # An attempt without a problem shows as well that model and browser can be had.
         self._answered = self._answered or bool(frame["model_answered"]) or frame["problem"] is None
         problem = frame["problem"]
-        self._write(result, Trouble(words=problem, traceback=frame["traceback"]) if problem else None)
+        self._write(result, ErrorDetails(message=problem, traceback=frame["traceback"]) if problem else None)
         self._unreachable = self._unreachable + 1 if frame["systemic"] else 0
         if frame["systemic"] and (not self._answered or self._unreachable >= UNREACHABLE_IN_A_ROW):
             raise EnvironmentMissing(str(frame["problem"]))
@@ -186,25 +187,25 @@ class Supervisor:
             if time.monotonic() < child.deadline or (child.ready and not child.job):
                 continue
             seconds = self._setup.settings.limits.seconds
-            trouble = Trouble(words=f"killed: not finished within {seconds:g} s")
-            self._replace(child, Cause.TIME_LIMIT, trouble, waiting, scratch)
+            details = ErrorDetails(message=f"killed: not finished within {seconds:g} s")
+            self._replace(child, Cause.TIME_LIMIT, details, waiting, scratch)
 
-    def _replace(self, child: Child, cause: Cause, trouble: Trouble, waiting: deque[Job], scratch: str) -> None:
+    def _replace(self, child: Child, cause: Cause, details: ErrorDetails, waiting: deque[Job], scratch: str) -> None:
         """Give up a child: its attempt is recorded as an error, and a fresh child takes its place."""
         child.stop()
         del self._children[child.process]
         if child.job is not None:
-            self._close_attempt(child, cause, trouble)
+            self._close_attempt(child, cause, details)
         elif not child.ready:
             self._failed_starts += 1
             if self._failed_starts >= MAX_CHILD_STARTS:
                 raise EnvironmentMissing(
-                    f"the browser process could not be started ({trouble.words}); see the messages above"
+                    f"the browser process could not be started ({details.message}); see the messages above"
                 )
         if waiting:
             self._spawn(scratch)
 
-    def _close_attempt(self, child: Child, cause: Cause, trouble: Trouble) -> None:
+    def _close_attempt(self, child: Child, cause: Cause, details: ErrorDetails) -> None:
         """Write what the child could no longer write: the attempt's own span and its result."""
         job, setup = child.job, self._setup
         assert job is not None
@@ -218,15 +219,15 @@ class Supervisor:
                 started=child.started_at,
                 progress=child.progress,
                 ending=None,
-                problem=AttemptError(cause, trouble.words),
+                problem=AttemptError(cause, details.message),
             )
         except OSError as error:
             raise cannot_write(error) from None
-        self._write(result, trouble)
+        self._write(result, details)
 
-    def _write(self, result: Result, trouble: Trouble | None) -> None:
+    def _write(self, result: Result, details: ErrorDetails | None) -> None:
         try:
-            append_line(self._out / "results.jsonl", result.model_dump())
+            append_json_line(self._out / "results.jsonl", result.model_dump())
         except OSError as error:
             raise cannot_write(error) from None
-        self._tell(result, trouble)
+        self._on_result(result, details)

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
+from halo_common.model_calls import on_this_machine
+from halo_common.text import did_you_mean
 from harness.core.errors import EnvironmentMissing, UsageError
-from harness.core.nearest import did_you_mean
 from harness.settings.schema import ModelSettings
 
 Role = Literal["worker", "manager"]
 M = TypeVar("M", bound=ModelSettings)
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 OPENAI_HOST = "api.openai.com"
 # What a server without a key is told: the clients insist on one.
 NO_KEY = "none"
@@ -68,11 +68,6 @@ BACKENDS: dict[str, Backend] = {
         key_env="OPENAI_API_KEY",
     ),
 }
-
-
-def on_this_machine(address: str) -> bool:
-    """Whether an address is a loopback one."""
-    return urlsplit(address).hostname in LOOPBACK
 
 
 def backend_named(name: str, variable: str) -> str:

@@ -1,12 +1,14 @@
-"""Reads `.env`: NAME=value lines for what must not stand in a config file, keys above all.
+"""Reads `.env`: NAME=value lines for what must not stand in a config file, above all keys.
 
-Never prints or returns a value in an error, never runs or expands anything, never overrules the real environment.
-Strict on purpose: what it would have to guess at is an error with its line number.
+python-dotenv parses each line. Its own reader skips a line that it cannot read, expands `$NAME` and accepts any name;
+here such a line is an error with its number, which never shows the value, and nothing is expanded.
 """
 
-import re
+import io
 from collections.abc import Mapping
 from pathlib import Path
+
+from dotenv.parser import parse_stream
 
 from harness.core.errors import UsageError
 
@@ -24,15 +26,16 @@ VARIABLES = (
     "HALO_MODEL",
     "OPENAI_BASE_URL",
 )
-LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
-QUOTED = re.compile(r"""(?:"([^"]*)"|'([^']*)')\s*(?:#.*)?""")
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The variables of a file, later lines over earlier ones; empty when there is no such file.
+    """The variables of a file; empty when there is no such file.
 
-    A line is blank, a # comment, or NAME=value with an optional `export`. A value may stand in quotes and is taken as
-    it is; unquoted, it ends at ` #`. Anything else is a UsageError that names the line and shows nothing of it.
+    A line is blank, a # comment, or NAME=value with an optional `export`. A value may be quoted; unquoted, it ends at
+    ` #`. Where a name occurs twice, the later line counts.
+
+    Raises:
+        UsageError: The file cannot be read, or a line is something else. The message names the line.
     """
     try:
         data = path.read_bytes()
@@ -46,27 +49,21 @@ def read_env_file(path: Path) -> dict[str, str]:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text; save it as such") from None
-    out: dict[str, str] = {}
+    found: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            name, value = _parsed(line, f"{path}, line {number}")
-            out[name] = value
-    return out
-
-
-def _parsed(line: str, place: str) -> tuple[str, str]:
-    match = LINE.fullmatch(line)
-    if match is None or "\0" in line:
-        raise UsageError(f"{place}: expected NAME=value, a comment that begins with #, or nothing")
-    name, said = match.groups()
-    if said[:1] in {'"', "'"}:
-        quoted = QUOTED.fullmatch(said)
-        if quoted is None:
-            raise UsageError(f"{place}: the value of {name} has an opening quote and no closing one at its end")
-        return name, next(value for value in quoted.groups() if value is not None)
-    return name, "" if said.startswith("#") else said.split(" #", 1)[0].rstrip()
+        for binding in parse_stream(io.StringIO(line)):
+            name, value = binding.key, binding.value
+            if name is None and not binding.error:
+                continue  # a blank line or a comment
+            if name is None or value is None or not (name.isascii() and name.isidentifier()) or "\0" in value:
+                quotes = "; a quoted value must end with its quote" if "'" in line or '"' in line else ""
+                raise UsageError(
+                    f"{path}, line {number}: expected NAME=value, a comment that begins with #, or nothing{quotes}"
+                )
+            found[name] = value
+    return found
 
 
 def with_env_file(environ: Mapping[str, str], path: Path) -> dict[str, str]:
-    """The environment over the file: a variable that is set and not empty counts before its line in the file."""
+    """The variables of the file, overridden by those of the environment that are set and not empty."""
     return {**read_env_file(path), **{name: value for name, value in environ.items() if value}}

@@ -1,17 +1,17 @@
-"""Reads config.yaml and resolves it for one mode and model. Never writes a file, never falls back on a guess.
+"""Reads config.yaml and resolves it for one mode and model.
 
-What counts before what, strongest first:
+What overrides what, strongest first:
 
-1. `HALO_MODEL`, what an optimizer sets for a run: the worker's model; with `OPENAI_BASE_URL` also its address, and then
-   the key is `OPENAI_API_KEY` and nothing below is looked at for the worker's endpoint.
+1. `HALO_MODEL`, which an optimizer sets for a run: the worker's model. With `OPENAI_BASE_URL` also its address; the key
+   is then `OPENAI_API_KEY`, and nothing below decides about the worker's endpoint.
 2. `HALO_WORKER_BACKEND` (a backend, mostly vllm or local) and `HALO_WORKER_MODEL` for the worker, `HALO_MANAGER_MODEL`
-   for the manager. A mode with `fixed: true` keeps its model's name; another HALO_MODEL is then an error.
+   for the manager. A mode with `fixed: true` keeps its model's name; a different HALO_MODEL is then an error.
 3. The address in `OPENAI_BASE_URL` (openai, openai_compatible, local) or `HALO_VLLM_URL` (vllm), for a model that uses
    the key which belongs to that variable.
 4. The config: the overlay of the model's name, then that of the mode, then `defaults`.
 5. The backend's own address and key variable.
 
-Each variable is read from the environment, or else from `.env` in the working directory. An empty one counts as unset.
+Each variable is read from the environment, else from `.env` in the working directory. An empty one counts as unset.
 """
 
 import os
@@ -24,14 +24,16 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.tokens import AliasToken, AnchorToken, TagToken
 
+from halo_common.text import did_you_mean
 from harness.core.errors import UsageError
-from harness.core.nearest import did_you_mean
 from harness.settings.backends import backend_named, resolved
 from harness.settings.env_file import ENV_FILE, with_env_file
 from harness.settings.schema import ConfigFile, HarnessSettings, ModelSettings
 
 DEFAULT_CONFIG = Path(__file__).parent.parent / "config.yaml"
 MAX_BYTES = 200_000
+# Keys of earlier versions, by their present names.
+RENAMED = {"gate": "escalation"}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -77,11 +79,13 @@ def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
 
 
 def sentence(path: Path, error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """The first thing wrong, as one sentence that names file, key and remedy."""
+    """The first validation error as one sentence that names file, key and remedy."""
     first = error.errors()[0]
     loc = first["loc"]
     key = prefix + ".".join(str(p) for p in loc)
     if first["type"] == "extra_forbidden":
+        if loc[-1] in RENAMED:
+            return f"{path}: the key '{key}' is now called '{RENAMED[str(loc[-1])]}'; rename it"
         return f"{path}: unknown key '{key}'; {did_you_mean(str(loc[-1]), _fields_at(model, loc))}"
     return f"{path}: {key or 'the file'}: {first['msg']}, not {first.get('input')!r}"
 

@@ -12,8 +12,8 @@ from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from halo_common.text import did_you_mean
 from harness.core.errors import UsageError
-from harness.core.nearest import did_you_mean
 
 PROMPT_DIR = Path(__file__).parent.parent.parent / "prompts" / "harness"
 ALLOWED_NODES = frozenset({

@@ -1,4 +1,4 @@
-"""`python -m harness.sites NAME`: serves stand-in sites to look at, until Ctrl-C or until its owner ends."""
+"""`python -m harness.sites NAME`: serves stand-in sites until Ctrl-C, or until the process that started it ends."""
 
 import os
 import sys
@@ -16,12 +16,13 @@ INTERRUPTED = 130
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command(help=f"Serve stand-in sites on loopback ports. There are: {', '.join(NAMES)}.")
+@app.command(help=f"Serve stand-in sites on loopback ports. Available sites: {', '.join(NAMES)}.")
 def serve(
-    names: Annotated[list[str], typer.Argument(help="The sites.")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    names: Annotated[list[str], typer.Argument(help="Names of the sites to serve.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to serve on; 0 takes a free one.")] = 0,
     today: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The date on the site; graders want its own.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The site's date; without it, the one that graders expect."),
     ] = None,
 ) -> None:
     """Serve until interrupted."""
@@ -32,7 +33,7 @@ def serve(
         for name in dict.fromkeys(names):
             sys.stdout.write(f"{name} {sites.url(name)}\n")
         sys.stdout.flush()
-        # A test or script that started this and died cannot interrupt it any more.
+        # A test or script that started this and died can no longer interrupt it.
         while os.getppid() == owner:
             time.sleep(LOOK_S)
 
@@ -48,7 +49,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
     except Exception as error:
-        # Usage errors of the option parser carry their own words; anything else is a defect.
+        # Usage errors of the option parser have a message of their own; anything else is a defect.
         if not hasattr(error, "format_message"):
             raise
         sys.stderr.write(f"error: {error.format_message()}\n")

@@ -1,4 +1,4 @@
-"""Serves stand-in sites on loopback ports from daemon threads, which end with the process. Never reaches out."""
+"""Serves stand-in sites on loopback ports, from daemon threads that end with the process."""
 
 import importlib
 import socket
@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
+from halo_common.text import did_you_mean
 from harness.core.errors import EnvironmentMissing, UsageError
-from harness.core.nearest import did_you_mean
 
+# The web framework is an optional package: importing this module must not need it.
 if TYPE_CHECKING:
     from harness.sites.base.site import Site
 
 HOST = "127.0.0.1"
-# Seeds reach some months back from a site's day, and what is chosen on it some months ahead.
+# A site's mails reach some months back from its day, and its dates some months ahead.
 YEARS = (1970, 2100)
 # Each has a folder here, whose `site.py` makes it: make_site(today | None) -> Site.
 NAMES = ("gomail",)
@@ -43,7 +44,7 @@ class Served:
         from harness.sites.base.app import build_app
 
         try:
-            # Listening before the thread runs: who connects at once waits for an answer instead of being refused.
+            # Listen before the thread runs, so that an immediate connection waits instead of being refused.
             self._socket = socket.create_server((HOST, port))
         except (OSError, OverflowError) as error:
             raise UsageError(f"{site.name} cannot use port {port}: {error}; port 0 takes a free one") from None
@@ -52,7 +53,7 @@ class Served:
             uvicorn.Config(
                 build_app(site),
                 log_config=None,
-                log_level="error",  # what a client sends wrong is told to the client
+                log_level="error",  # a client's mistakes are answered to the client
                 access_log=False,
                 lifespan="off",
                 ws="none",
@@ -88,9 +89,9 @@ class LocalSites:
             raise
 
     def url(self, name: str) -> str:
-        """Where a site that was asked for is served."""
+        """The address of a served site."""
         if name not in self._served:
-            raise UsageError(f"the site {name!r} is not served here; asked for: {', '.join(self._served) or 'none'}")
+            raise UsageError(f"the site {name!r} is not served here; served are: {', '.join(self._served) or 'none'}")
         return self._served[name].url
 
     def stop(self) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from playwright.sync_api import Page
 
 from harness.attempt.loop import AttemptLoop
-from harness.attempt.records import Ending
+from harness.attempt.records import AttemptEnd
 from harness.decide.helpers import Helpers, helpers_for
-from harness.decide.policy import Decision, Policy, Turn
+from harness.decide.policy import Policy, PolicyInput, PolicyReply
 from harness.envs.base import Environment, TaskState
 from harness.record.results import Job
 from harness.record.tracing import Tracer, new_trace_id
@@ -28,11 +28,11 @@ class Scripted:
     """A policy that replies in order, then with the last for ever; it keeps what it was shown."""
 
     def __init__(self, *replies: str, name: str = "worker") -> None:
-        self.name, self.replies, self.turns = name, list(replies), list[Turn]()
+        self.name, self.replies, self.turns = name, list(replies), list[PolicyInput]()
 
-    def decide(self, turn: Turn, *, deadline: float) -> Decision:
+    def decide(self, turn: PolicyInput, *, deadline: float) -> PolicyReply:
         self.turns.append(turn)
-        return Decision(reply=self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])
+        return PolicyReply(text=self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])
 
 
 def act(action: str, target: str | None = None, text: str | None = None, **more: str) -> str:
@@ -69,7 +69,7 @@ class Served:
 class Ran:
     """What an attempt left behind."""
 
-    def __init__(self, ending: Ending, path: Path, loop: AttemptLoop) -> None:
+    def __init__(self, ending: AttemptEnd, path: Path, loop: AttemptLoop) -> None:
         self.ending, self.progress = ending, loop.progress
         self.spans = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         self.steps = [s["attributes"] for s in self.spans if s["name"] == "step"]

@@ -43,7 +43,7 @@ def click(target: str) -> Reply:
     return said(json.dumps({"action": "click", "target": target}))
 
 
-class Asked(ThreadingHTTPServer):
+class TaskOptions(ThreadingHTTPServer):
     """Answers each request by `answer`, which gets its body. A request may wait inside; `released` lets it go."""
 
     daemon_threads = True
@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
     def do_POST(self) -> None:
-        assert isinstance(self.server, Asked)
+        assert isinstance(self.server, TaskOptions)
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.bodies.append(body)
         status, text = self.server.answer(body)
@@ -85,8 +85,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def endpoint(answer: Callable[[dict[str, Any]], Reply]) -> Iterator[Asked]:
+def endpoint(answer: Callable[[dict[str, Any]], Reply]) -> Iterator[TaskOptions]:
     """A running endpoint."""
-    server = Asked(answer)
+    server = TaskOptions(answer)
     with running(server, server.released):
         yield server

@@ -47,7 +47,7 @@ def test_each_fault_of_an_endpoint_is_an_error_with_its_cause_and_a_refusal_is_a
     ]  # fmt: skip
     told = lines(out / "errors.jsonl")
     for line, words in zip(told, ("status 429", "status 500", "did not reply within 1 s"), strict=True):
-        assert words in line["words"]
+        assert words in line["message"]
         assert "Traceback" in line["traceback"]
     figures = json.loads((out / "metrics.json").read_text())
     assert (figures["valid_tasks"], figures["init_or_agent_errors"], figures["success_rate"]) == (2, 3, 0.5)

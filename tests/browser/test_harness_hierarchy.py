@@ -12,7 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 from harness.core.errors import UsageError
 from harness.decide.cache.store import FILE
 from harness.decide.helpers import helpers_for
-from harness.decide.policy import Decision, Turn
+from harness.decide.policy import PolicyInput, PolicyReply
 from harness.decide.rules import RulesPolicy
 from harness.envs.browser import launch
 from harness.envs.miniwob import MiniWob
@@ -129,7 +129,7 @@ def test_a_cache_that_breaks_during_an_attempt_does_not_cost_it(opened: tuple[Mi
     class Breaking(Scripted):
         """Puts a folder where the file of the cache should be."""
 
-        def decide(self, turn: Turn, *, deadline: float) -> Decision:
+        def decide(self, turn: PolicyInput, *, deadline: float) -> PolicyReply:
             (tmp_path / "cache" / FILE).mkdir()
             return super().decide(turn, deadline=deadline)
 
@@ -178,13 +178,13 @@ def test_repeated_errors_call_the_manager(opened: tuple[MiniWob, Page], tmp_path
 
 def test_a_loop_calls_the_manager(opened: tuple[MiniWob, Page], tmp_path: Path) -> None:
     worker = Scripted(act("press", text="Tab"))
-    ran = managed(opened, tmp_path, worker, Scripted(WIN), gate={"errors_in_a_row": 0})
+    ran = managed(opened, tmp_path, worker, Scripted(WIN), escalation={"errors_in_a_row": 0})
     assert (ran.won, reasons(ran)) == (True, [None, None, "loop"])
 
 
 def test_a_high_stakes_step_calls_the_manager(opened: tuple[MiniWob, Page], tmp_path: Path) -> None:
     manager = Scripted(WIN)
-    ran = managed(opened, tmp_path, Scripted(act("click", "TWO")), manager, gate={"stakes_words": ["two"]})
+    ran = managed(opened, tmp_path, Scripted(act("click", "TWO")), manager, escalation={"stakes_words": ["two"]})
     assert (ran.won, ran.by, reasons(ran)) == (True, ["manager"], ["high_stakes"])
     assert manager.turns[0].proposal == 'click "TWO"'
 
@@ -196,23 +196,25 @@ def test_a_final_answer_calls_the_manager(opened: tuple[MiniWob, Page], tmp_path
 
 def test_low_confidence_calls_the_manager(opened: tuple[MiniWob, Page], tmp_path: Path) -> None:
     worker = Scripted(act("click", "TWO", confidence="low"))
-    ran = managed(opened, tmp_path, worker, Scripted(WIN), gate={"low_confidence": True})
+    ran = managed(opened, tmp_path, worker, Scripted(WIN), escalation={"low_confidence": True})
     assert (ran.won, reasons(ran)) == (True, ["low_confidence"])
 
 
 def test_a_step_that_the_manager_confirms_stays_the_worker_s(opened: tuple[MiniWob, Page], tmp_path: Path) -> None:
-    ran = managed(opened, tmp_path, Scripted(WIN), Scripted(WIN), gate={"stakes_words": ["one"]})
+    ran = managed(opened, tmp_path, Scripted(WIN), Scripted(WIN), escalation={"stakes_words": ["one"]})
     assert (ran.won, ran.by, reasons(ran)) == (True, ["worker"], ["high_stakes"])
     assert ran.steps[0]["halo.manager.called"] is True
 
 
 def test_a_manager_without_a_usable_reply_leaves_the_step(opened: tuple[MiniWob, Page], tmp_path: Path) -> None:
-    ran = managed(opened, tmp_path, Scripted(WIN), Scripted("no idea"), gate={"stakes_words": ["one"]})
+    ran = managed(opened, tmp_path, Scripted(WIN), Scripted("no idea"), escalation={"stakes_words": ["one"]})
     assert (ran.won, ran.by, reasons(ran)) == (True, ["worker"], ["high_stakes"])
 
 
 def test_the_manager_s_calls_are_bounded(opened: tuple[MiniWob, Page], tmp_path: Path) -> None:
-    ran = managed(opened, tmp_path, Scripted("prose"), Scripted("prose"), gate={"max_calls": 2}, limits={"steps": 4})
+    ran = managed(
+        opened, tmp_path, Scripted("prose"), Scripted("prose"), escalation={"max_calls": 2}, limits={"steps": 4}
+    )
     assert reasons(ran) == ["unusable_reply", "unusable_reply", None, None]
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from harness.envs.browser import launch
 from harness.envs.static_server import StaticServer
-from harness.observe.live_page import LISTEN_SCRIPT, observe, settle
+from harness.observe.live_page import LISTEN_SCRIPT, observe, wait_until_quiet
 
 pytestmark = pytest.mark.browser
 NAVIGATION = {"navigation": True, "answer": True}
@@ -184,7 +184,7 @@ def test_a_cached_step_that_sends_is_looked_at_unless_the_settings_trust_it(
     for stakes, calls in (("all", 1), ("all", 1), ("model", 0)):
         ran = attempt(
             opened, tmp_path, Scripted(*replies), "compose.html", MESSAGE, manager=manager, hierarchy=on,
-            gate={"high_stakes": stakes},
+            escalation={"high_stakes": stakes},
         )  # fmt: skip
         assert (ran.won, ran.progress.manager_calls) == (True, calls)
     assert ran.by == ["cache"] * 4
@@ -194,6 +194,6 @@ def test_a_document_without_a_body_is_an_empty_page(opened: tuple[str, Page]) ->
     base, page = opened
     fresh = page.context.new_page()
     fresh.goto(f"{base}/picture.svg")
-    settle(fresh, exclude="")
+    wait_until_quiet(fresh, exclude="")
     assert observe(fresh, exclude="").elements == ()
     fresh.close()

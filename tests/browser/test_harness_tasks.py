@@ -7,7 +7,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from harness.envs.miniwob import MiniWob, html_folder, tasks
 from harness.envs.static_server import StaticServer
-from harness.observe.live_page import observe, settle
+from harness.observe.live_page import observe, wait_until_quiet
 from harness.record.results import Job
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ def opened() -> Iterator[tuple[MiniWob, Page]]:
 
 def looks_right(environment: MiniWob, page: Page, task_id: str, seed: int) -> None:
     goal = environment.start(page, Job(task_id=task_id, seed=seed))
-    settle(page, exclude=environment.exclude)
+    wait_until_quiet(page, exclude=environment.exclude)
     view = observe(page, exclude=environment.exclude)
     assert len(goal) > 8, task_id
     assert view.controls, task_id
@@ -69,7 +69,7 @@ def test_observing_leaves_the_document_as_it_is(opened: tuple[MiniWob, Page]) ->
     environment.start(page, Job(task_id="miniwob.click-checkboxes", seed=1))
     before = page.evaluate("document.body.outerHTML")
     observe(page, exclude=environment.exclude)
-    settle(page, exclude=environment.exclude)
+    wait_until_quiet(page, exclude=environment.exclude)
     assert page.evaluate("document.body.outerHTML.replace(/timer-countdown[^/]*/, '')") == page.evaluate(
         "(html) => html.replace(/timer-countdown[^/]*/, '')", before
     )

@@ -10,7 +10,7 @@ from llm_fault_proxy import FaultProxy
 from llm_faults import Fault
 from pydantic import BaseModel
 
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger, Spend
 from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Completion, Message

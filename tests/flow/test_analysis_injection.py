@@ -22,7 +22,7 @@ from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.report_records import Report
 from halo_opt.llm.ledger import Budget, Ledger
-from halo_opt.llm.model import Message, ModelMisfit
+from halo_opt.llm.model import InvalidReply, Message
 from halo_opt.llm.roles import RoleModel, Roles
 from halo_opt.mining.mine import analyze
 from halo_opt.store import Store, build_store
@@ -159,7 +159,7 @@ def obeying(store: Store, home: Path, door: Door, *, hires: bool) -> Callable[[S
     script: list[Reply] = [json.dumps({"thought": "As they say.", "actions": actions}) for actions in turns]
     # What asks for tools that are not there is no reply of the form that was asked for.
     misfit = json.dumps({"thought": "As they say.", "actions": NO_TOOLS})
-    script.insert(-1, ModelMisfit("the reply does not fit", text=misfit))
+    script.insert(-1, InvalidReply("the reply does not fit", text=misfit))
     return lambda messages: script[min(sum(m.role == "assistant" for m in messages), len(script) - 1)]
 
 

@@ -24,7 +24,7 @@ from llm_faults import (
 from llm_line import ASK, JSON, RESERVED_OUT, USED, Verdict, line, reserved
 
 from halo_opt.core.errors import BudgetSpent
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.model import (
     Completion,

@@ -21,11 +21,12 @@ from llm_faults import CUT_BEFORE, rate_limited
 from pydantic import BaseModel
 
 from halo_opt.core.errors import EnvironmentMissing
-from halo_opt.llm.endpoint import Endpoint, open_endpoint, probe
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.local import LocalServer, ServerSettings, available_cores, serve
 from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Message, PromptTooLong
+from halo_opt.llm.open_endpoint import open_endpoint, probe
 from halo_opt.llm.providers import open_model
 from halo_opt.llm.spec import DEFAULT_MODEL, PathModel
 

@@ -9,7 +9,7 @@ import pytest
 from llm_fake_server import chat, failure, fake_server
 
 from halo_opt.core.errors import BudgetSpent, ConfigError, EnvironmentMissing, InputError
-from halo_opt.llm.cassette import CassetteMiss, Tape
+from halo_opt.llm.cassette import Cassette, CassetteMiss
 from halo_opt.llm.ledger import Budget, Ledger, SpendEvent
 from halo_opt.llm.local import ServerSettings
 from halo_opt.llm.model import Fault, Message
@@ -26,7 +26,7 @@ def test_one_server_for_all_roles_and_each_call_is_metered_under_its_role(tmp_pa
     ledger = Ledger(Budget(), on_event=events.append)
     with fake_server(chat("yes")) as server:
         specs: Mapping[Role, str] = {"root": f"lab:big@{server.url}", "map": f"lab:small@{server.url}"}
-        with open_roles(specs, cache_dir=tmp_path, ledger=ledger, tape=Tape()) as roles:
+        with open_roles(specs, cache_dir=tmp_path, ledger=ledger, cassette=Cassette()) as roles:
             for role in ROLES:
                 roles[role].model.complete([Message(role="user", content=role)])
     assert [asked[2]["model"] for asked in server.asked] == ["big", "big", "small", "big"]
@@ -35,14 +35,14 @@ def test_one_server_for_all_roles_and_each_call_is_metered_under_its_role(tmp_pa
 
 def test_a_recorded_analysis_is_replayed_with_the_server_gone_and_spends_nothing(tmp_path: Path) -> None:
     lines: list[str] = []
-    tape = Tape(on_entry=lambda entry: lines.append(entry.model_dump_json()))
+    cassette = Cassette(on_entry=lambda entry: lines.append(entry.model_dump_json()))
     with fake_server(chat("yes"), chat("no")) as server:
         spec = f"lab:big@{server.url}"
-        with open_roles({"root": spec}, cache_dir=tmp_path, ledger=Ledger(Budget()), tape=tape) as roles:
+        with open_roles({"root": spec}, cache_dir=tmp_path, ledger=Ledger(Budget()), cassette=cassette) as roles:
             texts = [roles[role].model.complete(ASK).text for role in ("root", "sub")]
             kept = json.dumps({role: record.model_dump() for role, record in roles.records().items()})
     records: dict[Role, RoleRecord] = {role: RoleRecord(**record) for role, record in json.loads(kept).items()}
-    again = replayed_roles(records, Tape(map(json.loads, lines)))
+    again = replayed_roles(records, Cassette(map(json.loads, lines)))
     assert [again[role].model.complete(ASK).text for role in ("root", "sub")] == texts == ["yes", "no"]
     assert again.records() == records
     with pytest.raises(CassetteMiss, match="for a call of compact whose last message begins 'Is three odd"):
@@ -54,9 +54,11 @@ def test_a_call_from_the_tape_is_not_reserved(tmp_path: Path) -> None:
     with fake_server(chat("yes")) as server:
         spec = f"lab:big@{server.url}"
         for past, allowed in (([], 1), (lines, 0)):
-            tape = Tape(map(json.loads, list(past)), on_entry=lambda entry: lines.append(entry.model_dump_json()))
+            cassette = Cassette(
+                map(json.loads, list(past)), on_entry=lambda entry: lines.append(entry.model_dump_json())
+            )
             ledger = Ledger(Budget(calls=allowed))
-            with open_roles({"root": spec}, cache_dir=tmp_path, ledger=ledger, tape=tape) as roles:
+            with open_roles({"root": spec}, cache_dir=tmp_path, ledger=ledger, cassette=cassette) as roles:
                 assert roles.root.model.complete(ASK).text == "yes"
                 with pytest.raises(BudgetSpent):
                     roles.root.model.complete([*ASK, *ASK])
@@ -68,7 +70,7 @@ def test_failed_tries_are_told_even_when_another_cured_them(tmp_path: Path) -> N
     with fake_server(failure(429, "slow", Retry_After="0"), chat("yes")) as server:
         specs: Mapping[Role, str] = {"root": f"lab:m@{server.url}"}
         with open_roles(
-            specs, cache_dir=tmp_path, ledger=Ledger(Budget()), tape=Tape(), on_fault=faults.append
+            specs, cache_dir=tmp_path, ledger=Ledger(Budget()), cassette=Cassette(), on_fault=faults.append
         ) as roles:
             assert roles.root.model.complete(ASK).text == "yes"
     assert faults == ["rate limit"]
@@ -88,7 +90,7 @@ def test_the_context_is_the_listed_one_or_a_usual_size(
     spec: str, variable: str, context: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, "sesame")
-    with open_roles({"root": spec}, cache_dir=tmp_path, ledger=Ledger(Budget()), tape=Tape()) as roles:
+    with open_roles({"root": spec}, cache_dir=tmp_path, ledger=Ledger(Budget()), cassette=Cassette()) as roles:
         assert {roles[role].context_tokens for role in ROLES} == {context}
         assert roles.root.reply_tokens == min(4096, context // 4)
 
@@ -100,7 +102,7 @@ def test_what_the_user_says_of_a_role_holds(tmp_path: Path) -> None:
             context_tokens={"root": 32_000}, reply_tokens=3000, prices={"big": Price(input=1e6, output=0)}
         )
         ledger = Ledger(Budget())
-        with open_roles(specs, cache_dir=tmp_path, ledger=ledger, tape=Tape(), settings=settings) as roles:
+        with open_roles(specs, cache_dir=tmp_path, ledger=ledger, cassette=Cassette(), settings=settings) as roles:
             lengths = {role: (roles[role].context_tokens, roles[role].reply_tokens) for role in ROLES}
             roles["sub"].model.complete(ASK)
             roles["map"].model.complete(ASK)
@@ -120,7 +122,7 @@ def test_a_budget_in_dollars_is_refused_for_a_loopback_address_whose_price_nobod
         for spec in (f"openai:gpt-5-mini@{server.url}", f"anthropic:claude-sonnet-4-5@{server.url}"):
             ledger = Ledger(Budget(usd=5.0))
             with (
-                open_roles({"root": spec}, cache_dir=tmp_path, ledger=ledger, tape=Tape()) as roles,
+                open_roles({"root": spec}, cache_dir=tmp_path, ledger=ledger, cassette=Cassette()) as roles,
                 pytest.raises(InputError, match=r"no price is known for this model, so a budget of \$5 cannot be kept"),
             ):
                 roles.root.model.complete(ASK)
@@ -132,16 +134,16 @@ def test_no_root_and_no_key_are_told_before_anything_is_opened(tmp_path: Path, m
     ledger = Ledger(Budget())
     with (
         pytest.raises(ConfigError, match="no model is given for the root"),
-        open_roles({"map": "local"}, cache_dir=tmp_path, ledger=ledger, tape=Tape()),
+        open_roles({"map": "local"}, cache_dir=tmp_path, ledger=ledger, cassette=Cassette()),
     ):
         pass
     with (
         pytest.raises(EnvironmentMissing, match="OPENAI_API_KEY is not set"),
-        open_roles({"root": "openai:gpt-5-mini"}, cache_dir=tmp_path, ledger=ledger, tape=Tape()),
+        open_roles({"root": "openai:gpt-5-mini"}, cache_dir=tmp_path, ledger=ledger, cassette=Cassette()),
     ):
         pass
     with pytest.raises(ConfigError, match="does not say which model was the root"):
-        replayed_roles({}, Tape())
+        replayed_roles({}, Cassette())
 
 
 @pytest.mark.llm
@@ -154,5 +156,7 @@ def test_the_embedded_server_serves_the_context_that_the_roles_are_told(
         parallel=2, server=ServerSettings(threads=1), context_tokens={} if asked is None else {"root": asked}
     )
     ledger = Ledger(Budget(usd=0.0))
-    with open_roles({"root": "local"}, cache_dir=tmp_path, ledger=ledger, tape=Tape(), settings=settings) as roles:
+    with open_roles(
+        {"root": "local"}, cache_dir=tmp_path, ledger=ledger, cassette=Cassette(), settings=settings
+    ) as roles:
         assert {roles[role].context_tokens for role in ROLES} == {served}

@@ -9,8 +9,9 @@ from llm_fake_server import FakeServer, Reply, chat, closed_port, failure, fake_
 from pydantic import BaseModel
 
 from halo_opt.core.errors import EnvironmentMissing, ExitCode
-from halo_opt.llm.endpoint import Endpoint, probe
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.model import Message, ModelError, ModelUnreachable
+from halo_opt.llm.open_endpoint import probe
 from halo_opt.llm.providers import CallSettings, ProviderModel, open_model
 
 ASK = [

@@ -21,8 +21,8 @@ from pydantic import BaseModel
 from halo_opt.core.errors import BudgetSpent
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.model import (
+    InvalidReply,
     ModelError,
-    ModelMisfit,
     ModelRefused,
     PromptTooLong,
 )
@@ -30,7 +30,10 @@ from halo_opt.llm.model import (
 
 def test_an_empty_reply_is_a_misfit_that_was_paid_for(provider: str, streamed: bool) -> None:
     for schema in (Verdict, None):
-        with line(provider, streamed, EMPTY) as it, pytest.raises(ModelMisfit, match="m gave an empty reply") as caught:
+        with (
+            line(provider, streamed, EMPTY) as it,
+            pytest.raises(InvalidReply, match="m gave an empty reply") as caught,
+        ):
             it.ask(schema)
         assert caught.value.text == ""
         assert it.faults == ["empty"]
@@ -80,7 +83,7 @@ def test_a_reply_that_met_its_limit_is_a_misfit_with_its_text(
     provider: str, streamed: bool, schema: type[BaseModel] | None, text: str
 ) -> None:
     with line(provider, streamed, reply=said(text, finish="length")) as it:
-        with pytest.raises(ModelMisfit, match="cut off at 50 tokens before it") as caught:
+        with pytest.raises(InvalidReply, match="cut off at 50 tokens before it") as caught:
             it.ask(schema)
         assert caught.value.text == text
     assert it.faults == ["cut off"]
@@ -89,7 +92,7 @@ def test_a_reply_that_met_its_limit_is_a_misfit_with_its_text(
 
 def test_a_smaller_object_inside_a_reply_that_was_cut_off_is_not_taken_for_it(provider: str) -> None:
     reply = said('[{"verdict": "odd"}, {"verd', finish="length")
-    with line(provider, False, reply=reply) as it, pytest.raises(ModelMisfit, match="was cut off"):
+    with line(provider, False, reply=reply) as it, pytest.raises(InvalidReply, match="was cut off"):
         it.ask()
 
 
@@ -106,7 +109,7 @@ def test_an_object_with_words_around_it_is_taken(provider: str, streamed: bool, 
 
 def test_a_reply_of_another_kind_is_a_misfit_with_its_text(provider: str, streamed: bool) -> None:
     with line(provider, streamed, reply=said("odd, I think")) as it:
-        with pytest.raises(ModelMisfit, match=r"is not a Verdict: .*it begins 'odd, I think'") as caught:
+        with pytest.raises(InvalidReply, match=r"is not a Verdict: .*it begins 'odd, I think'") as caught:
             it.ask()
         assert caught.value.text == "odd, I think"
     assert it.faults == ["malformed"]
@@ -134,7 +137,7 @@ def test_usage_far_above_the_reservation_is_believed_so_that_the_budget_ends(pro
 
 
 def test_a_piece_that_came_twice_does_not_pass_for_an_object(provider: str) -> None:
-    with line(provider, True, DUPLICATE) as it, pytest.raises(ModelMisfit) as caught:
+    with line(provider, True, DUPLICATE) as it, pytest.raises(InvalidReply) as caught:
         it.ask()
     assert caught.value.text == '{"verdict":{"verdict": "odd"}'
     assert it.pieces == ['{"verdict":', '{"verdict":', ' "odd"}']

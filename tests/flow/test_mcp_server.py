@@ -129,8 +129,8 @@ def test_every_tool_answers_within_the_bytes_that_were_asked_for(served: Served)
 
 def test_a_contrast_does_not_speak_of_a_correction_that_nobody_makes_here(served: Served) -> None:
     said = served.answers["contrast"].content[0].text
-    assert "you have asked 1 hypothesis so far, and nothing here corrects for them" in said
-    assert "in the end" not in said
+    assert "you have tested 1 hypothesis so far, and nothing here corrects for that" in said
+    assert "the end result" not in said
 
 
 def test_what_cannot_be_done_is_a_tools_error_that_says_what_to_do_instead(served: Served) -> None:

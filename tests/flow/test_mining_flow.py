@@ -10,7 +10,7 @@ import pytest
 from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.cli.app import run
 from halo_opt.core.report_records import Report
-from halo_opt.mining.detectors import errors, talk
+from halo_opt.mining.detector_files import built_in
 from halo_opt.mining.mine import analyze
 from halo_opt.store import Store, build_store, guarded_query
 
@@ -61,7 +61,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_the_planted_failure_mode_is_first_and_the_report_verifies_under_the_guard(store: Store) -> None:
     # Few detectors keep the guarded queries few: each is a process of its own.
-    behaviours = [talk.CHANGED_WITHOUT_CONSENT, errors.TOOL_ERROR]
+    few = {"changed_without_consent", "tool_error"}
+    behaviours = [behaviour for behaviour in built_in(experimental=True) if behaviour.name in few]
     made = analyze(store, [], title="airline", made_at="2026-01-01T00:00:00+00:00", behaviours=behaviours)
     report = Report.model_validate_json(made.model_dump_json())
     first = report.findings[0]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from halo_opt.core.harness_commands import describe, harness_check
+from halo_opt.core.playbook import load_playbook
 from halo_opt.patching.edits import apply_edits, in_force
 from halo_opt.patching.guard import EditRefused
-from halo_opt.patching.playbook import load_playbook
 from halo_opt.patching.surface import HarnessDescription, parse_description
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,6 @@ that does not stand in the trace is struck, and a figure in its words that no ch
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,10 @@ from halo_opt.analysis.claims.quotes import wrong_with_quote
 from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote, Status
 from halo_opt.analysis.claims.told import behaviour_sql
 from halo_opt.core.errors import InputError
+from halo_opt.core.playbook import load_playbook
 from halo_opt.core.records import Value
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import Measured, cells_sql, counts_sql, measure
-from halo_opt.patching.playbook import load_playbook
 from halo_opt.store.guarded.honest_sql import (
     LISTED,
     MAX_SQL,
@@ -206,16 +205,9 @@ def stands(quote: Quote, store: Store, corrections: list[str]) -> bool:
     return reason is None
 
 
-@cache
-def _playbook_words() -> frozenset[str]:
-    playbook = load_playbook()
-    entries = [remedy for entry in playbook.behaviours.values() for remedy in entry.remedies]
-    return frozenset(remedy.word for remedy in (*entries, *playbook.otherwise))
-
-
 def _remedies(words: Sequence[str], corrections: list[str]) -> Iterator[str]:
     for word in words:
-        if word in _playbook_words():
+        if word in load_playbook().all_words():
             yield word
         else:
             corrections.append(f"remedy {word} was struck: the playbook has no such word")

@@ -30,9 +30,8 @@ from halo_opt.core.report_records import (
 )
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.cells import steps_where_success_ends
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
 from halo_opt.mining.mine import analyze
-from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors
 from halo_opt.store.guarded.honest_sql import LISTED, depends_on
 from halo_opt.store.guarded.rows import GuardedRows
 from halo_opt.store.guarded.sqltext import layout_free
@@ -59,7 +58,7 @@ def report_of(
     title: str,
     made_at: str,
     guarded: Query,
-    behaviours: Sequence[Behaviour] = ALL,
+    behaviours: Sequence[Behaviour] | None = None,
     detectors: Detectors = NO_DETECTORS,
     patterns: bool = True,
 ) -> Report:
@@ -74,7 +73,8 @@ def report_of(
         )[0])
         for recorded in analysed.result.claims
     }  # fmt: skip
-    taken = {behaviour.name for behaviour in (*behaviours, *detectors.behaviours)}
+    usual = built_in() if behaviours is None else behaviours
+    taken = {behaviour.name for behaviour in (*usual, *detectors.behaviours)}
     names = names_of(store)
     told = _told(analysed, checked, store, rows, taken, names=names)
     report = analyze(
@@ -82,7 +82,7 @@ def report_of(
         inputs,
         title=title,
         made_at=made_at,
-        behaviours=behaviours,
+        behaviours=usual,
         detectors=detectors,
         guarded=guarded,
         patterns=patterns,

@@ -204,7 +204,7 @@ class Agent:
         """Make one final call for what the agent has so far; without it, what was recorded stands."""
         root = self._task.depth == 0
         if root:
-            self._calls.ledger.spend_kept()
+            self._calls.ledger.release_held_back_call()
             self._notify("salvage", reason)
         submission = self._submission
         claims = [f"{claim.id} {claim.checked.claim.title}" for claim in submission.claims.claims]

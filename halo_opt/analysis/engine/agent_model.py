@@ -9,10 +9,10 @@ from halo_opt.analysis.engine.spans import Span
 from halo_opt.analysis.records import Event
 from halo_opt.core.prompts import fence, render
 from halo_opt.llm.model import (
+    InvalidReply,
     Message,
     ModelBusy,
     ModelError,
-    ModelMisfit,
     ModelRefused,
     ModelUnreachable,
     PromptTooLong,
@@ -82,7 +82,7 @@ class AgentModel:
             except (ModelBusy, ModelUnreachable):
                 if tries == _TRIES or final:
                     raise
-            except ModelMisfit as error:
+            except InvalidReply as error:
                 return error.text, ""
             except ModelRefused:
                 return "", _REFUSED

@@ -17,10 +17,10 @@ from halo_opt.llm.cassette import CassetteMiss
 from halo_opt.llm.ledger import Ledger
 from halo_opt.llm.model import (
     Completion,
+    InvalidReply,
     Message,
     ModelBusy,
     ModelError,
-    ModelMisfit,
     ModelRefused,
     ModelUnreachable,
     PromptTooLong,
@@ -32,7 +32,7 @@ _FAULT_NAMES: tuple[tuple[type[ModelError], str], ...] = (
     (ModelBusy, "model busy"),
     (ModelRefused, "request refused"),
     (PromptTooLong, "prompt too long"),
-    (ModelMisfit, "schema mismatch"),
+    (InvalidReply, "schema mismatch"),
 )
 
 

@@ -15,7 +15,7 @@ from halo_opt.analysis.engine.spans import Span
 from halo_opt.analysis.engine.threads import run_parallel
 from halo_opt.analysis.engine.turns import json_in
 from halo_opt.core.prompts import fence, render
-from halo_opt.llm.model import Message, ModelError, ModelMisfit
+from halo_opt.llm.model import InvalidReply, Message, ModelError
 
 MAX_BATCH = 20
 MAX_ANSWER = 400
@@ -129,8 +129,8 @@ def _ask(question: RowQuestion, texts: Sequence[str], calls: ModelCalls, parent:
     completion = calls.complete("map", messages, parent=parent, schema=question.schema(len(texts)))
     answers = (json_in(completion.text) or {}).get("answers")
     if not isinstance(answers, list) or len(answers) != len(texts):
-        raise ModelMisfit(f"the reply does not hold {len(texts)} answers", text=completion.text)
+        raise InvalidReply(f"the reply does not hold {len(texts)} answers", text=completion.text)
     found = [str(answer).strip()[:MAX_ANSWER] for answer in answers]
     if question.labels and (other := sorted(set(found) - set(question.labels))):
-        raise ModelMisfit(f"the answer {other[0]!r} is not one of the labels", text=completion.text)
+        raise InvalidReply(f"the answer {other[0]!r} is not one of the labels", text=completion.text)
     return found

@@ -61,14 +61,14 @@ def run_agents(
     calls = ModelCalls(roles, limits, ledger=ledger, watch=watch, trace=trace, clock=clock)
     sources = ClaimSources(context.store, context.guarded, steps_where_success_ends(context.store), context.harness)
     usable, python = _usable_tools(tools, context)
-    ledger.keep_one_back()
+    ledger.hold_back_one_call()
     root = Agent(
         AgentServices(calls, limits, sources, usable), AgentTask(ROOT, task, sub_agents=limits.agents - 1), context
     )
     try:
         agent_result = run_interruptible(root.run, on_interrupt=calls.interrupt)
     finally:
-        ledger.spend_kept()
+        ledger.release_held_back_call()
     if calls.program_error is not None and not isinstance(calls.program_error, KeyboardInterrupt):
         raise calls.program_error
     if calls.replay_miss is not None and not agent_result.submitted:

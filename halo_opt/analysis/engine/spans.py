@@ -4,7 +4,6 @@ Spans are written as they end, so a crash loses only open ones. Their ids and ti
 """
 
 import json
-import os
 import re
 import secrets
 import threading
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from halo_common.files import append_line
 from halo_opt.core.paths import RunPaths
 from halo_opt.core.records import AttemptResult, Run
 from halo_opt.llm.model import Completion, Message
@@ -185,9 +185,4 @@ def _clean(value: Any) -> Any:
 
 def _append(path: Path, record: Mapping[str, Any]) -> None:
     """Append one line in a single write, as another process may append to the same file."""
-    line = json.dumps(record, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.write(descriptor, line)
-    finally:
-        os.close(descriptor)
+    append_line(path, json.dumps(record, ensure_ascii=False, default=str).encode("utf-8", "replace"))

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from halo_opt.analysis.tools.base import Arguments, Tool
 from halo_opt.core.validation import first_problem, foreign_words
-from halo_opt.llm.forms import Form
 from halo_opt.llm.parsing import json_objects
+from halo_opt.llm.reply_schema import CompactSchema
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Turn:
     problem: str = ""
 
 
-class _Turn(Form):
+class _Turn(CompactSchema):
     """Base of every turn's form. The system prompt says what its parts mean."""
 
     model_config = ConfigDict(extra="forbid")

@@ -19,8 +19,8 @@ from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.paths import OWN_TRACE
 from halo_opt.core.report_records import Report
+from halo_opt.mining.detector_files import Detectors
 from halo_opt.mining.mine import analyze
-from halo_opt.mining.user_detectors import Detectors
 from halo_opt.reporting.report_files import ReportPaths
 from halo_opt.store import ImportSummary, Store
 

@@ -1,11 +1,11 @@
 """What the user asked for, from words of the command line to values. Pure parsing: opens nothing, spends nothing."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from halo_common.text import nearest
 from halo_opt.analysis.records import AnalysisLimits
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Record
@@ -70,8 +70,8 @@ def models_of(model: str | None, roles: Sequence[str]) -> dict[Role, str]:
         name, mark, spec = given.partition("=")
         known = {role: role for role in ROLES}
         if not mark or name not in known:
-            near = difflib.get_close_matches(name, ROLES, n=1)
-            hint = f"did you mean {near[0]}={spec or 'SPEC'}?" if near else f"a role is one of {', '.join(ROLES)}"
+            near = nearest(name, ROLES)
+            hint = f"did you mean {near}={spec or 'SPEC'}?" if near else f"a role is one of {', '.join(ROLES)}"
             raise InputError(f"--role {given}: write NAME=SPEC; {hint}")
         wanted = str(parse_spec(spec))
         if found.setdefault(known[name], wanted) != wanted:

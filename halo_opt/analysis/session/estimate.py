@@ -9,10 +9,10 @@ from dataclasses import replace
 from halo_opt.analysis.records import AnalysisLimits
 from halo_opt.analysis.session.asked import Asked, budget_words
 from halo_opt.core.errors import InputError
-from halo_opt.llm.address import Endpoint
-from halo_opt.llm.endpoint import resolve
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.gguf import need_file
 from halo_opt.llm.ledger import Budget
+from halo_opt.llm.open_endpoint import resolve
 from halo_opt.llm.price_list import read_prices
 from halo_opt.llm.prices import estimate
 from halo_opt.llm.roles import Role

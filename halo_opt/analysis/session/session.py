@@ -1,4 +1,4 @@
-"""The models of one analysis, open: journal, tape, ledger and roles together. A call in the journal is not paid.
+"""The models of one analysis, open: journal, cassette, ledger and roles together. A call in the journal is not paid.
 
     analysis_started   what was asked for: must be the same at a second start
     models             the roles as they were opened: prompts depend on their lengths
@@ -27,7 +27,7 @@ from halo_opt.analysis.session.recording import BEGAN, ENDED, MODELS, REPLY, SPE
 from halo_opt.core.errors import InputError
 from halo_opt.core.journal import Journal
 from halo_opt.core.paths import CACHE, CachePaths
-from halo_opt.llm.cassette import Tape
+from halo_opt.llm.cassette import Cassette
 from halo_opt.llm.ledger import Budget, Ledger, Spend
 from halo_opt.llm.price_list import read_prices
 from halo_opt.llm.replayed_roles import replayed_roles
@@ -50,7 +50,7 @@ class Session:
 
     roles: Roles
     ledger: Ledger
-    tape: Tape
+    cassette: Cassette
     budget: Budget
     journal: Path
     recorded: int
@@ -60,7 +60,7 @@ class Session:
     @property
     def taken_over(self) -> int:
         """How many calls were answered from the recording so far, and not paid."""
-        return self.recorded - self.tape.unplayed
+        return self.recorded - self.cassette.unplayed
 
     @property
     def spent(self) -> Spend:
@@ -98,7 +98,7 @@ def open_session(
         note = _writer(events)
         _begin(events, note, BEGAN, {**subject, **asked.fixed()}, remedy)
         past = [event.data for event in events.events if event.kind == REPLY]
-        tape = Tape(past, on_entry=lambda entry: note(REPLY, entry.model_dump(mode="json")))
+        cassette = Cassette(past, on_entry=lambda entry: note(REPLY, entry.model_dump(mode="json")))
         ledger = Ledger(
             budget,
             past=[event.data for event in events.events if event.kind == SPEND],
@@ -113,13 +113,18 @@ def open_session(
                 faults[kind] += 1
 
         with open_roles(
-            asked.models, cache_dir=cache, ledger=ledger, tape=tape, settings=_settings(asked), on_fault=count_fault
+            asked.models,
+            cache_dir=cache,
+            ledger=ledger,
+            cassette=cassette,
+            settings=_settings(asked),
+            on_fault=count_fault,
         ) as roles:
             kept = {role: record.model_dump() for role, record in roles.records().items()}
             _begin(events, note, MODELS, {"roles": kept}, remedy)
             sitting = sum(event.kind == STARTED for event in events.events)
             note(STARTED, {"version": __version__})
-            session = Session(roles, ledger, tape, budget, journal, len(past), sitting, faults)
+            session = Session(roles, ledger, cassette, budget, journal, len(past), sitting, faults)
             try:
                 yield session
             finally:
@@ -138,16 +143,16 @@ def replayed_session(path: Path, *, subject: Mapping[str, Any]) -> Iterator[Sess
             f"{path} was recorded with other {' and '.join(different)}; name the inputs that it was made with, or "
             "record anew"
         )
-    tape = Tape(recording.replies)
-    roles = replayed_roles(recording.roles, tape)
-    yield Session(roles, Ledger(Budget()), tape, Budget(), path, len(recording.replies), None, Counter())
+    cassette = Cassette(recording.replies)
+    roles = replayed_roles(recording.roles, cassette)
+    yield Session(roles, Ledger(Budget()), cassette, Budget(), path, len(recording.replies), None, Counter())
 
 
 Note = Callable[[str, dict[str, Any]], None]
 
 
 def _writer(journal: Journal) -> Note:
-    """A way to append from any thread: tape and ledger each hold a lock of their own, and not the same one."""
+    """A way to append from any thread: cassette and ledger each hold a lock of their own, and not the same one."""
     lock = threading.Lock()
 
     def note(kind: str, data: dict[str, Any]) -> None:

@@ -13,8 +13,9 @@ from halo_opt.core.errors import ConfigError, EnvironmentMissing, InputError
 from halo_opt.core.journal import Event, read_events
 from halo_opt.core.paths import ANALYSIS_JOURNAL, LOOP_JOURNAL
 from halo_opt.core.records import AttemptResult, Record
-from halo_opt.llm.endpoint import Endpoint, addressed
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import SpendEvent
+from halo_opt.llm.open_endpoint import addressed
 from halo_opt.llm.prices import attempt_cost
 from halo_opt.llm.spec import RemoteModel, parse_spec
 

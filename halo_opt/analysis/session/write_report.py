@@ -8,10 +8,9 @@ from halo_opt.analysis.claims.into_report import Analysed, report_of
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Outcome
 from halo_opt.core.report_records import Finding, Report
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
 from halo_opt.mining.mine import analyze, behaviour_rates
 from halo_opt.mining.triage import COLUMNS
-from halo_opt.mining.user_detectors import NO_DETECTORS, Detectors, load_detectors
 from halo_opt.reporting.report_files import ReportPaths, write_report
 from halo_opt.reporting.views import StepView, TraceView
 from halo_opt.store import ImportSummary, Store, build_store, default_store_path, fresh, guarded_query
@@ -62,11 +61,6 @@ def write_analysis(
         )
 
 
-def detectors_of(paths: Sequence[Path]) -> Detectors:
-    """The detectors that some files declare. Raises ConfigError for a file that holds none."""
-    return load_detectors(paths, ALL)
-
-
 def guarded_rows(store: Store) -> Query:
     """The way to run a detector's SQL: in a process of its own, with limits."""
 
@@ -87,7 +81,7 @@ def rates(folders: Sequence[Path], stores: Path, detectors: Detectors = NO_DETEC
         if not fresh(path, [folder]):
             build_store([folder], path)
         with Store.open(path) as store:
-            behaviours = [*ALL, *detectors.behaviours]
+            behaviours = [*built_in(), *detectors.behaviours]
             found.append(behaviour_rates(store, behaviours=behaviours, guarded=guarded_rows(store)))
     return found
 

@@ -1,1 +1,1 @@
-"""What an agent may ask of the traces and of the harness. All of it reads; nothing here can write, connect or run."""
+"""The tools that an agent may call on the traces and on the harness. They only read."""

@@ -1,4 +1,4 @@
-"""Every tool, in the order in which a model reads of them."""
+"""All tools, in the order in which a model reads about them."""
 
 from halo_opt.analysis.tools import (
     contrast,
@@ -17,7 +17,7 @@ from halo_opt.analysis.tools import (
 )
 from halo_opt.analysis.tools.base import Tool
 
-# Those that need no model: what other programs may be served, too.
+# Tools that ask no model; they are served to other programs, too.
 READING: tuple[Tool, ...] = (
     overview.TOOL,
     findings.TOOL,
@@ -31,5 +31,5 @@ READING: tuple[Tool, ...] = (
     git_log.TOOL,
 )
 ALL: tuple[Tool, ...] = (*READING, python.TOOL, llm_map.TOOL, delegate.TOOL)
-# Those that read the harness's folder: not offered where it is not known.
+# Tools that read the harness's folder; not offered where it is not known.
 NEED_HARNESS = frozenset({harness_files.TOOL.name, git_log.TOOL.name})

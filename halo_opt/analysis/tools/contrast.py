@@ -1,7 +1,7 @@
 """The tool `contrast`: a predicate over attempts tested against the outcome, with the statistics of mining.
 
-It is always measured over all attempts, whatever its agent sees: within a scope of failures, whatever is looked at
-would go with failing.
+It is always measured over all attempts, also for an agent that sees a part of them: within a scope of failures, every
+predicate would go with failing.
 """
 
 from typing import Any
@@ -22,18 +22,18 @@ from halo_opt.store.guarded.honest_sql import judged_by
 from halo_opt.store.guarded.sqltext import alone, bare, without_schema
 
 MAX_SQL = MAX_TEXT * 6
-# The share of failures from which on, with no success, a predicate is failing in other words.
+# From this share of failures on, with no success, a predicate is probably the failure in other words.
 _RESTATES = 0.95
-# Of the attempts that show it, as many are looked through for failures to name.
+# Of the attempts that show it, at most so many are searched for failures to name as examples.
 _LOOKED_AT = 1_000
-# What a predicate sees when the verdicts are hidden from it. That an attempt was not measured is none.
+# Hides outcome and score from a predicate; that an attempt was not measured (error) stays visible.
 _BLIND = (
     "WITH attempts AS (SELECT * REPLACE (CASE WHEN outcome = 'error' THEN outcome END AS outcome,"
     " NULL::DOUBLE AS score) FROM main.attempts),\nscores AS (SELECT * FROM main.scores WHERE false)\n"
 )
-# Small models fill in a form where they would make none.
-_CLAIM = (
-    "its name is %s; where it holds, look at a failure below and claim it by name, with words copied from there: "
+# Small models fill in a form that they would not write themselves.
+_HOW_TO_CLAIM = (
+    "its name is %s; if it holds, show a failure below and claim it by name, with words copied from there: "
     '{"tool": "claim", "title": ..., "claim": ..., "predicate_sql": "%s", "quotes": [{"trace_id": ..., "words": ...}]}'
 )
 
@@ -48,8 +48,8 @@ class ContrastArguments(Arguments):
     )
 
 
-class Contrasted(Record):
-    """What came of one contrast. Rates are fractions; `asked` counts this agent's hypotheses, this one included."""
+class ContrastResult(Record):
+    """The result of one contrast. Rates are fractions; `hypotheses_tested` counts the agent's, this one included."""
 
     name: str
     state: str
@@ -62,25 +62,25 @@ class Contrasted(Record):
     interval: Interval | None
     p_value: float | None
     held_fixed: str
-    asked: int
+    hypotheses_tested: int
     warnings: list[str]
     examples: list[str]
 
 
-def contrasted(context: ToolContext, title: str, predicate_sql: str) -> Contrasted:
-    """Failures against successes by whether the predicate holds; it is counted among the context's hypotheses.
+def contrast_predicate(context: ToolContext, title: str, predicate_sql: str) -> ContrastResult:
+    """Compare failures with successes by whether the predicate holds, and count it among the context's hypotheses.
 
-    Raises ToolRefused where it cannot run or looks at the verdict.
+    Raises ToolRefused where the predicate cannot run or depends on the outcome.
     """
     sql, shown = _checked(context, predicate_sql)
-    told = Claim(title=title, claim="", predicate_sql=sql)
-    measured = measure(context.guarded, behaviour_of(told, "asked"), steps_where_success_ends(context.store))
+    claim = Claim(title=title, claim="", predicate_sql=sql)
+    measured = measure(context.guarded, behaviour_of(claim, "asked"), steps_where_success_ends(context.store))
     if measured.state in ("failed", "not applicable"):
         raise refused(measured.reason, sql)
     compared = measured.state in ("tested", "described")
     name = context.hypotheses.add(title, sql, context.agent).name if compared else ""
     c = measured.contrast
-    return Contrasted(
+    return ContrastResult(
         name=name,
         state=measured.state,
         reason=measured.reason,
@@ -92,99 +92,107 @@ def contrasted(context: ToolContext, title: str, predicate_sql: str) -> Contrast
         interval=c.interval if c else None,
         p_value=c.p_value if c else None,
         held_fixed=HELD_FIXED[c.stratified_by] if c else "",
-        asked=context.hypotheses.count(context.agent),
+        hypotheses_tested=context.hypotheses.count(context.agent),
         warnings=list(_warnings(measured)),
         examples=_failures(context, shown),
     )
 
 
 def _failures(context: ToolContext, shown: set[Any]) -> list[str]:
-    """A few failures that show it, to be looked at; the first by id."""
+    """The first failures by id that show it, as examples."""
     named = ", ".join(literal(str(trace_id)) for trace_id in sorted(map(str, shown))[:_LOOKED_AT])
     sql = f"SELECT trace_id FROM attempts WHERE outcome = 'failure' AND trace_id IN ({named}) ORDER BY trace_id LIMIT 3"
     return [str(trace_id) for (trace_id,) in context.store.rows(sql)] if named else []
 
 
 def _checked(context: ToolContext, predicate_sql: str) -> tuple[str, set[Any]]:
-    """The predicate as one SELECT of trace_ids that does not look at the verdict, and the ids that it gives."""
+    """The predicate as one SELECT of trace_ids that does not depend on the outcome, and the ids that it selects."""
     sql = alone(predicate_sql)
     if len(sql.encode("utf-8", "replace")) > MAX_SQL:
-        raise ToolRefused(f"the predicate is longer than {MAX_SQL} bytes; say it shorter")
+        raise ToolRefused(f"the predicate is longer than {MAX_SQL} bytes; shorten it")
     if judged := judged_by(bare(sql)):
         raise ToolRefused(
-            f"the predicate looks at {judged}: what is defined by failing explains nothing; say what the attempt did,"
-            " and this tool holds it against the outcome"
+            f"the predicate looks at {judged}: a behaviour defined by the outcome explains nothing; select attempts by"
+            " what they did, and this tool compares that with the outcome"
         )
     try:
         # By itself first: set into other SQL, half a statement could close the other one's brackets.
         shown = context.guarded.rows(sql)
-        unseeing = context.guarded.rows(f"{_BLIND}SELECT * FROM ({without_schema(sql, ('attempts', 'scores'))}\n) AS p")
+        blind = context.guarded.rows(f"{_BLIND}SELECT * FROM ({without_schema(sql, ('attempts', 'scores'))}\n) AS p")
     except InputError as error:
         raise refused(str(error), sql) from error
     if any(len(row) != 1 for row in shown):
-        raise ToolRefused("the predicate gives more than one column; SELECT trace_id alone, of attempts that show it")
-    if {row[0] for row in shown} != {row[0] for row in unseeing}:
+        raise ToolRefused("the predicate selects more than one column; SELECT trace_id alone")
+    if {row[0] for row in shown} != {row[0] for row in blind}:
         raise ToolRefused(
-            "the predicate gives other attempts when outcome and score are hidden: what is defined by failing explains"
-            " nothing, and what is drawn at random neither; say what the attempt did"
+            "the predicate selects other attempts when outcome and score are hidden: it depends on the outcome or on"
+            " chance, so it explains nothing; select attempts by what they did"
         )
     return sql, {row[0] for row in shown}
 
 
 def _warnings(m: Measured) -> list[str]:
-    said = []
+    warnings = []
     if m.failures and m.failures_with >= _RESTATES * m.failures and m.successes_with == 0:
-        said.append("nearly every failure shows it and no success: it may be failing in other words, not a cause")
-    if m.failures_with + m.successes_with == m.failures + m.successes:
-        said.append("every attempt shows it, so it tells nothing")
-    if m.failures_with == 0 and m.state != "not seen":
-        said.append("no failure shows it")
-    if m.state == "described":
-        said.append(
-            f"no test was made: {m.reason} (a test takes {MIN_FAILURES} failures, and {MIN_WITH} attempts that show it)"
+        warnings.append(
+            "nearly every failure shows it and no success: it may be the failure in other words, not its cause"
         )
-    return said
+    if m.failures_with + m.successes_with == m.failures + m.successes:
+        warnings.append("every attempt shows it, so it explains nothing")
+    if m.failures_with == 0 and m.state != "not seen":
+        warnings.append("no failure shows it")
+    if m.state == "described":
+        warnings.append(
+            f"it was not tested: {m.reason} (a test needs {MIN_FAILURES} failures and {MIN_WITH} attempts that show it)"
+        )
+    return warnings
 
 
-def run(asked: ContrastArguments, context: ToolContext) -> str:
-    """Counts, the difference within tasks with its interval and p-value, and what to beware of."""
-    found = contrasted(context, asked.title, asked.predicate_sql)
-    return words_of(found, len(context.report.tested), claiming=context.models is not None)
+def run(arguments: ContrastArguments, context: ToolContext) -> str:
+    """Counts, the difference within tasks with its interval and p-value, and warnings."""
+    result = contrast_predicate(context, arguments.title, arguments.predicate_sql)
+    return result_text(result, len(context.report.tested), can_claim=context.models is not None)
 
 
-def words_of(c: Contrasted, mined: int, *, claiming: bool) -> str:
-    """A contrast as a paragraph; with `claiming` who reads it can claim, is told how, and what asking on costs."""
+def result_text(c: ContrastResult, mined: int, *, can_claim: bool) -> str:
+    """A result as text for the model.
+
+    Args:
+        c: the result.
+        mined: how many behaviours mining tested.
+        can_claim: whether the reader can claim it; then it is told how, and what further hypotheses cost.
+    """
     if c.state == "not seen":
-        return "no attempt shows it, so nothing was tested; see with 'sql' what the predicate gives"
-    said = [
+        return "no attempt shows it, so nothing was tested; check with 'sql' what the predicate selects"
+    lines = [
         f"over all attempts: {c.failures_with} of {c.failures} failures{_share(c.failures_with, c.failures)} and"
         f" {c.successes_with} of {c.successes} successes{_share(c.successes_with, c.successes)} show it"
     ]
     if c.difference is not None and c.interval is not None and c.p_value is not None:
         low, high = c.interval
         more = "more" if c.difference >= 0 else "less"
-        said.append(
+        lines.append(
             f"{c.held_fixed.lower()}, attempts that show it fail {abs(100 * c.difference):.0f} points {more} often"
             f" (difference {c.difference:.3f}, 95% interval {low:.3f} to {high:.3f}, p = {c.p_value:.2g} before"
             " correction)"
         )
-    said += [f"beware: {warning}" for warning in c.warnings]
+    lines += [f"warning: {warning}" for warning in c.warnings]
     if c.name:
-        asked = f"you have asked {counted(c.asked, 'hypothesis', 'hypotheses')} so far"
-        if claiming:
-            said += [
-                _CLAIM % (c.name, c.name),
-                f"{asked}; in the end all of them are corrected for, together with the {mined} of mining, so each one"
-                " more makes every one harder to prove",
+        tested = f"you have tested {counted(c.hypotheses_tested, 'hypothesis', 'hypotheses')} so far"
+        if can_claim:
+            lines += [
+                _HOW_TO_CLAIM % (c.name, c.name),
+                f"{tested}; the end result corrects for all of them together with the {mined} of mining, so each"
+                " further one makes every one harder to prove",
             ]
         else:
-            said += [
+            lines += [
                 f"its name is {c.name}",
-                f"{asked}, and nothing here corrects for them: the more are asked, the more seem to hold by chance",
+                f"{tested}, and nothing here corrects for that: the more are tested, the more seem to hold by chance",
             ]
     if c.examples:
-        said += ["failures that show it, to look at:", fence("\n".join(c.examples))]
-    return "\n".join(said)
+        lines += ["failures that show it, to look at:", fence("\n".join(c.examples))]
+    return "\n".join(lines)
 
 
 def _share(part: int, whole: int) -> str:

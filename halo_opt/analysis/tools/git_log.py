@@ -1,11 +1,11 @@
-"""The tool `git_log`: the harness's history, read-only. Messages and diffs are data, and secrets in them redacted."""
+"""The tool `git_log`: the git history of the harness, read-only and with secrets redacted."""
 
 import re
 
 from pydantic import Field
 
-from halo_opt.analysis.tools.answers import answer
 from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
+from halo_opt.analysis.tools.formatting import format_answer
 from halo_opt.analysis.tools.harness_folder import folder_of, readable
 from halo_opt.core.errors import HaloError, InputError
 from halo_opt.git.command import run_git
@@ -24,14 +24,18 @@ class GitLogArguments(Arguments):
     limit: int = Field(default=15, ge=1, le=100)
 
 
-def run(asked: GitLogArguments, context: ToolContext) -> str:
-    """The last commits, a line each, or what one of them changed."""
+def run(arguments: GitLogArguments, context: ToolContext) -> str:
+    """The last commits, a line for each, or the diff of one of them."""
     folder = folder_of(context)
-    path = (asked.path or ".").removeprefix("./").rstrip("/") or "."
+    path = (arguments.path or ".").removeprefix("./").rstrip("/") or "."
     if path != "." and not readable(path):
         raise ToolRefused(f"{path[:120]!r} is outside the harness or looks like a secret; 'harness_files' lists paths")
     try:
-        return _commit(context, asked.commit, path) if asked.commit is not None else _last(context, path, asked.limit)
+        return (
+            _commit(context, arguments.commit, path)
+            if arguments.commit is not None
+            else _last(context, path, arguments.limit)
+        )
     except InputError as error:
         if isinstance(error, ToolRefused):
             raise
@@ -45,8 +49,10 @@ def _last(context: ToolContext, path: str, limit: int) -> str:
     )  # fmt: skip
     text = redact(out.decode("utf-8", "replace"))[0]
     if not text.strip():
-        raise ToolRefused("no commit touches it; ask without a path, or see 'harness_files'")
-    return answer(context, "last commits first; ask with a commit for its diff", text, instead="ask with a lower limit")
+        raise ToolRefused("no commit touches this path; ask without a path, or see 'harness_files'")
+    return format_answer(
+        context, "last commits first; ask with a commit for its diff", text, remedy="ask with a lower limit"
+    )
 
 
 def _commit(context: ToolContext, commit: str, path: str) -> str:
@@ -70,11 +76,11 @@ def _commit(context: ToolContext, commit: str, path: str) -> str:
     )
     first, *files = _FILE.split(commit_diff(folder, found, path))
     kept = [f"diff --git {text}" for text in files if all(readable(name) for name in _names(text))]
-    said = f"commit {found[:12]} changes {len(files)} files of the harness"
+    summary = f"commit {found[:12]} changes {len(files)} files of the harness"
     if len(kept) < len(files):
-        said += f"; {len(files) - len(kept)} of them look like secrets and are not shown"
+        summary += f"; {len(files) - len(kept)} of them look like secrets and are not shown"
     data = redact(f"{message.decode('utf-8', 'replace')}\n{first}{''.join(kept)}")[0]
-    return answer(context, said, data, instead="ask with a path")
+    return format_answer(context, summary, data, remedy="ask with a path")
 
 
 def _names(block: str) -> list[str]:

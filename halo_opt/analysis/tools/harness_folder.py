@@ -1,6 +1,6 @@
-"""The harness's own files as an agent may read them: plain text in its folder, no secret-looking name, redacted.
+"""The files of the harness as agents may read them: plain text files in its folder, redacted.
 
-Never follows a link, never leaves the folder, never runs anything but git's plumbing in a scrubbed environment.
+Links are not followed, and files whose names look like secrets are left out.
 """
 
 import re
@@ -16,7 +16,7 @@ from halo_opt.redaction import redact
 
 MAX_FILES = 2_000
 MAX_FILE_BYTES = 1_000_000
-# Files that hold secrets by their name, or that nobody wrote to be read.
+# Names of files that hold secrets or no text.
 _SECRET = (
     *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.asc", "*.gpg", "*.ppk", "*.tfstate"),
     *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".netrc", ".npmrc", ".pypirc", ".pgpass", ".htpasswd"),
@@ -38,10 +38,10 @@ class HarnessFile:
 def folder_of(context: ToolContext) -> Path:
     """The harness's folder with no link left in it. Raises ToolRefused where none was given."""
     if context.harness is None:
-        raise ToolRefused("the harness's folder is not known here; what it does must be read from the traces")
+        raise ToolRefused("the folder of the harness is not known here; see from the traces what it does")
     folder = context.harness.resolve()
     if not folder.is_dir():
-        raise ToolRefused("the harness's folder is not there; what it does must be read from the traces")
+        raise ToolRefused("the folder of the harness does not exist; see from the traces what it does")
     return folder
 
 
@@ -69,7 +69,7 @@ def text_of(context: ToolContext, path: str) -> str:
             text = text_in(folder_of(context), file)
             if text is None:
                 raise ToolRefused(
-                    f"{path[:120]!r} is no text, or longer than {MAX_FILE_BYTES} bytes; look at another file"
+                    f"{path[:120]!r} is not a text file, or is longer than {MAX_FILE_BYTES} bytes; read another file"
                 )
             return text
     raise ToolRefused(

@@ -1,47 +1,47 @@
-"""The tool `overview`: what there is, counted, and the tables that SQL may ask. Only reads."""
+"""The tool `overview`: counts of what the store holds, and the tables for SQL."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
 
-from halo_opt.analysis.tools.answers import answer, room, rows_text, size
 from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
-from halo_opt.analysis.tools.querying import seen
+from halo_opt.analysis.tools.formatting import byte_count, bytes_left, format_answer, rows_text
+from halo_opt.analysis.tools.querying import scope_condition
 from halo_opt.store.schema import BY_NAME, TABLES
 
-# Of the store's own book-keeping: the agent has no use for it.
+# Tables of the store's own book-keeping.
 _HIDDEN = ("meta", "inputs", "pending", "rejects")
 _PART_BYTES = 2_000
 
 
 class OverviewArguments(Arguments):
-    """Nothing, or a table."""
+    """Nothing for the overview, or a table."""
 
     table: str | None = Field(default=None, description="name of one table, to get its columns with their meanings")
 
 
-def run(asked: OverviewArguments, context: ToolContext) -> str:
+def run(arguments: OverviewArguments, context: ToolContext) -> str:
     """Counts, outcomes, models, tools, kinds of errors, and the tables; or one table in full."""
-    if asked.table is not None:
-        return _table(asked.table, context)
+    if arguments.table is not None:
+        return _table(arguments.table, context)
     schema = "tables:\n" + "\n".join(
         f"{table.name}({', '.join(column.name for column in table.columns)})"
         for table in TABLES
         if table.name not in _HIDDEN
     )
-    said = f"{context.scope.words}\n{schema}\n'overview' with a table gives its columns' types and meanings"
+    summary = f"{context.scope.words}\n{schema}\n'overview' with a table explains its columns"
     [(pending,)] = context.store.rows("SELECT count(*) FROM pending")
     if pending:
-        said += f"\nof {pending} attempts the contents were not imported: the tables lack their steps and messages"
+        summary += f"\n{pending} attempts were imported without contents: the tables lack their steps and messages"
     found = [(title, _rows(context, sql)) for title, sql in _QUERIES]
-    space = room(context, said)
+    space = bytes_left(context, summary)
     # Fewer rows of each part, rather than no row of the last ones.
     for most in (12, 6, 3, 1):
         data = "\n".join(_part(title, rows, most) for title, rows in found if rows)
-        if size(data) <= space:
+        if byte_count(data) <= space:
             break
-    return answer(context, said, data, instead="ask with 'sql' for the rest")
+    return format_answer(context, summary, data, remedy="ask with 'sql' for the rest")
 
 
 def _table(name: str, context: ToolContext) -> str:
@@ -49,12 +49,12 @@ def _table(name: str, context: ToolContext) -> str:
         raise ToolRefused(f"there is no table {name[:60]!r}; the tables are {', '.join(BY_NAME)}")
     table = BY_NAME[name]
     lines = [f"{column.name} {column.type}: {column.meaning}" for column in table.columns]
-    return answer(
-        context, f"{table.name}: {table.meaning}", "\n".join(lines), instead="ask with 'sql': DESCRIBE " + name
+    return format_answer(
+        context, f"{table.name}: {table.meaning}", "\n".join(lines), remedy="ask with 'sql': DESCRIBE " + name
     )
 
 
-# (title, SQL with {where} for the attempts that are seen).
+# Title and SQL of each part; {where} stands for the condition of the scope.
 _QUERIES: tuple[tuple[str, str], ...] = (
     (
         "attempts",
@@ -105,7 +105,7 @@ _QUERIES: tuple[tuple[str, str], ...] = (
 
 
 def _rows(context: ToolContext, sql: str) -> list[dict[str, Any]]:
-    where, params = seen(context)
+    where, params = scope_condition(context)
     return context.store.records(sql.replace("{where}", where), params)
 
 
@@ -117,7 +117,7 @@ def _part(title: str, rows: Sequence[dict[str, Any]], most: int) -> str:
 
 TOOL = Tool(
     "overview",
-    "what there is: counts, outcomes, models, tools, errors, and the tables for SQL; ask this first",
+    "counts of attempts, outcomes, models, tools and errors, and the tables for SQL; ask this first",
     OverviewArguments,
     run,
 )

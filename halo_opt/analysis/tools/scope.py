@@ -1,4 +1,4 @@
-"""The attempts an agent looks at: all, or those that a SELECT names. It narrows what is read, and guards nothing."""
+"""The attempts that an agent sees: all, or those that a SELECT names. A scope is a filter, not a protection."""
 
 from typing import Self
 
@@ -10,16 +10,16 @@ SCOPED = ("attempts", "spans", "steps", "messages", "tool_calls", "scores")
 
 
 class Scope(Record):
-    """`sql` gives the trace_ids, None for all attempts; `words` say what they are ("failures of task 7").
+    """A part of the attempts: `sql` selects their trace_ids (None for all); `words` describe them.
 
-    The SQL is a model's: it is run under guard, as all that is made of it.
+    A model may have written the SQL: run it, and all SQL made from it, guarded.
     """
 
     words: str = "all attempts"
     sql: str | None = None
 
     def over(self, query: str) -> str:
-        """A SELECT that sees only the attempts of this scope, in the query's own order, as SQL over the whole store."""
+        """A SELECT limited to the attempts of this scope, in the query's own order, as SQL over the whole store."""
         if self.sql is None:
             return query
         tables = ",\n".join(

@@ -1,9 +1,9 @@
-"""Steps of an attempt as text: what was seen, said, done, and what came back. Only reads; the words are the trace's."""
+"""Steps of an attempt as text. The words are the trace's, so they must be fenced."""
 
 from typing import Any
 
-from halo_opt.analysis.tools.answers import middle
 from halo_opt.analysis.tools.base import ToolContext
+from halo_opt.analysis.tools.formatting import shorten_middle
 from halo_opt.core.text import visible
 
 FIELDS = ("observation", "reply", "tool", "arguments", "target", "result", "error", "error_type", "page_changed")
@@ -11,7 +11,7 @@ Step = dict[str, Any]
 
 
 def steps_of(context: ToolContext, trace_id: str, first: int = 0, last: int | None = None) -> list[Step]:
-    """Steps `first` to `last` (None for the end), in order. What was seen is left out where it is the last result."""
+    """Steps `first` to `last` (None for the end), in order. An observation that repeats the last result is left out."""
     rows = context.store.records(
         f"SELECT step, {', '.join(FIELDS)}, lag(result) OVER (ORDER BY step) AS before FROM steps WHERE trace_id = ?"
         " ORDER BY step",
@@ -25,20 +25,20 @@ def steps_of(context: ToolContext, trace_id: str, first: int = 0, last: int | No
 
 
 def step_text(step: Step, clip: int) -> str:
-    """One step, each text with at most so many characters."""
+    """One step as text, each part of it with at most `clip` characters."""
     kind = f" [{step['error_type']}]" if step["error_type"] else ""
     lines = [f"step {step['step']}{visible(kind)}"]
     done = " ".join(str(part) for part in (step["tool"], step["arguments"]) if part is not None)
-    told = (
-        ("saw", step["observation"]),
-        # What was done is often all that the reply says.
-        ("said", step["reply"] if step["reply"] not in (step["arguments"], done) else None),
-        ("did", done or None),
-        ("aiming at", step["target"]),
+    parts = (
+        ("observation", step["observation"]),
+        # A reply often holds nothing but the action.
+        ("reply", step["reply"] if step["reply"] not in (step["arguments"], done) else None),
+        ("action", done or None),
+        ("target", step["target"]),
         ("error", step["error"]),
-        ("got", step["result"] if step["result"] != step["error"] else None),
+        ("result", step["result"] if step["result"] != step["error"] else None),
     )
-    lines += [f"  {name}: {middle(visible(str(text)), clip)}" for name, text in told if text is not None]
+    lines += [f"  {name}: {shorten_middle(visible(str(text)), clip)}" for name, text in parts if text is not None]
     if step["page_changed"] is not None:
         lines.append(f"  the page {'changed' if step['page_changed'] else 'did not change'}")
     return "\n".join(lines)

@@ -1,13 +1,13 @@
-"""The tool `traces`: which attempts there are, by what they did. Only reads."""
+"""The tool `traces`: a list of attempts, filtered and sorted."""
 
 from typing import Any, Literal
 
 from pydantic import Field
 
-from halo_opt.analysis.tools.answers import answer, room, rows_text
 from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
-from halo_opt.analysis.tools.findings import found
-from halo_opt.analysis.tools.querying import refused, seen
+from halo_opt.analysis.tools.findings import finding_of
+from halo_opt.analysis.tools.formatting import bytes_left, format_answer, rows_text
+from halo_opt.analysis.tools.querying import refused, scope_condition
 from halo_opt.core.errors import InputError
 from halo_opt.store.queries import TraceFilter
 from halo_opt.store.queries.search import checked_pattern
@@ -43,9 +43,9 @@ class TracesArguments(Arguments):
     offset: int = Field(default=0, ge=0)
 
 
-def run(asked: TracesArguments, context: ToolContext) -> str:
-    """A page of attempts, a line each, and how many there are in all."""
-    where, params = _where(asked, context)
+def run(arguments: TracesArguments, context: ToolContext) -> str:
+    """A page of attempts, a line for each, and how many there are in all."""
+    where, params = _where(arguments, context)
     try:
         [(total, wins, losses)] = context.store.rows(
             "SELECT count(*), count(*) FILTER (outcome = 'success'), count(*) FILTER (outcome = 'failure')"
@@ -53,37 +53,40 @@ def run(asked: TracesArguments, context: ToolContext) -> str:
             params,
         )
     except InputError as error:
-        raise ToolRefused("a filter takes more than the store gives it; write a shorter pattern") from error
-    order = f"{_COLUMNS[asked.sort]} {'DESC' if asked.descending else 'ASC'} NULLS LAST, a.trace_id"
+        raise ToolRefused("a filter needs more memory than the store allows; write a shorter pattern") from error
+    order = f"{_COLUMNS[arguments.sort]} {'DESC' if arguments.descending else 'ASC'} NULLS LAST, a.trace_id"
     rows = context.store.rows(
         f"SELECT {', '.join(_COLUMNS.values())} FROM attempts AS a LEFT JOIN (SELECT trace_id,"
         " count(*) FILTER (error_type IS NOT NULL) AS errors FROM steps GROUP BY trace_id) AS s USING (trace_id)"
         f" WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
-        [*params, asked.limit, asked.offset],
+        [*params, arguments.limit, arguments.offset],
     )
     if not rows:
-        return f"nothing is left after {asked.offset} of {total} attempts" if total else "no attempt passes the filters"
-    first, last = asked.offset + 1, asked.offset + len(rows)
-    said = f"{first} to {last} of {total} attempts ({wins} successes, {losses} failures)"
-    text, missing = rows_text(list(_COLUMNS), rows, room(context, said) - 120)
+        if not total:
+            return "no attempt matches the filters"
+        return f"only {total} attempts match the filters; ask with a lower offset"
+    first, last = arguments.offset + 1, arguments.offset + len(rows)
+    summary = f"{first} to {last} of {total} attempts ({wins} successes, {losses} failures)"
+    text, missing = rows_text(list(_COLUMNS), rows, bytes_left(context, summary) - 120)
     note = f"[{missing}; ask with a lower limit, or use 'sql']" if missing else ""
-    return answer(context, said, text, note, instead="ask with a lower limit")
+    return format_answer(context, summary, text, note, remedy="ask with a lower limit")
 
 
-def _where(asked: TracesArguments, context: ToolContext) -> tuple[str, list[Any]]:
-    chosen = TraceFilter(outcome=asked.outcome, task=asked.task, model=asked.model)
-    parts = [chosen.where(), seen(context, "a.trace_id")]
-    if asked.called is not None:
-        parts.append(("a.trace_id IN (SELECT trace_id FROM steps WHERE tool GLOB ?)", [asked.called]))
-    if asked.error is not None:
+def _where(arguments: TracesArguments, context: ToolContext) -> tuple[str, list[Any]]:
+    chosen = TraceFilter(outcome=arguments.outcome, task=arguments.task, model=arguments.model)
+    parts = [chosen.where(), scope_condition(context, "a.trace_id")]
+    if arguments.called is not None:
+        parts.append(("a.trace_id IN (SELECT trace_id FROM steps WHERE tool GLOB ?)", [arguments.called]))
+    if arguments.error is not None:
         try:
-            checked_pattern(asked.error, ignore_case=False)
+            checked_pattern(arguments.error, ignore_case=False)
         except InputError as error:
             raise ToolRefused(str(error)) from error
-        parts.append(("a.trace_id IN (SELECT trace_id FROM steps WHERE regexp_matches(error, ?))", [asked.error]))
-    if asked.finding is not None:
-        sql = f"SELECT trace_id FROM ({found(context, asked.finding).predicate_sql}) AS b WHERE value ORDER BY trace_id"
-        # A report may come from anybody, and so does its SQL.
+        parts.append(("a.trace_id IN (SELECT trace_id FROM steps WHERE regexp_matches(error, ?))", [arguments.error]))
+    if arguments.finding is not None:
+        predicate = finding_of(context, arguments.finding).predicate_sql
+        sql = f"SELECT trace_id FROM ({predicate}) AS b WHERE value ORDER BY trace_id"
+        # A report, and so its SQL, may come from anybody.
         try:
             shown = [str(trace) for (trace,) in context.guarded.rows(sql)]
         except InputError as error:

@@ -1,6 +1,6 @@
-"""The file of proven actions: one JSON line an event, only ever appended to, by any number of processes. Knows no page.
+"""The file of proven actions: one JSON line for each event, appended by any number of processes.
 
-A line that is torn, foreign or of another version is passed over: a cache may forget, and must never mislead.
+A line that is torn or of another version is skipped: a cache may forget.
 """
 
 import json
@@ -10,16 +10,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from halo_common.files import append_json_line
 from harness.act.actions import ActionName
-from harness.record.results import append_line
 
 FILE = "actions.jsonl"
-# Ways to act on one page for one goal template; more are a sign of values that the template does not see.
+# Actions kept for one page and goal template. More are a sign of goal values that the template does not recognize.
 MOST_ENTRIES = 16
 
 
 class Key(BaseModel):
-    """Where an action belongs: site, goal template and page (its fingerprint with the goal's values marked)."""
+    """Where an action belongs: site, goal template, and the page's fingerprint with the goal's values masked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,10 +28,10 @@ class Key(BaseModel):
     page: str
 
 
-class Entry(BaseModel):
-    """An action by role and name, never by a number of the page; words of the goal stand as `⟨number⟩`.
+class CachedAction(BaseModel):
+    """An action by its target's role and name. Values of the goal are written as `⟨number⟩`.
 
-    `general` says that its words come from the goal, so that it fits other values of the goal at once.
+    `general` says that all its words come from the goal, so that it fits other values of the goal at once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,44 +45,47 @@ class Entry(BaseModel):
 
     @property
     def identity(self) -> tuple[str, str, str, str | None]:
-        """What makes two entries the same."""
+        """What makes two cached actions the same."""
         return (self.action, self.role, self.label, self.text)
 
 
 class Event(BaseModel):
-    """proof: an attempt that did this succeeded; hit: it was used; fail: the attempt that used it failed; drop: it
-    did nothing or broke. `binding` stands for the goal's values and the way to the page."""
+    """One line of the file.
+
+    `proof`: an attempt that did this succeeded. `hit`: it was reused. `fail`: the attempt that reused it failed.
+    `drop`: reusing it had no effect or broke. `binding` is a hash of the goal's values and of the pages before.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     v: Literal[1] = 1
     event: Literal["proof", "hit", "fail", "drop"]
     key: Key
-    entry: Entry
+    entry: CachedAction
     binding: str
     at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
 
 
-class Known(BaseModel):
-    """An entry with what is known of it."""
+class CacheRecord(BaseModel):
+    """A cached action with the counts of its events, and the bindings that proved it."""
 
-    entry: Entry
+    entry: CachedAction
     bindings: set[str] = set()
     proofs: int = 0
     hits: int = 0
     failures: int = 0
 
 
-class Book:
-    """All events of a folder, folded. `at(key)` is what is known there, `write` appends."""
+class ActionCache:
+    """The folded events of a folder: `at(key)` looks up, `write` appends."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._read = 0
-        self._known: dict[Key, dict[tuple[str, str, str, str | None], Known]] = {}
+        self._records: dict[Key, dict[tuple[str, str, str, str | None], CacheRecord]] = {}
 
     def refresh(self) -> None:
-        """Take in what was appended since, whoever did it. A last line that is still being written waits."""
+        """Read what was appended since the last call, by any process. An unfinished last line is read next time."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._read)
@@ -98,30 +101,30 @@ class Book:
                 continue
 
     def _fold(self, event: Event) -> None:
-        here = self._known.setdefault(event.key, {})
-        known = here.get(event.entry.identity)
+        here = self._records.setdefault(event.key, {})
+        record = here.get(event.entry.identity)
         if event.event == "drop":
             here.pop(event.entry.identity, None)
         elif event.event == "proof":
-            if known is None:
+            if record is None:
                 if len(here) >= MOST_ENTRIES:
                     here.pop(next(iter(here)))
-                known = here[event.entry.identity] = Known(entry=event.entry)
-            known.proofs += 1
-            known.bindings.add(event.binding)
-        elif known is not None and event.event == "hit":
-            known.hits += 1
-        elif known is not None:
-            known.failures += 1
-            if known.failures >= known.proofs:
+                record = here[event.entry.identity] = CacheRecord(entry=event.entry)
+            record.proofs += 1
+            record.bindings.add(event.binding)
+        elif record is not None and event.event == "hit":
+            record.hits += 1
+        elif record is not None:
+            record.failures += 1
+            if record.failures >= record.proofs:
                 here.pop(event.entry.identity)
 
-    def at(self, key: Key) -> list[Known]:
-        """The entries for a key, oldest first."""
-        return list(self._known.get(key, {}).values())
+    def at(self, key: Key) -> list[CacheRecord]:
+        """The records of a key, oldest first."""
+        return list(self._records.get(key, {}).values())
 
     def write(self, events: list[Event]) -> None:
-        """Append events; they count from the next `refresh` on."""
+        """Append events; the next `refresh` reads them."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         for event in events:
-            append_line(self._path, event.model_dump())
+            append_json_line(self._path, event.model_dump())

@@ -1,6 +1,6 @@
-"""A goal with its own values masked, and words written with those values. Pure.
+"""Goal templates: a goal with its values masked, and other texts with the same values masked.
 
-Two goals of one template differ only in values: what was typed for one can be typed anew for the other.
+Two goals of one template differ only in their values, so what was typed for one can be typed anew for the other.
 """
 
 import re
@@ -27,35 +27,35 @@ _MARK = re.compile(r"⟨(\d{1,3})⟩")
 
 
 class Template(BaseModel):
-    """A goal's words with `<kind>` for every value, and the values in order."""
+    """A goal with `<kind>` in place of every value, and the values in order."""
 
     model_config = ConfigDict(frozen=True)
 
-    words: str
+    text: str
     values: tuple[str, ...]
 
 
 def template_of(goal: str) -> Template:
-    """The template of a goal. A capital at the start of a sentence makes no name."""
+    """The template of a goal. A capital at the start of a sentence does not make a word a name."""
     values: list[str] = []
 
     def mask(match: re.Match[str]) -> str:
-        kind, said = str(match.lastgroup), match.group()
+        kind, value = str(match.lastgroup), match.group()
         lead = ""
         if kind == "name" and _STARTS.search(goal[: match.start()]):
-            first, _, rest = said.partition(" ")
+            first, _, rest = value.partition(" ")
             if not rest:
-                return said
-            lead, said = first + " ", rest
-        values.append(said[1:-1] if kind == "quoted" else said)
+                return value
+            lead, value = first + " ", rest
+        values.append(value[1:-1] if kind == "quoted" else value)
         return f"{lead}<{kind}>"
 
-    words = " ".join(_VALUE.sub(mask, goal).split())
-    return Template(words=words, values=tuple(values))
+    text = " ".join(_VALUE.sub(mask, goal).split())
+    return Template(text=text, values=tuple(values))
 
 
-def abstract(text: str, values: Sequence[str], *, exact: bool) -> str:
-    """The text with the values in it replaced by `⟨number⟩`; `exact` minds the case (what is typed, not names)."""
+def mask_values(text: str, values: Sequence[str], *, exact: bool) -> str:
+    """The text with the goal's values in it replaced by `⟨number⟩`; `exact` minds upper and lower case."""
     for number, value in enumerate(values):
         if text == value or (not exact and text.strip().lower() == value.strip().lower()):
             return f"⟨{number}⟩"
@@ -67,12 +67,12 @@ def abstract(text: str, values: Sequence[str], *, exact: bool) -> str:
 
 
 def concrete(text: str, values: Sequence[str]) -> str | None:
-    """The text with the values of another goal put in, or None where that goal has too few."""
+    """The text with a goal's values in place of the marks; None where the goal has too few values."""
     if any(int(number) >= len(values) for number in _MARK.findall(text)):
         return None
     return _MARK.sub(lambda match: values[int(match.group(1))], text)
 
 
 def is_marked(text: str) -> bool:
-    """Whether the words hold a value of the goal."""
+    """Whether the text holds a mark of a goal's value."""
     return bool(_MARK.search(text))

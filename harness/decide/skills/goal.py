@@ -1,4 +1,4 @@
-"""Reads out of a goal what belongs to which field. Pure; where a goal leaves doubt the answer is None, no guess."""
+"""Finds which value of a goal belongs to which field. Where a goal is ambiguous the answer is None."""
 
 import re
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ _DATE_FORMS = ("%Y-%m-%d", "%m/%d/%Y", "%B %d %Y", "%b %d %Y", "%d %B %Y", "%d %
 FARTHEST = 60
 
 
-def plain(text: str) -> str:
-    """Lower-case words with single spaces and nothing else."""
+def normalized(text: str) -> str:
+    """The text as lower-case words with single spaces between them."""
     return " ".join(re.findall(r"[a-z0-9@]+", text.lower()))
 
 
 def values(goal: str) -> list[tuple[int, int, str]]:
-    """(start, end, words) of every value that the goal sets apart: quoted words, e-mail addresses outside of them."""
+    """(start, end, text) of every value in the goal: quoted texts, and e-mail addresses outside of quotes."""
     found = [(m.start(), m.end(), next(g for g in m.groups() if g is not None)) for m in QUOTED.finditer(goal)]
     inside = [(start, end) for start, end, _ in found]
     addresses = [(m.start(), m.end(), m.group()) for m in EMAIL.finditer(goal)]
@@ -38,8 +38,8 @@ def values(goal: str) -> list[tuple[int, int, str]]:
 
 
 def names_of(name: str) -> list[str]:
-    """The names by which a goal may speak of a field, its own first."""
-    own = plain(name)
+    """The names that a goal may use for a field, the field's own first."""
+    own = normalized(name)
     group: frozenset[str] = next((g for g in SYNONYMS if own in g), frozenset())
     return [own, *sorted(group - {own}, key=len, reverse=True)] if own else []
 
@@ -77,8 +77,8 @@ def _date(text: str) -> date | None:
     return None
 
 
-def says(goal: str, words: Sequence[str]) -> bool:
-    """Whether one of the words stands in the goal outside of its values."""
+def goal_has_word(goal: str, words: Sequence[str]) -> bool:
+    """Whether one of the words stands in the goal, outside of its values."""
     rest = goal
     for start, end, _ in reversed(values(goal)):
         rest = rest[:start] + " " * (end - start) + rest[end:]

@@ -1,13 +1,13 @@
-"""Macro: write a message to somebody and send it. Pure."""
+"""Macro: write a message to somebody and send it."""
 
 import re
 from collections.abc import Sequence
 
-from harness.decide.skills.goal import EMAIL, plain, says, value_for, values
+from harness.decide.skills.goal import EMAIL, goal_has_word, normalized, value_for, values
 from harness.decide.skills.routine import MacroStep, step
 from harness.observe.observation import Element, Observation
 
-ASKS = ("send", "compose", "write", "email", "e-mail", "message")
+MESSAGE_VERBS = ("send", "compose", "write", "email", "e-mail", "message")
 _COMPOSE = re.compile(r"^(compose|new (message|e-?mail|mail)|write( (message|e-?mail))?)\b", re.IGNORECASE)
 _SEND = re.compile(r"^send( (message|e-?mail|now))?$", re.IGNORECASE)
 _PARTS = {
@@ -18,19 +18,19 @@ _PARTS = {
 
 
 def parts_of(goal: str) -> dict[str, str]:
-    """What the goal says of a message: `to`, `subject`, `body`. Empty where a value belongs to none of them."""
-    said = {part: value_for(part, goal) for part in _PARTS}
+    """The goal's `to`, `subject` and `body` of a message. Empty where a value of the goal belongs to none of them."""
+    given = {part: value_for(part, goal) for part in _PARTS}
     address = EMAIL.search(goal)
-    if said["to"] is None and address is not None:
-        said["to"] = address.group()
-    found = {part: value for part, value in said.items() if value is not None}
+    if given["to"] is None and address is not None:
+        given["to"] = address.group()
+    found = {part: value for part, value in given.items() if value is not None}
     understood = set(found.values())
     doubled = len(understood) != len(found)
     return {} if doubled or any(v not in understood for _, _, v in values(goal)) else found
 
 
 def _boxes(page: Observation) -> dict[str, Element]:
-    """The fields of an open message; a part with two candidates is left out."""
+    """The fields of an open message by part; a part with two candidate fields is left out."""
     out: dict[str, Element] = {}
     for part, pattern in _PARTS.items():
         found = [e for e in page.controls if "fill" in e.can and pattern.search(e.name.strip())]
@@ -40,14 +40,14 @@ def _boxes(page: Observation) -> dict[str, Element]:
 
 
 class SendMessage:
-    """Opens a new message, fills what the goal says of it, and sends it."""
+    """Opens a new message, fills in the parts that the goal gives, and sends it."""
 
     name = "send_message"
 
     def first(self, goal: str, page: Observation) -> MacroStep | None:
-        """Where the goal says to whom and what, all of it understood, and the page can write messages."""
+        """Opening a message, where the goal gives recipient and content and the page can write messages."""
         parts = parts_of(goal)
-        if not says(goal, ASKS) or "to" not in parts or len(parts) < 2:
+        if not goal_has_word(goal, MESSAGE_VERBS) or "to" not in parts or len(parts) < 2:
             return None
         if "to" in _boxes(page):
             return self._fill(parts, page, ())
@@ -60,12 +60,12 @@ class SendMessage:
             if part not in boxes:
                 return None
             e = boxes[part]
-            if plain(e.value or "") != plain(value) and not any(m.hits("fill", e) for m in made):
+            if normalized(e.value or "") != normalized(value) and not any(m.hits("fill", e) for m in made):
                 return step("fill", e, page, value)
         return None
 
     def next(self, goal: str, page: Observation, made: Sequence[MacroStep]) -> MacroStep | None:
-        """Part by part, then Send, which ends it."""
+        """Part by part, then Send."""
         parts = parts_of(goal)
         if made[-1].action.name == "click" and len(made) > 1:
             return None
@@ -76,6 +76,6 @@ class SendMessage:
         ready = set(parts.values()) <= filled and len(buttons) == 1
         return step("click", buttons[0], page) if ready else None
 
-    def reached(self, goal: str, page: Observation, made: Sequence[MacroStep]) -> bool:  # noqa: ARG002  one protocol
-        """It was sent."""
+    def reached(self, goal: str, page: Observation, made: Sequence[MacroStep]) -> bool:  # noqa: ARG002  part of the protocol
+        """Whether the message was sent."""
         return len(made) > 1 and made[-1].action.name == "click"

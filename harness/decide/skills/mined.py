@@ -1,4 +1,4 @@
-"""Macros mined from successful attempts, as data and as routines. Reads one file; never writes or guesses a value."""
+"""Macros mined from successful attempts: the file format, and running one as a routine."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ MOST_SKILLS = 1000
 
 
 class MinedStep(BaseModel):
-    """One step; values of the goal stand as `⟨number⟩` in its words."""
+    """One step. Values of the goal are written as `⟨number⟩`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,9 +31,9 @@ class MinedStep(BaseModel):
 
 
 class MinedSkill(BaseModel):
-    """Steps that several successful attempts had in common. It fits goals of its template on pages of its site family.
+    """Steps that several successful attempts have in common, for goals of one template on one site.
 
-    `page_types` are those of the pages on which it began; `support` counts the attempts, `tasks` the tasks among them.
+    `page_types` are the types of the pages on which it started; `support` counts the attempts, `tasks` their tasks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,23 +57,23 @@ class SkillFile(BaseModel):
 
 
 class MinedRoutine:
-    """A mined skill run on a page: every target is found anew by role and label, and a missing one ends it."""
+    """A mined skill as a routine. Every target is found by role and label; a missing target ends the routine."""
 
     def __init__(self, skill: MinedSkill, environment: str) -> None:
         self._skill, self._environment = skill, environment
         self.name = skill.name
 
     def first(self, goal: str, page: Observation) -> MacroStep | None:
-        """Where site, goal template and kind of page are those that it was mined from."""
+        """The first step, where site, goal template and page type are those that it was mined from."""
         fits = (
-            template_of(goal).words == self._skill.template
+            template_of(goal).text == self._skill.template
             and site_of(self._environment, page.address or page.url) == self._skill.site
             and page_type(page) in self._skill.page_types
         )
         return self.next(goal, page, ()) if fits else None
 
     def next(self, goal: str, page: Observation, made: Sequence[MacroStep]) -> MacroStep | None:
-        """The step in its place, if its target is there."""
+        """The next step, if its target is on the page."""
         if len(made) >= len(self._skill.steps):
             return None
         mined = self._skill.steps[len(made)]
@@ -87,13 +87,13 @@ class MinedRoutine:
             return None
         return step(mined.action, target, page, text)
 
-    def reached(self, goal: str, page: Observation, made: Sequence[MacroStep]) -> bool:  # noqa: ARG002  one protocol
-        """Every step was made."""
+    def reached(self, goal: str, page: Observation, made: Sequence[MacroStep]) -> bool:  # noqa: ARG002  part of the protocol
+        """Whether every step was made."""
         return len(made) == len(self._skill.steps)
 
 
 def load_skills(path: Path) -> list[MinedSkill]:
-    """The skills of a file. Raises UsageError where it is not one."""
+    """The skills of a file. Raises UsageError where it is not such a file."""
     try:
         return SkillFile.model_validate(json.loads(path.read_text(encoding="utf-8"))).skills
     except (OSError, UnicodeDecodeError) as error:
@@ -107,6 +107,6 @@ def load_skills(path: Path) -> list[MinedSkill]:
 
 
 def routines_of(skills: Sequence[MinedSkill], environment: str) -> list[Routine]:
-    """The skills as routines, the longest first: it saves the most."""
+    """The skills as routines. The longest comes first, because it saves the most model calls."""
     ordered = sorted(skills, key=lambda s: (-len(s.steps), -s.support, s.name))
     return [MinedRoutine(skill, environment) for skill in ordered]

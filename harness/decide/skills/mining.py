@@ -1,6 +1,6 @@
-"""Mines macro skills from the span files of successful attempts: routines that repeat, with the goal's values masked.
+"""Mines macro skills from span files: step sequences that successful attempts share, with the goal's values masked.
 
-Reads span files only, never a result of its own; a file that is not a whole attempt is passed over.
+A file that is not a whole attempt is skipped.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from harness.decide.cache.template import Template, abstract, template_of
+from harness.decide.cache.template import Template, mask_values, template_of
 from harness.decide.skills.mined import MinedSkill, MinedStep
 from harness.observe.volatile import site_of
 
@@ -56,7 +56,7 @@ def _spans(path: Path) -> list[dict[str, Any]]:
 
 
 def environment_of(task: str) -> str:
-    """The environment that a task id belongs to, as the cache and the routines name it."""
+    """The name of the benchmark that a task id belongs to."""
     return "miniwob" if task.startswith("miniwob.") else "real"
 
 
@@ -78,11 +78,11 @@ def read_attempt(path: Path) -> SeenAttempt | None:
     return SeenAttempt(task, template, seen)
 
 
-def _seen(told: dict[str, Any], tool: dict[str, Any], template: Template, task: str) -> SeenStep | None:
-    """A step that worked and can be done again elsewhere; else None, which no routine runs across."""
+def _seen(attributes: dict[str, Any], tool: dict[str, Any], template: Template, task: str) -> SeenStep | None:
+    """A step that worked and can be repeated; else None, and no routine spans such a step."""
     target = ROLE_AND_LABEL.fullmatch(str(tool.get("halo.action.target") or ""))
-    failed = told.get("halo.action.error_type") or told.get("halo.page.changed") is not True
-    if failed or target is None or tool.get("tool.name") not in MINED_ACTIONS or not told.get("halo.page.url"):
+    failed = attributes.get("halo.action.error_type") or attributes.get("halo.page.changed") is not True
+    if failed or target is None or tool.get("tool.name") not in MINED_ACTIONS or not attributes.get("halo.page.url"):
         return None
     try:
         text = json.loads(str(tool.get("tool.parameters") or "{}")).get("text")
@@ -90,14 +90,14 @@ def _seen(told: dict[str, Any], tool: dict[str, Any], template: Template, task: 
             {
                 "action": tool["tool.name"],
                 "role": target.group(1),
-                "label": abstract(target.group(2), template.values, exact=False),
-                "text": None if text is None else abstract(str(text), template.values, exact=True),
+                "label": mask_values(target.group(2), template.values, exact=False),
+                "text": None if text is None else mask_values(str(text), template.values, exact=True),
             }
         )
     except (ValueError, AttributeError, ValidationError):
         return None
-    site = site_of(environment_of(task), str(told["halo.page.url"]))
-    return SeenStep(site, str(told.get("halo.page.type") or "other"), step)
+    site = site_of(environment_of(task), str(attributes["halo.page.url"]))
+    return SeenStep(site, str(attributes.get("halo.page.type") or "other"), step)
 
 
 def _stretches(steps: Sequence[SeenStep | None]) -> Iterator[tuple[SeenStep, ...]]:
@@ -112,25 +112,25 @@ def _stretches(steps: Sequence[SeenStep | None]) -> Iterator[tuple[SeenStep, ...
                 yield tuple(run)
 
 
-# Site, words of the goal's template, steps.
-Place = tuple[str, str, tuple[MinedStep, ...]]
+# Site, goal template, steps.
+RunOptions = tuple[str, str, tuple[MinedStep, ...]]
 
 
 def mine(places: Sequence[Path], *, min_support: int = 2) -> list[MinedSkill]:
     """Routines that at least `min_support` successful attempts have in common, longest first.
 
     A part of a longer routine is left out unless more attempts have it than the whole, and so is what was only
-    ever done for one set of the goal's values: its words may be that one's answer.
+    ever done for one set of goal values: its texts may be the answer for those values alone.
     """
     attempts = [a for a in map(read_attempt, span_files(places)) if a is not None]
-    support: dict[Place, set[int]] = defaultdict(set)
-    kinds: dict[Place, set[str]] = defaultdict(set)
+    support: dict[RunOptions, set[int]] = defaultdict(set)
+    kinds: dict[RunOptions, set[str]] = defaultdict(set)
     for number, attempt in enumerate(attempts):
         for run in _stretches(attempt.steps):
-            key = (run[0].site, attempt.template.words, tuple(s.step for s in run))
+            key = (run[0].site, attempt.template.text, tuple(s.step for s in run))
             support[key].add(number)
             kinds[key].add(run[0].page_type)
-    kept: list[Place] = []
+    kept: list[RunOptions] = []
     for key in sorted(support, key=lambda k: (-len(k[2]), k[0], k[1], str(k[2]))):
         site, template, steps = key
         values = {attempts[n].template.values for n in support[key]}
@@ -146,11 +146,11 @@ def _within(part: tuple[MinedStep, ...], whole: tuple[MinedStep, ...]) -> bool:
     return any(whole[n : n + len(part)] == part for n in range(len(whole) - len(part) + 1))
 
 
-def _skill(number: int, key: Place, kinds: Iterable[str], tasks: Sequence[str]) -> MinedSkill:
+def _skill(number: int, key: RunOptions, kinds: Iterable[str], tasks: Sequence[str]) -> MinedSkill:
     site, template, steps = key
-    words = "_".join(re.findall(r"[a-z]+", re.sub(r"<\w+>", "", template).lower())[:5])
+    slug = "_".join(re.findall(r"[a-z]+", re.sub(r"<\w+>", "", template).lower())[:5])
     return MinedSkill(
-        name=f"mined_{number}_{words}"[:80].rstrip("_"),
+        name=f"mined_{number}_{slug}"[:80].rstrip("_"),
         site=site,
         template=template,
         page_types=sorted(kinds),

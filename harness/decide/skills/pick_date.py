@@ -1,4 +1,4 @@
-"""Macro: put a date into a date field, or pick it in a calendar that the field opens. Pure."""
+"""Macro: put a date into a date field, or pick it in a calendar that the field opens."""
 
 import re
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class PickDate:
     name = "pick_date"
 
     def first(self, goal: str, page: Observation) -> MacroStep | None:
-        """Where the goal holds one date and the page one empty field for it."""
+        """Opening or filling the field, where the goal holds one date and the page one empty date field."""
         field = _field(page)
         if the_date(goal) is None or field is None or (field.value or "").strip():
             return None
@@ -59,7 +59,7 @@ class PickDate:
         return step("click", field, page) if "click" in field.can else None
 
     def next(self, goal: str, page: Observation, made: Sequence[MacroStep]) -> MacroStep | None:
-        """The way through the months, then the day."""
+        """Turning to the month, then the day."""
         wanted, shown = the_date(goal), _shown(page)
         if wanted is None or shown is None or made[-1].action.name == "fill" or len(made) > MOST_MONTHS:
             return None
@@ -70,7 +70,7 @@ class PickDate:
         turn = _one(page, _BACK if first < shown else _ON)
         return step("click", turn, page) if turn is not None else None
 
-    def reached(self, goal: str, page: Observation, made: Sequence[MacroStep]) -> bool:  # noqa: ARG002  one protocol
-        """The field is no longer empty."""
+    def reached(self, goal: str, page: Observation, made: Sequence[MacroStep]) -> bool:  # noqa: ARG002  part of the protocol
+        """Whether the field is filled."""
         field = _field(page)
         return field is not None and bool((field.value or "").strip())

@@ -1,6 +1,6 @@
-"""What a macro skill is: from the goal, the page and the steps made it names the next step. Data and one protocol.
+"""The protocol of a macro skill: given the goal, the page and the steps made so far, it names the next step.
 
-A routine holds no state of its own, so whatever else acts in between, it goes on from the page as it is.
+A routine holds no state of its own, so it goes on from the page as it is, whatever acted in between.
 """
 
 from collections.abc import Sequence
@@ -26,9 +26,10 @@ class MacroStep(BaseModel):
 
 
 class Routine(Protocol):
-    """A macro skill. `first` is its precondition: None where it does not fit this goal and page.
+    """A macro skill.
 
-    `next` is asked after every good step; None says that nothing is left to do, and `reached` whether that is success.
+    `first` is its precondition: None where it does not fit this goal and page. `next` is called after every good step;
+    None means that no step is left, and `reached` says whether the macro's purpose was then achieved.
     """
 
     name: str
@@ -52,7 +53,7 @@ def step(name: str, target: Element | None, page: Observation, text: str | None 
         {
             "name": name,
             "ref": target.ref if target is not None else None,
-            "words": target.label if target is not None else "",
+            "label": target.label if target is not None else "",
             "text": text,
         }
     )

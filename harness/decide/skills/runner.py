@@ -1,4 +1,4 @@
-"""Runs macro skills in one attempt, one step at a time, and gives each up at its first step that did not work. Pure."""
+"""Runs macro skills in one attempt, one step at a time. A macro is given up at its first step that does not work."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ MOST_STEPS = 40
 
 
 class MacroRunner:
-    """Offers the next step of the routine that runs, or the first of one whose preconditions hold.
+    """Offers the next step of the running routine, or the first step of one whose preconditions hold.
 
-    A routine that was given up is not tried again in the attempt; one that ended is not begun again on the same page.
+    A routine that was given up is not tried again in the attempt; one that ended is not started again on the same page.
     """
 
     def __init__(self, routines: Sequence[Routine], goal: str) -> None:
@@ -40,7 +40,7 @@ class MacroRunner:
                 self._ended.add((running.name, fingerprint))
             else:
                 self._given_up.add(running.name)
-            self.leave()
+            self.reset()
         return step
 
     def _begin(self, page: Observation, fingerprint: str) -> MacroStep | None:
@@ -52,23 +52,23 @@ class MacroRunner:
                 return step
         return None
 
-    def note(self, *, good: bool) -> None:
-        """The step that was offered has been done; the verifier says whether it did what it is for."""
+    def record(self, *, good: bool) -> None:
+        """The offered step has been done; `good` is the verifier's verdict on it."""
         if self._running is None or self._offered is None:
             return
         if good:
             self._made.append(self._offered)
         else:
             self._given_up.add(self._running.name)
-            self.leave()
+            self.reset()
         self._offered = None
 
-    def refused(self) -> None:
-        """The guards or the manager would not have the step that was offered."""
+    def reject(self) -> None:
+        """Give up the routine: the guards or the manager refused the step that it offered."""
         if self._running is not None:
             self._given_up.add(self._running.name)
-        self.leave()
+        self.reset()
 
-    def leave(self) -> None:
-        """Somebody else has acted: begin anew where the preconditions hold."""
+    def reset(self) -> None:
+        """Forget the running routine, because something else has acted. It may start again later."""
         self._running, self._made, self._offered = None, [], None

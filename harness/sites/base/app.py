@@ -1,7 +1,7 @@
 """The web app of one site: REAL Bench's protocol around the site's own pages.
 
-`/config` starts the session anew, `/finish` shows what changed since. Loopback only, keeps nothing on disk, and never
-lets a page load or send anything elsewhere.
+`/config` starts a new session and `/finish` shows what changed since. The app answers on loopback only and keeps
+nothing on disk. Its headers forbid a page to load anything from elsewhere or to send anything there.
 """
 
 import html
@@ -20,8 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.sites.base.changes import changes, differences
 from harness.sites.base.sessions import Session, Sessions
-from harness.sites.base.site import BASE, Page, Site
-from harness.sites.base.visit import Visit, templates
+from harness.sites.base.site import Page, Site
+from harness.sites.base.visit import BASE, Visit, templates
 
 # Nothing in a page may run or call out, even if a template should ever fail to escape what an agent typed.
 HEADERS = {
@@ -65,7 +65,7 @@ def _finish_page(site: Site, session: Session) -> str:
 def build_app(site: Site) -> Starlette:
     """The site as an ASGI app with its sessions."""
     sessions = Sessions(site.seed)
-    pages = templates(site)
+    pages = templates(site.folder, {"site": site, **site.shared})
 
     def remember(response: Response, key: str) -> Response:
         response.set_cookie(site.cookie, key, httponly=True, samesite="lax", path="/")
@@ -81,7 +81,7 @@ def build_app(site: Site) -> Starlette:
     async def finish(request: Request) -> Response:
         session = sessions.find(request.cookies.get(site.cookie))
         if session is None:
-            # An empty diff would be graded as an agent that did nothing; no `<pre>` is no measurement.
+            # An empty diff would be graded as an agent that did nothing. Without a `<pre>` the attempt is an error.
             return HTMLResponse("<!doctype html><p>No session: open /config first.</p>", status_code=409)
         return HTMLResponse(_finish_page(site, session))
 
@@ -89,28 +89,28 @@ def build_app(site: Site) -> Starlette:
         async def endpoint(request: Request) -> Response:
             session = sessions.find(request.cookies.get(site.cookie))
             if session is not None:
-                return await page.answer(Visit(request, session, site, pages))
+                return await page.answer(Visit(request, session, pages, site.frame))
             key, session = sessions.start()
-            return remember(await page.answer(Visit(request, session, site, pages)), key)
+            return remember(await page.answer(Visit(request, session, pages, site.frame)), key)
 
         return endpoint
 
     async def problem(_: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         detail = error.detail if isinstance(error, HTTPException) else ""
-        says = detail if detail not in ("", "Not Found", "Method Not Allowed") else "There is no such page."
-        return HTMLResponse(pages.get_template("problem.html").render(says=says), status_code=status)
+        message = detail if detail not in ("", "Not Found", "Method Not Allowed") else "There is no such page."
+        return HTMLResponse(pages.get_template("problem.html").render(message=message), status_code=status)
 
     static = [site.folder / "static", BASE / "static"]
     routes: list[Route | Mount] = [
         Route("/config", config),
         Route("/finish", finish),
-        # Browsers ask for it unasked; a page of its own would only be noise in their logs.
+        # Browsers request it by themselves; without an answer their logs would show an error.
         Route("/favicon.ico", no_icon),
         *(Route(p.path, answer(p), methods=list(p.methods)) for p in site.pages),
         Mount("/static/site", StaticFiles(directory=static[0])),
         Mount("/static/base", StaticFiles(directory=static[1])),
     ]
-    # Under another name, a page from elsewhere could have its own address point here.
+    # With other host names allowed, a page from elsewhere could point its own address here.
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
     return Starlette(routes=routes, middleware=[Middleware(_Edges), hosts], exception_handlers={HTTPException: problem})

@@ -1,7 +1,7 @@
-"""What changed between two states, in the two shapes that graders read. Pure: no I/O, arguments stay as they are.
+"""What changed between two states, in the two shapes that graders read. The arguments stay unchanged.
 
-A state is JSON: objects with string keys, and anything but an object counts as one value (a list too). So a
-collection whose entries change apart from each other is an object keyed by id, never a list.
+A state is JSON: objects with string keys; anything else, a list too, counts as one value. So a collection whose
+entries change independently is an object keyed by id, not a list.
 """
 
 from copy import deepcopy
@@ -91,13 +91,10 @@ def differences(initial: Tree, final: Tree, collections: tuple[Collection, ...])
         before, after = _at(initial, collection.path), _at(final, collection.path)
         change = changes(before, after)
         touched = {**change["updated"], **change["added"]}
+        kept = [i for i in before if i in after and i in touched]
         parts = {
             "added": {i: deepcopy(e) for i, e in after.items() if i not in before},
-            "updated": {
-                i: {"id": i, **change["updated"].get(i, {}), **change["added"].get(i, {})}
-                for i in before
-                if i in after and i in touched
-            },
+            "updated": {i: {"id": i, **change["updated"].get(i, {}), **change["added"].get(i, {})} for i in kept},
             "deleted": {i: deepcopy(e) for i, e in before.items() if i not in after},
         }
         out[collection.name] = {k: list(v.values()) for k, v in parts.items()} if collection.as_list else parts

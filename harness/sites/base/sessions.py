@@ -1,4 +1,4 @@
-"""One state per browser session, so that attempts at the same time never see each other. Never written to disk."""
+"""One state per browser session, in memory, so that attempts that run at the same time are separate."""
 
 import secrets
 from collections import OrderedDict
@@ -10,30 +10,30 @@ from harness.sites.base.changes import Tree
 
 # Each attempt makes a few; without a bound, a server that is left running for weeks would fill the memory.
 MOST_SESSIONS = 256
-# Forms that were sent are remembered so that a second press changes nothing; nobody presses an old one again.
+# Ids of submitted forms are remembered, so that a second click changes nothing.
 MOST_FORMS = 1000
 
 
 @dataclass
 class Session:
-    """What one browser has done: the state it began with, the state now, and what the next page must say."""
+    """One browser's session: its initial and its current state, and the messages for the next page."""
 
     initial: Tree
     state: Tree
     notice: str = ""
     alert: str = ""
-    # Where the visitor came from; a convenience of the pages, not graded.
+    # Where the visitor came from. Graders do not see it.
     memo: dict[str, str] = field(default_factory=dict)
     _sent: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
-    def told(self) -> tuple[str, str]:
-        """The notice and the alert, once."""
-        said = (self.notice, self.alert)
+    def take_messages(self) -> tuple[str, str]:
+        """(notice, alert) for the next page; the session then holds none."""
+        messages = (self.notice, self.alert)
         self.notice = self.alert = ""
-        return said
+        return messages
 
     def first_time(self, form: str) -> bool:
-        """Whether this form is sent for the first time. A form without an id always is."""
+        """Whether this form is submitted for the first time. A form without an id always is."""
         if not form:
             return True
         if form in self._sent:
@@ -45,7 +45,7 @@ class Session:
 
 
 class Sessions:
-    """Sessions by their secret id; the one that was idle longest is dropped when there are too many."""
+    """Sessions by their secret id. When there are too many, the one that was idle longest is dropped."""
 
     def __init__(self, seed: Callable[[], Tree], *, most: int = MOST_SESSIONS) -> None:
         self._seed = seed

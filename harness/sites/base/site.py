@@ -1,26 +1,22 @@
-"""What a site says about itself. Holds no state and opens nothing."""
+"""The description of a stand-in site: its pages, its seed, and what graders look at."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from starlette.responses import Response
 
 from harness.sites.base.changes import Collection, Tree
-
-if TYPE_CHECKING:
-    from starlette.responses import Response
-
-    from harness.sites.base.visit import Visit
-
-BASE = Path(__file__).parent
+from harness.sites.base.visit import Visit
 
 
 @dataclass(frozen=True)
 class Page:
-    """An address and what answers there."""
+    """An address, and the function that answers requests to it."""
 
     path: str
-    answer: "Callable[[Visit], Awaitable[Response]]"
+    answer: Callable[[Visit], Awaitable[Response]]
     methods: tuple[str, ...] = ("GET",)
 
 

@@ -1,4 +1,4 @@
-"""The site's calendar: its today is a setting, never the machine's date. Pure."""
+"""The site's calendar. Its day is a setting, not the machine's date."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -38,7 +38,7 @@ class Clock:
         """The ISO date of `days` days ago."""
         return (self.today - timedelta(days=days)).isoformat()
 
-    def said(self, iso: str) -> str:
+    def display(self, iso: str) -> str:
         """An ISO date as lists show it: the year only where it is another one."""
         day = date.fromisoformat(iso)
         if day == self.today:

@@ -1,4 +1,4 @@
-"""A list of mails that the visitor looks at: which one, which page of it, what is ticked. Pure.
+"""The list of mails that the visitor sees: which list, which page of it, and what is ticked.
 
 An address that a form sends back is parsed and built again, never echoed.
 """

@@ -1,4 +1,4 @@
-"""What can be done to a mailbox: a JSON state in, the same state changed and a sentence out. No I/O, no clock.
+"""What can be done to a mailbox: a JSON state goes in, is changed in place, and a message comes out.
 
     {"email": {"emails": {id: mail}},
      "settings": {"customLabels": {id: {"id", "label"}}},
@@ -65,8 +65,8 @@ def _next_id(entries: Iterable[str]) -> str:
     return str(max(map(int, entries), default=0) + 1)
 
 
-def say(state: Tree, message: str) -> str:
-    """Note what the site told the user last, as graders read it."""
+def set_message(state: Tree, message: str) -> str:
+    """Store the site's last message to the user, where graders read it, and return it."""
     state["ui"]["snackbar"]["message"] = message
     return message
 
@@ -98,7 +98,7 @@ def write(state: Tree, letter: Letter, clock: Clock, *, me: tuple[str, str], sen
     if letter.answers:
         mail["replyTo"] = letter.answers
     every[key] = mail
-    say(state, "Message sent" if send else "Draft saved")
+    set_message(state, "Message sent" if send else "Draft saved")
     return mail
 
 
@@ -106,7 +106,7 @@ def discard(state: Tree, key: str) -> str:
     """Drop a draft for good; what is no draft stays."""
     if (mail := mails(state).get(key)) and mail["draft"]:
         del mails(state)[key]
-    return say(state, "Draft discarded")
+    return set_message(state, "Draft discarded")
 
 
 def _set(**values: bool) -> Callable[[Mail], None]:
@@ -149,7 +149,7 @@ def act(state: Tree, keys: list[str], action: str) -> str:
     done, change = ACTIONS[action]
     for key in keys:
         change(mails(state)[key])
-    return say(state, f"{_count(keys)} {done}")
+    return set_message(state, f"{_count(keys)} {done}")
 
 
 def delete_forever(state: Tree, keys: list[str]) -> str:
@@ -157,7 +157,7 @@ def delete_forever(state: Tree, keys: list[str]) -> str:
     gone = [k for k in keys if not _here(mails(state)[k])]
     for key in gone:
         del mails(state)[key]
-    return say(state, f"{_count(gone)} deleted forever")
+    return set_message(state, f"{_count(gone)} deleted forever")
 
 
 def snooze(state: Tree, keys: list[str], days: str, clock: Clock) -> str:
@@ -165,7 +165,7 @@ def snooze(state: Tree, keys: list[str], days: str, clock: Clock) -> str:
     for key in keys:
         until = clock.today + timedelta(days=int(days))
         mails(state)[key].update(snoozed=True, archived=False, snoozeUntil=until.isoformat())
-    return say(state, f"{_count(keys)} snoozed until {clock.until(days)}")
+    return set_message(state, f"{_count(keys)} snoozed until {clock.until(days)}")
 
 
 def set_label(state: Tree, keys: list[str], label: str, *, on: bool) -> str:
@@ -174,7 +174,7 @@ def set_label(state: Tree, keys: list[str], label: str, *, on: bool) -> str:
         mail = mails(state)[key]
         mail["labels"] = sorted({*mail["labels"], label} - (set() if on else {label}), key=int)
     name = labels(state)[label]["label"]
-    return say(state, f"{_count(keys)} {'added to' if on else 'removed from'} “{name}”")
+    return set_message(state, f"{_count(keys)} {'added to' if on else 'removed from'} “{name}”")
 
 
 def create_label(state: Tree, name: str) -> str | None:
@@ -191,7 +191,7 @@ def create_label(state: Tree, name: str) -> str | None:
         return f"There can be {MOST_LABELS} labels at most. Delete one first."
     key = _next_id(labels(state))
     labels(state)[key] = {"id": key, "label": name}
-    say(state, f"Label “{name}” created")
+    set_message(state, f"Label “{name}” created")
     return None
 
 
@@ -201,4 +201,4 @@ def delete_label(state: Tree, key: str) -> str:
     for mail in mails(state).values():
         if key in mail["labels"]:
             mail["labels"] = [x for x in mail["labels"] if x != key]
-    return say(state, f"Label “{name}” deleted")
+    return set_message(state, f"Label “{name}” deleted")

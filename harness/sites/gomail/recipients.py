@@ -1,4 +1,4 @@
-"""Turns what stands in To, Cc or Bcc into addresses. Pure; never guesses between two people."""
+"""Turns the text of To, Cc or Bcc into addresses. A name that fits two contacts is an error."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Search as mail programs have it: words, "phrases" and operators. Pure; any text at all is a valid query."""
+"""Mail search with words, "phrases" and operators. Every text is a valid query."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The mail site put together: seeded mailbox, pages, and what graders look at. The seed is never written."""
+"""The mail site: seeded mailbox, pages, and what graders look at."""
 
 from copy import deepcopy
 from datetime import date

@@ -1,4 +1,4 @@
-"""The pages that show mail, and the buttons on them. A GET changes nothing but "read"."""
+"""The pages that show mail, and their buttons. A GET request only marks mails as read."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from harness.sites.gomail.mailbox import ACTIONS, FOLDERS, Mail
 
 NOTHING_TICKED = "Nothing is selected. Tick at least one conversation first."
 NO_BUTTON = "Nothing was done. Press the button of what you want to do."
-# After these, the visitor who did them on a message's page still wants to read it.
+# After these actions the visitor stays on the message's page.
 STAYING = ("star", "unstar", "label", "unlabel")
 
 
@@ -60,7 +60,7 @@ class MailViews:
         found = here.mails(visit.state, self._clock)
         here = here.within(len(found))
         visit.session.memo["list"] = replace(here, select="none").address
-        return visit.show(
+        return visit.page(
             "list.html",
             here=here,
             q=here.key if here.kind == "search" else "",
@@ -78,10 +78,10 @@ class MailViews:
         """One message with the answers to it; it counts as read from now on."""
         mail = mail_at(visit, visit.part("id"))
         if mail["draft"]:
-            return visit.go(f"/compose?draft={mail['id']}")
+            return visit.redirect(f"/compose?draft={mail['id']}")
         mail["isRead"] = True
         answers = mailbox.matching(visit.state, lambda m: m.get("replyTo") == mail["id"] and not m["draft"])
-        return visit.show(
+        return visit.page(
             "message.html",
             title=mail["subject"] or "(no subject)",
             mail=mail,
@@ -96,18 +96,18 @@ class MailViews:
         here = listing_at(form.one("where")) or Listing()
         if not here.exists(visit.state):
             here = Listing()
-        action, keys = self._asked(visit, form, here)
+        action, keys = self._requested(visit, form, here)
         back = replace(here, select="none").address
         if "message" in form and action in STAYING:
             back = f"/message/{mail_at(visit, form.one('message'))['id']}"
         if action == "none":
-            return visit.go(here.address, alert=NO_BUTTON)
+            return visit.redirect(here.address, alert=NO_BUTTON)
         if not keys:
-            return visit.go(back, alert=NOTHING_TICKED)
-        said = self._do(visit, form, action, keys)
-        return visit.go(back, notice=said) if said else visit.go(back, alert="Choose a label first.")
+            return visit.redirect(back, alert=NOTHING_TICKED)
+        message = self._do(visit, form, action, keys)
+        return visit.redirect(back, notice=message) if message else visit.redirect(back, alert="Choose a label first.")
 
-    def _asked(self, visit: Visit, form: Form, here: Listing) -> tuple[str, list[str]]:
+    def _requested(self, visit: Visit, form: Form, here: Listing) -> tuple[str, list[str]]:
         """What is to be done, and to which mails. A star's button stands for its own mail, whatever is ticked."""
         for one in ("star", "unstar"):
             if one in form:

@@ -1,4 +1,4 @@
-"""The pages for writing mail, for labels and for contacts. A form sent twice counts once."""
+"""The pages for writing mail, for labels and for contacts. A form that is submitted twice counts once."""
 
 import secrets
 from dataclasses import dataclass
@@ -52,29 +52,29 @@ class Writer:
     async def compose(self, visit: Visit) -> Response:
         """An empty form, or one for a reply, a forward, a draft or a contact."""
         values = dict.fromkeys(FIELDS, "")
-        if key := visit.asked("draft"):
+        if key := visit.query("draft"):
             mail = mail_at(visit, key)
             if not mail["draft"]:
                 raise NotHere("That message is no draft any more.")
             values |= {f: ", ".join(mail[f]) for f in ("to", "cc", "bcc")}
             values |= {"subject": mail["subject"], "body": mail["content"], "draft": key}
             values["answers"] = mail.get("replyTo", "")
-        elif key := visit.asked("reply"):
+        elif key := visit.query("reply"):
             mail = mail_at(visit, key)
             to = ", ".join(mail["to"]) if mail["sent"] else mail["from"]
             values |= {"to": to, "subject": _prefixed("Re:", mail["subject"]), "answers": key}
-        elif key := visit.asked("forward"):
+        elif key := visit.query("forward"):
             mail = mail_at(visit, key)
             head = f"\n\nForwarded message from {mail['fromName']} <{mail['from']}>:\n"
             values |= {"subject": _prefixed("Fwd:", mail["subject"]), "body": head + _quoted(mail)}
         else:
-            values["to"] = visit.asked("to")
+            values["to"] = visit.query("to")
         return self._form(visit, values)
 
     def _form(self, visit: Visit, values: dict[str, str], *, alert: str = "", form: str = "") -> Response:
         original = mailbox.mails(visit.state).get(values["answers"])
         more = {"alert": alert} if alert else {}
-        return visit.show(
+        return visit.page(
             "compose.html",
             status=422 if alert else 200,
             values=values,
@@ -90,17 +90,17 @@ class Writer:
         values = {f: form.one(f) for f in FIELDS}
         action = form.one("do", "send")
         if action == "discard":
-            said = mailbox.discard(visit.state, values["draft"])
-            return visit.go(visit.session.memo.get("list", "/"), notice=said)
+            message = mailbox.discard(visit.state, values["draft"])
+            return visit.redirect(visit.session.memo.get("list", "/"), notice=message)
         try:
             letter = self._letter(values, needs_recipient=action == "send")
         except ValueError as error:
             return self._form(visit, values, alert=str(error), form=form.one("form"))
         where = "/mail/sent" if action == "send" else "/mail/drafts"
         if not visit.session.first_time(form.one("form")):
-            return visit.go(where, notice="That was done already.")
+            return visit.redirect(where, notice="That was done already.")
         mailbox.write(visit.state, letter, self.clock, me=self.me, send=action == "send")
-        return visit.go(where, notice="Message sent" if action == "send" else "Draft saved")
+        return visit.redirect(where, notice="Message sent" if action == "send" else "Draft saved")
 
     def _letter(self, values: dict[str, str], *, needs_recipient: bool) -> Letter:
         """What was written. Raises ValueError with a sentence for the user."""
@@ -114,20 +114,20 @@ class Writer:
 
     async def labels(self, visit: Visit) -> Response:
         """Labels, and a form for a new one."""
-        return visit.show("labels.html", title="Labels", typed="")
+        return visit.page("labels.html", title="Labels", typed="")
 
     async def change_labels(self, visit: Visit) -> Response:
         """Make or delete a label."""
         form: Form = await visit.form()
         if "delete" in form:
             if form.one("delete") not in mailbox.labels(visit.state):
-                return visit.go("/labels", alert="That label is gone already.")
-            return visit.go("/labels", notice=mailbox.delete_label(visit.state, form.one("delete")))
+                return visit.redirect("/labels", alert="That label is gone already.")
+            return visit.redirect("/labels", notice=mailbox.delete_label(visit.state, form.one("delete")))
         name = form.one("name")
         if problem := mailbox.create_label(visit.state, name):
-            return visit.show("labels.html", status=422, title="Labels", typed=name, alert=problem)
-        return visit.go("/labels", notice=visit.state["ui"]["snackbar"]["message"])
+            return visit.page("labels.html", status=422, title="Labels", typed=name, alert=problem)
+        return visit.redirect("/labels", notice=visit.state["ui"]["snackbar"]["message"])
 
     async def contacts(self, visit: Visit) -> Response:
         """People with their addresses."""
-        return visit.show("contacts.html", title="Contacts", people=sorted(self.people.items()))
+        return visit.page("contacts.html", title="Contacts", people=sorted(self.people.items()))

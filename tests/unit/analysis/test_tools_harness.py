@@ -122,7 +122,7 @@ def test_commits_are_listed_by_path_and_one_is_shown_as_a_diff(context: ToolCont
         ({"commit": "main"}, "4 to 40 hex digits"),
         ({"commit": "0123456789"}, "there is no commit 0123456789"),
         ({"path": "../x"}, "outside the harness"),
-        ({"path": "nothing.md"}, "no commit touches it"),
+        ({"path": "nothing.md"}, "no commit touches this path"),
     ):
         with pytest.raises(ToolRefused, match=words):
             ask(context, "git_log", **arguments)
@@ -137,8 +137,8 @@ def test_a_harness_within_a_repository_shows_its_own_part_only(context: ToolCont
         ask(inner, "harness_files", path="../agent.py")
 
 
-def test_a_desk_without_a_harness_says_so(real_context: ToolContext, tmp_path: Path) -> None:
+def test_a_context_without_a_harness_says_so(real_context: ToolContext, tmp_path: Path) -> None:
     for context in (real_context, replace(real_context, harness=tmp_path / "gone")):
         for tool in ("harness_files", "git_log"):
-            with pytest.raises(ToolRefused, match="must be read from the traces"):
+            with pytest.raises(ToolRefused, match="see from the traces what it does"):
                 ask(context, tool)

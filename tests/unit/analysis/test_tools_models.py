@@ -48,7 +48,9 @@ def test_variables_last_and_the_other_tools_are_functions(context: ToolContext) 
     assert "value: 'answer to 1'" in ask(context, "python", code="llm('1')")
     assert "value: 9" in ask(context, "python", code="len(llm_map('why?', 'SELECT 1', ['yes', 'no']))")
     told = ask(
-        context, "python", code="contrast('errs', 'SELECT trace_id FROM steps WHERE error IS NOT NULL')['asked']"
+        context,
+        "python",
+        code="contrast('errs', 'SELECT trace_id FROM steps WHERE error IS NOT NULL')['hypotheses_tested']",
     )
     assert "value: 1" in told and len(context.hypotheses.all) == 1
     assert "printed nothing" in ask(context, "python", code="x = 1")
@@ -57,7 +59,7 @@ def test_variables_last_and_the_other_tools_are_functions(context: ToolContext) 
 def test_who_can_claim_is_told_that_every_hypothesis_is_corrected_for(context: ToolContext) -> None:
     errors = "SELECT trace_id FROM steps WHERE error IS NOT NULL"
     told = ask(context, "contrast", title="meets an error", predicate_sql=errors)
-    assert "you have asked 1 hypothesis so far; in the end all of them are corrected for, together with the" in told
+    assert "you have tested 1 hypothesis so far; the end result corrects for all of them together with the" in told
     assert "nothing here corrects" not in told
 
 
@@ -87,7 +89,7 @@ def test_lost_state_is_said_aloud(context: ToolContext) -> None:
     answer = session.run("'a' * 10**9 * 10 ** 3 if False else sum(range(10**11))", context)
     session.close()
     assert answer.startswith("the cell failed")
-    if "STATE WAS LOST" not in answer:
+    if "ALL VARIABLES ARE LOST" not in answer:
         assert "seconds" in answer or "stopped" in answer or "longer" in answer
 
 
@@ -156,7 +158,7 @@ def test_without_models_the_tools_say_what_to_use(real_context: ToolContext) -> 
     ("sql", "words"),
     [
         ("SELECT trace_id, steps FROM attempts", "SELECT trace_id alone"),
-        ("SELECT 'nobody' AS trace_id", "gives no attempt"),
+        ("SELECT 'nobody' AS trace_id", "selects no attempt"),
         ("SELECT trace FROM attempts", "the nearest column is trace_id"),
     ],
 )

@@ -10,7 +10,7 @@ from tool_contexts import TOOLS, ask
 
 from halo_opt.analysis.tools.all import ALL, READING
 from halo_opt.analysis.tools.base import ToolContext, ToolRefused
-from halo_opt.analysis.tools.contrast import contrasted
+from halo_opt.analysis.tools.contrast import contrast_predicate
 
 ERRORS = "SELECT trace_id FROM steps WHERE error_type IS NOT NULL"
 
@@ -118,7 +118,7 @@ def test_traces_are_filtered_sorted_and_paged(real_context: ToolContext) -> None
         "SELECT count(DISTINCT trace_id) FROM steps WHERE regexp_matches(error, 'E.r')"
     )
     assert f"of {with_error[0][0]} attempts" in ask(real_context, "traces", error="E.r")
-    assert ask(real_context, "traces", task="no-such-*") == "no attempt passes the filters"
+    assert ask(real_context, "traces", task="no-such-*") == "no attempt matches the filters"
     with pytest.raises(ToolRefused, match="not a pattern of RE2"):
         ask(real_context, "traces", error="(?=x)")
 
@@ -183,14 +183,14 @@ def test_a_contrast_counts_compares_and_is_counted(real_context: ToolContext) ->
         f" FROM (SELECT outcome, trace_id IN ({ERRORS}) AS e FROM attempts)"
     )
     assert f"{fw} of {f} failures" in answer and f"{sw} of {s} successes" in answer
-    assert "you have asked 1 hypothesis so far, and nothing here corrects for them" in answer
-    again = contrasted(real_context, "the same", ERRORS)
-    assert (again.asked, [h.title for h in real_context.hypotheses.all]) == (1, ["meets an error"])
+    assert "you have tested 1 hypothesis so far, and nothing here corrects for that" in answer
+    again = contrast_predicate(real_context, "the same", ERRORS)
+    assert (again.hypotheses_tested, [h.title for h in real_context.hypotheses.all]) == (1, ["meets an error"])
     narrow = real_context.within(
         real_context.scope.narrowed("SELECT trace_id FROM attempts LIMIT 1", "one"), agent="root.1"
     )
     # Within a scope, too, all attempts are compared: one that holds failures alone would prove anything.
-    assert contrasted(narrow, "other", ERRORS).failures == f
+    assert contrast_predicate(narrow, "other", ERRORS).failures == f
 
 
 def test_a_contrast_names_up_to_three_failures_that_show_it_between_marks(real_context: ToolContext) -> None:
@@ -204,7 +204,7 @@ def test_a_contrast_names_up_to_three_failures_that_show_it_between_marks(real_c
     won = "SELECT trace_id FROM attempts WHERE outcome = 'success' ORDER BY 1 LIMIT 1"
     [(success,)] = real_context.store.rows(won)
     said = ask(real_context, "contrast", title="is a success", predicate_sql=f"SELECT '{success}' AS trace_id")
-    assert "beware: no failure shows it" in said and "<<<data" not in said
+    assert "warning: no failure shows it" in said and "<<<data" not in said
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_predicate_that_restates_the_verdict_or_cannot_run_is_no_hypothesis(
 
 def test_a_contrast_says_what_tells_nothing(real_context: ToolContext) -> None:
     every = ask(real_context, "contrast", title="is there", predicate_sql="SELECT trace_id FROM attempts")
-    assert "every attempt shows it, so it tells nothing" in every
+    assert "every attempt shows it, so it explains nothing" in every
     none = ask(real_context, "contrast", title="is not", predicate_sql="SELECT trace_id FROM steps WHERE tool = 'nope'")
     assert none.startswith("no attempt shows it, so nothing was tested")
     measured = "SELECT trace_id FROM attempts WHERE outcome IS DISTINCT FROM 'error'"
@@ -247,7 +247,7 @@ def test_a_failure_and_a_success_are_held_side_by_side_from_where_they_part(real
     [(failure, task)] = rows
     for arguments in ({"trace_id": failure}, {"task": task}):
         answer = ask(real_context, "diverge", **arguments)
-        match = re.search(r"something else at step (\d+)", answer)
+        match = re.search(r"differ at step (\d+)", answer)
         assert match
         assert any(line.startswith(f"failure: step {match[1]}") for line in data(answer))
         assert data(answer)[1].startswith("success: ")
@@ -257,7 +257,7 @@ def test_a_failure_and_a_success_are_held_side_by_side_from_where_they_part(real
 
 def test_an_attempt_without_another_to_compare_is_told_so(real_context: ToolContext) -> None:
     lone = trace(real_context, "task_id NOT IN (SELECT task_id FROM attempts WHERE outcome = 'success')")
-    with pytest.raises(ToolRefused, match="has no success to hold beside it"):
+    with pytest.raises(ToolRefused, match="has no success to compare it with"):
         ask(real_context, "diverge", trace_id=lone)
     with pytest.raises(ToolRefused, match="one of them"):
         ask(real_context, "diverge")

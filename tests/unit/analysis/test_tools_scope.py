@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from halo_opt.analysis.tools.base import ToolContext, ToolRefused
-from halo_opt.analysis.tools.querying import ids_of, query, seen_trace
+from halo_opt.analysis.tools.querying import full_trace_id, query, scope_ids
 from halo_opt.analysis.tools.scope import EVERYTHING, Scope
 
 FAILURES = Scope(words="failures", sql="SELECT trace_id FROM attempts WHERE outcome = 'failure'")
@@ -84,7 +84,7 @@ def test_scopes_narrow_each_other(context: ToolContext) -> None:
     )
     found = query(context.within(innermost), "SELECT trace_id FROM attempts ORDER BY steps DESC").rows
     assert sorted(found) == sorted(expected)
-    assert ids_of(context, innermost) == sorted(trace for (trace,) in expected)
+    assert scope_ids(context, innermost) == sorted(trace for (trace,) in expected)
 
 
 def test_scopes_of_the_longest_predicates_nest_as_deep_as_agents_do(real_context: ToolContext) -> None:
@@ -100,11 +100,11 @@ def test_scopes_of_the_longest_predicates_nest_as_deep_as_agents_do(real_context
 def test_an_attempt_outside_of_the_scope_is_refused_with_what_there_is(context: ToolContext) -> None:
     [(success,)] = context.store.rows("SELECT trace_id FROM attempts WHERE outcome = 'success' ORDER BY 1 LIMIT 1")
     with pytest.raises(ToolRefused, match=r"not one of yours \(failures\); 'traces' lists those"):
-        seen_trace(context, success)
-    assert seen_trace(replace(context, scope=EVERYTHING), success[:12]) == success
+        full_trace_id(context, success)
+    assert full_trace_id(replace(context, scope=EVERYTHING), success[:12]) == success
 
 
 def test_a_scope_whose_sql_may_not_run_reads_nothing(real_context: ToolContext) -> None:
     context = real_context.within(Scope(words="evil", sql="SELECT getenv('HOME')"))
     with pytest.raises(ToolRefused, match="getenv is not allowed"):
-        ids_of(context, context.scope)
+        scope_ids(context, context.scope)

@@ -155,10 +155,3 @@ def test_a_busy_child_ends_with_a_killed_parent_and_not_with_the_thread_that_ask
         assert code == "None"
         parent.kill()
     wait_until_gone(int(pid))
-
-
-def test_importing_the_module_imports_nothing_slow():
-    slow = ("psutil", "pydantic", "msgspec")
-    code = f"import sys, halo_common.child_process; print([m for m in {slow} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]"

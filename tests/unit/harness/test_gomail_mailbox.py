@@ -66,7 +66,7 @@ def test_today_and_age_follow_the_sites_calendar(today: date) -> None:
     new = Listing("search", f"after:{today.isoformat()}").mails(state, clock)
     assert {m["id"] for m in old} == {"52", "53", "54", "55", "56"}
     assert {m["id"] for m in new} == {"46", "47", "48"}
-    assert {clock.said(m["date"]) for m in new} == {"Today"}
+    assert {clock.display(m["date"]) for m in new} == {"Today"}
 
 
 def test_months_before_stays_within_the_month() -> None:

@@ -82,8 +82,8 @@ def test_an_unknown_target_still_tells_what_was_aimed_at() -> None:
     action, problem = read_action('{"action": "click", "target": "Cancel"}', PAGE, by_ref=False)
     assert action is not None
     assert problem is not None
-    assert action.phrase() == 'click "Cancel"'
-    assert "'Cancel'" in problem.words
+    assert action.describe() == 'click "Cancel"'
+    assert "'Cancel'" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def test_pickers_take_dates_and_times_as_people_write_them(kind: str, text: str,
 
 
 def test_phrases_read_like_sentences() -> None:
-    assert Action(name="fill", ref=2, words="Name", text="Ann").phrase() == 'fill "Name" with "Ann"'
-    assert Action(name="select", ref=3, words="Colour", text="Red").phrase() == 'select "Red" in "Colour"'
-    assert Action(name="press", text="Enter").phrase() == 'press "Enter"'
-    assert Action(name="done").phrase() == "done"
+    assert Action(name="fill", ref=2, label="Name", text="Ann").describe() == 'fill "Name" with "Ann"'
+    assert Action(name="select", ref=3, label="Colour", text="Red").describe() == 'select "Red" in "Colour"'
+    assert Action(name="press", text="Enter").describe() == 'press "Enter"'
+    assert Action(name="done").describe() == "done"
 
 
 @given(st.text(max_size=200))
@@ -131,7 +131,7 @@ def test_done_may_carry_the_answer() -> None:
     action, problem = read_action('{"action": "done", "text": "It is 42."}', PAGE, by_ref=True)
     assert problem is None
     assert action == Action(name="done", text="It is 42.")
-    assert action.phrase() == 'done "It is 42."'
+    assert action.describe() == 'done "It is 42."'
 
 
 def test_navigation_is_no_action_until_it_is_switched_on() -> None:

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.act.actions import Action
-from harness.decide.cache.attempt_cache import AttemptMemory
-from harness.decide.cache.store import FILE, Book
-from harness.decide.cache.template import abstract, concrete, template_of
+from harness.decide.cache.attempt_cache import AttemptCache
+from harness.decide.cache.store import FILE, ActionCache
+from harness.decide.cache.template import concrete, mask_values, template_of
 from harness.observe.observation import Observation
 
 GOAL = 'Enter the username "ann" and the password "x1" and press login.'
 OTHER = 'Enter the username "bob" and the password "y2" and press login.'
 
 
-def memory(folder: Path, goal: str = GOAL, proofs: int = 2) -> AttemptMemory:
-    return AttemptMemory(Book(folder), environment="miniwob", goal=goal, proofs=proofs)
+def memory(folder: Path, goal: str = GOAL, proofs: int = 2) -> AttemptCache:
+    return AttemptCache(ActionCache(folder), environment="miniwob", goal=goal, proofs=proofs)
 
 
 def login(user: str = "", secret: str = "") -> Observation:
@@ -28,10 +28,10 @@ def login(user: str = "", secret: str = "") -> Observation:
 
 
 def fill(ref: int, text: str) -> Action:
-    return Action(name="fill", ref=ref, words="", text=text)
+    return Action(name="fill", ref=ref, label="", text=text)
 
 
-CLICK_LOGIN = Action(name="click", ref=3, words="Login")
+CLICK_LOGIN = Action(name="click", ref=3, label="Login")
 
 
 def attempt(folder: Path, goal: str, user: str, secret: str, *, success: bool | None) -> None:
@@ -41,25 +41,25 @@ def attempt(folder: Path, goal: str, user: str, secret: str, *, success: bool | 
     actions = [fill(1, user), fill(2, secret), CLICK_LOGIN]
     for n, (seen, action) in enumerate(zip(pages, actions, strict=True)):
         after = pages[n + 1] if n < 2 else seen
-        mind.note(seen, action, after, changed=True, over=n == 2, used=None)
+        mind.record(seen, action, after, changed=True, over=n == 2, used=None)
     mind.close(success)
 
 
-def offered(mind: AttemptMemory, seen: Observation) -> tuple[str, str, str | None] | None:
+def offered(mind: AttemptCache, seen: Observation) -> tuple[str, str, str | None] | None:
     found = mind.offer(seen)
-    return (found[0].name, found[0].words, found[0].text) if found else None
+    return (found[0].name, found[0].label, found[0].text) if found else None
 
 
 def test_a_goal_s_values_are_masked_by_kind() -> None:
     said = template_of('Send "hi" to Jane Doe at jane@x.org on 5 May 2026 at 10:30 for $12.50. Then wait.')
-    assert said.words == "Send <quoted> to <name> at <email> on <date> at <time> for <number>. Then wait."
+    assert said.text == "Send <quoted> to <name> at <email> on <date> at <time> for <number>. Then wait."
     assert said.values == ("hi", "Jane Doe", "jane@x.org", "5 May 2026", "10:30", "$12.50")
-    assert template_of(GOAL).words == template_of(OTHER).words
+    assert template_of(GOAL).text == template_of(OTHER).text
 
 
 @given(st.lists(st.text("abcdef ", min_size=2, max_size=8), min_size=1, max_size=4), st.text("abcdef xyz", max_size=30))
 def test_words_written_with_values_come_back(values: list[str], text: str) -> None:
-    assert concrete(abstract(text, values, exact=True), values) == text
+    assert concrete(mask_values(text, values, exact=True), values) == text
 
 
 def test_an_action_of_a_successful_attempt_is_offered_on_the_same_page(tmp_path: Path) -> None:
@@ -86,14 +86,14 @@ def test_nothing_is_learnt_from_an_attempt_that_failed_or_was_no_measurement(
 
 def test_nothing_is_written_before_the_attempt_has_ended(tmp_path: Path) -> None:
     mind = memory(tmp_path)
-    mind.note(login(), fill(1, "ann"), login("ann"), changed=True, over=False, used=None)
+    mind.record(login(), fill(1, "ann"), login("ann"), changed=True, over=False, used=None)
     assert not (tmp_path / FILE).exists()
 
 
 def test_a_step_that_changed_nothing_proves_nothing(tmp_path: Path) -> None:
     mind = memory(tmp_path)
-    mind.note(login(), Action(name="click", ref=1), login(), changed=False, over=False, used=None)
-    mind.note(login(), CLICK_LOGIN, login(), changed=True, over=False, used=None)
+    mind.record(login(), Action(name="click", ref=1), login(), changed=False, over=False, used=None)
+    mind.record(login(), CLICK_LOGIN, login(), changed=True, over=False, used=None)
     mind.close(True)
     assert offered(memory(tmp_path), login()) is None
 
@@ -104,16 +104,16 @@ def test_a_page_whose_looks_do_not_tell_the_next_action_is_not_cached(tmp_path: 
     goal = "Click button ONE, then click button TWO."
     for first_changed in (False, True):
         mind = memory(tmp_path, goal)
-        mind.note(view, one, ended if first_changed else view, changed=first_changed, over=False, used=None)
-        mind.note(view, two, ended, changed=True, over=True, used=None)
+        mind.record(view, one, ended if first_changed else view, changed=first_changed, over=False, used=None)
+        mind.record(view, two, ended, changed=True, over=True, used=None)
         mind.close(True)
         assert offered(memory(tmp_path, goal), view) is None
 
 
 def test_a_step_that_was_refused_leaves_the_page_clear(tmp_path: Path) -> None:
     mind = memory(tmp_path)
-    mind.note(login(), CLICK_LOGIN, login(), changed=None, over=False, used=None)
-    mind.note(login(), fill(1, "ann"), login("ann"), changed=True, over=False, used=None)
+    mind.record(login(), CLICK_LOGIN, login(), changed=None, over=False, used=None)
+    mind.record(login(), fill(1, "ann"), login("ann"), changed=True, over=False, used=None)
     mind.close(True)
     assert offered(memory(tmp_path), login()) == ("fill", "Username", "ann")
 
@@ -139,7 +139,7 @@ def test_a_literal_answer_does_not_leak_to_another_value_before_it_is_proven(tmp
     for n, (name, wanted) in enumerate((("Ann", 1), ("Bob", 1))):
         mind = memory(tmp_path, f"Pick what {name} likes.")
         assert offered(mind, view) is None, n
-        mind.note(view, Action(name="click", ref=wanted), view, changed=True, over=True, used=None)
+        mind.record(view, Action(name="click", ref=wanted), view, changed=True, over=True, used=None)
         mind.close(True)
     assert offered(memory(tmp_path, "Pick what Ann likes."), view) == ("click", "Red", None)
     assert offered(memory(tmp_path, "Pick what Cid likes."), view) == ("click", "Red", None)
@@ -150,12 +150,12 @@ def test_the_way_to_a_page_is_part_of_what_a_literal_answer_holds_for(tmp_path: 
     for read in ("Code: 77", "Code: 88"):
         mind = memory(tmp_path, "Enter the code from the first page.")
         first = page(words(read), button(1, "Next"))
-        mind.note(first, Action(name="click", ref=1), form, changed=True, over=False, used=None)
+        mind.record(first, Action(name="click", ref=1), form, changed=True, over=False, used=None)
         expected = None if read == "Code: 88" else offered(mind, form)
         assert expected is None
         assert offered(mind, form) is None
         text = read.split()[1]
-        mind.note(form, fill(1, text), page(textbox(1, "Code", text)), changed=True, over=True, used=None)
+        mind.record(form, fill(1, text), page(textbox(1, "Code", text)), changed=True, over=True, used=None)
         mind.close(True)
 
 
@@ -169,7 +169,7 @@ def test_a_hit_that_did_nothing_is_dropped_at_once(tmp_path: Path) -> None:
     mind = memory(tmp_path)
     found = mind.offer(login())
     assert found is not None
-    mind.note(login(), found[0], login(), changed=False, over=False, used=found[1])
+    mind.record(login(), found[0], login(), changed=False, over=False, used=found[1])
     assert mind.offer(login()) is None
     mind.close(None)
     assert offered(memory(tmp_path), login()) is None
@@ -181,7 +181,7 @@ def test_a_hit_of_a_failed_attempt_is_dropped_unless_it_succeeded_more_often(tmp
         mind = memory(tmp_path)
         found = mind.offer(login())
         assert found is not None
-        mind.note(login(), found[0], login("ann"), changed=True, over=False, used=found[1])
+        mind.record(login(), found[0], login("ann"), changed=True, over=False, used=found[1])
         mind.close(success)
 
     attempt(tmp_path, GOAL, "ann", "x1", success=True)
@@ -197,7 +197,7 @@ def test_hits_and_failures_are_counted_in_the_file(tmp_path: Path) -> None:
     mind = memory(tmp_path)
     found = mind.offer(login())
     assert found is not None
-    mind.note(login(), found[0], login("ann"), changed=True, over=False, used=found[1])
+    mind.record(login(), found[0], login("ann"), changed=True, over=False, used=found[1])
     mind.close(False)
     events = [json.loads(line)["event"] for line in (tmp_path / FILE).read_text(encoding="utf-8").splitlines()]
     assert events == ["proof", "proof", "proof", "hit", "fail"]
@@ -230,10 +230,10 @@ def test_several_writers_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_what_another_process_learnt_is_seen_by_the_next_attempt(tmp_path: Path) -> None:
-    book = Book(tmp_path)
-    first = AttemptMemory(book, environment="miniwob", goal=GOAL, proofs=2)
+    book = ActionCache(tmp_path)
+    first = AttemptCache(book, environment="miniwob", goal=GOAL, proofs=2)
     assert offered(first, login()) is None
     attempt(tmp_path, GOAL, "ann", "x1", success=True)
     assert offered(first, login()) is None
-    second = AttemptMemory(book, environment="miniwob", goal=GOAL, proofs=2)
+    second = AttemptCache(book, environment="miniwob", goal=GOAL, proofs=2)
     assert offered(second, login()) == ("fill", "Username", "ann")

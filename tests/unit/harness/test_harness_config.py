@@ -45,7 +45,7 @@ def test_the_bundled_config_says_what_the_code_defaults_say() -> None:
         "limits",
         "retry",
         "hierarchy",
-        "gate",
+        "escalation",
         "verifier",
     )
     for group in groups:
@@ -152,3 +152,15 @@ def test_every_number_has_bounds() -> None:
             for shape in shapes:
                 if shape.get("type") in {"integer", "number"}:
                     assert "minimum" in shape, f"{name}.{key}"
+
+
+@pytest.mark.parametrize("group", ["defaults", "modes.baseline_worker"])
+def test_the_former_name_of_a_key_is_refused_with_the_present_one(tmp_path: Path, group: str) -> None:
+    path = tmp_path / "config.yaml"
+    inner = "{gate: {max_calls: 3}}"
+    text = f"defaults: {inner}\nmodes: {{baseline_worker: {{}}}}\n"
+    if group != "defaults":
+        text = f"modes: {{baseline_worker: {inner}}}\n"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=f"the key '{group}.gate' is now called 'escalation'"):
+        load_file(path)

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from harness.core.errors import UsageError
-from harness.envs.fence import PATTERNS, fenced
+from harness.envs.fence import PATTERNS, is_blocked
 from harness.envs.sites import Sites, check_site, read_sites
 
 FENCED = (
@@ -23,13 +23,13 @@ OPEN = (
 @pytest.mark.parametrize("path", FENCED)
 def test_whatever_leads_to_the_graded_state_is_fenced_and_looked_at(path: str) -> None:
     url = f"https://shop.example{path}"
-    assert fenced(url)
+    assert is_blocked(url)
     assert any(fnmatchcase(url, pattern) for pattern in PATTERNS)
 
 
 @pytest.mark.parametrize("path", OPEN)
 def test_other_addresses_are_open(path: str) -> None:
-    assert not fenced(f"https://shop.example{path}")
+    assert not is_blocked(f"https://shop.example{path}")
 
 
 def test_sites_are_real_local_or_given_addresses() -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from halo_common.files import append_json_line
 from harness.core.errors import UsageError, no_room
 from harness.envs.miniwob import tasks
 from harness.evaluation.jobs import check_tasks, chosen, jobs_of, read_jobs, seeds_of, subsets, words_of
-from harness.record.results import Job, append_line
+from harness.record.results import Job
 from harness.record.tracing import span_file
 from harness.settings.describe import description, remedies
 from harness.settings.load import DEFAULT_CONFIG, load_settings
@@ -21,7 +22,7 @@ from harness.settings.schema import ConfigFile
 def test_a_torn_last_line_is_closed_before_the_next(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     path.write_text('{"a": 1}\n{"b": ', encoding="utf-8")
-    append_line(path, {"c": 3})
+    append_json_line(path, {"c": 3})
     assert path.read_text(encoding="utf-8").splitlines() == ['{"a": 1}', '{"b": ', '{"c": 3}']
 
 
@@ -30,7 +31,7 @@ def test_writers_at_once_do_not_take_each_other_s_lines_for_torn(tmp_path: Path)
 
     def work() -> None:
         for _ in range(100):
-            append_line(path, {"text": "y" * 9000})  # more than a page: the file grows in the middle of a write
+            append_json_line(path, {"text": "y" * 9000})  # more than a page: the file grows in the middle of a write
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -45,7 +46,7 @@ def test_a_line_that_does_not_fit_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     path.symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left") as caught:
-        append_line(path, {"a": 1})
+        append_json_line(path, {"a": 1})
     assert caught.value.filename == str(path)
     assert str(path) in str(no_room(caught.value))
     assert no_room(OSError(2, "No such file", "x")) is None

@@ -5,30 +5,30 @@ from typing import Any
 import pytest
 from harness_pages import button, page, submit, textbox, words
 
-from harness.act.actions import Action, ActionProblem, unsure
-from harness.act.history import Past
-from harness.check.loops import looping, rounds
-from harness.decide.escalation import Proposed, at_stake, reason_to_call
+from harness.act.actions import Action, ActionProblem, low_confidence
+from harness.act.history import PastStep
+from harness.check.loops import cycles, looping
+from harness.decide.escalation import ProposedStep, escalation_reason, high_stakes_word
 from harness.observe.observation import Observation
-from harness.settings.schema import GateSettings
+from harness.settings.schema import EscalationSettings
 
 VIEW = page(button(1, "Next"), button(2, "Send message"), textbox(3, "Send to"), submit(4, "Pay now"))
-NEXT = Action(name="click", ref=1, words="Next")
+NEXT = Action(name="click", ref=1, label="Next")
 DONE = Action(name="done")
 
 
-def gate(**values: Any) -> GateSettings:
-    return GateSettings.model_validate(values)
+def gate(**values: Any) -> EscalationSettings:
+    return EscalationSettings.model_validate(values)
 
 
-def did(action: Action | None, where: str = "p", *, failed: bool = False) -> Past:
+def did(action: Action | None, where: str = "p", *, failed: bool = False) -> PastStep:
     ran = not failed
-    return Past(action=action, result="", layout="l", before="b", changed=ran, ran=ran, page=where, failed=failed)
+    return PastStep(action=action, result="", layout="l", before="b", changed=ran, ran=ran, page=where, failed=failed)
 
 
 def reason(
     action: Action | None,
-    past: tuple[Past, ...] = (),
+    history: tuple[PastStep, ...] = (),
     view: Observation = VIEW,
     *,
     problem: ActionProblem | None = None,
@@ -36,8 +36,8 @@ def reason(
     said_unsure: bool = False,
     **settings: Any,
 ) -> str | None:
-    proposed = Proposed(action=action, problem=problem, by_model=by_model, unsure=said_unsure)
-    return reason_to_call(proposed, view, "p", past, gate(**settings))
+    proposed = ProposedStep(action=action, problem=problem, by_model=by_model, low_confidence=said_unsure)
+    return escalation_reason(proposed, view, "p", history, gate(**settings))
 
 
 def test_an_ordinary_step_is_the_worker_s() -> None:
@@ -46,7 +46,7 @@ def test_an_ordinary_step_is_the_worker_s() -> None:
 
 
 def test_an_unusable_reply_calls() -> None:
-    problem = ActionProblem(type="unknown_target", words="")
+    problem = ActionProblem(type="unknown_target", message="")
     assert reason(None) == "unusable_reply"
     assert reason(NEXT, problem=problem) == "unusable_reply"
     assert reason(NEXT, problem=problem, unusable_reply=False) is None
@@ -84,14 +84,14 @@ def test_a_field_that_speaks_of_sending_is_no_stake() -> None:
 
 def test_enter_counts_as_the_button_that_it_stands_for() -> None:
     view = page(textbox(1, "Message", "hi", focused=True, scope=5), submit(2, "Send", scope=5))
-    assert at_stake(Action(name="press", text="Enter"), view, ["send"]) == "send"
-    assert at_stake(Action(name="press", text="Tab"), view, ["send"]) is None
+    assert high_stakes_word(Action(name="press", text="Enter"), view, ["send"]) == "send"
+    assert high_stakes_word(Action(name="press", text="Tab"), view, ["send"]) is None
 
 
 def test_a_word_counts_only_whole() -> None:
     view = page(button(1, "Sender list"), button(2, "Repay"))
-    assert at_stake(Action(name="click", ref=1), view, ["send", "pay"]) is None
-    assert at_stake(Action(name="click", ref=2), view, ["send", "pay"]) is None
+    assert high_stakes_word(Action(name="click", ref=1), view, ["send", "pay"]) is None
+    assert high_stakes_word(Action(name="click", ref=2), view, ["send", "pay"]) is None
 
 
 def test_the_final_answer_calls() -> None:
@@ -119,7 +119,7 @@ def test_doubt_calls_only_where_it_is_asked_for() -> None:
     ],
 )
 def test_confidence_is_a_word_or_a_number(reply: str, expected: bool) -> None:
-    assert unsure(reply) is expected
+    assert low_confidence(reply) is expected
 
 
 def test_the_weightiest_reason_is_named() -> None:
@@ -128,9 +128,9 @@ def test_the_weightiest_reason_is_named() -> None:
 
 def test_a_round_of_several_steps_is_a_loop() -> None:
     a, b = did(Action(name="click", ref=1), "p"), did(Action(name="click", ref=2), "q")
-    assert rounds([a, b]) == 1
-    assert rounds([a, b, a, b]) == 2
-    assert rounds([b, a, b, a, b, a]) == 3
+    assert cycles([a, b]) == 1
+    assert cycles([a, b, a, b]) == 2
+    assert cycles([b, a, b, a, b, a]) == 3
     assert looping(Action(name="click", ref=2), "q", [a, b, a, b, a], 2)
     assert not looping(Action(name="click", ref=9), "q", [a, b, a, b, a], 2)
 
@@ -141,4 +141,4 @@ def test_scrolling_and_waiting_are_no_loops() -> None:
 
 
 def test_text_is_no_target() -> None:
-    assert at_stake(Action(name="click", ref=None), page(words("Send")), ["send"]) is None
+    assert high_stakes_word(Action(name="click", ref=None), page(words("Send")), ["send"]) is None

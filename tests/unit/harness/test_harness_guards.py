@@ -6,17 +6,17 @@ import pytest
 from harness_pages import button, checkbox, combobox, page, submit, textbox
 
 from harness.act.actions import Action
-from harness.act.history import Past
+from harness.act.history import PastStep
 from harness.check.guards import refusal, warning
 from harness.decide.choices import open_choices, reply_schema
 from harness.observe.observation import Observation, opened_by
 from harness.settings.schema import GuardSettings, HarnessSettings
 
-CLICK_OK = Action(name="click", ref=1, words="OK")
+CLICK_OK = Action(name="click", ref=1, label="OK")
 
 
-def did(action: Action, view: Observation, *, changed: bool | None = True, ran: bool = True) -> Past:
-    return Past(action=action, result="", layout=view.layout, before=view.fingerprint, changed=changed, ran=ran)
+def did(action: Action, view: Observation, *, changed: bool | None = True, ran: bool = True) -> PastStep:
+    return PastStep(action=action, result="", layout=view.layout, before=view.fingerprint, changed=changed, ran=ran)
 
 
 def guards(**values: Any) -> GuardSettings:
@@ -29,9 +29,9 @@ def settings(**groups: Any) -> HarnessSettings:
 
 def test_nothing_is_refused_by_default() -> None:
     view = page(button(1, "OK"), textbox(2, "A"), submit(3))
-    past = [did(CLICK_OK, view, changed=False)] * 9
+    history = [did(CLICK_OK, view, changed=False)] * 9
     for action in (CLICK_OK, Action(name="click", ref=3), Action(name="done")):
-        assert refusal(action, past, view, guards()) is None
+        assert refusal(action, history, view, guards()) is None
 
 
 def test_the_loop_guard_counts_from_its_setting() -> None:
@@ -50,8 +50,8 @@ def test_a_new_layout_forgives_repeats() -> None:
 
 def test_a_page_that_comes_back_remembers_what_was_done_on_it() -> None:
     closed, open_page = page(button(1, "Menu")), page(button(1, "Menu"), button(2, "Print"))
-    past = [did(Action(name="click", ref=1), closed), did(Action(name="click", ref=2), open_page)]
-    assert refusal(Action(name="click", ref=1), past, closed, guards(loop="block", loop_after=1)) is not None
+    history = [did(Action(name="click", ref=1), closed), did(Action(name="click", ref=2), open_page)]
+    assert refusal(Action(name="click", ref=1), history, closed, guards(loop="block", loop_after=1)) is not None
 
 
 def test_doing_again_what_opened_the_page_is_a_repeat() -> None:
@@ -65,9 +65,9 @@ def test_doing_again_what_opened_the_page_is_a_repeat() -> None:
 
 def test_refilling_a_field_with_other_words_is_a_repeat() -> None:
     view = page(textbox(1, "A"))
-    past = [did(Action(name="fill", ref=1, text="x"), view)]
+    history = [did(Action(name="fill", ref=1, text="x"), view)]
     again = Action(name="fill", ref=1, text="y")
-    assert refusal(again, past, view, guards(loop="block", loop_after=1)) is not None
+    assert refusal(again, history, view, guards(loop="block", loop_after=1)) is not None
 
 
 def test_a_loop_warning_is_a_note_and_no_refusal() -> None:
@@ -79,15 +79,15 @@ def test_a_loop_warning_is_a_note_and_no_refusal() -> None:
 
 def test_what_changed_nothing_is_banned_on_that_page_only() -> None:
     view, other = page(button(1, "OK")), page(button(1, "OK"), button(2, "New"))
-    past = [did(CLICK_OK, view, changed=False)]
-    assert "changed nothing" in str(refusal(CLICK_OK, past, view, guards(no_effect_ban=True)))
-    assert refusal(CLICK_OK, past, other, guards(no_effect_ban=True)) is None
+    history = [did(CLICK_OK, view, changed=False)]
+    assert "changed nothing" in str(refusal(CLICK_OK, history, view, guards(no_effect_ban=True)))
+    assert refusal(CLICK_OK, history, other, guards(no_effect_ban=True)) is None
 
 
 def test_a_refused_action_is_no_evidence_of_no_effect() -> None:
     view = page(button(1, "OK"))
-    past = [did(CLICK_OK, view, changed=None, ran=False)]
-    assert refusal(CLICK_OK, past, view, guards(no_effect_ban=True)) is None
+    history = [did(CLICK_OK, view, changed=None, ran=False)]
+    assert refusal(CLICK_OK, history, view, guards(no_effect_ban=True)) is None
 
 
 def test_submitting_early_names_the_unanswered_fields() -> None:
@@ -197,7 +197,7 @@ def test_navigation_an_answer_and_confidence_are_in_the_schema_only_when_asked_f
         view,
         actions={"constrain_targets": True, "navigation": True, "answer": True},
         hierarchy={"manager": True},
-        gate={"low_confidence": True},
+        escalation={"low_confidence": True},
     )
     assert asked["done"]["required"] == ["action", "confidence"]
     assert set(asked["done"]["properties"]) == {"action", "confidence", "text"}
@@ -207,5 +207,5 @@ def test_navigation_an_answer_and_confidence_are_in_the_schema_only_when_asked_f
 
 def test_nobody_is_asked_for_confidence_that_nobody_reads() -> None:
     view = page(button(1, "A"))
-    alone = shapes(view, actions={"constrain_targets": True}, gate={"low_confidence": True})
+    alone = shapes(view, actions={"constrain_targets": True}, escalation={"low_confidence": True})
     assert "confidence" not in alone["click"]["properties"]

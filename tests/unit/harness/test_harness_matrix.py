@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from harness_results import result, setup, trail, write_spans
 
+from halo_common.files import append_json_line
 from harness.core.errors import EnvironmentMissing, UsageError
 from harness.evaluation.matrix import CSV, MD, Column, mode_table, run_matrix, write
 from harness.evaluation.run_folder import ERRORS, METRICS
-from harness.record.results import Job, Result, append_line
+from harness.record.results import Job, Result
 from harness.running.setup import Setup
 
 JOBS = [Job(task_id=task, seed=seed) for task in ("a", "b") for seed in (0, 1)]
@@ -20,7 +21,7 @@ def put(where: Setup, *results: Result) -> None:
     """What a mode's run leaves behind."""
     Path(where.out).mkdir(parents=True, exist_ok=True)
     for one in results:
-        append_line(Path(where.out) / "results.jsonl", one.model_dump())
+        append_json_line(Path(where.out) / "results.jsonl", one.model_dump())
         write_spans(where, one, trail(one.trace_id, halo__end_reason="done", halo__worker__calls=3))
 
 
@@ -30,8 +31,10 @@ def test_a_matrix_tells_modes_and_tasks_and_why_attempts_failed(tmp_path: Path) 
     asked = [result("a", seed=0), result("a", seed=1, score=0.0), result("b", seed=0), result("b", seed=1)]
     put(good, *asked, result("not-asked"))
     put(bad, *errors)
-    append_line(tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "x", "words": "it died", "traceback": "Trace"})
-    append_line(tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "mended", "words": "was run again"})
+    append_json_line(
+        tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "x", "message": "it died", "traceback": "Trace"}
+    )
+    append_json_line(tmp_path / "bad" / ERRORS, {"mode": "bad", "trace_id": "mended", "message": "was run again"})
     columns = [Column(good, asked), Column(bad, errors, "no model answers")]
     write(tmp_path, columns)
 
@@ -52,7 +55,7 @@ def test_a_matrix_tells_modes_and_tasks_and_why_attempts_failed(tmp_path: Path) 
     told = [json.loads(line) for line in (tmp_path / ERRORS).read_text(encoding="utf-8").splitlines()]
     assert [line.get("traceback") for line in told] == ["Trace", None, None]
     assert told[1]["cause"] == "time_limit"
-    assert told[2] == {"mode": "bad", "cause": "environment_missing", "words": "no model answers"}
+    assert told[2] == {"mode": "bad", "cause": "environment_missing", "message": "no model answers"}
 
     figures = json.loads((tmp_path / METRICS).read_text(encoding="utf-8"))
     assert figures["good"]["success_rate"] == 0.75
@@ -71,7 +74,7 @@ def test_a_mode_that_cannot_run_stops_no_other(tmp_path: Path) -> None:
         put(where, result("a"))
 
     said: list[str] = []
-    columns = run_matrix(setups, JOBS, tmp_path, run=run, say=said.append)
+    columns = run_matrix(setups, JOBS, tmp_path, run=run, log=said.append)
     assert [c.lost for c in columns] == ["nothing listens", None]
     assert len(columns[1].results) == 1
     assert "mode first cannot run: nothing listens" in said
@@ -83,13 +86,13 @@ def test_what_was_finished_before_an_end_is_in_the_tables(tmp_path: Path) -> Non
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_matrix([setup(tmp_path / "m")], JOBS, tmp_path, run=run, say=lambda _: None)
+        run_matrix([setup(tmp_path / "m")], JOBS, tmp_path, run=run, log=lambda _: None)
     assert "| a | 1/1 |" in (tmp_path / MD).read_text(encoding="utf-8")
 
 
 def test_two_matrices_do_not_write_into_one_folder(tmp_path: Path) -> None:
     def run(_: Setup) -> None:
-        run_matrix([], JOBS, tmp_path, run=run, say=lambda _: None)
+        run_matrix([], JOBS, tmp_path, run=run, log=lambda _: None)
 
     with pytest.raises(UsageError, match="is writing into"):
-        run_matrix([setup(tmp_path / "m")], JOBS, tmp_path, run=run, say=lambda _: None)
+        run_matrix([setup(tmp_path / "m")], JOBS, tmp_path, run=run, log=lambda _: None)

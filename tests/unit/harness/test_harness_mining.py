@@ -114,7 +114,7 @@ def test_a_mined_skill_runs_for_another_goal_of_its_template(skill: MinedSkill) 
         step = routine.next(goal, view, made) if made else routine.first(goal, view)
         assert step is not None
         made.append(step)
-    assert [m.action.phrase() for m in made] == [
+    assert [m.action.describe() for m in made] == [
         'fill "Username" with "cid"', 'fill "Password" with "w3"', 'click "Login"',
     ]  # fmt: skip
     assert routine.next(goal, view, made) is None

@@ -13,7 +13,7 @@ from harness.decide.build import build_policy
 from harness.decide.choices import Choice
 from harness.decide.examples import load_examples
 from harness.decide.model_policy import ModelPolicy
-from harness.decide.policy import Turn
+from harness.decide.policy import PolicyInput
 from harness.decide.rules import RulesPolicy
 from harness.models.base import ChatReply, ChatRequest, Tokens
 from harness.record.results import Job
@@ -36,10 +36,10 @@ class Scripted:
         """Nothing is open."""
 
 
-def turn(**more: Any) -> Turn:
+def turn(**more: Any) -> PolicyInput:
     view = page(button(1, "OK"))
     done = Choice(name="done")
-    return Turn(goal="Press OK.", page='[1] button "OK"', observation=view, choices=(done,), **more)
+    return PolicyInput(goal="Press OK.", page='[1] button "OK"', observation=view, choices=(done,), **more)
 
 
 def policy(reply: ChatReply, model: dict[str, Any] | None = None, **groups: Any) -> tuple[ModelPolicy, Scripted]:
@@ -99,7 +99,7 @@ def test_the_call_holds_what_was_said_used_and_paid() -> None:
     made, _ = policy(reply, {"usd_per_million_in": 1.0, "usd_per_million_out": 4.0})
     decision = made.decide(turn(), deadline=0.0)
     call = decision.call
-    assert decision.reply == "I refuse."
+    assert decision.text == "I refuse."
     assert call is not None
     assert (call.model, call.reply, call.tokens_in, call.tokens_out) == ("m", "I refuse.", 2_000_000, 1_000_000)
     assert call.cost_usd == 6.0

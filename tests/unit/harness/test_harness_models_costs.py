@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harness.attempt.records import Progress
-from harness.decide.policy import Decision
+from harness.decide.policy import PolicyReply
 from harness.models.base import ModelCall, Tokens
 from harness.models.costs import ModelUsage, cost_of, price_of, total, with_call
 from harness.running.setup import cost_of as attempt_cost
@@ -79,7 +79,7 @@ def test_an_attempt_s_cost_counts_worker_and_manager() -> None:
     progress = Progress()
     assert attempt_cost(settings, progress) is None
     for one in (call("gpt-4o-mini", 0.25), call("gpt-4o", 1.0)):
-        progress = progress.plus(Decision(reply="", call=one), manager=one.model == "gpt-4o")
+        progress = progress.plus(PolicyReply(text="", call=one), manager=one.model == "gpt-4o")
     assert attempt_cost(settings, progress) == 1.25
     assert (progress.tokens_in, progress.tokens_out) == (20, 20)
     assert Progress.model_validate(progress.model_dump()) == progress

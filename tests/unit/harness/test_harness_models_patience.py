@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from model_servers import Asked, Kind, ModelServer, request, serving
 
+from halo_common.model_calls import error_message, retry_after
 from harness.core.errors import AttemptError, Cause
 from harness.models.base import ModelDown
 from harness.models.build import build_model
-from harness.models.faults import retry_after, words_of
 from harness.settings.schema import ModelSettings
 
 
@@ -251,7 +251,7 @@ def test_what_a_server_asks_to_wait(headers: dict[str, str], seconds: float | No
 
 
 def test_the_words_of_an_error_body() -> None:
-    assert words_of('{"error": {"message": "a\\n b", "code": null}}') == "a b"
-    assert words_of('{"object": "error", "message": "gone", "code": 404}') == "404: gone"
-    assert words_of('{"detail": "nope"}') == '{"detail": "nope"}'
-    assert words_of("x" * 500) == "x" * 197 + "..."
+    assert error_message('{"error": {"message": "a\\n b", "code": null}}', code=True) == "a b"
+    assert error_message('{"object": "error", "message": "gone", "code": 404}', code=True) == "404: gone"
+    assert error_message('{"detail": "nope"}', code=True) == '{"detail": "nope"}'
+    assert error_message("x" * 500, code=True) == "x" * 197 + "..."

@@ -192,8 +192,8 @@ def test_anthropic_s_cache_ends_with_the_last_message_that_never_changes(anthrop
     )
     Asked(anthropic)(ChatRequest(messages=messages, fixed=3))
     sent = anthropic.seen[0]
-    marked = [m["content"] for m in sent["messages"] if "cache_control" in m["content"][-1]]
-    assert marked == [[{"type": "text", "text": "answer", "cache_control": {"type": "ephemeral"}}]]
+    mask_goal_values = [m["content"] for m in sent["messages"] if "cache_control" in m["content"][-1]]
+    assert mask_goal_values == [[{"type": "text", "text": "answer", "cache_control": {"type": "ephemeral"}}]]
     assert "cache_control" not in sent["system"][0]
 
 

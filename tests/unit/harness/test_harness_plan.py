@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.cli.exploration_verb import two_of
-from harness.cli.plan import Changes, Place, changed, described, most_calls, settings_of, task_ids
+from harness.cli.plan import Overrides, RunOptions, changed, described, most_calls, settings_of, task_ids
 from harness.core.errors import UsageError
-from harness.evaluation.selection import Asked
+from harness.evaluation.selection import TaskOptions
 from harness.record.results import Job
 from harness.settings.load import DEFAULT_CONFIG
 from harness.settings.schema import HarnessSettings
@@ -18,7 +18,7 @@ from harness.settings.schema import HarnessSettings
 
 def with_changes(**values: object) -> HarnessSettings:
     base = HarnessSettings.model_validate({"limits": {"seconds": 120}})
-    return changed(DEFAULT_CONFIG, base, Changes(**values))  # type: ignore[arg-type]
+    return changed(DEFAULT_CONFIG, base, Overrides(**values))  # type: ignore[arg-type]
 
 
 def test_score_and_speed_set_the_steps_and_the_time_to_use_them() -> None:
@@ -53,8 +53,8 @@ def test_the_bound_of_model_calls_holds_second_chances() -> None:
 
 def test_a_dry_run_names_tasks_mode_model_and_limits() -> None:
     jobs = [Job(task_id=task, seed=seed) for task in ("a", "b") for seed in (0, 1)]
-    mode, settings = settings_of(DEFAULT_CONFIG, "baseline_worker", Changes(max_steps=4))
-    said = "\n".join(described(mode, settings, jobs, Place()))
+    mode, settings = settings_of(DEFAULT_CONFIG, "baseline_worker", Overrides(max_steps=4))
+    said = "\n".join(described(mode, settings, jobs, RunOptions()))
     for words in ("baseline_worker", settings.model.name, "4 steps, 120 s", "4 of 2 tasks", "at most 16", "a b"):
         assert words in said
 
@@ -63,18 +63,18 @@ def test_a_mode_that_could_leave_its_folder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("mode: ../out\nmodes: {../out: {worker: rules}}\n")
     with pytest.raises(UsageError, match=r"mode '\.\./out' cannot name a folder"):
-        settings_of(path, None, Changes())
+        settings_of(path, None, Overrides())
 
 
 def test_tasks_must_be_asked_for_unless_all_is_what_a_verb_means() -> None:
     with pytest.raises(UsageError, match="say which tasks: --tasks a,b, --task-type NAME, or --site NAME"):
-        task_ids(DEFAULT_CONFIG, Asked(), Place())
-    assert len(task_ids(DEFAULT_CONFIG, Asked(sample_size=7), Place(), all_by_default=True)) == 7
+        task_ids(DEFAULT_CONFIG, TaskOptions(), RunOptions())
+    assert len(task_ids(DEFAULT_CONFIG, TaskOptions(sample_size=7), RunOptions(), all_by_default=True)) == 7
 
 
 def test_a_registry_that_is_not_there_is_said_with_its_remedy(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="make it with 'tasks snapshot"):
-        task_ids(DEFAULT_CONFIG, Asked(tasks="miniwob.click-test"), Place(task_registry=tmp_path / "r.json"))
+        task_ids(DEFAULT_CONFIG, TaskOptions(tasks="miniwob.click-test"), RunOptions(task_registry=tmp_path / "r.json"))
 
 
 @pytest.mark.parametrize("text", ["0", "0,1,2", "a,b", "0,0", "", "nan,1", "0,3"])

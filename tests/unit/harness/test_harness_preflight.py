@@ -53,7 +53,7 @@ def test_an_endpoint_is_asked_for_its_models_and_for_nothing_that_costs(
     monkeypatch.setenv("TEST_KEY", "sk-secret")
     check = endpoint("worker", server.model(), needed=True)
     assert (check.state, server.asked) == (State.OK, [("GET", "/v1/models", "Bearer sk-secret")])
-    assert "lists tiny" in check.words
+    assert "lists tiny" in check.message
     assert "sk-secret" not in "".join(lines_of([check, *keys([("TEST_KEY", True)])]))
 
 
@@ -80,7 +80,7 @@ def test_a_refusal_is_told_from_an_endpoint_without_a_list(
 def test_a_key_that_is_refused_is_named(server: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_KEY", "x")
     server.status = 401
-    assert "refuses the key" in endpoint("worker", server.model(), needed=True).words
+    assert "refuses the key" in endpoint("worker", server.model(), needed=True).message
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{", '{"data": [1]}', '{"data": [{"id": "other"}]}'])
@@ -88,14 +88,14 @@ def test_any_list_of_models_is_an_answer(server: Models, body: str) -> None:
     server.body = body
     check = endpoint("worker", server.model(), needed=True)
     assert check.state is State.OK
-    assert ("does not list tiny: other" in check.words) == ("other" in body)
+    assert ("does not list tiny: other" in check.message) == ("other" in body)
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9/v1", "http://no such host/v1", "http://[/v1"])
 def test_nothing_listening_is_a_sentence_with_a_remedy(address: str) -> None:
     check = endpoint("worker", ModelSettings.model_validate({"base_url": address}), needed=True)
     assert check.state is State.FAILED
-    assert f"no answer from {address}" in check.words
+    assert f"no answer from {address}" in check.message
     assert "OPENAI_BASE_URL" in check.remedy
 
 
@@ -123,20 +123,20 @@ def test_rules_ask_no_endpoint_at_all() -> None:
 
 def test_only_what_is_needed_stops() -> None:
     checks = [
-        Check(name="a", state=State.OK, words="fine"),
-        Check(name="b", state=State.MISSING, words="not set", remedy="set it", needed=False),
+        Check(name="a", state=State.OK, message="fine"),
+        Check(name="b", state=State.MISSING, message="not set", remedy="set it", needed=False),
     ]
     require(checks)
     assert "missing (not needed)" in lines_of(checks)[2]
     with pytest.raises(EnvironmentMissing, match="cannot run here: c; see the table"):
-        require([*checks, Check(name="c", state=State.FAILED, words="broken")])
+        require([*checks, Check(name="c", state=State.FAILED, message="broken")])
 
 
 def test_the_config_is_checked_with_its_prompts(tmp_path: Path) -> None:
     assert config(DEFAULT_CONFIG).state is State.OK
     broken = config(tmp_path / "none.yaml")
     assert broken.stops
-    assert "does not exist" in broken.words
+    assert "does not exist" in broken.message
 
 
 def test_this_machine_has_the_packages() -> None:

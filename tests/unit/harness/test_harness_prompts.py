@@ -126,13 +126,15 @@ def test_the_system_prompt_speaks_of_what_is_switched_on_and_of_nothing_else() -
     assert not any(word in plain for word in ("goto", "answer", "confidence"))
     asked = fixed_messages(
         settings(
-            actions={"navigation": True, "answer": True}, hierarchy={"manager": True}, gate={"low_confidence": True}
+            actions={"navigation": True, "answer": True},
+            hierarchy={"manager": True},
+            escalation={"low_confidence": True},
         ),
         Prompts(),
         [],
     )[0].content
     assert all(word in asked for word in ('"back"', '"goto"', '"wait"', "answer to the user", '"confidence"'))
-    alone = fixed_messages(settings(gate={"low_confidence": True}), Prompts(), [])[0].content
+    alone = fixed_messages(settings(escalation={"low_confidence": True}), Prompts(), [])[0].content
     assert alone == plain
 
 

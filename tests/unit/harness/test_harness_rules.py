@@ -7,7 +7,7 @@ from typing import Any
 from harness_pages import button, checkbox, combobox, page, submit, textbox
 
 from harness.decide.choices import open_choices
-from harness.decide.policy import Turn, mask
+from harness.decide.policy import PolicyInput, mask
 from harness.decide.rules import RulesPolicy, mentions, quoted
 from harness.observe.observation import Observation
 from harness.settings.schema import HarnessSettings
@@ -21,10 +21,10 @@ def decide(goal: str, view: Observation, history: tuple[str, ...] = (), **groups
         c.model_copy(update={"element": shown[c.element.ref]}) if c.element else c
         for c in open_choices(view, [], settings)
     ]
-    turn = Turn(goal=goal, page="", observation=seen, choices=tuple(choices), history=history)
+    turn = PolicyInput(goal=goal, page="", observation=seen, choices=tuple(choices), history=history)
     reply = RulesPolicy(settings).decide(turn, deadline=time.monotonic() + 1)
     assert reply.call is None
-    return dict(json.loads(reply.reply))
+    return dict(json.loads(reply.text))
 
 
 STATE = {"observation": {"element_state": True}}
@@ -60,8 +60,8 @@ def test_a_filled_field_is_left_alone_when_state_is_shown() -> None:
 
 def test_history_tells_what_hidden_state_does_not() -> None:
     view = page(textbox(1, "City", "Rome"), submit(2))
-    past = ('fill "City" with "Rome": the page changed',)
-    assert decide('Write the city "Rome" and send.', view, past)["target"] == "Submit"
+    history = ('fill "City" with "Rome": the page changed',)
+    assert decide('Write the city "Rome" and send.', view, history)["target"] == "Submit"
 
 
 def test_ticks_and_options_that_the_goal_names_are_made() -> None:

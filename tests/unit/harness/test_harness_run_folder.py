@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from harness_results import result
 
+from halo_common.files import append_json_line
 from harness.core.errors import EnvironmentMissing, UsageError
 from harness.evaluation.run_folder import CLAIM, LOCK, claim, locked, made, missing, read_results, write_whole
-from harness.record.results import Job, append_line
+from harness.record.results import Job
 
 HOLD = """
 import sys
@@ -83,7 +84,7 @@ def test_where_a_model_is_reached_may_change_between_two_calls(tmp_path: Path) -
 
 
 def test_a_folder_with_attempts_of_unknown_making_is_refused(tmp_path: Path) -> None:
-    append_line(tmp_path / "results.jsonl", result().model_dump())
+    append_json_line(tmp_path / "results.jsonl", result().model_dump())
     with pytest.raises(UsageError, match=r"no eval\.json .*give another --out"):
         claim(tmp_path, SETTINGS)
 
@@ -104,10 +105,10 @@ def test_only_attempts_without_a_measurement_are_missing() -> None:
 
 def test_torn_lines_and_foreign_ones_are_no_results(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
-    append_line(path, result("a").model_dump())
+    append_json_line(path, result("a").model_dump())
     with path.open("a") as file:
         file.write('{"task_id": "b"}\nnull\n{"task_id": "c", "se')
-    append_line(path, result("d").model_dump())
+    append_json_line(path, result("d").model_dump())
     assert [r.task_id for r in read_results(tmp_path)] == ["a", "d"]
 
 

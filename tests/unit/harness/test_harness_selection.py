@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from harness.core.errors import UsageError
 from harness.envs.base import TaskInfo
 from harness.envs.miniwob import tasks
-from harness.evaluation.selection import Asked, sampled, select, site_of
+from harness.evaluation.selection import TaskOptions, sampled, select, site_of
 
 
 def task(name: str, *, usable: bool = True) -> TaskInfo:
@@ -27,7 +27,7 @@ NAMED = {
 
 
 def chosen(**options: object) -> list[str]:
-    return select(TABLE, Asked(**options), NAMED)  # type: ignore[arg-type]
+    return select(TABLE, TaskOptions(**options), NAMED)  # type: ignore[arg-type]
 
 
 def test_a_named_subset_holds_sites_and_ids() -> None:
@@ -37,7 +37,7 @@ def test_a_named_subset_holds_sites_and_ids() -> None:
 
 
 def test_families_and_rules_over_the_table_are_task_types_too() -> None:
-    assert len(select(tasks(), Asked(task_type="single"), {})) > 5
+    assert len(select(tasks(), TaskOptions(task_type="single"), {})) > 5
     assert chosen(task_type="miniwob") == ["miniwob.click-test"]
 
 

@@ -17,7 +17,7 @@ from harness.observe.observation import Element, Observation
 
 
 def said(step: MacroStep | None) -> str | None:
-    return step.action.phrase() if step else None
+    return step.action.describe() if step else None
 
 
 def play(routine: Routine, goal: str, *pages: Observation) -> list[str | None]:
@@ -176,15 +176,15 @@ def test_a_message_that_is_not_understood_is_left_to_the_worker(goal: str) -> No
 
 def offered(runner: MacroRunner, view: Observation) -> str | None:
     found = runner.offer(view, view.fingerprint)
-    return found[0].phrase() if found else None
+    return found[0].describe() if found else None
 
 
 def test_a_macro_is_given_up_at_its_first_step_that_did_not_work() -> None:
     runner = MacroRunner([FillForm()], LOGIN)
     assert offered(runner, login()) == 'fill "Username" with "ann"'
-    runner.note(good=True)
+    runner.record(good=True)
     assert offered(runner, login("ann")) == 'fill "Password" with "x1"'
-    runner.note(good=False)
+    runner.record(good=False)
     assert offered(runner, login("ann")) is None
     assert offered(runner, login()) is None
 
@@ -193,7 +193,7 @@ def test_a_macro_whose_next_target_is_missing_is_given_up() -> None:
     runner = MacroRunner([SearchAndOpen()], 'Search for "tea" and open the first result.')
     view = page(textbox(1, "Search"), button(2, "Search"))
     offered(runner, view)
-    runner.note(good=True)
+    runner.record(good=True)
     assert offered(runner, page(words("No more search here"))) is None
     assert offered(runner, view) is None
 
@@ -201,7 +201,7 @@ def test_a_macro_whose_next_target_is_missing_is_given_up() -> None:
 def test_a_refused_step_ends_the_macro() -> None:
     runner = MacroRunner([FillForm()], LOGIN)
     assert offered(runner, login()) is not None
-    runner.refused()
+    runner.reject()
     assert offered(runner, login()) is None
 
 
@@ -209,7 +209,7 @@ def test_a_macro_that_is_done_is_not_begun_again_on_the_same_page() -> None:
     runner = MacroRunner([FillForm()], 'Set the name "Ann" and submit.')
     for value in ("", "Ann"):
         assert offered(runner, page(textbox(1, "Name", value), submit(2))) is not None
-        runner.note(good=True)
+        runner.record(good=True)
     blank = page(textbox(1, "Name"), submit(2))
     assert offered(runner, blank) is None
     assert offered(runner, page(textbox(1, "Name"), submit(2), words("Another form"))) is not None
@@ -218,15 +218,15 @@ def test_a_macro_that_is_done_is_not_begun_again_on_the_same_page() -> None:
 def test_after_somebody_else_acted_a_macro_begins_anew() -> None:
     runner = MacroRunner([FillForm()], LOGIN)
     assert offered(runner, login()) == 'fill "Username" with "ann"'
-    runner.leave()
+    runner.reset()
     assert offered(runner, login("ann")) == 'fill "Password" with "x1"'
 
 
 def test_without_routines_nothing_is_offered() -> None:
     runner = MacroRunner((), LOGIN)
     assert offered(runner, login()) is None
-    runner.note(good=True)
-    runner.leave()
+    runner.record(good=True)
+    runner.reset()
 
 
 def test_a_step_knows_what_it_hit() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.evaluation.exploration import NOTHING, compare, compare_all
 from harness.evaluation.rollout import SUMMARY, write_summary
 from harness.evaluation.show import markdown_table, step_block, step_line, table
-from harness.evaluation.trajectory import Step, Trail, plain, read, read_root
+from harness.evaluation.trajectory import SpanReader, Step, plain, read, read_root
 
 CLICK, TYPE = ("click", 'button "OK"', None), ("fill", 'textbox "Name"', "Ann")
 
@@ -40,7 +40,7 @@ def test_an_attempt_that_was_run_again_is_told_from_the_one_before(tmp_path: Pat
 def test_a_growing_file_gives_each_step_once(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     lines = [json.dumps(s) + "\n" for s in trail("t", CLICK, TYPE)]
-    text, seen, growing = "".join(lines).encode(), [], Trail(path, "t")
+    text, seen, growing = "".join(lines).encode(), [], SpanReader(path, "t")
     assert growing.fresh() == []
     for size in range(0, len(text) + 1, 37):
         path.write_bytes(text[:size])

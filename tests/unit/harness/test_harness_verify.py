@@ -7,7 +7,7 @@ from harness.act.actions import Action, ActionProblem
 from harness.check.verifier import judge, stale
 from harness.observe.observation import Element, Observation
 
-CLICK = Action(name="click", ref=1, words="OK")
+CLICK = Action(name="click", ref=1, label="OK")
 
 
 def meant(view: Observation, ref: int = 1) -> Element | None:
@@ -23,13 +23,13 @@ def test_a_target_that_is_as_it_was_passes() -> None:
 def test_a_target_that_has_gone_is_named() -> None:
     problem = stale(CLICK, meant(page(button(1, "OK"))), page(button(2, "Other")))
     assert problem is not None
-    assert (problem.type, problem.words) == ("unknown_target", "'OK' is no longer on the page")
+    assert (problem.type, problem.message) == ("unknown_target", "'OK' is no longer on the page")
 
 
 def test_a_target_that_became_another_is_refused() -> None:
     problem = stale(CLICK, meant(page(button(1, "OK"))), page(button(1, "Delete")))
     assert problem is not None
-    assert problem.words == "'OK' has become 'Delete'"
+    assert problem.message == "'OK' has become 'Delete'"
 
 
 def test_a_target_that_was_disabled_meanwhile_is_refused() -> None:
@@ -40,14 +40,14 @@ def test_a_target_that_was_disabled_meanwhile_is_refused() -> None:
 
 def test_an_action_must_fit_its_target() -> None:
     view = page(button(1, "OK"))
-    problem = stale(Action(name="fill", ref=1, words="OK", text="x"), meant(view), view)
+    problem = stale(Action(name="fill", ref=1, label="OK", text="x"), meant(view), view)
     assert problem is not None
-    assert problem.words == "a button cannot take fill"
+    assert problem.message == "a button cannot take fill"
 
 
 def test_words_that_say_another_target_are_refused() -> None:
     view = page(button(1, "OK"))
-    assert stale(Action(name="click", ref=1, words="Cancel"), meant(view), view) is not None
+    assert stale(Action(name="click", ref=1, label="Cancel"), meant(view), view) is not None
 
 
 def verdict(action: Action | None, before: Observation, after: Observation, **more: object) -> str:
@@ -57,21 +57,21 @@ def verdict(action: Action | None, before: Observation, after: Observation, **mo
 
 
 def test_a_field_that_took_its_text_is_set() -> None:
-    fill = Action(name="fill", ref=1, words="A", text="tea 12")
+    fill = Action(name="fill", ref=1, label="A", text="tea 12")
     assert verdict(fill, page(textbox(1, "A")), page(textbox(1, "A", "tea 12"))) == "value_set"
     assert verdict(fill, page(textbox(1, "A")), page(textbox(1, "A", "tea"))) == "value_not_set"
     assert verdict(fill, page(textbox(1, "A")), page(textbox(1, "A", "(tea) 12"))) == "value_set"
 
 
 def test_a_choice_is_checked_too() -> None:
-    choose = Action(name="select", ref=1, words="Wood", text="ash")
+    choose = Action(name="select", ref=1, label="Wood", text="ash")
     lists = [page(combobox(1, "Wood", ("Oak", "Ash"), value)) for value in ("Oak", "Ash")]
     assert verdict(choose, lists[0], lists[1]) == "value_set"
     assert verdict(choose, lists[0], lists[0]) == "value_not_set"
 
 
 def test_a_secret_is_judged_by_the_page_alone() -> None:
-    fill = Action(name="fill", ref=1, words="P", text="x")
+    fill = Action(name="fill", ref=1, label="P", text="x")
     before, after = page(textbox(1, "P", kind="password")), page(textbox(1, "P", "*", kind="password"))
     assert verdict(fill, before, after) == "changed"
 
@@ -106,9 +106,9 @@ def test_the_rest() -> None:
     assert verdict(CLICK, view, view, over=True) == "finished"
     assert verdict(Action(name="done"), view, view) == "finished"
     assert verdict(None, view, view) == "failed"
-    assert verdict(CLICK, view, view, problem=ActionProblem(type="execution", words="covered")) == "failed"
+    assert verdict(CLICK, view, view, problem=ActionProblem(type="execution", message="covered")) == "failed"
 
 
 def test_what_is_not_good_is_said_in_words() -> None:
     view = page(button(1, "OK"))
-    assert judge(CLICK, None, view, view, over=False).words == 'click "OK" changed nothing'
+    assert judge(CLICK, None, view, view, over=False).message == 'click "OK" changed nothing'

@@ -4,7 +4,7 @@ import pytest
 from harness_pages import button, page, textbox, words
 
 from harness.observe.observation import Element, Observation
-from harness.observe.volatile import page_fingerprint, site_of, steady, steady_address
+from harness.observe.volatile import address_without_volatile, page_fingerprint, site_of, without_volatile
 
 
 def at(address: str, *elements: Element) -> Observation:
@@ -59,8 +59,8 @@ def test_the_goal_s_values_are_marked_where_they_stand() -> None:
 def test_an_address_loses_what_belongs_to_one_visit() -> None:
     one = "https://x.org/mail/17?folder=in&sid=abc&utm_source=a#/read/4"
     other = "https://x.org/mail/99?utm_source=b&folder=in&sid=zzz#/read/5"
-    assert steady_address(one) == steady_address(other)
-    assert steady_address(one) != steady_address("https://x.org/mail/17?folder=out#/read/4")
+    assert address_without_volatile(one) == address_without_volatile(other)
+    assert address_without_volatile(one) != address_without_volatile("https://x.org/mail/17?folder=out#/read/4")
 
 
 def test_a_site_is_its_environment_host_and_path_family() -> None:
@@ -70,7 +70,9 @@ def test_a_site_is_its_environment_host_and_path_family() -> None:
 
 
 def test_plain_words_stay_as_they_are() -> None:
-    assert steady("Extraordinarily-long-compound-word of 2026") == "Extraordinarily-long-compound-word of 2026"
+    assert (
+        without_volatile("Extraordinarily-long-compound-word of 2026") == "Extraordinarily-long-compound-word of 2026"
+    )
 
 
 def test_the_end_of_a_very_long_text_counts_as_it_is() -> None:
@@ -81,4 +83,4 @@ def test_the_end_of_a_very_long_text_counts_as_it_is() -> None:
 
 @pytest.mark.parametrize("text", ["1234567890123456", "well-known-compound-words", "a_very_long_identifier_1"])
 def test_a_long_word_is_no_token_unless_it_mixes_digits_and_letters(text: str) -> None:
-    assert steady(text) == text
+    assert without_volatile(text) == text

@@ -17,20 +17,21 @@ from harness.sites.serve import Served
 async def add(visit: Visit) -> Response:
     form = await visit.form()
     visit.state["events"][form.one("id")] = {"title": form.one("title")}
-    return visit.go("/", notice="added")
+    return visit.redirect("/", notice="added")
 
 
 async def start(visit: Visit) -> Response:
-    if visit.asked("fail"):
+    if visit.query("fail"):
         raise NotHere("There is no such day.")
-    return visit.show("start.html", title="Days")
+    return visit.page("start.html", title="Days")
 
 
 def test_a_calendar_can_stand_on_the_base(tmp_path: Path) -> None:
     (tmp_path / "static").mkdir()
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "start.html").write_text(
-        '{% extends "page.html" %}{% block body %}{% include "said.html" %}{{ owner }} has {{ count }}{% endblock %}',
+        '{% extends "page.html" %}{% block body %}{% include "messages.html" %}'
+        "{{ owner }} has {{ count }}{% endblock %}",
         encoding="utf-8",
     )
     site = Site(
@@ -54,7 +55,7 @@ def test_a_calendar_can_stand_on_the_base(tmp_path: Path) -> None:
                 return text
 
         assert "Sam has 1" in ask("/config")
-        assert '<p role="status" class="said">added</p>Sam has 2' in ask("add", b"id=2&title=new")
+        assert '<p role="status" class="message">added</p>Sam has 2' in ask("add", b"id=2&title=new")
         found = json.loads(unescape(ask("/finish").split("<pre>")[1].split("</pre>")[0]))
     finally:
         served.stop()

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from halo_opt.core.errors import BudgetSpent, InputError
-from halo_opt.llm.cassette import CassetteMiss, Tape, Taped, TapeEntry
+from halo_opt.llm.cassette import Cassette, CassetteEntry, CassetteMiss, RecordedModel
 from halo_opt.llm.model import (
     Completion,
+    InvalidReply,
     Message,
     ModelBusy,
     ModelError,
-    ModelMisfit,
     ModelRefused,
     ModelUnreachable,
     PromptTooLong,
@@ -40,32 +40,32 @@ def ask(*words: str, now: str = "") -> list[Message]:
 
 
 class Recording:
-    """A tape whose entries are kept as a file would keep them."""
+    """A cassette whose entries are kept as a file would keep them."""
 
     def __init__(self, past: Sequence[dict] = ()) -> None:
         self.lines: list[str] = [json.dumps(entry) for entry in past]
-        self.tape = Tape(past, on_entry=lambda entry: self.lines.append(entry.model_dump_json()))
+        self.cassette = Cassette(past, on_entry=lambda entry: self.lines.append(entry.model_dump_json()))
 
     @property
     def entries(self) -> list[dict]:
         return [json.loads(line) for line in self.lines]
 
-    def replay(self) -> Tape:
-        return Tape(self.entries)
+    def replay(self) -> Cassette:
+        return Cassette(self.entries)
 
 
-def replayed(tape: Tape, name: str = "scripted") -> Taped:
-    return Taped(None, tape, role="root", name=name)
+def replayed(cassette: Cassette, name: str = "scripted") -> RecordedModel:
+    return RecordedModel(None, cassette, role="root", name=name)
 
 
 def test_a_recorded_call_is_answered_without_a_model_and_parsed_again() -> None:
     recording = Recording()
-    taped = Taped(ScriptedModel([Verdict(verdict="odd")]), recording.tape, role="root")
+    taped = RecordedModel(ScriptedModel([Verdict(verdict="odd")]), recording.cassette, role="root")
     first = taped.complete(ask("three?"), schema=Verdict)
-    tape = recording.replay()
-    assert replayed(tape).complete(ask("three?"), schema=Verdict) == first
+    cassette = recording.replay()
+    assert replayed(cassette).complete(ask("three?"), schema=Verdict) == first
     assert first.parsed == Verdict(verdict="odd")
-    assert tape.unplayed == 0
+    assert cassette.unplayed == 0
 
 
 def test_an_object_with_words_around_it_comes_back_too() -> None:
@@ -78,7 +78,7 @@ def test_an_object_with_words_around_it_comes_back_too() -> None:
         def complete(self, messages: Sequence[Message], **_: object) -> Completion:
             return Completion(text=text, parsed=Verdict(verdict="odd"))
 
-    Taped(Wordy(), recording.tape, role="root").complete(ask("three?"), schema=Verdict)
+    RecordedModel(Wordy(), recording.cassette, role="root").complete(ask("three?"), schema=Verdict)
     again = replayed(recording.replay()).complete(ask("three?"), schema=Verdict)
     assert (again.text, again.parsed) == (text, Verdict(verdict="odd"))
 
@@ -86,14 +86,14 @@ def test_an_object_with_words_around_it_comes_back_too() -> None:
 def test_what_is_true_only_now_is_no_part_of_what_a_call_is_recognised_by() -> None:
     recording = Recording()
     model = ScriptedModel(["yes"])
-    Taped(model, recording.tape, role="root").complete(ask("two?", now="3 minutes left"))
+    RecordedModel(model, recording.cassette, role="root").complete(ask("two?", now="3 minutes left"))
     assert model.asked[0][0].now == "3 minutes left"
     assert replayed(recording.replay()).complete(ask("two?", now="1 minute left")).text == "yes"
 
 
 def test_the_same_prompt_gets_its_replies_in_the_order_in_which_they_were_recorded() -> None:
     recording = Recording()
-    taped = Taped(ScriptedModel(["one", "two"]), recording.tape, role="root")
+    taped = RecordedModel(ScriptedModel(["one", "two"]), recording.cassette, role="root")
     assert [taped.complete(ask("?")).text for _ in range(2)] == ["one", "two"]
     again = replayed(recording.replay())
     assert [again.complete(ask("?")).text for _ in range(2)] == ["one", "two"]
@@ -103,10 +103,10 @@ def test_the_same_prompt_gets_its_replies_in_the_order_in_which_they_were_record
 
 def test_a_resumed_run_asks_the_model_only_for_what_is_missing() -> None:
     first = Recording()
-    Taped(ScriptedModel(["one"]), first.tape, role="root").complete(ask("a"))
+    RecordedModel(ScriptedModel(["one"]), first.cassette, role="root").complete(ask("a"))
     model = ScriptedModel(["two", "three"])
     second = Recording(first.entries)
-    taped = Taped(model, second.tape, role="sub")
+    taped = RecordedModel(model, second.cassette, role="sub")
     assert [taped.complete(ask(words)).text for words in ("a", "b", "a")] == ["one", "two", "three"]
     assert [messages[0].content for messages in model.asked] == ["b", "a"]
     assert [(entry["role"], entry["occurrence"]) for entry in second.entries] == [("root", 0), ("sub", 0), ("sub", 1)]
@@ -122,11 +122,11 @@ def test_a_resumed_run_asks_the_model_only_for_what_is_missing() -> None:
     ],
 )
 def test_an_unseen_prompt_says_where_it_parts_from_the_recorded_ones(
-    call: Callable[[Taped], object], words: str
+    call: Callable[[RecordedModel], object], words: str
 ) -> None:
     recording = Recording()
     model = ScriptedModel([Verdict(verdict="odd")])
-    Taped(model, recording.tape, role="root").complete(ask("a", "b", "c"), schema=Verdict)
+    RecordedModel(model, recording.cassette, role="root").complete(ask("a", "b", "c"), schema=Verdict)
     with pytest.raises(CassetteMiss, match=words):
         call(replayed(recording.replay()))
 
@@ -137,12 +137,12 @@ def test_an_unseen_prompt_names_the_role_and_the_beginning_of_what_was_asked() -
         match=r"no reply for a call of root whose last message begins 'why do refunds fail\?': "
         r"no call of the role root was recorded; record anew, with the model",
     ):
-        replayed(Tape()).complete(ask("why do\nrefunds   fail?"))
+        replayed(Cassette()).complete(ask("why do\nrefunds   fail?"))
 
 
 def test_a_recording_with_another_model_is_not_mistaken() -> None:
     recording = Recording()
-    Taped(ScriptedModel(["x"], name="big"), recording.tape, role="root").complete(ask("a"))
+    RecordedModel(ScriptedModel(["x"], name="big"), recording.cassette, role="root").complete(ask("a"))
     with pytest.raises(CassetteMiss, match="recorded with the model big, not small"):
         replayed(recording.replay(), "small").complete(ask("a"))
 
@@ -151,14 +151,14 @@ def test_a_recording_with_another_model_is_not_mistaken() -> None:
     "error",
     [
         ModelRefused("it will not", spent=Completion(text="", tokens_in=3, tokens_out=0)),
-        ModelMisfit("not a Verdict", spent=Completion(text="hm", tokens_in=3, tokens_out=1), text="hm"),
+        InvalidReply("not a Verdict", spent=Completion(text="hm", tokens_in=3, tokens_out=1), text="hm"),
         PromptTooLong("too long"),
     ],
 )
 def test_an_error_that_decided_what_came_next_is_raised_again(error: ModelError) -> None:
     recording = Recording()
     with pytest.raises(type(error)):
-        Taped(ScriptedModel([error]), recording.tape, role="root").complete(ask("a"))
+        RecordedModel(ScriptedModel([error]), recording.cassette, role="root").complete(ask("a"))
     with pytest.raises(type(error)) as caught:
         replayed(recording.replay()).complete(ask("a"))
     assert str(caught.value) == str(error)
@@ -171,7 +171,7 @@ def test_an_error_that_decided_what_came_next_is_raised_again(error: ModelError)
 )
 def test_an_error_that_may_not_come_again_is_not_recorded(error: Exception) -> None:
     recording = Recording()
-    taped = Taped(ScriptedModel([error, "yes"]), recording.tape, role="root")
+    taped = RecordedModel(ScriptedModel([error, "yes"]), recording.cassette, role="root")
     with pytest.raises(type(error)):
         taped.complete(ask("a"))
     assert recording.lines == []
@@ -181,35 +181,35 @@ def test_an_error_that_may_not_come_again_is_not_recorded(error: Exception) -> N
 
 def test_words_are_handed_on_in_a_replay_too() -> None:
     recording = Recording()
-    errors: list[ScriptedModel] = [ScriptedModel(["two words", ModelMisfit("no", text="half")])]
-    taped = Taped(errors[0], recording.tape, role="root")
+    errors: list[ScriptedModel] = [ScriptedModel(["two words", InvalidReply("no", text="half")])]
+    taped = RecordedModel(errors[0], recording.cassette, role="root")
     live: list[str] = []
     taped.complete(ask("a"), on_text=live.append)
-    with pytest.raises(ModelMisfit):
+    with pytest.raises(InvalidReply):
         taped.complete(ask("b"))
     said: list[str] = []
     again = replayed(recording.replay())
     again.complete(ask("a"), on_text=said.append)
-    with pytest.raises(ModelMisfit):
+    with pytest.raises(InvalidReply):
         again.complete(ask("b"), on_text=said.append)
     assert "".join(live) == "two words"
     assert said == ["two words", "half"]
 
 
 def test_an_entry_that_cannot_be_written_down_does_not_stand() -> None:
-    def full_disk(entry: TapeEntry) -> None:
+    def full_disk(entry: CassetteEntry) -> None:
         raise OSError("no space left")
 
-    tape = Tape(on_entry=full_disk)
+    cassette = Cassette(on_entry=full_disk)
     with pytest.raises(OSError, match="no space"):
-        Taped(ScriptedModel(["x"]), tape, role="root").complete(ask("a"))
+        RecordedModel(ScriptedModel(["x"]), cassette, role="root").complete(ask("a"))
     with pytest.raises(CassetteMiss, match="no call of the role root was recorded"):
-        replayed(tape).complete(ask("a"))
+        replayed(cassette).complete(ask("a"))
 
 
 def test_no_message_is_kept_in_an_entry() -> None:
     recording = Recording()
-    Taped(ScriptedModel(["reply"]), recording.tape, role="root").complete(ask("my words"))
+    RecordedModel(ScriptedModel(["reply"]), recording.cassette, role="root").complete(ask("my words"))
     assert "my words" not in recording.lines[0]
     assert "reply" in recording.lines[0]
 
@@ -228,16 +228,16 @@ def damaged(entry: dict) -> dict:
 )
 def test_a_cassette_that_cannot_be_used_is_refused(change: Callable[[dict], dict], words: str) -> None:
     recording = Recording()
-    Taped(ScriptedModel(["x"]), recording.tape, role="root").complete(ask("a"))
+    RecordedModel(ScriptedModel(["x"]), recording.cassette, role="root").complete(ask("a"))
     with pytest.raises(InputError, match=words):
-        Tape([change(entry) for entry in recording.entries])
+        Cassette([change(entry) for entry in recording.entries])
 
 
 ends = st.sampled_from(["reply", "object", "refused", "misfit", "too long", "unreachable"])
 calls = st.lists(st.lists(st.tuples(st.integers(0, 2), ends), max_size=6), min_size=1, max_size=4)
 
 
-def outcome(model: Taped, prompt: str, schema: type[BaseModel] | None) -> tuple[str, str]:
+def outcome(model: RecordedModel, prompt: str, schema: type[BaseModel] | None) -> tuple[str, str]:
     try:
         completion = model.complete(ask(prompt), schema=schema)
     except ModelError as error:
@@ -259,14 +259,14 @@ def test_what_threads_recorded_is_replayed_to_each_prompt_in_order(threads: list
             "reply": f"reply {number}",
             "object": Verdict(verdict="odd" if number % 2 else "even"),
             "refused": ModelRefused(f"refused {number}"),
-            "misfit": ModelMisfit(f"misfit {number}", text=f"text {number}"),
+            "misfit": InvalidReply(f"misfit {number}", text=f"text {number}"),
             "too long": PromptTooLong(f"long {number}"),
             "long": PromptTooLong(f"long {number}"),
             "unreachable": ModelUnreachable(f"down {number}"),
         }[kind]
 
     own: dict[int, list[tuple[str, type[BaseModel] | None, tuple[str, str]]]] = defaultdict(list)
-    taped = Taped(ScriptedModel(reply), recording.tape, role="map")
+    taped = RecordedModel(ScriptedModel(reply), recording.cassette, role="map")
 
     def caller(thread: int, work: list[tuple[int, str]]) -> None:
         for number, kind in work:
@@ -279,18 +279,18 @@ def test_what_threads_recorded_is_replayed_to_each_prompt_in_order(threads: list
     for thread in started:
         thread.join()
 
-    tape = recording.replay()
-    again = Taped(None, tape, role="map", name="scripted")
+    cassette = recording.replay()
+    again = RecordedModel(None, cassette, role="map", name="scripted")
     for thread_calls in own.values():
         for prompt, schema, was in thread_calls:
             if was[0] != "ModelUnreachable":
                 assert outcome(again, prompt, schema) == was
-    assert tape.unplayed == 0
+    assert cassette.unplayed == 0
 
 
 def test_one_prompt_asked_by_many_threads_gives_each_recorded_reply_once() -> None:
     recording = Recording()
-    taped = Taped(ScriptedModel([f"reply {n}" for n in range(8)]), recording.tape, role="map")
+    taped = RecordedModel(ScriptedModel([f"reply {n}" for n in range(8)]), recording.cassette, role="map")
     threads = [threading.Thread(target=lambda: taped.complete(ask("same"))) for _ in range(8)]
     for thread in threads:
         thread.start()

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from halo_opt.core.errors import ConfigError, EnvironmentMissing
-from halo_opt.llm.endpoint import Endpoint, open_endpoint, resolve
+from halo_opt.llm.endpoint import Endpoint
+from halo_opt.llm.open_endpoint import open_endpoint, resolve
 from halo_opt.llm.spec import RemoteModel, parse_spec
 
 VARIABLES = (

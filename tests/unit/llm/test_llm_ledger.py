@@ -162,20 +162,20 @@ def test_no_order_of_calls_passes_a_token_budget(calls: list[tuple[Amount, str]]
 
 def test_room_is_kept_for_one_call_as_large_as_the_largest_until_it_may_be_used() -> None:
     ledger = Ledger(Budget(usd=1.0))
-    ledger.keep_one_back()
+    ledger.hold_back_one_call()
     ledger.settle(ledger.reserve(cost(0.3), purpose="large"), cost(0.2))
     ledger.settle(ledger.reserve(cost(0.1), purpose="small"), cost(0.1))
     ledger.reserve(cost(0.3), purpose="open")  # 0.3 are spent, 0.3 reserved and 0.3 kept back
     with pytest.raises(BudgetSpent, match="with the one call that is kept back for the end"):
         ledger.reserve(cost(0.11), purpose="next")
-    ledger.spend_kept()
+    ledger.release_held_back_call()
     ledger.reserve(cost(0.4), purpose="last")
 
 
 def test_a_call_that_does_not_fit_twice_is_not_begun_while_one_is_kept_back() -> None:
     ledger = Ledger(Budget(calls=1))
-    ledger.keep_one_back()
+    ledger.hold_back_one_call()
     with pytest.raises(BudgetSpent):
         ledger.reserve(cost(0.0), purpose="first")
-    ledger.spend_kept()
+    ledger.release_held_back_call()
     ledger.reserve(cost(0.0), purpose="last")

@@ -4,18 +4,11 @@ from pathlib import Path
 import pytest
 
 from halo_opt.core.errors import ConfigError
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.price_list import Price, read_prices
 from halo_opt.llm.prices import context_of, cost_of, estimate
 
 HOSTED = Endpoint(base_url="https://api.openai.com/v1", api_key="k", model="gpt-5-mini", free=False, provider="openai")
-
-
-@dataclasses.dataclass
-class Used:
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
 
 
 def test_the_price_that_the_user_states_wins_over_the_list_and_over_free() -> None:
@@ -28,7 +21,7 @@ def test_the_price_that_the_user_states_wins_over_the_list_and_over_free() -> No
 @pytest.mark.parametrize(("cached", "dollars"), [(None, 4.0), (1.0, 2.5), (0.0, 2.0)])
 def test_cached_tokens_have_their_own_price_when_one_is_stated(cached: float | None, dollars: float) -> None:
     priced = dataclasses.replace(HOSTED, price=Price(input=4, output=0, cached=cached))
-    assert cost_of(priced, Used(1_000_000, 7, 500_000)) == pytest.approx(dollars)
+    assert cost_of(priced, tokens_in=1_000_000, tokens_out=7, cache_read=500_000) == pytest.approx(dollars)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.prices import estimate
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from halo_opt.core.errors import BudgetSpent, InputError
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Amount, Budget, Ledger
 from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Completion, Message, Model, ModelError, ModelUnreachable

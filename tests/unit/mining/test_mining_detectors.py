@@ -1,5 +1,6 @@
 """Each detector on the smallest attempt that shows its behaviour, and on the nearest one that does not."""
 
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,11 @@ import pytest
 from detector_cases import ABSENT, BOOK, CAT, DONE, LS, READ, SHOWN, TELL
 from mining_fixture import TinyStore, step
 
-from halo_opt.mining.detectors import ALL
+from halo_opt.core.playbook import load_playbook
+from halo_opt.mining.detector_files import built_in, load_detectors
 from halo_opt.mining.mine import behaviour_rates
 
+ALL = built_in(experimental=True)
 BY_NAME = {behaviour.name: behaviour for behaviour in ALL}
 
 # Told by the whole attempt or by others beside it; each has tests of its own below.
@@ -146,8 +149,25 @@ def test_rates_are_over_measured_attempts_and_none_where_traces_cannot_tell(tiny
     assert set(behaviour_rates(tiny)) == set(BY_NAME)
 
 
-def test_the_page_on_mining_names_every_detector_and_its_meaning() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "mining.md").read_text(encoding="utf-8")
-    lines = [line for line in page.splitlines() if line.startswith("| ")]
-    for behaviour in ALL:
-        assert any(f"| `{behaviour.name}` | {behaviour.meaning} |" in line for line in lines), behaviour.name
+def test_the_page_on_mining_is_in_step_with_the_detectors_and_the_playbook() -> None:
+    root = Path(__file__).parents[3]
+    script = runpy.run_path(str(root / "scripts" / "docs_pages.py"))
+    page = (root / "docs" / "mining.md").read_text(encoding="utf-8")
+    assert script["renewed"]("mining.md", page) == page, "run: python scripts/docs_pages.py"
+
+
+def test_every_detector_that_blames_the_harness_has_remedies_or_is_said_to_have_none() -> None:
+    book = load_playbook()
+    assert book.no_own_remedy is not None
+    without = set(book.no_own_remedy.behaviours)
+    blamed = {b.name for b in ALL if b.category == "harness" and not b.consequence}
+    assert blamed - set(book.behaviours) == without
+    assert without.isdisjoint(book.behaviours)
+    assert set(book.behaviours) <= set(BY_NAME)
+
+
+def test_experimental_detectors_are_off_unless_asked_for() -> None:
+    usual = {behaviour.name for behaviour in built_in()}
+    assert "never_declines" not in usual
+    assert "repeated_action" in usual
+    assert "never_declines" in {behaviour.name for behaviour in load_detectors([], experimental=True).behaviours}

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from mining_fixture import TinyStore, step
 
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.detector_files import built_in
 from halo_opt.store import Store, build_store
 
+ALL = built_in(experimental=True)
 BY_NAME = {behaviour.name: behaviour for behaviour in ALL}
 LS = step("execute", "ls -l", result="a.txt")
 BOOK = step("book_flight", '{"id": 1}', result="booked")

@@ -8,9 +8,10 @@ from mining_fixture import TinyStore, step
 from halo_opt.core.errors import InputError
 from halo_opt.core.report_records import Finding, Report
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.detector_files import built_in
 from halo_opt.mining.mine import analyze, behaviour_rates
 
+ALL = built_in(experimental=True)
 LOOK = step("execute", "ls", result="a")
 READ = step("execute", "cat a", result="b")
 LOOP = [step("execute", "make", result="b"), LOOK, LOOK]

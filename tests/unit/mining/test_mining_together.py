@@ -8,13 +8,14 @@ from mining_fixture import TinyStore, step
 
 from halo_opt.core.errors import InputError
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.detector_files import built_in
 from halo_opt.mining.sequences import sequences
 from halo_opt.mining.shape import Shape
 from halo_opt.mining.signatures import offered
 from halo_opt.mining.together import Together
 from halo_opt.store import Store, build_store
 
+ALL = built_in(experimental=True)
 DATA = Path(__file__).parents[2] / "data"
 LS = step("execute", "ls", result="a")
 

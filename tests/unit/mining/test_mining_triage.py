@@ -12,8 +12,8 @@ from halo_opt.mining.mine import analyze
 from halo_opt.mining.shape import Shape
 from halo_opt.mining.triage import COLUMNS
 
-BAD = Behaviour(name="slips", title="Slips", meaning="-", shape=Shape(where="tool = 'slip'"), remedies=("state_rules",))
-DEAD = Behaviour(name="died", title="Dies", meaning="-", shape=Shape(where="tool = 'dead'"), fault="infrastructure")
+BAD = Behaviour(name="slips", title="Slips", meaning="-", shape=Shape(where="tool = 'slip'"), category="harness")
+DEAD = Behaviour(name="died", title="Dies", meaning="-", shape=Shape(where="tool = 'dead'"), category="infrastructure")
 
 
 def did(*tools: str) -> list[dict[str, Any]]:

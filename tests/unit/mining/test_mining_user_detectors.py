@@ -7,9 +7,8 @@ from mining_fixture import TinyStore, step
 
 from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.core.errors import ConfigError
-from halo_opt.mining.detectors import ALL
+from halo_opt.mining.detector_files import Detectors, built_in, load_detectors, unfit
 from halo_opt.mining.mine import analyze, behaviour_rates
-from halo_opt.mining.user_detectors import Detectors, load_detectors
 
 GOOD = """
 detectors:
@@ -30,7 +29,7 @@ SEARCH = step("search", "{}", result="x")
 def load(tmp_path: Path, text: str) -> Detectors:
     path = tmp_path / "own.yaml"
     path.write_text(text, encoding="utf-8")
-    return load_detectors([path], ALL)
+    return load_detectors([path])
 
 
 def test_a_condition_and_a_query_become_behaviours_that_are_measured_and_verified(
@@ -48,7 +47,7 @@ def test_a_condition_and_a_query_become_behaviours_that_are_measured_and_verifie
     told = {name for f in report.findings for name in (f.behaviour, *(one.behaviour for one in f.consequences))}
     assert {"searched_twice", "many_steps"} <= told
     assert verify_report(report, tiny) == []
-    rates = behaviour_rates(tiny, ["searched_twice"], behaviours=[*ALL, *found.behaviours], guarded=tiny.rows)
+    rates = behaviour_rates(tiny, ["searched_twice"], behaviours=[*built_in(), *found.behaviours], guarded=tiny.rows)
     assert rates == {"searched_twice": 0.5}
 
 
@@ -68,7 +67,12 @@ ENTRY = "detectors:\n  - {{name: {name}, title: t, meaning: m, {rest}}}\n"
         ("own", "sql: 'SELECT trace_id, score < 1 AS value, 0 AS step FROM attempts'", "it looks at score"),
         ("own", "sql: SELECT trace_id FROM attempts WHERE outcome = 'failure'", "it looks at outcome"),
         ("own", "sql: SELECT 1 -- hm", "holds a comment"),
-        ("own", "sql: SELECT 1, facts: {a: b}", "facts and windows go with where"),
+        ("own", "value: score < 1", "it looks at score"),
+        ("own", "having: max(step), value: 'held > 1 AND a.outcome IS NULL'", "it looks at outcome"),
+        ("own", "where: x, before: y AS (SELECT * FROM scores)", "it looks at scores"),
+        ("own", "where: x -- hm", "holds a comment"),
+        ("own", "where: 'tool = ${unknown}'", "${unknown} is no snippet"),
+        ("own", "sql: SELECT 1, facts: {a: b}", "facts goes with where, having or value, not with sql"),
     ],
 )
 def test_what_cannot_be_a_detector_is_skipped_with_file_name_and_reason(
@@ -105,6 +109,63 @@ def test_a_file_that_is_none_is_an_error_that_names_it(tmp_path: Path, name: str
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
-        load_detectors([path], ALL)
+        load_detectors([path])
     with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read"):
-        load_detectors([tmp_path / "absent.yaml"], ALL)
+        load_detectors([tmp_path / "absent.yaml"])
+
+
+EVERYTHING = """
+snippets:
+  looks: search|find
+  usual: usual AS (SELECT run_id, median(steps) AS steps FROM attempts GROUP BY run_id)
+detectors:
+  - name: many_searches
+    title: Searches far more than usual
+    meaning: m
+    facts: {searching: "coalesce(regexp_matches(tool, '${looks}'), false)"}
+    windows: {searches: "count(*) FILTER (searching) ${so_far}"}
+    where: searching AND searches > 2
+    having: bool_or(searching)
+    before: ${usual}
+    value: held AND a.steps > (SELECT steps FROM usual WHERE usual.run_id = a.run_id)
+    among: count(*) > 1
+    in_runs: [bool_or(searching)]
+    applies: a.goal IS NOT NULL
+    category: infrastructure
+"""
+
+
+def test_a_file_may_say_all_that_the_built_in_detectors_say(tmp_path: Path, tiny: TinyStore) -> None:
+    for count, goal in ((3, "g"), (1, "g"), (2, "g"), (2, "g"), (3, None)):
+        tiny.add([SEARCH] * count, goal=goal)
+    found = load(tmp_path, EVERYTHING)
+    assert found.skipped == ()
+    [behaviour] = found.behaviours
+    assert behaviour.category == "infrastructure"
+    seen = sorted(tiny.rows(behaviour.sql))
+    assert seen == [("trace-0000", True, 2), ("trace-0002", False, None), ("trace-0003", False, None)]
+
+
+def test_an_experimental_detector_is_off_unless_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(ENTRY.format(name="own", rest="where: acting, experimental: true"), encoding="utf-8")
+    assert load_detectors([path]).behaviours == ()
+    assert "own" in {behaviour.name for behaviour in load_detectors([path], experimental=True).behaviours}
+
+
+def test_a_list_of_patterns_is_one_pattern_of_alternatives(tmp_path: Path) -> None:
+    snippets = "snippets:\n  looks: [search, find]\n"
+    found = load(tmp_path, snippets + ENTRY.format(name="own", rest="where: \"tool ~ '${looks}'\""))
+    assert "tool ~ 'search|find'" in found.behaviours[0].sql
+
+
+def test_no_built_in_detector_says_what_a_user_may_not() -> None:
+    assert [reason for behaviour in built_in(experimental=True) for reason in unfit(behaviour.sql)] == []
+
+
+def test_the_example_of_the_page_on_mining_can_be_used(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "mining.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    found = load(tmp_path, example)
+    assert found.skipped == ()
+    assert [behaviour.name for behaviour in found.behaviours] == ["searched_twice", "many_calls"]

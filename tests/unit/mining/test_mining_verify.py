@@ -9,7 +9,7 @@ from mining_fixture import TinyStore, step
 from halo_opt.analysis.claims.verify import same, verify_report
 from halo_opt.core.errors import InputError
 from halo_opt.core.report_records import Report
-from halo_opt.mining.detectors import repeats
+from halo_opt.mining.detector_files import families
 from halo_opt.mining.mine import analyze
 
 LOOK = step("execute", "ls 'it''s'", result="a")
@@ -29,7 +29,8 @@ def store(tiny: TinyStore) -> TinyStore:
 @pytest.fixture
 def report(store: TinyStore) -> Report:
     # A few detectors are enough here, and quick.
-    made = analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=repeats.BEHAVIOURS)
+    repeats = families()[0].behaviours
+    made = analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=repeats)
     return Report.model_validate_json(made.model_dump_json())
 
 

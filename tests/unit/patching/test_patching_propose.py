@@ -6,10 +6,10 @@ import pytest
 from patching_samples import REMEDIES, SCHEMA
 
 from halo_opt.core.errors import ConfigError
+from halo_opt.core.playbook import Playbook, load_playbook
 from halo_opt.core.records import Proposal, ScoreDiff, Verdict
 from halo_opt.core.report_records import Finding, Number, Report
 from halo_opt.patching.edits import apply_edits
-from halo_opt.patching.playbook import Playbook, load_playbook
 from halo_opt.patching.propose import Trial, edits_key, propose
 from halo_opt.patching.surface import HarnessDescription
 

@@ -15,15 +15,15 @@ QUERIES = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
 
 
 def test_page_says_what_schema_and_readers_say():
-    script = runpy.run_path(str(ROOT / "scripts" / "store_page.py"))
-    assert script["renewed"](TEXT) == TEXT, "run: python scripts/store_page.py"
+    script = runpy.run_path(str(ROOT / "scripts" / "docs_pages.py"))
+    assert script["renewed"]("store.md", TEXT) == TEXT, "run: python scripts/docs_pages.py"
     assert all(f"| `{reader.name}` |" in TEXT for reader in READERS)
 
 
 def test_marks_that_are_gone_are_named():
-    script = runpy.run_path(str(ROOT / "scripts" / "store_page.py"))
+    script = runpy.run_path(str(ROOT / "scripts" / "docs_pages.py"))
     with pytest.raises(SystemExit, match="lacks the marks <!-- generated: tables -->"):
-        script["renewed"](TEXT.replace("<!-- end: tables -->", ""))
+        script["renewed"]("store.md", TEXT.replace("<!-- end: tables -->", ""))
 
 
 @pytest.fixture(scope="module")

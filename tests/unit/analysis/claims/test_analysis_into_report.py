@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from claims_handed_in import LONG, OWN, claimed, handed_in, written, wrong
-from halo_opt.patching.coder import Draft, draft
 
 from halo_opt.analysis.claims.figures import STRUCK
 from halo_opt.analysis.claims.hypotheses import Hypotheses
@@ -12,6 +11,7 @@ from halo_opt.analysis.session.write_report import write_analysis
 from halo_opt.core.records import AppendText
 from halo_opt.core.report_records import Finding, Report
 from halo_opt.patching.guard import Forbidden
+from halo_opt.patching.model_proposer import Draft, draft_proposal
 from halo_opt.patching.propose import ranked_findings
 from halo_opt.patching.surface import HarnessDescription
 from halo_opt.reporting.report_files import read_report
@@ -98,7 +98,7 @@ def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: S
         "analyst": {"corrections"}, "unsupported": {"__all__": {"corrections"}}})  # fmt: skip
     edits = [AppendText(path="a.yaml", text="b: 2")]
     model = ScriptedModel([Draft(hypothesis="It goes on too long.", findings=["C1"], edits=edits, predictions=[])])
-    draft(report, HarnessDescription(), {"a.yaml": b"a: 1"}, model=model, forbidden=Forbidden(), retries=0)
+    draft_proposal(report, HarnessDescription(), {"a.yaml": b"a: 1"}, model=model, forbidden=Forbidden(), retries=0)
     shown = " ".join(message.words for messages in model.asked for message in messages)
     assert finding.behaviour in shown
     assert "Lie" not in shown

@@ -14,7 +14,7 @@ from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Event, Rep
 from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
 from halo_opt.analysis.tools.scope import Scope
 from halo_opt.core.report_records import Report
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Message, Model

@@ -20,9 +20,9 @@ from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext
 from halo_opt.core.errors import HaloError
 from halo_opt.core.report_records import Report
 from halo_opt.core.text import counted
-from halo_opt.llm.cassette import CassetteMiss, Tape, Taped
+from halo_opt.llm.cassette import Cassette, CassetteMiss, RecordedModel
 from halo_opt.llm.ledger import Amount, Budget, Ledger, SpendEvent
-from halo_opt.llm.model import Completion, Message, ModelBusy, ModelMisfit, ModelRefused, ModelUnreachable
+from halo_opt.llm.model import Completion, InvalidReply, Message, ModelBusy, ModelRefused, ModelUnreachable
 from halo_opt.store import Store
 from halo_opt.testing import Reply
 
@@ -134,7 +134,7 @@ def run_many(arguments: Many, context: ToolContext) -> str:
 
 MANY = (Tool("many", "asks often.", Many, run_many), TOOLS[1])
 FAULTS: list[Exception] = [
-    ModelMisfit("bad", text="no", spent=Completion(text="no", tokens_in=40, tokens_out=9, cost_usd=0.0001)),
+    InvalidReply("bad", text="no", spent=Completion(text="no", tokens_in=40, tokens_out=9, cost_usd=0.0001)),
     ModelUnreachable("gone"),
     ModelUnreachable("sent and never answered", spent=Completion(text="")),
     ModelBusy("slow down"),
@@ -256,13 +256,13 @@ def test_why_there_is_no_python_is_said(world: Made, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("limit", ["budget", "time"])
 def test_a_recording_that_ended_at_a_limit_is_replayed_to_the_same_end(world: Made, limit: str) -> None:
-    tape: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
 
     def made(past: list[dict[str, Any]], **changes: Any) -> World:
-        reel = Tape(past, on_entry=lambda entry: tape.append(entry.model_dump(mode="json")))
+        cassette = Cassette(past, on_entry=lambda entry: entries.append(entry.model_dump(mode="json")))
         root = scripted(until_told(turn(sql("SELECT 1")), turn({"tool": "delegate", "question": "a?"})))
         one = world({"root": root, "sub": scripted(until_told())}, **changes)
-        one.wrap = lambda model, role: Taped(None if past else model, reel, role=role, name="scripted")
+        one.wrap = lambda model, role: RecordedModel(None if past else model, cassette, role=role, name="scripted")
         return one
 
     seconds = iter(range(0, 1000, 3))
@@ -273,18 +273,18 @@ def test_a_recording_that_ended_at_a_limit_is_replayed_to_the_same_end(world: Ma
     )
     recorded = made([], **changes).run()
     assert recorded.ended == limit
-    replayed = made(list(tape), limits=AnalysisLimits(turns=40)).run()
+    replayed = made(list(entries), limits=AnalysisLimits(turns=40)).run()
     again = {"seconds": 0, "reason": "", "ended": Ended.BUDGET}
     assert replayed.model_copy(update=again) == recorded.model_copy(update=again)
 
 
 def test_a_call_that_was_not_recorded_fails_the_replay(world: Made) -> None:
-    tape: list[dict[str, Any]] = []
-    reel = Tape(on_entry=lambda entry: tape.append(entry.model_dump(mode="json")))
+    entries: list[dict[str, Any]] = []
+    cassette = Cassette(on_entry=lambda entry: entries.append(entry.model_dump(mode="json")))
     one = world(scripted([turn(sql("SELECT 1")), turn(submit())]))
-    one.wrap = lambda model, role: Taped(model, reel, role=role)
+    one.wrap = lambda model, role: RecordedModel(model, cassette, role=role)
     one.run()
     other = world(scripted([]), task=QuestionTask(question="something else?"))
-    other.wrap = lambda _model, role: Taped(None, Tape(tape), role=role, name="scripted")
+    other.wrap = lambda _model, role: RecordedModel(None, Cassette(entries), role=role, name="scripted")
     with pytest.raises(CassetteMiss):
         other.run()

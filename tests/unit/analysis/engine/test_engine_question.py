@@ -10,7 +10,7 @@ from engine_world import World, scripted, sql, turn
 from halo_opt.analysis.claims.figures import STRUCK
 from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
 from halo_opt.core.report_records import Finding, Report
-from halo_opt.llm.model import ModelError, ModelMisfit
+from halo_opt.llm.model import InvalidReply, ModelError
 from halo_opt.store import Store
 
 Made = Callable[..., World]
@@ -73,7 +73,7 @@ def test_what_does_not_hold_is_corrected_struck_or_dropped(world: Made, engine_s
     ],
 )
 def test_at_a_limit_it_answers_with_what_it_knows(world: Made, last: str) -> None:
-    model = scripted([turn(sql(COUNT)), ModelMisfit("not the form", text=last)])
+    model = scripted([turn(sql(COUNT)), InvalidReply("not the form", text=last)])
     result = world(model, task=QUESTION, limits=AnalysisLimits(turns=1)).run()
     assert (result.ended, result.salvaged) == (Ended.TURNS, True)
     assert result.answer is not None

@@ -12,7 +12,7 @@ from halo_opt.analysis.engine.turns import json_in, read_turn
 from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
 from halo_opt.analysis.tools import contrast
 from halo_opt.analysis.tools.all import ALL
-from halo_opt.llm.model import Message, ModelError, ModelMisfit
+from halo_opt.llm.model import InvalidReply, Message, ModelError
 from halo_opt.store import Store
 from halo_opt.testing import Reply
 
@@ -27,7 +27,7 @@ def told(model: object, call: int) -> str:
 
 def test_a_tool_that_says_the_same_rests_one_turn_longer_each_time(world: Made) -> None:
     same = turn(sql("SELECT 41 + 1"))
-    misfit = ModelMisfit("not a Turn", text=same)
+    misfit = InvalidReply("not a Turn", text=same)
     model = scripted([same, same, misfit, same, misfit, misfit, same, turn(submit())])
     result = world(model).run()
     assert "[[42]]" in told(model, 1) and RESTS not in told(model, 1)
@@ -56,7 +56,7 @@ def test_going_back_and_forth_between_two_questions_counts_as_the_same(world: Ma
 def test_where_room_is_short_claims_are_offered_after_the_first_contrast(world: Made) -> None:
     claim = turn({"tool": "claim", "title": "It asks", "claim": "So.", "predicate_sql": SHOWS, "quotes": []})
     contrasted = turn({"tool": "contrast", "title": "asks at length", "predicate_sql": SHOWS})
-    early = ModelMisfit("not a Turn", text=claim)
+    early = InvalidReply("not a Turn", text=claim)
     model = scripted([early, contrasted, claim, turn(submit())])
     world(model, tools=(*TOOLS, contrast.TOOL), context=8_000, reply=1_000).run()
     assert "there is no such tool" in told(model, 1)
@@ -65,7 +65,7 @@ def test_where_room_is_short_claims_are_offered_after_the_first_contrast(world: 
 
 
 def test_what_ends_the_work_never_rests(world: Made) -> None:
-    bad = ModelMisfit("not a Turn", text=turn({"tool": "submit_report", "summary": ""}))
+    bad = InvalidReply("not a Turn", text=turn({"tool": "submit_report", "summary": ""}))
     model = scripted([bad, bad, bad, turn(submit("at last"))])
     result = world(model, limits=AnalysisLimits(turns=4)).run()
     assert (result.ended, result.summary) == (Ended.SUBMITTED, "at last")

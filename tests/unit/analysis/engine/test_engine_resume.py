@@ -12,9 +12,9 @@ from engine_world import FAILURES, SHOWS, TOOLS, World, sql, submit, turn
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult
 from halo_opt.analysis.tools import contrast, python
 from halo_opt.core.journal import Journal
-from halo_opt.llm.cassette import Tape, Taped
+from halo_opt.llm.cassette import Cassette, RecordedModel
 from halo_opt.llm.ledger import Budget, Ledger
-from halo_opt.llm.model import Completion, Message, ModelMisfit
+from halo_opt.llm.model import Completion, InvalidReply, Message
 from halo_opt.store import Store
 from halo_opt.store.guarded.rows import GuardedRows
 from halo_opt.testing import ScriptedModel
@@ -36,7 +36,7 @@ class Brain:
         self._deaths.one_more()
         text = self._answer(self._role, messages)
         if text.startswith("misfit"):
-            raise ModelMisfit("no", text=text, spent=Completion(text=text, tokens_in=5, tokens_out=1))
+            raise InvalidReply("no", text=text, spent=Completion(text=text, tokens_in=5, tokens_out=1))
         return ScriptedModel([text]).complete(messages, schema=schema)
 
 
@@ -103,7 +103,9 @@ def sitting(world: Made, store: Store, path: Path, deaths: Deaths, *, cells: boo
     with Journal(path) as journal:
         past = [event.data["entry"] for event in journal.events if event.kind == "call"]
         spent = [event.data for event in journal.events if event.kind == "spend"]
-        tape = Tape(past, on_entry=lambda entry: journal.append("call", entry=entry.model_dump(mode="json")) and None)
+        cassette = Cassette(
+            past, on_entry=lambda entry: journal.append("call", entry=entry.model_dump(mode="json")) and None
+        )
         ledger = Ledger(
             Budget(calls=100),
             past=spent,
@@ -114,7 +116,7 @@ def sitting(world: Made, store: Store, path: Path, deaths: Deaths, *, cells: boo
             brains, tools=(*TOOLS, contrast.TOOL, *([python.TOOL] if cells else [])), limits=AnalysisLimits(parallel=4)
         )
         made.ledger = ledger
-        made.wrap = lambda model, role: Taped(model, tape, role=role)
+        made.wrap = lambda model, role: RecordedModel(model, cassette, role=role)
         return made.run()
 
 

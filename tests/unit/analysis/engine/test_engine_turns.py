@@ -7,7 +7,7 @@ import pytest
 from engine_world import SHOWS, World, scripted, sql, submit, turn
 
 from halo_opt.analysis.records import AnalysisLimits, Ended
-from halo_opt.llm.model import ModelBusy, ModelMisfit, ModelRefused, ModelUnreachable
+from halo_opt.llm.model import InvalidReply, ModelBusy, ModelRefused, ModelUnreachable
 from halo_opt.store import Store
 
 Made = Callable[..., World]
@@ -121,7 +121,7 @@ def test_a_tool_that_cannot_is_an_answer(world: Made, action: dict[str, object],
     ],
 )
 def test_a_reply_that_breaks_the_form_is_told_the_right_one(world: Made, text: str, words: str) -> None:
-    model = scripted([ModelMisfit("not a Turn", text=text), turn(submit())])
+    model = scripted([InvalidReply("not a Turn", text=text), turn(submit())])
     result = world(model).run()
     assert words in last_words(model, 1)
     assert result.ended is Ended.SUBMITTED
@@ -131,14 +131,14 @@ def test_a_reply_that_breaks_the_form_is_told_the_right_one(world: Made, text: s
 @pytest.mark.parametrize("after", ["\n```", " This {asks} for 41 + 1.", '\n{"actions": [{"tool": "y"}]}'])
 def test_what_is_right_in_a_reply_that_breaks_the_form_is_done(world: Made, after: str) -> None:
     text = '```json\n{"thought": 1, "actions": [{"tool": "sql", "query": "SELECT 41 + 1"}, {"tool": "x"}]}' + after
-    model = scripted([ModelMisfit("not a Turn", text=text), turn(submit())])
+    model = scripted([InvalidReply("not a Turn", text=text), turn(submit())])
     world(model).run()
     assert "[[42]]" in last_words(model, 1)
     assert "there is no such tool" in last_words(model, 1)
 
 
 def test_three_useless_replies_in_a_row_end_it_with_one_last_call(world: Made) -> None:
-    bad = ModelMisfit("not a Turn", text="no")
+    bad = InvalidReply("not a Turn", text="no")
     model = scripted([bad, bad, turn(sql("SELECT 1")), bad, bad, bad, json.dumps({"summary": "what I have"})])
     result = world(model).run()
     assert (result.ended, result.salvaged, result.summary) == (Ended.UNUSABLE, True, "what I have")
@@ -158,7 +158,7 @@ def test_three_useless_replies_in_a_row_end_it_with_one_last_call(world: Made) -
 def test_of_a_last_reply_that_breaks_the_form_what_can_be_read_is_kept(
     world: Made, text: str, summary: str, claims: int
 ) -> None:
-    model = scripted([turn(sql("SELECT 1")), ModelMisfit("not the form", text=text)])
+    model = scripted([turn(sql("SELECT 1")), InvalidReply("not the form", text=text)])
     result = world(model, limits=AnalysisLimits(turns=1)).run()
     assert (result.summary, len(result.claims), result.salvaged) == (summary, claims, True)
     assert result.faults.get("no final report", 0) == (not summary)

@@ -23,14 +23,10 @@ from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 
-from halo_opt.llm.address import Endpoint
-from halo_opt.llm.forms import sent_schema
+from halo_common.model_calls import COMPACT_JSON, NO_PROXY
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.model import Message
-
-# Our own server's grammar engine takes this in a schema: no white space but after separators saves a small model a
-# third of its tokens. Other servers may refuse keys that they do not know.
-COMPACT_JSON = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
-_NO_PROXY = dict.fromkeys(("all://", "http://", "https://"))
+from halo_opt.llm.reply_schema import schema_for_server
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ def connect(endpoint: Endpoint, settings: CallSettings) -> tuple[AsyncOpenAI | A
     """The library's client and model."""
     direct = endpoint.on_this_machine  # a proxy cannot reach our own machine
     # Anthropic's default client takes proxies from the environment whatever `trust_env` says; its mounts win.
-    mounts = _NO_PROXY if direct else {}
+    mounts = NO_PROXY if direct else {}
     if endpoint.provider == "anthropic":
         anthropic = AsyncAnthropic(
             base_url=endpoint.base_url.removesuffix("/v1"),
@@ -83,7 +79,7 @@ def parameters_of(endpoint: Endpoint, model: WireModel[Any], schema: type[BaseMo
     """
     if schema is None:
         return ModelRequestParameters()
-    json_schema = sent_schema(endpoint, schema)
+    json_schema = schema_for_server(endpoint, schema)
     if endpoint.provider == "local":
         json_schema |= COMPACT_JSON
     enforced = endpoint.provider != "anthropic" or (
@@ -108,7 +104,7 @@ def settings_of(endpoint: Endpoint, settings: CallSettings, messages: Sequence[M
     return chosen
 
 
-def to_wire(endpoint: Endpoint, settings: CallSettings, messages: Sequence[Message]) -> list[wire.ModelMessage]:
+def to_messages(endpoint: Endpoint, settings: CallSettings, messages: Sequence[Message]) -> list[wire.ModelMessage]:
     """The conversation. What is true only now stands outside what a provider is asked to keep."""
     marked = endpoint.provider == "anthropic" and settings.cache == "conversation"
     turns: list[wire.ModelMessage] = []

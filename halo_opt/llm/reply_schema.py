@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 
 Schema = dict[str, Any]
 _WORDS = ("title", "description", "default")
@@ -26,7 +26,7 @@ _BOUNDS = (
 )
 
 
-class Form(BaseModel):
+class CompactSchema(BaseModel):
     """Base of replies whose prompt says what each part means: their schema has no words and no defaults, and a part
     that may be left out is never null.
     """
@@ -43,22 +43,22 @@ class Form(BaseModel):
         return {**bare, "$defs": {name: _bare(named[name], once) for name in sorted(often)}} if often else bare
 
 
-def sent_schema(endpoint: Endpoint, schema: type[BaseModel]) -> Schema:
+def schema_for_server(endpoint: Endpoint, schema: type[BaseModel]) -> Schema:
     """The schema as this server gets it. Our own makes a grammar of it, for which bounds cost nothing and keep a small
     model from running on; others have it read like a prompt, so that a form's inner bounds are left out.
     """
     whole = schema.model_json_schema()
-    if endpoint.provider == "local" or not issubclass(schema, Form):
+    if endpoint.provider == "local" or not issubclass(schema, CompactSchema):
         return whole
     sent: Schema = _unbounded(whole, inner=False)
     return sent
 
 
-def prompted_bytes(endpoint: Endpoint, schema: type[BaseModel] | None) -> int:
+def schema_prompt_bytes(endpoint: Endpoint, schema: type[BaseModel] | None) -> int:
     """How much of a prompt the schema is: nothing where it is only a grammar."""
     if schema is None or endpoint.provider == "local":
         return 0
-    return len(json.dumps(sent_schema(endpoint, schema), separators=(",", ":")).encode())
+    return len(json.dumps(schema_for_server(endpoint, schema), separators=(",", ":")).encode())
 
 
 def _has_optional(part: Schema) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from llm_fake_server import FakeServer, closed_port, fake_server, said
 from pydantic import BaseModel
 
-from halo_opt.llm.address import Endpoint
+from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Completion, Message
@@ -96,15 +96,7 @@ def test_tokens_from_the_cache_are_counted_and_priced_as_such(provider: str) -> 
 def test_a_listed_model_s_cached_tokens_are_cheaper_and_kept_ones_are_reserved_for() -> None:
     endpoint = Endpoint("https://api.anthropic.com/v1", "k", "claude-sonnet-4-5", free=False, provider="anthropic")
 
-    class Used:
-        input_tokens = 1000
-        output_tokens = 0
-        cache_read_tokens = 0
-
-    class Cached(Used):
-        cache_read_tokens = 900
-
-    read, cached = cost_of(endpoint, Used()), cost_of(endpoint, Cached())
+    read, cached = (cost_of(endpoint, tokens_in=1000, tokens_out=0, cache_read=number) for number in (0, 900))
     reserved = estimate(endpoint, tokens_in=1000, tokens_out=0)
     assert read is not None
     assert cached is not None

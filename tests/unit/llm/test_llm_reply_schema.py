@@ -11,9 +11,9 @@ from halo_opt.analysis.engine.submission import AnswerArguments, ClaimArguments,
 from halo_opt.analysis.engine.turns import turn_schema
 from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import Tool, ToolContext
-from halo_opt.llm.address import Endpoint
-from halo_opt.llm.forms import Form, prompted_bytes, sent_schema
-from halo_opt.llm.wire import CallSettings, connect, parameters_of
+from halo_opt.llm.endpoint import Endpoint
+from halo_opt.llm.reply_schema import CompactSchema, schema_for_server, schema_prompt_bytes
+from halo_opt.llm.request import CallSettings, connect, parameters_of
 
 OURS = Endpoint("http://127.0.0.1:1/v1", "", "small", free=True)
 OPENAI = Endpoint("https://api.openai.com/v1", "k", "gpt-4o", free=False, provider="openai")
@@ -39,7 +39,7 @@ class Inner(BaseModel):
     default: int | None = Field(default=None, ge=0)
 
 
-class Whole(Form):
+class Whole(CompactSchema):
     model_config = ConfigDict(extra="forbid")
 
     words: str = Field(max_length=40)
@@ -82,8 +82,8 @@ def test_a_form_has_no_words_and_what_may_be_left_out_is_never_null() -> None:
 
 
 def test_bounds_of_inner_parts_go_to_our_own_server_alone_and_hold_for_every_reply() -> None:
-    assert sent_schema(OURS, Whole) == Whole.model_json_schema()
-    sent = sent_schema(OPENAI, Whole)
+    assert schema_for_server(OURS, Whole) == Whole.model_json_schema()
+    sent = schema_for_server(OPENAI, Whole)
     assert sent["properties"]["words"] == {"maxLength": 40, "type": "string"}
     assert sent["properties"]["others"]["maxItems"] == 2
     assert sent["$defs"]["Inner"]["properties"] == {"title": {"type": "string"}, "default": {"type": "integer"}}
@@ -93,12 +93,12 @@ def test_bounds_of_inner_parts_go_to_our_own_server_alone_and_hold_for_every_rep
 
 
 def test_what_is_no_form_is_sent_as_it_is() -> None:
-    assert sent_schema(OPENAI, Inner) == Inner.model_json_schema()
+    assert schema_for_server(OPENAI, Inner) == Inner.model_json_schema()
 
 
 @pytest.mark.parametrize("endpoint", [OURS, OPENAI])
 def test_a_turns_thought_stays_bounded_and_its_form_has_no_words(endpoint: Endpoint) -> None:
-    sent = sent_schema(endpoint, TURN)
+    sent = schema_for_server(endpoint, TURN)
     assert sent["properties"]["thought"] == {"maxLength": 400, "type": "string"}
     assert (sent["properties"]["actions"]["minItems"], sent["properties"]["actions"]["maxItems"]) == (1, 4)
     assert not keys(sent) & {"title", "description", "default"}
@@ -106,7 +106,7 @@ def test_a_turns_thought_stays_bounded_and_its_form_has_no_words(endpoint: Endpo
 
 
 def test_every_object_of_a_turn_is_closed_and_openais_strict_mode_takes_it() -> None:
-    sent = sent_schema(OPENAI, TURN)
+    sent = schema_for_server(OPENAI, TURN)
 
     def objects(part: Any) -> list[dict[str, Any]]:
         inside = part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
@@ -126,6 +126,6 @@ def test_anthropics_limits_hold_for_a_turn_with_all_tools() -> None:
 
 
 def test_a_turns_schema_costs_less_than_half_of_what_pydantic_would_send() -> None:
-    plain = len(json.dumps(super(Form, TURN).model_json_schema(), separators=(",", ":")))
-    assert prompted_bytes(OPENAI, TURN) < plain / 2
-    assert (prompted_bytes(OURS, TURN), prompted_bytes(OPENAI, None)) == (0, 0)
+    plain = len(json.dumps(super(CompactSchema, TURN).model_json_schema(), separators=(",", ":")))
+    assert schema_prompt_bytes(OPENAI, TURN) < plain / 2
+    assert (schema_prompt_bytes(OURS, TURN), schema_prompt_bytes(OPENAI, None)) == (0, 0)
