@@ -12,7 +12,12 @@ from hypothesis import HealthCheck, settings
 SLOW_MACHINE = [HealthCheck.too_slow]
 
 settings.register_profile(
-    "everyday", deadline=None, suppress_health_check=SLOW_MACHINE, derandomize=True, database=None
+    "everyday",
+    deadline=None,
+    suppress_health_check=SLOW_MACHINE,
+    derandomize=True,
+    database=None,
+    max_examples=50,
 )
 settings.register_profile("fresh", deadline=None, suppress_health_check=SLOW_MACHINE, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))

@@ -56,6 +56,7 @@ def test_an_id_without_its_version_is_one_sentence_with_the_offer() -> None:
     assert "v2.gomail-5" in words
 
 
+@pytest.mark.slow
 def test_a_matrix_runs_every_mode_on_every_task_once(tmp_path: Path) -> None:
     path, out = config(tmp_path), tmp_path / "matrix"
     yaml = YAML()
