@@ -2,7 +2,7 @@
 
 What must hold for any bytes: no reader raises, every good line around them is kept, and each line is kept, rejected or
 counted as replaced. Every 100th file goes through the whole import into a real store. The first finding ends the run
-with exit code 1: its file is kept in tests/data/found, where an everyday test imports it from then on.
+with exit code 1: its file is kept in tests/found, where an everyday test imports it from then on.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from halo_opt.redaction import Redactor
 from halo_opt.store import Store, build_store, sink
 from halo_opt.store.readers import READERS
 
-FOUND = Path(__file__).parents[1] / "tests" / "data" / "found"
+FOUND = Path(__file__).parents[1] / "tests" / "found"
 TRACE = "{:032x}"
 TIME = "2026-05-04T10:00:00Z"
 WHOLE_IMPORT_EVERY = 100

@@ -8,7 +8,7 @@ import pytest
 from halo_opt.core.errors import InputError
 from halo_opt.store import build_store
 
-FOUND = sorted((Path(__file__).parents[2] / "data" / "found").iterdir())
+FOUND = sorted((Path(__file__).parents[2] / "found").iterdir())
 
 
 @pytest.mark.parametrize("folder", FOUND, ids=[folder.name for folder in FOUND])
