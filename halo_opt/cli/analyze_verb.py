@@ -24,7 +24,7 @@ from halo_opt.cli.options import (
     Traces,
     rows_format,
 )
-from halo_opt.cli.stores import built_store, reading, say_import
+from halo_opt.cli.stores import built_store, import_options, report_import
 from halo_opt.core.console import Console, Format
 from halo_opt.core.paths import ANALYSIS_JOURNAL
 from halo_opt.core.report_records import Report
@@ -42,10 +42,17 @@ CAUTIOUS_USD = 1.0
 def analyze_verb(
     *,
     traces: Traces,
-    out: Annotated[Path, typer.Option("--out", help="Folder for report.json, .md and .html.")] = DEFAULT_OUT,
-    title: Annotated[str | None, typer.Option(help="The report's title.")] = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="The folder for report.json, report.md, report.html and triage.csv.")
+    ] = DEFAULT_OUT,
+    title: Annotated[
+        str | None, typer.Option(help="The title of the report. Default: the names of the traces.")
+    ] = None,
     detectors: Annotated[
-        list[Path] | None, typer.Option("--detectors", help="A YAML file of detectors of your own.", metavar="FILE")
+        list[Path] | None,
+        typer.Option(
+            "--detectors", help="A YAML file with your own detectors. May be given several times.", metavar="FILE"
+        ),
     ] = None,
     experimental: Annotated[
         bool, typer.Option("--experimental", help="Also use the detectors that are marked experimental.")
@@ -73,13 +80,14 @@ def analyze_verb(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the behaviours that separate failures from successes.
+    """Find the behaviours that separate failures from successes, and write a report.
 
-    Without --model that is mining alone: free and repeatable. With one, agents look further and every claim of theirs
-    is checked; run again, the same command goes on where it was.
+    Without --model, built-in detectors are measured: no model is called, and the result is the same each time. With
+    --model, agents also explore the traces, and each claim that they make is checked against the traces. An analysis
+    that was interrupted continues when the same command is given again.
     """
     console = Console(quiet=quiet)
-    options = reading(trace_format, scores, redact=redact, personal=redact_personal)
+    options = import_options(trace_format, scores, redact=redact, personal=redact_personal)
     asked = model_options.asked_of(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
         harness=harness, prices=prices, context=context, replay=replay, record=record, fresh=fresh,
@@ -94,7 +102,7 @@ def analyze_verb(
     own = load_detectors(detectors or [], experimental=experimental)
     need_place(out / REPORT_JSON, "--out")
     path, summary = built_store(traces, store, console, options=options)
-    say_import(summary, console)
+    report_import(summary, console)
     name = title or " and ".join(found.name for found in traces)
     chosen = options.text() + (" experimental" if experimental else "")
     subject = Subject(path, summary, name, own, model_options.digest(chosen, *(detectors or [])))
@@ -102,11 +110,11 @@ def analyze_verb(
     if asked is None:
         report, paths = write_analysis(path, out, title=name, summary=summary, detectors=own)
         _show(report, paths, console, format_chosen)
-        console.say("no model was given, so this is mining alone; --model SPEC lets one look further")
+        console.say("no --model was given, so only the built-in detectors and your own were measured")
         if (out / ANALYSIS_JOURNAL).exists():
             console.warn(
-                f"this replaced the report of a model's analysis in {out}; its calls are kept ({ANALYSIS_JOURNAL}), and"
-                " its own command writes that report again for nothing"
+                f"the report of an earlier analysis with a model in {out} was replaced. The model's replies are kept in"
+                f" {ANALYSIS_JOURNAL}: the earlier command writes that report again without new calls"
             )
         return
     _analyse(asked, subject, Journalled(out, record, fresh=fresh), console, format_chosen, watch=watch)
@@ -114,7 +122,7 @@ def analyze_verb(
 
 @dataclass(frozen=True)
 class Journalled:
-    """Where an analysis keeps its calls, and whether an earlier journal there is set aside."""
+    """Where an analysis records its model calls, and whether an earlier journal there is renamed first."""
 
     out: Path
     record: Path | None
@@ -124,15 +132,15 @@ class Journalled:
 def _analyse(
     asked: Asked, subject: Subject, place: Journalled, console: Console, format_: Format, *, watch: bool
 ) -> None:
-    """Let the models look, write what they found and what holds of it, and end with the code that fits."""
+    """Run the agents, check their claims, write the report, and raise where the analysis ended early."""
     journal = place.out / ANALYSIS_JOURNAL
     if place.fresh:
         model_options.begin_anew(journal, console)
     with TraceStore.open(subject.store) as store:
         if store.rows("SELECT count(*) FROM attempts WHERE outcome = 'failure'") == [(0,)]:
             console.warn(
-                "no attempt here is known to have failed, so no claim of a model can hold; --scores FILE adds outcomes,"
-                " and ask answers questions without any"
+                "no attempt in these traces is known to have failed, so no claim about failures can be confirmed; add"
+                " outcomes with --scores FILE, or use 'halo-opt ask', which needs no outcomes"
             )
     with model_options.opened(
         asked,
@@ -140,7 +148,7 @@ def _analyse(
         journal=journal,
         subject=subject.identity(),
         cautious_usd=CAUTIOUS_USD,
-        remedy="give it another --out, or pass --fresh to set the old journal aside",
+        remedy="choose another --out, or pass --fresh to rename the old journal and start over",
         record=place.record,
     ) as session:
         shown = model_options.watch_over(session, console, every=watch)
@@ -151,12 +159,12 @@ def _analyse(
             asked,
             watch=shown,
             during=shown.shown,
-            writing=lambda: console.working("holding every claim against the traces once more"),
+            writing=lambda: console.working("checking every claim against the traces again"),
         )
         model_options.say_end(result, session, console)
     _show(report, paths, console, format_)
     model_options.raise_end(
-        result, found=f"what was found is in {paths.html}", again="the same command goes on from there"
+        result, found=f"what was found is in {paths.html}", again="the same command continues from there"
     )
 
 
@@ -167,13 +175,13 @@ def _show(report: Report, paths: ReportPaths, console: Console, format_: Format)
         console.table(["id", "finding", "in failures", "in successes", "q"], _finding_rows(report), format_)
     for caveat in report.caveats:
         console.say(f"note: {caveat}")
-    if judged := _triage_words(report):
-        console.say(f"triage: {judged}; each attempt's rule is in {paths.json.with_name(TRIAGE_CSV)}")
+    if classes := _triage_summary(report):
+        console.say(f"triage: {classes}; {paths.json.with_name(TRIAGE_CSV)} has the class of each attempt")
     console.say(f"report: {paths.html}")
 
 
-def _triage_words(report: Report) -> str:
-    """How many failures each class holds, largest first; '' without failures."""
+def _triage_summary(report: Report) -> str:
+    """The number of failures in each triage class, largest first; '' without failures."""
     counts = {name: report.triage[f"{name} failures"].value for name in CLASSES}
     held = sorted(((count, name) for name, count in counts.items() if isinstance(count, int) and count), reverse=True)
     failures = report.triage["failures"].value

@@ -3,7 +3,7 @@
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typer._click.shell_completion import CompletionItem
 
 PROGRAM = "halo-opt"
+SHELLS = ("bash", "zsh", "fish", "powershell")
 COMPLETION_VARIABLE = "_HALO_OPT_COMPLETE"  # typer's name for it: the scripts that it generates set this variable
 
 # The verb `name` is the function `name_verb` in the module `halo_opt.cli.name_verb`. Each summary is also the first
@@ -68,12 +69,12 @@ class VerbOnDemand(TyperCommand):
         return get_command(verb).make_context(*args, **options)
 
 
-class UnconvertedOption(TyperOption):
-    """An option whose value is converted only if it was given: typer imports pydantic to convert even a None."""
+class OwnOption(TyperOption):
+    """An option of the program itself: a flag or one word. Converting its value would make typer import pydantic."""
 
     def process_value(self, ctx: "Context", value: Any) -> Any:
-        """Convert a value that was given."""
-        return None if value is None else super().process_value(ctx, value)
+        """Take the value as it was given."""
+        return value if self.callback is None else self.callback(ctx, self, value)
 
 
 class VerbGroup(TyperGroup):
@@ -83,7 +84,7 @@ class VerbGroup(TyperGroup):
         """The options of the program itself."""
         options = super().get_params(ctx)
         for option in options:
-            option.__class__ = UnconvertedOption
+            option.__class__ = OwnOption
         return options
 
     def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:  # noqa: ARG002
@@ -117,10 +118,11 @@ def _options(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     show_completion: Annotated[
-        Literal["bash", "zsh", "fish", "powershell"] | None,
+        str | None,
         typer.Option(
             "--show-completion",
-            help="Print the script that makes this shell complete the verbs and options of halo-opt, and exit.",
+            help="Print a script that completes halo-opt's verbs and options in this shell, and exit.",
+            metavar="|".join(SHELLS),
         ),
     ] = None,
 ) -> None:
@@ -128,6 +130,8 @@ def _options(
         typer.echo(__version__)
         raise typer.Exit
     if show_completion is not None:
+        if show_completion not in SHELLS:
+            raise typer.BadParameter(f"{show_completion!r} is not one of {', '.join(SHELLS)}")
         from typer.completion import shell_complete
 
         raise typer.Exit(shell_complete(context.command, {}, PROGRAM, COMPLETION_VARIABLE, f"source_{show_completion}"))

@@ -17,14 +17,22 @@ from halo_opt.reporting.report_files import read_report
 
 def apply_verb(
     *,
-    source: Annotated[Path, typer.Argument(help="A patch file, or a report with --finding.", metavar="PATCH|REPORT")],
-    finding: Annotated[str | None, typer.Option("--finding", help="The finding whose fix to apply: F1.")] = None,
+    source: Annotated[Path, typer.Argument(help="A patch file; or a report, with --finding.", metavar="PATCH|REPORT")],
+    finding: Annotated[
+        str | None, typer.Option("--finding", help="The id of the finding to fix, for example F1.")
+    ] = None,
     config: Config = LOOP_FILE,
-    branch: Annotated[str | None, typer.Option("--branch", help="New branch (default: halo/<proposal>).")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the diff; write nothing.")] = False,
+    branch: Annotated[
+        str | None,
+        typer.Option("--branch", help="The name of the new branch. Default: halo/ and the id of the proposal."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the diff without writing anything.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Commit a patch on a branch of its own, after the harness's own check has passed in a worktree."""
+    """Commit a patch on a new branch.
+
+    The harness's own check must pass first, in a worktree. Your files and your branch are not changed.
+    """
     console = Console(quiet=quiet)
     builder = PatchBuilder.open(configured(config, None))
     proposal = _proposal_of(builder, source, finding)
@@ -35,24 +43,24 @@ def apply_verb(
     patch = builder.build(proposal, branch or f"halo/{proposal.id}")
     console.text(patch.diff)
     console.say(
-        f"{proposal.id} is commit {patch.commit[:10]} on branch {patch.branch}; "
-        f"your files are unchanged: git merge {patch.branch} takes it, halo-opt revert {patch.branch} takes it back"
+        f"{proposal.id} is commit {patch.commit[:10]} on branch {patch.branch}; your files are unchanged. "
+        f"To use it: git merge {patch.branch}. To undo it: halo-opt revert {patch.branch}"
     )
 
 
 def _proposal_of(builder: PatchBuilder, source: Path, finding: str | None) -> Proposal:
-    """The proposal that a patch file holds, or the best one against a finding of a report."""
+    """The proposal in a patch file, or the best one for a finding of a report."""
     if source.is_file() and source.suffix != ".json":
         return builder.read(source)
     report = read_report(source)
     if finding is None:
-        raise InputError(f"{source} is a report: say which finding to fix, for example --finding F1")
+        raise InputError(f"{source} is a report; name the finding to fix, for example --finding F1")
     chosen: list[Finding] = [found for found in report.findings if found.id == finding]
     if not chosen:
         known = ", ".join(found.id for found in report.findings) or "none"
         raise InputError(f"there is no finding {finding} in {source}; it has {known}")
     found = builder.propose(report.model_copy(update={"findings": chosen}))
     if not found.proposals:
-        why = "; ".join(found.notes) or "everything that the playbook knows against it is in force"
-        raise InputError(f"there is no patch against {finding} ({chosen[0].behaviour}): {why}")
+        why = "; ".join(found.notes) or "every remedy that the playbook has for it is already in force"
+        raise InputError(f"there is no patch for {finding} ({chosen[0].behaviour}): {why}")
     return found.proposals[0]

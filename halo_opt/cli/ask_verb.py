@@ -20,7 +20,7 @@ from halo_opt.cli.options import (
     Store,
     TraceFormat,
 )
-from halo_opt.cli.stores import built_store, reading
+from halo_opt.cli.stores import built_store, import_options
 from halo_opt.core.console import Console
 from halo_opt.core.errors import EnvironmentMissing, InputError, NegativeAnswer
 from halo_opt.core.paths import CACHE, CachePaths
@@ -36,7 +36,9 @@ def ask_verb(
     *,
     words: Annotated[
         list[str],
-        typer.Argument(help="Trace files and folders, then the question in quotes.", metavar='TRACES... "QUESTION"'),
+        typer.Argument(
+            help="Trace files and folders, and then the question in quotes.", metavar='TRACES... "QUESTION"'
+        ),
     ],
     model: model_options.AskModel = None,
     role: model_options.RoleModels = None,
@@ -60,18 +62,22 @@ def ask_verb(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Answer a question about traces. Agents look, then the answer is written from what was checked, with citations."""
+    """Answer a question about traces, citing the evidence.
+
+    Agents explore the traces and collect evidence, which is checked. The answer is then written from the checked
+    evidence alone, with a citation for each sentence. It needs a model: see --model.
+    """
     console = Console(quiet=quiet)
     traces, question = _traces_and_question(words)
-    options = reading(trace_format, scores, redact=redact, personal=redact_personal)
+    options = import_options(trace_format, scores, redact=redact, personal=redact_personal)
     asked = model_options.asked_of(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
         harness=harness, prices=prices, context=context, replay=replay, record=record, fresh=fresh, limits=LIMITS,
     )  # fmt: skip
     if asked is None:
         raise EnvironmentMissing(
-            "a question needs a model: name one with --model, for example --model openai:gpt-5-mini or --model local; "
-            "without one, overview, traces, show, search, sql and analyze answer too"
+            "ask needs a model: name one with --model, for example --model openai:gpt-5-mini or --model local. "
+            "overview, traces, show, search, sql and analyze work without a model"
         )
     path, summary = built_store(traces, store, console, options=options)
     subject = Subject(path, summary, question, NO_DETECTORS, model_options.digest(options.text()))
@@ -79,13 +85,13 @@ def ask_verb(
 
 
 def _traces_and_question(words: list[str]) -> tuple[list[Path], str]:
-    """The last word is the question, as it is no path."""
+    """Split the arguments: the last one is the question, unless it is the name of a file."""
     *places, question = words
     if not places or not question.strip() or _is_path(question):
-        raise InputError('write the traces first and the question last, in quotes: halo-opt ask TRACES "why ...?"')
+        raise InputError('name the traces first and write the question last, in quotes: halo-opt ask TRACES "why ...?"')
     if len(question.strip()) > MAX_QUESTION:
         raise InputError(
-            f"the question has {len(question.strip()):,} characters and at most {MAX_QUESTION:,} are read; shorten it"
+            f"the question has {len(question.strip()):,} characters, more than {MAX_QUESTION:,}; shorten it"
         )
     return [Path(place) for place in places], question.strip()
 
@@ -108,9 +114,9 @@ def _ask(
     fresh: bool,
     watch: bool,
 ) -> None:
-    """Let the models look and answer, show it as it comes, and end with the code that fits."""
+    """Run the agents, print the answer as it is written, and raise where the analysis ended early."""
     identity = subject.identity(question)
-    # The same question asked in the same way goes on, or is answered again for nothing; any other has its own journal.
+    # The same question with the same options continues or repeats its journal; any other has a journal of its own.
     name = model_options.digest(sorted(identity.items(), key=str), sorted(asked.fixed().items(), key=str))
     journal = CachePaths(CACHE).asked / f"analysis.{name}.jsonl"
     if fresh:
@@ -121,7 +127,7 @@ def _ask(
         journal=journal,
         subject=identity,
         cautious_usd=CAUTIOUS_USD,
-        remedy="pass --fresh to set the old journal aside",
+        remedy="pass --fresh to rename the old journal and start over",
         record=record,
     ) as session:
         shown = model_options.watch_over(session, console, every=watch)
@@ -142,14 +148,18 @@ def _ask(
     else:
         _show_sources(answered, console)
     model_options.raise_end(
-        answered.result, found="what was found is above", again=f"the same question goes on from there ({journal})"
+        answered.result,
+        found="the evidence so far is above",
+        again=f"the same question continues from there ({journal})",
     )
     if not answered.evidence.pieces:
-        raise NegativeAnswer("nothing that was found holds, so there is no answer; ask more narrowly, or another model")
+        raise NegativeAnswer(
+            "no evidence could be confirmed, so there is no answer; ask a narrower question, or use another model"
+        )
 
 
 def _show_sources(answered: Answered, console: Console) -> None:
-    """The evidence under its numbers, and what was struck."""
+    """Print the cited evidence under its numbers, and warn of sentences that were removed."""
     if answered.written.text:
         console.piece("\n")
     cited = [piece for piece in answered.evidence.pieces if piece.number in answered.written.cited]
@@ -157,11 +167,11 @@ def _show_sources(answered: Answered, console: Console) -> None:
         console.text(_source(piece))
     left = len(answered.evidence.pieces) - len(cited)
     if left:
-        console.say(f"not cited: {counted(left, 'more piece')} of evidence; --json has them")
+        console.say(f"not cited: {counted(left, 'more piece')} of evidence; --json prints all of them")
     for correction in answered.unsupported:
         console.warn(correction)
     if example := next((piece for piece in cited if piece.kind == "words"), None):
-        console.say(f"see an attempt: halo-opt show {example.trace_id} --store {answered.store}")
+        console.say(f"to see a cited attempt: halo-opt show {example.trace_id} --store {answered.store}")
 
 
 def _source(piece: Piece) -> str:

@@ -13,7 +13,11 @@ from halo_opt.patching.surface import surface_issues
 
 
 def check_verb(config: Config = LOOP_FILE, model: Model = None, json_: Json = False, quiet: Quiet = False) -> None:
-    """Run one attempt and list every way in which the harness breaks the harness contract; exit code 1 if it does."""
+    """Run one task and check that the harness does what halo-opt needs of it.
+
+    Every way in which the harness breaks the contract is listed with its remedy. The exit code is 1 if it breaks a
+    required part.
+    """
     console = Console(quiet=quiet)
     loop = configured(config, model)
     with served(loop, console) as endpoint, tempfile.TemporaryDirectory(prefix="halo-opt-check-") as folder:

@@ -16,20 +16,33 @@ from halo_opt.experiment.working_tree import AttemptSelection, collect_working_t
 def collect_verb(
     *,
     config: Config = LOOP_FILE,
-    split: Annotated[Split, typer.Option(help="Whose tasks and seeds to run.")] = Split.TRAIN,
+    split: Annotated[Split, typer.Option(help="The split whose tasks and seeds are run.")] = Split.TRAIN,
     run_id: Annotated[
-        str | None, typer.Option(help="The run's folder under traces/ (default: split and revision).")
+        str | None,
+        typer.Option(
+            help="The name of the run, which is its folder under traces/. Default: the split and the revision."
+        ),
     ] = None,
-    tasks: Annotated[str | None, typer.Option(help="These tasks instead of a split's, with commas between.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds per task, with --tasks.")] = 1,
-    attempt: Annotated[int, typer.Option(min=0, help="Which independent try of each task and seed.")] = 0,
+    tasks: Annotated[
+        str | None, typer.Option(help="Run these tasks instead of those of a split. Separate several with commas.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="With --tasks: the number of seeds for each task.")] = 1,
+    attempt: Annotated[
+        int,
+        typer.Option(
+            min=0, help="The number of this repetition. Each task and seed can be run several times, once per number."
+        ),
+    ] = 0,
     model: Model = None,
     workers: Workers = None,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run the harness as it is in the working tree; run again, it does only what is missing."""
+    """Run the harness on the tasks of one split.
+
+    The harness runs as it is in the working tree. Given again, the command runs only the attempts that are missing.
+    """
     console = Console(quiet=quiet)
     loop = configured(config, model, collect__workers=workers)
     known = list_tasks(loop)

@@ -1,4 +1,4 @@
-"""The verb cost: what models have cost, from the journals that paid for them. It asks and prices nothing itself."""
+"""The verb cost: what model calls have cost, summed from the journals of analyses and loops."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.paths import CACHE, CachePaths
 from halo_opt.core.text import counted
 
-# Where journals are when nobody says: loops, the report that analyze writes, and questions.
+# Where journals are by default: those of loops, of analyze, and of ask.
 PLACES = (Path("reports"), Path("report"), CachePaths(CACHE).asked)
 COLUMNS = [
     "journal",
@@ -33,13 +33,19 @@ def cost_verb(
     *,
     where: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders of reports or loops, or journals (default: all there are).", metavar="[WHERE...]"),
+        typer.Argument(
+            help="Folders of reports or loops, or journal files. Default: all in reports/, report/ and .halo_opt/.",
+            metavar="[WHERE...]",
+        ),
     ] = None,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what models have cost: calls, tokens and dollars by purpose and model, and what may have been billed."""
+    """Show what calls of models have cost.
+
+    Lists calls, tokens and dollars for each journal, purpose and model, and notes what the sums leave out.
+    """
     console = Console(quiet=quiet)
     rows = [row for journal in _journals(where) for row in spend_rows(journal)]
     chosen = rows_format(format_, json_)
@@ -63,8 +69,8 @@ def _journals(where: list[Path] | None) -> list[Path]:
     found = [journal for place in there for journal in journals_in(place, needed=False)]
     if not found:
         raise InputError(
-            f"no journal is below {', '.join(map(str, PLACES))}, so nothing was spent from here; name the folder of a "
-            "report or a loop if it is elsewhere"
+            f"there is no journal in {', '.join(map(str, PLACES))}, so nothing was spent from here; name the folder of "
+            "a report or a loop if it is elsewhere"
         )
     return found
 
@@ -86,13 +92,13 @@ def _cells(row: SpendRow) -> list[object]:
 
 
 def _notes(everything: SpendRow) -> list[str]:
-    """What the sums leave out, or hold that may not be true."""
+    """What the sums leave out, and what in them is uncertain."""
     said = [] if everything.calls or everything.replayed else ["no call is recorded there, so nothing was spent"]
     if everything.unpriced:
-        said.append(f"{counted(everything.unpriced, 'call')} without a known price: the dollars are more than this")
+        said.append(f"{counted(everything.unpriced, 'call')} had no known price, so the true cost is higher than shown")
     if everything.open_calls:
         said.append(
-            f"{counted(everything.open_calls, 'call')} begun and never ended (the program was stopped there): counted "
-            "with all that was set aside, and billed or not"
+            f"{counted(everything.open_calls, 'call')} did not end, because the program was stopped: their whole "
+            "reserved budget is counted, although they may not have been billed"
         )
     return said

@@ -1,4 +1,4 @@
-"""Verbs that hand traces to other programs: export. Never changes a store or a trace file."""
+"""The verb export: write traces in a format that other programs read."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, rows_format
-from halo_opt.cli.stores import open_store, say_import
+from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, TracesArgument, rows_format
+from halo_opt.cli.stores import open_store, report_import
 from halo_opt.core.console import Console
+from halo_opt.core.text import counted
 from halo_opt.store.export import ExportSummary, export_traces
 
 
-class To(StrEnum):
-    """What an export is for."""
+class Target(StrEnum):
+    """The formats of an export."""
 
     SPANS = "spans"
     OTLP = "otlp"
@@ -22,27 +23,37 @@ class To(StrEnum):
 
 def export_verb(
     *,
-    traces: Annotated[
-        list[Path] | None, typer.Argument(help="Trace files and folders, of any known format.", metavar="[TRACES...]")
+    traces: TracesArgument = None,
+    to: Annotated[Target, typer.Option("--to", help="The format to write.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="The file to write, compressed if its name ends in .gz or .zst. For parquet: a folder."
+        ),
+    ],
+    trace: Annotated[
+        list[str] | None,
+        typer.Option("--trace", help="Export only the trace with this id. May be given several times."),
     ] = None,
-    to: Annotated[To, typer.Option("--to", help="Flat span lines, OTLP JSON lines, or Parquet tables.")],
-    out: Annotated[Path, typer.Option("--out", help="The file (packed if it ends .gz or .zst), for Parquet a folder.")],
-    trace: Annotated[list[str] | None, typer.Option("--trace", help="Only this trace; may be given again.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an export that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what an earlier export wrote there.")] = False,
     store: Store = None,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write traces for other programs: HALO engine, OpenTelemetry tools, or data frames."""
+    """Write traces in a format that other programs read.
+
+    spans: the flat span lines that halo-opt and the HALO engine read. otlp: OpenTelemetry JSON lines. parquet: one
+    table each for attempts, spans, steps and so on, for data frames.
+    """
     console = Console(quiet=quiet)
-    with open_store(traces, store, console, contents=True) as found:
-        path = found.path
+    with open_store(traces, store, console, contents=True) as opened:
+        path = opened.path
         if traces:
-            say_import(found.summary(), console)
+            report_import(opened.summary(), console)
     with console.working(f"writing {out}"):
         summary = export_traces(path, out, target=to.value, trace_ids=trace or (), force=force)
-    _say(summary, console)
+    _warn_of_losses(summary, console)
     if rows_format(format_, json_) == "json":
         console.document(summary)
     else:
@@ -50,10 +61,10 @@ def export_verb(
         console.table(["to", "path", "traces", "spans"], [row], rows_format(format_, json_))
 
 
-def _say(summary: ExportSummary, console: Console) -> None:
+def _warn_of_losses(summary: ExportSummary, console: Console) -> None:
     for reason, count in summary.left_out.items():
-        console.warn(f"{count} traces were left out: {reason}")
+        console.warn(f"{counted(count, 'trace')} left out: {reason}")
     for name, count in summary.lost.items():
-        console.warn(f"{name} of {count} traces will not come back as it was when this is imported")
+        console.warn(f"{name} of {counted(count, 'trace')} is not fully kept in this format")
     for note in summary.notes:
         console.warn(note)

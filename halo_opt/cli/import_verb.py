@@ -17,7 +17,7 @@ from halo_opt.cli.options import (
     Traces,
     rows_format,
 )
-from halo_opt.cli.stores import built_store, reading, say_import
+from halo_opt.cli.stores import built_store, import_options, report_import
 from halo_opt.core.console import Console
 
 
@@ -26,7 +26,11 @@ def import_verb(
     traces: Traces,
     store: Store = None,
     index_only: Annotated[
-        bool, typer.Option("--index-only", help="Leave what was said in the files until a verb needs it: faster.")
+        bool,
+        typer.Option(
+            "--index-only",
+            help="Index only ids, times and counts; read message texts later, when a command needs them. Faster.",
+        ),
     ] = False,
     trace_format: TraceFormat = None,
     scores: Scores = None,
@@ -36,11 +40,14 @@ def import_verb(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Index traces and say what was recognised, read and rejected. Run again, it reads what is new."""
+    """Index trace files and report what was read and what was rejected.
+
+    The other verbs index traces too when they need to. Given again, the command reads only what is new.
+    """
     console = Console(quiet=quiet)
-    options = reading(trace_format, scores, redact=redact, personal=redact_personal)
+    options = import_options(trace_format, scores, redact=redact, personal=redact_personal)
     path, summary = built_store(traces, store, console, options=options, contents=not index_only)
-    say_import(summary, console)
+    report_import(summary, console)
     if rows_format(format_, json_) == "json":
         console.document(summary)
     else:

@@ -1,4 +1,4 @@
-"""The verb mcp: the tools that read, for Claude Code, Cursor and others. Words go to stderr alone: stdout is theirs."""
+"""The verb mcp: serve traces to an MCP client over stdin and stdout; messages go to stderr only."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from halo_opt.analysis.serving.desks import Desktop
 from halo_opt.analysis.serving.mcp_server import need_package, serve
 from halo_opt.cli.options import Quiet, Store, Traces
-from halo_opt.cli.stores import built_store, say_import
+from halo_opt.cli.stores import built_store, report_import
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError
 from halo_opt.store import Store as TraceStore
@@ -22,20 +22,30 @@ def mcp_verb(
     traces: Traces,
     store: Store = None,
     harness: Annotated[
-        Path | None, typer.Option("--harness", help="The harness's folder: its files and history can be read then.")
+        Path | None,
+        typer.Option(
+            "--harness",
+            help="The folder of the harness. Tools that read its files and git history are then served too.",
+        ),
     ] = None,
     max_bytes: Annotated[
-        int, typer.Option("--max-bytes", help="Longest answer of a tool, in bytes.", min=1_000, max=1_000_000)
+        int, typer.Option("--max-bytes", help="The longest answer of a tool, in bytes.", min=1_000, max=1_000_000)
     ] = ANSWER_BYTES,
     quiet: Quiet = False,
 ) -> None:
-    """Serve the tools that read to an MCP client on stdin and stdout. Nothing is written, and no model is asked."""
+    """Serve the traces to an MCP client such as Claude Code or Cursor.
+
+    The client's model can then query the traces with the tools that halo-opt's own agents use. The tools only read,
+    and halo-opt calls no model. The protocol runs over standard input and output.
+    """
     console = Console(quiet=quiet)
     need_package()
     if harness is not None and not harness.is_dir():
-        raise InputError(f"--harness {harness} is not a folder; name the folder of the harness, or leave it out")
+        raise InputError(
+            f"--harness {harness} is not a folder; name the folder of the harness, or leave the option out"
+        )
     path, summary = built_store(traces, store, console)
-    say_import(summary, console)
+    report_import(summary, console)
     with TraceStore.open(path) as opened:
         desktop = Desktop(opened, harness=harness, answer_bytes=max_bytes, working=console.working)
         console.say(f"serving {len(desktop.tools)} tools on standard input and output; close the input to end")

@@ -1,4 +1,4 @@
-"""What analyze and ask share on the command line: options, the open session, how its end becomes an exit code."""
+"""What analyze and ask share: the options about models, the session with its messages, and how it ends."""
 
 import hashlib
 import shutil
@@ -21,30 +21,68 @@ from halo_opt.core.text import counted
 from halo_opt.reporting.files import need_place
 
 AskModel = Annotated[
-    str | None, typer.Option("--model", help="Who asks: openai:..., anthropic:..., FILE.gguf, local ...")
+    str | None,
+    typer.Option(
+        "--model",
+        help="The model that explores the traces: openai:NAME, anthropic:NAME, FILE.gguf, local ...",
+        metavar="SPEC",
+    ),
 ]
 RoleModels = Annotated[
     list[str] | None,
-    typer.Option("--role", help="Another model for a part: sub=, map= or compact=SPEC.", metavar="ROLE=SPEC"),
+    typer.Option(
+        "--role",
+        help="Another model for one part of the work: sub=SPEC for sub-agents, map=SPEC for reading many texts, "
+        "compact=SPEC for shortening conversations. May be given several times.",
+        metavar="ROLE=SPEC",
+    ),
 ]
 BudgetOption = Annotated[
-    str | None, typer.Option("--budget", help="What it may use: 5usd, 200000tokens, 100calls, or several.")
+    str | None,
+    typer.Option(
+        "--budget", help="The most that may be used: 5usd, 200000tokens, 100calls, or several with commas between."
+    ),
 ]
-MaxTurns = Annotated[int | None, typer.Option("--max-turns", min=1, help="Turns of the root agent.")]
-MaxDepth = Annotated[int | None, typer.Option("--max-depth", min=0, help="Sub-agents below one another; 0 for none.")]
-Parallel = Annotated[int | None, typer.Option("--parallel", min=1, help="Model calls at the same time.")]
-Time = Annotated[str | None, typer.Option("--time", help="Wall clock at most: 90s, 30min, 1h30min.")]
-Harness = Annotated[Path | None, typer.Option("--harness", help="The harness's folder, to be read.", metavar="DIR")]
-PriceFile = Annotated[Path | None, typer.Option("--prices", help="Prices that the list lacks.", metavar="FILE")]
-Record = Annotated[Path | None, typer.Option("--record", help="Keep all calls in a file for --replay.", metavar="FILE")]
+MaxTurns = Annotated[
+    int | None, typer.Option("--max-turns", min=1, help="The largest number of turns of the first agent.")
+]
+MaxDepth = Annotated[
+    int | None, typer.Option("--max-depth", min=0, help="How deep agents may start sub-agents; 0 means none.")
+]
+Parallel = Annotated[
+    int | None, typer.Option("--parallel", min=1, help="The largest number of model calls at the same time.")
+]
+Time = Annotated[
+    str | None, typer.Option("--time", help="The longest time that the analysis may take: 90s, 30min, 1h30min.")
+]
+Harness = Annotated[
+    Path | None,
+    typer.Option("--harness", help="The folder of the harness, so that agents can read its files.", metavar="DIR"),
+]
+PriceFile = Annotated[
+    Path | None,
+    typer.Option("--prices", help="A file with prices of models that the built-in list does not have.", metavar="FILE"),
+]
+Record = Annotated[
+    Path | None,
+    typer.Option("--record", help="Also record all model calls in this file, for --replay.", metavar="FILE"),
+]
 Replay = Annotated[
-    Path | None, typer.Option("--replay", help="Answer from such a file: no key, no network.", metavar="FILE")
+    Path | None,
+    typer.Option(
+        "--replay",
+        help="Take the model's replies from a file that --record wrote. No key and no network is needed.",
+        metavar="FILE",
+    ),
 ]
 Context = Annotated[
-    int | None, typer.Option("--context", min=1024, help="Tokens that the model's context holds.", metavar="TOKENS")
+    int | None,
+    typer.Option("--context", min=1024, help="The size of the model's context window, in tokens.", metavar="TOKENS"),
 ]
-WatchOption = Annotated[bool, typer.Option("--watch", help="Show what each agent does and what it has spent.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Set an earlier journal aside and begin anew.")]
+WatchOption = Annotated[bool, typer.Option("--watch", help="Show each step of each agent, and what was spent so far.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Start over. The journal of an earlier analysis is renamed, not deleted.")
+]
 
 
 def asked_of(
@@ -64,12 +102,16 @@ def asked_of(
     fresh: bool,
     limits: AnalysisLimits,
 ) -> Asked | None:
-    """What the options ask for; None where there is neither a model nor a recording.
+    """Check the options about models and put them together; None if neither a model nor a recording was named.
 
-    A replay has the limits of its recording where none are given: prompts depend on them. Raises for whatever would
-    stop the models later (a key, a file, a price): traces take minutes to index, and are not indexed for nothing.
+    A replay takes the limits of its recording where none are given, because prompts depend on them. Whatever would
+    stop the models later (a missing key, file or price) is an error here, before minutes are spent on indexing traces.
+
+    Raises:
+        InputError: Options contradict each other, or a file or folder does not exist.
+        EnvironmentMissing: The key of a provider is missing.
     """
-    idle = _given(
+    given_in_vain = _given(
         {
             "--model": model,
             "--role": roles,
@@ -80,10 +122,12 @@ def asked_of(
             "--fresh": fresh,
         }
     )
-    if replay is not None and idle:
-        raise InputError(f"--replay answers from a file without any model and writes no journal; leave {idle} out")
+    if replay is not None and given_in_vain:
+        raise InputError(
+            f"--replay calls no model and writes no journal, so {given_in_vain} would have no effect; leave it out"
+        )
     if harness is not None and not harness.is_dir():
-        raise InputError(f"--harness {harness}: there is no such folder; name the one that holds the harness's files")
+        raise InputError(f"--harness {harness} does not exist; name the folder that holds the files of the harness")
     models = models_of(model, roles or [])
     if not models and replay is None:
         return None
@@ -106,13 +150,13 @@ def asked_of(
 
 
 def need_model(options: Mapping[str, object]) -> None:
-    """Raises InputError where any of these options was given: without a model none of them has an effect."""
+    """Raise InputError if any of these options was given: without a model none of them has an effect."""
     if given := _given(options):
-        raise InputError(f"without a model {given} would do nothing; name one with --model, or leave {given} out")
+        raise InputError(f"without a model {given} would have no effect; name one with --model, or leave it out")
 
 
 def _given(options: Mapping[str, object]) -> str:
-    """Those of the options that were given, as `--a, --b and --c`; '' for none. A zero was given."""
+    """The names of the options that were given, as `--a, --b and --c`; '' for none. A zero counts as given."""
     names = [name for name, value in options.items() if value is not None and value is not False and value != []]
     return " and ".join([*([", ".join(names[:-1])] if names[:-1] else []), *names[-1:]])
 
@@ -128,14 +172,21 @@ def opened(
     remedy: str,
     record: Path | None = None,
 ) -> Iterator[Session]:
-    """The models while the block runs; what they may cost is said before the first call, what they did after the last.
+    """Open the session of an analysis, and print the budget and the largest possible cost before the first call.
 
-    `cautious_usd` is the budget of a paid model when none was given. With `record` all calls are kept there too.
+    Args:
+        asked: The checked options.
+        console: Where messages go.
+        journal: The file in which model calls are recorded; an earlier one is continued.
+        subject: What the analysis is about; a journal of another subject is refused.
+        cautious_usd: The budget in dollars of a paid model when none was given.
+        remedy: What the error advises when the journal belongs to another analysis.
+        record: A second file to which the journal is copied at the end.
     """
     if asked.replay is not None:
         with replayed_session(asked.replay, subject=subject) as session:
             console.say(
-                f"replaying {counted(session.recorded, 'call')} of {asked.replay}: no model is asked, nothing is spent"
+                f"replaying {counted(session.recorded, 'call')} of {asked.replay}: no model is called, nothing is spent"
             )
             yield session
         return
@@ -147,7 +198,7 @@ def opened(
             if session.recorded:
                 calls = counted(session.recorded, "call")
                 console.say(
-                    f"going on with {journal}: {calls} on record and not paid again; so far "
+                    f"continuing {journal}: {calls} on record, which are not paid again; so far "
                     f"{spend_words(session.spent, budget)}"
                 )
             yield session
@@ -158,30 +209,33 @@ def opened(
 
 
 def begin_anew(journal: Path, console: Console) -> None:
-    """Set an earlier journal aside and say where it is."""
+    """Rename an earlier journal, and print its new name."""
     if (old := set_aside(journal)) is not None:
-        console.say(f"the earlier journal is {old}")
+        console.say(f"the earlier journal was renamed to {old}")
 
 
 def watch_over(session: Session, console: Console, *, every: bool) -> Watch:
-    """What shows the progress of a session."""
+    """The display of a session's progress."""
     return Watch(console, spent=lambda: session.spent, budget=session.budget, every=every)
 
 
 def say_end(result: AnalysisResult, session: Session, console: Console) -> None:
-    """How it went: agents, turns, spend, and what went wrong on the way."""
-    taken = f", {counted(session.taken_over, 'call')} from the recording" if session.taken_over else ""
+    """Print the number of agents and turns, what was spent, and what went wrong."""
+    taken = f", {counted(session.taken_over, 'call')} taken from the recording" if session.taken_over else ""
     went = f"{counted(result.agents, 'agent')}, {counted(result.turns, 'turn')}"
     console.say(f"{went}; {spend_words(session.spent, session.budget)}{taken}")
-    for words, faults in (("on the way", result.faults), ("tries that failed", session.faults)):
+    for words, faults in (("problems", result.faults), ("failed model calls", session.faults)):
         if faults:
             console.say(f"{words}: " + ", ".join(f"{count} x {kind}" for kind, count in sorted(faults.items())))
 
 
 def raise_end(result: AnalysisResult, *, found: str, again: str) -> None:
-    """The exit code of an analysis that did not end by handing in: what is there was written before this is called.
+    """Raise the error of an analysis that ended early. Its results were written before this is called.
 
-    `found` says where, `again` how to go on where nothing else must change for that.
+    Args:
+        result: How the analysis ended; nothing is raised where it was finished.
+        found: A clause that says where the results are.
+        again: A clause that says how to continue, for an end after which the same command can continue.
     """
     words = f"{result.reason or result.ended.value}; {found}"
     match result.ended:
@@ -194,12 +248,12 @@ def raise_end(result: AnalysisResult, *, found: str, again: str) -> None:
         case Ended.MODEL:
             raise EnvironmentMissing(f"{words}, and {again}")
         case Ended.UNUSABLE:
-            # They are on record, and would be read again.
-            raise EnvironmentMissing(f"{words}; use another model, and --fresh to set these replies aside")
+            # The replies are on record and would be read again.
+            raise EnvironmentMissing(f"{words}; use another model, with --fresh to start over")
 
 
 def digest(*parts: object) -> str:
-    """A short hash of what a journal was begun for; paths count by what is in the file."""
+    """A short hash of what a journal was started for. A path stands for the content of its file."""
     sha = hashlib.sha256()
     for part in parts:
         sha.update(part.read_bytes() if isinstance(part, Path) else repr(part).encode())

@@ -6,7 +6,7 @@ from halo_opt.cli.query_options import (
     MaxBytes,
     print_answer,
 )
-from halo_opt.cli.stores import open_store, say_import
+from halo_opt.cli.stores import open_store, report_import
 from halo_opt.core.console import Console
 from halo_opt.store.queries.overview import overview
 
@@ -21,10 +21,10 @@ def overview_verb(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """What is in the traces: counts, outcomes, models, tools, kinds of errors."""
+    """Summarize traces: counts, outcomes, models, tools, kinds of errors."""
     console = Console(quiet=quiet)
     with open_store(traces, store, console, contents=False) as found:
         if traces:
-            say_import(found.summary(), console)
+            report_import(found.summary(), console)
         answer = overview(found, limit=limit)
     print_answer(answer, console, rows_format(format_, json_), max_bytes)

@@ -20,14 +20,27 @@ def propose_verb(
     *,
     report: ReportArgument,
     config: Config = LOOP_FILE,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for one patch file a proposal.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Proposals at most.")] = 10,
-    model: Annotated[str | None, typer.Option("--model", help="Let this model write the patch instead.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The folder for the patch files. Default: proposals/ beside the report."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The largest number of proposals.")] = 10,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Let this model write one patch, instead of taking patches from the playbook.",
+            metavar="SPEC",
+        ),
+    ] = None,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn a report's findings into patches of the harness, best first. Nothing is applied."""
+    """Turn the findings of a report into patches of the harness.
+
+    The most promising patch comes first. The patch files are written to a folder; nothing is applied.
+    """
     console = Console(quiet=quiet)
     builder = PatchBuilder.open(configured(config, None))
     found = builder.propose(read_report(report)) if model is None else _written(builder, read_report(report), model)

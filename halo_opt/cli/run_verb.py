@@ -21,15 +21,21 @@ def run_verb(
     config: Config = LOOP_FILE,
     model: Model = None,
     workers: Workers = None,
-    iterations: Annotated[int | None, typer.Option(help="Iterations at most.")] = None,
+    iterations: Annotated[int | None, typer.Option(help="The largest number of iterations.")] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Set an earlier loop of this name aside and start anew.")
+        bool,
+        typer.Option(
+            "--fresh", help="Start over. The folders of an earlier loop of the same name are renamed, not deleted."
+        ),
     ] = False,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run the whole loop, or go on with it: collect, analyze, propose, apply, collect again, keep or revert."""
+    """Run the whole loop: collect, analyze, propose, apply, collect again, keep or revert.
+
+    A loop that was interrupted continues where it stopped when the same command is given again.
+    """
     console = Console(quiet=quiet)
     loop = configured(config, model, collect__workers=workers, loop__iterations=iterations)
     if fresh:
@@ -42,18 +48,18 @@ def run_verb(
 
 
 def _set_aside(config: LoopConfig, console: Console) -> None:
-    """Move an earlier loop's folders and branch out of the way; nothing is deleted."""
+    """Rename the folders of an earlier loop, so that a new one can use their names."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = config.loop_folder
     if not folder.exists():
         return
     for found in [folder, *sorted(config.resolve(config.traces).glob(f"{config.loop_id}.*"))]:
         shutil.move(found, found.with_name(f"{found.name}.{stamp}"))
-    console.say(f"the earlier loop is in {folder.name}.{stamp}")
+    console.say(f"the earlier loop was renamed to {folder.name}.{stamp}")
 
 
 def _show(summary: LoopSummary, console: Console, format_: Format) -> None:
-    """The loop as one table: a row for each score that it measured."""
+    """Print the scores that the loop measured, one row each."""
     if format_ == "json":
         console.document(summary)
         return
@@ -62,7 +68,9 @@ def _show(summary: LoopSummary, console: Console, format_: Format) -> None:
     if noise is not None:
         words = interval_words(noise.diff.interval, signed=True)
         rows.append(["gate, original against itself (A/A)", points(noise.diff.difference), words, noise.diff.pairs, ""])
-    rows += [[f"gate after iteration {turn.number}", *_score(turn.gate), _fate(turn)] for turn in summary.iterations]
+    rows += [
+        [f"gate after iteration {turn.number}", *_score(turn.gate), _decisions(turn)] for turn in summary.iterations
+    ]
     if sealed is not None:
         rows.append(["sealed, original", *_score(sealed.original), ""])
         if best is not None:
@@ -80,5 +88,5 @@ def _score(estimate_: ScoreEstimate) -> list[object]:
     return [percent(estimate_.rate), interval_words(estimate_.interval), estimate_.attempts]
 
 
-def _fate(turn: IterationSummary) -> str:
+def _decisions(turn: IterationSummary) -> str:
     return ", ".join(f"{c.proposal.id} {'kept' if c.verdict.accepted else 'dropped'}" for c in turn.candidates)

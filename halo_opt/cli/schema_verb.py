@@ -6,5 +6,5 @@ from halo_opt.store.schema import describe
 
 
 def schema_verb(format_: FormatOption = FormatName.TABLE, json_: Json = False) -> None:
-    """The tables of the index with their columns, types and meanings."""
+    """List the tables and columns of the index."""
     Console().table(["table", "column", "type", "meaning"], describe(), rows_format(format_, json_))

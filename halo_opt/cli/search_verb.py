@@ -33,12 +33,14 @@ PROGRESS_SECONDS = 5.0
 
 def search_verb(
     *,
-    regex: Annotated[str, typer.Argument(help="A regular expression in RE2's syntax: no lookaround.")],
+    regex: Annotated[str, typer.Argument(help="A regular expression in the syntax of RE2, which has no lookaround.")],
     traces: TracesOption = None,
     store: Store = None,
-    trace: Annotated[str | None, typer.Option("--trace", help="Only this attempt: its id, or how it begins.")] = None,
+    trace: Annotated[
+        str | None, typer.Option("--trace", help="Search only the trace with this id. The first characters are enough.")
+    ] = None,
     ignore_case: Annotated[
-        bool, typer.Option("--ignore-case", "-i", help="Capital and small letters are equal.")
+        bool, typer.Option("--ignore-case", "-i", help="Ignore the difference between upper and lower case.")
     ] = False,
     outcome: Outcome = None,
     task: Task = None,
@@ -50,15 +52,20 @@ def search_verb(
     max_steps: MaxSteps = None,
     since: Since = None,
     until: Until = None,
-    context: Annotated[int, typer.Option(help="Characters shown on each side of a match.", min=0)] = CONTEXT,
-    count: Annotated[bool, typer.Option("--count", help="Only how many matches, spans and traces.")] = False,
+    context: Annotated[
+        int, typer.Option(help="The number of characters to show on each side of a match.", min=0)
+    ] = CONTEXT,
+    count: Annotated[bool, typer.Option("--count", help="Print only the number of matches, spans and traces.")] = False,
     limit: Limit = 50,
     max_bytes: MaxBytes = None,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find a regular expression in all texts of all spans, as people read them."""
+    """Search the texts of all spans with a regular expression.
+
+    The expression is applied to the decoded texts: a line break in a message is a line break, not a backslash and n.
+    """
     console = Console(quiet=quiet)
     chosen = filter_of(locals())
     with open_store(traces, store, console, contents=False) as found:
@@ -72,7 +79,7 @@ def search_verb(
                 ignore_case=ignore_case,
                 context=context,
                 limit=0 if count else limit,
-                progress=_saying(console),
+                progress=_progress(console),
             )
     wanted = rows_format(format_, json_)
     if count:
@@ -81,8 +88,8 @@ def search_verb(
         print_answer(answer, console, wanted, max_bytes)
 
 
-def _saying(console: Console) -> Callable[[int, int], None]:
-    """Progress of a long search, in words now and then."""
+def _progress(console: Console) -> Callable[[int, int], None]:
+    """A function that reports the progress of a long search every few seconds."""
     last = time.monotonic()
 
     def say(done: int, total: int) -> None:

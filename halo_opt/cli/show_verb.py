@@ -17,9 +17,11 @@ from halo_opt.store.queries.show import raw_lines, show, show_span
 
 def show_verb(
     *,
-    trace: Annotated[str, typer.Argument(help="A trace id, or how it begins.")],
-    span: Annotated[str | None, typer.Option("--span", help="One span, with all its attributes.")] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="The lines as they are in the file.")] = False,
+    trace: Annotated[str, typer.Argument(help="The id of a trace, or its first characters.")],
+    span: Annotated[
+        str | None, typer.Option("--span", help="Show only the span with this id, with all its attributes.")
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the lines of the trace file unchanged.")] = False,
     traces: TracesOption = None,
     store: Store = None,
     max_bytes: MaxBytes = None,
@@ -27,7 +29,7 @@ def show_verb(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show one attempt: its spans as a tree, with what went in and came out."""
+    """Show one attempt: its spans as a tree, with inputs and outputs."""
     console = Console(quiet=quiet)
     with open_store(traces, store, console, contents=False) as found:
         if raw:

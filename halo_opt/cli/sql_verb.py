@@ -19,16 +19,20 @@ PARQUET_BYTES = 200_000_000
 
 def sql_verb(
     *,
-    query: Annotated[str, typer.Argument(help="One SELECT; '-' reads it from standard input.")],
+    query: Annotated[str, typer.Argument(help="One SELECT statement; - reads it from standard input.")],
     traces: TracesOption = None,
     store: Store = None,
-    limit: Annotated[int, typer.Option(help="Rows at most.")] = 1000,
-    out: Annotated[Path | None, typer.Option("--out", help="The file for --format parquet.")] = None,
-    format_: Annotated[SqlFormat, typer.Option("--format", help="How rows are written.")] = SqlFormat.TABLE,
+    limit: Annotated[int, typer.Option(help="The largest number of rows.")] = 1000,
+    out: Annotated[Path | None, typer.Option("--out", help="The file to write with --format parquet.")] = None,
+    format_: Annotated[SqlFormat, typer.Option("--format", help="How the rows are written.")] = SqlFormat.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Ask the index, guarded: one SELECT, no files, no network, within limits of time, memory and rows."""
+    """Query the index with one SELECT.
+
+    The query runs in a process of its own that can read only the store: no other files and no network. Time, memory
+    and rows are limited. 'halo-opt schema' lists the tables.
+    """
     console = Console(quiet=quiet)
     chosen = rows_format(format_, json_)
     if (chosen == "parquet") != (out is not None):
@@ -43,4 +47,4 @@ def sql_verb(
     elif chosen != "parquet":
         console.table(table.columns, table.rows, chosen)
     if table.truncated:
-        console.warn(f"only the first {len(table.rows)} rows are shown; raise --limit or ask for less")
+        console.warn(f"only the first {len(table.rows)} rows are shown; raise --limit, or narrow the query")

@@ -1,4 +1,4 @@
-"""The verb stats: what is counted against the outcomes of attempts."""
+"""The verb stats: counts of what attempts did, by how they ended."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -25,13 +25,17 @@ from halo_opt.cli.query_options import (
 )
 from halo_opt.cli.stores import open_store
 from halo_opt.core.console import Console
-from halo_opt.store import queries
-from halo_opt.store.queries.ngrams import AT_LEAST
+from halo_opt.store.queries.answers import Answer
+from halo_opt.store.queries.first_actions import first_actions
+from halo_opt.store.queries.ngrams import AT_LEAST, ngrams
+from halo_opt.store.queries.quantiles import cost, latency
+from halo_opt.store.queries.repeats import repeats
+from halo_opt.store.queries.steps import steps_histogram
 from halo_opt.store.store import Store as TraceStore
 
 
 class What(StrEnum):
-    """The questions of `stats`."""
+    """What `stats` can count."""
 
     FIRST_ACTIONS = "first-actions"
     NGRAMS = "ngrams"
@@ -43,11 +47,13 @@ class What(StrEnum):
 
 def stats_verb(
     *,
-    what: Annotated[What, typer.Argument(help="What to count against how attempts end.")],
+    what: Annotated[What, typer.Argument(help="What to count.")],
     traces: TracesArgument = None,
     store: Store = None,
-    n: Annotated[int, typer.Option("--n", help="Actions in a row, for ngrams.", min=2, max=5)] = 3,
-    at_least: Annotated[int, typer.Option(help="Attempts that must have it, for ngrams.", min=1)] = AT_LEAST,
+    n: Annotated[int, typer.Option("--n", help="ngrams: the number of actions in a row.", min=2, max=5)] = 3,
+    at_least: Annotated[
+        int, typer.Option(help="ngrams: list only what occurs in at least this many attempts.", min=1)
+    ] = AT_LEAST,
     outcome: Outcome = None,
     task: Task = None,
     run: Run = None,
@@ -64,17 +70,21 @@ def stats_verb(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Count first actions, actions in a row, steps, repeats, cost or latency against how attempts end."""
+    """Count actions, steps, repeats, cost or latency by outcome.
+
+    first-actions: the first action of each attempt. ngrams: actions in a row. steps: how many steps attempts take.
+    repeats: calls that an attempt makes again with the same arguments. cost and latency: quantiles.
+    """
     console = Console(quiet=quiet)
     chosen = filter_of(locals())
-    asked: dict[What, Callable[[TraceStore], queries.Answer]] = {
-        What.FIRST_ACTIONS: lambda found: queries.first_actions(found, chosen, limit=limit),
-        What.NGRAMS: lambda found: queries.ngrams(found, chosen, n=n, at_least=at_least, limit=limit),
-        What.STEPS: lambda found: queries.steps_histogram(found, chosen, limit=limit),
-        What.REPEATS: lambda found: queries.repeats(found, chosen, limit=limit),
-        What.COST: lambda found: queries.cost(found, chosen),
-        What.LATENCY: lambda found: queries.latency(found, chosen),
+    queries: dict[What, Callable[[TraceStore], Answer]] = {
+        What.FIRST_ACTIONS: lambda opened: first_actions(opened, chosen, limit=limit),
+        What.NGRAMS: lambda opened: ngrams(opened, chosen, n=n, at_least=at_least, limit=limit),
+        What.STEPS: lambda opened: steps_histogram(opened, chosen, limit=limit),
+        What.REPEATS: lambda opened: repeats(opened, chosen, limit=limit),
+        What.COST: lambda opened: cost(opened, chosen),
+        What.LATENCY: lambda opened: latency(opened, chosen),
     }
-    with open_store(traces, store, console, contents=False) as found:
-        answer = asked[what](found)
+    with open_store(traces, store, console, contents=False) as opened:
+        answer = queries[what](opened)
     print_answer(answer, console, rows_format(format_, json_), max_bytes)

@@ -1,4 +1,4 @@
-"""How verbs come by a store: built from the traces that the user names, or opened as it is. Prints only words."""
+"""How a verb gets its store: built from the traces that the user names, or opened as it is."""
 
 import re
 from dataclasses import replace
@@ -11,7 +11,7 @@ from halo_opt.redaction import RedactionRules
 from halo_opt.store import ImportSummary, Options, build_store, default_store_path, expanded, fresh, options_of
 from halo_opt.store import Store as TraceStore
 
-# What is not in the index alone: see the schema.
+# The tables and columns that an index without contents lacks.
 _CONTENTS = re.compile(r"\b(messages|steps|tool_calls|attributes|resource)\b", re.IGNORECASE)
 
 
@@ -23,9 +23,17 @@ def built_store(
     options: Options | None = None,
     contents: bool = True,
 ) -> tuple[Path, ImportSummary]:
-    """The store over these traces, brought up to date where it does not fit them, and what its import said.
+    """Build the store of some traces, or bring it up to date.
 
-    Without `options` a store that is there is kept up in the way it was made. Without `contents` the index is enough.
+    Args:
+        traces: Trace files, folders and patterns.
+        store: The store's file; by default one under .halo_opt/ that belongs to these traces.
+        console: Where progress is shown.
+        options: How the traces are read; by default as the store that is there was read.
+        contents: Whether message texts are needed too, and not only the index.
+
+    Returns:
+        The store's file, and the summary of its import.
     """
     traces = expanded(traces)
     path = store or default_store_path(traces)
@@ -37,19 +45,21 @@ def built_store(
         return path, build_store(traces, path, options=chosen)
 
 
-def reading(trace_format: str | None, scores: Path | None, *, redact: bool, personal: bool) -> Options:
-    """How traces are to be read, from the options of a verb. Raises InputError where they contradict each other."""
+def import_options(trace_format: str | None, scores: Path | None, *, redact: bool, personal: bool) -> Options:
+    """The options of an import from the options of a verb. Raises InputError where they contradict each other."""
     if personal and not redact:
         raise InputError("--redact-personal and --no-redact contradict each other; leave one out")
     return Options(format=trace_format, scores=scores, redact=RedactionRules(personal=personal) if redact else None)
 
 
 def open_store(traces: list[Path] | None, store: Path | None, console: Console, *, contents: bool) -> TraceStore:
-    """The store to ask: over these traces, or an existing one. Raises InputError when neither is named."""
+    """Open the store of these traces, or the one that is named. Raises InputError when neither is given."""
     if traces:
         return TraceStore.open(built_store(traces, store, console, contents=contents)[0])
     if store is None:
-        raise InputError("say which traces to ask: name them, as --traces PATH or PATH, or --store FILE from 'import'")
+        raise InputError(
+            "no traces were named; give trace files or folders, or --store FILE for an index from 'halo-opt import'"
+        )
     found = TraceStore.open(store)
     if not contents or not found.summary().without_contents:
         return found
@@ -57,33 +67,38 @@ def open_store(traces: list[Path] | None, store: Path | None, console: Console, 
     found.close()
     gone = [path for path in inputs if not path.exists()]
     if gone:
-        raise InputError(f"{store} is an index alone, and {gone[0]}, which has the contents, is gone; put it back")
+        raise InputError(
+            f"{store} holds no message texts, and {gone[0]}, which they would be read from, does not exist; restore it"
+        )
     return TraceStore.open(built_store(inputs, store, console)[0])
 
 
 def needs_contents(query: str) -> bool:
-    """Whether SQL asks for what an index alone does not hold; rather yes than no."""
+    """Whether a query may need tables or columns that an index without contents lacks."""
     return _CONTENTS.search(query) is not None
 
 
-def say_import(summary: ImportSummary, console: Console) -> None:
-    """What was read, rejected and left out."""
+def report_import(summary: ImportSummary, console: Console) -> None:
+    """Print what was read, rejected and left out."""
     formats = ", ".join(f"{count} from {name}" for name, count in summary.by_format.items())
-    console.say(
-        f"{summary.attempts} {'attempt' if summary.attempts == 1 else 'attempts'} ({formats}), {summary.spans} spans"
-    )
+    console.say(f"{counted(summary.attempts, 'attempt')} ({formats}), {counted(summary.spans, 'span')}")
     for reason, count in summary.reject_reasons.items():
-        console.warn(f"{counted(count, 'line')} could not be used: {reason}; see the table rejects")
+        console.warn(f"{counted(count, 'line')} could not be used: {reason}; the table rejects lists them")
     for column, count in summary.rejected_values.items():
-        console.warn(f"{counted(count, 'value')} did not fit {column}, which is NULL instead; see the table rejects")
+        console.warn(
+            f"{counted(count, 'value')} did not fit {column}, which is NULL instead; the table rejects lists them"
+        )
     if summary.wrong_types or summary.duplicate_keys:
-        console.warn(f"{summary.wrong_types} lines with values of a wrong type, {summary.duplicate_keys} repeated keys")
+        console.warn(
+            f"{counted(summary.wrong_types, 'line')} with values of a wrong type, "
+            f"{counted(summary.duplicate_keys, 'repeated key')} in JSON objects"
+        )
     if summary.vanished:
-        console.warn(f"{summary.vanished} spans were gone from their files when their contents were read")
+        console.warn(f"{counted(summary.vanished, 'span')} had disappeared from their files when their texts were read")
     if summary.redacted:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.redacted.items())
-        console.say(f"redacted before storing: {kinds}; best effort, so treat traces as secret all the same")
+        console.say(f"redacted before storing: {kinds}; best effort, so keep traces secret all the same")
     if summary.unfinished:
-        console.say(f"{summary.unfinished} attempts were killed in flight and are left out")
+        console.say(f"{counted(summary.unfinished, 'attempt')} did not finish and were left out")
     for path in summary.not_recognised:
         console.warn(f"{path.path} was left out: {path.reason}")

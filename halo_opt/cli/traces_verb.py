@@ -45,15 +45,15 @@ def traces_verb(
     since: Since = None,
     until: Until = None,
     sort: Annotated[Sort, typer.Option(help="The column to sort by.")] = Sort("started_at"),  # noqa: B008
-    descending: Annotated[bool, typer.Option("--desc", help="The greatest first.")] = False,
+    descending: Annotated[bool, typer.Option("--desc", help="Sort in descending order.")] = False,
     limit: Limit = 50,
-    offset: Annotated[int, typer.Option(help="Rows to skip.", min=0)] = 0,
+    offset: Annotated[int, typer.Option(help="The number of rows to skip.", min=0)] = 0,
     max_bytes: MaxBytes = None,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """List attempts: filtered, sorted, page by page."""
+    """List attempts, filtered and sorted."""
     console = Console(quiet=quiet)
     chosen = filter_of(locals())
     with open_store(traces, store, console, contents=False) as found:

@@ -28,23 +28,28 @@ def verify_verb(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run every number of a report again. Exit code 1 when anything differs."""
+    """Run every number of a report again.
+
+    Each number in report.json carries the SQL that made it. The exit code is 1 if anything differs.
+    """
     console = Console(quiet=quiet)
     found = read_report(report)
     path = store or _store_of(found, console)
-    with TraceStore.open(path) as traces, console.working("running every number again"):
+    with TraceStore.open(path) as traces, console.working("computing every number again"):
         mismatches = verify_report(found, traces, query=_guarded_answers(found, traces))
     checked = sum(1 for _ in numbers_of(found))
     rows = [[m.where, m.reported, m.recomputed, m.reason] for m in mismatches]
     if rows:
         console.table(["where", "reported", "now", "reason"], rows, rows_format(format_, json_))
-        # Not of so many: texts, groups and exemplars, too, can be what is not confirmed.
-        raise NegativeAnswer(f"not confirmed by the traces: {counted(len(rows), 'thing')} that the report says")
-    console.say(f"all {counted(checked, 'number')} are confirmed")
+        # Without a total: texts, groups and exemplars are checked too, not only numbers.
+        raise NegativeAnswer(
+            f"not confirmed by the traces: {counted(len(rows), 'statement')} of the report; see the table above"
+        )
+    console.say(f"the traces confirm all {counted(checked, 'number')} of the report")
 
 
 def _guarded_answers(report: Report, traces: TraceStore) -> Callable[[str], list[tuple[object, ...]]]:
-    """A way to run a report's SQL, guarded; what is asked as a rule is run together, ahead."""
+    """A function that runs SQL of a report in the guarded process. The usual queries are run together, ahead."""
     limits = {"max_rows": VERIFY_ROWS, "max_bytes": VERIFY_BYTES, "seconds": VERIFY_SECONDS}
     sqls = queries_of(report)
     ready = dict(zip(sqls, guarded_queries(traces, sqls, **limits), strict=True))
@@ -61,12 +66,12 @@ def _guarded_answers(report: Report, traces: TraceStore) -> Callable[[str], list
 
 
 def _store_of(report: Report, console: Console) -> Path:
-    """The store of a report's inputs, which must be as they were."""
+    """The store of the trace files that a report was made from."""
     inputs = [Path(file.path) for file in report.inputs]
     for path in inputs:
         if not path.exists():
             raise InputError(
-                f"{path}, which the report was made from, is gone; put it back, or name an index with --store"
+                f"{path}, which the report was made from, does not exist; restore it, or name an index with --store"
             )
     path, summary = built_store(inputs, None, console)
     now = {file.path: file.sha256 for file in summary.files}

@@ -1,8 +1,7 @@
-"""The only writer of the program: data goes to stdout, words and progress to stderr.
+"""The only module that prints: data goes to stdout, messages and progress to stderr.
 
-Nothing else in halo_opt prints. Text that comes from traces is hostile to a terminal, so everything passes `printable`
-first; a writer here must never emit control characters it did not make itself, and never animate a stream that is not a
-terminal. Warnings and errors are written even with `--quiet`.
+Text from traces may hold control sequences, so everything passes `printable` first. Only a terminal is animated.
+rich is imported where something is drawn, because most commands draw nothing.
 """
 
 import csv
@@ -14,20 +13,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, TextIO
-
-from rich import box
-from rich.console import Console as RichConsole
-from rich.console import RenderableType
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as RichProgress
-from rich.table import Table
-from rich.text import Text
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from halo_opt.core.progress import Progress
 from halo_opt.core.records import json_of
 from halo_opt.core.text import printable, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.console import RenderableType
 
 __all__ = ["Console", "Format", "Progress"]
 
@@ -94,7 +89,12 @@ class Console:
         self._clock = clock
         # FORCE_COLOR and the like, common in CI, must not make rich animate a log file: only a terminal is live.
         self._live = self._err.isatty() and os.environ.get("TERM") != "dumb"
-        self._rich = RichConsole(file=self._err, force_terminal=self._live, highlight=False)
+
+    @cached_property
+    def _rich(self) -> "RichConsole":
+        from rich.console import Console as RichConsole
+
+        return RichConsole(file=self._err, force_terminal=self._live, highlight=False)
 
     # --- data, to stdout
 
@@ -126,6 +126,11 @@ class Console:
         self._data(printable(text))
 
     def _drawn(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+        from rich import box
+        from rich.console import Console as RichConsole
+        from rich.table import Table
+        from rich.text import Text
+
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for position, name in enumerate(columns):
             numeric = any(isinstance(r[position], int | float) for r in rows) and all(
@@ -164,6 +169,8 @@ class Console:
     def _words(self, label: str, words: str, style: str) -> None:
         words = printable(words).rstrip()
         if self._live:
+            from rich.text import Text
+
             self._rich.print(Text(label, style=style) + Text(words), soft_wrap=True)
         else:
             encoding = self._err.encoding or "utf-8"
@@ -174,6 +181,8 @@ class Console:
     def working(self, words: str) -> Iterator[None]:
         """A spinner while the body runs; one plain line where there is no terminal."""
         if self.live:
+            from rich.text import Text
+
             with self._rich.status(Text(printable(words))):
                 yield
         else:
@@ -186,7 +195,7 @@ class Console:
         return self._live and not self.quiet
 
     @contextmanager
-    def drawing(self, render: Callable[[], RenderableType]) -> Iterator[None]:
+    def drawing(self, render: Callable[[], "RenderableType"]) -> Iterator[None]:
         """What `render` gives, drawn anew a few times a second while the body runs; nothing where it is not `live`.
 
         `render` is called from a thread of its own. It makes its words `printable` and hands them over as `Text`.
@@ -194,6 +203,8 @@ class Console:
         if not self.live:
             yield
             return
+        from rich.live import Live
+
         with Live(get_renderable=render, console=self._rich, refresh_per_second=4, transient=True):
             yield
 
@@ -220,6 +231,9 @@ class Console:
 
     @contextmanager
     def _bar(self, total: int, already: int, words: str) -> Iterator[Progress]:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),

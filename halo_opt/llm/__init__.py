@@ -1,4 +1,4 @@
 """Everything that talks to a language model: which one, where it is served, what a call costs.
 
-Importing this package loads no model library and opens nothing. It must never import a layer above it.
+Importing this package loads no model library and opens no connection.
 """

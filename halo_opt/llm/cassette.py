@@ -1,8 +1,7 @@
-"""Recorded replies: a run is recorded call by call, and played again with no model, no key and no spending.
+"""Recorded replies: a run is recorded call by call, and replayed without a model, a key or spending.
 
-A call is recognised by the model's name, the schema and the messages, never by `Message.now`, the time or the thread.
-A cassette holds entries in memory and writes nothing: what must survive goes through the callback. It never holds a
-message, only what identifies it.
+A call is recognised by the model's name, the schema and the messages without `Message.now`. A cassette holds hashes of
+messages only, in memory; a callback gets every new entry.
 """
 
 import hashlib
@@ -14,11 +13,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from halo_opt.core.errors import InputError
+from halo_opt.core.errors import ConfigError, InputError
 from halo_opt.core.validation import first_problem
 from halo_opt.llm.model import Completion, InvalidReply, Message, Model, ModelError, ModelRefused, PromptTooLong
 from halo_opt.llm.parsing import parse_reply
-from halo_opt.llm.roles import Role
+from halo_opt.llm.roles import Role, RoleModel, RoleRecord, Roles
 
 _DIGITS = 10  # of a part's hash: enough to tell parts of one run apart
 _SHOWN = 120
@@ -84,8 +83,8 @@ def _digest(value: Any) -> str:
 class Cassette:
     """Recorded calls by key and occurrence. Thread-safe.
 
-    The n-th time that a key is asked for, it gives the n-th recorded end; after the last one it has nothing. Calls of
-    one key at the same time are told apart by their order alone.
+    The n-th call with a key gets the n-th recorded end. Calls with one key at the same time are told apart by their
+    order alone.
     """
 
     def __init__(
@@ -106,15 +105,15 @@ class Cassette:
         try:
             entry = CassetteEntry.model_validate(given)
         except ValidationError as error:
-            said = first_problem(error, "the whole")
-            raise InputError(f"entry {number} of the cassette is damaged ({said}); record anew") from None
+            problem = first_problem(error, "the whole")
+            raise InputError(f"entry {number} of the cassette is damaged ({problem}); record anew") from None
         if entry.occurrence != len(self._ends[entry.key]):
             raise InputError(f"entries before entry {number} of the cassette are missing; record anew")
         self._ends[entry.key].append(entry)
 
     @property
     def unplayed(self) -> int:
-        """How many recorded calls were not asked for: after a replay of a whole run, none."""
+        """How many recorded calls were not replayed yet; 0 after a replay of a whole run."""
         with self._lock:
             return sum(len(ends) - self._played[key] for key, ends in self._ends.items())
 
@@ -152,7 +151,7 @@ class Cassette:
         """In what the call differs from the recorded call of this role that is nearest to it."""
         with self._lock:
             if ends := self._ends[call.key]:
-                return f"it was recorded {len(ends)} times and is asked for once more"
+                return f"it was recorded {len(ends)} times and is made once more"
             recorded = [entry for ends in self._ends.values() for entry in ends if entry.role == role]
         if not recorded:
             return f"no call of the role {role} was recorded"
@@ -232,7 +231,8 @@ def _final(error: ModelRefused | InvalidReply | PromptTooLong) -> FinalError:
 
 
 def _play(entry: CassetteEntry, schema: type[BaseModel] | None, on_text: Callable[[str], None] | None) -> Completion:
-    text = entry.completion.text if entry.completion is not None else entry.error.text if entry.error else ""
+    end = entry.completion or entry.error
+    text = end.text if end is not None else ""
     if on_text is not None and text:
         on_text(text)
     if entry.error is not None:
@@ -253,3 +253,19 @@ def _raised(error: FinalError) -> ModelError:
         return InvalidReply(error.words, spent=error.spent, text=error.text)
     kind = ModelRefused if error.kind == "refused" else PromptTooLong
     return kind(error.words, spent=error.spent)
+
+
+def replayed_roles(records: Mapping[Role, RoleRecord], cassette: Cassette) -> Roles:
+    """Roles that answer from the cassette alone; `records` are those of the recorded run (`Roles.records`).
+
+    Raises ConfigError when the root is not among them.
+    """
+    if "root" not in records:
+        raise ConfigError("the cassette does not say which model was the root of the analysis; record anew")
+    made = {
+        role: RoleModel(
+            RecordedModel(None, cassette, role=role, name=record.model), record.context_tokens, record.reply_tokens
+        )
+        for role, record in records.items()
+    }
+    return Roles(root=made["root"], others=made)

@@ -1,4 +1,4 @@
-"""Where a model is served: the value that everything else needs to call it. Opens nothing and never shows the key."""
+"""Where a model is served: its address, key and price."""
 
 import os
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from halo_common.model_calls import on_this_machine
 from halo_opt.llm.price_list import Price
 
 
-def _nothing() -> None:
+def _not_ours() -> None:
     """A server that is not ours cannot be restarted."""
 
 
 def key_variable(provider: str) -> str:
-    """The environment variable that holds this provider's key. One key is never sent to another provider."""
+    """The environment variable that holds this provider's key."""
     return f"{provider.upper().replace('-', '_')}_API_KEY"
 
 
@@ -23,7 +23,7 @@ class Endpoint:
 
     `free` means that a call has no price: our own server, Ollama or vLLM. `provider` is "local", "openai",
     "anthropic", "ollama", "vllm" or what the user called an OpenAI-compatible server. `context` is how many tokens
-    prompt and reply may have together, None when the server was not asked; `price` is what the user said it costs.
+    prompt and reply may have together, None when the server was not asked; `price` is what the user stated.
     """
 
     base_url: str
@@ -31,7 +31,7 @@ class Endpoint:
     model: str
     free: bool
     provider: str = "local"
-    revive: Callable[[], None] = field(default=_nothing, repr=False, compare=False)
+    revive: Callable[[], None] = field(default=_not_ours, repr=False, compare=False)
     context: int | None = None
     price: Price | None = None
 

@@ -45,22 +45,23 @@ _CLASSES: dict[Fault, type[ModelError]] = {
 _TEXTS: dict[Fault, str] = {
     "timeout": "did not answer within {limit:g} seconds{times}; the server hangs or is overloaded, or the limit is too "
     "low",
-    "unreachable": "cannot be reached{times}: {words}; start the server, or correct the address",
-    "cut off": "broke off before its answer was complete{times}: {words}; try again, or look at the server's log",
-    "too long": "cannot read so long a prompt ({words}); shorten it, or use a model with a longer context{times}",
-    "refused": "will not answer, a filter stopped the prompt ({words}); ask otherwise, or use another model{times}",
-    "rate limit": "refuses for now: too many requests ({words}); ask less in parallel, or wait{wait}{times}",
-    "server error": "answered with an error{status} ({words}){times}",
-    "malformed": "gave no usable answer ({words}); check that the address is that of a model server{times}",
+    "unreachable": "cannot be reached{times}: {message}; start the server, or correct the address",
+    "cut off": "broke off before its answer was complete{times}: {message}; try again, or look at the server's log",
+    "too long": "cannot take a prompt this long ({message}); shorten it, or use a model with a longer context{times}",
+    "refused": "did not answer: a content filter stopped the prompt ({message}); rephrase it, or use another "
+    "model{times}",
+    "rate limit": "refuses calls for now: too many requests ({message}); run fewer in parallel, or wait{wait}{times}",
+    "server error": "answered with an error{status} ({message}){times}",
+    "malformed": "gave no usable answer ({message}); check that the address is that of a model server{times}",
 }
 _REJECTED: tuple[tuple[type[Exception], str], ...] = (
-    (ModelAuthenticationError, "refuses the key ({words}); check {key}{times}"),
+    (ModelAuthenticationError, "refuses the key ({message}); check {key}{times}"),
     (
         ModelNotFoundError,
-        "does not exist there ({words}); check the model's name and that the address ends in /v1{times}",
+        "is not served there ({message}); check the model's name and that the address ends in /v1{times}",
     ),
-    (ModelQuotaExceededError, "says that the quota is used up ({words}); add credit, or use another model{times}"),
-    (ModelAPIError, "answered with an error{status} ({words}){times}"),
+    (ModelQuotaExceededError, "says that the quota is used up ({message}); add credit, or use another model{times}"),
+    (ModelAPIError, "answered with an error{status} ({message}){times}"),
 )
 
 
@@ -75,7 +76,7 @@ def failure_of(error: ModelAPIError | TimeoutError) -> Failure:
 
 
 def _kind_of(error: ModelAPIError, replied: FailureKind) -> FailureKind:
-    """The kind by the error's class, else `replied`, that of the reply's status and words."""
+    """The kind by the error's class, else `replied`, that of the reply's status and message."""
     kind = replied
     if isinstance(error, _TIMEOUTS):
         kind = "timeout"
@@ -121,7 +122,7 @@ def explain(
     kind = failure.kind
     template = _TEXTS.get(kind) or next(text for of, text in _REJECTED if isinstance(error, of))
     sentence = template.format(
-        words=failure.message,
+        message=failure.message,
         status=f" {failure.status}" if failure.status is not None else "",
         times="" if tries == 1 else f" ({tries} tries)",
         limit=timeout_s,
@@ -132,7 +133,7 @@ def explain(
     return _class_of(error, kind)(
         f"{endpoint.model} at {endpoint.base_url} {sentence}",
         spent=Completion(text="") if maybe_billed else None,
-        again=not begun and kind in {"cut off", "malformed"},
+        repeatable=not begun and kind in {"cut off", "malformed"},
     )
 
 

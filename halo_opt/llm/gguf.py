@@ -1,4 +1,4 @@
-"""From a local model's spec to a checked GGUF file on disk. Never imports the package that carries a model."""
+"""From a local model's spec to a checked GGUF file on disk."""
 
 import hashlib
 import importlib.metadata
@@ -91,9 +91,9 @@ def _from_hub(model: HubModel, cache_dir: Path) -> Path:
             "its path as the model"
         ) from error
     except (HfHubHTTPError, OSError) as error:
-        words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        problem = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise EnvironmentMissing(
-            f"{model} cannot be downloaded from the model hub ({words}); check owner, repository and file name, log "
+            f"{model} cannot be downloaded from the model hub ({problem}); check owner, repository and file name, log "
             "in with 'hf auth login' if it is gated, or give the path of a .gguf file"
         ) from error
 

@@ -1,4 +1,4 @@
-"""Spend: reserved before a call, settled after it. In memory only; what must survive goes through the callback.
+"""What model calls spend: reserved before a call, settled after it. Held in memory; a callback gets every event.
 
 A reservation counts as spent until it is settled or released, so that callers at the same time cannot pass a limit
 together. Replaying the events gives the spend back; a call that was reserved and never settled (the process died in
@@ -182,12 +182,12 @@ class Ledger:
             (tokens, budget.tokens, lambda number: counted(int(number), "token")),
             (after.calls, budget.calls, lambda number: counted(int(number), "call")),
         ]
-        for needed, limit, said in limits:
+        for needed, limit, shown in limits:
             if limit is not None and needed > limit + _ROUNDING:
-                last = " with the one call that is kept back for the end" if kept else ""
+                last = ", and with the last call that room is kept for" if kept else ""
                 raise BudgetSpent(
-                    f"the budget of {said(limit)} does not allow the next call ({purpose}): it would come to "
-                    f"{said(needed)}{last}; what was done is kept, raise the budget to go on"
+                    f"the budget of {shown(limit)} does not allow the next call ({purpose}): with it{last}, up to "
+                    f"{shown(needed)} could be spent; what was done is kept, raise the budget to go on"
                 )
 
 

@@ -182,7 +182,7 @@ class LocalServer:
                 raise ValueError("it held no choices")
 
     def _context(self) -> int:
-        """Tokens of one slot: the server gives no more than the model was trained for, whatever was asked."""
+        """Tokens of one slot: the server gives no more than the model was trained for."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}/props", headers={"Authorization": f"Bearer {self._key}"}
         )
@@ -206,14 +206,14 @@ class LocalServer:
         if process is not None:
             process.kill()  # it holds nothing worth a gentle end
 
-    def _failed(self, words: str) -> EnvironmentMissing:
+    def _failed(self, problem: str) -> EnvironmentMissing:
         self._stop()
         log, self._log = self._log, None  # left behind: the message names it
         assert log is not None
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         tail = "\n".join(f"    {line}" for line in lines[-_LOG_TAIL_LINES:])
-        said = f"; the end of its log:\n{tail}" if tail else ""
-        return EnvironmentMissing(f"the model server for {self._path} did not start: {words} (log: {log}){said}")
+        shown = f"; the end of its log:\n{tail}" if tail else ""
+        return EnvironmentMissing(f"the model server for {self._path} did not start: {problem} (log: {log}){shown}")
 
 
 def _is_plain_chatml(template: str | None) -> bool:

@@ -57,7 +57,7 @@ class MeteredModel:
             try:
                 return self._once(messages, schema, on_text)
             except ModelError as error:
-                if not error.again:
+                if not error.repeatable:
                     raise
         return self._once(messages, schema, on_text)
 
@@ -83,7 +83,7 @@ class MeteredModel:
         return completion
 
     def _upper_bound(self, messages: Sequence[Message], schema: type[BaseModel] | None) -> Amount:
-        size = sum(len(message.words.encode("utf-8", "replace")) for message in messages)
+        size = sum(len(message.sent.encode("utf-8", "replace")) for message in messages)
         tokens_in = size + _TOKENS_PER_MESSAGE * len(messages) + _TOKENS_PER_CALL
         if schema is not None:
             tokens_in += schema_prompt_bytes(self._endpoint, schema) + _TOKENS_PER_SCHEMA

@@ -1,18 +1,19 @@
-"""What halo-opt asks of a language model, and nothing of how one is reached. No provider library is imported here."""
+"""The protocol of a language model: messages in, a completion out, and the errors that a call can end with."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
+from halo_common.model_calls import FailureKind
 from halo_opt.core.errors import EnvironmentMissing
 
 
 class Message(BaseModel):
     """One turn of a conversation.
 
-    `now` is what is true only at the moment of the call (budget left, time left). It is sent after `content` and is no
-    part of what a call is recognised by, so that a recorded run can be replayed on another day.
+    `now` is what is true only at the moment of the call (budget left, time left). It is sent after `content`, and a
+    cassette recognises a call without it, so that a recorded run can be replayed on another day.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,25 +23,14 @@ class Message(BaseModel):
     now: str = ""
 
     @property
-    def words(self) -> str:
-        """All that is sent."""
+    def sent(self) -> str:
+        """The whole text that is sent."""
         return f"{self.content}\n\n{self.now}" if self.now else self.content
 
 
-Fault = Literal[
-    "rate limit",
-    "server error",
-    "timeout",
-    "unreachable",
-    "cut off",
-    "malformed",
-    "empty",
-    "refused",
-    "too long",
-    "rejected",
-]
-"""Why one try failed. "cut off" is a connection that broke or a reply that met its length limit, "malformed" an answer
-that is not the protocol's or not of the schema, "rejected" a key, name or request that the server does not take."""
+Fault = FailureKind | Literal["empty"]
+"""Why one try failed. Here "cut off" is also a reply that met its length limit, "malformed" also one that is not of the
+schema, and "empty" a reply without text."""
 
 
 class Completion(BaseModel):
@@ -85,15 +75,17 @@ class Model(Protocol):
 class ModelError(EnvironmentMissing):
     """The model answered with an error or with something that cannot be used.
 
-    `spent` is what the call used up all the same, None when the provider charged nothing. A call that was sent and
-    never answered counts as charged, with unknown amounts. `again` says that the very same call may succeed at once,
-    and that nothing of its reply was handed on yet: whoever pays for calls may make it anew.
+    Attributes:
+        spent: What the call used up all the same, None when the provider charged nothing. A call that was sent and not
+            answered counts as charged, with unknown amounts.
+        repeatable: Whether the very same call may succeed at once, and no part of its reply was handed on yet, so that
+            whoever pays for calls may make it again.
     """
 
-    def __init__(self, words: str, *, spent: Completion | None = None, again: bool = False) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, *, spent: Completion | None = None, repeatable: bool = False) -> None:
+        super().__init__(message)
         self.spent = spent
-        self.again = again
+        self.repeatable = repeatable
 
 
 class ModelUnreachable(ModelError):
@@ -115,6 +107,6 @@ class PromptTooLong(ModelError):
 class InvalidReply(ModelError):
     """A reply came that is empty, cut off or not of the schema; `text` is what came."""
 
-    def __init__(self, words: str, *, spent: Completion | None = None, text: str = "") -> None:
-        super().__init__(words, spent=spent)
+    def __init__(self, message: str, *, spent: Completion | None = None, text: str = "") -> None:
+        super().__init__(message, spent=spent)
         self.text = text

@@ -1,4 +1,4 @@
-"""From a model spec to an address that answers. Keys come from the environment only, and are never written anywhere."""
+"""From a model spec to an endpoint that answers. Keys come from the environment."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from halo_opt.llm.endpoint import Endpoint, key_variable
 from halo_opt.llm.local import ServerSettings, serve
 from halo_opt.llm.spec import ModelSpec, RemoteModel, parse_spec
 
-__all__ = ["Endpoint", "addressed", "open_endpoint", "probe", "resolve"]
+__all__ = ["open_endpoint", "probe", "resolve"]
 
 _NO_KEY = "none"  # servers without authentication still get a header: OpenAI clients insist on a key
 
@@ -35,20 +35,20 @@ def open_endpoint(
             yield endpoint
 
 
-def resolve(model: RemoteModel) -> Endpoint:
+def resolve(model: RemoteModel, *, needs_key: bool = True) -> Endpoint:
     """Address and key of a model that someone else serves, from the spec and the environment.
 
-    Raises EnvironmentMissing when the provider's key is not set.
+    Without `needs_key` the key may be empty, which is enough to look up a price. Raises EnvironmentMissing when there
+    is no address, or when the provider's key is needed and not set.
     """
-    found = addressed(model)
-    if not found.api_key:
+    found = _from_environment(model)
+    if needs_key and not found.api_key:
         variable = key_variable(model.provider)
         raise EnvironmentMissing(f"{model} needs a key and {variable} is not set; run: export {variable}=...")
     return found
 
 
-def addressed(model: RemoteModel) -> Endpoint:
-    """The same where a key does not matter, as for a price: it may be empty. Raises where there is no address."""
+def _from_environment(model: RemoteModel) -> Endpoint:
     if model.provider == "openai":
         address = model.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
         return _endpoint(model, address, key=os.environ.get("OPENAI_API_KEY") or "")
@@ -110,10 +110,10 @@ def _not_a_server(endpoint: Endpoint) -> str:
     return f"what listens at {endpoint.base_url} is not an OpenAI-compatible model server; correct the address"
 
 
-def _refusal(endpoint: Endpoint, status: int, words: str) -> str:
+def _refusal(endpoint: Endpoint, status: int, message: str) -> str:
     where = f"the model server at {endpoint.base_url} answered {status}"
     if status in {401, 403}:
-        return f"{where}: the key is refused; check {key_variable(endpoint.provider)} ({words})"
+        return f"{where}: the key is refused; check {key_variable(endpoint.provider)} ({message})"
     if status == 404:
-        return f"{where}: it has no model '{endpoint.model}', or the address lacks /v1 ({words})"
-    return f"{where}: {words}"
+        return f"{where}: it has no model '{endpoint.model}', or the address lacks /v1 ({message})"
+    return f"{where}: {message}"

@@ -1,5 +1,6 @@
-"""From one model spec per role to models that are ready, metered and recorded. Importing it takes seconds: a replay,
-which needs no provider's client, has a module of its own.
+"""From one model spec per role to models that are ready, metered and recorded.
+
+It takes seconds to import; a replay, which needs no provider's client, does without it.
 """
 
 import contextlib
@@ -67,7 +68,7 @@ def open_roles(
     if "root" not in specs:
         raise ConfigError("no model is given for the root of the analysis; give one, for example 'local'")
     chosen = settings or RoleSettings()
-    # A role that shares the root's model has its own words in ledger and cassette all the same.
+    # A role that shares the root's model has its own name in ledger and cassette all the same.
     given: dict[Role, ModelSpec | str] = {role: specs.get(role, specs["root"]) for role in ROLES}
     parsed = {role: parse_spec(spec) if isinstance(spec, str) else spec for role, spec in given.items()}
     wanted = {
@@ -85,7 +86,7 @@ def open_roles(
             endpoint = endpoints[spec]
             context = _context(endpoint, wanted[role])
             reply = min(chosen.reply_tokens or _LONGEST_REPLY, context // 4)
-            call = dataclasses.replace(chosen.call, max_tokens=reply, cache=_kept(role, chosen.call))
+            call = dataclasses.replace(chosen.call, max_tokens=reply, cache=_cached(role, chosen.call))
             if (spec, call) not in models:
                 models[spec, call] = stack.enter_context(open_model(endpoint, settings=call, on_fault=on_fault))
             metered = MeteredModel(models[spec, call], ledger, endpoint, max_tokens=reply, purpose=role)
@@ -100,8 +101,8 @@ def _open(spec: ModelSpec, chosen: RoleSettings, *, context: int, cache_dir: Pat
         yield dataclasses.replace(endpoint, price=chosen.prices.get(str(spec)) or chosen.prices.get(endpoint.model))
 
 
-def _kept(role: Role, call: CallSettings) -> Literal["conversation", "instructions", "nothing"]:
-    """Mapping and compacting are single calls: keeping more than their instructions costs and is never read back."""
+def _cached(role: Role, call: CallSettings) -> Literal["conversation", "instructions", "nothing"]:
+    """What a provider is asked to cache. Mapping and compacting are single calls that share only their instructions."""
     return "instructions" if role in {"map", "compact"} and call.cache == "conversation" else call.cache
 
 

@@ -1,4 +1,4 @@
-"""From the words of a reply to an object of a schema. Pure; never guesses a value that the words do not hold."""
+"""From the text of a reply to an object of a schema."""
 
 import json
 import re
@@ -13,7 +13,7 @@ S = TypeVar("S", bound=BaseModel)
 def parse_reply(text: str, schema: type[S]) -> S:
     """The reply as an object of the schema: the text as it is, else the outermost JSON object in it.
 
-    Servers that do not enforce schemas wrap the object in a Markdown fence or in words. When several objects stand in
+    Servers that do not enforce schemas wrap the object in a Markdown fence or in prose. When several objects stand in
     the text, the first that fits counts. Raises pydantic's ValidationError: that of the first object when there is
     one, else that of the text.
     """
@@ -30,7 +30,7 @@ def parse_reply(text: str, schema: type[S]) -> S:
 
 
 def json_objects(text: str) -> Iterator[str]:
-    """Every JSON object in the text that lies within no other braces, in order, with or without words around it."""
+    """Every JSON object in the text that lies within no other braces, in order, with or without text around it."""
     decoder = json.JSONDecoder()
     at = text.find("{")
     while at >= 0:

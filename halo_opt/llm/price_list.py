@@ -1,4 +1,4 @@
-"""Prices that the user states, which win over any list. Read from a file; nothing is looked up or guessed."""
+"""Prices that the user states in a file, which win over any list."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,8 +48,8 @@ def read_prices(path: Path) -> Prices:
     except OSError as error:
         raise ConfigError(f"the price file {path} cannot be read ({error.strerror}); {_FORM}") from error
     except (YAMLError, UnicodeDecodeError) as error:
-        words = " ".join(str(error).split())
-        raise ConfigError(f"the price file {path} is neither YAML nor JSON ({words}); {_FORM}") from error
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"the price file {path} is neither YAML nor JSON ({problem}); {_FORM}") from error
     try:
         return _PRICES.validate_python(given)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What a call costs in US dollars: as the user says, else by the list of genai-prices. Unknown is None, never 0."""
+"""What a call costs in US dollars: as the user stated, else by the list of genai-prices. An unknown price is None."""
 
 from halo_common.prices import listed_context, listed_cost
 from halo_opt.core.records import AttemptResult

@@ -1,7 +1,7 @@
-"""Our `Model` protocol through pydantic-ai: OpenAI-compatible servers and Anthropic.
+"""The `Model` protocol through pydantic-ai: OpenAI-compatible servers and Anthropic.
 
-With `wire`, `failures` and `replies` these are the only modules that import pydantic-ai, openai or anthropic. Errors
-come out as ModelError of a kind, with a remedy, never as a provider library's own.
+With `request`, `failures` and `replies` these are the only modules that import pydantic-ai, openai or anthropic. Every
+error of theirs becomes a ModelError with a remedy.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from pydantic_ai import messages as wire
+from pydantic_ai import messages as pai
 from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.exceptions import ModelAPIError, ModelConnectionError
 
@@ -37,11 +37,11 @@ class _Pieces:
         self._put = put
         self.begun = False
 
-    def take(self, event: wire.ModelResponseStreamEvent) -> None:
+    def take(self, event: pai.ModelResponseStreamEvent) -> None:
         text = None
-        if isinstance(event, wire.PartStartEvent) and isinstance(event.part, wire.TextPart):
+        if isinstance(event, pai.PartStartEvent) and isinstance(event.part, pai.TextPart):
             text = event.part.content
-        elif isinstance(event, wire.PartDeltaEvent) and isinstance(event.delta, wire.TextPartDelta):
+        elif isinstance(event, pai.PartDeltaEvent) and isinstance(event.delta, pai.TextPartDelta):
             text = event.delta.content_delta
         if text:
             self.begun = True
@@ -133,7 +133,7 @@ class ProviderModel:
                 await self._wait_or_raise(error, tries, begun=pieces is not None and pieces.begun)
             except Exception as error:  # an answer of another shape makes the libraries fail in any way
                 self._on_fault("malformed")
-                raise self._unusable(error, again=pieces is None or not pieces.begun) from error
+                raise self._unusable(error, repeatable=pieces is None or not pieces.begun) from error
             else:
                 return self._read(response, schema)
 
@@ -146,7 +146,7 @@ class ProviderModel:
             await asyncio.to_thread(self._endpoint.ensure_alive)  # our own server is started again
         await self._sleep(wait)
 
-    def _read(self, response: wire.ModelResponse, schema: type[BaseModel] | None) -> Completion:
+    def _read(self, response: pai.ModelResponse, schema: type[BaseModel] | None) -> Completion:
         try:
             return read_reply(response, schema, self._endpoint, max_tokens=self._settings.max_tokens)
         except (InvalidReply, ModelRefused) as error:
@@ -155,7 +155,7 @@ class ProviderModel:
 
     async def _request(
         self, messages: Sequence[Message], schema: type[BaseModel] | None, pieces: _Pieces | None
-    ) -> wire.ModelResponse:
+    ) -> pai.ModelResponse:
         turns = to_messages(self._endpoint, self._settings, messages)
         settings = settings_of(self._endpoint, self._settings, messages)
         parameters = parameters_of(self._endpoint, self._model, schema)
@@ -175,17 +175,17 @@ class ProviderModel:
             raise ModelConnectionError(self.name, "the stream ended without saying why", phase="read")
         return response
 
-    def _unusable(self, error: Exception, *, again: bool) -> ModelError:
-        words = one_line(f"{type(error).__name__}: {error}", 300)
+    def _unusable(self, error: Exception, *, repeatable: bool) -> ModelError:
+        text = one_line(f"{type(error).__name__}: {error}", 300)
         return ModelError(
-            f"{self._endpoint.model} at {self._endpoint.base_url} gave no usable answer ({words}); check that the "
+            f"{self._endpoint.model} at {self._endpoint.base_url} gave no usable answer ({text}); check that the "
             "address is that of a model server",
             spent=Completion(text=""),
-            again=again,
+            repeatable=repeatable,
         )
 
 
-def _ended(response: wire.ModelResponse) -> bool:
+def _ended(response: pai.ModelResponse) -> bool:
     """Whether a stream said how it ended. A server that dies leaves a stream that is over but not ended."""
     return response.finish_reason == "content_filter" or "finish_reason" in (response.provider_details or {})
 

@@ -1,4 +1,4 @@
-"""From a response of the library to our `Completion`, or to the error that says why it cannot be used. Pure."""
+"""From a response of pydantic-ai to a `Completion`, or to the error that says why it cannot be used."""
 
 from pydantic import BaseModel, ValidationError
 from pydantic_ai.messages import ModelResponse
@@ -35,9 +35,13 @@ def read_reply(
     if response.finish_reason == "content_filter":
         raise ModelRefused(_refused(response, endpoint), spent=completion)
     cut = response.finish_reason == "length"
+    parsed = None
     try:
-        # A reply that was cut off may hold a smaller object that fits; it is not the one that was begun.
-        parsed = None if schema is None else schema.model_validate_json(text) if cut else parse_reply(text, schema)
+        if schema is not None and cut:
+            # A reply that was cut off may hold a smaller object that fits; it is not the one that was begun.
+            parsed = schema.model_validate_json(text)
+        elif schema is not None:
+            parsed = parse_reply(text, schema)
     except ValidationError as error:
         raise InvalidReply(
             _cut_off(endpoint, schema, max_tokens) if cut else _misfit(endpoint, schema, text, error),
@@ -52,7 +56,7 @@ def read_reply(
 
 
 def _counted(usage: RequestUsage, text: str, endpoint: Endpoint) -> Completion:
-    """The text with what it used up. Counts that cannot be true are unknown: nothing read, or less than nothing."""
+    """The text with the tokens and cost of the call. Counts that cannot be true (no prompt, negative) are unknown."""
     known = usage.input_tokens > 0 and usage.output_tokens >= 0 and 0 <= usage.cache_read_tokens <= usage.input_tokens
     cost = None
     if known or endpoint.free:
@@ -73,9 +77,9 @@ def _counted(usage: RequestUsage, text: str, endpoint: Endpoint) -> Completion:
 
 
 def _refused(response: ModelResponse, endpoint: Endpoint) -> str:
-    said = str((response.provider_details or {}).get("refusal") or response.text or "").strip()
-    words = f": {' '.join(said.split())[:_SHOWN]!r}" if said else ""
-    return f"{endpoint.model} refuses to answer{words}; ask in another way, or use another model"
+    refusal = str((response.provider_details or {}).get("refusal") or response.text or "").strip()
+    quoted = f": {' '.join(refusal.split())[:_SHOWN]!r}" if refusal else ""
+    return f"{endpoint.model} refuses to answer{quoted}; ask in another way, or use another model"
 
 
 def _cut_off(endpoint: Endpoint, schema: type[BaseModel] | None, max_tokens: int) -> str:

@@ -1,6 +1,6 @@
-"""The JSON schema of a reply as it goes to a server: no larger than it need be, since it is paid for with every call.
+"""The JSON schema of a reply as it is sent: as small as possible, since it is paid for with every call.
 
-Nothing of it is trusted to be kept: a reply is always read by the model that the schema was made of, whose bounds hold.
+Whatever a server makes of it, a reply is validated by the pydantic model that the schema comes from.
 """
 
 import json
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from halo_opt.llm.endpoint import Endpoint
 
 Schema = dict[str, Any]
-_WORDS = ("title", "description", "default")
+_ANNOTATIONS = ("title", "description", "default")
 _BOUNDS = (
     "minLength",
     "maxLength",
@@ -27,13 +27,14 @@ _BOUNDS = (
 
 
 class CompactSchema(BaseModel):
-    """Base of replies whose prompt says what each part means: their schema has no words and no defaults, and a part
-    that may be left out is never null.
+    """Base of replies whose fields are explained in the prompt: the schema has no titles, descriptions and defaults.
+
+    A field with a default may be left out, and is not null.
     """
 
     @classmethod
     def model_json_schema(cls, *args: Any, **options: Any) -> Schema:
-        """The form alone: types, names, bounds, what is required."""
+        """Types, names, bounds, and what is required."""
         schema = super().model_json_schema(*args, **options)
         named = schema.pop("$defs", {})
         uses = Counter(name for part in (schema, *named.values()) for name in _refs(part))
@@ -44,8 +45,10 @@ class CompactSchema(BaseModel):
 
 
 def schema_for_server(endpoint: Endpoint, schema: type[BaseModel]) -> Schema:
-    """The schema as this server gets it. Our own makes a grammar of it, for which bounds cost nothing and keep a small
-    model from running on; others have it read like a prompt, so that a form's inner bounds are left out.
+    """The schema as this server gets it.
+
+    The embedded server makes a grammar of it: bounds cost nothing there and keep a small model from running on. Other
+    servers read it as a part of the prompt, so a CompactSchema goes there without the bounds of its inner objects.
     """
     whole = schema.model_json_schema()
     if endpoint.provider == "local" or not issubclass(schema, CompactSchema):
@@ -55,14 +58,14 @@ def schema_for_server(endpoint: Endpoint, schema: type[BaseModel]) -> Schema:
 
 
 def schema_prompt_bytes(endpoint: Endpoint, schema: type[BaseModel] | None) -> int:
-    """How much of a prompt the schema is: nothing where it is only a grammar."""
+    """Bytes of the schema that are read as a part of the prompt: 0 where it is only made into a grammar."""
     if schema is None or endpoint.provider == "local":
         return 0
     return len(json.dumps(schema_for_server(endpoint, schema), separators=(",", ":")).encode())
 
 
 def _has_optional(part: Schema) -> bool:
-    """Of what may be left out Anthropic takes 24 at most, not counting what is told apart under a name of its own."""
+    """Whether a field may be left out. Anthropic takes 24 such fields at most, not counting those under `$defs`."""
     return len(part.get("required", ())) < len(part.get("properties", ()))
 
 
@@ -78,11 +81,11 @@ def _refs(part: Any) -> Iterator[str]:
 
 
 def _bare(part: Schema, once: dict[str, Schema]) -> Schema:
-    """A schema without words; what `once` holds stands where it is named."""
+    """The schema without annotations; a definition in `once` takes the place of the reference to it."""
     name = part.get("$ref", "").rpartition("/")[2]
     if name in once:
         return _bare(once[name], once)
-    kept = {key: value for key, value in part.items() if key not in _WORDS}
+    kept = {key: value for key, value in part.items() if key not in _ANNOTATIONS}
     if "properties" in kept:
         kept["properties"] = {key: _bare(value, once) for key, value in kept["properties"].items()}
     if isinstance(kept.get("items"), dict):
@@ -98,7 +101,7 @@ def _bare(part: Schema, once: dict[str, Schema]) -> Schema:
 
 
 def _unbounded(part: Any, *, inner: bool = True) -> Any:
-    """Without the bounds of what is inside; those of the first level stay."""
+    """The schema without bounds, those of its first level of fields excepted unless `inner`."""
     if isinstance(part, list):
         return [_unbounded(one) for one in part]
     if not isinstance(part, dict):

@@ -1,6 +1,6 @@
-"""Our words in pydantic-ai's: client, settings, messages, schema. Pure but for the client, which connects on first use.
+"""What one call sends, in pydantic-ai's terms: client, settings, messages and schema.
 
-It never retries, and never lets a library do so: tries are counted and paid for one by one.
+The clients do not retry by themselves, because tries are counted and paid for one by one.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from anthropic import DefaultAsyncHttpxClient as AnthropicHttp
 from openai import AsyncOpenAI
 from openai import DefaultAsyncHttpxClient as OpenAIHttp
 from pydantic import BaseModel
-from pydantic_ai import messages as wire
-from pydantic_ai.models import Model as WireModel
+from pydantic_ai import messages as pai
+from pydantic_ai.models import Model as PydanticModel
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.models.anthropic import AnthropicModel, AnthropicModelSettings
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIChatModelSettings
@@ -47,8 +47,8 @@ class CallSettings:
     cache: Literal["conversation", "instructions", "nothing"] = "conversation"
 
 
-def connect(endpoint: Endpoint, settings: CallSettings) -> tuple[AsyncOpenAI | AsyncAnthropic, WireModel[Any]]:
-    """The library's client and model."""
+def connect(endpoint: Endpoint, settings: CallSettings) -> tuple[AsyncOpenAI | AsyncAnthropic, PydanticModel[Any]]:
+    """The provider's client, which connects on first use, and pydantic-ai's model over it."""
     direct = endpoint.on_this_machine  # a proxy cannot reach our own machine
     # Anthropic's default client takes proxies from the environment whatever `trust_env` says; its mounts win.
     mounts = NO_PROXY if direct else {}
@@ -71,8 +71,10 @@ def connect(endpoint: Endpoint, settings: CallSettings) -> tuple[AsyncOpenAI | A
     return openai, OpenAIChatModel(endpoint.model, provider=OpenAIProvider(openai_client=openai))
 
 
-def parameters_of(endpoint: Endpoint, model: WireModel[Any], schema: type[BaseModel] | None) -> ModelRequestParameters:
-    """What asks for an object of the schema: the server's own way where it has one, else words in the prompt.
+def parameters_of(
+    endpoint: Endpoint, model: PydanticModel[Any], schema: type[BaseModel] | None
+) -> ModelRequestParameters:
+    """What asks for an object of the schema: the server's own way where it has one, else a sentence in the prompt.
 
     Of servers that speak Anthropic's protocol only Anthropic's own, with the models that can, enforce a schema:
     llama.cpp takes the field and ignores it.
@@ -104,19 +106,19 @@ def settings_of(endpoint: Endpoint, settings: CallSettings, messages: Sequence[M
     return chosen
 
 
-def to_messages(endpoint: Endpoint, settings: CallSettings, messages: Sequence[Message]) -> list[wire.ModelMessage]:
-    """The conversation. What is true only now stands outside what a provider is asked to keep."""
+def to_messages(endpoint: Endpoint, settings: CallSettings, messages: Sequence[Message]) -> list[pai.ModelMessage]:
+    """The conversation. `Message.now` stands outside what a provider is asked to keep in its cache."""
     marked = endpoint.provider == "anthropic" and settings.cache == "conversation"
-    turns: list[wire.ModelMessage] = []
+    turns: list[pai.ModelMessage] = []
     for number, message in enumerate(messages):
         if message.role == "assistant":
-            turns.append(wire.ModelResponse(parts=[wire.TextPart(message.words)]))
+            turns.append(pai.ModelResponse(parts=[pai.TextPart(message.sent)]))
         elif message.role == "system":
-            turns.append(wire.ModelRequest(parts=[wire.SystemPromptPart(message.words)]))
+            turns.append(pai.ModelRequest(parts=[pai.SystemPromptPart(message.sent)]))
         elif marked and number == len(messages) - 1:
-            content: list[wire.UserContent] = [message.content, wire.CachePoint()]
+            content: list[pai.UserContent] = [message.content, pai.CachePoint()]
             content += [message.now] if message.now else []
-            turns.append(wire.ModelRequest(parts=[wire.UserPromptPart(content)]))
+            turns.append(pai.ModelRequest(parts=[pai.UserPromptPart(content)]))
         else:
-            turns.append(wire.ModelRequest(parts=[wire.UserPromptPart(message.words)]))
+            turns.append(pai.ModelRequest(parts=[pai.UserPromptPart(message.sent)]))
     return turns

@@ -1,4 +1,4 @@
-"""Which model does which part of an analysis. Opens nothing by itself: a role is given a model that is ready."""
+"""Which model does which part of an analysis."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Model specs: the one string that says which model to use. Pure parsing: no file, network or environment is read.
+"""Model specs: the one string that says which model to use.
 
     local                                        the embedded default
     models/my-model.gguf[@sha256:HEX]            a GGUF file

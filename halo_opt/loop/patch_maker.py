@@ -6,7 +6,7 @@ Of the gate split it sees verdicts and rates of behaviours by name, not the trac
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from halo_opt.analysis.session.write_report import indexed, rates, write_analysis
+from halo_opt.analysis.session.write_report import guarded_rows, indexed, write_analysis
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.errors import ConfigError, InputError
 from halo_opt.core.paths import CachePaths, LoopPaths, RunPaths
@@ -19,6 +19,7 @@ from halo_opt.git.commits import delete_branch, fast_forward
 from halo_opt.llm.ledger import SpendEvent
 from halo_opt.loop.analyst import analyze_with_model, analyzer_options
 from halo_opt.mining.detector_files import load_detectors
+from halo_opt.mining.rates import rates
 from halo_opt.patching.builder import PatchBuilder
 from halo_opt.patching.guard import EditRefused, Forbidden
 from halo_opt.patching.model_proposer import DraftResult, draft_proposal, open_proposer
@@ -138,7 +139,7 @@ class PatchMaker:
 
     def behaviours(self, folders: tuple[Path, Path]) -> tuple[dict[str, float | None], dict[str, float | None]]:
         """Rates of behaviours in two run folders, by name."""
-        before, after = rates(folders, self.cache.stores, self.detectors)
+        before, after = rates(folders, self.cache.stores, self.detectors, guarded_rows)
         return before, after
 
     def record_verdict(self, number: int, patch: Patch, verdict: Verdict) -> None:

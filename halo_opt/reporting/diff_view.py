@@ -1,14 +1,12 @@
-"""A paired comparison in words: for a terminal's tables, for Markdown and for a page. Must never compute a statistic.
+"""A paired comparison as a headline and tables of text, for a terminal, Markdown and HTML.
 
-What the numbers do not show is said to be not shown: an interval that includes 0 is no reliable difference.
+A difference whose interval includes 0 is called not reliable.
 """
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from halo_opt.core.records import AttemptKey, ScoreDiff, TaskFlip
-from halo_opt.reporting.html import page
-from halo_opt.reporting.markdown import escape, table, within
 from halo_opt.reporting.words import MISSING, chance, interval_words, percent, points
 
 Kind = Literal["gain", "worse", "unsure", "unmeasured"]
@@ -113,25 +111,3 @@ def _unpaired(diff: ScoreDiff) -> list[list[str]]:
     rows = [[key.task_id, str(key.seed), str(key.attempt)] for key in listed]
     left = len(diff.unpaired) - len(listed)
     return [*rows, [f"and {left} more", "", ""]] if left else rows
-
-
-def diff_markdown(diff: ScoreDiff, *, level: int = 1) -> str:
-    """The comparison as Markdown, its title at heading `level`."""
-    head = diff_headline(diff)
-    lines = [f"{'#' * level} {escape(diff.before)} and {escape(diff.after)}", ""]
-    lines += [f"**{escape(head.title)}.** {escape(head.sentence)}", ""]
-    return "\n".join(lines + table_lines(diff_tables(diff), level + 1)).rstrip() + "\n"
-
-
-def table_lines(tables: Sequence[NamedTable], level: int) -> list[str]:
-    """Tables as Markdown lines under headings of `level`."""
-    lines: list[str] = []
-    for shown in tables:
-        lines += [f"{'#' * level} {escape(shown.title)}", ""]
-        lines += table([within(c) for c in shown.columns], [[within(c) for c in row] for row in shown.rows])
-    return lines
-
-
-def diff_html(diff: ScoreDiff) -> str:
-    """The comparison as a page of its own."""
-    return page("diff.html.j2", diff=diff, headline=diff_headline(diff), tables=diff_tables(diff))

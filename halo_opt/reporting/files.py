@@ -5,6 +5,7 @@ number survives the round trip.
 """
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -54,6 +55,8 @@ def write_files(texts: Mapping[Path, str]) -> None:
                 file.write(text.encode("utf-8", "backslashreplace"))
                 file.flush()
                 os.fsync(file.fileno())
+        if folder := next((path for path in texts if path.is_dir()), None):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(folder))
         for temporary, path in waiting:
             temporary.replace(path)
     except OSError as error:

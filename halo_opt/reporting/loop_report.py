@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from halo_opt.core.loop_records import LoopSummary
 from halo_opt.core.records import Interval
-from halo_opt.reporting.diff_view import NamedTable, diff_tables, table_lines
+from halo_opt.reporting.diff_files import table_lines
+from halo_opt.reporting.diff_view import NamedTable, diff_tables
 from halo_opt.reporting.files import json_text, read_record, write_files
 from halo_opt.reporting.html import page
 from halo_opt.reporting.loop_words import (

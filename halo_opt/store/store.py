@@ -9,14 +9,16 @@ import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-from numpy.typing import NDArray
 
 from halo_opt.core.errors import InputError
 from halo_opt.store import schema
 from halo_opt.store.index.summary import ImportSummary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Our own queries need neither files nor the network: a trace's text that found its way into SQL must find them shut.
 LOCKED = {
@@ -69,7 +71,7 @@ class Store:
         """All rows of one query. Raises InputError with DuckDB's words when the SQL cannot run."""
         return self._execute(sql, params).fetchall()
 
-    def arrays(self, sql: str, params: Sequence[Any] = ()) -> dict[str, NDArray[Any]]:
+    def arrays(self, sql: str, params: Sequence[Any] = ()) -> "dict[str, NDArray[Any]]":
         """The columns of one query as arrays: for numbers of millions of rows, which as tuples would take seconds."""
         return self._execute(sql, params).fetchnumpy()
 

@@ -49,7 +49,7 @@ class ScriptedModel:
         with self._lock:
             number = len(self.asked)
             if self._function is None and number >= len(self._replies):
-                last = messages[-1].words[:200] if messages else ""
+                last = messages[-1].sent[:200] if messages else ""
                 raise InputError(
                     f"the script of {len(self._replies)} replies is over, call {number + 1} asks {last!r}; add a reply"
                 )
@@ -70,7 +70,7 @@ class ScriptedModel:
             for piece in re.findall(r"\s*\S+|\s+$", text):
                 on_text(piece)
         # Words stand for tokens: deterministic, and never zero for a real text.
-        tokens_in = sum(len(message.words.split()) for message in messages)
+        tokens_in = sum(len(message.sent.split()) for message in messages)
         return Completion(text=text, parsed=parsed, tokens_in=tokens_in, tokens_out=len(text.split()), cost_usd=0.0)
 
 

@@ -1,6 +1,6 @@
-"""Makes the policy of a role from settings. The clients are loaded only when they are wanted: they are slow to import.
+"""Makes the model of a role from settings. The clients are imported when one is made, because they are slow to import.
 
-Never prints, stores or puts a key into settings: it goes from the environment to the client.
+A key goes from the environment to the client, and nowhere else.
 """
 
 import time
@@ -24,7 +24,7 @@ def build_model(
     model = resolved(model, environ)
     key = key_of(model, environ, role)
     client: ModelClient
-    if BACKENDS[model.backend].wire == "anthropic":
+    if BACKENDS[model.backend].protocol == "anthropic":
         from harness.models.anthropic_client import AnthropicClient
 
         client = AnthropicClient(model, key)

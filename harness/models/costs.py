@@ -15,7 +15,7 @@ from harness.settings.schema import ModelSettings
 
 
 class ModelUsage(BaseModel):
-    """What was used of one model. Tokens are None while no call told any; `cost_usd` is None once one is unknown."""
+    """What was used of one model. Tokens are None until a call reports them, `cost_usd` is None once one is unknown."""
 
     model_config = ConfigDict(frozen=True)
 

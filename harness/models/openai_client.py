@@ -15,13 +15,13 @@ from harness.models.schemas import strict, unwrapped
 from harness.settings.schema import ModelSettings
 
 
-class _Words(BaseModel):
+class _ReplyMessage(BaseModel):
     content: str | None = None
     refusal: str | None = None
 
 
 class _Choice(BaseModel):
-    message: _Words
+    message: _ReplyMessage
 
 
 class _CachedTokens(BaseModel):

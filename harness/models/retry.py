@@ -115,17 +115,17 @@ class RetryingModel:
         """Why no attempt can be served, with what to change: the key's variable or the model's name."""
         model = self._settings
         who = f"{self._role} '{model.name}'"
-        said = f"({failure.message})" if failure.message else ""
+        detail = f"({failure.message})" if failure.message else ""
         status = f"{model.base_url} answered {failure.status}"
         if failure.no_credit:
-            return f"{status} for the {who}: the account of {model.api_key_env} has no credit left {said}".rstrip()
+            return f"{status} for the {who}: the account of {model.api_key_env} has no credit left {detail}".rstrip()
         if failure.status == 404:
             variable = "HALO_MANAGER_MODEL" if self._role == "manager" else "HALO_WORKER_MODEL"
             by = "" if model.fixed else f" or by {variable}"
             return (
-                f"{status}: it serves no model '{model.name}' {said}; correct the {self._role}'s name in the config{by}"
-                ", or the address"
+                f"{status}: it serves no model '{model.name}' {detail}; correct the {self._role}'s name in the "
+                f"config{by}, or the address"
             )
         if failure.status == 403:
-            return f"{status}: the key in {model.api_key_env} may not use the {who} {said}; use another key or model"
-        return f"{status}: it refused the key in {model.api_key_env} for the {who} {said}; check that variable"
+            return f"{status}: the key in {model.api_key_env} may not use the {who} {detail}; use another key or model"
+        return f"{status}: it refused the key in {model.api_key_env} for the {who} {detail}; check that variable"

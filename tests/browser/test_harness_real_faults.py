@@ -62,7 +62,7 @@ def test_a_grader_that_says_nothing_is_an_error(shop: Shop, tmp_path: Path) -> N
     done = run_eval(tmp_path / "run", *args)
     assert done.returncode == 0, done.stderr
     assert ended(results(tmp_path / "run")["v2.gocalendar-11/0"]) == ("error", "grading_failed", None)
-    assert "eval_gocalendar_11.py said neither SUCCESS nor FAILURE (no output)" in done.stderr
+    assert "eval_gocalendar_11.py printed neither SUCCESS nor FAILURE (no output)" in done.stderr
 
 
 # Chromium, save that it ends at once when it is asked for the second time.

@@ -10,7 +10,7 @@ from benchmarks.rlm.facts import Facts, facts_of
 from benchmarks.rlm.lies import SUMMARIES, judged, told_to, unlike
 from benchmarks.rlm.planted import Planted, lies
 from benchmarks.rlm.truths import truths
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store, build_store
 
 DATA = Path(__file__).parents[1] / "data"
@@ -66,7 +66,7 @@ def test_true_statements_stay_as_they_are(store: Path, facts: Facts, tmp_path: P
 def test_no_lie_reaches_an_answer_and_true_statements_stay_in_it(store: Path, facts: Facts, every: int) -> None:
     some = one_of_each([one for one in lies(facts) if sayable(one)])[::every]
     with Store.open(store) as opened:
-        report = analyze(opened, [], title="t", made_at="", patterns=False)
+        report = mine_store(opened, [], title="t", made_at="", patterns=False)
         assert judged_answers(opened, report, facts, some)[0] == []
         assert judged_answers(opened, report, facts, truths(facts)[:: 5 * every])[1] == []
 

@@ -26,7 +26,7 @@ def nobody(_: Asked) -> str:
 
 def test_without_a_model_it_is_mining_alone_and_says_so(anew: Done, capsys: pytest.CaptureFixture[str]) -> None:
     assert analyze(None) == 0
-    assert "no model was given, so this is mining alone" in said(capsys)
+    assert "no --model was given, so only the built-in detectors and your own were measured" in said(capsys)
     assert not Path("report/analysis.jsonl").exists()
 
 
@@ -36,7 +36,7 @@ def test_a_model_s_claim_is_in_the_report_and_the_report_verifies(
     assert "Books without having asked" in Path("report/report.json").read_text()
     assert "Books without having asked" in Path("report/report.html").read_text()
     assert run(["verify", "report"]) == 0
-    assert "are confirmed" in said(capsys)
+    assert "the traces confirm all" in said(capsys)
 
 
 def test_the_analysis_is_a_trace_that_halo_opt_reads(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +79,7 @@ def test_a_budget_that_is_spent_leaves_a_report_and_a_raised_one_goes_on(
         assert analyze(server, "--budget", "3calls") == 4
         words = said(capsys)
         assert "the budget of 3 calls does not allow the next call" in words
-        assert "goes on from there" not in words
+        assert "continues from there" not in words
         assert "what was found is in report/report.html" in words
         before = [asked.turns for asked in server.asked]
         assert len(before) <= 3
@@ -89,7 +89,7 @@ def test_a_budget_that_is_spent_leaves_a_report_and_a_raised_one_goes_on(
         assert 0 not in [asked.turns for asked in server.asked[len(before) :]]
         # The last word of the first sitting was paid too, though the second goes on without it.
         assert read_report()["spend"]["calls"] == len(server.asked)
-    assert "on record and not paid again" in said(capsys)
+    assert "on record, which are not paid again" in said(capsys)
     assert "Books without having asked" in Path("report/report.json").read_text()
 
 
@@ -100,13 +100,13 @@ def test_the_same_command_again_asks_nothing_and_gives_the_same(
     with model_server(nobody) as server:
         assert analyze(server) == 0
         assert server.asked == []
-    assert "3 calls on record and not paid again" in said(capsys)
+    assert "3 calls on record, which are not paid again" in said(capsys)
     assert read_report()["findings"] == first["findings"]
 
 
 def test_mining_alone_says_that_it_replaced_a_model_s_report(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["analyze", str(TALKS), "--out", "report"]) == 0
-    assert "this replaced the report of a model's analysis in report; its calls are kept" in said(capsys)
+    assert "the report of an earlier analysis with a model in report was replaced" in said(capsys)
     with model_server(nobody) as server:
         assert analyze(server) == 0
     assert "Books without having asked" in Path("report/report.json").read_text()
@@ -117,7 +117,7 @@ def test_other_settings_or_traces_are_refused(again: Done, capsys: pytest.Captur
         assert analyze(server, "--max-turns", "7") == 2
         words = said(capsys)
         assert "analysis.jsonl was begun with other limits" in words
-        assert "give it another --out, or pass --fresh" in words
+        assert "choose another --out, or pass --fresh" in words
         write_talks(Path(), tasks=13)
         assert analyze(server) == 2
         assert server.asked == []
@@ -130,7 +130,7 @@ def test_fresh_sets_the_old_journal_aside_and_its_cost_still_counts(
     with model_server(by_turn(again.replies())) as server:
         assert analyze(server, "--max-turns", "7", "--fresh") == 0
         assert len(server.asked) == 3
-    assert "the earlier journal is report/analysis." in said(capsys)
+    assert "the earlier journal was renamed to report/analysis." in said(capsys)
     assert run(["cost", "report", "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["total"]["calls"] == 6
 
@@ -142,7 +142,7 @@ def test_traces_without_a_failure_are_said_to_bear_no_claim_out_before_anything_
     with model_server(by_turn(anew.replies())) as server:
         assert analyze(server) == 0
     words = said(capsys)
-    assert "no attempt here is known to have failed, so no claim of a model can hold" in words
+    assert "no attempt in these traces is known to have failed, so no claim about failures can be confirmed" in words
     assert words.index("known to have failed") < words.index("budget:")
 
 
@@ -153,7 +153,7 @@ def test_a_server_that_hangs_does_not_hold_up_an_analysis_with_a_time_limit(
         assert analyze(server, "--time", "1s") == 4
     words = said(capsys)
     assert "the time limit of 1 s was reached; what was found is in report/report.html" in words
-    assert "the same command goes on from there" in words
+    assert "the same command continues from there" in words
 
 
 def test_replies_that_cannot_be_used_are_not_promised_to_be_better_next_time(
@@ -163,7 +163,7 @@ def test_replies_that_cannot_be_used_are_not_promised_to_be_better_next_time(
         assert analyze(server) == 3
     words = said(capsys)
     assert "3 replies in a row could not be used; what was found is in report/report.html; use another model" in words
-    assert "goes on from there" not in words
+    assert "continues from there" not in words
 
 
 def test_a_server_that_refuses_leaves_what_mining_found_and_exit_code_3(
@@ -190,7 +190,7 @@ assert not clients, f"a replay needs none of {{clients}}"
     done = subprocess.run([sys.executable, "-c", check], env=bare, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     words_said = " ".join(done.stderr.split())
-    assert "replaying 3 calls of run.jsonl: no model is asked, nothing is spent" in words_said
+    assert "replaying 3 calls of run.jsonl: no model is called, nothing is spent" in words_said
     assert read_report("second")["findings"] == first["findings"]
     assert not Path("second/analysis.jsonl").exists()
 
@@ -212,14 +212,20 @@ def test_a_replay_over_other_traces_is_refused(again: Done, capsys: pytest.Captu
     ("words", "message"),
     [
         (["--replay", "nowhere.jsonl"], "nowhere.jsonl does not exist"),
-        (["--replay", "x", "--model", "local"], "answers from a file without any model and writes no journal; leave"),
+        (
+            ["--replay", "x", "--model", "local"],
+            "writes no journal, so --model would have no effect",
+        ),
         (
             ["--replay", "x", "--role", "sub=local", "--record", "y", "--fresh"],
-            "leave --role, --record and --fresh out",
+            "--role, --record and --fresh would have no effect",
         ),
-        (["--budget", "1usd"], "without a model --budget would do nothing; name one with --model, or leave --budget"),
-        (["--max-depth", "0", "--watch"], "without a model --max-depth and --watch would do nothing"),
-        (["--fresh", "--record", "x", "--time", "1h"], "without a model --time, --record and --fresh would do nothing"),
+        (["--budget", "1usd"], "without a model --budget would have no effect; name one with --model, or leave it out"),
+        (["--max-depth", "0", "--watch"], "without a model --max-depth and --watch would have no effect"),
+        (
+            ["--fresh", "--record", "x", "--time", "1h"],
+            "without a model --time, --record and --fresh would have no effect",
+        ),
         (["--model", "local", "--role", "root=openai:gpt-5"], "--model local and --role root=openai:gpt-5 name two"),
         (["--replay", "folder"], "is not a file; name a file that --record"),
         (["--replay", TALKS.name], "model-airline.jsonl line 1 does not check out: the file is damaged, or no journal"),
@@ -233,7 +239,7 @@ def test_a_replay_over_other_traces_is_refused(again: Done, capsys: pytest.Captu
         (["--model", "local", "--budget", "much"], "'much' is no limit"),
         (["--model", "local", "--time", "30"], "with its unit"),
         (["--model", "local", "--role", "boss=local"], "a role is one of"),
-        (["--model", "local", "--harness", "nowhere"], "there is no such folder"),
+        (["--model", "local", "--harness", "nowhere"], "--harness nowhere does not exist"),
         (["--model", "local", "--prices", "nowhere.yaml"], "nowhere.yaml"),
     ],
 )

@@ -66,14 +66,14 @@ def test_killed_in_the_middle_it_goes_on_and_pays_nothing_twice(anew: Done, caps
         script.silent_at = None
         assert analyze(server) == 0
         assert [asked.turns for asked in server.asked] == [0, 1, 2, 2]
-    assert "2 calls on record and not paid again" in said(capsys)
+    assert "2 calls on record, which are not paid again" in said(capsys)
     assert "Books without having asked" in Path("report/report.json").read_text()
     assert run(["cost", "report", "--json"]) == 0
     found = capsys.readouterr()
     rows = {row["purpose"]: row for row in json.loads(found.out)["rows"]}
     assert (rows["root"]["calls"], rows["root"]["open_calls"]) == (4, 1)
     assert rows["from the journal"]["replayed"] == 2
-    assert "1 call begun and never ended" in " ".join(found.err.split())
+    assert "1 call did not end" in " ".join(found.err.split())
 
 
 def test_ctrl_c_writes_what_is_there_and_the_same_command_goes_on(

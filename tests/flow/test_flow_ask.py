@@ -158,7 +158,7 @@ def test_a_writer_that_fails_leaves_the_points_that_were_checked(
         assert ask(talks, server) == 3
     shown = capsys.readouterr()
     assert shown.out.startswith("- Bookings without consent fail. [1, 2]\n\n[1] failures = 22\n")
-    assert "the same question goes on from there" in shown.err
+    assert "the same question continues from there" in shown.err
 
 
 def test_an_answer_ends_its_line_before_anything_else_is_said(
@@ -190,19 +190,19 @@ def test_an_answer_of_which_nothing_holds_is_none(talks: Path, failed: str, caps
         assert all("stream" not in asked.body or not asked.body["stream"] for asked in server.asked)
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "nothing that was found holds" in shown.err
+    assert "no evidence could be confirmed" in shown.err
     assert "point 1 was dropped" in shown.err
 
 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["TALKS", QUESTION], 3, "overview, traces, show, search, sql and analyze answer too"),
-        ([QUESTION, "--model", "local"], 2, "the traces first and the question last"),
-        (["TALKS", "TALKS", "--model", "local"], 2, "the traces first and the question last"),
-        (["TALKS", "why? " * 2_000, "--model", "local"], 2, "the question has 9,999 characters and at most 8,000 are"),
-        (["TALKS", " ", "--model", "local"], 2, "the traces first and the question last"),
-        (["TALKS", "", "--model", "local"], 2, "the traces first and the question last"),
+        (["TALKS", QUESTION], 3, "overview, traces, show, search, sql and analyze work without a model"),
+        ([QUESTION, "--model", "local"], 2, "the traces first and write the question last"),
+        (["TALKS", "TALKS", "--model", "local"], 2, "the traces first and write the question last"),
+        (["TALKS", "why? " * 2_000, "--model", "local"], 2, "the question has 9,999 characters, more than 8,000"),
+        (["TALKS", " ", "--model", "local"], 2, "the traces first and write the question last"),
+        (["TALKS", "", "--model", "local"], 2, "the traces first and write the question last"),
         (["nowhere", QUESTION, "--model", "local"], 2, "nowhere is not there; give a trace file"),
         (["empty.jsonl", QUESTION, "--model", "local"], 2, "no traces were recognised in empty.jsonl"),
         (["TALKS", QUESTION, "--model", "openai:gpt-5-mini"], 3, "OPENAI_API_KEY is not set; run: export"),
@@ -214,7 +214,7 @@ def test_an_answer_of_which_nothing_holds_is_none(talks: Path, failed: str, caps
         (
             ["TALKS", QUESTION, "--replay", "empty.jsonl", "--fresh"],
             2,
-            "without any model and writes no journal; leave --fresh",
+            "calls no model and writes no journal, so --fresh would have no effect",
         ),
         (["TALKS", QUESTION, "--model", "local", "--record", "."], 2, "--record . is a folder"),
     ],

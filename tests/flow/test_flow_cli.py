@@ -82,7 +82,7 @@ def test_check_passes_a_good_harness_and_names_what_a_bad_one_lacks(harness: Fak
         (["collect", "--model", "vllm:x@http://127.0.0.1:9/v1"], 3, "http://127.0.0.1:9/v1 does not answer"),
         (["collect", "--model", "missing.gguf"], 2, "missing.gguf"),
         (["collect", "--model", "nonsense"], 2, "nonsense"),
-        (["sql", "DROP TABLE attempts"], 2, "say which traces to ask"),
+        (["sql", "DROP TABLE attempts"], 2, "no traces were named"),
         (["frobnicate"], 2, "frobnicate"),
     ],
 )

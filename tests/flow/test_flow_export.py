@@ -57,7 +57,7 @@ def test_a_vanished_trace_file_is_named(capsys) -> None:
     run(["import", "a.jsonl", "b.jsonl", "--store", "s.duckdb", "-q"])
     Path("a.jsonl").unlink()
     assert run(["export", "--store", "s.duckdb", "--to", "spans", "--out", "out.jsonl", "-q"]) == 0
-    assert "1 traces were left out: a.jsonl is gone" in capsys.readouterr().err
+    assert "1 trace left out: a.jsonl is gone" in capsys.readouterr().err
     Path("b.jsonl").unlink()
     assert run(["export", "--store", "s.duckdb", "--to", "otlp", "--out", "none.jsonl", "-q"]) == 2
     assert "put the file back, or import the traces again" in capsys.readouterr().err
@@ -67,7 +67,7 @@ def test_a_vanished_trace_file_is_named(capsys) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--to", "spans", "--out", "o"], "say which traces to ask"),
+        (["--to", "spans", "--out", "o"], "no traces were named"),
         (["nowhere", "--to", "spans", "--out", "o"], "nowhere is not there"),
         (["--store", "none.duckdb", "--to", "spans", "--out", "o"], "build a store with"),
         ([RUN, "--to", "spans", "--out", "o", "--trace", "t-9"], "t-9 is not in"),

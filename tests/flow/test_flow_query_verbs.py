@@ -73,8 +73,8 @@ def test_an_answer_into_a_pipe_is_cut_with_words_and_json_is_never_cut(capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["overview"], "say which traces to ask"),
-        (["show", "a1"], "say which traces to ask"),
+        (["overview"], "no traces were named"),
+        (["show", "a1"], "no traces were named"),
         (["search", "(?<=a)b", "--traces", str(DATA)], "without lookaround"),
         (["show", "nothing", "--traces", str(DATA)], "list them with 'halo-opt traces'"),
         (["traces", str(DATA), "--since", "soon"], "is not a time"),

@@ -9,13 +9,12 @@ import pytest
 from llm_fake_server import chat, failure, fake_server
 
 from halo_opt.core.errors import BudgetSpent, ConfigError, EnvironmentMissing, InputError
-from halo_opt.llm.cassette import Cassette, CassetteMiss
+from halo_opt.llm.cassette import Cassette, CassetteMiss, replayed_roles
 from halo_opt.llm.ledger import Budget, Ledger, SpendEvent
 from halo_opt.llm.local import ServerSettings
 from halo_opt.llm.model import Fault, Message
 from halo_opt.llm.open_roles import HOSTED_CONTEXT, OTHER_CONTEXT, RoleSettings, open_roles
 from halo_opt.llm.price_list import Price
-from halo_opt.llm.replayed_roles import replayed_roles
 from halo_opt.llm.roles import ROLES, Role, RoleRecord
 
 ASK = [Message(role="user", content="Is three odd?")]

@@ -127,7 +127,7 @@ def test_a_wait_longer_than_the_cap_is_not_begun() -> None:
     with (
         fake_server(failure(429, "slow down", Retry_After="3600"), chat("odd")) as server,
         model_on(server, clock, max_wait_s=60) as model,
-        pytest.raises(ModelError, match=r"\(slow down\); ask less in parallel, or wait 1 h 00 min, as it asks"),
+        pytest.raises(ModelError, match=r"\(slow down\); run fewer in parallel, or wait 1 h 00 min, as it asks"),
     ):
         model.complete(ASK)
     assert clock.waits == []
@@ -160,7 +160,7 @@ def test_tries_have_a_cap() -> None:
     ("reply", "words"),
     [
         (failure(401, "bad key"), r"refuses the key \(bad key\); check LAB_API_KEY"),
-        (failure(404, "no such model"), r"does not exist there \(no such model\)"),
+        (failure(404, "no such model"), r"is not served there \(no such model\)"),
         (failure(400, "bad request"), r"error 400 \(bad request\)"),
         (failure(402, "no credit"), r"quota is used up \(no credit\)"),
     ],

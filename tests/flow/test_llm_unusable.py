@@ -51,7 +51,10 @@ def test_a_refusal_is_told_as_such_and_was_paid_for(provider: str, streamed: boo
 @pytest.mark.parametrize("code", ["content_filter", "content_policy_violation"])
 def test_a_filter_before_the_model_is_a_refusal_that_costs_nothing(streamed: bool, code: str) -> None:
     reply = Reply(status=400, body={"error": {"message": "flagged", "type": "e", "code": code}})
-    with line("lab", streamed, reply=reply) as it, pytest.raises(ModelRefused, match=r"a filter stopped.*\(flagged\)"):
+    with (
+        line("lab", streamed, reply=reply) as it,
+        pytest.raises(ModelRefused, match=r"a content filter stopped.*\(flagged\)"),
+    ):
         it.ask()
     assert it.faults == ["refused"]
     assert it.ledger.committed.calls == 0
@@ -61,7 +64,10 @@ def test_a_filter_before_the_model_is_a_refusal_that_costs_nothing(streamed: boo
 def test_a_prompt_that_is_too_long_is_recognised_in_every_server_s_words(
     provider: str, streamed: bool, server: str
 ) -> None:
-    with line(provider, streamed, too_long(server)) as it, pytest.raises(PromptTooLong, match="cannot read so long"):
+    with (
+        line(provider, streamed, too_long(server)) as it,
+        pytest.raises(PromptTooLong, match="cannot take a prompt this long"),
+    ):
         it.ask()
     assert it.faults == ["too long"]
     assert (len(it.proxy.seen), it.ledger.committed.calls) == (1, 0)

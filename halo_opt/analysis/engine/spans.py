@@ -51,7 +51,7 @@ class Span:
         self.attributes |= {"gen_ai.request.model": model, "llm.model_name": model}
         for number, message in enumerate(messages):
             self.attributes[f"llm.input_messages.{number}.message.role"] = message.role
-            self.attributes[f"llm.input_messages.{number}.message.content"] = message.words
+            self.attributes[f"llm.input_messages.{number}.message.content"] = message.sent
 
     def set_response(self, completion: Completion) -> None:
         """Set the attributes of a model's reply and its usage."""

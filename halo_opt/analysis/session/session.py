@@ -27,10 +27,9 @@ from halo_opt.analysis.session.recording import BEGAN, ENDED, MODELS, REPLY, SPE
 from halo_opt.core.errors import InputError
 from halo_opt.core.journal import Journal
 from halo_opt.core.paths import CACHE, CachePaths
-from halo_opt.llm.cassette import Cassette
+from halo_opt.llm.cassette import Cassette, replayed_roles
 from halo_opt.llm.ledger import Budget, Ledger, Spend
 from halo_opt.llm.price_list import read_prices
-from halo_opt.llm.replayed_roles import replayed_roles
 from halo_opt.llm.roles import ROLES, Roles
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from halo_opt.core.paths import ANALYSIS_JOURNAL, LOOP_JOURNAL
 from halo_opt.core.records import AttemptResult, Record
 from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import SpendEvent
-from halo_opt.llm.open_endpoint import addressed
+from halo_opt.llm.open_endpoint import resolve
 from halo_opt.llm.prices import attempt_cost
 from halo_opt.llm.spec import RemoteModel, parse_spec
 
@@ -102,7 +102,7 @@ def _served(model: str | None) -> Endpoint | None:
     try:
         spec = parse_spec(model or "")
         if isinstance(spec, RemoteModel):
-            return addressed(spec)
+            return resolve(spec, needs_key=False)
     except (ConfigError, EnvironmentMissing):
         return None
     return Endpoint(base_url="", api_key="", model=str(spec), free=True)

@@ -12,7 +12,7 @@ from halo_opt.core.prompts import fence
 from halo_opt.store.guarded.queries import MAX_ANSWER_BYTES, MAX_ROWS, MAX_SQL_BYTES, Table, guarded_query
 from halo_opt.store.guarded.rows import MAX_SQL
 from halo_opt.store.guarded.sqltext import bare
-from halo_opt.store.queries import trace_id_of
+from halo_opt.store.queries.show import trace_id_of
 from halo_opt.store.schema import BY_NAME
 
 # SQL with another result each time cannot be run again when an analysis is resumed or replayed.

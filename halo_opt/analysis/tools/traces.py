@@ -9,7 +9,7 @@ from halo_opt.analysis.tools.findings import finding_of
 from halo_opt.analysis.tools.formatting import bytes_left, format_answer, rows_text
 from halo_opt.analysis.tools.querying import refused, scope_condition
 from halo_opt.core.errors import InputError
-from halo_opt.store.queries import TraceFilter
+from halo_opt.store.queries.filters import TraceFilter
 from halo_opt.store.queries.search import checked_pattern
 
 _COLUMNS = {

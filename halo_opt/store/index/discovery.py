@@ -4,7 +4,6 @@ Links inside folders are not followed: a link could lead out of what the user na
 """
 
 import codecs
-import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,23 +22,6 @@ class Source(NamedTuple):
 
     path: Path
     format: str
-
-
-def expanded(inputs: Sequence[Path]) -> list[Path]:
-    """The inputs with patterns (`runs/*.jsonl`, `**` too) replaced by what they match now, sorted.
-
-    A path that exists is itself, whatever is in its name. Raises InputError for a pattern that matches nothing.
-    """
-    found: list[Path] = []
-    for path in inputs:
-        if path.exists() or not glob.has_magic(str(path)):
-            found.append(path)
-            continue
-        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 (the pattern may be absolute)
-        if not matches:
-            raise InputError(f"nothing matches {path}; give a trace file, a folder, or a pattern that fits some")
-        found.extend(Path(match) for match in matches)
-    return found
 
 
 def discover(inputs: Sequence[Path], *, format_name: str | None = None) -> tuple[list[Source], list[NotRecognised]]:

@@ -14,18 +14,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from halo_opt.core.errors import InputError
 from halo_opt.redaction import RedactionRules, Redactor
 from halo_opt.store import schema
-from halo_opt.store.index.build import Build, Progress
-from halo_opt.store.index.discovery import discover
 from halo_opt.store.index.location import fingerprint
 from halo_opt.store.index.summary import ImportSummary, NotRecognised, summarize
 from halo_opt.store.sink import StoreNotWritten
 from halo_opt.store.store import Store
+
+if TYPE_CHECKING:
+    from halo_opt.store.index.build import Progress
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def build_store(
     store_path: Path,
     *,
     options: Options = Options(),
-    progress: Progress | None = None,
+    progress: "Progress | None" = None,
 ) -> ImportSummary:
     """Make the store at `store_path` hold exactly these trace files and folders, of any recognised formats.
 
@@ -83,6 +85,10 @@ def build_store(
     sources are read again when they changed. Raises InputError when a path is missing, a run folder has no results, or
     nothing at all is recognised. Lines that cannot be used are counted and kept in the table `rejects`.
     """
+    # The readers of all formats: what only opens a store does without them.
+    from halo_opt.store.index.build import Build
+    from halo_opt.store.index.discovery import discover
+
     stamp = fingerprint(inputs, options.text())
     sources, unknown = discover(inputs, format_name=options.format)
     store_path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,11 @@
 """Where a store lies when the user names no place, and what its trace files look like from outside. Writes nothing."""
 
+import glob
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from halo_opt.core.errors import InputError
 from halo_opt.store import schema
 from halo_opt.store.files.walk import files_under
 
@@ -36,3 +38,20 @@ def _stamp(path: Path) -> Iterator[tuple[str, int, int]]:
     except OSError:
         return  # a dangling link or a file that vanished: it is not read either
     yield str(path), stat.st_size, stat.st_mtime_ns
+
+
+def expanded(inputs: Sequence[Path]) -> list[Path]:
+    """The inputs with patterns (`runs/*.jsonl`, `**` too) replaced by what they match now, sorted.
+
+    A path that exists is itself, whatever is in its name. Raises InputError for a pattern that matches nothing.
+    """
+    found: list[Path] = []
+    for path in inputs:
+        if path.exists() or not glob.has_magic(str(path)):
+            found.append(path)
+            continue
+        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 (the pattern may be absolute)
+        if not matches:
+            raise InputError(f"nothing matches {path}; give a trace file, a folder, or a pattern that fits some")
+        found.extend(Path(match) for match in matches)
+    return found

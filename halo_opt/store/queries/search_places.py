@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from halo_opt.store.queries.filters import TraceFilter
 from halo_opt.store.queries.scanning.tasks import Task
 from halo_opt.store.store import Store
@@ -114,6 +112,8 @@ def _line_by_line(
     store: Store, semi: str, params: Sequence[Any], pieces: Sequence[tuple[str, int]]
 ) -> list[tuple[str, int, int]]:
     """The same for pieces in which other things lie between the lines."""
+    import numpy as np
+
     names = sorted({source for source, _ in pieces})
     number = {name: place for place, name in enumerate(names)}
     found = store.arrays(

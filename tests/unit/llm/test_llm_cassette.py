@@ -97,7 +97,7 @@ def test_the_same_prompt_gets_its_replies_in_the_order_in_which_they_were_record
     assert [taped.complete(ask("?")).text for _ in range(2)] == ["one", "two"]
     again = replayed(recording.replay())
     assert [again.complete(ask("?")).text for _ in range(2)] == ["one", "two"]
-    with pytest.raises(CassetteMiss, match="recorded 2 times and is asked for once more; record anew"):
+    with pytest.raises(CassetteMiss, match="recorded 2 times and is made once more; record anew"):
         again.complete(ask("?"))
 
 

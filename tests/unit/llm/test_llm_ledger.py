@@ -166,7 +166,7 @@ def test_room_is_kept_for_one_call_as_large_as_the_largest_until_it_may_be_used(
     ledger.settle(ledger.reserve(cost(0.3), purpose="large"), cost(0.2))
     ledger.settle(ledger.reserve(cost(0.1), purpose="small"), cost(0.1))
     ledger.reserve(cost(0.3), purpose="open")  # 0.3 are spent, 0.3 reserved and 0.3 kept back
-    with pytest.raises(BudgetSpent, match="with the one call that is kept back for the end"):
+    with pytest.raises(BudgetSpent, match="and with the last call that room is kept for"):
         ledger.reserve(cost(0.11), purpose="next")
     ledger.release_held_back_call()
     ledger.reserve(cost(0.4), purpose="last")

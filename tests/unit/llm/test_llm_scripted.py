@@ -116,7 +116,7 @@ def test_a_settled_amount_may_pass_the_reservation_and_then_nothing_more_fits() 
 
 
 def test_a_call_that_was_lost_is_made_anew_under_its_own_reservation() -> None:
-    lost = ModelUnreachable("cut", spent=Completion(text=""), again=True)
+    lost = ModelUnreachable("cut", spent=Completion(text=""), repeatable=True)
     script = ScriptedModel([lost, lost, "yes"])
     model, ledger = metered(script, Budget())
     assert model.complete(ASK).text == "yes"
@@ -145,7 +145,7 @@ def test_no_number_of_callers_passes_a_budget_together(callers: list[list[str]],
                 raise ModelError("no")
             if kind == "reply":
                 return Completion(text="yes", tokens_in=20, tokens_out=50, cost_usd=0.0)
-            raise ModelUnreachable("?", spent=Completion(text=""), again=kind == "lost")
+            raise ModelUnreachable("?", spent=Completion(text=""), repeatable=kind == "lost")
 
     model = MeteredModel(Greedy(), ledger, FREE, max_tokens=50, purpose="p")
 

@@ -3,7 +3,8 @@
 from loop_samples import empty_diff, score_diff
 
 from halo_opt.core.records import AttemptKey
-from halo_opt.reporting.diff_view import UNPAIRED_LISTED, diff_headline, diff_markdown, diff_tables
+from halo_opt.reporting.diff_files import diff_markdown
+from halo_opt.reporting.diff_view import UNPAIRED_LISTED, diff_headline, diff_tables
 
 
 def test_a_gain_names_rates_pairs_and_interval() -> None:

@@ -15,7 +15,7 @@ from reporting_payloads import (
 from reporting_samples import TRACE_A, empty_report, number, report, traces
 
 from halo_opt.core.text import visible
-from halo_opt.reporting.diff_view import diff_html
+from halo_opt.reporting.diff_files import diff_html
 from halo_opt.reporting.html import report_html
 from halo_opt.reporting.loop_report import loop_html
 from halo_opt.reporting.views import StepView, TraceView

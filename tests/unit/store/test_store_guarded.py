@@ -9,7 +9,7 @@ import pytest
 
 from halo_opt.store import Refused, Store, build_store, guarded_query, schema
 from halo_opt.store.guarded import worker as guarded_worker
-from halo_opt.store.guarded.queries import _read, guarded_queries, sandbox
+from halo_opt.store.guarded.queries import _read, guarded_queries, guards
 
 DATA = Path(__file__).parents[2] / "data"
 COUNT = "SELECT count(*) FROM attempts"
@@ -257,7 +257,7 @@ def test_times_with_a_zone_can_be_read_inside_the_sandbox(store):
 
 
 def test_child_says_what_guards_it(store, monkeypatch):
-    assert sandbox(store).landlock >= 0
+    assert guards(store).landlock >= 0
     monkeypatch.setattr("halo_opt.store.guarded.queries._WORKER", Path("/no/such/worker"))
     with pytest.raises(Refused):
-        sandbox(store)
+        guards(store)

@@ -99,7 +99,7 @@ def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: S
     edits = [AppendText(path="a.yaml", text="b: 2")]
     model = ScriptedModel([Draft(hypothesis="It goes on too long.", findings=["C1"], edits=edits, predictions=[])])
     draft_proposal(report, HarnessDescription(), {"a.yaml": b"a: 1"}, model=model, forbidden=Forbidden(), retries=0)
-    shown = " ".join(message.words for messages in model.asked for message in messages)
+    shown = " ".join(message.sent for messages in model.asked for message in messages)
     assert finding.behaviour in shown
     assert "Lie" not in shown
     assert "931" not in shown
@@ -151,7 +151,7 @@ def test_the_same_attempts_asked_about_in_other_words_are_one_test(store: Store,
     tested = [line["behaviour"] for line in report.tested if line["p_value"] is not None]
     assert tested == ["claim_1"]
     assert [line["reason"] for line in report.tested[1:]] == [
-        "it picks the same attempts as claim_1, so it is no other test"
+        "it picks the same attempts as claim_1, so it is not another test"
     ] * 3
     assert wrong(report, store) == []
 

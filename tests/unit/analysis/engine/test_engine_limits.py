@@ -245,11 +245,11 @@ def test_why_there_is_no_python_is_said(world: Made, monkeypatch: pytest.MonkeyP
     from halo_opt.confinement.python import sandbox
 
     def nothing(_host: Any, _limits: Any) -> Any:
-        raise sandbox.Unconfined("this kernel has no Landlock")
+        raise sandbox.ConfinementUnavailable("this kernel has no Landlock")
 
     model = scripted([turn(submit()), turn(submit())])
     assert world(model).run().python == "it was not among the tools"
-    monkeypatch.setattr(sandbox, "BOXES", [nothing])
+    monkeypatch.setattr(sandbox, "BACKENDS", [nothing])
     assert "this kernel has no Landlock" in world(model, tools=[*TOOLS, python.TOOL]).run().python
     assert all("- python:" not in call[0].content for call in model.asked)
 

@@ -6,7 +6,9 @@ import pytest
 from query_samples import failed, root, stored, tool, trace
 
 from halo_opt.core.errors import InputError
-from halo_opt.store.queries import SORTS, TraceFilter, overview, traces
+from halo_opt.store.queries.filters import TraceFilter
+from halo_opt.store.queries.overview import overview
+from halo_opt.store.queries.traces import SORTS, traces
 
 
 def test_overview_counts_everything_and_says_what_is_unknown(mixed):

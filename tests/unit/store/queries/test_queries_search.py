@@ -14,7 +14,9 @@ from query_samples import failed, root, span, stored, tool, trace
 
 from halo_opt.core.errors import InputError
 from halo_opt.store import Options, Store, build_store
-from halo_opt.store.queries import TraceFilter, search, search_places
+from halo_opt.store.queries import search_places
+from halo_opt.store.queries.filters import TraceFilter
+from halo_opt.store.queries.search import search
 
 
 def test_quotes_newlines_and_unicode_match_as_people_read_them(tmp_path):

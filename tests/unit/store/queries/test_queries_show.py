@@ -8,7 +8,7 @@ from query_samples import failed, root, span, stored, tool, trace
 
 from halo_opt.core.errors import InputError
 from halo_opt.store import Store
-from halo_opt.store.queries import raw_lines, show, show_span
+from halo_opt.store.queries.show import raw_lines, show, show_span
 
 
 def llm(span_id: str, second: int, *messages: tuple[str, str], said: str, **more: object) -> dict:

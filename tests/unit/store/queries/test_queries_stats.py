@@ -4,15 +4,12 @@ import pytest
 from query_samples import root, stored, tool, trace
 
 from halo_opt.core.errors import InputError
-from halo_opt.store.queries import (
-    TraceFilter,
-    cost,
-    first_actions,
-    latency,
-    ngrams,
-    repeats,
-    steps_histogram,
-)
+from halo_opt.store.queries.filters import TraceFilter
+from halo_opt.store.queries.first_actions import first_actions
+from halo_opt.store.queries.ngrams import ngrams
+from halo_opt.store.queries.quantiles import cost, latency
+from halo_opt.store.queries.repeats import repeats
+from halo_opt.store.queries.steps import steps_histogram
 
 
 @pytest.fixture
