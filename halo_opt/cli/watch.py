@@ -111,10 +111,10 @@ class Watch:
         return ", ".join(said)
 
     def _money(self) -> str:
-        return spend_words(self._spent(), self._budget)
+        return spend_text(self._spent(), self._budget)
 
 
-def spend_words(spent: Spend, budget: Budget) -> str:
+def spend_text(spent: Spend, budget: Budget) -> str:
     """What was spent, against the limits that there are: `14 calls, 81,200 tokens, $0.02 of $1.00`."""
 
     def of(limit: float | int | None, form: str) -> str:

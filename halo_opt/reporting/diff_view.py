@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from halo_opt.core.records import AttemptKey, ScoreDiff, TaskFlip
-from halo_opt.reporting.words import MISSING, chance, interval_words, percent, points
+from halo_opt.reporting.formatting import MISSING, interval_text, p_value_text, percent, points
 
 Kind = Literal["gain", "worse", "unsure", "unmeasured"]
 SIGNIFICANT = 0.05
@@ -43,14 +43,14 @@ def kind_of(difference: float | None, interval: tuple[float, float] | None, p_va
     return "gain" if better else "unsure"
 
 
-def change_words(difference: float | None, interval: tuple[float, float] | None, p_value: float | None) -> str:
+def change_text(difference: float | None, interval: tuple[float, float] | None, p_value: float | None) -> str:
     """`+52.8 points (95% interval +36.0 to +69.0 points, one-sided p < 0.0001)`; the p-value is of "better"."""
     if difference is None:
         return MISSING
-    ends = f"95% interval {interval_words(interval, signed=True)}" if interval else "no interval: too little data"
+    ends = f"95% interval {interval_text(interval, signed=True)}" if interval else "no interval: too little data"
     if p_value is None:
         return f"{points(difference)} ({ends})"
-    said = chance(p_value)
+    said = p_value_text(p_value)
     return f"{points(difference)} ({ends}, one-sided p {said if said.startswith('<') else '= ' + said})"
 
 
@@ -67,7 +67,7 @@ def diff_headline(diff: ScoreDiff) -> Headline:
         return Headline(kind, title, "No attempt of the two runs has the same task and seed and was measured in both.")
     rates = f"{percent(diff.rate_before)} to {percent(diff.rate_after)}"
     over = f"over {diff.pairs} pairs of {diff.tasks} tasks"
-    return Headline(kind, title, f"{rates} {over}: {change_words(diff.difference, diff.interval, diff.p_value)}.")
+    return Headline(kind, title, f"{rates} {over}: {change_text(diff.difference, diff.interval, diff.p_value)}.")
 
 
 def diff_tables(diff: ScoreDiff) -> list[NamedTable]:

@@ -11,19 +11,19 @@ from halo_opt.core.records import Interval
 from halo_opt.reporting.diff_files import table_lines
 from halo_opt.reporting.diff_view import NamedTable, diff_tables
 from halo_opt.reporting.files import json_text, read_record, write_files
+from halo_opt.reporting.formatting import percent, safe_link
 from halo_opt.reporting.html import page
-from halo_opt.reporting.loop_words import (
+from halo_opt.reporting.loop_view import (
     diff_lines,
-    edit_words,
+    edit_text,
     iteration_table,
     loop_headline,
-    mechanism_words,
+    mechanism_text,
     spend_rows,
     tiles,
 )
 from halo_opt.reporting.markdown import block, code, escape, table, within
 from halo_opt.reporting.plots import Estimate, Tried, Turn, estimates, turns
-from halo_opt.reporting.words import percent, safe_link
 
 LOOP_JSON, LOOP_MARKDOWN, LOOP_HTML = "loop.json", "report.md", "report.html"
 
@@ -75,8 +75,8 @@ def loop_html(summary: LoopSummary, *, reports: Mapping[int, str]) -> str:
         spend=spend_rows(summary),
         diff_lines=diff_lines,
         diff_tables=diff_tables,
-        edit_words=edit_words,
-        mechanism_words=mechanism_words,
+        edit_text=edit_text,
+        mechanism_text=mechanism_text,
     )
 
 
@@ -170,9 +170,9 @@ def _patches(summary: LoopSummary) -> list[str]:
         status = "kept" if verdict.accepted else "dropped"
         lines += [f"### {escape(proposal.id)}, iteration {number}: {status}", "", escape(proposal.hypothesis), ""]
         lines += [f"- Verdict: {escape(verdict.reason)}"]
-        lines += [f"- Mechanism: {mechanism_words(candidate)}"]
+        lines += [f"- Mechanism: {mechanism_text(candidate)}"]
         if verdict.broken_guards:
             lines += ["- Broken guard tasks: " + ", ".join(code(task) for task in verdict.broken_guards)]
-        lines += [f"- Edit: {escape(edit_words(edit))}" for edit in proposal.edits]
+        lines += [f"- Edit: {escape(edit_text(edit))}" for edit in proposal.edits]
         lines += ["", *block(candidate.diff_text, "diff"), ""]
     return lines

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, Number, Report
 from halo_opt.core.text import counted, visible
+from halo_opt.reporting.formatting import Figure, figure, figures, moment, title_of
 from halo_opt.reporting.markdown_told import Escapes, analyst_lines, told_lines, unsupported_lines
 from halo_opt.reporting.report_parts import GROUP_COLUMNS, NO_OWN_REMEDY, group_lines, none_found, table_of_tested
-from halo_opt.reporting.words import Figure, figure, figures, moment, title_of
 
 # Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~&$]|:(?=//)|(?<=www)\.)")

@@ -14,7 +14,7 @@ from halo_opt.core.report_records import Report
 from halo_opt.reporting.files import json_text, read_record, write_files
 from halo_opt.reporting.html import report_html
 from halo_opt.reporting.markdown import report_markdown
-from halo_opt.reporting.views import TraceView
+from halo_opt.reporting.trace_sections import TraceView
 
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = "report.json", "report.md", "report.html"
 TRIAGE_CSV = "triage.csv"

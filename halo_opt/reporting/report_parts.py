@@ -10,18 +10,18 @@ from markupsafe import Markup
 
 from halo_opt.core.records import Interval, Value
 from halo_opt.core.report_records import Finding, Number, Report
-from halo_opt.reporting.plots import Bar, bars
-from halo_opt.reporting.words import (
+from halo_opt.reporting.formatting import (
     Figure,
-    chance,
     count,
     figure,
     figures,
     interval_name,
-    interval_words,
+    interval_text,
+    p_value_text,
     percent,
     title_of,
 )
+from halo_opt.reporting.plots import Bar, bars
 
 WIDE, NARROW = 760, 340
 FALSE_DISCOVERY = 0.05  # what the reports' method calls proven
@@ -57,12 +57,12 @@ def group_lines(finding: Finding) -> list[GroupLines]:
     return [
         GroupLines(
             f"By {table.by}",
-            (table.note or "No group is shown to differ.") + f" (q {chance(table.q_value)})",
+            (table.note or "No group is shown to differ.") + f" (q {p_value_text(table.q_value)})",
             [
                 (
                     row.group or "not told",
                     f"{count(row.shown)} of {count(row.attempts)}",
-                    interval_words(row.interval),
+                    interval_text(row.interval),
                     f"{count(row.failures_shown)} of {count(row.failures)}",
                 )
                 for row in table.rows

@@ -18,7 +18,7 @@ from halo_opt.core.text import visible
 from halo_opt.reporting.diff_files import diff_html
 from halo_opt.reporting.html import report_html
 from halo_opt.reporting.loop_report import loop_html
-from halo_opt.reporting.views import StepView, TraceView
+from halo_opt.reporting.trace_sections import StepView, TraceView
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 

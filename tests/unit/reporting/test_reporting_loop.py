@@ -8,7 +8,7 @@ from loop_samples import empty_loop, estimate, iteration, loop_summary, score_di
 from halo_opt.core.loop_records import NoiseFloor, SealedResult
 from halo_opt.core.records import SetValue
 from halo_opt.reporting.loop_report import gate_plot, noise_band, sealed_plot
-from halo_opt.reporting.loop_words import diff_lines, edit_words, iteration_table, loop_headline, spend_rows, tiles
+from halo_opt.reporting.loop_view import diff_lines, edit_text, iteration_table, loop_headline, spend_rows, tiles
 
 
 def sealed(difference: float | None, interval: tuple[float, float] | None, p: float | None) -> SealedResult:
@@ -110,4 +110,4 @@ def test_changed_lines_that_look_like_file_headers_are_still_changes() -> None:
 
 
 def test_an_edit_is_said_in_words() -> None:
-    assert edit_words(SetValue(path="c.yaml", key="a.b", value=3)) == "set a.b to 3 in c.yaml"
+    assert edit_text(SetValue(path="c.yaml", key="a.b", value=3)) == "set a.b to 3 in c.yaml"

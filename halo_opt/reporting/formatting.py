@@ -1,6 +1,6 @@
 """Numbers, names and links as people read them. Pure; must never turn a missing number into zero.
 
-A number's name says how to write it: `p_value` is a probability of chance, `difference` is in points, a fraction
+A number's name says how to write it: `p_value` is a probability of p_value_text, `difference` is in points, a fraction
 between -1 and 1 is a percentage, `X_interval` is the interval of `X` (and plain `interval` that of `difference`), and
 `X_with` is a part of `X`.
 """
@@ -48,14 +48,14 @@ def points(difference: float | None) -> str:
     return f"{value:+.1f} points" if value else "0.0 points"
 
 
-def chance(p: float | None) -> str:
+def p_value_text(p: float | None) -> str:
     """A p-value, never written as zero."""
     if p is None or not math.isfinite(p):
         return MISSING
     return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.01 else f"{p:.3f}"
 
 
-def interval_words(interval: Interval | None, *, signed: bool = False) -> str:
+def interval_text(interval: Interval | None, *, signed: bool = False) -> str:
     """An interval of fractions: `8% to 31%`, or signed `-2.0 to +9.5 points`."""
     if interval is None or not all(math.isfinite(end) for end in interval):
         return MISSING
@@ -65,11 +65,11 @@ def interval_words(interval: Interval | None, *, signed: bool = False) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
-def estimate_words(estimate: ScoreEstimate) -> str:
+def estimate_text(estimate: ScoreEstimate) -> str:
     """A success rate with its interval in one phrase."""
     if estimate.rate is None:
         return MISSING
-    ends = f" ({interval_words(estimate.interval)})" if estimate.interval else ""
+    ends = f" ({interval_text(estimate.interval)})" if estimate.interval else ""
     return f"{percent(estimate.rate)}{ends}"
 
 
@@ -100,12 +100,12 @@ def figure(name: str, value: Value) -> str:  # noqa: PLR0911 one return a kind o
         case list():
             fractions = _is_fraction(name, value) and all(-1 <= v <= 1 for v in value)
             if len(value) == 2 and fractions:
-                return interval_words((value[0], value[1]), signed=bool(_DIFFERENCE.search(name)))
+                return interval_text((value[0], value[1]), signed=bool(_DIFFERENCE.search(name)))
             return " to ".join(f"{v:.3g}" for v in value) if len(value) == 2 else ", ".join(f"{v:.3g}" for v in value)
     if not math.isfinite(value):
         return MISSING
     if _CHANCE.search(name):
-        return chance(value)
+        return p_value_text(value)
     if _is_fraction(name, [value]):
         return points(value) if _DIFFERENCE.search(name) else percent(value, digits=1)
     return count(value) if value == int(value) and abs(value) < 1e15 else f"{value:.4g}"

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from halo_opt.core.loop_records import CandidateSummary, IterationSummary, LoopSummary, SealedResult
 from halo_opt.core.records import AppendText, Edit, ReplaceText, SetValue
 from halo_opt.core.text import duration
-from halo_opt.reporting.diff_view import Headline, NamedTable, change_words, kind_of
-from halo_opt.reporting.words import MISSING, count, estimate_words, interval_words, percent, points
+from halo_opt.reporting.diff_view import Headline, NamedTable, change_text, kind_of
+from halo_opt.reporting.formatting import MISSING, count, estimate_text, interval_text, percent, points
 
 
 def loop_headline(summary: LoopSummary) -> Headline:
@@ -33,7 +33,7 @@ def _sentences(summary: LoopSummary, sealed: SealedResult) -> list[str]:
         return ["The sealed tasks gave too little data for a number."]
     rates = f"The original harness solves {percent(sealed.original.rate)}, the final one {percent(sealed.final.rate)}"
     over = f"of {sealed.attempts} attempts on {sealed.tasks} tasks that no part of the loop had seen"
-    said = [f"{rates} {over}: {change_words(sealed.difference, sealed.interval, sealed.p_value)}."]
+    said = [f"{rates} {over}: {change_text(sealed.difference, sealed.interval, sealed.p_value)}."]
     if kind_of(sealed.difference, sealed.interval, sealed.p_value) == "unsure":
         said.append("That is not above what chance alone would show.")
     elif _within_noise(summary, sealed):
@@ -68,15 +68,15 @@ def tiles(summary: LoopSummary) -> list[Tile]:
     shown = []
     if sealed is not None:
         shown += [
-            Tile("Sealed, original", percent(sealed.original.rate), interval_words(sealed.original.interval)),
-            Tile("Sealed, final", percent(sealed.final.rate), interval_words(sealed.final.interval)),
-            Tile("Difference", points(sealed.difference), interval_words(sealed.interval, signed=True)),
+            Tile("Sealed, original", percent(sealed.original.rate), interval_text(sealed.original.interval)),
+            Tile("Sealed, final", percent(sealed.final.rate), interval_text(sealed.final.interval)),
+            Tile("Difference", points(sealed.difference), interval_text(sealed.interval, signed=True)),
         ]
     if best is not None:
         spent = f"{best.spend_per_pair:g} {best.spend_unit} a pair; optimizing: {best.optimized_spend_per_pair:g}"
         shown.append(Tile(f"Best of {best.k}, original", percent(best.rate), spent))
     if noise is not None:
-        ends = interval_words(noise.diff.interval, signed=True)
+        ends = interval_text(noise.diff.interval, signed=True)
         shown.append(Tile("A/A noise", points(noise.diff.difference), ends))
     tried = [c for i in summary.iterations for c in i.candidates]
     turns = len(summary.iterations)
@@ -104,14 +104,14 @@ def iteration_table(iterations: Sequence[IterationSummary]) -> NamedTable:
     for turn in iterations:
         kept = [c.proposal.id for c in turn.candidates if c.verdict.accepted]
         tried = ", ".join(c.proposal.id for c in turn.candidates) or "none"
-        scores = [estimate_words(turn.train), estimate_words(turn.gate)]
+        scores = [estimate_text(turn.train), estimate_text(turn.gate)]
         errors = str(turn.train.errors + turn.gate.errors)
         rows.append([str(turn.number), *scores, errors, tried, ", ".join(kept) or "none"])
     columns = ["Iteration", "Train", "Gate, at its end", "Errors", "Patches tried", "Kept"]
     return NamedTable("Iterations", columns, rows, [3])
 
 
-def edit_words(edit: Edit) -> str:
+def edit_text(edit: Edit) -> str:
     """What one typed edit does, in a phrase."""
     match edit:
         case SetValue():
@@ -122,7 +122,7 @@ def edit_words(edit: Edit) -> str:
             return f"add text at the end of {edit.path}"
 
 
-def mechanism_words(candidate: CandidateSummary) -> str:
+def mechanism_text(candidate: CandidateSummary) -> str:
     """Whether the traces show that the patch did what its hypothesis says."""
     fired = candidate.verdict.mechanism_fired
     return MISSING if fired is None else "seen in the traces" if fired else "not seen in the traces"
