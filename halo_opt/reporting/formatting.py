@@ -1,6 +1,6 @@
-"""Numbers, names and links as people read them. Pure; must never turn a missing number into zero.
+"""Numbers, names, times and links as text. A missing number is `not measured`, never zero.
 
-A number's name says how to write it: `p_value` is a probability of p_value_text, `difference` is in points, a fraction
+A number's name says how to write it: `p_value` is a probability, `difference` is in points, a fraction
 between -1 and 1 is a percentage, `X_interval` is the interval of `X` (and plain `interval` that of `difference`), and
 `X_with` is a part of `X`.
 """
@@ -119,7 +119,7 @@ def _is_fraction(name: str, values: Iterable[float]) -> bool:
 
 
 class Made(NamedTuple):
-    """What makes one number again, or two that come of the same rows."""
+    """The SQL and the statistics that compute one number, or two numbers from the same rows."""
 
     title: str
     sql: str
@@ -127,7 +127,7 @@ class Made(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """One line of numbers: a value, its interval where there is one, and what makes each of them again."""
+    """One number as text: its value, its interval if it has one, and how each is computed."""
 
     name: str
     title: str
@@ -145,9 +145,9 @@ def figures(numbers: Mapping[str, Number]) -> list[Figure]:
 def _figure(name: str, numbers: Mapping[str, Number]) -> Figure:
     number, ends_name, whole = numbers[name], interval_name(name, numbers), whole_name(name, numbers)
     if whole:
-        said = f"{figure(name, number.value)} of {figure(whole, numbers[whole].value)}"
+        part_of_whole = f"{figure(name, number.value)} of {figure(whole, numbers[whole].value)}"
         made = _made({f"{title_of(whole)} that show it": number, f"All {title_of(whole).lower()}": numbers[whole]})
-        return Figure(name, f"{title_of(whole)} that show it", said, None, made)
+        return Figure(name, f"{title_of(whole)} that show it", part_of_whole, None, made)
     if ends_name is None:
         return Figure(name, title_of(name), figure(name, number.value), None, _made({title_of(name): number}))
     ends = numbers[ends_name]
@@ -156,7 +156,7 @@ def _figure(name: str, numbers: Mapping[str, Number]) -> Figure:
 
 
 def interval_name(name: str, numbers: Mapping[str, Number]) -> str | None:
-    """Under which name the interval of `name` is held, if it is: also `rate_interval of R` for `rate of R`."""
+    """The name under which the interval of `name` is held, if it is: also `rate_interval of R` for `rate of R`."""
     base, of, rest = name.partition(" of ")
     names = [f"{base}_interval{of}{rest}", *(["interval"] if name == "difference" else [])]
     return next((n for n in names if n in numbers), None)
@@ -169,7 +169,7 @@ def whole_name(name: str, numbers: Mapping[str, Number]) -> str | None:
 
 
 def _made(numbers: Mapping[str, Number]) -> list[Made]:
-    """What makes these numbers; equal SQL once, under all their titles."""
+    """How these numbers are computed; numbers with the same SQL are listed together."""
     by_sql: dict[str, list[str]] = {}
     for title, number in numbers.items():
         by_sql.setdefault(number.sql, []).append(title)
@@ -184,7 +184,7 @@ def _made(numbers: Mapping[str, Number]) -> list[Made]:
 
 
 def moment(text: str) -> str:
-    """An ISO time as `21 November 2026, 21:05 UTC`; text that is none as it is."""
+    """An ISO time as `21 November 2026, 21:05 UTC`; other text unchanged."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

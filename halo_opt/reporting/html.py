@@ -1,7 +1,7 @@
-"""Reports as one self-contained HTML file each. Must never load anything, run a script, or let a trace become markup.
+"""Reports as one self-contained HTML file each.
 
-The page's own policy forbids all of it: no script, no network, only the style sheet whose digest it names. Values pass
-`visible` and then autoescape; only our SVG and our CSS are marked safe.
+A page loads nothing and runs no script; its Content-Security-Policy allows only its own style sheet. Text passes
+`visible` and is then escaped, so that nothing in a trace becomes markup; only our SVG and our CSS are marked safe.
 """
 
 import base64

@@ -1,4 +1,7 @@
-"""What a loop's summary may claim, and its parts in words. Pure; must never call a gain what noise would do too."""
+"""The summary of a loop as text: its headline, tiles, tables and edits.
+
+A difference that chance or the noise of the unchanged harness could produce is not called a gain.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +14,7 @@ from halo_opt.reporting.formatting import MISSING, count, estimate_text, interva
 
 
 def loop_headline(summary: LoopSummary) -> Headline:
-    """The sealed answer in one line and a sentence or three."""
+    """The result on the sealed tasks, in one line and one to three sentences."""
     sealed = summary.sealed
     if sealed is None:
         why = "The sealed tasks were not run, so nothing is claimed about tasks that the loop did not see."
@@ -30,20 +33,24 @@ def loop_headline(summary: LoopSummary) -> Headline:
 
 def _sentences(summary: LoopSummary, sealed: SealedResult) -> list[str]:
     if sealed.difference is None:
-        return ["The sealed tasks gave too little data for a number."]
+        return ["There were too few measured attempts on the sealed tasks to compute a difference."]
     rates = f"The original harness solves {percent(sealed.original.rate)}, the final one {percent(sealed.final.rate)}"
     over = f"of {sealed.attempts} attempts on {sealed.tasks} tasks that no part of the loop had seen"
-    said = [f"{rates} {over}: {change_text(sealed.difference, sealed.interval, sealed.p_value)}."]
+    sentences = [f"{rates} {over}: {change_text(sealed.difference, sealed.interval, sealed.p_value)}."]
     if kind_of(sealed.difference, sealed.interval, sealed.p_value) == "unsure":
-        said.append("That is not above what chance alone would show.")
+        sentences.append("Chance alone could produce a difference as large.")
     elif _within_noise(summary, sealed):
-        said.append("The unchanged harness against itself differs by as much, so that is not above the noise.")
+        sentences.append(
+            "The unchanged harness, measured twice, differs from itself by as much, so this is within the noise."
+        )
     best = summary.best_of_k
     if best is not None and best.rate is not None and sealed.final.rate is not None:
         rival = f"The original harness, given {best.k} tries for each, solves {percent(best.rate)}"
         no_better = best.rate >= sealed.final.rate
-        said.append(f"{rival}: {'retrying does as well' if no_better else 'the gain is more than retrying'}.")
-    return said
+        sentences.append(
+            f"{rival}: {'retrying helps as much' if no_better else 'the gain is larger than that of retrying'}."
+        )
+    return sentences
 
 
 def _within_noise(summary: LoopSummary, sealed: SealedResult) -> bool:
@@ -55,7 +62,7 @@ def _within_noise(summary: LoopSummary, sealed: SealedResult) -> bool:
 
 
 class Tile(NamedTuple):
-    """A figure at the top of the page."""
+    """A number at the top of the page."""
 
     title: str
     value: str
@@ -63,7 +70,7 @@ class Tile(NamedTuple):
 
 
 def tiles(summary: LoopSummary) -> list[Tile]:
-    """The figures that stand at the top."""
+    """The numbers at the top of the page."""
     sealed, noise, best = summary.sealed, summary.baseline_noise, summary.best_of_k
     shown = []
     if sealed is not None:
@@ -73,7 +80,7 @@ def tiles(summary: LoopSummary) -> list[Tile]:
             Tile("Difference", points(sealed.difference), interval_text(sealed.interval, signed=True)),
         ]
     if best is not None:
-        spent = f"{best.spend_per_pair:g} {best.spend_unit} a pair; optimizing: {best.optimized_spend_per_pair:g}"
+        spent = f"{best.spend_per_pair:g} {best.spend_unit} per pair; the loop: {best.optimized_spend_per_pair:g}"
         shown.append(Tile(f"Best of {best.k}, original", percent(best.rate), spent))
     if noise is not None:
         ends = interval_text(noise.diff.interval, signed=True)
@@ -99,7 +106,7 @@ def spend_rows(summary: LoopSummary) -> list[list[str]]:
 
 
 def iteration_table(iterations: Sequence[IterationSummary]) -> NamedTable:
-    """One row an iteration: its scores and what became of its patches."""
+    """One row for each iteration: its scores, the patches tried and those kept."""
     rows = []
     for turn in iterations:
         kept = [c.proposal.id for c in turn.candidates if c.verdict.accepted]
@@ -112,7 +119,7 @@ def iteration_table(iterations: Sequence[IterationSummary]) -> NamedTable:
 
 
 def edit_text(edit: Edit) -> str:
-    """What one typed edit does, in a phrase."""
+    """A phrase that says what one edit does."""
     match edit:
         case SetValue():
             return f"set {edit.key} to {edit.value!r} in {edit.path}"
@@ -123,7 +130,7 @@ def edit_text(edit: Edit) -> str:
 
 
 def mechanism_text(candidate: CandidateSummary) -> str:
-    """Whether the traces show that the patch did what its hypothesis says."""
+    """Whether the traces show the change of behaviour that the patch predicted."""
     fired = candidate.verdict.mechanism_fired
     return MISSING if fired is None else "seen in the traces" if fired else "not seen in the traces"
 

@@ -1,7 +1,4 @@
-"""The analysis report on disk: report.json is the truth, report.md and report.html are drawn from it.
-
-Must never compute or alter a number.
-"""
+"""The analysis report on disk: report.json, and report.md and report.html, which are drawn from it."""
 
 import csv
 import io
@@ -49,7 +46,7 @@ def write_report(
 
 
 def csv_text(rows: Iterable[Sequence[Value]]) -> str:
-    """Rows as CSV; a cell that a spreadsheet would take for a formula starts with an apostrophe."""
+    """Rows as CSV. A cell that a spreadsheet would run as a formula gets an apostrophe in front."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
     return text.getvalue()
