@@ -95,9 +95,7 @@ def _notes(everything: SpendRow) -> list[str]:
     """What the sums leave out, and what in them is uncertain."""
     notes = [] if everything.calls or everything.replayed else ["no call is recorded there, so nothing was spent"]
     if everything.unpriced:
-        notes.append(
-            f"{counted(everything.unpriced, 'call')} had no known price, so the true cost is higher"
-        )
+        notes.append(f"{counted(everything.unpriced, 'call')} had no known price, so the true cost is higher")
     if everything.open_calls:
         notes.append(
             f"{counted(everything.open_calls, 'call')} did not end, because the program was stopped: their whole "

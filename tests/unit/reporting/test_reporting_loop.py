@@ -39,7 +39,7 @@ def test_a_difference_within_the_aa_noise_is_no_reliable_gain() -> None:
     noise = NoiseFloor(diff=score_diff(0.1, 0.15, (-0.1, 0.2), 0.4))
     head = loop_headline(loop_summary(sealed=sealed(0.15, (0.02, 0.28), 0.01), baseline_noise=noise))
     assert head.kind == "unsure"
-    assert "unchanged harness against itself differs by as much" in head.sentence
+    assert "unchanged harness, measured twice, differs from itself by as much" in head.sentence
 
 
 def test_a_loss_is_called_worse() -> None:
