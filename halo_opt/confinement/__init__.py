@@ -1,6 +1,5 @@
-"""What confines a child process of halo-opt that works for somebody else: kernel walls, limits, and probes of them.
+"""Confining a child process of halo-opt that runs code of others: Landlock, seccomp, limits, and probes of them.
 
-The child calls these on itself, before it sees anything of what it works on, and cannot undo them. Only the standard
-library is imported, so that a child starts fast. Nothing here decides what is confined, and nothing pretends: where
-the kernel has no such wall, the answer says so.
+The child applies these to itself before it sees such code, and cannot undo them. Only the standard library is imported,
+so that a child starts fast. Where the kernel lacks a protection, the functions here say so in their result.
 """

@@ -1,7 +1,7 @@
-"""Landlock: the kernel refuses this process files and connections from now on, and nothing can give them back.
+"""Landlock: the kernel refuses this process files and connections from now on, for good.
 
-Linux only, through ctypes, as Python has no call for it. Imports nothing of halo_opt, as the store's child process
-loads this file by its path. Never raises where the kernel has no Landlock: it says so.
+Linux only, through ctypes, as Python has no call for it. This file imports nothing of halo_opt, as the store's child
+process loads it by its path.
 """
 
 import ctypes
@@ -27,9 +27,13 @@ class _Beneath(ctypes.Structure):
 
 
 def lock(readable: Iterable[str]) -> int:
-    """Leave this process nothing but reading the given files and folders; the interface's version, 0 if there is none.
+    """Restrict this process to reading the given files and folders.
 
-    From version 4 on it can neither connect nor listen on TCP, from 6 on reach no other process by signal or socket.
+    From version 4 of the kernel's interface on, it can neither connect nor listen on TCP; from 6 on, it can reach no
+    other process by signal or socket.
+
+    Returns:
+        The version of the interface; 0 where the kernel has no Landlock, and then nothing is restricted.
     """
     if sys.platform != "linux":
         return 0
@@ -40,7 +44,7 @@ def lock(readable: Iterable[str]) -> int:
     rules = _Ruleset((1 << _FILE_RIGHTS.get(version, _NEWEST_FILE_RIGHTS)) - 1, 3 if version >= 4 else 0)
     rules.scopes = 3 if version >= 6 else 0
     # An older kernel knows fewer of the fields and refuses a longer structure.
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    size = _structure_bytes(version)
     ruleset = int(kernel.syscall(_CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(size), 0))
     if ruleset < 0:
         return 0
@@ -53,11 +57,17 @@ def lock(readable: Iterable[str]) -> int:
         os.close(ruleset)
 
 
+def _structure_bytes(version: int) -> int:
+    if version >= 6:
+        return 24
+    return 16 if version >= 4 else 8
+
+
 def _allow(kernel: ctypes.CDLL, ruleset: int, path: str) -> None:
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
-        return  # what is not there needs no right
+        return  # a missing file needs no right
     try:
         rights = _READ_FILE | _READ_DIR if os.path.isdir(path) else _READ_FILE  # noqa: PTH112
         rule = _Beneath(rights, place)

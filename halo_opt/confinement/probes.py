@@ -1,7 +1,7 @@
-"""Harmless attempts at what a confined process must not be able to do; each one has to fail.
+"""Probes: harmless attempts at what a confined process must not be able to do; each one has to fail.
 
-Run by the child on itself after it shut itself in, so that a wall which this machine only seems to have is noticed
-before the first line of somebody else's code runs. Never changes anything that outlives the process.
+The child runs them on itself after it confined itself, so that a protection which does not work on this machine is
+noticed before code of others runs.
 """
 
 import _thread
@@ -13,14 +13,14 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 
-# Asked at import: afterwards not even this is told.
+# Read at import: once confined, the process cannot ask for it.
 _MACHINE = os.uname().machine
 _PTRACE = {"x86_64": 101, "aarch64": 117}
 _IO_URING_SETUP, _PEEK, _EXECUTABLE_MEMORY = 425, 1, 7
 _REFUSALS = (OSError, ValueError, RuntimeError)
 
 
-def got_through(probes: Mapping[str, Callable[[], object]]) -> list[str]:
+def succeeded(probes: Mapping[str, Callable[[], object]]) -> list[str]:
     """The names of the probes that did not fail."""
     through = []
     for name, probe in probes.items():
@@ -33,7 +33,7 @@ def got_through(probes: Mapping[str, Callable[[], object]]) -> list[str]:
 
 
 def _system_call(number: int, *arguments: int) -> None:
-    """Make a call that does nothing; any complaint but a refusal means that the kernel looked at its arguments."""
+    """Make a call that does nothing; an error other than a refusal means that the kernel looked at its arguments."""
     kernel = ctypes.CDLL(None, use_errno=True)
     failed = kernel.syscall(number, *(ctypes.c_long(argument) for argument in arguments)) < 0
     if failed and ctypes.get_errno() in (errno.EPERM, errno.ENOSYS):
@@ -57,8 +57,8 @@ def _executable_memory() -> None:
         raise OSError(ctypes.get_errno(), "refused")
 
 
-# What Landlock alone has to stop; run before seccomp covers for it.
-OF_FILES: dict[str, Callable[[], object]] = {
+# What Landlock alone has to stop; run before seccomp, which would stop it, too.
+FILE_PROBES: dict[str, Callable[[], object]] = {
     "read a file": lambda: os.open("/etc/passwd", os.O_RDONLY),
     "read this program": lambda: os.open(sys.executable, os.O_RDONLY),
     "read the environment": lambda: os.open("/proc/self/environ", os.O_RDONLY),
@@ -66,8 +66,8 @@ OF_FILES: dict[str, Callable[[], object]] = {
     "write a file": lambda: os.open("/dev/null", os.O_WRONLY),
 }
 
-OF_ALL: dict[str, Callable[[], object]] = {
-    **OF_FILES,
+ALL_PROBES: dict[str, Callable[[], object]] = {
+    **FILE_PROBES,
     "ask about a file": lambda: os.stat("/"),  # noqa: PTH116
     "open a network socket": lambda: _socket(socket.AF_INET),
     "open a local socket": lambda: _socket(socket.AF_UNIX),

@@ -10,7 +10,7 @@ _CAPABILITY_VERSION, _CAPABILITIES = 0x20080522, 64
 
 
 def drop_privileges() -> None:
-    """No capability, no way to gain one, and memory that other processes of the same user cannot read.
+    """Drop all capabilities and ways to gain one, and keep other processes of the user from reading this one's memory.
 
     The user stays: root without capabilities is an ordinary owner of root's files, which other walls must cover; as
     another user, the process could not be ended by a parent that has no right to signal that user's processes.
@@ -26,7 +26,7 @@ def drop_privileges() -> None:
 
 
 def limit(*, memory: int, processor: int) -> None:
-    """Bounds that the kernel keeps: bytes of address space, seconds of processor time, no files, no processes.
+    """Set limits that the kernel keeps: bytes of address space, seconds of processor time, no files, no processes.
 
     Where memory runs out all the same, the kernel is asked to end this process before any other.
     """

@@ -1,16 +1,15 @@
-"""seccomp: from now on the kernel refuses this process every system call that is not on a short list.
+"""seccomp: the kernel refuses this process every system call that is not on a short list, for good.
 
-Why a list of what is allowed, and not of what is forbidden: the kernel has some 370 calls and gets new ones with each
-version (io_uring, pidfd, new mount calls were all forgotten by older lists of forbidden ones); one that nobody thought
-of must be refused too. The list is what an interpreter needs that has imported all it will ever import: memory, the
-descriptors that it holds, clocks, its own signals. Not one call on it takes a path, makes a descriptor, starts a
-thread or process, or names another process; so there is nothing left to confuse with a clever path or race.
+The list names what is allowed, as the kernel has some 370 calls and gets new ones with each version: older lists of
+forbidden calls missed io_uring, pidfd and the new mount calls. It holds what an interpreter needs that has imported all
+its modules: memory, the descriptors that it has open, clocks, its own signals. No call on it takes a path, makes a
+descriptor, starts a thread or process, or names another process.
 
-A refused call fails with EPERM, so that code gets an error to read instead of dying. Three calls are looked into:
-memory may not become executable, and `fcntl` and `ioctl` may only ask and mark. Calls in the ABI of another
+A refused call fails with EPERM, so that code gets an error and goes on. The arguments of four calls are checked: `mmap`
+and `mprotect` may not make memory executable, `fcntl` and `ioctl` may only read and mark. Calls in the ABI of another
 architecture (32 bit, x32) have other numbers and end the process.
 
-x86_64 and aarch64 only, through ctypes. Never loosens anything, and never raises where there is no seccomp: it says so.
+x86_64 and aarch64 only, through ctypes.
 """
 
 import ctypes
@@ -86,7 +85,7 @@ class _Program(ctypes.Structure):
 
 
 def install() -> bool:
-    """Refuse this process, all its threads, what is not on the list; False where the kernel cannot."""
+    """Install the filter for all threads of this process; False where the kernel has no seccomp."""
     machine = os.uname().machine if sys.platform == "linux" else ""
     if machine not in ARCHITECTURES or sys.byteorder != "little" or sys.maxsize < 2**32:
         return False
@@ -113,7 +112,7 @@ def program(machine: str) -> bytes:
         number = numbers[column]
         if number is not None:
             code += [_step(_EQUAL, number, no=1), _step(_RETURN, ALLOW)]
-    # glibc tries clone3 first and takes "no such call" as the word to try clone, which is refused in plain words.
+    # glibc tries clone3 first; told that there is no such call, it tries clone, which fails with EPERM.
     code += [_step(_EQUAL, _CLONE3[column], no=1), _step(_RETURN, FAIL | errno.ENOSYS)]
     for numbers in (MMAP, MPROTECT):
         code += _only(numbers[column], 2, [_step(_ANY_BIT, EXECUTABLE, yes=1)])

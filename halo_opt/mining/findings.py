@@ -142,7 +142,7 @@ def write_up(
 
 
 def _id(m: Measured, before: Sequence[Finding]) -> str:
-    letter = "M" if m.behaviour.asked else "F"
+    letter = "M" if m.behaviour.asked_by else "F"
     return f"{letter}{1 + sum(finding.id.startswith(letter) for finding in before)}"
 
 

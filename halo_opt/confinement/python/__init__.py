@@ -1,10 +1,10 @@
-"""Python that a model wrote, run where it can do no harm, with variables that last from cell to cell.
+"""A sandbox for Python that a model wrote, with variables that last from cell to cell.
 
-Assume that the model was steered by a trace: the code is hostile. Nothing here ever runs it unconfined; where this
-machine cannot confine it, `Sandbox.start` raises SandboxMissing with the reason and the remedy.
+The code is taken to be hostile, as a trace may have steered the model. It is not run unconfined: where this machine
+cannot confine it, `Sandbox.start` raises SandboxMissing with the reason and the remedy.
 """
 
-from halo_opt.confinement.python.records import CellResult, Limits, SandboxMissing
+from halo_opt.confinement.python.cell_result import CellResult, Limits, SandboxMissing
 from halo_opt.confinement.python.sandbox import Sandbox
 
 __all__ = ["CellResult", "Limits", "Sandbox", "SandboxMissing"]

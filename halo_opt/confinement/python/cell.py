@@ -1,7 +1,7 @@
-"""What runs one cell inside the sandbox's child process: code in; printed text, last value and error out.
+"""Running one cell inside the sandbox's child process: code in; printed text, last value and error out.
 
-Loaded by the worker by its path and imports nothing of halo_opt. Runs on the untrusted side: nothing here is a wall,
-the cell may change all of it, and the host believes none of it.
+The worker loads this file by its path, and it imports nothing of halo_opt. It runs on the untrusted side: the cell may
+change all of it, so nothing here protects anything.
 """
 
 import ast
@@ -50,11 +50,11 @@ class HostError(RuntimeError):
 
 
 class Printed(io.TextIOBase):
-    """Takes what a cell prints: the first `most` characters, and the number of the rest."""
+    """Collects what a cell prints: the first `max_chars` characters, and the number of the rest."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_chars: int) -> None:
         self.kept: list[str] = []
-        self.room = most
+        self.room = max_chars
         self.cut = 0
 
     def writable(self) -> bool:
@@ -74,13 +74,13 @@ class Printed(io.TextIOBase):
 
 
 class Session:
-    """The variables that last, and the running of cells over them."""
+    """Runs cells over variables that last."""
 
-    def __init__(self, *, most: int, memory: int, seconds: float) -> None:
+    def __init__(self, *, output_chars: int, memory_bytes: int, seconds: float) -> None:
         self.cell = 0
         self.names: dict[str, object] = {}
-        self._most = most
-        self._gigabytes = memory / 2**30
+        self._output_chars = output_chars
+        self._gigabytes = memory_bytes / 2**30
         self._seconds = seconds
         self._running = self._protected = self._due = False
         # Dataclasses and pickling look for the module that a class was made in.
@@ -90,9 +90,9 @@ class Session:
         signal.signal(signal.SIGINT, self._interrupt)
 
     def run(self, number: int, code: str) -> dict[str, Any]:
-        """Run a cell to its end. Raises nothing: whatever the cell does becomes its result."""
+        """Run a cell to its end; an error of the cell is part of the result."""
         self.cell, self._due = number, False
-        printed = Printed(self._most)
+        printed = Printed(self._output_chars)
         name = f"<cell {number}>"
         # The host's functions are bound anew, as a variable of that name would hide one for good.
         self._variables.update(self.names)
@@ -111,7 +111,7 @@ class Session:
         if value is not None:
             self._variables["_"] = value
             words = repr(value)
-            result["value"], result["value_cut"] = words[: self._most], max(0, len(words) - self._most)
+            result["value"], result["value_cut"] = words[: self._output_chars], max(0, len(words) - self._output_chars)
 
     def _guarded(self, work: Callable[[], None]) -> BaseException | None:
         # An interrupt that arrives between the cell's end and the first line after it lands in the outer handler.
@@ -140,7 +140,7 @@ class Session:
 
     @contextmanager
     def uninterrupted(self) -> Iterator[None]:
-        """Put an interrupt off to the end of the block: half a message would end the sandbox."""
+        """Delay an interrupt to the end of the block: half a message would end the sandbox."""
         self._protected = True
         try:
             yield
@@ -166,7 +166,7 @@ class Session:
         if isinstance(error, RuntimeError) and "thread" in str(error):
             advice = NO_THREADS
         advice = advice.format(self._gigabytes)
-        return "\n".join([*lines, message[: self._most], *([advice] if advice else [])])
+        return "\n".join([*lines, message[: self._output_chars], *([advice] if advice else [])])
 
 
 def _compiled(name: str, code: str) -> tuple[CodeType, CodeType | None]:

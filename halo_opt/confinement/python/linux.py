@@ -1,8 +1,8 @@
-"""The sandbox on Linux: a child process behind Landlock, seccomp, rlimits and no privileges, that lives across cells.
+"""The Linux backend: a child process confined by Landlock, seccomp, rlimits and dropped privileges.
 
-What the child may do is settled in `halo_opt.confinement` and `worker`. The host starts it, uses it only after every
-probe in it failed, gives it cells, keeps time, answers its calls and kills it. What the child sends is hostile: each
-message must have one of three shapes.
+The child confines itself (`worker`, with `halo_opt.confinement`). This side uses it only after all its probes were
+refused, gives it cells, keeps their time, answers their calls and kills it. Its messages are taken to be hostile: each
+must have one of three shapes.
 """
 
 import importlib.util
@@ -18,9 +18,16 @@ import msgspec
 import halo_opt
 from halo_common.child_process import BadMessage, ChildGone, ChildProcess
 from halo_opt.confinement import seccomp
-from halo_opt.confinement.python.hostcalls import Answer, Host, HostCalls
-from halo_opt.confinement.python.records import CellResult, Kind, Limits, Unconfined
-from halo_opt.confinement.python.words import ERROR_ROOM, lost, shown
+from halo_opt.confinement.python.cell_result import (
+    ERROR_CHARS,
+    CellResult,
+    ConfinementUnavailable,
+    Kind,
+    Limits,
+    limited,
+    variables_lost_error,
+)
+from halo_opt.confinement.python.host_calls import HostAnswer, HostCalls, HostFunctions
 
 START_SECONDS = 60.0
 _AGAIN = 0.5
@@ -36,16 +43,16 @@ _ENVIRONMENT = {
 }
 
 
-class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields=True, frozen=True):
-    """The child is shut in: Landlock's version, how many probes were made, and which were not refused."""
+class WorkerReady(msgspec.Struct, tag="ready", tag_field="kind", forbid_unknown_fields=True, frozen=True):
+    """The child is confined: Landlock's version, how many probes it made, and what shows that it is not confined."""
 
     landlock: int
     probes: int
-    through: list[str]
+    failures: list[str]
 
 
-class Call(msgspec.Struct, tag="call", tag_field="kind", forbid_unknown_fields=True, frozen=True):
-    """A cell asks for a host function."""
+class HostCall(msgspec.Struct, tag="call", tag_field="kind", forbid_unknown_fields=True, frozen=True):
+    """A cell calls a host function."""
 
     cell: int
     name: Annotated[str, msgspec.Meta(max_length=200)]
@@ -53,7 +60,7 @@ class Call(msgspec.Struct, tag="call", tag_field="kind", forbid_unknown_fields=T
     kwargs: dict[str, Any]
 
 
-class Done(msgspec.Struct, tag="done", tag_field="kind", forbid_unknown_fields=True, frozen=True):
+class CellDone(msgspec.Struct, tag="done", tag_field="kind", forbid_unknown_fields=True, frozen=True):
     """A cell ended."""
 
     cell: int
@@ -64,12 +71,12 @@ class Done(msgspec.Struct, tag="done", tag_field="kind", forbid_unknown_fields=T
     error: str | None
 
 
-Message = Hello | Call | Done
+Message = WorkerReady | HostCall | CellDone
 _DECODER: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message, strict=True)
 
 
 def read_message(body: bytes) -> Message:
-    """A message of the child. Raises BadMessage for one that has none of the three shapes."""
+    """Decode a message of the child. Raises BadMessage where it has none of the three shapes."""
     try:
         return _DECODER.decode(body)
     # Deep nesting is a RecursionError, and text that is no UTF-8 a UnicodeDecodeError.
@@ -77,35 +84,35 @@ def read_message(body: bytes) -> Message:
         raise BadMessage(f"a message of another shape ({type(error).__name__})") from None
 
 
-class LinuxBox:
-    """One confined child process, started again when it had to be killed."""
+class LinuxBackend:
+    """A confined child process, started again when it had to be killed."""
 
     kind: Kind = "linux"
 
-    def __init__(self, host: Host, limits: Limits) -> None:
-        """Raises Unconfined when this machine does not confine the child."""
+    def __init__(self, host: HostFunctions, limits: Limits) -> None:
+        """Start the child. Raises ConfinementUnavailable when this machine does not confine it."""
         if sys.platform != "linux":
-            raise Unconfined("this is not Linux")
+            raise ConfinementUnavailable("this is not Linux")
         self._host = host
         self._limits = limits
         self._number = 0
         self._child: _Child | None = _Child(host, limits)
-        self._hello = self._child.hello
+        self._ready = self._child.ready
 
     def explain(self) -> str:
-        """What confines it here."""
+        """What confines the cells here, in one paragraph."""
         limits = self._limits
         return (
             "Python of the model runs in a process of its own that Linux confines: Landlock (version "
-            f"{self._hello.landlock}) refuses every file, and seccomp every system call but {seccomp.COUNT}, none of "
+            f"{self._ready.landlock}) refuses every file, and seccomp every system call but {seccomp.COUNT}, none of "
             "which takes a path or makes a descriptor, thread or process. It has no environment and no capabilities, "
             f"{limits.memory_bytes / 2**30:g} GB of address space, {limits.processor_seconds} s of processor time and "
-            f"{limits.seconds:g} s a cell, and ends with halo-opt. {self._hello.probes} attempts to get out were made "
-            "after it was shut in, and all were refused."
+            f"{limits.seconds:g} s a cell, and ends with halo-opt. {self._ready.probes} attempts to break out were "
+            "made after it was confined, and all were refused."
         )
 
     def run(self, code: str) -> CellResult:
-        """Run one cell in the child that has the variables of the cells before."""
+        """Run one cell with the variables of the cells before."""
         if self._child is None:
             self._child = _Child(self._host, self._limits)
         self._number += 1
@@ -113,16 +120,16 @@ class LinuxBox:
         started = time.monotonic()
         done, error = None, ""
         try:
-            done = self._child.converse(self._number, code, calls)
+            done = self._child.run_cell(self._number, code, calls)
         except BadMessage as wrong:
-            error = lost(f"the cell wrote to the sandbox's own channel ({wrong})", "print with print()")
+            error = variables_lost_error(f"the cell wrote to the sandbox's own channel ({wrong})", "print with print()")
         except TimeoutError:
-            error = lost(
+            error = variables_lost_error(
                 f"the cell did not stop after {self._limits.seconds:g} s and could not be interrupted",
                 "do less in one cell and bound every loop",
             )
         except ChildGone:
-            error = lost(*self._child.ending())
+            error = variables_lost_error(*self._child.ending())
         finally:
             if done is None:
                 self.close()
@@ -133,9 +140,9 @@ class LinuxBox:
             )
         most = self._limits.output_chars
         return CellResult(
-            stdout=shown(done.stdout, done.stdout_cut, most),
-            value=None if done.value is None else shown(done.value, done.value_cut, most),
-            error=None if done.error is None else shown(done.error, 0, most + ERROR_ROOM),
+            stdout=limited(done.stdout, done.stdout_cut, most),
+            value=None if done.value is None else limited(done.value, done.value_cut, most),
+            error=None if done.error is None else limited(done.error, 0, most + ERROR_CHARS),
             seconds=seconds,
             state_lost=False,
             host_calls=calls.count,
@@ -149,9 +156,9 @@ class LinuxBox:
 
 
 class _Child:
-    """The process and the conversation with it."""
+    """The child process and the messages with it."""
 
-    def __init__(self, host: Host, limits: Limits) -> None:
+    def __init__(self, host: HostFunctions, limits: Limits) -> None:
         self._limits = limits
         try:
             self._process = ChildProcess(
@@ -163,15 +170,15 @@ class _Child:
                 cwd="/",
             )
         except OSError as error:
-            raise Unconfined(f"its process did not start ({error.strerror})") from None
+            raise ConfinementUnavailable(f"its process did not start ({error.strerror})") from None
         try:
-            self.hello = self._introduced(sorted(host))
+            self.ready = self._confined(sorted(host))
         except BaseException:
             self.kill()
             raise
 
-    def converse(self, number: int, code: str, calls: HostCalls) -> Done:
-        """Give it a cell and answer its calls until it is done; raises BadMessage, ChildGone, or TimeoutError."""
+    def run_cell(self, number: int, code: str, calls: HostCalls) -> CellDone:
+        """Give it a cell and answer its calls until it is done. Raises BadMessage, ChildGone, or TimeoutError."""
         if self._process.pipes.unread():
             raise BadMessage("before this cell; it was not run")
         started, grace = time.monotonic(), self._limits.grace
@@ -184,21 +191,21 @@ class _Child:
             except TimeoutError:
                 if time.monotonic() >= soft + grace + calls.seconds:
                     raise
-                # Again and again: code may swallow an interrupt, and may be in a place that no exception leaves.
+                # Repeated: code may swallow an interrupt, or be where no exception leaves.
                 self._process.interrupt()
                 until = min(max(until, soft) + _AGAIN, soft + grace)
                 continue
-            if isinstance(message, Hello) or message.cell != number:
+            if isinstance(message, WorkerReady) or message.cell != number:
                 raise BadMessage("a message of another cell")
-            if isinstance(message, Done):
+            if isinstance(message, CellDone):
                 return message
-            over = Answer(None, "the cell's time is over")
+            over = HostAnswer(None, "the cell's time is over")
             answer = calls.answer(message.name, message.args, message.kwargs) if until == soft else over
             reply = f'{{"value": {answer.value or "null"}, "error": {json.dumps(answer.error)}}}'
             self._process.send(reply.encode(), soft + grace + calls.seconds)
 
     def ending(self) -> tuple[str, str]:
-        """How it ended by itself, and what to do instead."""
+        """Why the child ended by itself, and what to do instead."""
         code = self._process.exit_code(self._limits.grace)
         if code is None:
             return "the cell closed the sandbox's own channel", "leave descriptors alone"
@@ -211,32 +218,34 @@ class _Child:
         return "the cell ended the process", "let a cell end at its last line"
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """End the child."""
         self._process.kill()
 
-    def _introduced(self, functions: list[str]) -> Hello:
+    def _confined(self, functions: list[str]) -> WorkerReady:
         limits = self._limits
         settings = {
             "package": str(Path(halo_opt.__file__).parents[1]),
             "numpy": _numpy_home(),
             "functions": functions,
-            "memory": limits.memory_bytes,
-            "processor": limits.processor_seconds,
+            "memory_bytes": limits.memory_bytes,
+            "processor_seconds": limits.processor_seconds,
             "seconds": limits.seconds,
-            "most": limits.output_chars,
-            "message": limits.message_bytes,
+            "output_chars": limits.output_chars,
+            "message_bytes": limits.message_bytes,
         }
         try:
             self._send(settings, time.monotonic() + START_SECONDS)
-            hello = read_message(self._process.receive(time.monotonic() + START_SECONDS))
+            ready = read_message(self._process.receive(time.monotonic() + START_SECONDS))
         except (ChildGone, BadMessage, TimeoutError) as error:
-            raise Unconfined(f"its process did not say what confines it ({type(error).__name__})") from None
-        if not isinstance(hello, Hello):
-            raise Unconfined("its process said something else than what confines it")
-        if hello.through or hello.landlock < 1 or hello.probes < 1:
-            reasons = ", ".join(hello.through) or "it made no probes"
-            raise Unconfined(f"the kernel or container does not confine its process: {reasons}")
-        return hello
+            raise ConfinementUnavailable(
+                f"its process did not report that it is confined ({type(error).__name__})"
+            ) from None
+        if not isinstance(ready, WorkerReady):
+            raise ConfinementUnavailable("its process sent another message than that it is confined")
+        if ready.failures or ready.landlock < 1 or ready.probes < 1:
+            reasons = ", ".join(ready.failures) or "it made no probes"
+            raise ConfinementUnavailable(f"the kernel or container does not confine its process: {reasons}")
+        return ready
 
     def _send(self, message: dict[str, object], until: float) -> None:
         self._process.send(json.dumps(message).encode(), until)
@@ -245,5 +254,5 @@ class _Child:
 def _numpy_home() -> str:
     found = importlib.util.find_spec("numpy")
     if found is None or found.origin is None:
-        raise Unconfined("numpy is not installed")
+        raise ConfinementUnavailable("numpy is not installed")
     return str(Path(found.origin).parents[1])

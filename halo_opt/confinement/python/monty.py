@@ -1,8 +1,7 @@
-"""The sandbox elsewhere: pydantic-monty, an interpreter in Rust that has no files, network or processes to give away.
+"""The Monty backend: pydantic-monty, an interpreter in Rust without files, network or processes. An optional extra.
 
-An optional extra. It knows a subset of Python and no numpy. Its own documentation promises nothing about variables
-after a time limit, so here a cell that runs too long loses them. Never hands the interpreter a mount or an
-operating-system handler.
+It knows a subset of Python and no numpy. It does not promise to keep variables after a time limit, so a cell that runs
+too long loses them.
 """
 
 import json
@@ -11,9 +10,15 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from halo_opt.confinement.python.hostcalls import Host, HostCalls
-from halo_opt.confinement.python.records import CellResult, Kind, Limits, Unconfined
-from halo_opt.confinement.python.words import lost, shown
+from halo_opt.confinement.python.cell_result import (
+    CellResult,
+    ConfinementUnavailable,
+    Kind,
+    Limits,
+    limited,
+    variables_lost_error,
+)
+from halo_opt.confinement.python.host_calls import HostCalls, HostFunctions
 
 # The interpreter's heap; a value may be several times as large once it is Python's, in this process.
 MEMORY_BYTES = 256 << 20
@@ -24,17 +29,17 @@ class HostError(RuntimeError):
     """What a refused host call raises inside the cell."""
 
 
-class MontyBox:
-    """A session in a worker of Monty's, started again when it was lost."""
+class MontyBackend:
+    """A session in a worker of Monty, started again when it was lost."""
 
     kind: Kind = "monty"
 
-    def __init__(self, host: Host, limits: Limits) -> None:
-        """Raises Unconfined where Monty is not installed or does not start."""
+    def __init__(self, host: HostFunctions, limits: Limits) -> None:
+        """Start a session. Raises ConfinementUnavailable where Monty is not installed or does not start."""
         try:
             import pydantic_monty
         except ImportError:
-            raise Unconfined("pydantic-monty is not installed") from None
+            raise ConfinementUnavailable("pydantic-monty is not installed") from None
         self._monty: Any = pydantic_monty
         self._host = host
         self._limits = limits
@@ -43,7 +48,7 @@ class MontyBox:
         self._open()
 
     def explain(self) -> str:
-        """What confines it here."""
+        """What confines the cells here, in one paragraph."""
         return (
             f"Python of the model runs in Monty {self._monty.__version__}, an interpreter without files, network, "
             f"environment or processes, in a process of its own: {_memory(self._limits) >> 20} MB of heap, "
@@ -51,7 +56,7 @@ class MontyBox:
         )
 
     def run(self, code: str) -> CellResult:
-        """Run one cell in the session that has the variables of the cells before."""
+        """Run one cell with the variables of the cells before."""
         if self._session is None:
             self._open()
         calls = HostCalls(self._host, self._limits)
@@ -70,12 +75,12 @@ class MontyBox:
                 ended = f"the cell did not stop after {self._limits.seconds:g} s"
         if ended is not None:
             self.close()
-            error = lost(ended, "do less in one cell, bound every loop, and let SQL aggregate")
+            error = variables_lost_error(ended, "do less in one cell, bound every loop, and let SQL aggregate")
         most = self._limits.output_chars
         return CellResult(
-            stdout=shown("".join(printed.kept), printed.cut, most),
-            value=None if value is None else shown(repr(value), 0, most),
-            error=None if error is None else shown(error, 0, most),
+            stdout=limited("".join(printed.kept), printed.cut, most),
+            value=None if value is None else limited(repr(value), 0, most),
+            error=None if error is None else limited(error, 0, most),
             seconds=max(0.0, time.monotonic() - started - calls.seconds),
             state_lost=ended is not None,
             host_calls=calls.count,
@@ -92,7 +97,7 @@ class MontyBox:
         # The client says with a RuntimeError that there is no worker to start.
         except (OSError, RuntimeError, self._monty.MontyError) as error:
             self.close()
-            raise Unconfined(f"pydantic-monty does not start ({type(error).__name__})") from None
+            raise ConfinementUnavailable(f"pydantic-monty does not start ({type(error).__name__})") from None
 
     def _entered(self) -> Any:
         limits = self._limits
@@ -130,10 +135,10 @@ class MontyBox:
 class _Printed:
     """What a cell printed, up to a number of characters."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_chars: int) -> None:
         self.kept: list[str] = []
         self.cut = 0
-        self._room = most
+        self._room = max_chars
 
     def take(self, _stream: str, text: str) -> None:
         """Keep what there is room for."""

@@ -1,63 +1,75 @@
-"""The sandbox as the analyzer has it: the best confinement that this machine offers, or a loud refusal."""
+"""The sandbox: a session of Python cells in the first backend that works on this machine."""
 
 from collections.abc import Callable, Sequence
 from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
 
-from halo_opt.confinement.python.hostcalls import Host
-from halo_opt.confinement.python.linux import LinuxBox
-from halo_opt.confinement.python.monty import MontyBox
-from halo_opt.confinement.python.records import CellResult, Kind, Limits, SandboxMissing, Unconfined
+from halo_opt.confinement.python.cell_result import CellResult, ConfinementUnavailable, Kind, Limits, SandboxMissing
+from halo_opt.confinement.python.host_calls import HostFunctions
+from halo_opt.confinement.python.linux import LinuxBackend
+from halo_opt.confinement.python.monty import MontyBackend
 from halo_opt.core.errors import InputError
 
 
-class Box(Protocol):
-    """One way of confining; it is up when it exists."""
+class Backend(Protocol):
+    """One way of confining a session of cells; its constructor starts it, or raises ConfinementUnavailable."""
 
     kind: Kind
 
     def run(self, code: str) -> CellResult:
-        """Run one cell. Raises nothing that the cell could cause."""
+        """Run one cell. An error that the cell causes is in the result."""
 
     def explain(self) -> str:
-        """What confines it here, in one paragraph."""
+        """What confines the cells here, in one paragraph."""
 
     def close(self) -> None:
-        """End it; safe to call twice."""
+        """End the session; safe to call twice."""
 
 
-BOXES: Sequence[Callable[[Host, Limits], Box]] = (LinuxBox, MontyBox)
+BACKENDS: Sequence[Callable[[HostFunctions, Limits], Backend]] = (LinuxBackend, MontyBackend)
 _REMEDY = "use Linux 5.13 or later with Landlock and seccomp, or: pip install 'halo-opt[sandbox]'"
 
 
 class Sandbox:
-    """A session of cells with variables that last; `kind` says what confines it. Give it back with `close` or `with`.
+    """A session of cells with variables that last; end it with `close` or `with`.
 
-    One cell at a time: calls from several threads wait for each other. A host function must not call `run`.
+    `kind` names its backend. Calls from several threads wait for each other; a host function must not call `run`.
+
+    Example:
+        >>> with Sandbox.start({"double": lambda x: 2 * x}) as sandbox:
+        ...     sandbox.run("y = double(4)")
+        ...     sandbox.run("y + 1").value
+        '9'
     """
 
-    def __init__(self, box: Box, limits: Limits) -> None:
-        self.kind: Kind = box.kind
-        self._box: Box | None = box
+    def __init__(self, backend: Backend, limits: Limits) -> None:
+        self.kind: Kind = backend.kind
+        self._backend: Backend | None = backend
         self._limits = limits
         self._one_at_a_time = Lock()
 
     @classmethod
-    def start(cls, host: Host, limits: Limits | None = None) -> Self:
-        """Start one whose cells may call the `host` functions by name with JSON arguments and results.
+    def start(cls, host: HostFunctions, limits: Limits | None = None) -> Self:
+        """Start a session.
 
-        Raises SandboxMissing where neither Linux nor Monty confines it, and InputError for a name that is no plain one.
+        Args:
+            host: functions that cells may call by name, with JSON arguments and results.
+            limits: what the cells may use.
+
+        Raises:
+            SandboxMissing: no backend works on this machine.
+            InputError: the name of a host function is not an identifier.
         """
         for name in host:
             if not name.isidentifier() or name.startswith("_"):
                 raise InputError(f"{name!r} cannot be the name of a host function; give a plain Python name")
         limits = limits or Limits()
         reasons = []
-        for box in BOXES:
+        for backend in BACKENDS:
             try:
-                return cls(box(host, limits), limits)
-            except Unconfined as reason:
+                return cls(backend(host, limits), limits)
+            except ConfinementUnavailable as reason:
                 reasons.append(str(reason))
         raise SandboxMissing(
             f"no sandbox confines a model's Python on this machine: {'; '.join(reasons)}; {_REMEDY}; "
@@ -65,35 +77,37 @@ class Sandbox:
         )
 
     def run(self, code: str) -> CellResult:
-        """Run one cell; what goes wrong in it is in the result.
+        """Run one cell; an error in it is in the result.
 
-        Raises InputError after `close`, and SandboxMissing when it had to end and this machine lets none start again.
+        Raises:
+            InputError: the session is closed.
+            SandboxMissing: the process had to end before, and cannot be started again.
         """
-        # Half a surrogate pair is no text that a child could be sent.
+        # Half a surrogate pair cannot be sent to a child.
         text = code.encode("utf-8", "replace")
         if len(text) > self._limits.code_bytes:
             error = f"the cell is longer than {self._limits.code_bytes:,} bytes and was not run; write a shorter one"
             return CellResult(stdout="", value=None, error=error, seconds=0, state_lost=False, host_calls=0)
         with self._one_at_a_time:
-            if self._box is None:
+            if self._backend is None:
                 raise InputError("this sandbox is closed; start another")
             try:
-                return self._box.run(text.decode())
-            except Unconfined as reason:
+                return self._backend.run(text.decode())
+            except ConfinementUnavailable as reason:
                 raise SandboxMissing(f"the sandbox ended and cannot start again: {reason}; {_REMEDY}") from None
 
     def explain(self) -> str:
-        """What confines it here, in one paragraph for the report. Raises InputError after `close`."""
-        if self._box is None:
+        """What confines the cells here, in one paragraph for the report. Raises InputError after `close`."""
+        if self._backend is None:
             raise InputError("this sandbox is closed; start another")
-        return self._box.explain()
+        return self._backend.explain()
 
     def close(self) -> None:
-        """End it; safe to call twice."""
+        """End the session; safe to call twice."""
         with self._one_at_a_time:
-            if self._box is not None:
-                self._box.close()
-                self._box = None
+            if self._backend is not None:
+                self._backend.close()
+                self._backend = None
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,6 @@
-"""The sandbox's child process: shuts itself in, proves it, says so, then runs cells until its input ends.
+"""The child process of the Linux backend: confines itself, proves it with probes, and runs cells until its input ends.
 
-Messages: settings in, hello out; then a cell in, any number of (call out, reply in), done out. It runs without
+Messages: settings in, ready out; then a cell in, any number of (call out, reply in), done out. It runs without
 site-packages, for a parent that treats all that comes back as hostile, and runs no cell unless every probe failed.
 """
 
@@ -28,15 +28,15 @@ ENCODINGS = "ascii latin-1 utf-8-sig utf-16 utf-32 cp1252 idna punycode unicode_
 
 
 def main(channel: "Channel") -> None:
-    """Shut in, say how well, serve cells."""
+    """Confine this process, report it, and run cells."""
     settings = channel.receive()
     sys.path[:0] = [settings["package"]]
     sys.path.append(settings["numpy"])
     cell = load("cell")
     preload(cell.MODULES.split())
-    session, hello = shut_in(settings, cell, channel)
-    channel.write(encoded(hello))
-    if hello["through"]:
+    session, ready = confine(settings, cell, channel)
+    channel.write(encoded(ready))
+    if ready["failures"]:
         os._exit(1)
     while True:
         asked = channel.receive()
@@ -67,26 +67,28 @@ def preload(modules: list[str]) -> None:
     time.tzset()
 
 
-def shut_in(settings: dict[str, Any], cell: ModuleType, channel: "Channel") -> tuple[Any, dict[str, Any]]:
-    """Give up everything, one wall after the other, each probed as soon as it stands; the session and the hello."""
+def confine(settings: dict[str, Any], cell: ModuleType, channel: "Channel") -> tuple[Any, dict[str, Any]]:
+    """Apply one protection after the other and probe each at once; return the session and the report for the host."""
     from halo_opt.confinement import landlock, probes, process, seccomp
 
-    process.limit(memory=settings["memory"], processor=settings["processor"])
+    process.limit(memory=settings["memory_bytes"], processor=settings["processor_seconds"])
     process.drop_privileges()
-    session = cell.Session(most=settings["most"], memory=settings["memory"], seconds=settings["seconds"])
-    most = settings["message"]
-    functions = {name: host_function(session, name, cell, channel, most) for name in settings["functions"]}
+    session = cell.Session(
+        output_chars=settings["output_chars"], memory_bytes=settings["memory_bytes"], seconds=settings["seconds"]
+    )
+    max_bytes = settings["message_bytes"]
+    functions = {name: host_function(session, name, cell, channel, max_bytes) for name in settings["functions"]}
     session.names = {**functions, "np": sys.modules["numpy"]}
-    forget_this_machine()
+    clear_interpreter()
     version = landlock.lock([])
-    through = could(probes.got_through(probes.OF_FILES)) if version else ["there is no Landlock"]
-    through += [f"it holds descriptor {number}" for number in range(3, 16) if still_open(number)]
-    through += could(probes.got_through(probes.OF_ALL)) if seccomp.install() else ["there is no seccomp"]
-    return session, {"kind": "hello", "landlock": version, "probes": len(probes.OF_ALL), "through": through}
+    failures = could(probes.succeeded(probes.FILE_PROBES)) if version else ["there is no Landlock"]
+    failures += [f"it holds descriptor {number}" for number in range(3, 16) if still_open(number)]
+    failures += could(probes.succeeded(probes.ALL_PROBES)) if seccomp.install() else ["there is no seccomp"]
+    return session, {"kind": "ready", "landlock": version, "probes": len(probes.ALL_PROBES), "failures": failures}
 
 
 def could(names: list[str]) -> list[str]:
-    """Probes that got through, in the words of the refusal to start."""
+    """Probes that were not refused, as reasons not to start."""
     return [f"it could {name}" for name in names]
 
 
@@ -99,8 +101,8 @@ def still_open(number: int) -> bool:
     return True
 
 
-def forget_this_machine() -> None:
-    """Nothing to import from, no environment, no terminal, no way to print past the cell's own output."""
+def clear_interpreter() -> None:
+    """Remove import paths, the environment, the terminal, and ways to print past the output of a cell."""
     sys.path.clear()
     sys.path_importer_cache.clear()
     os.environ.clear()
@@ -113,13 +115,15 @@ def forget_this_machine() -> None:
         vars(builtins).pop(name, None)
 
 
-def host_function(session: Any, name: str, cell: ModuleType, channel: "Channel", most: int) -> Callable[..., Any]:
-    """A function that asks the host; its arguments, of at most that many bytes, and its result are JSON."""
+def host_function(session: Any, name: str, cell: ModuleType, channel: "Channel", max_bytes: int) -> Callable[..., Any]:
+    """A function that calls the host. Its arguments, of at most `max_bytes` bytes, and its result are JSON."""
 
     def ask(*args: Any, **kwargs: Any) -> Any:
         asked = encoded({"kind": "call", "cell": session.cell, "name": name, "args": args, "kwargs": kwargs})
-        if len(asked) > most:
-            raise cell.HostError(f"the arguments of {name}() are {len(asked):,} bytes long, over {most:,}; give fewer")
+        if len(asked) > max_bytes:
+            raise cell.HostError(
+                f"the arguments of {name}() are {len(asked):,} bytes long, over {max_bytes:,}; give fewer"
+            )
         with session.uninterrupted():
             channel.write(asked)
             reply = channel.receive()

@@ -12,7 +12,7 @@ from halo_opt.analysis.tools.python import PythonSession, python_tool
 from halo_opt.analysis.tools.scope import Scope
 from halo_opt.confinement.python import Limits, SandboxMissing
 from halo_opt.confinement.python import sandbox as boxes
-from halo_opt.confinement.python.records import Unconfined
+from halo_opt.confinement.python.cell_result import ConfinementUnavailable
 
 
 class Models:
@@ -117,9 +117,9 @@ def test_without_a_sandbox_there_is_no_tool_and_the_reason_is_told(
     assert tool is not None and words
 
     def none(*_: object) -> Any:
-        raise Unconfined("this kernel has no lock")
+        raise ConfinementUnavailable("this kernel has no lock")
 
-    monkeypatch.setattr(boxes, "BOXES", (none,))
+    monkeypatch.setattr(boxes, "BACKENDS", (none,))
     tool, words = python_tool()
     assert tool is None and "this kernel has no lock" in words
     with pytest.raises(ToolRefused, match="this kernel has no lock"):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from halo_opt.confinement.probes import OF_ALL, OF_FILES, got_through
+from halo_opt.confinement.probes import ALL_PROBES, FILE_PROBES, succeeded
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's own")
 
@@ -46,10 +46,10 @@ def test_a_child_whose_parent_has_ended_ends_at_once():
 
 
 def test_probes_notice_a_process_that_nothing_confines():
-    assert got_through(OF_FILES) == list(OF_FILES)
-    assert set(OF_FILES) < set(OF_ALL)
+    assert succeeded(FILE_PROBES) == list(FILE_PROBES)
+    assert set(FILE_PROBES) < set(ALL_PROBES)
 
 
 def test_a_probe_that_fails_in_another_way_than_by_refusal_is_not_taken_for_one():
     with pytest.raises(KeyError):
-        got_through({"broken": lambda: {}["x"]})
+        succeeded({"broken": lambda: {}["x"]})

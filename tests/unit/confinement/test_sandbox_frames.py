@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halo_common.child_process import BadMessage, ChildGone, Pipes
-from halo_opt.confinement.python.hostcalls import HostCalls
-from halo_opt.confinement.python.linux import Call, Done, Hello, read_message
-from halo_opt.confinement.python.records import Limits
+from halo_opt.confinement.python.cell_result import Limits
+from halo_opt.confinement.python.host_calls import HostCalls
+from halo_opt.confinement.python.linux import CellDone, HostCall, WorkerReady, read_message
 from halo_opt.core.errors import BudgetSpent
 
 DONE = {"kind": "done", "cell": 1, "stdout": "", "stdout_cut": 0, "value": None, "value_cut": 0, "error": None}
 CALL = {"kind": "call", "cell": 1, "name": "sql", "args": ["SELECT 1"], "kwargs": {}}
 
 
-def received(sent: bytes, *, most: int = 1000, end: bool = True) -> list[Hello | Call | Done]:
+def received(sent: bytes, *, most: int = 1000, end: bool = True) -> list[WorkerReady | HostCall | CellDone]:
     """All messages of a child that sent these bytes and then ended."""
     (from_child, child_out), (child_in, to_child) = os.pipe(), os.pipe()
     writer = threading.Thread(target=lambda: (os.write(child_out, sent), end and os.close(child_out)))
@@ -42,12 +42,12 @@ def framed(body: bytes) -> bytes:
 
 
 def test_messages_of_the_three_shapes_arrive_in_order():
-    hello = {"kind": "hello", "landlock": 3, "probes": 9, "through": []}
-    sent = b"".join(framed(json.dumps(message).encode()) for message in (hello, CALL, DONE))
+    ready = {"kind": "ready", "landlock": 3, "probes": 9, "failures": []}
+    sent = b"".join(framed(json.dumps(message).encode()) for message in (ready, CALL, DONE))
     assert received(sent) == [
-        Hello(3, 9, []),
-        Call(1, "sql", ["SELECT 1"], {}),
-        Done(1, "", 0, None, 0, None),
+        WorkerReady(3, 9, []),
+        HostCall(1, "sql", ["SELECT 1"], {}),
+        CellDone(1, "", 0, None, 0, None),
     ]
 
 
@@ -107,7 +107,7 @@ def test_random_bytes_never_become_more_than_the_three_shapes(sent):
         messages = received(sent)
     except BadMessage:
         return
-    assert all(isinstance(message, Hello | Call | Done) for message in messages)
+    assert all(isinstance(message, WorkerReady | HostCall | CellDone) for message in messages)
 
 
 @given(st.integers(0, 200), st.binary(min_size=1, max_size=4))
@@ -118,7 +118,7 @@ def test_a_damaged_message_is_a_bad_message_or_still_has_a_shape(at, damage):
         messages = received(bytes(sent))
     except BadMessage:
         return
-    assert all(isinstance(message, Hello | Call | Done) for message in messages)
+    assert all(isinstance(message, WorkerReady | HostCall | CellDone) for message in messages)
 
 
 def calls(function: Callable[..., object], **limits: int) -> HostCalls:

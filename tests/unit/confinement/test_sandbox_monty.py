@@ -6,7 +6,7 @@ import pytest
 from sandbox_attacks import ALIVE, DEADLY
 
 from halo_opt.confinement.python import Limits, Sandbox, SandboxMissing, sandbox
-from halo_opt.confinement.python.monty import MontyBox
+from halo_opt.confinement.python.monty import MontyBackend
 from halo_opt.core.errors import InputError
 
 pytest.importorskip("pydantic_monty", reason="the extra `sandbox` is not installed")
@@ -24,7 +24,7 @@ def ask(question: str) -> list[dict[str, object]]:
 
 @pytest.fixture
 def session(monkeypatch):
-    monkeypatch.setattr(sandbox, "BOXES", [MontyBox])
+    monkeypatch.setattr(sandbox, "BACKENDS", [MontyBackend])
     with Sandbox.start({"ask": ask}, LIMITS) as started:
         yield started
 
@@ -97,7 +97,7 @@ def test_it_says_what_confines_it(session):
 
 
 def test_an_interpreter_that_does_not_start_is_no_sandbox(monkeypatch):
-    monkeypatch.setattr(sandbox, "BOXES", [MontyBox])
+    monkeypatch.setattr(sandbox, "BACKENDS", [MontyBackend])
     monkeypatch.setenv("MONTY_BIN", "/no/such/monty")
     with pytest.raises(SandboxMissing, match="pydantic-monty does not start"):
         Sandbox.start({})

@@ -285,5 +285,5 @@ def test_a_closed_sandbox_leaves_no_process_and_says_that_it_is_closed():
 def test_it_says_what_confines_it(session):
     words = session.explain()
     assert "Landlock (version " in words
-    assert "16 attempts to get out were made after it was shut in, and all were refused" in words
+    assert "16 attempts to break out were made after it was confined, and all were refused" in words
     assert session.kind == "linux"

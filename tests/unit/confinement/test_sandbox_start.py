@@ -33,7 +33,7 @@ PAINTED = [
     ("landlock", "def lock(readable): return 0", "does not confine its process: there is no Landlock"),
     ("seccomp", "def install(): return True", "it could ask about a file, it could open a network socket, it could"),
     ("seccomp", "def install(): return False", "does not confine its process: there is no seccomp"),
-    ("process", "import os\ndef drop_privileges(): os._exit(0)", "its process did not say what confines it"),
+    ("process", "import os\ndef drop_privileges(): os._exit(0)", "its process did not report that it is confined"),
     ("process", "import os\ndef limit(**k): os.open('/', 0)", "does not confine its process: it holds descriptor 3"),
 ]
 
@@ -49,7 +49,7 @@ def test_it_refuses_to_start_when_a_probe_gets_through(wall, fake, words, tmp_pa
     with (package / "confinement" / f"{wall}.py").open("a") as file:
         file.write(f"\n{fake}\n")
     monkeypatch.setattr(linux, "halo_opt", SimpleNamespace(__file__=str(package / "__init__.py")))
-    monkeypatch.setattr(sandbox, "BOXES", [linux.LinuxBox])
+    monkeypatch.setattr(sandbox, "BACKENDS", [linux.LinuxBackend])
     with pytest.raises(SandboxMissing) as missing:
         Sandbox.start({})
     assert words in str(missing.value)

@@ -6,7 +6,7 @@ from mining_fixture import TinyStore, step
 from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.core.report_records import GroupTable, Report
 from halo_opt.mining.groups import kinds_of
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 
 LOOK = step("execute", "ls", result="a")
 FINE = [LOOK, step("execute", "cat a", result="b")]
@@ -19,7 +19,7 @@ def two_models(tiny: TinyStore) -> Report:
             tiny.add([LOOK, LOOK], outcome="failure", task=f"shop-{task}", run="r1", model="small", mode="m")
             tiny.add(FINE, outcome="success", task=f"shop-{task}", run="r1", model="small", mode="m")
             tiny.add(FINE, outcome=["failure", "success"][number % 2], task=f"shop-{task}", run="r2", model="big")
-    return analyze(tiny, [], title="t", made_at="now", patterns=False)
+    return mine_store(tiny, [], title="t", made_at="now", patterns=False)
 
 
 def table(report: Report, by: str) -> GroupTable:

@@ -3,13 +3,13 @@
 from mining_fixture import TinyStore, step
 
 from halo_opt.core.report_records import Report
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 
 CALL = [step("look", "{}", result="a"), step("look", "{}", result="a")]
 
 
 def report_of(store: TinyStore) -> Report:
-    return analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00")
+    return mine_store(store, [], title="t", made_at="2026-01-01T00:00:00+00:00")
 
 
 def test_no_attempts_at_all_is_a_report_that_says_so(tiny: TinyStore) -> None:

@@ -9,7 +9,7 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.report_records import Finding, Report
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.detector_files import built_in
-from halo_opt.mining.mine import analyze, behaviour_rates
+from halo_opt.mining.mine import behaviour_rates, mine_store
 
 ALL = built_in(experimental=True)
 LOOK = step("execute", "ls", result="a")
@@ -21,7 +21,7 @@ CLICKS = [step("click", f'{{"ref": {n}}}', page_changed=True) for n in range(2)]
 
 
 def report_of(store: TinyStore, **more: object) -> Report:
-    return analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", **more)  # type: ignore[arg-type]
+    return mine_store(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", **more)  # type: ignore[arg-type]
 
 
 def finding(report: Report, name: str) -> Finding:

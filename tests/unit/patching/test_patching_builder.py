@@ -199,7 +199,7 @@ BAD_DIFFS = [
     ("attributes", HUNK.replace(P, ".gitattributes"), "is not an editable file"),
     ("lines that do not fit", HUNK.replace("Answer", "Reason"), "do not fit the file"),
     ("cut off", HUNK.rsplit("\n", 2)[0], "cut off"),
-    ("wrong count", HUNK.replace("-4,2", "-4,1"), "more lines than its head says|not part of"),
+    ("wrong count", HUNK.replace("-4,2", "-4,1"), "more lines than its @@ line says|not part of"),
     ("garbage in the hunk", HUNK.replace("-Answer", "*Answer"), "not part of a hunk"),
     ("no hunk", f"--- a/{P}\n+++ b/{P}\n", "no change"),
     ("head cut off", "# halo-opt patch 1\n", "head is cut off"),
@@ -251,5 +251,5 @@ def test_a_taken_branch_is_found_before_anything_is_written(
     surface: Surface, description: HarnessDescription, repo: Path, git: Git
 ) -> None:
     git("branch", "halo/p1", gitrepo.make_commit(repo, surface.revision, {"README.md": b"x"}, "other"))
-    with pytest.raises(InputError, match="its name is taken"):
+    with pytest.raises(InputError, match="exists already and is at"):
         build_patch(surface, proposal(), description, branch="halo/p1", check=None)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from engine_world import SHOWS, TOOLS, World, scripted, sql, submit, turn
 from hypothesis import given
-from hypothesis import settings as settings_of
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 from pydantic import Field
 
 from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
@@ -190,7 +190,7 @@ class Watched:
             assert limit is None or spent <= limit + 1e-9
 
 
-@settings_of(max_examples=40)
+@examples(12, fresh=100)
 @given(
     budget=st.builds(
         Budget,
@@ -245,11 +245,11 @@ def test_why_there_is_no_python_is_said(world: Made, monkeypatch: pytest.MonkeyP
     from halo_opt.confinement.python import sandbox
 
     def nothing(_host: Any, _limits: Any) -> Any:
-        raise sandbox.Unconfined("this kernel has no Landlock")
+        raise sandbox.ConfinementUnavailable("this kernel has no Landlock")
 
     model = scripted([turn(submit()), turn(submit())])
     assert world(model).run().python == "it was not among the tools"
-    monkeypatch.setattr(sandbox, "BOXES", [nothing])
+    monkeypatch.setattr(sandbox, "BACKENDS", [nothing])
     assert "this kernel has no Landlock" in world(model, tools=[*TOOLS, python.TOOL]).run().python
     assert all("- python:" not in call[0].content for call in model.asked)
 

@@ -1,4 +1,4 @@
-"""What a sandbox may use, what a cell gives, and the error for a machine that can confine nothing. No behaviour."""
+"""The limits of a sandbox, the result of a cell, and the errors and texts that both backends share."""
 
 from typing import Literal
 
@@ -11,11 +11,11 @@ Kind = Literal["linux", "monty"]
 
 
 class SandboxMissing(EnvironmentMissing):
-    """Nothing on this machine can confine a model's Python; the message says why and what to install."""
+    """This machine cannot confine a model's Python; the message says why and what to install."""
 
 
-class Unconfined(Exception):
-    """One way of confining does not work here; the text says why, for the message of SandboxMissing."""
+class ConfinementUnavailable(Exception):
+    """One backend does not work on this machine; the message says why."""
 
 
 class Limits(Record):
@@ -32,7 +32,7 @@ class Limits(Record):
 
 
 class CellResult(Record):
-    """What one cell did. Text only, and untrusted: the code chose every character of it."""
+    """The result of one cell. Its texts are untrusted: the code chose every character of them."""
 
     stdout: str = Field(description="what it printed; a last line says how many characters were cut off, if any were")
     value: str | None = Field(description="repr of its last expression; None if that was no expression, or None itself")
@@ -40,3 +40,23 @@ class CellResult(Record):
     seconds: float = Field(ge=0, description="wall clock, without the time that host functions took")
     state_lost: bool = Field(description="whether all variables are gone; the next cell starts afresh")
     host_calls: int = Field(ge=0, description="calls of host functions that were answered or refused")
+
+
+# Characters that an error may have beyond the limit: lines of the cell and advice around its message must not be cut.
+ERROR_CHARS = 3_000
+
+
+def variables_lost_error(cause: str, remedy: str) -> str:
+    """The error of a cell whose process had to end."""
+    return (
+        f"SandboxEnded: {cause}, so all variables are lost and the next cell starts afresh. "
+        f"Instead, {remedy}; define again what you still need."
+    )
+
+
+def limited(text: str, cut: int, max_chars: int) -> str:
+    """At most `max_chars` characters of a text, and how many are missing; `cut` were missing before."""
+    missing = max(0, len(text) - max_chars) + cut
+    if not missing:
+        return text
+    return f"{text[:max_chars]}\n[{missing:,} more characters were cut off; print less]"
