@@ -21,6 +21,7 @@ def test_debug_prints_each_step_and_who_decided(tmp_path: Path) -> None:
     assert "failure, score 0 after 2 steps, ended by step_limit" in done.stdout
 
 
+@pytest.mark.slow
 def test_debug_with_pause_takes_a_step_for_each_enter_and_is_another_attempt_each_time(tmp_path: Path) -> None:
     args = ("debug", LOGIN, "--mode", "rules", "--max-steps", "3", "--headless", "--out", str(tmp_path))
     done = harness(*args, "--pause", stdin="\n")
@@ -65,6 +66,7 @@ def test_smoke_says_that_the_browser_does_not_start(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_browser_is_looked_at_alone_whatever_the_config_says(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("nonsense: true\n")
     args = ("smoke", "--config", str(tmp_path / "c.yaml"))
