@@ -21,7 +21,7 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import load_playbook
 from halo_opt.core.records import Value
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import Measured, cells_sql, counts_sql, measure
+from halo_opt.mining.measure import Measured, cells_sql, counts_sql, measure
 from halo_opt.store.guarded.honest_sql import (
     LISTED,
     MAX_SQL,
@@ -110,7 +110,7 @@ def behaviour_of(claim: Claim, name: str, *, model: str = "a model", listed: boo
         remedies=tuple(claim.remedies),
         source=model,
         asked_by=model,
-        untested=LISTED if listed else "",
+        untestable=LISTED if listed else "",
     )
 
 

@@ -144,7 +144,7 @@ def _asked(
         sql=behaviour_sql(asked.predicate_sql),
         source=by,
         asked_by=by,
-        untested={"outcome": BY_OUTCOME, "names": LISTED}.get(goes_by or "", ""),
+        untestable={"outcome": BY_OUTCOME, "names": LISTED}.get(goes_by or "", ""),
     )
     return [ExtraBehaviour(behaviour)]
 
