@@ -7,7 +7,8 @@ import typer
 from halo_opt.cli.loop_options import LOOP_FILE, Config, configured
 from halo_opt.cli.options import Quiet
 from halo_opt.core.console import Console
-from halo_opt.git.commits import resolve, revert
+from halo_opt.git.commits import revert
+from halo_opt.git.reading import resolve
 from halo_opt.patching.builder import PatchBuilder
 
 

@@ -1,7 +1,7 @@
-"""Runs attempts through the harness command into one run folder: at least once each, never paid for twice.
+"""Runs attempts through the harness command into one run folder.
 
-The folder is the only state: what results.jsonl holds is done, the rest is missing. Never reads span files and never
-decides what a result means.
+The folder is the only state: what results.jsonl holds is done, the rest is missing. An attempt that is done is not run
+again.
 """
 
 import fcntl
@@ -28,13 +28,16 @@ POLL_SECONDS = 0.1
 # Importing a harness and starting its browser happens before the first attempt and is not part of it.
 START_SECONDS = 30.0
 CRASHES_IN_A_ROW = 3
-# Smaller shares end more evenly over the workers, larger ones start the harness less often.
-SHARES_PER_WORKER = 2
+# Smaller batches end more evenly over the workers, larger ones start the harness less often.
+BATCHES_PER_WORKER = 2
 
 
 @dataclass
-class Share:
-    """A harness process and the attempts that it was asked for."""
+class Batch:
+    """A harness process and its attempts that are not finished yet, the one in flight first.
+
+    `progress_at` is the time of its last finished attempt by the monotonic clock, in seconds.
+    """
 
     process: HarnessProcess
     keys: list[AttemptKey]
@@ -42,15 +45,10 @@ class Share:
     progress_at: float
     finished: int = 0
 
-    @property
-    def left(self) -> list[AttemptKey]:
-        """The attempts still owed, the one in flight first."""
-        return self.keys
-
 
 @dataclass(frozen=True)
 class Job:
-    """One run to collect: which attempts, by which command, where."""
+    """One run to collect: its record, the attempts, the run folder, and the harness's folder and environment."""
 
     run: Run
     keys: Sequence[AttemptKey]
@@ -67,40 +65,40 @@ class Collector:
     job: Job
     tail: ResultsTail
     on_result: Callable[[AttemptResult], None]
-    shares: list[Share] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
     crashes: int = 0
     started: int = 0
 
-    def work(self) -> None:
-        """Until nothing is missing. Raises what `on_result` raises (a spent budget), after ending all processes."""
+    def run(self) -> None:
+        """Run until nothing is missing. Raises what `on_result` raises, after all processes were ended."""
         try:
             while True:
-                self._deal()
-                if not self.shares:
+                self._start_batches()
+                if not self.batches:
                     return
                 time.sleep(POLL_SECONDS)
                 self._take_results()
-                for share in list(self.shares):
-                    self._watch(share)
+                for batch in list(self.batches):
+                    self._check(batch)
         finally:
-            for share in self.shares:
-                share.process.end()
+            for batch in self.batches:
+                batch.process.end()
             # What finished between the last look and the end is on disk, and counted on the next start.
             self.tail.poll()
 
-    def _deal(self) -> None:
-        held = {key for share in self.shares for key in share.keys}
+    def _start_batches(self) -> None:
+        held = {key for batch in self.batches for key in batch.keys}
         missing = self.tail.missing(self.job.keys, retry_errors=self.job.options.retry_errors)
         free = [key for key in missing if key not in held]
-        slots = self.job.options.workers - len(self.shares)
-        size = max(1, ceil(len(free) / (self.job.options.workers * SHARES_PER_WORKER)))
+        slots = self.job.options.workers - len(self.batches)
+        size = max(1, ceil(len(free) / (self.job.options.workers * BATCHES_PER_WORKER)))
         for first in range(0, min(len(free), slots * size), size):
             self._start(free[first : first + size])
 
     def _start(self, keys: list[AttemptKey]) -> None:
         paths = RunPaths(self.job.folder)
         self.started += 1
-        file = paths.logs / f"share-{os.getpid()}-{self.started}.jsonl"
+        file = paths.logs / f"batch-{os.getpid()}-{self.started}.jsonl"
         paths.logs.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(key.model_dump_json() + "\n" for key in keys), encoding="utf-8")
         process = HarnessProcess(
@@ -109,56 +107,56 @@ class Collector:
             env=self.job.env,
             log=paths.logs / "harness.log",
         )
-        self.shares.append(Share(process, list(keys), file, time.monotonic() + START_SECONDS))
+        self.batches.append(Batch(process, list(keys), file, time.monotonic() + START_SECONDS))
 
     def _take_results(self) -> None:
         for result in self.tail.poll():
-            for share in self.shares:
-                if result.key in share.keys:
-                    share.keys.remove(result.key)
-                    share.finished += 1
-                    share.progress_at = time.monotonic()
+            for batch in self.batches:
+                if result.key in batch.keys:
+                    batch.keys.remove(result.key)
+                    batch.finished += 1
+                    batch.progress_at = time.monotonic()
                     self.crashes = 0
             self.on_result(result)
 
-    def _watch(self, share: Share) -> None:
-        """End a share that has finished, died or hung, and blame the attempt in flight for the latter two."""
-        status = share.process.poll()
+    def _check(self, batch: Batch) -> None:
+        """End a batch that has finished, died or hung; in the latter two cases the attempt in flight is an error."""
+        status = batch.process.poll()
         limit = self.job.options.attempt_seconds
         if status is None:
-            if time.monotonic() - share.progress_at > limit:
-                self._drop(share)
-                self._blame(share, Cause.TIME_LIMIT)
+            if time.monotonic() - batch.progress_at > limit:
+                self._end(batch)
+                self._record_error(batch, Cause.TIME_LIMIT)
             return
         self._take_results()
-        self._drop(share)
-        if not share.left or (status == 0 and share.finished):
+        self._end(batch)
+        if not batch.keys or (status == 0 and batch.finished):
             return
         if status == ExitCode.ENVIRONMENT:
-            raise EnvironmentMissing(f"the harness cannot run here: {share.process.last_words()}")
+            raise EnvironmentMissing(f"the harness lacks something on this machine: {batch.process.last_words()}")
         if status == ExitCode.USAGE:
-            raise InputError(f"the harness refused its input: {share.process.last_words()}")
-        if not share.finished:
+            raise InputError(f"the harness refused its input: {batch.process.last_words()}")
+        if not batch.finished:
             self.crashes += 1
             if self.crashes >= CRASHES_IN_A_ROW:
                 raise EnvironmentMissing(
                     f"the harness command ended {self.crashes} times in a row without a finished attempt "
-                    f"(exit code {status}): {share.process.last_words() or 'it printed nothing'}; "
-                    f"its output is in {share.process.log}"
+                    f"(exit code {status}): {batch.process.last_words() or 'it printed nothing'}; "
+                    f"its output is in {batch.process.log}"
                 )
-        self._blame(share, Cause.HARNESS_CRASHED)
+        self._record_error(batch, Cause.HARNESS_CRASHED)
 
-    def _drop(self, share: Share) -> None:
-        share.process.end()
-        share.file.unlink(missing_ok=True)
-        self.shares.remove(share)
+    def _end(self, batch: Batch) -> None:
+        batch.process.end()
+        batch.file.unlink(missing_ok=True)
+        self.batches.remove(batch)
 
-    def _blame(self, share: Share, cause: Cause) -> None:
+    def _record_error(self, batch: Batch, cause: Cause) -> None:
         self._take_results()
-        if not share.left:
+        if not batch.keys:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        key = share.left[0]
+        key = batch.keys[0]
         result = AttemptResult(
             **key.model_dump(),
             trace_id=uuid.uuid4().hex,
@@ -168,14 +166,23 @@ class Collector:
             ended_at=now,
         )
         append_result(self.tail.path, result)
-        # Before anything is dealt again: a share that still held this attempt would be blamed for the next one.
+        # Before the next batch starts: one that still held this attempt would be blamed for it again.
         self._take_results()
 
 
 def collect(job: Job, *, on_result: Callable[[AttemptResult], None] = lambda _result: None) -> ResultsTail:
     """Run what is missing of a job. Killed at any moment it loses at most the attempts in flight.
 
-    `on_result` is called once for each result line that appears during this call, in file order.
+    Args:
+        job: The run to collect.
+        on_result: Called once for each result line that appears during this call, in file order.
+
+    Returns:
+        All results of the run folder.
+
+    Raises:
+        EnvironmentMissing: When the harness lacks something on this machine, or ends again and again at once.
+        InputError: When the harness refuses its input, or the folder holds another run or is in use.
     """
     paths = RunPaths(job.folder)
     paths.folder.mkdir(parents=True, exist_ok=True)
@@ -186,7 +193,7 @@ def collect(job: Job, *, on_result: Callable[[AttemptResult], None] = lambda _re
         end_torn_line(paths.results)
         tail = ResultsTail(paths.results)
         tail.poll()
-        Collector(job, tail, on_result).work()
+        Collector(job, tail, on_result).run()
     return tail
 
 
@@ -198,13 +205,15 @@ def _claim(paths: RunPaths, run: Run) -> None:
     try:
         there = Run.model_validate_json(paths.run.read_bytes())
     except ValidationError:
-        raise InputError(f"{paths.run} is not a run file; move it away or name another run") from None
+        raise InputError(
+            f"{paths.run} is not the record of a run; move it away, or choose another run folder with --run-id"
+        ) from None
     for name in ("harness_revision", "model"):
         old, new = getattr(there, name), getattr(run, name)
         if old != new:
             raise InputError(
-                f"{paths.folder} holds a run with {name} {old}, not {new}; one run has one harness and one model: "
-                "name another run with --run-id"
+                f"{paths.folder} holds a run with {name} {old}, not {new}; a run has one harness and one model, so "
+                "choose another run folder with --run-id"
             )
 
 
@@ -215,7 +224,9 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"{path.parent} is being collected by another halo-opt; wait for it") from None
+            raise InputError(
+                f"another halo-opt process collects into {path.parent}; wait until it ends, or stop it"
+            ) from None
         yield
     finally:
         os.close(fd)

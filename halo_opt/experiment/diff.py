@@ -1,6 +1,6 @@
-"""Two sets of attempts compared, paired by task and seed, clustered by task. Pure.
+"""Two sets of attempts compared, paired by task and seed, clustered by task.
 
-Unpaired attempts and errors are listed, never averaged in.
+Unpaired attempts and errors are listed apart and enter no average.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Keeps or drops a patch on the evidence of the gate split. Pure; one rule, written in `decide`."""
+"""The gate: keeps or drops a patch by what it did on the gate split. Its rule is `decide`."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ def mechanism_fired(proposal: Proposal, diff: ScoreDiff) -> bool | None:
 
 
 def shows_no_gain(diff: ScoreDiff) -> bool:
-    """Whether a first look already shows no gain. Only ever stops early for a rejection, so it adds no false keep."""
+    """Whether a first look already shows no gain. Stopping then can only drop a patch, so it adds no false keep."""
     return diff.difference is not None and diff.difference <= 0
 
 
@@ -68,16 +68,16 @@ def _reason_to_drop(
 ) -> str | None:
     """Why the patch is dropped; None to keep it."""
     if diff.difference is None or diff.p_value_here is None:
-        return f"too little data: {diff.pairs} pairs on {diff.tasks} tasks"
+        return f"too little data to decide: {diff.pairs} pairs on {diff.tasks} tasks"
     if diff.difference <= config.min_gain:
-        return f"{_points(diff.difference)} points on the gate split: not above gate.min_gain, {config.min_gain:g}"
+        return f"{_points(diff.difference)} points on the gate split, not above gate.min_gain of {config.min_gain:g}"
     if diff.p_value_here > level:
-        chance = f"one-sided p = {diff.p_value_here:.3g} is above {level:.3g}"
+        chance = f"one-sided p = {diff.p_value_here:.3g} is above the level {level:.3g}"
         return f"{_points(diff.difference)} points may be noise: {chance}"
     if broken:
-        return f"it broke guard tasks: {', '.join(broken)}"
+        return f"these guard tasks lost successes: {', '.join(broken)}"
     if fired is False:
-        return "the score rose, but no behaviour that it should change did: the mechanism did not fire"
+        return "the score rose, but none of the behaviours that the proposal predicted to change did"
     return None
 
 

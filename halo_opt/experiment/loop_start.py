@@ -15,8 +15,7 @@ from halo_opt.core.harness_commands import list_tasks
 from halo_opt.core.journal import Journal
 from halo_opt.core.records import AttemptKey
 from halo_opt.experiment.splits import Split, make_splits
-from halo_opt.git.commits import resolve, uncommitted
-from halo_opt.git.reading import open_repo
+from halo_opt.git.reading import open_repo, resolve, uncommitted
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def start_loop(config: LoopConfig, *, journal: Journal, console: Console) -> Loo
 
     def begin() -> dict[str, Any]:
         repo = open_repo(config.harness_root)
-        if changed := uncommitted(repo, ["."]):
+        if changed := uncommitted(repo):
             console.warn(
                 f"the loop runs the harness as it is in the last commit: {len(changed)} uncommitted changes "
                 f"(first: {changed[0]}) are not part of it; commit them to include them"

@@ -1,4 +1,4 @@
-"""results.jsonl: appended by harness processes, read while it grows. Never rewrites the file."""
+"""results.jsonl: appended by harness processes, read while it grows."""
 
 import os
 from collections import Counter
@@ -59,13 +59,13 @@ class ResultsTail:
         return result
 
     def missing(self, keys: Iterable[AttemptKey], *, retry_errors: int) -> list[AttemptKey]:
-        """The attempts that still want running, in order: never measured, and errors below the cap of tries."""
-        return [
-            key
-            for key in keys
-            if (result := self.results.get(key)) is None
-            or (result.outcome is Outcome.ERROR and self.error_tries[key] <= retry_errors)
-        ]
+        """The attempts that are still to run, in order: those without a result, and errors below the cap of retries."""
+
+        def is_missing(key: AttemptKey) -> bool:
+            result = self.results.get(key)
+            return result is None or (result.outcome is Outcome.ERROR and self.error_tries[key] <= retry_errors)
+
+        return [key for key in keys if is_missing(key)]
 
 
 def read_results(path: Path) -> ResultsTail:

@@ -1,4 +1,4 @@
-"""Success rates of sets of attempts. Pure. An error is counted apart and never enters a rate."""
+"""Success rates of sets of attempts. An error was not a measurement: it is counted apart and enters no rate."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

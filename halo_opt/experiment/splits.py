@@ -1,4 +1,4 @@
-"""Which attempts belong to which split. Pure: the same tasks and seed give the same splits on every machine."""
+"""Which attempts belong to which split. The same tasks and seed give the same splits on every machine."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -31,7 +31,7 @@ def make_splits(task_ids: Sequence[str], config: SplitsConfig) -> dict[Split, li
     if repeated:
         raise ConfigError(f"tasks: {repeated[0]} is listed twice; each task belongs to one split only")
     sizes = {Split.TRAIN: config.train, Split.GATE: config.gate, Split.SEALED: config.sealed}
-    free = _not_named(task_ids, sizes)
+    free = _unnamed_tasks(task_ids, sizes)
     order = np.random.default_rng(config.shuffle_seed).permutation(len(free))
     shuffled = iter([free[index] for index in order])
     splits: dict[Split, list[AttemptKey]] = {}
@@ -42,18 +42,18 @@ def make_splits(task_ids: Sequence[str], config: SplitsConfig) -> dict[Split, li
     return splits
 
 
-def _not_named(task_ids: Sequence[str], sizes: dict[Split, SplitConfig]) -> list[str]:
-    """The tasks that are left to draw from, sorted; an error when a named one cannot be had or too few are left."""
+def _unnamed_tasks(task_ids: Sequence[str], sizes: dict[Split, SplitConfig]) -> list[str]:
+    """The tasks that no split names, sorted. Raises ConfigError when a named one does not exist or too few are left."""
     free = sorted(task_ids)
     for split, size in sizes.items():
         for task in size.tasks if not isinstance(size.tasks, int) else []:
             if task not in free:
-                twice = "is named twice in the splits" if task in task_ids else "is not among the loop's tasks"
-                raise ConfigError(f"splits.{split.value}.tasks: {task} {twice}")
+                problem = "is named twice in the splits" if task in task_ids else "is not among the loop's tasks"
+                raise ConfigError(f"splits.{split.value}.tasks: {task} {problem}")
             free.remove(task)
     wanted = sum(size.tasks for size in sizes.values() if isinstance(size.tasks, int))
     if wanted > len(free):
-        raise ConfigError(f"splits ask for {wanted} tasks and there are {len(free)}; lower splits.*.tasks")
+        raise ConfigError(f"splits ask for {wanted} tasks and there are {len(free)} to draw from; lower splits.*.tasks")
     return free
 
 

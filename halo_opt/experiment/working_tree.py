@@ -14,8 +14,7 @@ from halo_opt.experiment.collect import Job, collect
 from halo_opt.experiment.results import read_results
 from halo_opt.experiment.runner import harness_environment, new_run
 from halo_opt.experiment.splits import Split, repeat
-from halo_opt.git.commits import resolve, uncommitted
-from halo_opt.git.reading import open_repo
+from halo_opt.git.reading import open_repo, resolve, uncommitted
 from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.prices import attempt_cost
 
@@ -59,7 +58,7 @@ def working_tree_revision(root: Path) -> str:
     """The harness's commit, with `+changes` when the working tree differs from it; `unversioned` outside git."""
     try:
         repo = open_repo(root)
-        return resolve(repo, "HEAD") + ("+changes" if uncommitted(repo, ["."]) else "")
+        return resolve(repo, "HEAD") + ("+changes" if uncommitted(repo) else "")
     except InputError:
         return "unversioned"
 

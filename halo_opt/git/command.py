@@ -1,8 +1,7 @@
-"""One way to run git: through GitPython, in an environment made from nothing, with hooks and monitors off.
+"""Runs git through GitPython, in an environment of its own, with hooks, monitors and terminal prompts off.
 
-It never clones or fetches, never reads the caller's GIT_* variables (halo-opt may itself be run from a git hook), and
-never asks for anything on a terminal. GitPython can add to the environment but not take from it, so the command starts
-with `env -i`.
+The caller's GIT_* variables do not reach it, because halo-opt may itself be run from a git hook. GitPython can add to
+the environment but not take from it, so the command starts with `env -i`.
 """
 
 import os

@@ -1,7 +1,8 @@
-"""Patches as commits, by git plumbing: the user's files, index and current branch are never touched unless asked.
+"""Patches as commits, made by git plumbing: the user's files and index stay as they are.
 
 A commit is made from bytes in memory through a temporary index, checked against the edits, and becomes visible only by
-a compare-and-swap of its branch. No hook, filter or monitor runs. Nothing here clones, fetches or pushes.
+a compare-and-swap of its branch. No hook, filter or monitor runs. `fast_forward` and `revert` move the user's files
+where the branch is checked out.
 """
 
 import contextlib
@@ -15,23 +16,11 @@ from halo_opt.git.command import GitFailed, git_result, run_git
 from halo_opt.git.reading import (
     blobs,
     branch_head,
-    changed_files,
     checked_out,
-    current_branch,
-    diff_text,
-    head_commit,
-    open_repo,
-    require_repository,
     resolve,
     tree,
-    uncommitted,
     worktrees,
 )
-
-__all__ = [
-    "branch_head", "changed_files", "commit_edits", "current_branch", "delete_branch", "diff_text", "fast_forward",
-    "head_commit", "make_commit", "open_repo", "require_repository", "resolve", "revert", "uncommitted", "worktree",
-]  # fmt: skip
 
 _NAME, _MAIL = "halo-opt", "halo-opt@localhost"
 _NOTHING = "0" * 40
@@ -50,7 +39,10 @@ def commit_edits(repo: Path, *, parent: str, branch: str, files: Mapping[str, by
     if old not in (None, start):
         if _content(repo, str(old)) == _content(repo, commit):
             return str(old)
-        raise InputError(f"branch {branch} is at {str(old)[:10]}, not at {start[:10]}: it moved, or its name is taken")
+        raise InputError(
+            f"branch {branch} exists already and is at {str(old)[:10]}, not at {start[:10]}; choose another branch "
+            "name, or delete the branch with git branch -D"
+        )
     _move(repo, branch, commit, old or _NOTHING, "patch")
     return commit
 
@@ -65,7 +57,7 @@ def make_commit(repo: Path, parent: str, files: Mapping[str, bytes], message: st
     modes = {e.path: e.mode for e in tree(repo, parent)}
     for path in files:
         if modes.get(path) != "100644":
-            raise InputError(f"{path} is not a plain tracked file at {parent[:10]}; patches change only those")
+            raise InputError(f"{path} is not a plain tracked file at {parent[:10]}; a patch can change only such files")
     with tempfile.TemporaryDirectory(prefix="halo-opt-index-") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         run_git(repo, "read-tree", parent, environment=index)
@@ -118,12 +110,13 @@ def _move(repo: Path, branch: str, new: str, old: str, why: str) -> None:
 
 def _refuse_checked_out(repo: Path, branch: str) -> None:
     if place := checked_out(repo, branch):
-        raise InputError(f"branch {branch} is checked out in {place}; patches go to a branch that nobody works on")
+        raise InputError(f"branch {branch} is checked out in {place}; choose a branch that is not checked out")
 
 
 def fast_forward(repo: Path, branch: str, commit: str) -> None:
-    """Move a branch forward to a descendant; a new branch starts there. This verb may change the user's files:
-    where the branch is checked out, its files move too, and files with uncommitted changes make git refuse.
+    """Move a branch forward to a descendant; a new branch starts there.
+
+    Where the branch is checked out its files move too; git refuses when they have uncommitted changes.
     """
     target, old = resolve(repo, commit), branch_head(repo, branch)
     if old == target:

@@ -1,4 +1,4 @@
-"""Reading a git repository: commits, branches, tracked files, diffs, worktrees. Nothing here writes anything."""
+"""Reading a git repository: commits, branches, tracked files, diffs, worktrees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,16 +24,6 @@ def open_repo(folder: Path) -> Path:
     return Path(run_git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n")).resolve()
 
 
-def head_commit(repo: Path) -> str:
-    """The commit that is checked out."""
-    return resolve(repo, "HEAD")
-
-
-def changed_files(repo: Path) -> list[str]:
-    """Every path whose file on disk is not what HEAD holds, new files that git does not ignore included."""
-    return uncommitted(repo, ["."])
-
-
 def resolve(repo: Path, revision: str) -> str:
     """The full commit id of a revision; raises InputError when there is no repository, commit or such revision."""
     require_repository(repo)
@@ -56,13 +46,6 @@ def require_repository(repo: Path) -> None:
         raise InputError(
             f"{repo} is not a git working tree; patches are commits, so run 'git init' and commit it first"
         )
-
-
-def current_branch(repo: Path) -> str | None:
-    """The branch that is checked out, None when HEAD is detached."""
-    require_repository(repo)
-    code, out, _ = git_result(repo, "symbolic-ref", "--quiet", "--short", "HEAD")
-    return out.decode().strip() if code == 0 else None
 
 
 def branch_head(repo: Path, branch: str) -> str | None:
@@ -97,11 +80,9 @@ def blobs(repo: Path, ids: Sequence[str]) -> dict[str, bytes]:
     return contents
 
 
-def uncommitted(repo: Path, paths: Sequence[str]) -> list[str]:
-    """Those of `paths` whose file on disk is not what HEAD holds: a loop would not see these changes."""
-    if not paths:
-        return []
-    out = run_git(repo, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *_literal(paths))
+def uncommitted(repo: Path) -> list[str]:
+    """Every path whose file on disk is not what HEAD holds, new files that git does not ignore included."""
+    out = run_git(repo, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", ":(top)")
     return [entry[3:].decode("utf-8", "replace") for entry in out.split(b"\0") if entry]
 
 
@@ -154,7 +135,3 @@ def worktrees(repo: Path) -> list[Worktree]:
 def checked_out(repo: Path, branch: str) -> Path | None:
     """The working tree that has the branch checked out."""
     return next((w.path for w in worktrees(repo) if w.branch == branch and w.path.is_dir()), None)
-
-
-def _literal(paths: Sequence[str]) -> list[str]:
-    return [":(top)" if path == "." else f":(top,literal){path}" for path in paths]

@@ -18,6 +18,7 @@ from halo_opt.core.playbook import playbook_of
 from halo_opt.core.records import Patch, Proposal
 from halo_opt.core.report_records import Report
 from halo_opt.git import commits as gitrepo
+from halo_opt.git import reading as gitread
 from halo_opt.patching.edits import Limits, apply_edits
 from halo_opt.patching.guard import Forbidden, replace_hidden
 from halo_opt.patching.patchfile import read_patch_file, unified_diff
@@ -146,7 +147,7 @@ def build_patch(
     commit = gitrepo.commit_edits(
         surface.repo, parent=surface.revision, branch=branch, files=surface.in_repo(edited), message=message
     )  # fmt: skip
-    diff = gitrepo.diff_text(surface.repo, surface.revision, commit)
+    diff = gitread.diff_text(surface.repo, surface.revision, commit)
     return Patch(proposal=proposal, branch=branch, commit=commit, parent=surface.revision, diff=diff)
 
 

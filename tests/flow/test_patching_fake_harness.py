@@ -11,6 +11,7 @@ from halo_opt.core.harness_commands import describe, harness_check
 from halo_opt.core.records import Proposal, ReplaceText, SetValue, Verdict
 from halo_opt.core.report_records import Finding, Report
 from halo_opt.git import commits as gitrepo
+from halo_opt.git import reading as gitread
 from halo_opt.patching.builder import build_patch, load_patch_file
 from halo_opt.patching.patchfile import format_patch_file
 from halo_opt.patching.propose import Trial, propose
@@ -65,13 +66,13 @@ def test_a_patch_is_proposed_checked_kept_and_the_next_one_is_a_new_mechanism(
         seen.update(json.dumps(e.model_dump()) for e in found[0].edits)
         revision = patch.commit
     assert len(seen) == 2
-    config = gitrepo.diff_text(harness.folder, "main", "halo/loop")
+    config = gitread.diff_text(harness.folder, "main", "halo/loop")
     assert config.count("\n+") >= 2
     made = gitrepo.revert(harness.folder, "halo/loop", f"{revision}~", check=harness_check(CHECK))
     gitrepo.revert(harness.folder, "halo/loop", revision, check=harness_check(CHECK))
-    assert gitrepo.diff_text(harness.folder, "main", "halo/loop") == ""
-    assert gitrepo.diff_text(harness.folder, "main", made) != ""
-    assert gitrepo.changed_files(harness.folder) == []
+    assert gitread.diff_text(harness.folder, "main", "halo/loop") == ""
+    assert gitread.diff_text(harness.folder, "main", made) != ""
+    assert gitread.uncommitted(harness.folder) == []
 
 
 def test_the_harness_s_own_check_has_the_last_word(harness: FakeHarness) -> None:
@@ -87,7 +88,7 @@ def test_the_harness_s_own_check_has_the_last_word(harness: FakeHarness) -> None
     proposal = Proposal(id="P1-x", findings=[], hypothesis="h", edits=[edit], predictions=[], source="test")
     with pytest.raises(InputError, match=r"does not pass its own check: config\.yaml: there is no setting"):
         build_patch(surface, proposal, description, branch="halo/p", check=check)
-    assert gitrepo.branch_head(harness.folder, "halo/p") is None
+    assert gitread.branch_head(harness.folder, "halo/p") is None
 
 
 def test_a_patch_file_of_one_clone_applies_in_another(harness: FakeHarness, tmp_path: Path) -> None:

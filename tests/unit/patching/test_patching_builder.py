@@ -251,5 +251,5 @@ def test_a_taken_branch_is_found_before_anything_is_written(
     surface: Surface, description: HarnessDescription, repo: Path, git: Git
 ) -> None:
     git("branch", "halo/p1", gitrepo.make_commit(repo, surface.revision, {"README.md": b"x"}, "other"))
-    with pytest.raises(InputError, match="its name is taken"):
+    with pytest.raises(InputError, match="exists already and is at"):
         build_patch(surface, proposal(), description, branch="halo/p1", check=None)
