@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.mining.attempts import Attempt, Made, Steps
 from benchmarks.mining.injections import MODES, TALK
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.mining.triage import CLASSES, COLUMNS
 
 PER_CLASS_TASKS = 12
@@ -46,7 +46,7 @@ def confusion(real: dict[str, list[Steps]], *, seed: int) -> Counter[tuple[str, 
             add("unexplained", task, some(), failed=bool(number % 2), harness_revision=f"r{number % 2}")
     store = Made(attempts)
     _lay_over(store, columns, checks)
-    report = analyze(store, [], title="triage", made_at="2026-01-01T00:00:00+00:00")
+    report = mine_store(store, [], title="triage", made_at="2026-01-01T00:00:00+00:00")
     judged = {row[0]: row[COLUMNS.index("class")] for row in store.rows(report.triage_sql or "")}
     store.close()
     return Counter((kind, str(judged.get(name, "not judged"))) for name, kind in built.items())

@@ -15,7 +15,7 @@ from scipy.special import ndtr
 from benchmarks.mining.attempts import PER_TASK, Attempt, Made, Steps, draw
 from benchmarks.mining.injections import MODES
 from halo_opt.core.report_records import Report
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.stats.intervals import wilson
 from halo_opt.store.protocols import Rows
 
@@ -130,7 +130,7 @@ def judge(case: Case, called: Called, *, planted: Rows, bare: Rows, rng: np.rand
 def _dataset(real: dict[str, list[Steps]], size: int, rng: np.random.Generator) -> Outcome:
     drawn = case(real, size, rng)
     store, bare = Made(drawn.attempts), Made(drawn.bare)
-    called = called_by(analyze(store, [], title="planted", made_at="2026-01-01T00:00:00+00:00"))
+    called = called_by(mine_store(store, [], title="planted", made_at="2026-01-01T00:00:00+00:00"))
     outcome = judge(drawn, called, planted=store, bare=bare, rng=rng)
     store.close()
     bare.close()

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.mining.attempts import Made, draw, real_attempts
 from benchmarks.mining.injections import MODES
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 
 
 def measure(sizes: Sequence[int], runs: Path) -> list[dict[str, float]]:
@@ -50,7 +50,7 @@ def main() -> None:
     attempts.clear()
     before = resource.getrusage(resource.RUSAGE_SELF)
     start = time.perf_counter()
-    analyze(store, [], title="speed", made_at="2026-01-01T00:00:00+00:00")
+    mine_store(store, [], title="speed", made_at="2026-01-01T00:00:00+00:00")
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     wall = time.perf_counter() - start

@@ -23,7 +23,7 @@ from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.report_records import Report
 from halo_opt.llm.ledger import Budget
 from halo_opt.mining.detector_files import built_in
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import measured_store, mine_store
 from halo_opt.store import Store
 
 MINING, BOTH, RLM, RAW = "mining", "mining + RLM", "RLM alone", "raw traces"
@@ -52,7 +52,7 @@ def look(arm: str, case: Case, asked: Asked, budget: Budget) -> tuple[Report, An
     Returns:
         The report, and what the model did (None for mining).
     """
-    mined = analyze(case.store, [], title=TITLE, made_at="", guarded=guarded_rows(case.store))
+    mined = mine_store(case.store, [], title=TITLE, made_at="", guarded=guarded_rows(case.store))
     if arm == MINING:
         return mined, None
     journal = Path(case.folder.name) / f"{arm.replace(' ', '-').replace('+', 'and')}.jsonl"
@@ -80,14 +80,8 @@ def _asked(arm: str, case: Case, asked: Asked, session: Session, mined: Report) 
             ledger=session.ledger,
             tools=[tool for tool in ALL if not (alone and tool.name in OF_MINING)],
         )
-    report = report_of(
-        case.store,
-        [],
-        Analysed(result, hypotheses),
-        title=TITLE,
-        made_at="",
-        guarded=guarded_rows(case.store),
-        behaviours=built_in() if arm == BOTH else (),
-        patterns=arm == BOTH,
-    )
+    both = arm == BOTH
+    guarded = guarded_rows(case.store)
+    with measured_store(case.store, behaviours=built_in() if both else (), guarded=guarded, patterns=both) as measured:
+        report = report_of(measured, case.store, [], Analysed(result, hypotheses), title=TITLE, made_at="")
     return report, result

@@ -33,7 +33,7 @@ from halo_opt.analysis.tools.all import READING
 from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.roles import RoleModel, Roles
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.reporting.report_files import read_report
 from halo_opt.store import Store, build_store
 from halo_opt.testing import ScriptedModel
@@ -74,7 +74,7 @@ def told_to(store: Path, out: Path, planted: Sequence[Planted], summary: str) ->
     limits = AnalysisLimits(turns=len(script) + 1, actions=AT_ONCE, parallel=1)
     with Store.open(store) as opened:
         asked = Hypotheses()
-        report = analyze(opened, [], title="t", made_at="2026-01-01T00:00:00+00:00", patterns=False)
+        report = mine_store(opened, [], title="t", made_at="2026-01-01T00:00:00+00:00", patterns=False)
         model = RoleModel(ScriptedModel(script, name="liar"), 1_000_000, 4_000)
         result = run_agents(
             ToolContext(opened, report, asked),
@@ -192,7 +192,7 @@ def run(store: Path, out: Path, facts: Facts | None = None) -> Verdict:
     kinds = Counter(one.kind for one in false) + Counter({"in the summary": len(SUMMARIES)})
     again = [one for one in false if sayable(one)]
     with Store.open(store) as opened:
-        report = analyze(opened, [], title="t", made_at="2026-01-01T00:00:00+00:00", patterns=False)
+        report = mine_store(opened, [], title="t", made_at="2026-01-01T00:00:00+00:00", patterns=False)
         through += judged_answers(opened, report, facts, again)[0]
         struck += judged_answers(opened, report, facts, true)[1]
     wrong = unlike(store, out / "lies") + unlike(store, out / "truths")

@@ -20,7 +20,7 @@ from benchmarks.rlm.halo_agent import VERSION, installed
 from benchmarks.rlm.peer_side import ALONE, LEAST, TOLD
 from benchmarks.rlm.questions import FACTS, QUESTIONS, Asked
 from benchmarks.rlm.wire import Exchange
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store, build_store
 
 HERE = Path(__file__).parents[1]
@@ -217,7 +217,7 @@ def _measured(
     build_store([traces], store_file)
     store = stack.enter_context(Store.open(store_file))
     asked = [one for one in facts_of(store) if not given.questions or one.question.name in given.questions]
-    report = analyze(store, [], title=traces.stem, made_at="")
+    report = mine_store(store, [], title=traces.stem, made_at="")
     sides: dict[str, Ask] = {OURS: partial(our_side.ask, store, report)}
     if python is None:
         return list(measure(asked, sides, count)), ""

@@ -22,7 +22,7 @@ class Behaviour(BaseModel):
     cause. `fault` says whose it is where that is plain. `source` is the file that declares it, None for our own; SQL of
     a file is run guarded. `actions` are the actions that a sequence is made of, `within` how far the last may stand
     from the first; `mined` says that it was found in these traces rather than thought of, so that only a proof makes it
-    worth a line. `asked` names the model that asked about it: a test like any other, and no behaviour of our own.
+    worth a line. `asked_by` names who else wants it tested (a model): a test like any other, and none of mining's own.
     `untested` says why it may not be tested whatever the counts, '' where it may.
     """
 
@@ -42,7 +42,7 @@ class Behaviour(BaseModel):
     actions: tuple[str, ...] = ()
     within: int | None = None
     mined: bool = False
-    asked: str | None = None
+    asked_by: str | None = None
     untested: str = ""
 
     @model_validator(mode="after")

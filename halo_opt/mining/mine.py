@@ -1,17 +1,20 @@
-"""From a store to a report: measure every behaviour, contrast, correct, rank, write up. Only reads; asks no model."""
+"""From a store to a report: measure every behaviour, contrast, correct, rank and write up."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from halo_common.text import nearest
-from halo_opt.analysis.claims.told import NOTHING_TOLD, ToldBehaviour, one_test_each, place, with_words
 from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import Playbook
 from halo_opt.core.records import Value
-from halo_opt.core.report_records import InputFile, Report
+from halo_opt.core.report_records import InputFile, Number, Report
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.caveats import caveats_of, method_of, too_long
 from halo_opt.mining.cells import Measured, applicable, literal, measure, steps_where_success_ends
 from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
+from halo_opt.mining.extras import ExtraBehaviour, Placement, one_test_each, place
 from halo_opt.mining.findings import described, proven, q_values, write_up
 from halo_opt.mining.folding import fold
 from halo_opt.mining.groups import grouped
@@ -23,7 +26,131 @@ from halo_opt.mining.triage import triage_ctes, triage_method, triage_numbers, t
 from halo_opt.store.protocols import Query, Rows
 
 
-def analyze(
+class ReportWithExtras(NamedTuple):
+    """A report, and where the extra behaviours that had to be written up stand in it, by their names."""
+
+    report: Report
+    placed: dict[str, Placement]
+
+
+@dataclass(frozen=True)
+class MinedStore:
+    """A store in which all behaviours of mining's own are measured. Reports are drawn from it, each with extras or not.
+
+    What is kept is one row an attempt for the behaviours, in temporary tables of the connection of the thread that
+    mined: reports must be drawn in that thread.
+    """
+
+    store: Together
+    named: Sequence[Measured]
+    patterns: Sequence[Measured]
+    first_steps: Mapping[str, int]
+    overview: dict[str, Number]
+    ceiling: dict[str, Number]
+    pattern_methods: Sequence[str]
+    skipped: Sequence[str]
+    playbook: Playbook | None = None
+    _triage: dict[str, dict[str, Number]] = field(default_factory=dict)
+
+    def report(self, inputs: Sequence[InputFile], *, title: str, made_at: str) -> Report:
+        """The report of what mining finds by itself. `made_at` is ISO 8601 UTC: the caller has the clock."""
+        return self.report_with((), inputs, title=title, made_at=made_at).report
+
+    def report_with(
+        self, extras: Sequence[ExtraBehaviour], inputs: Sequence[InputFile], *, title: str, made_at: str
+    ) -> ReportWithExtras:
+        """The report with extra behaviours, measured now and corrected for together with all others."""
+        store, first_steps = self.store, self.first_steps
+        behaviours = [extra.behaviour for extra in extras]
+        store.add(behaviours)
+        extra = [measure(store, behaviour, first_steps) for behaviour in behaviours]
+        measured = one_test_each(store, [*self.named, *extra, *self.patterns])
+        by_name = {m.behaviour.name: m for m in measured}
+        q = q_values(measured)
+        own = [*self.named, *self.patterns]
+        sure = without_contained(proven(own, q))
+        standing, folded = fold(store, sure, first_steps)
+        others = described(store, self.named, sure, early=bool(first_steps))
+        placed = place(store, [*standing, *others], folded, extras, by_name)
+        written_extras = [by_name[name] for name, where in placed.items() if where.finding == name]
+        first = proven([*standing, *written_extras], q)
+        ranked = [*first, *others, *(m for m in written_extras if m not in first)]
+        findings = write_up(
+            store, ranked, measured, q=q, first_steps=first_steps, folded=folded, playbook=self.playbook
+        )
+        ctes, judged = triage_ctes(
+            [m.behaviour for m in standing if m.behaviour.category == "harness"],
+            [m.behaviour for m in own if m.behaviour.category == "infrastructure" and m.failures_with],
+        )
+        report = Report(
+            made_at=made_at,
+            title=title,
+            inputs=list(inputs),
+            overview=self.overview,
+            findings=grouped(store, findings, [m.behaviour for m in measured]),
+            tested=[_tested(m, q[m.behaviour.name]) for m in measured],
+            triage=self._triage_numbers(ctes),
+            triage_sql=triage_sql(ctes),
+            ceiling=self.ceiling,
+            method=" ".join([method_of(measured, first_steps), triage_method(), *self.pattern_methods]),
+            caveats=[
+                *caveats_of(store, own, first_steps, found=len(first)),
+                *too_long(standing, judged),
+                *self.skipped,
+            ],
+            spend={},
+        )
+        return ReportWithExtras(report, placed)
+
+    def _triage_numbers(self, ctes: str) -> dict[str, Number]:
+        """Counted once for as long as extra behaviours leave the proven findings as they were, which is the rule."""
+        if ctes not in self._triage:
+            self._triage[ctes] = triage_numbers(self.store, ctes)
+        return self._triage[ctes]
+
+
+@contextmanager
+def measured_store(
+    store: Rows,
+    *,
+    behaviours: Sequence[Behaviour] | None = None,
+    detectors: Detectors = NO_DETECTORS,
+    guarded: Query | None = None,
+    patterns: bool = True,
+) -> Iterator[MinedStore]:
+    """Measure a store's behaviours; what was measured is there until the context ends.
+
+    Args:
+        store: The traces.
+        behaviours: The detectors to use; None for the built-in ones.
+        detectors: The user's own detectors.
+        guarded: Runs SQL that is not ours: the user's detectors' and that of extra behaviours.
+        patterns: Whether to add the errors, calls and sequences that these traces show.
+    """
+    with Together(store, guarded=guarded) as together:
+        usual = built_in() if behaviours is None else behaviours
+        named = [*usual, *detectors.behaviours]
+        together.add(named)
+        found = [offered(together), sequences(together)] if patterns else []
+        mined = [behaviour for one in found for behaviour in one.behaviours]
+        together.add(mined)
+        first_steps = steps_where_success_ends(together)
+        result = MinedStore(
+            together,
+            named=[measure(together, behaviour, first_steps) for behaviour in named],
+            patterns=[measure(together, behaviour, first_steps) for behaviour in mined],
+            first_steps=first_steps,
+            overview=overview(together),
+            ceiling=ceiling(together),
+            pattern_methods=[one.method for one in found],
+            skipped=_skipped(detectors),
+            playbook=detectors.playbook,
+        )
+        together.release_steps()
+        yield result
+
+
+def mine_store(
     store: Rows,
     inputs: Sequence[InputFile],
     *,
@@ -33,81 +160,20 @@ def analyze(
     detectors: Detectors = NO_DETECTORS,
     guarded: Query | None = None,
     patterns: bool = True,
-    told: Sequence[ToldBehaviour] = NOTHING_TOLD,
 ) -> Report:
     """The report of a store: findings that separate failures from successes, then what else most failures show.
 
-    `made_at` is ISO 8601 UTC: the caller has the clock. `behaviours` are the built-in detectors where none are given.
-    `detectors` are the user's own, whose SQL runs by `guarded`.
-    `patterns` adds the errors, calls and sequences that these traces show. `told` is what a model asked or claims; its
-    SQL runs by `guarded` too, all of it is tested with everything else, and what is claimed is always written up. With
-    no outcomes, or one only, it describes and says so.
+    With no outcomes, or one only, it describes and says so. The arguments are those of `measured_store` and of
+    `MinedStore.report`.
     """
-    with Together(store, guarded=guarded) as together:
-        usual = built_in() if behaviours is None else behaviours
-        named = [*usual, *detectors.behaviours, *(one.behaviour for one in told)]
-        together.add(named)
-        more = [offered(together), sequences(together)] if patterns else []
-        found = [behaviour for one in more for behaviour in one.behaviours]
-        together.add(found)
-        report = _report(
-            together, inputs, [*named, *found], title=title, made_at=made_at, told=told, playbook=detectors.playbook
-        )
-    said = [report.method, *(one.method for one in more)]
-    return report.model_copy(update={"method": " ".join(said), "caveats": [*report.caveats, *_skipped(detectors)]})
+    with measured_store(store, behaviours=behaviours, detectors=detectors, guarded=guarded, patterns=patterns) as mined:
+        return mined.report(inputs, title=title, made_at=made_at)
 
 
 def _skipped(detectors: Detectors) -> list[str]:
     """A line for each detector of a file that could not be used, and how many there were."""
     count = len(detectors.skipped)
     return [*detectors.skipped, f"{count} detectors of your own were skipped."] if count else []
-
-
-def _report(
-    store: Rows,
-    inputs: Sequence[InputFile],
-    behaviours: Sequence[Behaviour],
-    *,
-    title: str,
-    made_at: str,
-    told: Sequence[ToldBehaviour],
-    playbook: Playbook | None,
-) -> Report:
-    first_steps = steps_where_success_ends(store)
-    measured = one_test_each(store, [measure(store, behaviour, first_steps) for behaviour in behaviours])
-    q = q_values(measured)
-    # A model's predicates count in the correction, and change nothing else of what mining says by itself.
-    own = [m for m in measured if m.behaviour.asked is None]
-    sure = without_contained(proven(own, q))
-    standing, folded = fold(store, sure, first_steps)
-    thought_of = [m for m in own if not m.behaviour.mined]
-    others = described(store, thought_of, sure, early=bool(first_steps))
-    placed = place(store, [*standing, *others], folded, measured, told)
-    first = proven([*standing, *placed.standing], q)
-    ranked = [*first, *others, *(m for m in placed.standing if m not in first)]
-    written = write_up(store, ranked, measured, q=q, first_steps=first_steps, folded=folded, playbook=playbook)
-    ctes, judged = triage_ctes(
-        [m.behaviour for m in standing if m.behaviour.category == "harness"],
-        [m.behaviour for m in own if m.behaviour.category == "infrastructure" and m.failures_with],
-    )
-    findings = grouped(store, with_words(store, written, placed, triage_sql(ctes)), behaviours)
-    return Report(
-        made_at=made_at,
-        title=title,
-        inputs=list(inputs),
-        overview=overview(store),
-        findings=findings,
-        tested=[_tested(m, q[m.behaviour.name]) for m in measured],
-        triage=triage_numbers(store, ctes),
-        triage_sql=triage_sql(ctes),
-        ceiling=ceiling(store),
-        method=f"{method_of(measured, first_steps)} {triage_method()}",
-        caveats=[
-            *caveats_of(store, own, first_steps, found=len(first)),
-            *too_long(standing, judged),
-        ],
-        spend={},
-    )
 
 
 def _tested(m: Measured, q: float | None) -> dict[str, Value]:
@@ -128,7 +194,7 @@ def _tested(m: Measured, q: float | None) -> dict[str, Value]:
         "q_value": q,
         "stratified_by": c.stratified_by if c else None,
         "sql": m.cells_sql,
-        **({"asked_by": m.behaviour.asked} if m.behaviour.asked else {}),
+        **({"asked_by": m.behaviour.asked_by} if m.behaviour.asked_by else {}),
     }
 
 

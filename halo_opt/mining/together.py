@@ -8,6 +8,7 @@ instead: the same rows, by the same last part (see `shape`). Never changes the s
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any, Self
 
 from halo_opt.core.errors import InputError
@@ -21,6 +22,8 @@ BUCKET_STEPS = 250_000
 # Left alone, DuckDB keeps as much of the store in memory as the machine has room for. Tables here were measured to take
 # less than this for an attempt of twelve steps; the floor leaves room for sorting.
 _LEAST_MB = 1_200
+# Tables of one row an attempt: what behaviours show, and nothing of the steps.
+_PER_ATTEMPT = ("halo_marks_", "halo_seen_")
 _MB_PER_1000 = 12
 
 
@@ -37,10 +40,12 @@ class Together:
         self._waiting: dict[str, Behaviour] = {}
         self._refused: dict[str, InputError] = {}
         self._tables: list[str] = []
+        self._numbers = count()
         self._kept: dict[str, dict[str, str]] = {}
         [(attempts,)] = store.rows("SELECT count(*) FROM attempts")
         [(self._memory,)] = store.rows("SELECT current_setting('memory_limit')")
-        store.rows(f"SET memory_limit = '{max(_LEAST_MB, attempts * _MB_PER_1000 // 1000)}MB'")
+        self._mining_memory = f"{max(_LEAST_MB, attempts * _MB_PER_1000 // 1000)}MB"
+        self._limit(self._mining_memory)
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +58,21 @@ class Together:
         for table in self._tables:
             self._store.rows(f"DROP TABLE IF EXISTS {table}")
         self._tables, self._instead, self._waiting, self._kept = [], {}, {}, {}
-        self._store.rows(f"SET memory_limit = '{self._memory}'")
+        self._limit(self._memory)
+
+    def release_steps(self) -> None:
+        """Drop the tables of a row a step, which can take gigabytes, and lift the limit on memory.
+
+        Tables of a row an attempt stay, so behaviours that were added are still answered for without another pass.
+        """
+        for table in [name for name in self._tables if not name.startswith(_PER_ATTEMPT)]:
+            self._store.rows(f"DROP TABLE IF EXISTS {table}")
+            self._tables.remove(table)
+        self._kept = {}
+        self._limit(self._memory)
+
+    def _limit(self, memory: str) -> None:
+        self._store.rows(f"SET memory_limit = '{memory}'")
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of one query; SQL of behaviours within it is not run again. Raises InputError as the store does."""
@@ -86,6 +105,7 @@ class Together:
         for table, known in self._kept.items():
             if wanted.items() <= known.items():
                 return table
+        self._limit(self._mining_memory)
         source = facts_sql(names, facts)
         [(steps,)] = self._store.rows("SELECT count(*) FROM steps")
         buckets = max(1, -(-int(steps) // BUCKET_STEPS))
@@ -125,7 +145,7 @@ class Together:
 
     def keep(self, kind: str, sql: str) -> str:
         """The name of a new temporary table of a query's rows; it goes with the others."""
-        name = f"halo_{kind}_{len(self._tables)}"
+        name = f"halo_{kind}_{next(self._numbers)}"
         self._store.rows(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
         self._tables.append(name)
         return name

@@ -24,7 +24,7 @@ from halo_opt.core.report_records import Report
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.model import InvalidReply, Message
 from halo_opt.llm.roles import RoleModel, Roles
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store, build_store
 from halo_opt.testing import Reply, ScriptedModel
 
@@ -202,7 +202,7 @@ def after(tmp_path_factory: pytest.TempPathFactory, door: Door) -> Iterator[Afte
         patch.setenv("HOME", str(home))
         patch.chdir(home)
         before = tree(home)
-        mined = analyze(store, store.summary().files, title="t", made_at="2026-01-01T00:00:00+00:00", patterns=False)
+        mined = mine_store(store, store.summary().files, title="t", made_at="2026-01-01T00:00:00+00:00", patterns=False)
         root = ScriptedModel(obeying(store, home, door, hires=True), name="obedient")
         sub = ScriptedModel(obeying(store, home, door, hires=False), name="obedient sub")
         maps = ScriptedModel(_answered, name="obedient map")

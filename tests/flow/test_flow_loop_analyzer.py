@@ -62,6 +62,7 @@ def test_an_iteration_s_report_holds_what_the_model_claimed_and_nothing_is_asked
     assert run(["verify", str(folder)]) == 0
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_leaves_mining_s_findings_and_the_loop_goes_on(harness: FakeHarness) -> None:
     with model_server(lambda _: Said(status=400)) as server:
         with_analyzer(harness, server.spec())

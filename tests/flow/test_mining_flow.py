@@ -11,7 +11,7 @@ from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.cli.app import run
 from halo_opt.core.report_records import Report
 from halo_opt.mining.detector_files import built_in
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store, build_store, guarded_query
 
 DATA = Path(__file__).parents[1] / "data"
@@ -63,7 +63,7 @@ def test_the_planted_failure_mode_is_first_and_the_report_verifies_under_the_gua
     # Few detectors keep the guarded queries few: each is a process of its own.
     few = {"changed_without_consent", "tool_error"}
     behaviours = [behaviour for behaviour in built_in(experimental=True) if behaviour.name in few]
-    made = analyze(store, [], title="airline", made_at="2026-01-01T00:00:00+00:00", behaviours=behaviours)
+    made = mine_store(store, [], title="airline", made_at="2026-01-01T00:00:00+00:00", behaviours=behaviours)
     report = Report.model_validate_json(made.model_dump_json())
     first = report.findings[0]
     assert first.behaviour == "changed_without_consent"
@@ -108,7 +108,7 @@ def test_own_detectors_run_guarded_are_verified_without_their_file_and_cannot_re
 def test_real_excerpts_give_reports_that_verify(name: str, tmp_path: Path) -> None:
     build_store([DATA / name], tmp_path / "store.duckdb")
     with Store.open(tmp_path / "store.duckdb") as store:
-        made = analyze(store, [], title=name, made_at="2026-01-01T00:00:00+00:00")
+        made = mine_store(store, [], title=name, made_at="2026-01-01T00:00:00+00:00")
         report = Report.model_validate_json(made.model_dump_json())
         assert report.overview["attempts"].value
         assert {t["state"] for t in report.tested} <= {

@@ -14,9 +14,9 @@ from typing import Any
 from halo_opt.analysis.claims.bearing import evidence, misnamed, names_of
 from halo_opt.analysis.claims.evidence import Evidence
 from halo_opt.analysis.claims.figures import evidence_of, strike
+from halo_opt.analysis.claims.hypotheses import behaviour_sql
 from halo_opt.analysis.claims.quotes import wrong_with_quote
 from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote, Status
-from halo_opt.analysis.claims.told import behaviour_sql
 from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import load_playbook
 from halo_opt.core.records import Value
@@ -109,7 +109,7 @@ def behaviour_of(claim: Claim, name: str, *, model: str = "a model", listed: boo
         sql=behaviour_sql(claim.predicate_sql),
         remedies=tuple(claim.remedies),
         source=model,
-        asked=model,
+        asked_by=model,
         untested=LISTED if listed else "",
     )
 

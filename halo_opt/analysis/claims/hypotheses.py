@@ -4,7 +4,7 @@ import hashlib
 import threading
 
 from halo_opt.core.records import Record
-from halo_opt.store.guarded.sqltext import layout_free
+from halo_opt.store.guarded.sqltext import alone, layout_free
 
 ROOT = "root"
 
@@ -15,6 +15,15 @@ class Hypothesis(Record):
     name: str
     title: str
     predicate_sql: str
+
+
+def behaviour_sql(predicate: str) -> str:
+    """A predicate (SQL that gives trace_ids) as a behaviour's: a row for every attempt that is no error."""
+    return (
+        "SELECT a.trace_id, s.trace_id IS NOT NULL AS value, NULL::INTEGER AS step FROM attempts AS a LEFT JOIN"
+        f" (SELECT DISTINCT trace_id::VARCHAR AS trace_id FROM (\n{alone(predicate)}\n) AS p)"
+        " AS s USING (trace_id) WHERE a.outcome IS DISTINCT FROM 'error'"
+    )
 
 
 class Hypotheses:

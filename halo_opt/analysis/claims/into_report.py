@@ -7,15 +7,16 @@ borne out goes to the report's unsupported claims, which are no findings: nothin
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from halo_opt.analysis.claims.bearing import names_of
 from halo_opt.analysis.claims.check import behaviour_of, check, queries_of_check, unfit
 from halo_opt.analysis.claims.evidence import Evidence
 from halo_opt.analysis.claims.figures import strike
-from halo_opt.analysis.claims.hypotheses import Hypotheses, Hypothesis
+from halo_opt.analysis.claims.hypotheses import Hypotheses, Hypothesis, behaviour_sql
+from halo_opt.analysis.claims.model_claims import known_of, known_of_all, with_claims
 from halo_opt.analysis.claims.quotes import in_context
 from halo_opt.analysis.claims.records import CheckedClaim, ClaimNumber
-from halo_opt.analysis.claims.told import ToldBehaviour, behaviour_sql, known_of, known_of_all
 from halo_opt.analysis.records import AnalysisResult, RecordedClaim
 from halo_opt.core.report_records import (
     Analyst,
@@ -29,13 +30,11 @@ from halo_opt.core.report_records import (
     Unsupported,
 )
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import steps_where_success_ends
-from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.extras import ExtraBehaviour
+from halo_opt.mining.mine import MinedStore
 from halo_opt.store.guarded.honest_sql import LISTED, depends_on
 from halo_opt.store.guarded.rows import GuardedRows
 from halo_opt.store.guarded.sqltext import layout_free
-from halo_opt.store.protocols import Query
 from halo_opt.store.store import Store
 
 BY_OUTCOME = "it goes by how attempts ended"
@@ -51,20 +50,11 @@ class Analysed:
 
 
 def report_of(
-    store: Store,
-    inputs: Sequence[InputFile],
-    analysed: Analysed,
-    *,
-    title: str,
-    made_at: str,
-    guarded: Query,
-    behaviours: Sequence[Behaviour] | None = None,
-    detectors: Detectors = NO_DETECTORS,
-    patterns: bool = True,
+    mined: MinedStore, store: Store, inputs: Sequence[InputFile], analysed: Analysed, *, title: str, made_at: str
 ) -> Report:
-    """Mining's report with what the model claimed. `guarded` runs SQL that is not ours; see `mining.mine.analyze`."""
+    """Mining's report with what the model claimed. `mined` holds what mining measured in `store`."""
     rows = GuardedRows(store)
-    first_steps = steps_where_success_ends(store)
+    first_steps = mined.first_steps
     claims = [recorded.checked.claim for recorded in analysed.result.claims]
     rows.ready(sql for claim in claims for sql in queries_of_check(claim, first_steps))
     checked = {
@@ -73,22 +63,15 @@ def report_of(
         )[0])
         for recorded in analysed.result.claims
     }  # fmt: skip
-    usual = built_in() if behaviours is None else behaviours
-    taken = {behaviour.name for behaviour in (*usual, *detectors.behaviours)}
     names = names_of(store)
-    told = _told(analysed, checked, store, rows, taken, names=names)
-    report = analyze(
-        store,
-        inputs,
-        title=title,
-        made_at=made_at,
-        behaviours=usual,
-        detectors=detectors,
-        guarded=guarded,
-        patterns=patterns,
-        told=told,
-    )
-    return _with_analyst(report, analysed, checked, told, names)
+    taken = {m.behaviour.name for m in mined.named}
+    told = _told(analysed, checked, store, taken)
+    extras = [*(ExtraBehaviour(one.behaviour, written_up=True) for one in told)]
+    extras += _only_asked(analysed, checked, rows, taken, names=names)
+    report, placed = mined.report_with(extras, inputs, title=title, made_at=made_at)
+    findings = with_claims(mined.store, report, placed, {one.behaviour.name: one.words for one in told})
+    report = report.model_copy(update={"findings": findings})
+    return _with_analyst(report, analysed, checked, len(extras), names)
 
 
 def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim:
@@ -104,29 +87,33 @@ def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim
     )
 
 
-def _told(
-    analysed: Analysed,
-    checked: dict[str, CheckedClaim],
-    store: Store,
-    rows: GuardedRows,
-    taken: set[str],
-    *,
-    names: frozenset[str],
-) -> list[ToldBehaviour]:
-    """Confirmed claims, then everything else that was held against outcomes: what is not claimed is a test all the
-    same. The same SQL is one test.
-    """
-    told: list[ToldBehaviour] = []
-    known: set[str] = set()
+class _Claimed(NamedTuple):
+    """A confirmed claim: its predicate as a behaviour, and its words."""
+
+    behaviour: Behaviour
+    words: Told
+
+
+def _told(analysed: Analysed, checked: dict[str, CheckedClaim], store: Store, taken: set[str]) -> list[_Claimed]:
+    """The confirmed claims."""
+    told = []
     for place, recorded in enumerate(analysed.result.claims, start=1):
         found = checked[recorded.id]
         if found.status == "confirmed":
             by = _model_of(recorded.agent, analysed.result)
             name = _free(f"claim_{place}", taken)
-            told.append(ToldBehaviour(
-                behaviour_of(found.claim, name, model=by, listed=found.listed), _said(recorded, found, by, store)
-            ))  # fmt: skip
-            known.add(layout_free(found.claim.predicate_sql))
+            behaviour = behaviour_of(found.claim, name, model=by, listed=found.listed)
+            told.append(_Claimed(behaviour, _said(recorded, found, by, store)))
+    return told
+
+
+def _only_asked(
+    analysed: Analysed, checked: dict[str, CheckedClaim], rows: GuardedRows, taken: set[str], *, names: frozenset[str]
+) -> list[ExtraBehaviour]:
+    """Everything else that was held against outcomes: what is not claimed is a test all the same. The same SQL is one
+    test.
+    """
+    known = {layout_free(found.claim.predicate_sql) for found in checked.values() if found.status == "confirmed"}
     others = [
         *analysed.hypotheses.all,
         *(
@@ -134,16 +121,17 @@ def _told(
             for place, one in enumerate(checked.values(), start=1)
         ),
     ]
+    extras: list[ExtraBehaviour] = []
     for asked in others:
         if layout_free(asked.predicate_sql) not in known:
             known.add(layout_free(asked.predicate_sql))
-            told += _asked(asked, analysed.result, rows, taken, names)
-    return told
+            extras += _asked(asked, analysed.result, rows, taken, names)
+    return extras
 
 
 def _asked(
     asked: Hypothesis, result: AnalysisResult, rows: GuardedRows, taken: set[str], names: frozenset[str]
-) -> Iterable[ToldBehaviour]:
+) -> Iterable[ExtraBehaviour]:
     """A predicate that was only asked about; nothing where it was no test, for it could never be run."""
     if unfit(asked.predicate_sql) is not None:
         return []
@@ -155,10 +143,10 @@ def _asked(
         meaning="asked by a model and not claimed",
         sql=behaviour_sql(asked.predicate_sql),
         source=by,
-        asked=by,
+        asked_by=by,
         untested={"outcome": BY_OUTCOME, "names": LISTED}.get(goes_by or "", ""),
     )
-    return [ToldBehaviour(behaviour)]
+    return [ExtraBehaviour(behaviour)]
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -208,7 +196,7 @@ def _with_analyst(
     report: Report,
     analysed: Analysed,
     checked: dict[str, CheckedClaim],
-    told: Sequence[ToldBehaviour],
+    asked: int,
     names: frozenset[str],
 ) -> Report:
     """The report with its figures struck by what stands in it, what is unsupported, and how it came about."""
@@ -225,7 +213,7 @@ def _with_analyst(
         ended=result.ended.value,
         claims=len(result.claims),
         confirmed=len(written),
-        asked=len(told),
+        asked=asked,
         summary=strike(result.summary, known_of_all(report, names), corrections),
         corrections=corrections,
     )

@@ -9,9 +9,10 @@ import duckdb
 
 from halo_opt.analysis.claims.bearing import misnamed, names_of
 from halo_opt.analysis.claims.figures import unconfirmed
+from halo_opt.analysis.claims.hypotheses import behaviour_sql
 from halo_opt.analysis.claims.mismatch import Mismatch
+from halo_opt.analysis.claims.model_claims import classes_of, known_of, known_of_all, majority
 from halo_opt.analysis.claims.quotes import wrong_with_quote
-from halo_opt.analysis.claims.told import behaviour_sql, classes_of, known_of, known_of_all, majority
 from halo_opt.core.errors import HaloError
 from halo_opt.core.report_records import Category, Finding, Report, Told
 from halo_opt.store.guarded.honest_sql import depends_on, probes, renamed_sql, says_nothing

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from halo_opt.analysis.claims.check import check
-from halo_opt.analysis.claims.hypotheses import Hypotheses
+from halo_opt.analysis.claims.hypotheses import Hypotheses, behaviour_sql
 from halo_opt.analysis.claims.records import Claim
 from halo_opt.analysis.claims.sources import ClaimSources
-from halo_opt.analysis.claims.told import behaviour_sql
 from halo_opt.analysis.records import RecordedClaim
 from halo_opt.analysis.tools.base import ToolRefused
 from halo_opt.core.errors import InputError

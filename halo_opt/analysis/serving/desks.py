@@ -15,7 +15,7 @@ from halo_opt.analysis.tools.all import NEED_HARNESS, READING
 from halo_opt.analysis.tools.base import ToolContext, ToolRefused
 from halo_opt.core.report_records import Report
 from halo_opt.core.validation import foreign_words
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store
 
 
@@ -61,7 +61,7 @@ class Desktop:
     def _mined(self) -> Report:
         with self._working("mining the traces, once"):
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            return analyze(self._store, self._store.summary().files, title="traces", made_at=now)
+            return mine_store(self._store, self._store.summary().files, title="traces", made_at=now)
 
 
 class _Late:

@@ -1,7 +1,7 @@
 """An analysis with a model, from a store to a written report. Nothing that a model says is written unchecked."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from halo_opt.analysis.engine.spans import SpanSink
 from halo_opt.analysis.records import AnalysisResult, Event, ReportTask, Task
 from halo_opt.analysis.session.asked import Asked
 from halo_opt.analysis.session.session import Session
-from halo_opt.analysis.session.write_report import guarded_rows, write_analysis
+from halo_opt.analysis.session.write_report import mined_by, write_mined
 from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.paths import OWN_TRACE
 from halo_opt.core.report_records import Report
 from halo_opt.mining.detector_files import Detectors
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import MinedStore
 from halo_opt.reporting.report_files import ReportPaths
 from halo_opt.store import ImportSummary, Store
 
@@ -44,28 +44,45 @@ class Subject:
         }
 
 
-def look(
-    subject: Subject, session: Session, asked: Asked, task: Task, *, watch: Callable[[Event], None]
+@dataclass(frozen=True)
+class OpenTraces:
+    """The traces of a subject, open and mined."""
+
+    subject: Subject
+    store: Store
+    mined: MinedStore
+
+
+@contextmanager
+def open_traces(subject: Subject) -> Iterator[OpenTraces]:
+    """Open a subject's store and mine it, once for all that follows."""
+    with Store.open(subject.store) as store, mined_by(store, subject.detectors) as mined:
+        yield OpenTraces(subject, store, mined)
+
+
+def question_traces(
+    traces: OpenTraces, session: Session, asked: Asked, task: Task, *, watch: Callable[[Event], None]
 ) -> tuple[Hypotheses, AnalysisResult]:
-    """Run the agents over a store and what mining knows of it."""
+    """Run the agents over the traces and what mining knows of them."""
     hypotheses = Hypotheses()
-    with Store.open(subject.store) as store:
-        context = ToolContext(
-            store=store,
-            report=_mined(store, subject),
-            hypotheses=hypotheses,
-            harness=asked.harness,
-        )
-        result = run_agents(
-            context,
-            session.roles,
-            task=task,
-            limits=asked.limits,
-            ledger=session.ledger,
-            watch=watch,
-            spans=_own_trace(session, subject.title),
-            tools=ALL,
-        )
+    subject = traces.subject
+    context = ToolContext(
+        store=traces.store,
+        # Without a time, for what the agents read must not change when the same traces are analyzed again.
+        report=traces.mined.report(subject.summary.files, title=subject.title, made_at=""),
+        hypotheses=hypotheses,
+        harness=asked.harness,
+    )
+    result = run_agents(
+        context,
+        session.roles,
+        task=task,
+        limits=asked.limits,
+        ledger=session.ledger,
+        watch=watch,
+        spans=_own_trace(session, subject.title),
+        tools=ALL,
+    )
     return hypotheses, result
 
 
@@ -81,26 +98,22 @@ def analyse_traces(
 ) -> tuple[Report, ReportPaths, AnalysisResult]:
     """Let the agents look, then measure all that they asked and write the report.
 
-    `during` is entered while they look, `writing` for the rest.
+    `during` is entered while the traces are mined and the agents look, `writing` for the rest.
     """
-    with during():
-        hypotheses, result = look(subject, session, asked, ReportTask(), watch=watch)
-    with writing():
-        report, paths = write_analysis(
-            subject.store,
-            out,
-            title=subject.title,
-            summary=subject.summary,
-            detectors=subject.detectors,
-            analysed=Analysed(result, hypotheses, asked.harness),
-        )
+    with ExitStack() as stack:
+        with during():
+            traces = stack.enter_context(open_traces(subject))
+            hypotheses, result = question_traces(traces, session, asked, ReportTask(), watch=watch)
+        with writing():
+            report, paths = write_mined(
+                traces.mined,
+                traces.store,
+                subject.summary.files,
+                out,
+                title=subject.title,
+                analysed=Analysed(result, hypotheses, asked.harness),
+            )
     return report, paths, result
-
-
-def _mined(store: Store, subject: Subject) -> Report:
-    """What mining knows, for the agents to read; without a time, as what they are told must not change."""
-    files, own = subject.summary.files, subject.detectors
-    return analyze(store, files, title=subject.title, made_at="", detectors=own, guarded=guarded_rows(store))
 
 
 def _own_trace(session: Session, title: str) -> SpanSink | None:

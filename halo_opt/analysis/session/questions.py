@@ -8,7 +8,7 @@ from typing import Any
 
 from halo_opt.analysis.claims.answers import Evidence, Written, evidence_of, points_as_answer, write_answer
 from halo_opt.analysis.records import AnalysisResult, Ended, Event, QuestionTask
-from halo_opt.analysis.session.analysing import Subject, look
+from halo_opt.analysis.session.analysing import Subject, open_traces, question_traces
 from halo_opt.analysis.session.asked import Asked
 from halo_opt.analysis.session.session import Session
 from halo_opt.core.errors import BudgetSpent
@@ -71,8 +71,8 @@ def answer_question(
 
     A limit or a model that fails is no error here: `result` says so, and the points stand for the answer then.
     """
-    with during():
-        _, result = look(subject, session, asked, QuestionTask(question=question), watch=watch)
+    with during(), open_traces(subject) as traces:
+        _, result = question_traces(traces, session, asked, QuestionTask(question=question), watch=watch)
     evidence = evidence_of(result.answer)
     written, result = _write(question, evidence, session, result, show)
     return Answered(question, subject.store, result, evidence, written, session.spent)

@@ -1,18 +1,19 @@
 """From trace files to a written report: index, mine, write. Never measures attempts and never proposes anything."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from halo_opt.analysis.claims.into_report import Analysed, report_of
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Outcome
-from halo_opt.core.report_records import Finding, Report
+from halo_opt.core.report_records import Finding, InputFile, Report
 from halo_opt.mining.detector_files import NO_DETECTORS, Detectors
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import MinedStore, measured_store
 from halo_opt.mining.triage import COLUMNS
 from halo_opt.reporting.report_files import ReportPaths, write_report
-from halo_opt.reporting.views import StepView, TraceView
+from halo_opt.reporting.trace_sections import StepView, TraceView
 from halo_opt.store import ImportSummary, Store, build_store, default_store_path, fresh, guarded_query
 from halo_opt.store.protocols import Query
 
@@ -46,19 +47,34 @@ def write_analysis(
     `analysed` is what a model handed in: checked once more here, measured with the rest, and written up as far as it
     holds.
     """
-    with Store.open(store_path) as store:
+    with Store.open(store_path) as store, mined_by(store, detectors) as mined:
         files = (summary or store.summary()).files
-        made_at, guarded = datetime.now(UTC).isoformat(timespec="seconds"), guarded_rows(store)
-        if analysed is None:
-            report = analyze(store, files, title=title, made_at=made_at, detectors=detectors, guarded=guarded)
-        else:
-            report = report_of(
-                store, files, analysed, title=title, made_at=made_at, detectors=detectors, guarded=guarded
-            )
-        judged = store.rows(report.triage_sql) if report.triage_sql else []
-        return report, write_report(
-            report, folder, traces=trace_views(store, report.findings), triage=[COLUMNS, *judged]
-        )
+        return write_mined(mined, store, files, folder, title=title, analysed=analysed)
+
+
+def mined_by(store: Store, detectors: Detectors = NO_DETECTORS) -> AbstractContextManager[MinedStore]:
+    """The store with every behaviour measured, the user's too."""
+    return measured_store(store, detectors=detectors, guarded=guarded_rows(store))
+
+
+def write_mined(
+    mined: MinedStore,
+    store: Store,
+    inputs: Sequence[InputFile],
+    folder: Path,
+    *,
+    title: str,
+    analysed: Analysed | None = None,
+) -> tuple[Report, ReportPaths]:
+    """Write the report of a store that is mined already; the arguments are those of `write_analysis`."""
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    if analysed is None:
+        report = mined.report(inputs, title=title, made_at=made_at)
+    else:
+        report = report_of(mined, store, inputs, analysed, title=title, made_at=made_at)
+    judged = mined.store.rows(report.triage_sql) if report.triage_sql else []
+    views = trace_views(store, report.findings)
+    return report, write_report(report, folder, traces=views, triage=[COLUMNS, *judged])
 
 
 def guarded_rows(store: Store) -> Query:

@@ -4,12 +4,11 @@ import pytest
 from tool_contexts import RUNS
 
 from halo_opt.analysis.claims.cited import cited_contrast
-from halo_opt.analysis.claims.hypotheses import Hypotheses
-from halo_opt.analysis.claims.told import behaviour_sql
+from halo_opt.analysis.claims.hypotheses import Hypotheses, behaviour_sql
 from halo_opt.analysis.records import CitedContrast
 from halo_opt.core.errors import InputError
 from halo_opt.core.report_records import Finding, Number, Report
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store, build_store
 from halo_opt.store.guarded.rows import GuardedRows
 
@@ -26,7 +25,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def report(store: Store) -> Report:
-    return analyze(store, [], title="t", made_at="", patterns=False)
+    return mine_store(store, [], title="t", made_at="", patterns=False)
 
 
 def cited(store: Store, report: Report, predicate: str) -> CitedContrast:

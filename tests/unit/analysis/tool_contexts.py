@@ -7,7 +7,7 @@ from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.tools.all import ALL
 from halo_opt.analysis.tools.base import ToolContext
 from halo_opt.core.report_records import Report
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store
 
 DATA = Path(__file__).parents[2] / "data"
@@ -17,7 +17,7 @@ TOOLS = {tool.name: tool for tool in ALL}
 
 def mined(store: Store) -> Report:
     """What mining says of a store."""
-    return analyze(store, [], title="t", made_at="2026-01-01T00:00:00Z")
+    return mine_store(store, [], title="t", made_at="2026-01-01T00:00:00Z")
 
 
 def context_over(store: Store, report: Report | None = None, **more: object) -> ToolContext:

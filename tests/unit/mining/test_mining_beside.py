@@ -5,7 +5,7 @@ from mining_fixture import TinyStore, step
 from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.core.report_records import Beside, Report
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.mining.shape import Shape
 
 SLIPS = Behaviour(name="slips", title="Slips", meaning="-", shape=Shape(where="tool = 'slip'"))
@@ -22,7 +22,7 @@ def slips_fail(store: TinyStore) -> None:
 
 
 def report_of(store: TinyStore) -> Report:
-    return analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=[SLIPS], patterns=False)
+    return mine_store(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=[SLIPS], patterns=False)
 
 
 def test_the_step_where_a_failure_and_a_success_part_is_shown_with_both_sides(tiny: TinyStore) -> None:

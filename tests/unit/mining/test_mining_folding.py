@@ -7,7 +7,7 @@ from mining_fixture import TinyStore, step
 
 from halo_opt.core.report_records import Report
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.mining.shape import Shape
 
 RIGHT = step("open", "{}", result="ok")
@@ -20,7 +20,7 @@ def seen(tool: str) -> Behaviour:
 
 def report_of(store: TinyStore, *tools: str) -> Report:
     behaviours = [seen(tool) for tool in tools]
-    return analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=behaviours, patterns=False)
+    return mine_store(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=behaviours, patterns=False)
 
 
 def attempt(store: TinyStore, task: int, tools: Sequence[str], failed: bool) -> None:
@@ -40,7 +40,7 @@ def test_what_follows_from_a_cause_is_folded_under_it(tiny: TinyStore) -> None:
     assert [finding.behaviour for finding in report.findings] == ["slip"]
     [folded] = report.findings[0].consequences
     assert folded.behaviour == "retry"
-    assert "the finding is not the later one in" in folded.claim
+    assert "the finding comes first or at the same step" in folded.claim
     assert "do not fail measurably more often" in folded.claim
     assert folded.numbers["difference_with_it_held_fixed"].value is not None
 
@@ -71,11 +71,11 @@ def test_two_names_of_one_thing_are_one_finding_with_the_remedies_of_both(tiny: 
         for failed in (True, True, False, False):
             attempt(tiny, task, ["slip", "fall"] if failed else [], failed)
     behaviours = [seen(tool).model_copy(update={"remedies": (f"mend_{tool}",)}) for tool in ("slip", "fall")]
-    report = analyze(tiny, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=behaviours, patterns=False)
+    report = mine_store(tiny, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=behaviours, patterns=False)
     [finding] = report.findings
     assert finding.behaviour == "slip"
     assert finding.remedies == ["mend_slip", "mend_fall"]
-    assert finding.consequences[0].claim.endswith("Which of the two is the cause cannot be told.")
+    assert finding.consequences[0].claim.endswith("The data do not show which of the two is the cause.")
 
 
 def test_chains_are_folded_under_their_beginning(tiny: TinyStore) -> None:

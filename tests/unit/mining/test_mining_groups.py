@@ -6,7 +6,7 @@ from mining_fixture import TinyStore, step
 from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.core.report_records import GroupTable, Report
 from halo_opt.mining.groups import kinds_of
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 
 LOOK = step("execute", "ls", result="a")
 FINE = [LOOK, step("execute", "cat a", result="b")]
@@ -19,7 +19,7 @@ def two_models(tiny: TinyStore) -> Report:
             tiny.add([LOOK, LOOK], outcome="failure", task=f"shop-{task}", run="r1", model="small", mode="m")
             tiny.add(FINE, outcome="success", task=f"shop-{task}", run="r1", model="small", mode="m")
             tiny.add(FINE, outcome=["failure", "success"][number % 2], task=f"shop-{task}", run="r2", model="big")
-    return analyze(tiny, [], title="t", made_at="now", patterns=False)
+    return mine_store(tiny, [], title="t", made_at="now", patterns=False)
 
 
 def table(report: Report, by: str) -> GroupTable:
@@ -33,7 +33,7 @@ def test_a_behaviour_of_one_model_is_said_to_be_its_own(tiny: TinyStore) -> None
     assert found.q_value is not None
     assert found.q_value < 0.001
     assert found.note == (
-        "Seen in small (40 of 80) and hardly or never in big (0 of 40). A fix may belong to that model alone."
+        "Seen in small (40 of 80) and rarely or never in big (0 of 40). A fix may be needed for that model alone."
     )
 
 

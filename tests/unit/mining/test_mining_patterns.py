@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mining_fixture import TinyStore, step
 
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.mining.sequences import Pattern, contains, fold, sequences
 from halo_opt.mining.signatures import Offered, offered, signatures
 from halo_opt.mining.together import Together
@@ -46,8 +46,8 @@ def test_only_templates_that_enough_attempts_show_are_offered_and_the_rest_is_co
         tiny.add([READ])
     with Together(tiny) as together:
         found = offered(together)
-    assert sorted(b.title for b in found.behaviours) == ["Calls: cat <path>", "Meets the error: cat: <path>: missing"]
-    assert "3 templates; 2 of them are shown by at least 10 attempts, and 2 " in found.method
+    assert sorted(b.title for b in found.behaviours) == ["Calls: cat <path>", "Gets the error: cat: <path>: missing"]
+    assert "3 templates. 2 of them are shown by at least 10 attempts, and 2 " in found.method
 
 
 def test_a_sequence_is_seen_where_it_is_completed(tiny: TinyStore) -> None:
@@ -127,7 +127,7 @@ def test_a_proven_sequence_is_reported_once_and_its_parts_are_not(tiny: TinyStor
         for _ in range(2):
             tiny.add([LOOK, READ, WRITE, LOOK], outcome="failure", task=f"t{task}")
             tiny.add([WRITE, READ, LOOK, LOOK], outcome="success", task=f"t{task}")
-    report = analyze(tiny, [], title="t", made_at="now", behaviours=[])
+    report = mine_store(tiny, [], title="t", made_at="now", behaviours=[])
     failing = [finding.title for finding in report.findings]
     assert failing
     assert all("then" in title for title in failing)

@@ -8,7 +8,7 @@ from mining_fixture import TinyStore, step
 
 from halo_opt.core.report_records import Report
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.mining.shape import Shape
 from halo_opt.mining.triage import COLUMNS
 
@@ -29,7 +29,9 @@ def slips_fail(store: TinyStore) -> None:
 
 
 def triaged(store: TinyStore) -> tuple[Report, dict[str, dict[str, Any]]]:
-    report = analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=[BAD, DEAD], patterns=False)
+    report = mine_store(
+        store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=[BAD, DEAD], patterns=False
+    )
     assert report.triage_sql is not None
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in store.rows(report.triage_sql)]
     return report, {row["trace_id"]: row for row in rows}
@@ -131,7 +133,7 @@ def test_never_solved_is_the_model_s_only_where_other_harnesses_or_models_tell(t
 
 def test_the_method_names_every_rule(tiny: TinyStore) -> None:
     report, _ = triaged(tiny)
-    assert "one check always fails (every attempt fails one check of the task" in report.method
+    assert "one check always fails (all attempts at the task fail the same check" in report.method
 
 
 def test_pass_at_k_is_given_for_each_model(tiny: TinyStore) -> None:

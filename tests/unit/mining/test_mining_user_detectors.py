@@ -8,7 +8,7 @@ from mining_fixture import TinyStore, step
 from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.core.errors import ConfigError
 from halo_opt.mining.detector_files import Detectors, built_in, load_detectors, unfit
-from halo_opt.mining.mine import analyze, behaviour_rates
+from halo_opt.mining.mine import behaviour_rates, mine_store
 
 GOOD = """
 detectors:
@@ -41,7 +41,7 @@ def test_a_condition_and_a_query_become_behaviours_that_are_measured_and_verifie
                 tiny.add(steps, outcome=outcome, task=f"t{task}")
     found = load(tmp_path, GOOD)
     assert found.skipped == ()
-    report = analyze(tiny, [], title="t", made_at="now", detectors=found, guarded=tiny.rows)
+    report = mine_store(tiny, [], title="t", made_at="now", detectors=found, guarded=tiny.rows)
     by_name = {line["behaviour"]: line for line in report.tested}
     assert (by_name["searched_twice"]["failures_with"], by_name["many_steps"]["failures_with"]) == (16, 16)
     told = {name for f in report.findings for name in (f.behaviour, *(one.behaviour for one in f.consequences))}
@@ -89,7 +89,7 @@ def test_one_bad_entry_does_not_take_the_others_down_and_the_report_counts_it(tm
     tiny.add([SEARCH])
     found = load(tmp_path, GOOD + "  - just words\n  - name: wrong\n    title: t\n    meaning: m\n    where: no_such\n")
     assert [behaviour.name for behaviour in found.behaviours] == ["searched_twice", "many_steps", "wrong"]
-    report = analyze(tiny, [], title="t", made_at="now", detectors=found, guarded=tiny.rows)
+    report = mine_store(tiny, [], title="t", made_at="now", detectors=found, guarded=tiny.rows)
     said = "\n".join(report.caveats)
     assert "detector number 3 was skipped" in said
     assert "1 detectors of your own were skipped." in said

@@ -10,7 +10,7 @@ from halo_opt.analysis.claims.verify import same, verify_report
 from halo_opt.core.errors import InputError
 from halo_opt.core.report_records import Report
 from halo_opt.mining.detector_files import families
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 
 LOOK = step("execute", "ls 'it''s'", result="a")
 READ = step("execute", "cat a", result="b")
@@ -30,7 +30,7 @@ def store(tiny: TinyStore) -> TinyStore:
 def report(store: TinyStore) -> Report:
     # A few detectors are enough here, and quick.
     repeats = families()[0].behaviours
-    made = analyze(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=repeats)
+    made = mine_store(store, [], title="t", made_at="2026-01-01T00:00:00+00:00", behaviours=repeats)
     return Report.model_validate_json(made.model_dump_json())
 
 

@@ -12,6 +12,7 @@ from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.analysis.records import AnalysisResult, Ended, RecordedClaim
 from halo_opt.core.report_records import Report
 from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.mine import measured_store
 from halo_opt.store import Store
 
 LONG = "SELECT trace_id FROM steps GROUP BY trace_id HAVING count(*) >= 5"
@@ -77,14 +78,6 @@ def wrong(report: Report, store: Store) -> list[Mismatch]:
 
 def written(store: Store, analysed: Analysed, behaviours: tuple[Behaviour, ...] = ()) -> Report:
     """The report as it is read back from its file."""
-    made = report_of(
-        store,
-        [],
-        analysed,
-        title="t",
-        made_at="2026-01-01T00:00:00+00:00",
-        guarded=asking(store),
-        behaviours=behaviours,
-        patterns=False,
-    )
+    with measured_store(store, behaviours=behaviours, guarded=asking(store), patterns=False) as mined:
+        made = report_of(mined, store, [], analysed, title="t", made_at="2026-01-01T00:00:00+00:00")
     return Report.model_validate_json(made.model_dump_json())

@@ -151,7 +151,7 @@ def test_the_same_attempts_asked_about_in_other_words_are_one_test(store: Store,
     tested = [line["behaviour"] for line in report.tested if line["p_value"] is not None]
     assert tested == ["claim_1"]
     assert [line["reason"] for line in report.tested[1:]] == [
-        "it picks the same attempts as claim_1, so it is no other test"
+        "it picks the same attempts as claim_1, so it is not another test"
     ] * 3
     assert wrong(report, store) == []
 

@@ -19,7 +19,7 @@ from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import Message, Model
 from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store, build_store
 from halo_opt.store.guarded.rows import GuardedRows
 from halo_opt.testing import Reply, ScriptedModel
@@ -155,4 +155,4 @@ def small_store(folder: Path) -> Path:
 
 
 def mined(store: Store) -> Report:
-    return analyze(store, [], title="t", made_at="2026-01-01T00:00:00Z", patterns=False)
+    return mine_store(store, [], title="t", made_at="2026-01-01T00:00:00Z", patterns=False)

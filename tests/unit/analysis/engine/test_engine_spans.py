@@ -11,7 +11,7 @@ from engine_world import World, scripted, sql, submit, turn
 from halo_opt.analysis.engine.spans import SpanSink
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Ended
 from halo_opt.llm.model import ModelError
-from halo_opt.mining.mine import analyze
+from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store, build_store
 from halo_opt.testing import Reply
 
@@ -64,7 +64,7 @@ def test_halo_opt_reads_the_trace_of_an_analysis(world: Made, tmp_path: Path) ->
         assert result_text == "[[42]]"
         assert store.rows("SELECT count(*) FROM steps WHERE observation IS NULL OR reply IS NULL") == [(0,)]
         assert store.rows("SELECT reason FROM rejects") == []
-        report = analyze(store, [], title="own", made_at="", patterns=False)
+        report = mine_store(store, [], title="own", made_at="", patterns=False)
         assert report.overview["attempts"].value == 1
 
 

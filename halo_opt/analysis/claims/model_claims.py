@@ -1,0 +1,103 @@
+"""The model claims of a report: setting them into findings, and the evidence that supports their words."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from halo_opt.analysis.claims.bearing import evidence
+from halo_opt.analysis.claims.evidence import Evidence, together
+from halo_opt.core.records import Value
+from halo_opt.core.report_records import Category, Finding, Report, Told
+from halo_opt.mining.extras import Placement, showing
+from halo_opt.mining.triage import CLASSES, COLUMNS
+from halo_opt.store.protocols import Rows
+
+_COUNTS = ("failures_with", "failures", "successes_with", "successes", "difference")
+
+
+def with_claims(
+    store: Rows, report: Report, placed: Mapping[str, Placement], claims: Mapping[str, Told]
+) -> list[Finding]:
+    """The findings of a report, each with the model claims that stand at it.
+
+    Whose fault an attempt is follows from the triage alone: a finding that is a model's own gets the class of most of
+    its failures.
+
+    Args:
+        store: Where the report's SQL runs.
+        report: Mining's report with the claims' predicates as extra behaviours.
+        placed: Where each of these behaviours stands.
+        claims: What was claimed by each of these behaviours.
+    """
+    at_finding: dict[str, list[Told]] = {}
+    for name, where in placed.items():
+        at_finding.setdefault(where.finding, []).append(_noted(claims[name], where))
+    if not at_finding:
+        return report.findings
+    classes = classes_of(store.rows(report.triage_sql or ""))
+    findings = []
+    for finding in report.findings:
+        if finding.behaviour in at_finding:
+            category = majority(classes, showing(store, finding.predicate_sql))
+            own = finding.behaviour in claims
+            findings.append(_with_claims(finding, at_finding[finding.behaviour], category, own=own))
+        else:
+            findings.append(finding)
+    return findings
+
+
+def _noted(claim: Told, where: Placement) -> Told:
+    if where.same_as is None:
+        return claim
+    note = f"it picks the same attempts as {where.same_as} and is noted there, not listed once more"
+    return claim.model_copy(update={"corrections": [*claim.corrections, note]})
+
+
+def _with_claims(finding: Finding, claims: Iterable[Told], category: Category | None, *, own: bool) -> Finding:
+    update: dict[str, object] = {"told": [claim.model_copy(update={"triaged": category}) for claim in claims]}
+    if own:
+        update["category"] = category or "unexplained"
+    return finding.model_copy(update=update)
+
+
+def classes_of(rows: Iterable[tuple[object, ...]]) -> dict[str, Category]:
+    """The class of each failed attempt, from the rows of a report's triage."""
+    trace, outcome, judged = (COLUMNS.index(name) for name in ("trace_id", "outcome", "class"))
+    known = {str(name): name for name in CLASSES}
+    return {str(row[trace]): known[str(row[judged])] for row in rows if row[outcome] == "failure"}
+
+
+def majority(classes: Mapping[str, Category], attempts: Iterable[str]) -> Category | None:
+    """The class of more than half of the failures among these attempts; None where no class has so many."""
+    counted = Counter(classes[trace] for trace in attempts if trace in classes)
+    if not counted:
+        return None
+    name, count = counted.most_common(1)[0]
+    return name if 2 * count > counted.total() else None
+
+
+def known_of(finding: Finding, said: Told, names: frozenset[str]) -> Evidence:
+    """What may bear out what was said of a finding: its counts, the claim's own numbers and quotes, names of traces."""
+    numbers = [(name, number) for name, number in said.numbers.items()]
+    numbers += [(f"{c.behaviour}.{name}", one) for c in finding.consequences for name, one in c.numbers.items()]
+    return evidence(
+        _counted(finding),
+        {name: (number.value, number.sql) for name, number in numbers},
+        quotes=said.quotes,
+        predicate=said.predicate_sql,
+        names=names,
+    )
+
+
+def _counted(finding: Finding) -> dict[str, Value]:
+    return {name: finding.numbers[name].value for name in _COUNTS if name in finding.numbers}
+
+
+def known_of_all(report: Report, names: frozenset[str]) -> Evidence:
+    """What may bear out a summary: the overview's numbers, the counts of every finding, and what was claimed."""
+    overview = {name: (number.value, number.sql) for name, number in report.overview.items()}
+    counts = [evidence(_counted(finding), {}) for finding in report.findings]
+    told = [known_of(finding, said, names) for finding in report.findings for said in finding.told]
+    known = together([evidence({}, overview, names=names), *counts, *told])
+    # "Most failures" may be said of anything, so no single finding says how many are meant.
+    return replace(known, shares={}, effect=None, failing=None)
