@@ -6,11 +6,11 @@ Must never let a model's words stand where a reader would take them for ours.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from halo_opt.core.report_records import Analyst, Finding, Told
+from halo_opt.core.report_records import Finding, ModelAnalysis, ModelClaim
 from halo_opt.core.text import counted
 from halo_opt.reporting.words import Figure, Made, count
 
-NOT_OURS = (
+MODELS_OWN_WORDS = (
     "The words and the opinions are the model's. Its figures and quotes were looked up; what was not found is struck."
 )
 UNSUPPORTED = "What the model claimed and the traces do not bear out. It is no finding, and no patch is made of it."
@@ -25,15 +25,15 @@ class Opinion(NamedTuple):
     figures: list[Figure]
 
 
-def opinions(finding: Finding) -> list[tuple[Told, Opinion]]:
+def opinions(finding: Finding) -> list[tuple[ModelClaim, Opinion]]:
     """What was said of a finding, each with its words for a page."""
     return [
         (said, Opinion(f"What {said.model} says (claim {said.claim})", said.words, category_words(said), plain(said)))
-        for said in finding.told
+        for said in finding.model_claims
     ]
 
 
-def category_words(said: Told) -> str:
+def category_words(said: ModelClaim) -> str:
     """Whose fault the model thinks it is, and what the triage says."""
     if said.triaged is None:
         return f"The model puts it down to: {said.category}. No class of the triage holds for most of these failures."
@@ -41,7 +41,7 @@ def category_words(said: Told) -> str:
     return f"The model puts it down to: {said.category}. The triage of most of these failures {agrees}."
 
 
-def plain(said: Told) -> list[Figure]:
+def plain(said: ModelClaim) -> list[Figure]:
     """A model's numbers as they are: what they are called is its own, so nothing may be read from the names."""
     return [
         Figure(name, name, _written(number.value), None, [Made(name, number.sql, [])])
@@ -55,7 +55,7 @@ def _written(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def analyst_rows(analyst: Analyst) -> list[tuple[str, str]]:
+def analysis_rows(analyst: ModelAnalysis) -> list[tuple[str, str]]:
     """What ran, what it took and how it ended, as (name, value)."""
     cost = "not known" if analyst.cost_usd is None else f"{analyst.cost_usd:.4f} US dollars"
     ended = analyst.ended + (f": {analyst.reason}" if analyst.reason else "")
@@ -64,7 +64,7 @@ def analyst_rows(analyst: Analyst) -> list[tuple[str, str]]:
         ("Models", ", ".join(f"{role}: {model}" for role, model in analyst.models.items())),
         ("Ended", f"{ended} (stopped before it was done)" if analyst.salvaged else ended),
         ("Claims", f"{count(analyst.claims)}, of which {count(analyst.confirmed)} borne out"),
-        ("Predicates held against outcomes", count(analyst.asked)),
+        ("Predicates held against outcomes", count(analyst.predicates)),
         ("Agents", f"{count(analyst.agents)}, {counted(analyst.turns, 'turn')}"),
         ("Tools", _counted(analyst.tools) or "none was used"),
         ("Faults", _counted(analyst.faults) or "none"),

@@ -9,39 +9,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from halo_opt.analysis.claims.bearing import names_of
-from halo_opt.analysis.claims.check import behaviour_of, check, queries_of_check, unfit
-from halo_opt.analysis.claims.evidence import Evidence
+from halo_opt.analysis.claims.check import behaviour_of, check, check_queries, unfit
+from halo_opt.analysis.claims.evidence import Evidence, names_in_traces
 from halo_opt.analysis.claims.figures import strike
 from halo_opt.analysis.claims.hypotheses import Hypotheses, Hypothesis, behaviour_sql
-from halo_opt.analysis.claims.model_claims import known_of, known_of_all, with_claims
+from halo_opt.analysis.claims.model_claims import claim_evidence, summary_evidence, with_claims
 from halo_opt.analysis.claims.quotes import in_context
 from halo_opt.analysis.claims.records import CheckedClaim, ClaimNumber
 from halo_opt.analysis.records import AnalysisResult, RecordedClaim
 from halo_opt.core.report_records import (
-    Analyst,
     Finding,
     InputFile,
+    ModelAnalysis,
+    ModelClaim,
     Number,
     Quoted,
     Report,
     SuggestedFix,
-    Told,
-    Unsupported,
+    UnsupportedClaim,
 )
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.extras import ExtraBehaviour
 from halo_opt.mining.mine import MinedStore
-from halo_opt.store.guarded.honest_sql import LISTED, depends_on
-from halo_opt.store.guarded.rows import GuardedRows
-from halo_opt.store.guarded.sqltext import layout_free
+from halo_opt.store.guarded.guarded_rows import GuardedRows
+from halo_opt.store.guarded.sql_checks import LISTED, depends_on
+from halo_opt.store.guarded.sql_text import layout_free
 from halo_opt.store.store import Store
 
 BY_OUTCOME = "it goes by how attempts ended"
 
 
 @dataclass(frozen=True)
-class Analysed:
+class AnalysisOutput:
     """What an analysis by a model leaves: what it handed in, all that it asked, and the harness that it could read."""
 
     result: AnalysisResult
@@ -49,21 +48,21 @@ class Analysed:
     harness: Path | None = None
 
 
-def report_of(
-    mined: MinedStore, store: Store, inputs: Sequence[InputFile], analysed: Analysed, *, title: str, made_at: str
+def report_with_claims(
+    mined: MinedStore, store: Store, inputs: Sequence[InputFile], analysed: AnalysisOutput, *, title: str, made_at: str
 ) -> Report:
     """Mining's report with what the model claimed. `mined` holds what mining measured in `store`."""
     rows = GuardedRows(store)
     first_steps = mined.first_steps
     claims = [recorded.checked.claim for recorded in analysed.result.claims]
-    rows.ready(sql for claim in claims for sql in queries_of_check(claim, first_steps))
+    rows.ready(sql for claim in claims for sql in check_queries(claim, first_steps))
     checked = {
         recorded.id: _checked_again(recorded, check(
             recorded.checked.claim, store, rows, name="claim", first_steps=first_steps, harness=analysed.harness
         )[0])
         for recorded in analysed.result.claims
     }  # fmt: skip
-    names = names_of(store)
+    names = names_in_traces(store)
     taken = {m.behaviour.name for m in mined.named}
     told = _told(analysed, checked, store, taken)
     extras = [*(ExtraBehaviour(one.behaviour, written_up=True) for one in told)]
@@ -91,10 +90,10 @@ class _Claimed(NamedTuple):
     """A confirmed claim: its predicate as a behaviour, and its words."""
 
     behaviour: Behaviour
-    words: Told
+    words: ModelClaim
 
 
-def _told(analysed: Analysed, checked: dict[str, CheckedClaim], store: Store, taken: set[str]) -> list[_Claimed]:
+def _told(analysed: AnalysisOutput, checked: dict[str, CheckedClaim], store: Store, taken: set[str]) -> list[_Claimed]:
     """The confirmed claims."""
     told = []
     for place, recorded in enumerate(analysed.result.claims, start=1):
@@ -108,7 +107,12 @@ def _told(analysed: Analysed, checked: dict[str, CheckedClaim], store: Store, ta
 
 
 def _only_asked(
-    analysed: Analysed, checked: dict[str, CheckedClaim], rows: GuardedRows, taken: set[str], *, names: frozenset[str]
+    analysed: AnalysisOutput,
+    checked: dict[str, CheckedClaim],
+    rows: GuardedRows,
+    taken: set[str],
+    *,
+    names: frozenset[str],
 ) -> list[ExtraBehaviour]:
     """Everything else that was held against outcomes: what is not claimed is a test all the same. The same SQL is one
     test.
@@ -161,9 +165,9 @@ def _model_of(agent: str, result: AnalysisResult) -> str:
     return result.models.get(role) or result.models.get("root") or "a model"
 
 
-def _said(recorded: RecordedClaim, found: CheckedClaim, by: str, store: Store) -> Told:
+def _said(recorded: RecordedClaim, found: CheckedClaim, by: str, store: Store) -> ModelClaim:
     claim = found.claim
-    return Told(
+    return ModelClaim(
         claim=recorded.id,
         model=by,
         agent=recorded.agent,
@@ -194,27 +198,27 @@ def _numbers(numbers: Sequence[ClaimNumber]) -> dict[str, Number]:
 
 def _with_analyst(
     report: Report,
-    analysed: Analysed,
+    analysed: AnalysisOutput,
     checked: dict[str, CheckedClaim],
-    asked: int,
+    predicates: int,
     names: frozenset[str],
 ) -> Report:
     """The report with its figures struck by what stands in it, what is unsupported, and how it came about."""
     result = analysed.result
     findings = [_struck(finding, names) for finding in report.findings]
-    written = {said.claim for finding in findings for said in finding.told}
+    written = {said.claim for finding in findings for said in finding.model_claims}
     unsupported = [
         _unsupported(recorded, checked[recorded.id], result) for recorded in result.claims if recorded.id not in written
     ]
     report = report.model_copy(update={"findings": findings, "unsupported": unsupported})
     corrections: list[str] = []
-    analyst = Analyst(
+    analyst = ModelAnalysis(
         **{name: getattr(result, name) for name in _SAME},
         ended=result.ended.value,
         claims=len(result.claims),
         confirmed=len(written),
-        asked=asked,
-        summary=strike(result.summary, known_of_all(report, names), corrections),
+        predicates=predicates,
+        summary=strike(result.summary, summary_evidence(report, names), corrections),
         corrections=corrections,
     )
     spend = {
@@ -227,7 +231,7 @@ def _with_analyst(
     caveats = [*report.caveats, *_caveats(report, analyst)]
     if not result.python_offered:
         caveats.append(f"The model ran no Python of its own ({analyst.python}).")
-    return report.model_copy(update={"analyst": analyst, "spend": spend, "caveats": caveats})
+    return report.model_copy(update={"model_analysis": analyst, "spend": spend, "caveats": caveats})
 
 
 _SAME = (
@@ -238,17 +242,17 @@ _SAME = (
 
 def _struck(finding: Finding, names: frozenset[str]) -> Finding:
     """The finding with only such figures in a model's words as the numbers that stand beside them bear out."""
-    if not finding.told:
+    if not finding.model_claims:
         return finding
-    told = [_struck_words(finding, said, names) for said in finding.told]
-    update: dict[str, object] = {"told": told}
-    if finding.title == finding.told[0].title and finding.predicate_sql == behaviour_sql(told[0].predicate_sql):
+    told = [_struck_words(finding, said, names) for said in finding.model_claims]
+    update: dict[str, object] = {"model_claims": told}
+    if finding.title == finding.model_claims[0].title and finding.predicate_sql == behaviour_sql(told[0].predicate_sql):
         update["title"] = told[0].title
     return finding.model_copy(update=update)
 
 
-def _struck_words(finding: Finding, said: Told, names: frozenset[str]) -> Told:
-    known, corrections = known_of(finding, said, names), list(said.corrections)
+def _struck_words(finding: Finding, said: ModelClaim, names: frozenset[str]) -> ModelClaim:
+    known, corrections = claim_evidence(finding, said, names), list(said.corrections)
     fix = said.fix and said.fix.model_copy(update={"words": strike(said.fix.words, known, corrections)})
     return said.model_copy(
         update={
@@ -261,8 +265,8 @@ def _struck_words(finding: Finding, said: Told, names: frozenset[str]) -> Told:
     )
 
 
-def _unsupported(recorded: RecordedClaim, found: CheckedClaim, result: AnalysisResult) -> Unsupported:
-    return Unsupported(
+def _unsupported(recorded: RecordedClaim, found: CheckedClaim, result: AnalysisResult) -> UnsupportedClaim:
+    return UnsupportedClaim(
         claim=recorded.id,
         model=_model_of(recorded.agent, result),
         title=found.claim.title,
@@ -272,14 +276,14 @@ def _unsupported(recorded: RecordedClaim, found: CheckedClaim, result: AnalysisR
     )
 
 
-def _caveats(report: Report, analyst: Analyst) -> list[str]:
+def _caveats(report: Report, analyst: ModelAnalysis) -> list[str]:
     """What a reader should hold against a model's part of the report."""
     notes = []
-    if analyst.asked:
+    if analyst.predicates:
         tested = sum(1 for line in report.tested if line.get("asked_by") and line.get("p_value") is not None)
         notes.append(
-            f"{analyst.asked} of the behaviours that were looked for"
-            f" {'is a predicate' if analyst.asked == 1 else 'are predicates'} of a model (tested: {tested}); all count"
+            f"{analyst.predicates} of the behaviours that were looked for"
+            f" {'is a predicate' if analyst.predicates == 1 else 'are predicates'} of a model (tested: {tested}); all count"
             " in the correction. But the model could see outcomes before it asked, so its p-values are too small by"
             " what it learned from them: only runs that it has not seen can tell."
         )
@@ -288,7 +292,7 @@ def _caveats(report: Report, analyst: Analyst) -> list[str]:
             f"The model was stopped before it was done ({analyst.reason or analyst.ended}); what it had recorded until"
             " then was kept."
         )
-    listed = [finding.id for finding in report.findings for said in finding.told if said.listed]
+    listed = [finding.id for finding in report.findings for said in finding.model_claims if said.listed]
     if listed:
         notes.append(f"Of {', '.join(listed)}: {LISTED}; it may hold for these and for no others.")
     return notes

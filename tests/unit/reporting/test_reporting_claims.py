@@ -4,7 +4,7 @@ import re
 
 import pytest
 from reporting_payloads import PAYLOADS
-from reporting_samples import TRACE_A, analyst, empty_report, finding, number, report, told, traces, unsupported
+from reporting_samples import TRACE_A, analyst, empty_report, finding, model_claim, number, report, traces, unsupported
 from test_reporting_html import Page
 
 from halo_opt.core.report_records import Report
@@ -16,7 +16,7 @@ LINK = "see http://evil.example and [this](http://evil.example) <a href='http://
 
 def poisoned(words: str) -> Report:
     """A report in which everything that a model says is the same words."""
-    said = told(
+    said = model_claim(
         title=words,
         words=words,
         counter_evidence=words,
@@ -26,9 +26,11 @@ def poisoned(words: str) -> Report:
         fix={"path": words, "lines": words, "words": words},
     )
     return report(
-        findings=[finding("M1", "A title", 0.5, told=[said])],
+        findings=[finding("M1", "A title", 0.5, model_claims=[said])],
         unsupported=[unsupported().model_copy(update={"title": words, "words": words, "reasons": [words]})],
-        analyst=analyst(summary=words, reason=words, models={words: words}, faults={words: 1}, corrections=[words]),
+        model_analysis=analyst(
+            summary=words, reason=words, models={words: words}, faults={words: 1}, corrections=[words]
+        ),
     )
 
 
@@ -63,7 +65,7 @@ def test_a_models_number_is_shown_as_it_is_whatever_it_is_called() -> None:
     ],
 )
 def test_whether_the_triage_agrees_is_said(triaged: str | None, words: str) -> None:
-    shown = report(findings=[finding("M1", "A", 0.5, told=[told(triaged=triaged)])])
+    shown = report(findings=[finding("M1", "A", 0.5, model_claims=[model_claim(triaged=triaged)])])
     assert words in Page(report_html(shown)).text
     assert words in report_markdown(shown)
 
@@ -92,7 +94,7 @@ def test_the_report_says_what_ran_what_it_took_and_how_it_ended() -> None:
         assert words in page
         assert words in text
     assert "not known" in page
-    assert "0.2500 US dollars" in report_markdown(report(analyst=analyst(cost_usd=0.25)))
+    assert "0.2500 US dollars" in report_markdown(report(model_analysis=analyst(cost_usd=0.25)))
 
 
 def test_a_report_without_a_model_has_no_word_of_one() -> None:

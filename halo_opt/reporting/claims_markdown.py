@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from halo_opt.core.report_records import Analyst, Finding, Told, Unsupported
-from halo_opt.reporting.told_parts import NOT_OURS, UNSUPPORTED, Opinion, analyst_rows, opinions
+from halo_opt.core.report_records import Finding, ModelAnalysis, ModelClaim, UnsupportedClaim
+from halo_opt.reporting.claims_parts import MODELS_OWN_WORDS, UNSUPPORTED, Opinion, analysis_rows, opinions
 
 Text = Callable[[str], str]
 
@@ -19,13 +19,13 @@ class Escapes(NamedTuple):
     table: Callable[[Sequence[str], Sequence[Sequence[str]]], list[str]]
 
 
-def told_lines(finding: Finding, as_: Escapes) -> list[str]:
+def claim_lines(finding: Finding, as_: Escapes) -> list[str]:
     """What models said of one finding."""
     return [line for said, opinion in opinions(finding) for line in _one(said, opinion, as_)]
 
 
-def _one(said: Told, opinion: Opinion, as_: Escapes) -> list[str]:
-    lines = [f"**{as_.within(opinion.title)}.** {NOT_OURS}", ""]
+def _one(said: ModelClaim, opinion: Opinion, as_: Escapes) -> list[str]:
+    lines = [f"**{as_.within(opinion.title)}.** {MODELS_OWN_WORDS}", ""]
     lines += [f"> {as_.line(said.title)}", ">", f"> {as_.line(said.words) or '(no words)'}", ""]
     if said.counter_evidence:
         lines += [f"> Against it: {as_.within(said.counter_evidence)}", ""]
@@ -48,7 +48,7 @@ def _corrections(corrections: Sequence[str], as_: Escapes) -> list[str]:
     return ["Corrected when it was checked:", "", *(f"- {as_.within(words)}" for words in corrections), ""]
 
 
-def unsupported_lines(claims: Sequence[Unsupported], as_: Escapes) -> list[str]:
+def unsupported_lines(claims: Sequence[UnsupportedClaim], as_: Escapes) -> list[str]:
     """The section of claims that did not hold."""
     if not claims:
         return []
@@ -61,12 +61,12 @@ def unsupported_lines(claims: Sequence[Unsupported], as_: Escapes) -> list[str]:
     return lines
 
 
-def analyst_lines(analyst: Analyst | None, as_: Escapes) -> list[str]:
+def analysis_lines(analyst: ModelAnalysis | None, as_: Escapes) -> list[str]:
     """The section on the model itself: what ran, what it took, how it ended."""
     if analyst is None:
         return []
     lines = ["## The model that looked", ""]
-    lines += as_.table(["", ""], [[as_.within(name), as_.within(value)] for name, value in analyst_rows(analyst)])
+    lines += as_.table(["", ""], [[as_.within(name), as_.within(value)] for name, value in analysis_rows(analyst)])
     if analyst.summary:
-        lines += [f"Its summary, in its own words. {NOT_OURS}", "", f"> {as_.line(analyst.summary)}", ""]
+        lines += [f"Its summary, in its own words. {MODELS_OWN_WORDS}", "", f"> {as_.line(analyst.summary)}", ""]
     return lines + _corrections(analyst.corrections, as_)
