@@ -98,7 +98,7 @@ class CitedContrast(Record):
 
 class CheckedPoint(Record):
     """A point as far as it holds: numbers as re-run, quotes that stand with the rest of their
-    sentences, words without figures that nothing bears out.
+    sentences, words without figures that no evidence supports.
 
     `corrections` say what was changed or struck.
     """

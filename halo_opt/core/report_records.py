@@ -1,4 +1,4 @@
-"""The parts of a report as frozen records: findings, their numbers, and the claims of a model. Units as in `core.records`.
+"""The parts of a report as frozen records: findings, their numbers, and a model's claims. Units as in `core.records`.
 
 What a model claimed stands in fields of its own, never among the numbers that mining made.
 """

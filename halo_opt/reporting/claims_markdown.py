@@ -1,10 +1,17 @@
-"""A model's part of a report as Markdown. Pure; its words are set apart in block quotes and never become markup."""
+"""A model's part of a report as Markdown: its words stand in block quotes and never become markup."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from halo_opt.core.report_records import Finding, ModelAnalysis, ModelClaim, UnsupportedClaim
-from halo_opt.reporting.claims_parts import MODELS_OWN_WORDS, UNSUPPORTED, Opinion, analysis_rows, opinions
+from halo_opt.reporting.claims_parts import (
+    LISTED_BY_NAME,
+    MODELS_OWN_WORDS,
+    UNSUPPORTED,
+    Opinion,
+    analysis_rows,
+    opinions,
+)
 
 Text = Callable[[str], str]
 
@@ -20,32 +27,33 @@ class Escapes(NamedTuple):
 
 
 def claim_lines(finding: Finding, as_: Escapes) -> list[str]:
-    """What models said of one finding."""
-    return [line for said, opinion in opinions(finding) for line in _one(said, opinion, as_)]
+    """The model claims of one finding."""
+    return [line for claim, opinion in opinions(finding) for line in _one(claim, opinion, as_)]
 
 
-def _one(said: ModelClaim, opinion: Opinion, as_: Escapes) -> list[str]:
+def _one(claim: ModelClaim, opinion: Opinion, as_: Escapes) -> list[str]:
     lines = [f"**{as_.within(opinion.title)}.** {MODELS_OWN_WORDS}", ""]
-    lines += [f"> {as_.line(said.title)}", ">", f"> {as_.line(said.words) or '(no words)'}", ""]
-    if said.counter_evidence:
-        lines += [f"> Against it: {as_.within(said.counter_evidence)}", ""]
+    lines += [f"> {as_.line(claim.title)}", ">", f"> {as_.line(claim.words) or '(no words)'}", ""]
+    if claim.counter_evidence:
+        lines += [f"> What speaks against it: {as_.within(claim.counter_evidence)}", ""]
     lines += [as_.line(opinion.category), ""]
-    if said.listed:
-        lines += ["Its attempts are listed by name, not found by a rule: it may hold for these and for no others.", ""]
-    lines += as_.table(["Its number", "Value"], [[as_.within(f.title), as_.within(f.value)] for f in opinion.figures])
-    for quote in said.quotes:
+    if claim.listed:
+        lines += [LISTED_BY_NAME, ""]
+    numbers = [[as_.within(figure.title), as_.within(figure.value)] for figure in opinion.figures]
+    lines += as_.table(["The claim's number", "Value"], numbers)
+    for quote in claim.quotes:
         step = "" if quote.step is None else f", step {quote.step}"
-        lines += [f"- It quotes {as_.code(quote.trace_id)}{step}:", "", *as_.quoted(quote.words)]
-    if said.fix:
-        place = as_.code(said.fix.path) + (f", lines {as_.code(said.fix.lines)}" if said.fix.lines else "")
-        lines += [f"It would change {place}:", "", f"> {as_.line(said.fix.words) or '(no words)'}", ""]
-    return lines + _corrections(said.corrections, as_)
+        lines += [f"- The claim quotes {as_.code(quote.trace_id)}{step}:", "", *as_.quoted(quote.words)]
+    if claim.fix:
+        place = as_.code(claim.fix.path) + (f", lines {as_.code(claim.fix.lines)}" if claim.fix.lines else "")
+        lines += [f"The model would change {place}:", "", f"> {as_.line(claim.fix.words) or '(no words)'}", ""]
+    return lines + _corrections(claim.corrections, as_)
 
 
 def _corrections(corrections: Sequence[str], as_: Escapes) -> list[str]:
     if not corrections:
         return []
-    return ["Corrected when it was checked:", "", *(f"- {as_.within(words)}" for words in corrections), ""]
+    return ["What the check corrected:", "", *(f"- {as_.within(words)}" for words in corrections), ""]
 
 
 def unsupported_lines(claims: Sequence[UnsupportedClaim], as_: Escapes) -> list[str]:
@@ -61,12 +69,13 @@ def unsupported_lines(claims: Sequence[UnsupportedClaim], as_: Escapes) -> list[
     return lines
 
 
-def analysis_lines(analyst: ModelAnalysis | None, as_: Escapes) -> list[str]:
+def analysis_lines(analysis: ModelAnalysis | None, as_: Escapes) -> list[str]:
     """The section on the model itself: what ran, what it took, how it ended."""
-    if analyst is None:
+    if analysis is None:
         return []
-    lines = ["## The model that looked", ""]
-    lines += as_.table(["", ""], [[as_.within(name), as_.within(value)] for name, value in analysis_rows(analyst)])
-    if analyst.summary:
-        lines += [f"Its summary, in its own words. {MODELS_OWN_WORDS}", "", f"> {as_.line(analyst.summary)}", ""]
-    return lines + _corrections(analyst.corrections, as_)
+    lines = ["## How the model analyzed", ""]
+    lines += as_.table(["", ""], [[as_.within(name), as_.within(value)] for name, value in analysis_rows(analysis)])
+    if analysis.summary:
+        lines += [f"The model's summary, in its own words. {MODELS_OWN_WORDS}", ""]
+        lines += [f"> {as_.line(analysis.summary)}", ""]
+    return lines + _corrections(analysis.corrections, as_)

@@ -1,6 +1,6 @@
-"""A model's part of a report as words: what it said of a finding, what was struck, what ran. Pure.
+"""A model's part of a report as plain values: its claims of a finding, what was struck, what ran.
 
-Must never let a model's words stand where a reader would take them for ours.
+A model's words stay in fields of their own, so that no page can show them as ours.
 """
 
 from collections.abc import Mapping
@@ -11,9 +11,13 @@ from halo_opt.core.text import counted
 from halo_opt.reporting.words import Figure, Made, count
 
 MODELS_OWN_WORDS = (
-    "The words and the opinions are the model's. Its figures and quotes were looked up; what was not found is struck."
+    "The words and the opinions are the model's. Its figures and quotes were checked against the traces; those that the"
+    " traces do not support are struck."
 )
-UNSUPPORTED = "What the model claimed and the traces do not bear out. It is no finding, and no patch is made of it."
+LISTED_BY_NAME = (
+    "Its attempts are listed by name, not found by a rule. It may hold for these attempts and for no others."
+)
+UNSUPPORTED = "Claims of the model that the traces do not support. They are no findings, and no patch is made of them."
 
 
 class Opinion(NamedTuple):
@@ -26,26 +30,28 @@ class Opinion(NamedTuple):
 
 
 def opinions(finding: Finding) -> list[tuple[ModelClaim, Opinion]]:
-    """What was said of a finding, each with its words for a page."""
-    return [
-        (said, Opinion(f"What {said.model} says (claim {said.claim})", said.words, category_words(said), plain(said)))
-        for said in finding.model_claims
-    ]
+    """The model claims of a finding, each with its words for a page."""
+    shown = []
+    for claim in finding.model_claims:
+        title = f"What {claim.model} claims (claim {claim.claim})"
+        shown.append((claim, Opinion(title, claim.words, category_words(claim), claim_figures(claim))))
+    return shown
 
 
-def category_words(said: ModelClaim) -> str:
-    """Whose fault the model thinks it is, and what the triage says."""
-    if said.triaged is None:
-        return f"The model puts it down to: {said.category}. No class of the triage holds for most of these failures."
-    agrees = "agrees" if said.triaged == said.category else f"says {said.triaged}"
-    return f"The model puts it down to: {said.category}. The triage of most of these failures {agrees}."
+def category_words(claim: ModelClaim) -> str:
+    """What the model puts the failures down to, and what the triage says."""
+    opinion = f"The model puts these failures down to: {claim.category}."
+    if claim.triaged is None:
+        return f"{opinion} No class of the triage covers more than half of them."
+    agrees = "agrees" if claim.triaged == claim.category else f"says {claim.triaged}"
+    return f"{opinion} For most of them the triage {agrees}."
 
 
-def plain(said: ModelClaim) -> list[Figure]:
-    """A model's numbers as they are: what they are called is its own, so nothing may be read from the names."""
+def claim_figures(claim: ModelClaim) -> list[Figure]:
+    """The claim's numbers without units: their names are the model's, so nothing can be read from them."""
     return [
         Figure(name, name, _written(number.value), None, [Made(name, number.sql, [])])
-        for name, number in said.numbers.items()
+        for name, number in claim.numbers.items()
     ]
 
 
@@ -55,24 +61,24 @@ def _written(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def analysis_rows(analyst: ModelAnalysis) -> list[tuple[str, str]]:
+def analysis_rows(analysis: ModelAnalysis) -> list[tuple[str, str]]:
     """What ran, what it took and how it ended, as (name, value)."""
-    cost = "not known" if analyst.cost_usd is None else f"{analyst.cost_usd:.4f} US dollars"
-    ended = analyst.ended + (f": {analyst.reason}" if analyst.reason else "")
-    cached = f", {count(analyst.tokens_cached)} of them from the provider's cache" if analyst.tokens_cached else ""
+    cost = "not known" if analysis.cost_usd is None else f"{analysis.cost_usd:.4f} US dollars"
+    ended = analysis.ended + (f": {analysis.reason}" if analysis.reason else "")
+    cached = f", {count(analysis.tokens_cached)} of them from the provider's cache" if analysis.tokens_cached else ""
     return [
-        ("Models", ", ".join(f"{role}: {model}" for role, model in analyst.models.items())),
-        ("Ended", f"{ended} (stopped before it was done)" if analyst.salvaged else ended),
-        ("Claims", f"{count(analyst.claims)}, of which {count(analyst.confirmed)} borne out"),
-        ("Predicates held against outcomes", count(analyst.predicates)),
-        ("Agents", f"{count(analyst.agents)}, {counted(analyst.turns, 'turn')}"),
-        ("Tools", _counted(analyst.tools) or "none was used"),
-        ("Faults", _counted(analyst.faults) or "none"),
-        ("Model calls", count(analyst.calls)),
-        ("Tokens", f"{count(analyst.tokens_in)} in{cached}, {count(analyst.tokens_out)} out"),
+        ("Models", ", ".join(f"{role}: {model}" for role, model in analysis.models.items())),
+        ("Ended", f"{ended} (stopped before it was done)" if analysis.salvaged else ended),
+        ("Claims", f"{count(analysis.claims)}, of which {count(analysis.confirmed)} supported by the traces"),
+        ("Predicates tested against outcomes", count(analysis.predicates)),
+        ("Agents", f"{count(analysis.agents)}, {counted(analysis.turns, 'turn')}"),
+        ("Tools", _counted(analysis.tools) or "none was used"),
+        ("Faults", _counted(analysis.faults) or "none"),
+        ("Model calls", count(analysis.calls)),
+        ("Tokens", f"{count(analysis.tokens_in)} in{cached}, {count(analysis.tokens_out)} out"),
         ("Cost", cost),
-        ("Time", f"{analyst.seconds:.1f} seconds"),
-        ("Python of the model", analyst.python),
+        ("Time", f"{analysis.seconds:.1f} seconds"),
+        ("Python of the model", analysis.python),
     ]
 
 

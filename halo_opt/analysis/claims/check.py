@@ -1,7 +1,7 @@
 """What a model claims about traces, held against the traces: numbers re-run, quotes looked up, the contrast made anew.
 
 Nothing of a claim is believed. Its SQL runs under guard, every count in it is replaced by what the store says, a quote
-that does not stand in the trace is struck, and a figure in its words that no checked number bears out is struck too.
+that does not stand in the trace is struck, and so is a figure in its words that no checked number supports.
 """
 
 import re

@@ -58,7 +58,7 @@ class Evidence:
 
 
 def together(parts: Sequence[Evidence]) -> Evidence:
-    """What several things bear out side by side. How many show it, and to what effect, only one of them can say."""
+    """The evidence of several things together. Shares and effect are kept where only one of them has any."""
     sole = [part for part in parts if part.shares]
     one = sole[0] if len(sole) == 1 else None
     return Evidence(
@@ -104,7 +104,7 @@ def evidence(
     predicate: str = "",
     names: frozenset[str] = frozenset(),
 ) -> Evidence:
-    """Everything that bears out words about one behaviour.
+    """All evidence for words about one behaviour.
 
     `counts` has failures_with, failures, successes_with, successes and difference (fractions), None or absent where not
     measured; `numbers` are name -> (value, SQL), each as run again.

@@ -56,7 +56,7 @@ _COUNTED = re.compile(
 
 
 def strike(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
-    """The words without figures that no checked number bears out, however these are written.
+    """The words with every figure struck that no checked number supports, however it is written.
 
     Words that keep all their figures stay letter by letter, unless they hide characters that people do not see.
     """
@@ -318,7 +318,7 @@ _ALWAYS = re.compile(
 
 
 def unsupported_phrases(text: str, evidence: Evidence) -> list[tuple[int, int]]:
-    """How-many words, roman numerals, mixed scripts and effects that the measurement does not bear out."""
+    """Where quantifiers, roman numerals, mixed scripts and effects stand that the measurement does not support."""
     bad = [match.span() for match in _ROMAN.finditer(text)] + [m.span() for m in re.finditer(r"(?:\[\?\])+", text)]
     bad += [match.span() for match in re.finditer(r"\w+", text) if _mixed(match.group())]
     if evidence.shares:

@@ -76,7 +76,7 @@ def majority(classes: Mapping[str, Category], attempts: Iterable[str]) -> Catego
 
 
 def claim_evidence(finding: Finding, said: ModelClaim, names: frozenset[str]) -> Evidence:
-    """What may bear out what was said of a finding: its counts, the claim's own numbers and quotes, names of traces."""
+    """The evidence for a claim about a finding: its counts, the claim's numbers and quotes, and names in the traces."""
     numbers = [(name, number) for name, number in said.numbers.items()]
     numbers += [(f"{c.behaviour}.{name}", one) for c in finding.consequences for name, one in c.numbers.items()]
     return evidence(
@@ -93,7 +93,7 @@ def _counted(finding: Finding) -> dict[str, Value]:
 
 
 def summary_evidence(report: Report, names: frozenset[str]) -> Evidence:
-    """What may bear out a summary: the overview's numbers, the counts of every finding, and what was claimed."""
+    """The evidence for a summary: the overview's numbers, every finding's counts, and the evidence of the claims."""
     overview = {name: (number.value, number.sql) for name, number in report.overview.items()}
     counts = [evidence(_counted(finding), {}) for finding in report.findings]
     told = [claim_evidence(finding, said, names) for finding in report.findings for said in finding.model_claims]

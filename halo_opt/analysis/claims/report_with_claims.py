@@ -1,10 +1,10 @@
-"""What a model handed in, checked once more and set into the report that mining makes. Only reads; asks no model.
+"""A model's claims, checked once more and set into the report that mining makes.
 
-Everything that the model held against outcomes is measured with mining's own behaviours in one correction. What is not
-borne out goes to the report's unsupported claims, which are no findings: nothing that writes patches ever sees them.
+Every predicate that the model tested against outcomes is measured with mining's own behaviours, in one correction. A
+claim that the traces do not support goes to the report's unsupported claims, which are no findings and become no patch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +41,7 @@ BY_OUTCOME = "it goes by how attempts ended"
 
 @dataclass(frozen=True)
 class AnalysisOutput:
-    """What an analysis by a model leaves: what it handed in, all that it asked, and the harness that it could read."""
+    """What an analysis by a model leaves: its result, all hypotheses that it tested, and the harness it could read."""
 
     result: AnalysisResult
     hypotheses: Hypotheses = field(default_factory=Hypotheses)
@@ -49,28 +49,49 @@ class AnalysisOutput:
 
 
 def report_with_claims(
-    mined: MinedStore, store: Store, inputs: Sequence[InputFile], analysed: AnalysisOutput, *, title: str, made_at: str
+    mined: MinedStore, store: Store, inputs: Sequence[InputFile], output: AnalysisOutput, *, title: str, made_at: str
 ) -> Report:
-    """Mining's report with what the model claimed. `mined` holds what mining measured in `store`."""
+    """Mining's report with what a model claimed.
+
+    Args:
+        mined: What mining measured in `store`.
+        store: The traces.
+        inputs: The trace files that the report names.
+        output: What the analysis left.
+        title: The report's title.
+        made_at: ISO 8601 time in UTC.
+    """
     rows = GuardedRows(store)
-    first_steps = mined.first_steps
-    claims = [recorded.checked.claim for recorded in analysed.result.claims]
-    rows.ready(sql for claim in claims for sql in check_queries(claim, first_steps))
-    checked = {
-        recorded.id: _checked_again(recorded, check(
-            recorded.checked.claim, store, rows, name="claim", first_steps=first_steps, harness=analysed.harness
-        )[0])
-        for recorded in analysed.result.claims
-    }  # fmt: skip
     names = names_in_traces(store)
+    checked = _checked(output, store, rows, mined.first_steps)
     taken = {m.behaviour.name for m in mined.named}
-    told = _told(analysed, checked, store, taken)
-    extras = [*(ExtraBehaviour(one.behaviour, written_up=True) for one in told)]
-    extras += _only_asked(analysed, checked, rows, taken, names=names)
+    claimed = _confirmed(output, checked, store, taken)
+    extras = [ExtraBehaviour(one.behaviour, written_up=True) for one in claimed]
+    extras += _not_claimed(output, checked, rows, taken, names)
     report, placed = mined.report_with(extras, inputs, title=title, made_at=made_at)
-    findings = with_claims(mined.store, report, placed, {one.behaviour.name: one.words for one in told})
-    report = report.model_copy(update={"findings": findings})
-    return _with_analyst(report, analysed, checked, len(extras), names)
+    findings = with_claims(mined.store, report, placed, {one.behaviour.name: one.claim for one in claimed})
+    findings = [_with_supported_words(finding, names) for finding in findings]
+    written = {claim.claim for finding in findings for claim in finding.model_claims}
+    unsupported = [
+        _unsupported(recorded, checked[recorded.id], output.result)
+        for recorded in output.result.claims
+        if recorded.id not in written
+    ]
+    report = report.model_copy(update={"findings": findings, "unsupported": unsupported})
+    return _with_analysis(report, output.result, names, confirmed=len(written), predicates=len(extras))
+
+
+def _checked(
+    output: AnalysisOutput, store: Store, rows: GuardedRows, first_steps: Mapping[str, int]
+) -> dict[str, CheckedClaim]:
+    """Each claim by its id as both checks left it: the one when it was made, and one now."""
+    recorded_claims = output.result.claims
+    rows.ready(sql for one in recorded_claims for sql in check_queries(one.checked.claim, first_steps))
+    checked = {}
+    for one in recorded_claims:
+        again, _ = check(one.checked.claim, store, rows, name="claim", first_steps=first_steps, harness=output.harness)
+        checked[one.id] = _checked_again(one, again)
+    return checked
 
 
 def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim:
@@ -86,74 +107,67 @@ def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim
     )
 
 
-class _Claimed(NamedTuple):
-    """A confirmed claim: its predicate as a behaviour, and its words."""
+class _Confirmed(NamedTuple):
+    """A confirmed claim with its predicate as a behaviour."""
 
     behaviour: Behaviour
-    words: ModelClaim
+    claim: ModelClaim
 
 
-def _told(analysed: AnalysisOutput, checked: dict[str, CheckedClaim], store: Store, taken: set[str]) -> list[_Claimed]:
-    """The confirmed claims."""
-    told = []
-    for place, recorded in enumerate(analysed.result.claims, start=1):
+def _confirmed(
+    output: AnalysisOutput, checked: Mapping[str, CheckedClaim], store: Store, taken: set[str]
+) -> list[_Confirmed]:
+    confirmed = []
+    for place, recorded in enumerate(output.result.claims, start=1):
         found = checked[recorded.id]
         if found.status == "confirmed":
-            by = _model_of(recorded.agent, analysed.result)
-            name = _free(f"claim_{place}", taken)
-            behaviour = behaviour_of(found.claim, name, model=by, listed=found.listed)
-            told.append(_Claimed(behaviour, _said(recorded, found, by, store)))
-    return told
+            model = _model_of(recorded.agent, output.result)
+            name = _free_name(f"claim_{place}", taken)
+            behaviour = behaviour_of(found.claim, name, model=model, listed=found.listed)
+            confirmed.append(_Confirmed(behaviour, _model_claim(recorded, found, model, store)))
+    return confirmed
 
 
-def _only_asked(
-    analysed: AnalysisOutput,
-    checked: dict[str, CheckedClaim],
+def _not_claimed(
+    output: AnalysisOutput,
+    checked: Mapping[str, CheckedClaim],
     rows: GuardedRows,
     taken: set[str],
-    *,
     names: frozenset[str],
 ) -> list[ExtraBehaviour]:
-    """Everything else that was held against outcomes: what is not claimed is a test all the same. The same SQL is one
-    test.
-    """
+    """Every other predicate that was tested against outcomes: it counts in the correction. The same SQL is one test."""
     known = {layout_free(found.claim.predicate_sql) for found in checked.values() if found.status == "confirmed"}
-    others = [
-        *analysed.hypotheses.all,
-        *(
-            Hypothesis(name=f"claim_{place}", title=one.claim.title, predicate_sql=one.claim.predicate_sql)
-            for place, one in enumerate(checked.values(), start=1)
-        ),
+    unsupported = [
+        Hypothesis(name=f"claim_{place}", title=found.claim.title, predicate_sql=found.claim.predicate_sql)
+        for place, found in enumerate(checked.values(), start=1)
     ]
-    extras: list[ExtraBehaviour] = []
-    for asked in others:
-        if layout_free(asked.predicate_sql) not in known:
-            known.add(layout_free(asked.predicate_sql))
-            extras += _asked(asked, analysed.result, rows, taken, names)
+    model = _model_of("root", output.result)
+    extras = []
+    for hypothesis in [*output.hypotheses.all, *unsupported]:
+        key = layout_free(hypothesis.predicate_sql)
+        # What can never be run was no test.
+        if key not in known and unfit(hypothesis.predicate_sql) is None:
+            extras.append(ExtraBehaviour(_behaviour(hypothesis, model, rows, taken, names)))
+        known.add(key)
     return extras
 
 
-def _asked(
-    asked: Hypothesis, result: AnalysisResult, rows: GuardedRows, taken: set[str], names: frozenset[str]
-) -> Iterable[ExtraBehaviour]:
-    """A predicate that was only asked about; nothing where it was no test, for it could never be run."""
-    if unfit(asked.predicate_sql) is not None:
-        return []
-    goes_by = depends_on(asked.predicate_sql, rows.rows)
-    by = _model_of("root", result)
-    behaviour = Behaviour(
-        name=_free(asked.name, taken),
-        title=strike(asked.title, Evidence([], names=names), []),
-        meaning="asked by a model and not claimed",
-        sql=behaviour_sql(asked.predicate_sql),
-        source=by,
-        asked_by=by,
-        untested={"outcome": BY_OUTCOME, "names": LISTED}.get(goes_by or "", ""),
+def _behaviour(
+    hypothesis: Hypothesis, model: str, rows: GuardedRows, taken: set[str], names: frozenset[str]
+) -> Behaviour:
+    depends = depends_on(hypothesis.predicate_sql, rows.rows)
+    return Behaviour(
+        name=_free_name(hypothesis.name, taken),
+        title=strike(hypothesis.title, Evidence([], names=names), []),
+        meaning="tested by a model and not claimed",
+        sql=behaviour_sql(hypothesis.predicate_sql),
+        source=model,
+        asked_by=model,
+        untested={"outcome": BY_OUTCOME, "names": LISTED}.get(depends or "", ""),
     )
-    return [ExtraBehaviour(behaviour)]
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free_name(name: str, taken: set[str]) -> str:
     while name in taken:
         name += "_"
     taken.add(name)
@@ -165,11 +179,11 @@ def _model_of(agent: str, result: AnalysisResult) -> str:
     return result.models.get(role) or result.models.get("root") or "a model"
 
 
-def _said(recorded: RecordedClaim, found: CheckedClaim, by: str, store: Store) -> ModelClaim:
+def _model_claim(recorded: RecordedClaim, found: CheckedClaim, model: str, store: Store) -> ModelClaim:
     claim = found.claim
     return ModelClaim(
         claim=recorded.id,
-        model=by,
+        model=model,
         agent=recorded.agent,
         title=claim.title,
         words=claim.claim,
@@ -186,7 +200,7 @@ def _said(recorded: RecordedClaim, found: CheckedClaim, by: str, store: Store) -
 
 
 def _numbers(numbers: Sequence[ClaimNumber]) -> dict[str, Number]:
-    """By name; a second one of a name is told apart."""
+    """The numbers by name; a second one of the same name gets another."""
     found: dict[str, Number] = {}
     for number in numbers:
         name = number.name
@@ -196,27 +210,16 @@ def _numbers(numbers: Sequence[ClaimNumber]) -> dict[str, Number]:
     return found
 
 
-def _with_analyst(
-    report: Report,
-    analysed: AnalysisOutput,
-    checked: dict[str, CheckedClaim],
-    predicates: int,
-    names: frozenset[str],
+def _with_analysis(
+    report: Report, result: AnalysisResult, names: frozenset[str], *, confirmed: int, predicates: int
 ) -> Report:
-    """The report with its figures struck by what stands in it, what is unsupported, and how it came about."""
-    result = analysed.result
-    findings = [_struck(finding, names) for finding in report.findings]
-    written = {said.claim for finding in findings for said in finding.model_claims}
-    unsupported = [
-        _unsupported(recorded, checked[recorded.id], result) for recorded in result.claims if recorded.id not in written
-    ]
-    report = report.model_copy(update={"findings": findings, "unsupported": unsupported})
+    """The report with how the model's analysis went, its summary as far as it is supported, and caveats."""
     corrections: list[str] = []
-    analyst = ModelAnalysis(
+    analysis = ModelAnalysis(
         **{name: getattr(result, name) for name in _SAME},
         ended=result.ended.value,
         claims=len(result.claims),
-        confirmed=len(written),
+        confirmed=confirmed,
         predicates=predicates,
         summary=strike(result.summary, summary_evidence(report, names), corrections),
         corrections=corrections,
@@ -228,10 +231,10 @@ def _with_analyst(
         "seconds": result.seconds,
         **({} if result.cost_usd is None else {"cost_usd": result.cost_usd}),
     }
-    caveats = [*report.caveats, *_caveats(report, analyst)]
+    caveats = [*report.caveats, *_caveats(report, analysis)]
     if not result.python_offered:
-        caveats.append(f"The model ran no Python of its own ({analyst.python}).")
-    return report.model_copy(update={"model_analysis": analyst, "spend": spend, "caveats": caveats})
+        caveats.append(f"The model ran no Python of its own ({analysis.python}).")
+    return report.model_copy(update={"model_analysis": analysis, "spend": spend, "caveats": caveats})
 
 
 _SAME = (
@@ -240,25 +243,26 @@ _SAME = (
 )  # fmt: skip
 
 
-def _struck(finding: Finding, names: frozenset[str]) -> Finding:
-    """The finding with only such figures in a model's words as the numbers that stand beside them bear out."""
+def _with_supported_words(finding: Finding, names: frozenset[str]) -> Finding:
+    """The finding with every figure struck from a model's words that the numbers beside them do not support."""
     if not finding.model_claims:
         return finding
-    told = [_struck_words(finding, said, names) for said in finding.model_claims]
-    update: dict[str, object] = {"model_claims": told}
-    if finding.title == finding.model_claims[0].title and finding.predicate_sql == behaviour_sql(told[0].predicate_sql):
-        update["title"] = told[0].title
+    claims = [_supported(finding, claim, names) for claim in finding.model_claims]
+    update: dict[str, object] = {"model_claims": claims}
+    own = finding.predicate_sql == behaviour_sql(claims[0].predicate_sql)
+    if own and finding.title == finding.model_claims[0].title:
+        update["title"] = claims[0].title
     return finding.model_copy(update=update)
 
 
-def _struck_words(finding: Finding, said: ModelClaim, names: frozenset[str]) -> ModelClaim:
-    known, corrections = claim_evidence(finding, said, names), list(said.corrections)
-    fix = said.fix and said.fix.model_copy(update={"words": strike(said.fix.words, known, corrections)})
-    return said.model_copy(
+def _supported(finding: Finding, claim: ModelClaim, names: frozenset[str]) -> ModelClaim:
+    known, corrections = claim_evidence(finding, claim, names), list(claim.corrections)
+    fix = claim.fix and claim.fix.model_copy(update={"words": strike(claim.fix.words, known, corrections)})
+    return claim.model_copy(
         update={
-            "title": strike(said.title, known, corrections),
-            "words": strike(said.words, known, corrections),
-            "counter_evidence": strike(said.counter_evidence, known, corrections),
+            "title": strike(claim.title, known, corrections),
+            "words": strike(claim.words, known, corrections),
+            "counter_evidence": strike(claim.counter_evidence, known, corrections),
             "fix": fix,
             "corrections": corrections,
         }
@@ -276,23 +280,23 @@ def _unsupported(recorded: RecordedClaim, found: CheckedClaim, result: AnalysisR
     )
 
 
-def _caveats(report: Report, analyst: ModelAnalysis) -> list[str]:
-    """What a reader should hold against a model's part of the report."""
+def _caveats(report: Report, analysis: ModelAnalysis) -> list[str]:
+    """What a reader must know before believing a model's part of the report."""
     notes = []
-    if analyst.predicates:
+    if analysis.predicates:
         tested = sum(1 for line in report.tested if line.get("asked_by") and line.get("p_value") is not None)
+        come = "comes" if analysis.predicates == 1 else "come"
         notes.append(
-            f"{analyst.predicates} of the behaviours that were looked for"
-            f" {'is a predicate' if analyst.predicates == 1 else 'are predicates'} of a model (tested: {tested}); all count"
-            " in the correction. But the model could see outcomes before it asked, so its p-values are too small by"
-            " what it learned from them: only runs that it has not seen can tell."
+            f"{analysis.predicates} of the behaviours that were looked for {come} from a model (tested: {tested}); all"
+            " count in the correction. The model could see outcomes before it chose what to test, so the p-values of"
+            " its own findings are too small. Only traces that it has not seen can confirm them."
         )
-    if analyst.salvaged:
+    if analysis.salvaged:
         notes.append(
-            f"The model was stopped before it was done ({analyst.reason or analyst.ended}); what it had recorded until"
-            " then was kept."
+            f"The model was stopped before it had finished ({analysis.reason or analysis.ended}). What it had recorded"
+            " by then was kept."
         )
-    listed = [finding.id for finding in report.findings for said in finding.model_claims if said.listed]
+    listed = [finding.id for finding in report.findings for claim in finding.model_claims if claim.listed]
     if listed:
-        notes.append(f"Of {', '.join(listed)}: {LISTED}; it may hold for these and for no others.")
+        notes.append(f"Of {', '.join(listed)}: {LISTED}. It may hold for these attempts and for no others.")
     return notes

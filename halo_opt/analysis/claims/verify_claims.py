@@ -34,7 +34,7 @@ _FAILS = (HaloError, duckdb.Error, ValueError, TypeError, KeyError)
 
 
 def verify_claims(report: Report, store: Rows, ask: Query) -> Iterator[Mismatch]:
-    """Everything in the report that a model said and a new run does not bear out."""
+    """Everything in the report that a model claimed and a new run of its SQL does not confirm."""
     names = names_in_traces(store)
     told = [finding for finding in report.findings if finding.model_claims]
     if told:

@@ -155,7 +155,7 @@ def analyst(**changes: Any) -> ModelAnalysis:
         "python": "Landlock 6, seccomp and limits",
         "claims": 2,
         "confirmed": 1,
-        "asked": 5,
+        "predicates": 5,
         "summary": "Most failures click too early.",
         "corrections": ["93 was struck from the words: no checked number says so"],
     }
@@ -163,6 +163,7 @@ def analyst(**changes: Any) -> ModelAnalysis:
 
 
 def report(**changes: Any) -> Report:
+    rule = model_claim(claim="C3", listed=False)
     fields: dict[str, Any] = {
         "made_at": "2026-11-21T20:45:00Z",
         "title": "Why 108 MiniWoB++ attempts failed",
@@ -184,7 +185,7 @@ def report(**changes: Any) -> Report:
                 "F1",
                 "Repeated an action with no effect",
                 0.62,
-                model_claims=[model_claim(), model_claim(claim="C3", listed=False)],
+                model_claims=[model_claim(), rule],
             ),
             finding("F2", "Submitted before filling the fields that the goal names", 0.31, counter_examples=[]),
             finding("F3", "Aimed at a target that is not on the page", 0.12, category="model", exemplars=[]),

@@ -78,7 +78,7 @@ def test_the_numbers_of_a_model_are_among_those_that_are_counted(report: Report)
 
 def test_a_report_of_before_loads_and_verifies(store: Store) -> None:
     data = written(store, handed_in([]), behaviours=(OWN,)).model_dump(mode="json")
-    for name in ("unsupported", "analyst"):
+    for name in ("unsupported", "model_analysis"):
         del data[name]
     for finding in data["findings"]:
         del finding["model_claims"]

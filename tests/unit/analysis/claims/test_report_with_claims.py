@@ -94,8 +94,11 @@ def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: S
     assert "931" not in report.model_analysis.summary
     assert (report.model_analysis.claims, report.model_analysis.confirmed) == (len(claims), 1)
     # A correction tells what was said; nothing else of the report does.
-    assert "931" not in report.model_dump_json(exclude={"findings": {"__all__": {"model_claims": {"__all__": {"corrections"}}}},
-        "model_analysis": {"corrections"}, "unsupported": {"__all__": {"corrections"}}})  # fmt: skip
+    of_claims = {"__all__": {"model_claims": {"__all__": {"corrections"}}}}
+    unsupported = {"__all__": {"corrections"}}
+    analysis = {"corrections"}
+    left_out = {"findings": of_claims, "model_analysis": analysis, "unsupported": unsupported}
+    assert "931" not in report.model_dump_json(exclude=left_out)
     edits = [AppendText(path="a.yaml", text="b: 2")]
     model = ScriptedModel([Draft(hypothesis="It goes on too long.", findings=["C1"], edits=edits, predictions=[])])
     draft_proposal(report, HarnessDescription(), {"a.yaml": b"a: 1"}, model=model, forbidden=Forbidden(), retries=0)
@@ -183,7 +186,7 @@ def test_the_report_says_how_the_analysis_went_and_what_it_took(store: Store, qu
         store, handed_in([], salvaged=True, ended="budget", reason="the budget of 5 dollars is spent", cost_usd=None)
     )
     assert report.spend == {"calls": 11, "tokens_in": 1000, "tokens_out": 100, "seconds": 3.5}
-    assert any("stopped before it was done (the budget of 5 dollars is spent)" in c for c in report.caveats)
+    assert any("stopped before it had finished (the budget of 5 dollars is spent)" in c for c in report.caveats)
     assert "The model ran no Python of its own (no Landlock here)." in report.caveats
     assert written(store, handed_in([])).spend["cost_usd"] == 0.25
 
@@ -192,7 +195,7 @@ def test_write_analysis_writes_the_three_files_with_it(path: Path, tmp_path: Pat
     report, paths = write_analysis(path, tmp_path / "out", title="t", analysed=handed_in([claimed(quote)]))
     assert read_report(paths.json).unsupported == report.unsupported
     assert [said.claim for finding in read_report(paths.json).findings for said in finding.model_claims] == ["C1"]
-    assert "What big says (claim C1)" in paths.markdown.read_text(encoding="utf-8")
+    assert "What big claims (claim C1)" in paths.markdown.read_text(encoding="utf-8")
     page = paths.html.read_text(encoding="utf-8")
     assert f'id="trace-{quote["trace_id"]}' in page
 
