@@ -40,7 +40,7 @@ def test_what_a_model_says_of_a_finding_stands_apart_with_its_corrections() -> N
         "What qwen2.5-1.5b claims (claim C1)",
         "The words and the opinions are the model's.",
         "One success does the same and then fills it.",
-        "The model puts it down to: model. The triage of most of these failures says harness.",
+        "The model puts these failures down to: model. For most of them the triage says harness.",
         "listed by name, not found by a rule",
         "number clicks of Login was 7; its SQL gives 1",
         "Say that fields come first.",
