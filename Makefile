@@ -19,8 +19,8 @@ demo: setup  ## the whole loop on MiniWoB++ with a local model, no key
 test: setup  ## unit, flow, contract and browser tests
 	@$(PYTHON) -m pytest $(AT_ONCE)
 
-test-all: setup  ## with the slow ones and a real local model
-	@$(PYTHON) -m pytest -m '' $(AT_ONCE)
+test-all: setup  ## with the slow ones, a real local model, and property tests on examples drawn anew
+	@HYPOTHESIS_PROFILE=fresh $(PYTHON) -m pytest -m '' $(AT_ONCE)
 
 check: setup  ## lint, format, types, import rules
 	@$(PYTHON) -m ruff check .
@@ -35,7 +35,7 @@ format: setup  ## format and fix
 bench: setup  ## the store against the HALO engine (RUNS: tau-bench runs to make the traces from)
 	@$(PYTHON) -m benchmarks.store_bench --sizes 1k 10k --shapes lean fat --repeats 3 $(if $(RUNS),--runs $(RUNS))
 
-fuzz: setup  ## the trace readers on changed lines; SECONDS=60, needs pip install atheris
+fuzz: setup  ## the trace readers on changed lines, drawn anew; SECONDS=60
 	@$(PYTHON) benchmarks/fuzz_ingest.py --seconds $(or $(SECONDS),60)
 
 clean:  ## caches; traces, reports and branches stay

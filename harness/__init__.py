@@ -1,1 +1,1 @@
-"""A browser agent as a program with a command line: the subject that an optimizer patches. Never imports halo_opt."""
+"""A browser agent as a program with a command line: the harness that halo-opt optimizes. README.md describes it."""

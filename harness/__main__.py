@@ -1,4 +1,4 @@
-"""`python -m harness`. Never does anything but hand over to the command line."""
+"""`python -m harness`."""
 
 from harness.cli import main
 

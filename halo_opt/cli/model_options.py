@@ -14,7 +14,7 @@ from halo_opt.analysis.session.cost_estimate import budget_for, estimate_words, 
 from halo_opt.analysis.session.options import AnalysisOptions, models_of, parse_budget, parse_time
 from halo_opt.analysis.session.session import Session, open_session, replayed_session, set_aside
 from halo_opt.analysis.session.session_journal import Recording
-from halo_opt.cli.watch import Watch, spend_words
+from halo_opt.cli.watch import Watch, spend_text
 from halo_opt.core.console import Console
 from halo_opt.core.errors import BudgetSpent, EnvironmentMissing, InputError
 from halo_opt.core.text import counted
@@ -199,7 +199,7 @@ def opened(
                 calls = counted(session.recorded, "call")
                 console.say(
                     f"continuing {journal}: {calls} on record, which are not paid again; so far "
-                    f"{spend_words(session.spent, budget)}"
+                    f"{spend_text(session.spent, budget)}"
                 )
             yield session
     finally:
@@ -223,7 +223,7 @@ def say_end(result: AnalysisResult, session: Session, console: Console) -> None:
     """Print the number of agents and turns, what was spent, and what went wrong."""
     taken = f", {counted(session.taken_over, 'call')} taken from the recording" if session.taken_over else ""
     went = f"{counted(result.agents, 'agent')}, {counted(result.turns, 'turn')}"
-    console.say(f"{went}; {spend_words(session.spent, session.budget)}{taken}")
+    console.say(f"{went}; {spend_text(session.spent, session.budget)}{taken}")
     for words, faults in (("problems", result.faults), ("failed model calls", session.faults)):
         if faults:
             console.say(f"{words}: " + ", ".join(f"{count} x {kind}" for kind, count in sorted(faults.items())))

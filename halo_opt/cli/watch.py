@@ -46,7 +46,7 @@ class Watch:
         self._budget = budget
         self._every = every
         self._clock = clock
-        self._began = self._said = clock()
+        self._began = self._printed = clock()
         self._agents: dict[str, _Agent] = {"root": _Agent()}
         self._claims = 0
         self._lock = RLock()
@@ -66,8 +66,8 @@ class Watch:
                 return
             if self._every:
                 self._console.say(f"[{event.agent}, turn {event.turn}] {agent.words} ({self._money()})")
-            elif self._clock() - self._said >= PLAIN_SECONDS:
-                self._said = self._clock()
+            elif self._clock() - self._printed >= PLAIN_SECONDS:
+                self._printed = self._clock()
                 self._console.say(self.summary())
 
     @contextmanager
@@ -101,35 +101,35 @@ class Watch:
         with self._lock:
             working = sum(not agent.ended for agent in self._agents.values())
             turns = sum(agent.turn for agent in self._agents.values())
-            said = [
+            parts = [
                 f"{working} of {len(self._agents)} agents at work" if len(self._agents) > 1 else "1 agent",
                 counted(turns, "turn"),
                 counted(self._claims, "claim"),
                 self._money(),
                 duration(self._clock() - self._began),
             ]
-        return ", ".join(said)
+        return ", ".join(parts)
 
     def _money(self) -> str:
-        return spend_words(self._spent(), self._budget)
+        return spend_text(self._spent(), self._budget)
 
 
-def spend_words(spent: Spend, budget: Budget) -> str:
+def spend_text(spent: Spend, budget: Budget) -> str:
     """What was spent, against the limits that there are: `14 calls, 81,200 tokens, $0.02 of $1.00`."""
 
     def of(limit: float | int | None, form: str) -> str:
         return "" if limit is None else f" of {format(limit, form)}"
 
     tokens = spent.tokens_in + spent.tokens_out
-    said = [
+    parts = [
         counted(spent.calls, "call") if budget.calls is None else f"{spent.calls:,} of {counted(budget.calls, 'call')}",
         f"{tokens:,}{of(budget.tokens, ',')} tokens",
     ]
     if spent.cost_usd or budget.usd is not None:
-        said.append(f"${spent.cost_usd:.4f}" + ("" if budget.usd is None else f" of ${budget.usd:.2f}"))
+        parts.append(f"${spent.cost_usd:.4f}" + ("" if budget.usd is None else f" of ${budget.usd:.2f}"))
     if spent.unpriced_calls:
-        said.append(f"{spent.unpriced_calls:,} without a known price")
-    return ", ".join(said)
+        parts.append(f"{spent.unpriced_calls:,} without a known price")
+    return ", ".join(parts)
 
 
 def _line(words: str) -> str:

@@ -133,15 +133,15 @@ class Collector:
         if not batch.keys or (status == 0 and batch.finished):
             return
         if status == ExitCode.ENVIRONMENT:
-            raise EnvironmentMissing(f"the harness lacks something on this machine: {batch.process.last_words()}")
+            raise EnvironmentMissing(f"the harness lacks something on this machine: {batch.process.last_output()}")
         if status == ExitCode.USAGE:
-            raise InputError(f"the harness refused its input: {batch.process.last_words()}")
+            raise InputError(f"the harness refused its input: {batch.process.last_output()}")
         if not batch.finished:
             self.crashes += 1
             if self.crashes >= CRASHES_IN_A_ROW:
                 raise EnvironmentMissing(
                     f"the harness command ended {self.crashes} times in a row without a finished attempt "
-                    f"(exit code {status}): {batch.process.last_words() or 'it printed nothing'}; "
+                    f"(exit code {status}): {batch.process.last_output() or 'it printed nothing'}; "
                     f"its output is in {batch.process.log}"
                 )
         self._record_error(batch, Cause.HARNESS_CRASHED)

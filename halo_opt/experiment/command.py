@@ -11,7 +11,7 @@ from typing import IO
 
 from halo_common.processes import kill_all, kill_group_leader, process_tree, signal_group
 
-LEASH = Path(__file__).with_name("leash.py")
+_WATCHDOG = Path(__file__).with_name("watchdog.py")
 TERMINATE_SECONDS = 5.0
 
 
@@ -28,7 +28,7 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, "PYTHONUNBUFFERED": "1", **extra}
 
 
-def tail_words(text: str, limit: int = 600) -> str:
+def last_lines(text: str, limit: int = 600) -> str:
     """The last lines of a program's stderr as one line of at most `limit` characters."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     words = " ".join(lines[-6:])
@@ -36,7 +36,7 @@ def tail_words(text: str, limit: int = 600) -> str:
 
 
 class HarnessProcess:
-    """A harness command on a leash: its own process group, ended with this process whatever happens to it."""
+    """A harness command in a process group of its own, which ends with this process, however that ends."""
 
     def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ class HarnessProcess:
         self._log_start = self._log_file.tell()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-E", str(LEASH), *command],
+                [sys.executable, "-P", "-E", str(_WATCHDOG), *command],
                 cwd=cwd,
                 env=environment(env),
                 stdin=subprocess.PIPE,
@@ -61,11 +61,11 @@ class HarnessProcess:
         """The exit status, or None while it runs."""
         return self._process.poll()
 
-    def last_words(self) -> str:
+    def last_output(self) -> str:
         """The end of what this process printed."""
         with self.log.open("rb") as file:
             file.seek(self._log_start)
-            return tail_words(file.read().decode("utf-8", "replace"))
+            return last_lines(file.read().decode("utf-8", "replace"))
 
     def end(self) -> None:
         """End it with everything that it started: by SIGTERM, then by SIGKILL. Safe to call twice."""

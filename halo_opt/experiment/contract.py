@@ -9,7 +9,7 @@ from halo_opt.core.harness_commands import list_tasks
 from halo_opt.core.paths import RunPaths
 from halo_opt.core.records import ContractIssue, Outcome
 from halo_opt.experiment.collect import Job, collect
-from halo_opt.experiment.command import tail_words
+from halo_opt.experiment.command import last_lines
 from halo_opt.experiment.runner import harness_environment, new_run
 from halo_opt.experiment.splits import Split, make_splits
 from halo_opt.llm.endpoint import Endpoint
@@ -46,7 +46,7 @@ def attempt_issues(config: LoopConfig, *, endpoint: Endpoint | None, folder: Pat
         yield ContractIssue(part="results.jsonl", required=True, message=f"line {line}: {reason}")
     result = tail.results[key]
     if result.outcome is Outcome.ERROR:
-        printed = tail_words((RunPaths(folder / "check").logs / "harness.log").read_text(encoding="utf-8"))
+        printed = last_lines((RunPaths(folder / "check").logs / "harness.log").read_text(encoding="utf-8"))
         output = f"the command printed: {printed}" if printed else "the command printed nothing"
         message = f"the attempt at {key.task_id} ended as an error ({result.cause}); {output}"
         yield ContractIssue(part="command", required=True, message=message)

@@ -231,7 +231,8 @@ def _final(error: ModelRefused | InvalidReply | PromptTooLong) -> FinalError:
 
 
 def _play(entry: CassetteEntry, schema: type[BaseModel] | None, on_text: Callable[[str], None] | None) -> Completion:
-    text = entry.completion.text if entry.completion is not None else entry.error.text if entry.error else ""
+    end = entry.completion or entry.error
+    text = end.text if end is not None else ""
     if on_text is not None and text:
         on_text(text)
     if entry.error is not None:

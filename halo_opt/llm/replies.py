@@ -35,9 +35,13 @@ def read_reply(
     if response.finish_reason == "content_filter":
         raise ModelRefused(_refused(response, endpoint), spent=completion)
     cut = response.finish_reason == "length"
+    parsed = None
     try:
-        # A reply that was cut off may hold a smaller object that fits; it is not the one that was begun.
-        parsed = None if schema is None else schema.model_validate_json(text) if cut else parse_reply(text, schema)
+        if schema is not None and cut:
+            # A reply that was cut off may hold a smaller object that fits; it is not the one that was begun.
+            parsed = schema.model_validate_json(text)
+        elif schema is not None:
+            parsed = parse_reply(text, schema)
     except ValidationError as error:
         raise InvalidReply(
             _cut_off(endpoint, schema, max_tokens) if cut else _misfit(endpoint, schema, text, error),

@@ -1,7 +1,6 @@
 """Typed edits applied to file contents in memory, each one guarded; all of them, or none.
 
-Pure: a dict of path -> bytes in, a new one out; no disk, no git, no process. It never touches a path that is not a
-key of the dict it was given, which is how the editable surface is kept.
+Files are a dict of path to bytes, and only its keys can be edited: this is how the editable surface is kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,8 +26,8 @@ class Limits(Record):
     file_bytes: int = 200_000
 
 
-class Settings(Record):
-    """Where the settings are and what they may be: the path of the YAML file and its JSON Schema."""
+class SettingsFile(Record):
+    """The YAML file that holds the harness's settings: its path and its JSON Schema."""
 
     path: str
     json_schema: dict[str, Any]
@@ -38,22 +37,30 @@ def apply_edits(
     files: Files,
     edits: Sequence[Edit],
     *,
-    config: Settings | None,
+    config: SettingsFile | None,
     forbidden: Forbidden | None = None,
     limits: Limits | None = None,
 ) -> dict[str, bytes]:
-    """All files with the edits made, in order; raises EditRefused, naming the edit and the reason, and changes nothing.
+    """Make the edits in order and return all files; `files` stays as it is.
 
-    `files` is the editable surface and its only members. `config` is None for a harness without typed settings.
+    Args:
+        files: The editable files: path to content.
+        edits: What to change.
+        config: The settings file; None for a harness without typed settings.
+        forbidden: What no edit may copy.
+        limits: Sizes above which edits are refused.
+
+    Raises:
+        EditRefused: Names the edit and the rule that it breaks.
     """
     limits = limits or Limits()
     forbidden = forbidden or Forbidden()
     if not edits:
-        raise EditRefused("a proposal without edits changes nothing")
+        raise EditRefused("the proposal has no edits, so it changes nothing")
     if len(edits) > limits.edits:
-        raise EditRefused(f"{len(edits)} edits at once; at most {limits.edits} are allowed")
+        raise EditRefused(f"the proposal has {len(edits)} edits; at most {limits.edits} are allowed")
     if sum(len(_added(e)) for e in edits) > limits.added:
-        raise EditRefused(f"the edits add more than {limits.added} characters in all")
+        raise EditRefused(f"the edits together add more than {limits.added} characters, the most that is allowed")
     out = dict(files)
     for number, edit in enumerate(edits, 1):
         try:
@@ -69,8 +76,8 @@ def apply_edits(
     return out
 
 
-def in_force(files: Files, edit: Edit, *, config: Settings | None) -> bool:
-    """Whether the files say already what the edit wants, so that making it would change nothing."""
+def in_force(files: Files, edit: Edit, *, config: SettingsFile | None) -> bool:
+    """Whether the files are already as the edit would make them."""
     content = files.get(edit.path)
     if content is None:
         return False
@@ -86,21 +93,21 @@ class _Refusal(ValueError):
     """Why one edit is refused; becomes an EditRefused that names the edit."""
 
 
-def _apply(files: Files, edit: Edit, config: Settings | None, forbidden: Forbidden, limits: Limits) -> bytes:
+def _apply(files: Files, edit: Edit, config: SettingsFile | None, forbidden: Forbidden, limits: Limits) -> bytes:
     _check_characters(edit)
     if edit.path not in files:
         raise _Refusal(f"{edit.path} is not an editable file; editable are: {', '.join(sorted(files)) or 'none'}")
     before = files[edit.path]
     added = _added(edit)
     if len(added) > limits.added_per_edit:
-        raise _Refusal(f"adds {len(added)} characters; at most {limits.added_per_edit} are allowed")
+        raise _Refusal(f"it adds {len(added)} characters; at most {limits.added_per_edit} are allowed")
     old_text = _text(before)
     if problem := problem_with(added, before=old_text, forbidden=forbidden):
         raise _Refusal(problem)
     if isinstance(edit, SetValue):
         return _set(before, edit, config)
     if config is not None and edit.path == config.path:
-        raise _Refusal("settings are changed by typed edits (type set), never as text")
+        raise _Refusal("this is the settings file, which only typed edits (type set) can change, not edits of its text")
     after = _replace(old_text, edit, limits) if isinstance(edit, ReplaceText) else _append(old_text, edit)
     return after.encode("utf-8")
 
@@ -109,14 +116,14 @@ def _check_characters(edit: Edit) -> None:
     for name, value in edit.model_dump().items():
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and (problem := hidden_character(text)):
-                raise _Refusal(f"{name} holds {problem}")
+                raise _Refusal(f"its {name} contains {problem}")
 
 
-def _set(before: bytes, edit: SetValue, config: Settings | None) -> bytes:
+def _set(before: bytes, edit: SetValue, config: SettingsFile | None) -> bytes:
     if config is None:
-        raise _Refusal("this harness declares no settings")
+        raise _Refusal("this harness declares no settings (harness.describe names no config)")
     if edit.path != config.path:
-        raise _Refusal(f"settings are in {config.path}, not in {edit.path}")
+        raise _Refusal(f"{edit.path} is not the settings file: settings are in {config.path}")
     part = json_schema.find(config.json_schema, edit.key)
     try:
         json_schema.check(edit.value, part, config.json_schema)
@@ -127,7 +134,7 @@ def _set(before: bytes, edit: SetValue, config: Settings | None) -> bytes:
     return settings.set_value(before, edit.key, edit.value)
 
 
-def _holds(content: bytes, edit: SetValue, config: Settings | None) -> bool:
+def _holds(content: bytes, edit: SetValue, config: SettingsFile | None) -> bool:
     """Whether the file, or the declared default where the file is silent, has this value."""
     try:
         there, value = settings.get(settings.load(content), edit.key)
@@ -144,12 +151,12 @@ def _replace(text: str, edit: ReplaceText, limits: Limits) -> str:
         raise _Refusal("the text to replace is empty")
     count = text.count(edit.old)
     if count != 1:
-        where = "is not in the file" if count == 0 else f"is there {count} times, so its place is not clear"
+        where = "is not in the file" if count == 0 else f"occurs {count} times, so its place is not clear"
         raise _Refusal(f"the text to replace {where}: {edit.old[:60]!r}")
     if edit.old == edit.new:
         raise _Refusal("the new text is the old one, so nothing changes")
     if len(edit.old) - len(edit.new) > max(200, limits.removed_share * len(text)):
-        raise _Refusal("takes away more than half of the file")
+        raise _Refusal(f"it removes more than {limits.removed_share:.0%} of the file")
     return text.replace(edit.old, edit.new)
 
 
@@ -157,7 +164,7 @@ def _append(text: str, edit: AppendText) -> str:
     if not edit.text.strip():
         raise _Refusal("the text to add is empty")
     if edit.text.strip() in text:
-        raise _Refusal("the file holds this text already, so nothing changes")
+        raise _Refusal("the file contains this text already, so nothing changes")
     start = text if not text or text.endswith("\n") else text + "\n"
     return start + edit.text.rstrip("\n") + "\n"
 
@@ -189,7 +196,7 @@ def _text(content: bytes) -> str:
 
 
 def _added(edit: Edit) -> str:
-    """The words that an edit brings in. An unchanged stretch of a replacement is not new."""
+    """The text that an edit brings in."""
     if isinstance(edit, SetValue):
         return edit.value if isinstance(edit.value, str) else ""
     return edit.new if isinstance(edit, ReplaceText) else edit.text

@@ -1,7 +1,7 @@
-"""What text an edit may bring in: no hidden characters, no address, no credential, nothing copied from the tasks.
+"""The guard: what text an edit may bring in. No hidden characters, addresses or credentials, nothing copied from tasks.
 
-Pure. The words of an edit may come from a model that has read the open web, so every check here assumes an enemy.
-It never cleans text up: text that fails is refused whole, because a cleaned attack is still an attack.
+The text may come from a model that has read the open web, so every check assumes an attacker. Text that fails is
+refused as a whole, because an attack that was cleaned up is still an attack.
 """
 
 import re
@@ -44,14 +44,14 @@ _SHORTEST_GOAL = 5
 
 
 class EditRefused(InputError):
-    """An edit that may not be made; the message says which edit, which file and why."""
+    """An edit that may not be made; the message names the edit, its file and the rule that it breaks."""
 
 
 class Forbidden(Record):
-    """What the words of an edit must not hold, because a patch would then know the test instead of the trade.
+    """What an edit may not contain, because the patch would then help the tasks that it was made from and no others.
 
-    `task_ids` are names of tasks; `goals` are goals as they were given; `texts` are any words of the traces. Eight
-    consecutive words of a goal or text, or a whole shorter goal of five words or more, may not be copied.
+    `task_ids` are ids of tasks, `goals` are goals as they were given, `texts` are excerpts of traces. Eight consecutive
+    words of a goal or text, or a whole shorter goal of five words or more, may not be copied.
     """
 
     task_ids: frozenset[str] = frozenset()
@@ -100,7 +100,7 @@ def _name_pattern(name: str) -> re.Pattern[str]:
 
 
 def hidden_character(text: str) -> str | None:
-    """Words for the first character that a reader would not see as itself, or None."""
+    """A description of the first character that a reader would not see as itself, or None."""
     for character in text:
         code = ord(character)
         if character in "\n\t":
@@ -109,7 +109,7 @@ def hidden_character(text: str) -> str | None:
         if kind is None and (code in _INVISIBLE or 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF):
             kind = "invisible"
         if kind is not None:
-            return f"a character that cannot be seen (U+{code:04X}, {kind})"
+            return f"a character that a reader cannot see (U+{code:04X}, {kind})"
     return None
 
 
@@ -119,19 +119,19 @@ def replace_hidden(text: str) -> str:
 
 
 def problem_with(added: str, *, before: str, forbidden: Forbidden) -> str | None:
-    """Why `added` may not be brought into a file that held `before`; None when it may.
+    """Why `added` may not be brought into a file that contained `before`; None when it may.
 
-    What the file says already is not new: moving a sentence of the prompt is not copying it from a trace, even
+    What the file contains already is not new: moving a sentence of the prompt is not copying it from a trace, even
     though the traces quote the prompt.
     """
     plain = unicodedata.normalize("NFKC", added)
     if _new(_ADDRESS, plain, before):
-        return f"adds an address ({_quote(_new(_ADDRESS, plain, before))}); edits may not bring in URLs or addresses"
+        return f"it adds an address ({_quote(_new(_ADDRESS, plain, before))}); edits may not add addresses"
     if _new(_CREDENTIAL, plain, before):
-        return f"speaks of credentials ({_quote(_new(_CREDENTIAL, plain, before))})"
+        return f"it mentions credentials ({_quote(_new(_CREDENTIAL, plain, before))}); edits may not"
     for task, pattern in forbidden.names:
         if _new(pattern, plain, before):
-            return f"names the task {task}; a patch must not know the tasks"
+            return f"it names the task {task}; a patch must hold for any task, so edits may name none"
     return _copied(added, before, forbidden)
 
 
@@ -143,7 +143,7 @@ def _copied(added: str, before: str, forbidden: Forbidden) -> str | None:
         for start in range(len(words) - length + 1):
             run = tuple(words[start : start + length])
             if run in forbidden.runs and run not in known:
-                return f"copies words of a trace or goal ({_quote(' '.join(run))})"
+                return f"it copies words of a trace or goal ({_quote(' '.join(run))}); edits must be general"
     return None
 
 

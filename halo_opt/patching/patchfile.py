@@ -1,8 +1,8 @@
-"""patch.diff: a unified diff that people read, with the proposal in its head so that its typed edits can be made again.
+"""patch.diff: a unified diff, with the proposal in its head so that its typed edits can be made again.
 
-Pure: text in, records out. A diff is never handed to `git apply`, which also takes links, modes, deletions and prose.
-Ours is trusted for its edits only when they make exactly what the diff under them shows. A diff without our head is
-read into typed edits where that can be done without guessing, and refused with the reason where it cannot.
+The edits in the head are used only when they make exactly what the diff under them shows. A diff without our head is
+read into typed edits where that can be done without guessing, and refused with the reason where it cannot. No diff is
+handed to `git apply`, which would also take links, modes, deletions and prose.
 """
 
 import difflib
@@ -19,7 +19,7 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.records import Edit, Proposal, ReplaceText, SetValue
 from halo_opt.core.validation import first_problem
 from halo_opt.patching import settings
-from halo_opt.patching.edits import Files, Settings, apply_edits
+from halo_opt.patching.edits import Files, SettingsFile, apply_edits
 
 _HEAD = "# halo-opt patch 1"
 _BASE, _PROPOSAL = "# base: ", "# proposal: "
@@ -54,7 +54,7 @@ def unified_diff(before: Files, after: Files) -> str:
     return "".join(out)
 
 
-def read_patch_file(text: str, files: Files, *, config: Settings | None, inside: str = "") -> Proposal:
+def read_patch_file(text: str, files: Files, *, config: SettingsFile | None, inside: str = "") -> Proposal:
     """The proposal in a patch file, for the harness whose editable files are `files`.
 
     `inside` is the harness's folder in the repository, which a diff made by git names in its paths.
@@ -75,7 +75,7 @@ def read_patch_file(text: str, files: Files, *, config: Settings | None, inside:
         if (shown[path] if path in shown else files.get(path)) != made.get(path):
             raise InputError(
                 f"the patch file shows another change of {path} than its edits make; the harness or the file was "
-                "changed since the patch was written, so propose it again"
+                "changed since the patch was written; run propose again"
             )
     return proposal
 
@@ -85,7 +85,9 @@ def _read_head(text: str) -> tuple[Proposal, str] | None:
     if lines[0] != _HEAD:
         return None
     if len(lines) < 4 or not lines[1].startswith(_BASE) or not lines[2].startswith(_PROPOSAL):
-        raise InputError("the patch file's head is cut off: it needs a base and a proposal line")
+        raise InputError(
+            "the patch file's head is cut off: after its first line it needs a '# base: ' and a '# proposal: ' line"
+        )
     try:
         return Proposal.model_validate_json(lines[2].removeprefix(_PROPOSAL)), lines[3]
     except ValidationError as error:
@@ -112,7 +114,7 @@ def _parse(text: str, inside: str) -> list[FileDiff]:
         else:
             raise InputError(f"line {at + 1} of the diff is not part of a plain change of a text file: {line[:60]!r}")
     if not found or any(not f.hunks for f in found):
-        raise InputError("the patch file holds no change of a text file")
+        raise InputError("the patch file contains no change of a text file")
     return found
 
 
@@ -140,7 +142,7 @@ def _hunk(lines: list[str], at: int, old_left: int, new_left: int) -> tuple[int,
             raise InputError(f"line {at + 1} of the diff is not part of a hunk: {lines[at][:60]!r}")
         at += 1
     if old_left < 0 or new_left < 0:
-        raise InputError(f"the hunk that ends at line {at} of the diff has more lines than its head says")
+        raise InputError(f"the hunk that ends at line {at} of the diff has more lines than its @@ line says")
     return at, old, new
 
 
@@ -154,13 +156,13 @@ def _patched(diff: FileDiff, files: Files) -> bytes:
         if count != 1:
             why = "do not fit the file" if count == 0 else f"fit the file in {count} places"
             raise InputError(
-                f"the lines {old.strip()[:60]!r} of the diff {why} {diff.path}; make it again from this revision"
+                f"the lines {old.strip()[:60]!r} of the diff {why} {diff.path}; make the diff again from this revision"
             )
         text = text.replace(old, new)
     return text.encode("utf-8")
 
 
-def _edits_of(diff: FileDiff, files: Files, config: Settings | None) -> list[Edit]:
+def _edits_of(diff: FileDiff, files: Files, config: SettingsFile | None) -> list[Edit]:
     after = _patched(diff, files)
     if config is not None and diff.path == config.path:
         return _settings_of(diff.path, files[diff.path], after)
@@ -174,7 +176,9 @@ def _settings_of(path: str, before: bytes, after: bytes) -> list[Edit]:
     except settings.SettingsError as error:
         raise InputError(f"the diff leaves {path} unusable: it {error}") from error
     if gone := sorted(old.keys() - new.keys()):
-        raise InputError(f"the diff takes the setting {gone[0]} out of {path}; set it to its default instead")
+        raise InputError(
+            f"the diff takes the setting {gone[0]} out of {path}, which patches cannot; set it to its default instead"
+        )
     try:
         edits: list[Edit] = [
             SetValue(path=path, key=key, value=value)
@@ -182,9 +186,11 @@ def _settings_of(path: str, before: bytes, after: bytes) -> list[Edit]:
             if key not in old or old[key] != value or type(old[key]) is not type(value)
         ]
     except ValidationError as error:
-        raise InputError(f"the diff gives a setting of {path} a value that edits cannot give") from error
+        raise InputError(
+            f"the diff gives a setting of {path} a value that is no number, text, yes or no, or list of numbers"
+        ) from error
     if not edits:
-        raise InputError(f"the diff changes only comments or layout of {path}, which patches do not")
+        raise InputError(f"the diff changes only comments or layout of {path}, which patches cannot")
     return edits
 
 

@@ -1,7 +1,7 @@
 """One setting of a YAML file takes another value; every comment and every other byte that can stay, stays.
 
-Pure: bytes in, bytes out. Never writes an anchor, alias, tag or second document, and refuses a file that has one,
-because with them a change of one value can change others.
+A file with anchors, aliases, tags or a second document is refused, because there a change of one value can change
+others.
 """
 
 import io

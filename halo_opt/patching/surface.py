@@ -1,7 +1,7 @@
-"""What may be edited: the globs of loop.yaml against the plain files of a git revision, and the harness's own account.
+"""What may be edited: the plain files of a git revision that the globs of loop.yaml match, and the harness's settings.
 
-Reads git and parses JSON; it never runs the harness and never writes. A link, submodule, executable or file that
-configures git, tests or the loop itself is never part of the surface, whatever the globs say.
+A link, a submodule, an executable, or a file that configures git, tests or the loop itself is not editable, whatever
+the globs say.
 """
 
 import fnmatch
@@ -21,13 +21,13 @@ from halo_opt.core.harness_commands import describe, harness_check
 from halo_opt.core.records import ContractIssue, Edit
 from halo_opt.core.validation import first_problem
 from halo_opt.git import reading as gitread
-from halo_opt.patching.edits import Settings
+from halo_opt.patching.edits import SettingsFile
 
 _PLAIN = "100644"
 _MAX_FILE = 200_000
-# Files that make git, the test runner, Python or the loop behave differently: editing one is more than editing words.
-_NEVER = (".git*", ".env*", "conftest.py", "sitecustomize.py", "usercustomize.py", "*.pth", "loop.yaml", "loop.yml",
-          "pyproject.toml", "Makefile")  # fmt: skip
+# Files that make git, the test runner, Python or the loop behave differently.
+_CONFIGURE_TOOLS = (".git*", ".env*", "conftest.py", "sitecustomize.py", "usercustomize.py", "*.pth", "loop.yaml",
+                    "loop.yml", "pyproject.toml", "makefile")  # fmt: skip
 _KINDS = {"120000": "a symbolic link", "160000": "a submodule", "100755": "an executable file"}
 
 
@@ -46,9 +46,9 @@ class HarnessDescription(BaseModel):
     remedies: dict[str, list[Edit]] = {}
 
     @cached_property
-    def settings(self) -> Settings | None:
+    def settings(self) -> SettingsFile | None:
         """The settings file and its schema; None for a harness that declares none."""
-        return Settings(path=self.config, json_schema=self.settings_schema) if self.config else None
+        return SettingsFile(path=self.config, json_schema=self.settings_schema) if self.config else None
 
 
 def parse_description(text: str, *, where: str = "harness.describe") -> HarnessDescription:
@@ -61,8 +61,8 @@ def parse_description(text: str, *, where: str = "harness.describe") -> HarnessD
     try:
         return HarnessDescription.model_validate(data)
     except ValidationError as error:
-        said = first_problem(error, "the top")
-        raise ConfigError(f"{where} printed a description that cannot be used: {said}") from error
+        problem = first_problem(error, "the top")
+        raise ConfigError(f"{where} printed a description that cannot be used: {problem}") from error
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,15 @@ def glob_pattern(glob: str) -> re.Pattern[str]:
 
 
 def _reason(entry: gitread.TreeEntry) -> str | None:
-    """Why a matched file may not be edited."""
+    """Why a matched file may not be edited; None when it may."""
     if entry.mode != _PLAIN:
         return _KINDS.get(entry.mode, f"of git mode {entry.mode}")
-    if any(fnmatch.fnmatch(name.lower(), never) for name in entry.path.split("/") for never in map(str.lower, _NEVER)):
-        return "a file that is never editable"
+    if any(_configures_tools(name.lower()) for name in entry.path.split("/")):
+        return "a file that configures git, Python, tests or the loop, which patches may not edit"
     if entry.size > _MAX_FILE:
         return f"{entry.size} bytes long; at most {_MAX_FILE} can be edited"
     return None
+
+
+def _configures_tools(name: str) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in _CONFIGURE_TOOLS)

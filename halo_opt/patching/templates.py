@@ -1,7 +1,7 @@
-"""What an edit may do to a Jinja prompt: more words and the constructs it has, not new machinery.
+"""What an edit may do to a Jinja prompt: add words and simple constructs, no calls, arithmetic or macros.
 
-Pure, and it never renders or compiles: Jinja folds constants while compiling, so `{{ 'x' * 10**10 }}` ends a process
-before anything is rendered. The tree is only parsed and walked here.
+Templates are only parsed here, neither compiled nor rendered: Jinja folds constants while compiling, so
+`{{ 'x' * 10**10 }}` ends a process before anything is rendered.
 """
 
 from collections import Counter
@@ -28,17 +28,17 @@ def template_problem(before: str, after: str) -> str | None:
     try:
         new = environment.parse(after)
     except TemplateSyntaxError as error:
-        return f"leaves the template broken at line {error.lineno}: {error.message}"
+        return f"they leave the template broken at line {error.lineno}: {error.message}"
     try:
         old = environment.parse(before)
     except TemplateSyntaxError:
         old = nodes.Template([])
     added = _constructs(new) - _constructs(old)
     if added:
-        return f"adds template machinery that edits may not add ({', '.join(sorted(added))})"
+        return f"they add template constructs that edits may not add ({', '.join(sorted(added))})"
     strange = _variables(new) - _variables(old)
     if strange:
-        return f"uses {', '.join(sorted(strange))}, which this prompt is not given"
+        return f"they use {', '.join(sorted(strange))}, which this prompt is not given"
     return None
 
 

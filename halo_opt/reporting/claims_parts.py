@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from halo_opt.core.report_records import Finding, ModelAnalysis, ModelClaim
 from halo_opt.core.text import counted
-from halo_opt.reporting.words import Figure, Made, count
+from halo_opt.reporting.formatting import Figure, Made, count
 
 MODELS_OWN_WORDS = (
     "The words and the opinions are the model's. Its figures and quotes were checked against the traces; those that the"

@@ -1,4 +1,4 @@
-"""The command line: `python -m harness VERB [options]`. A verb parses, calls and prints; it decides nothing."""
+"""The command line: `python -m harness VERB [options]`."""
 
 from harness.cli.app import main
 

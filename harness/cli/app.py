@@ -1,7 +1,7 @@
-"""Which verbs there are, and how the command ends. Data on stdout, words on stderr.
+"""The verbs, and how the command ends. Data goes to stdout, messages to stderr.
 
-Exit codes: 0 done, 1 the answer is no (verify-exploration), 2 what was given cannot be used, 3 the machine lacks
-something, 130 interrupted.
+Exit codes: 0 done, 1 the answer is no (verify-exploration), 2 the input cannot be used, 3 the machine lacks something,
+130 interrupted.
 """
 
 import os
@@ -10,8 +10,7 @@ import sys
 
 import typer
 
-from harness.cli.check_verbs import smoke
-from harness.cli.contract_verbs import check, describe
+from harness.cli.check_verbs import check, describe, smoke
 from harness.cli.debug_verb import debug
 from harness.cli.exploration_verb import verify_exploration
 from harness.cli.output import log
@@ -26,7 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="The browser agent: tasks, attempts, measurements. Data on stdout, words on stderr.",
+    help="A browser agent: run it on tasks, measure it, inspect attempts. Data goes to stdout, messages to stderr.",
 )
 app.add_typer(tasks_app, name="tasks")
 app.add_typer(skills_app, name="skills")
@@ -41,7 +40,7 @@ app.command("check")(check)
 
 
 def _terminate(*_: object) -> None:
-    """A polite end is an interrupt: `finally` clauses run, and the browsers end with them."""
+    """Treat SIGTERM as an interrupt, so that `finally` clauses run and end the browsers."""
     raise KeyboardInterrupt
 
 
@@ -50,7 +49,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(standalone_mode=False)
-        # The option parser turns an interrupt into the code that it would have left with.
+        # The option parser returns this code for an interrupt.
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
@@ -65,7 +64,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
-        # Usage errors of the option parser carry their own words and exit code; anything else is a defect.
+        # Usage errors of the option parser have a message of their own; anything else is a defect.
         if not hasattr(error, "format_message"):
             raise
         log(f"error: {error.format_message()}")

@@ -1,4 +1,4 @@
-"""The verb that shows one attempt step by step: debug."""
+"""The verb debug: one attempt, shown step by step."""
 
 import os
 import sys
@@ -11,10 +11,10 @@ import typer
 from harness.attempt.records import Progress
 from harness.cli import options as o
 from harness.cli.output import log, out, out_all
-from harness.cli.plan import Overrides, RunOptions, checked, described, settings_of, setup_of
+from harness.cli.plan import Overrides, RunOptions, plan_lines, runnable_jobs, settings_of, setup_of
 from harness.core.errors import UsageError
 from harness.evaluation import preflight
-from harness.evaluation.run_folder import locked, made, read_results
+from harness.evaluation.run_folder import locked, make_folder, read_results
 from harness.evaluation.show import step_block
 from harness.evaluation.trajectory import SpanReader, plain
 from harness.record.results import ErrorDetails, Job, Result
@@ -32,21 +32,21 @@ def has_display() -> bool:
 
 
 class StepPrinter:
-    """Prints an attempt's steps as they are written; with `pause`, waits for Enter after each."""
+    """Prints an attempt's steps as they are recorded; with `pause`, waits for Enter after each."""
 
     def __init__(self, setup: Setup, *, pause: bool) -> None:
         self._setup, self._pause = setup, pause
-        self._trail: SpanReader | None = None
+        self._spans: SpanReader | None = None
         self._goal = ""
 
-    def moved(self, job: Job, trace_id: str, progress: Progress) -> None:
+    def progressed(self, job: Job, trace_id: str, progress: Progress) -> None:
         """Print what is new."""
-        if self._trail is None:
-            self._trail = SpanReader(spans_of(self._setup, job), trace_id)
+        if self._spans is None:
+            self._spans = SpanReader(spans_of(self._setup, job), trace_id)
         if progress.goal and not self._goal:
             self._goal = progress.goal
             out(f"goal: {plain(progress.goal, 1000)}")
-        steps = self._trail.fresh()
+        steps = self._spans.new_steps()
         for step in steps:
             out_all(step_block(step))
         sys.stdout.flush()
@@ -54,17 +54,17 @@ class StepPrinter:
             self._wait()
 
     def _wait(self) -> None:
-        log("Enter: the next step (Ctrl-C: end)")
-        if not sys.stdin.readline():  # nobody is there to press it
+        log("press Enter for the next step, Ctrl-C to end")
+        if not sys.stdin.readline():  # end of input: nobody can press it
             self._pause = False
 
     def finished(self, result: Result, details: ErrorDetails | None) -> None:
         """Print how it ended."""
         reason = None
-        if self._trail is not None:
-            for step in self._trail.fresh():
+        if self._spans is not None:
+            for step in self._spans.new_steps():
                 out_all(step_block(step))
-            reason = self._trail.root.end_reason if self._trail.root else None
+            reason = self._spans.root.end_reason if self._spans.root else None
         score = "" if result.score is None else f", score {result.score:g}"
         out(f"{result.outcome}{score} after {result.steps} steps, ended by {plain(result.cause or reason)}")
         if details is not None:
@@ -74,12 +74,12 @@ class StepPrinter:
 
 
 def debug(
-    task: Annotated[str, typer.Argument(help="The task's id.", metavar="TASK")],
+    task: Annotated[str, typer.Argument(help="Id of the task.", metavar="TASK")],
     *,
     task_seed: o.TaskSeed = 0,
     mode: o.Mode = None,
     config: o.Config = DEFAULT_CONFIG,
-    out: o.OptionalOut = None,
+    out: o.Out = None,
     max_steps: o.MaxSteps = None,
     score: o.Score = None,
     max_seconds: o.MaxSeconds = None,
@@ -99,36 +99,36 @@ def debug(
     if not headless and not has_display():
         log("there is no display here, so the browser runs without a window")
         headless = True
-    place = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
+    run_options = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
     mode, settings = settings_of(config, mode, Overrides(max_steps, score, max_seconds, temperature))
     job = Job(task_id=task, seed=task_seed)
     if dry_run:
-        _set_up(config, mode, settings, job, place)
+        _preflight(config, mode, settings, job, run_options)
         return
-    checked([job], place)
-    folder = made(out or Path(tempfile.mkdtemp(prefix="halo-debug-")))
-    setup = setup_of(mode, settings, folder, place).model_copy(update={"pause": pause})
+    runnable_jobs([job], run_options)
+    folder = make_folder(out or Path(tempfile.mkdtemp(prefix="halo-debug-")))
+    setup = setup_of(mode, settings, folder, run_options).model_copy(update={"pause": pause})
     with locked(folder):
         before = [r.attempt for r in read_results(folder) if (r.task_id, r.seed) == (task, task_seed)]
         job = job.model_copy(update={"attempt": max(before, default=-1) + 1})
-        shown = StepPrinter(setup, pause=pause)
-        Supervisor(setup, workers=1, on_result=shown.finished, on_progress=shown.moved).run([job])
+        printer = StepPrinter(setup, pause=pause)
+        Supervisor(setup, workers=1, on_result=printer.finished, on_progress=printer.progressed).run([job])
     log(f"its spans are in {spans_of(setup, job)}")
 
 
-def _set_up(config: Path, mode: str, settings: HarnessSettings, job: Job, place: RunOptions) -> None:
-    """Look at everything that the attempt needs, without a model call."""
-    out_all(described(mode, settings, [job], place))
+def _preflight(config: Path, mode: str, settings: HarnessSettings, job: Job, run_options: RunOptions) -> None:
+    """Check everything that the attempt needs, without a model call."""
+    out_all(plan_lines(mode, settings, [job], run_options))
     out("")
-    checks = [preflight.config(config), _task(job, place), preflight.scripted_step()]
+    checks = [preflight.config(config), _task(job, run_options), preflight.scripted_step()]
     checks += preflight.model_checks(settings, needed=True)
     out_all(preflight.lines_of(checks))
     preflight.require(checks)
 
 
-def _task(job: Job, place: RunOptions) -> preflight.Check:
+def _task(job: Job, run_options: RunOptions) -> preflight.Check:
     try:
-        checked([job], place)
+        runnable_jobs([job], run_options)
     except UsageError as error:
         return preflight.Check(name="task", state=preflight.State.MISSING, message=str(error))
     return preflight.Check(name="task", state=preflight.State.OK, message=job.task_id)

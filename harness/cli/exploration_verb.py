@@ -1,4 +1,4 @@
-"""The verb that asks whether temperature changes what the agent does: verify-exploration."""
+"""The verb verify-exploration: whether the sampling temperature changes what the agent does."""
 
 import json
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ import typer
 
 from harness.cli import options as o
 from harness.cli.output import log, out_all
-from harness.cli.plan import Overrides, RunOptions, checked, described, settings_of, setup_of, task_ids
-from harness.cli.run_verbs import needed, sample_said
+from harness.cli.plan import Overrides, RunOptions, plan_lines, runnable_jobs, settings_of, setup_of, task_ids
+from harness.cli.run_verbs import report_sample, require_out
 from harness.core.errors import UsageError
 from harness.evaluation.exploration import Difference, compare_all
 from harness.evaluation.jobs import jobs_of, words_of
 from harness.evaluation.rollout import actions_of
-from harness.evaluation.run_folder import made, write_whole
+from harness.evaluation.run_folder import make_folder, write_whole
 from harness.evaluation.selection import TaskOptions
 from harness.evaluation.session import run_missing
 from harness.evaluation.show import table
@@ -40,8 +40,8 @@ def two_of(temperatures: str) -> tuple[float, float]:
 
 def verify_exploration(
     *,
-    out: o.OptionalOut = None,
-    temperatures: Annotated[str, typer.Option(help="The two temperatures, between a comma.")] = "0,1",
+    out: o.Out = None,
+    temperatures: Annotated[str, typer.Option(help="The two temperatures, separated by a comma.")] = "0,1",
     tasks: o.Tasks = None,
     task_type: o.TaskType = None,
     site: o.Site = None,
@@ -63,25 +63,29 @@ def verify_exploration(
     dry_run: o.DryRun = False,
     debug: o.Debug = False,
 ) -> None:
-    """Run each task at two temperatures from one task seed: do the actions differ, and where first? Exit 1: nowhere."""
-    asked, place = (
+    """Run each task at two temperatures and show where the actions first differ. Exit code 1: no task differs."""
+    task_options, run_options = (
         TaskOptions(tasks, task_type, site, sample_size, seed),
         RunOptions(headless, sites, task_registry, cache, skills, include_broken),
     )
     pair = two_of(temperatures)
     arms = [settings_of(config, mode, Overrides(max_steps, score, max_seconds, t)) for t in pair]
     if arms[0][1].worker == "rules":
-        raise UsageError(f"mode {arms[0][0]} asks no model, so temperature changes nothing; give a --mode with one")
-    jobs = checked(sample_said(asked, jobs_of(task_ids(config, asked, place), [task_seed])), place)
+        raise UsageError(
+            f"mode {arms[0][0]} calls no model, so a temperature has no effect; give a --mode that calls one"
+        )
+    jobs = runnable_jobs(
+        report_sample(task_options, jobs_of(task_ids(config, task_options, run_options), [task_seed])), run_options
+    )
     if dry_run:
         for name, settings in arms:
-            out_all([*described(name, settings, jobs, place), ""])
+            out_all([*plan_lines(name, settings, jobs, run_options), ""])
         return
-    folder = made(needed(out))
+    folder = make_folder(require_out(out))
     found = []
     for temperature, (name, settings) in zip(pair, arms, strict=True):
         log(f"temperature {temperature:g}:")
-        setup = setup_of(name, settings, folder / f"temperature-{temperature:g}", place, one_seed=task_seed)
+        setup = setup_of(name, settings, folder / f"temperature-{temperature:g}", run_options, one_seed=task_seed)
         found.append(_sequences(setup, run_missing(setup, jobs, workers=workers, log=log, every_step=debug)))
     differences = compare_all([job.task_id for job in jobs], *found)
     report = {"temperatures": pair, "task_seed": task_seed, "tasks": [d.model_dump() for d in differences]}
@@ -92,17 +96,19 @@ def verify_exploration(
 
 
 def _sequences(setup: Setup, results: Sequence[Result]) -> dict[str, list[str] | str]:
-    """Actions by task; for an attempt that was no measurement, why."""
+    """The actions by task; for an attempt that was not a measurement, the reason."""
     return {r.task_id: f"error: {r.cause}" if r.outcome == "error" else actions_of(setup, r) for r in results}
 
 
 def _lines(differences: Sequence[Difference], pair: tuple[float, float]) -> list[str]:
     rows = []
     for d in differences:
-        said = "not compared" if d.differs is None else "yes" if d.differs else "no"
+        differs = "not compared"
+        if d.differs is not None:
+            differs = "yes" if d.differs else "no"
         step = "-" if d.step is None else str(d.step)
         rows.append(
-            [d.task_id, said, step, plain(d.first if d.why_not is None else d.why_not, 80), plain(d.second, 80)]
+            [d.task_id, differs, step, plain(d.first if d.why_not is None else d.why_not, 80), plain(d.second, 80)]
         )
     compared = [d for d in differences if d.differs is not None]
     overall = f"{sum(bool(d.differs) for d in compared)} of {len(compared)} compared tasks differ"

@@ -1,4 +1,4 @@
-"""The only writer of the command line: data on stdout, words and progress on stderr."""
+"""Writes the command line's output: data to stdout, messages and progress to stderr."""
 
 import sys
 from collections.abc import Iterable
@@ -16,6 +16,6 @@ def out_all(lines: Iterable[str]) -> None:
 
 
 def log(line: str) -> None:
-    """One line for whoever watches."""
+    """One message line."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

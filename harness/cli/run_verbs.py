@@ -1,4 +1,4 @@
-"""The verbs that measure: eval, matrix, rollout. Each prints its figures on stdout."""
+"""The verbs that run sets of attempts: eval, matrix, rollout. Each prints its figures on stdout."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from harness.cli import options as o
 from harness.cli.output import log, out_all
-from harness.cli.plan import Overrides, RunOptions, checked, described, settings_of, setup_of, task_ids
+from harness.cli.plan import Overrides, RunOptions, plan_lines, runnable_jobs, settings_of, setup_of, task_ids
 from harness.core.errors import EnvironmentMissing, UsageError
 from harness.evaluation.jobs import jobs_of, read_jobs, words_of
 from harness.evaluation.matrix import MD, mode_table, run_matrix
@@ -21,8 +21,8 @@ from harness.running.setup import Setup
 from harness.settings.load import DEFAULT_CONFIG, load_file
 
 
-def needed(out: Path | None) -> Path:
-    """The folder of --out, which only a dry run can do without."""
+def require_out(out: Path | None) -> Path:
+    """The folder of --out. Raises UsageError where it was not given."""
     if out is None:
         raise UsageError("--out DIR is missing: the folder that results and traces go to")
     return out
@@ -30,9 +30,9 @@ def needed(out: Path | None) -> Path:
 
 def eval_attempts(
     *,
-    out: o.OptionalOut = None,
+    out: o.Out = None,
     attempts: Annotated[
-        Path | None, typer.Option(help="JSONL of {task_id, seed, attempt}: exactly these, for an optimizer.")
+        Path | None, typer.Option(help="JSONL file of {task_id, seed, attempt}: run exactly these attempts.")
     ] = None,
     tasks: o.Tasks = None,
     task_type: o.TaskType = None,
@@ -56,21 +56,21 @@ def eval_attempts(
     dry_run: o.DryRun = False,
     debug: o.Debug = False,
 ) -> None:
-    """Run attempts: one result line and one span file each. Into the same folder again: only what is missing."""
-    asked = TaskOptions(tasks, task_type, site, sample_size, seed)
-    if (attempts is None) != asked.something:
-        raise UsageError("give either --attempts FILE, or tasks: --tasks a,b, --task-type NAME, --site NAME")
-    place = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
+    """Run attempts. Each gets a result line and a span file; in the same folder again, only missing attempts run."""
+    task_options = TaskOptions(tasks, task_type, site, sample_size, seed)
+    if (attempts is None) != task_options.selects:
+        raise UsageError("give either --attempts FILE, or tasks: --tasks a,b, --task-type NAME or --site NAME")
+    run_options = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
     mode, settings = settings_of(config, mode, Overrides(max_steps, score, max_seconds, temperature))
     if attempts is None:
-        jobs = sample_said(asked, jobs_of(task_ids(config, asked, place), seeds))
+        jobs = report_sample(task_options, jobs_of(task_ids(config, task_options, run_options), seeds))
     else:
         jobs = read_jobs(attempts)
-    jobs = checked(jobs, place)
+    jobs = runnable_jobs(jobs, run_options)
     if dry_run:
-        out_all(described(mode, settings, jobs, place))
+        out_all(plan_lines(mode, settings, jobs, run_options))
         return
-    setup = setup_of(mode, settings, needed(out), place)
+    setup = setup_of(mode, settings, require_out(out), run_options)
     if attempts is not None:
         run_asked(setup, jobs, workers=workers, log=log, every_step=debug)
         return
@@ -79,8 +79,10 @@ def eval_attempts(
 
 def matrix(
     *,
-    out: o.OptionalOut = None,
-    modes: Annotated[str | None, typer.Option(help="Modes between commas; without it, all of the config.")] = None,
+    out: o.Out = None,
+    modes: Annotated[
+        str | None, typer.Option(help="Modes, separated by commas; without it, every mode of the config.")
+    ] = None,
     tasks: o.Tasks = None,
     task_type: o.TaskType = None,
     site: o.Site = None,
@@ -102,25 +104,25 @@ def matrix(
     dry_run: o.DryRun = False,
     debug: o.Debug = False,
 ) -> None:
-    """Run every mode on every task: matrix.csv, matrix.md, errors.jsonl, and a run folder a mode.
+    """Run every mode on every task. Writes matrix.csv, matrix.md, errors.jsonl, and a run folder for each mode.
 
-    Without options that choose tasks, all usable ones. Into the same folder again: only what is missing.
+    Without options that choose tasks, all usable tasks run. In the same folder again, only missing attempts run.
     """
-    asked = TaskOptions(tasks, task_type, site, sample_size, seed)
-    place = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
-    changes = Overrides(max_steps, score, max_seconds, temperature)
+    task_options = TaskOptions(tasks, task_type, site, sample_size, seed)
+    run_options = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
+    overrides = Overrides(max_steps, score, max_seconds, temperature)
     names = words_of(modes) if modes is not None else list(load_file(config).modes)
     if not names:
         raise UsageError("--modes must name at least one")
-    pairs = [settings_of(config, name, changes) for name in names]
-    ids = task_ids(config, asked, place, all_by_default=True)
-    jobs = checked(sample_said(asked, jobs_of(ids, seeds)), place)
+    pairs = [settings_of(config, name, overrides) for name in names]
+    ids = task_ids(config, task_options, run_options, all_by_default=True)
+    jobs = runnable_jobs(report_sample(task_options, jobs_of(ids, seeds)), run_options)
     if dry_run:
         for name, settings in pairs:
-            out_all([*described(name, settings, jobs, place), ""])
+            out_all([*plan_lines(name, settings, jobs, run_options), ""])
         return
-    folder = needed(out)
-    setups = [setup_of(name, settings, folder / name, place) for name, settings in pairs]
+    folder = require_out(out)
+    setups = [setup_of(name, settings, folder / name, run_options) for name, settings in pairs]
 
     def run(setup: Setup) -> None:
         run_missing(setup, jobs, workers=workers, log=log, every_step=debug)
@@ -137,8 +139,8 @@ def matrix(
 
 def rollout(
     *,
-    out: o.OptionalOut = None,
-    per_task: Annotated[int, typer.Option("--per-task", "-n", min=1, max=1000, help="Attempts at each task.")] = 4,
+    out: o.Out = None,
+    per_task: Annotated[int, typer.Option("--per-task", "-n", min=1, max=1000, help="Attempts per task.")] = 4,
     tasks: o.Tasks = None,
     task_type: o.TaskType = None,
     site: o.Site = None,
@@ -161,24 +163,32 @@ def rollout(
     dry_run: o.DryRun = False,
     debug: o.Debug = False,
 ) -> None:
-    """Run several attempts at each task from one task seed: <mode>/<task>__attempt_<k>.jsonl, rollout_summary.jsonl."""
-    asked = TaskOptions(tasks, task_type, site, sample_size, seed)
-    place = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
+    """Run each task several times from one task seed, and summarize how the attempts differ.
+
+    Writes <mode>/<task>__attempt_<k>.jsonl and rollout_summary.jsonl.
+    """
+    task_options = TaskOptions(tasks, task_type, site, sample_size, seed)
+    run_options = RunOptions(headless, sites, task_registry, cache, skills, include_broken)
     mode, settings = settings_of(config, mode, Overrides(max_steps, score, max_seconds, temperature))
-    jobs = checked(sample_said(asked, jobs_of(task_ids(config, asked, place), [task_seed], per_task)), place)
+    jobs = runnable_jobs(
+        report_sample(task_options, jobs_of(task_ids(config, task_options, run_options), [task_seed], per_task)),
+        run_options,
+    )
     if dry_run:
-        out_all(described(mode, settings, jobs, place))
+        out_all(plan_lines(mode, settings, jobs, run_options))
         return
-    setup = setup_of(mode, settings, needed(out), place, one_seed=task_seed)
+    setup = setup_of(mode, settings, require_out(out), run_options, one_seed=task_seed)
     results = run_missing(setup, jobs, workers=workers, log=log, every_step=debug)
     names = ("task_id", "attempts", "success_rate", "distinct_action_sequences")
     rows = [["-" if line[n] is None else str(line[n]) for n in names] for line in write_summary(setup, results)]
     out_all([*table(["task", "attempts", "success_rate", "distinct sequences"], rows), "", *metrics(results).lines()])
 
 
-def sample_said(asked: TaskOptions, jobs: list[Job]) -> list[Job]:
-    """The same jobs; says which draw they are, so that it can be drawn again."""
-    if asked.sample_size is not None:
+def report_sample(task_options: TaskOptions, jobs: list[Job]) -> list[Job]:
+    """The same jobs; prints the sample's seed, so that it can be drawn again."""
+    if task_options.sample_size is not None:
         ids = {job.task_id for job in jobs}
-        log(f"a sample of {len(ids)} tasks, drawn by --seed {asked.seed}: the same options draw the same tasks")
+        log(
+            f"a sample of {len(ids)} tasks, drawn with --seed {task_options.seed}; the same options draw the same tasks"
+        )
     return jobs

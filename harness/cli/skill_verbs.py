@@ -1,4 +1,4 @@
-"""The verb `skills`: macro skills mined from traces. Data on stdout, words on stderr; never runs an attempt."""
+"""The verb skills: macro skills mined from traces."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from harness.core.errors import UsageError
 from harness.decide.skills.mined import MOST_SKILLS, SkillFile
 from harness.decide.skills.mining import mine
 
-skills_app = typer.Typer(no_args_is_help=True, help="Macro skills.")
+skills_app = typer.Typer(no_args_is_help=True, help="Macro skills: mine them from traces.")
 
 
 @skills_app.callback()
@@ -20,12 +20,14 @@ def skills() -> None:
 
 @skills_app.command("mine")
 def mine_skills(
-    traces: Annotated[list[Path], typer.Argument(help="Run folders or span files.")],
+    traces: Annotated[list[Path], typer.Argument(help="Run folders or span files to read.")],
     out: Annotated[Path, typer.Option(help="JSON file to write.")],
-    min_support: Annotated[int, typer.Option(min=2, max=1000, help="Successful attempts that share a routine.")] = 2,
+    min_support: Annotated[
+        int, typer.Option(min=2, max=1000, help="Least number of successful attempts that share a routine.")
+    ] = 2,
 ) -> None:
-    """Write the routines that successful attempts have in common, for later runs to use as macros."""
-    missing = next((place for place in traces if not place.exists()), None)
+    """Find step sequences that successful attempts share, and write them as macro skills for --skills."""
+    missing = next((run_options for run_options in traces if not run_options.exists()), None)
     if missing is not None:
         raise UsageError(f"{missing} does not exist; give run folders or span files")
     found = mine(traces, min_support=min_support)[:MOST_SKILLS]

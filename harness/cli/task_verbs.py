@@ -1,7 +1,6 @@
-"""The verbs `tasks list` and `tasks snapshot`: parse, call, print. Never runs a task."""
+"""The verbs tasks list and tasks snapshot."""
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,20 +9,21 @@ import typer
 from typer.core import TyperCommand
 
 from halo_common.text import did_you_mean
+from harness.cli.output import log, out
 from harness.core.errors import EnvironmentMissing, UsageError
 from harness.envs.base import TaskInfo
 from harness.envs.miniwob import tasks as miniwob_tasks
 from harness.envs.registry import INSTALL, SNAPSHOT, RealTask, Registry, load_registry, sdk_registry, write_snapshot
-from harness.evaluation.jobs import chosen
+from harness.evaluation.jobs import in_subset
 
 BENCHMARKS = ("real", "miniwob", "all")
 STDOUT = "-"
 
-tasks_app = typer.Typer(no_args_is_help=True, help="The tasks of the benchmarks: list them, pin them.")
+tasks_app = typer.Typer(no_args_is_help=True, help="The benchmarks' tasks: list them, or pin them in a snapshot.")
 
 
 def spread(args: Sequence[str]) -> list[str]:
-    """`--site a b` as `--site a --site b`, and `--json` without a file as `--json -`, which the option parser knows."""
+    """Rewrite `--site a b` as `--site a --site b`, and `--json` without a file as `--json -`, for the option parser."""
     out: list[str] = []
     taking = False
     for at, word in enumerate(args):
@@ -40,69 +40,72 @@ def spread(args: Sequence[str]) -> list[str]:
 
 
 class ListCommand(TyperCommand):
-    """A command whose options may take several values, or none."""
+    """A command whose `--site` takes several values and whose `--json` may have none."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As usual, after `spread`."""
+        """Parse the arguments after `spread`."""
         return super().parse_args(ctx, spread(args))
-
-
-def _out(line: str) -> None:
-    sys.stdout.write(line + "\n")
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
 
 
 RegistryFile = Annotated[
     Path | None,
-    typer.Option("--task-registry", help=f"Snapshot of REAL's tasks; without it, {SNAPSHOT} here, else the SDK."),
+    typer.Option(
+        "--task-registry",
+        help=f"Snapshot of REAL Bench's tasks; without it, {SNAPSHOT} in this folder, else the SDK's tasks.",
+    ),
 ]
 
 
 @tasks_app.command("list", cls=ListCommand)
 def tasks_list(  # noqa: PLR0917  options of a command line are named by whoever gives them
     benchmark: Annotated[
-        str | None, typer.Option(help="real, miniwob or all. Without it: real, or miniwob when --subset is given.")
+        str | None, typer.Option(help="real, miniwob or all. The default is real, or miniwob with --subset.")
     ] = None,
-    site: Annotated[list[str] | None, typer.Option(help="REAL: only these sites, one or several.")] = None,
+    site: Annotated[
+        list[str] | None, typer.Option(help="REAL Bench: only tasks on these sites (one or several names).")
+    ] = None,
     subset: Annotated[
         str | None, typer.Option(help="MiniWoB++: all, short, single, stated, short-stated, or a family.")
     ] = None,
-    json_file: Annotated[str | None, typer.Option("--json", help="JSON into this FILE; alone, on stdout.")] = None,
-    ids_only: Annotated[bool, typer.Option(help="One id a line.")] = False,
-    usable: Annotated[bool, typer.Option("--usable", help="Only tasks that `eval` runs without being urged.")] = False,
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Write JSON to FILE; without FILE, to stdout.")
+    ] = None,
+    ids_only: Annotated[bool, typer.Option(help="Print only ids, one a line.")] = False,
+    usable: Annotated[
+        bool,
+        typer.Option(
+            "--usable", help="Only tasks that can run and have a working grader; `eval` leaves out the others."
+        ),
+    ] = False,
     task_registry: RegistryFile = None,
 ) -> None:
-    """List tasks. REAL: id, site, difficulty, goal, and counts by site; MiniWoB++: family, horizon, usable."""
+    """List tasks. REAL Bench: id, site, difficulty, goal, counts by site. MiniWoB++: id, family, horizon, usable."""
     name = benchmark or ("miniwob" if subset is not None else "real")
     if name not in BENCHMARKS:
         raise UsageError(f"there is no benchmark '{name}'; {did_you_mean(name, BENCHMARKS)}")
     if site and (name == "miniwob" or subset is not None):
-        raise UsageError("--site picks among REAL's tasks and --subset among MiniWoB++'s; give one of them")
+        raise UsageError("--site selects REAL Bench tasks and --subset selects MiniWoB++ tasks; give one of them")
     real = _real_tasks(task_registry, site, usable=usable) if name != "miniwob" else None
-    mini = chosen(miniwob_tasks(), subset) if name != "real" and not site else []
+    mini = in_subset(miniwob_tasks(), subset) if name != "real" and not site else []
     mini = [t for t in mini if t.usable or not usable]
     if json_file is not None:
         _write_json(json_file, real, mini)
     if ids_only:
         for task_id in [*(t.id for t in (real.tasks if real else ())), *(t.id for t in mini)]:
-            _out(task_id)
+            out(task_id)
     elif json_file is None:
         if real:
             _print_real(real)
         if mini:
             _print_miniwob(mini)
     if real:
-        _say(f"source: {real.source}")
+        log(f"source: {real.source}")
 
 
 def _real_tasks(path: Path | None, sites: list[str] | None, *, usable: bool) -> Registry:
-    registry, news = load_registry(path)
-    for line in news:
-        _say(line)
+    registry, notes = load_registry(path)
+    for line in notes:
+        log(line)
     known = registry.counts()
     for site in sites or ():
         if site not in known:
@@ -117,47 +120,47 @@ def _as_dict(task: RealTask) -> dict[str, Any]:
 
 def _write_json(where: str, real: Registry | None, mini: list[TaskInfo]) -> None:
     tasks = [*(_as_dict(t) for t in (real.tasks if real else ())), *(t.model_dump() for t in mini)]
-    # MiniWoB++'s tasks alone are one array, as ever; REAL's carry where they are from.
+    # MiniWoB++'s tasks alone are an array; REAL Bench's come with their source and counts.
     data: Any = {"source": real.source, "counts": real.counts(), "tasks": tasks} if real else tasks
     text = json.dumps(data, indent=1, ensure_ascii=False)
     if where == STDOUT:
-        _out(text)
+        out(text)
         return
     try:
         Path(where).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--json {where} cannot be written: {error}") from None
-    _say(f"{len(tasks)} tasks in {where}")
+    log(f"{len(tasks)} tasks in {where}")
 
 
 def _print_real(registry: Registry) -> None:
-    _out(f"{'task':20} {'site':11} {'level':7} goal")
+    out(f"{'task':20} {'site':11} {'level':7} goal")
     for t in registry.tasks:
         flag = f"  [{'broken: ' if t.broken else ''}{t.note}]" if t.note else ""
-        _out(f"{t.id:20} {t.site:11} {t.difficulty:7} {t.goal[:90]}{flag}")
+        out(f"{t.id:20} {t.site:11} {t.difficulty:7} {t.goal[:90]}{flag}")
     counts = registry.counts()
-    _out(f"\n{len(registry.tasks)} tasks on {len(counts)} sites")
+    out(f"\n{len(registry.tasks)} tasks on {len(counts)} sites")
     for site, count in counts.items():
-        _out(f"{site:20} {count:3}")
+        out(f"{site:20} {count:3}")
 
 
 def _print_miniwob(picked: list[TaskInfo]) -> None:
-    _out(f"{'task':40} {'family':10} {'horizon':>7}  usable")
+    out(f"{'task':40} {'family':10} {'horizon':>7}  usable")
     for t in picked:
         horizon = "" if t.horizon is None else t.horizon
-        _out(f"{t.id:40} {t.family:10} {horizon:>7}  {'yes' if t.usable else 'no: ' + t.why_not}")
-    _say(f"{sum(t.usable for t in picked)} of {len(picked)} usable")
+        out(f"{t.id:40} {t.family:10} {horizon:>7}  {'yes' if t.usable else 'no: ' + t.why_not}")
+    log(f"{sum(t.usable for t in picked)} of {len(picked)} usable")
 
 
 @tasks_app.command("snapshot")
 def tasks_snapshot(
-    out: Annotated[Path, typer.Option(help="File to pin REAL's tasks in.")] = Path(SNAPSHOT),
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path(SNAPSHOT),
 ) -> None:
-    """Pin REAL's tasks: id, goal, hash of the grader, site, points, difficulty, and the SDK's version."""
+    """Pin REAL Bench's tasks in a file: id, goal, hash of the grader, site, points, difficulty, SDK version."""
     registry = sdk_registry()
     if registry is None:
         raise EnvironmentMissing(f"a snapshot is taken from REAL Bench's SDK, which is not installed; run '{INSTALL}'")
     write_snapshot(registry, out)
-    _say(f"{len(registry.tasks)} tasks of {registry.source} in {out}")
+    log(f"{len(registry.tasks)} tasks of {registry.source} in {out}")
     if out != Path(SNAPSHOT):
-        _say(f"use it with --task-registry {out}; a file named {SNAPSHOT} in the working directory is used by itself")
+        log(f"use it with --task-registry {out}; a file named {SNAPSHOT} in the working directory needs no option")

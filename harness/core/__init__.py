@@ -1,1 +1,1 @@
-"""Errors with their exit codes, and the nearest word to a mistyped one."""
+"""The errors that the harness raises on purpose."""

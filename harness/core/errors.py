@@ -1,12 +1,12 @@
 """Errors that the harness raises on purpose, with the exit code each one ends the command with.
 
     HarnessError
-    ├── UsageError          what the user gave cannot be used (exit 2)
+    ├── UsageError          the user's input cannot be used (exit 2)
     ├── EnvironmentMissing  no browser, no benchmark files, no model endpoint (exit 3)
-    └── AttemptError        one attempt could not be measured; it is recorded and the next goes on
-        └── BrowserDown     no browser can be started here: no attempt can be measured as things stand
+    └── AttemptError        one attempt could not be measured; it is recorded and the next one runs
+        └── BrowserDown     no browser can be started, so no attempt can be measured
 
-A message names the place and the remedy. Never printed from here.
+A message names the place and the remedy.
 """
 
 import errno
@@ -15,7 +15,7 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    """Who ended an attempt that was not a measurement."""
+    """What ended an attempt that was not a measurement."""
 
     BROWSER_DIED = "browser_died"
     TIME_LIMIT = "time_limit"
@@ -27,7 +27,7 @@ class Cause(StrEnum):
 
 
 class HarnessError(Exception):
-    """Base; `str(error)` is the sentence that the user reads."""
+    """Base of all; `str(error)` is the sentence that the user reads."""
 
     exit_code = 2
 
@@ -43,7 +43,7 @@ class EnvironmentMissing(HarnessError):
 
 
 class AttemptError(HarnessError):
-    """This attempt cannot be measured, for a reason that is not the agent's."""
+    """This attempt cannot be measured, for a reason outside the agent."""
 
     def __init__(self, cause: Cause, message: str) -> None:
         super().__init__(message)
@@ -51,32 +51,32 @@ class AttemptError(HarnessError):
 
 
 class BrowserDown(AttemptError):
-    """No browser can be started: not this attempt's affair alone."""
+    """No browser can be started, which affects every attempt."""
 
     def __init__(self, message: str) -> None:
         super().__init__(Cause.BROWSER_DIED, message)
 
 
-# What a disk says that takes no more: full, over its quota, over a limit on file sizes, mounted for reading only.
+# A disk that takes no more data: full, over its quota, over a file size limit, mounted read-only.
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 _LONGEST_TRACEBACK = 20_000
 
 
 def cannot_write(error: OSError) -> EnvironmentMissing:
-    """The sentence for a file that cannot be written."""
+    """The error for a file that cannot be written."""
     return EnvironmentMissing(
-        f"{error.filename} cannot be written: {error.strerror}; finished attempts are kept, so mend that and run the "
-        "same command again"
+        f"{error.filename} cannot be written: {error.strerror}; finished attempts are kept; make it writable, "
+        "then run the same command again"
     )
 
 
 def no_room(error: BaseException) -> EnvironmentMissing | None:
-    """That sentence for an error that says that the disk takes no more, which no next attempt can mend; else None."""
+    """That error where `error` says that the disk takes no more data, which every attempt would meet; else None."""
     return cannot_write(error) if isinstance(error, OSError) and error.errno in _NO_ROOM else None
 
 
 def traceback_of(error: BaseException) -> str:
-    """Where an error arose, with the error behind it even where the message to the user leaves that out."""
+    """The traceback of an error, with the error that caused it even where that was suppressed."""
     found = traceback.TracebackException.from_exception(error)
     inner = error.__context__
     parts = (

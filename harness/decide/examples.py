@@ -117,7 +117,7 @@ def _reply(step: ExampleStep, target: Element | None, settings: HarnessSettings)
     return json.dumps(reply, ensure_ascii=False)
 
 
-def example_turns(examples: list[Example], settings: HarnessSettings) -> list[tuple[PolicyInput, str]]:
+def example_steps(examples: list[Example], settings: HarnessSettings) -> list[tuple[PolicyInput, str]]:
     """(the input, the right reply) for every step of every example."""
     out: list[tuple[PolicyInput, str]] = []
     by_ref = settings.actions.addressing == "ref"

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.act.actions import ACTIONS, KEYS, NAVIGATION
 from harness.decide.choices import asks_confidence, reply_schema
-from harness.decide.examples import Example, example_turns
+from harness.decide.examples import Example, example_steps
 from harness.decide.policy import PolicyInput, PolicyReply
 from harness.models.base import ChatModel, ChatRequest, Message, ModelCall
 from harness.models.costs import price_of
@@ -50,7 +50,7 @@ def fixed_messages(settings: HarnessSettings, prompts: Prompts, examples: list[E
     """The messages that are the same in every step of every attempt: the system prompt and the examples."""
     messages = [Message(role="system", content=prompts.render("system.j2", system_values(settings)))]
     if settings.prompt.few_shot:
-        for policy_input, reply in example_turns(examples, settings):
+        for policy_input, reply in example_steps(examples, settings):
             messages.append(Message(role="user", content=prompts.render("worker.j2", worker_values(policy_input))))
             messages.append(Message(role="assistant", content=reply))
     return messages

@@ -1,4 +1,4 @@
-"""What a benchmark must offer. Pure data and one protocol."""
+"""The protocol of a benchmark, and its data."""
 
 from typing import Protocol
 
@@ -9,10 +9,17 @@ from harness.record.results import Job
 
 
 class TaskInfo(BaseModel):
-    """A task of the table. `horizon` is the least number of actions that reach the goal on a typical seed.
+    """A task.
 
-    `stated` says that the goal itself holds the words of every target and value: nothing has to be read off the
-    page, looked for, worked out or known. Both are read from the task's own page, never from how an agent does.
+    Attributes:
+        id: Its id.
+        family: The kind of task, or its site.
+        horizon: The least number of actions that reach the goal on a typical seed; None where unknown.
+        usable: Whether the harness can run it.
+        stated: Whether the goal names every target and value, so that nothing has to be read, searched or computed.
+        why_not: Why it is not usable.
+
+    `horizon` and `stated` come from the task's page, not from how agents do on it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,10 +42,10 @@ class TaskState(BaseModel):
 
 
 class Environment(Protocol):
-    """A benchmark: it has the browser, the pages and the grader.
+    """A benchmark with its browser, pages and grader.
 
-    Methods raise AttemptError when the benchmark itself fails, never for what an agent did. `exclude` selects what of
-    a document is not the agent's page.
+    Methods raise AttemptError when the benchmark itself fails, not for what an agent did. `exclude` is a selector of
+    the elements of a document that are not part of the agent's page.
     """
 
     name: str
@@ -46,23 +53,23 @@ class Environment(Protocol):
     viewport: ViewportSize
 
     def page(self, playwright: Playwright, job: Job, *, headless: bool) -> Page:
-        """A page with no trace of the attempt before; the browser is started when there is none."""
+        """A page without state of earlier attempts. The browser is started when there is none."""
         ...
 
     def start(self, page: Page, job: Job) -> str:
-        """Put the page at the start of the task and return the goal."""
+        """Load the start of the task and return the goal."""
         ...
 
     def state(self, page: Page) -> TaskState:
-        """Where the task stands while the agent works on it. May never show the agent how it will be graded."""
+        """The task's state while the agent works on it."""
         ...
 
     def finish(self, page: Page, answer: str | None) -> TaskState:
-        """The agent is done, with its answer to the user, or its steps have run out (None): the final state."""
+        """The final, graded state. `answer` is the agent's answer to the user; None when its steps have run out."""
         ...
 
     def drop(self) -> None:
-        """Throw away what an attempt left in a doubtful state; the next `page` starts afresh."""
+        """Discard page and browser state after an error; the next `page` starts afresh."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Finds and launches a Chromium. Never downloads one, and never lets it reach an address that it was not given."""
+"""Finds and launches a Chromium that can reach only the addresses that it is given."""
 
 import os
 import shutil
@@ -21,20 +21,24 @@ FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
-# A dead proxy for every address but the benchmark's own: a page cannot call out even by a bare IP address, nor reach
-# another service of this machine. No request is intercepted for it, so it costs no time.
-ALONE = ("--proxy-server=http://127.0.0.1:9", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+# A dead proxy for every address but the benchmark's own: a page cannot reach another address, not even by IP address or
+# on this machine. No request is intercepted for this, so it costs no time.
+ISOLATED = ("--proxy-server=http://127.0.0.1:9", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
 ACTION_MS = 5_000
 LOAD_MS = 15_000
 
 
 def find_chromium(bundled: str | None = None) -> str:
-    """The path of a Chromium: HALO_CHROMIUM, Playwright's own download, then the usual names on PATH."""
-    asked = os.environ.get("HALO_CHROMIUM")
-    if asked:
-        if not Path(asked).is_file():
-            raise EnvironmentMissing(f"HALO_CHROMIUM names {asked}, which is not a file")
-        return asked
+    """The path of a Chromium: HALO_CHROMIUM, else Playwright's own download, else one on PATH.
+
+    Raises:
+        EnvironmentMissing: None is found.
+    """
+    chosen = os.environ.get("HALO_CHROMIUM")
+    if chosen:
+        if not Path(chosen).is_file():
+            raise EnvironmentMissing(f"HALO_CHROMIUM names {chosen}, which is not a file")
+        return chosen
     if bundled and Path(bundled).is_file():
         return bundled
     for name in NAMES:
@@ -48,16 +52,21 @@ def find_chromium(bundled: str | None = None) -> str:
 
 
 def launch(playwright: Playwright, *, headless: bool, addresses: Sequence[str] | None) -> Browser:
-    """A running Chromium that reaches only `addresses` (each 127.0.0.1:port); None: whatever this machine reaches.
+    """Start a Chromium.
 
-    Signals are left alone: the process that owns this one ends the whole tree.
+    Args:
+        playwright: Playwright.
+        headless: Whether it has no window.
+        addresses: The only addresses that it can reach, each `127.0.0.1:port`; None for no restriction.
+
+    Playwright handles no signals here, because the process that owns this one ends the whole tree.
     """
-    alone = () if addresses is None else (*ALONE, f"--proxy-bypass-list=<-loopback>;{';'.join(addresses)}")
+    isolation = () if addresses is None else (*ISOLATED, f"--proxy-bypass-list=<-loopback>;{';'.join(addresses)}")
     try:
         return playwright.chromium.launch(
             executable_path=find_chromium(playwright.chromium.executable_path),
             headless=headless,
-            args=[*FLAGS, *alone],
+            args=[*FLAGS, *isolation],
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,
@@ -68,7 +77,7 @@ def launch(playwright: Playwright, *, headless: bool, addresses: Sequence[str] |
 
 
 def prepare_context(context: BrowserContext) -> None:
-    """Give a fresh context the time limits and the listener that observing needs."""
+    """Set a new context's time limits, and add the script that observing needs."""
     context.set_default_timeout(ACTION_MS)
     context.set_default_navigation_timeout(LOAD_MS)
     context.add_init_script(LISTEN_SCRIPT)

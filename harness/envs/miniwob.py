@@ -1,6 +1,6 @@
-"""MiniWoB++ from the HTML that the `miniwob` package carries: the only place that knows this benchmark.
+"""MiniWoB++, from the HTML in the `miniwob` package.
 
-The package is located, never imported: it would want a browser driver that is not used here.
+The package is located, not imported: it would need a browser driver that is not used here.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ TABLE = Path(__file__).parent / "miniwob_tasks.csv"
 # Parts of the document that belong to the benchmark, not to the page that the agent works on.
 EXCLUDE = "#query, #reward-display, #sync-task-cover, #click-canvas"
 READY_MS = 10_000
-# The benchmark's own clock is set aside (the harness has its limits), just below what a timer can hold.
+# The benchmark's time limit is set to the most that a timer can hold, because the harness has its own.
 _START = """(seed) => {
   Math.seedrandom(String(seed));
   core.EPISODE_MAX_TIME = 2e9;
   core.startEpisodeReal();
-  const said = core.getUtterance();
-  return typeof said === "string" ? said : said.utterance;
+  const goal = core.getUtterance();
+  return typeof goal === "string" ? goal : goal.utterance;
 }"""
 _STATE = "() => ({over: WOB_DONE_GLOBAL === true, raw: WOB_RAW_REWARD_GLOBAL})"
 _READY = "() => window.core && core.cover_div != null && WOB_TASK_READY"
@@ -63,10 +63,10 @@ def tasks() -> tuple[TaskInfo, ...]:
 
 
 class MiniWob:
-    """The benchmark served on a loopback port, and one browser with one page for attempt after attempt.
+    """The benchmark served on a loopback port, and one browser with one page for all attempts.
 
-    A fresh context costs about a second on a small machine, a page whose scripts are cached a fifth of that. So the
-    page is kept, its storage is cleared between attempts, and any details throws the whole context away.
+    A new context costs about a second on a small machine, a page whose scripts are cached a fifth of that. So the page
+    is kept and its storage cleared between attempts; after an error the whole context is discarded.
     """
 
     name = "miniwob"
@@ -80,7 +80,7 @@ class MiniWob:
         self._context: BrowserContext | None = None
 
     def page(self, playwright: Playwright, job: Job, *, headless: bool) -> Page:  # noqa: ARG002  every task shares it
-        """The page that is kept, wiped; a new one where there is none or it cannot be trusted."""
+        """The page with its storage cleared; a new one where there is none or an error occurred."""
         if self._browser is None or not self._browser.is_connected():
             self._context = None
             self._browser = launch(playwright, headless=headless, addresses=[self.address])
@@ -103,7 +103,7 @@ class MiniWob:
         return first
 
     def start(self, page: Page, job: Job) -> str:
-        """Load the task, seed it and start it; the goal in words."""
+        """Load the task, seed it, start it, and return its goal."""
         name = job.task_id.removeprefix(PREFIX)
         reply = page.goto(f"{self._server.base}/miniwob/{name}.html", wait_until="load")
         if reply is not None and reply.status >= 400:
@@ -115,14 +115,14 @@ class MiniWob:
         return " ".join(goal.split())
 
     def state(self, page: Page) -> TaskState:
-        """Over when the task says so; the raw reward, free of time penalties, as a score of 0..1."""
+        """Over when the task says so. The score from 0 to 1 is the raw reward, without time penalties."""
         data = page.evaluate(_STATE)
         if not data["over"]:
             return TaskState(over=False, score=None)
         return TaskState(over=True, score=min(1.0, max(0.0, float(data["raw"]))))
 
     def finish(self, page: Page, answer: str | None) -> TaskState:  # noqa: ARG002  no task asks for an answer
-        """The page itself knows: a task that is not over has not been solved."""
+        """The state that the page reports: a task that is not over has not been solved."""
         return self.state(page)
 
     def drop(self) -> None:

@@ -1,7 +1,7 @@
-"""REAL Bench: agisdk's environment, tasks and graders, driven by our own loop. The only importer of agisdk.
+"""REAL Bench: the SDK's environment, tasks and graders, driven by our own loop. The only importer of agisdk.
 
-Never lets the agent see how it will be graded, never scores what could not be graded, never submits to a leaderboard.
-Every defect of the SDK (0.3.5) is routed around here, with a comment that says which.
+The agent cannot see how it will be graded, what cannot be graded is an error, and nothing is sent to a leaderboard.
+Each workaround for a defect of the SDK (0.3.5) is here, with a comment that names the defect.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ from harness.act.execute import browser_died
 from harness.core.errors import AttemptError, Cause, EnvironmentMissing
 from harness.envs.base import TaskState
 from harness.envs.browser import LOAD_MS, launch, prepare_context
-from harness.envs.fence import RequestBlocker
 from harness.envs.registry import INSTALL
+from harness.envs.request_blocker import RequestBlocker
 from harness.envs.sites import Sites
 from harness.record.results import Job
 
@@ -34,13 +34,13 @@ LOOK_AGAIN_MS = 200
 
 
 class NullChat:
-    """Stands in for the SDK's chat window: a second browser that nobody looks at (about 1 s and 1 GB each)."""
+    """Replaces the SDK's chat window, which is a second browser that is not needed (about 1 s and 1 GB each)."""
 
     def __init__(self, **_: object) -> None:
         self.messages: list[dict[str, str]] = []
 
     def add_message(self, role: str, msg: str) -> None:
-        """Keep it, as the SDK looks at the last one."""
+        """Keep the message: the SDK reads the last one."""
         self.messages.append({"role": role, "message": msg})
 
     def close(self) -> None:
@@ -69,19 +69,19 @@ def load_sdk() -> SimpleNamespace:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Defect: the SDK prints goals and the whole graded state, which belongs in no log, and warns of itself."""
+    """Hide output. Defect: the SDK prints goals, the whole graded state, and warnings about itself."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-def _words(error: object) -> str:
-    """The sentence of an error, without the browser driver's log of its calls."""
+def _message(error: object) -> str:
+    """The message of an error, without the browser driver's call log."""
     return " ".join(str(error).partition("Call log:")[0].split())[:200]
 
 
-def _task_class(locate: Callable[[str, str], str], fence: Callable[[], RequestBlocker]) -> type[Any]:
-    """The SDK's task on a site of our choice, with the graded state behind the fence."""
+def _task_class(locate: Callable[[str, str], str], blocker: Callable[[], RequestBlocker]) -> type[Any]:
+    """The SDK's task class, with a site's address from `locate` and the graded state behind the request blocker."""
 
     class Task(load_sdk().task):  # type: ignore[misc]  # a base class that is loaded when needed
         def __init__(self, seed: int, **given: Any) -> None:
@@ -95,12 +95,12 @@ def _task_class(locate: Callable[[str, str], str], fence: Callable[[], RequestBl
             self.timeout = LOAD_MS  # Defect: five seconds for everything, a real site's first load included.
 
         def setup(self, page: Page) -> tuple[str, dict[str, Any]]:
-            """Begin anew on the site, then show the agent's page its start."""
+            """Reset the site, then open its start page in the agent's page."""
             prepare_context(page.context)
             self.page, self.background_page = page, page.context.new_page()
-            with fence().let(self.background_page):
+            with blocker().allow(self.background_page):
                 _opened(self.background_page, f"{self.url}/config?run_id=0&task_id={self.canonical_task_id}&latency=0")
-                with contextlib.suppress(PlaywrightTimeout):  # a site that never rests has still begun anew
+                with contextlib.suppress(PlaywrightTimeout):  # a site whose network never rests is reset all the same
                     self.background_page.wait_for_load_state("networkidle", timeout=QUIET_MS)
                 _opened(self.background_page, f"{self.url}/finish")
                 with contextlib.suppress(PlaywrightTimeout):
@@ -112,9 +112,9 @@ def _task_class(locate: Callable[[str, str], str], fence: Callable[[], RequestBl
             return self.goal, {}
 
         def read_state(self, seconds: float) -> dict[str, Any]:
-            """What `/finish` says. Defect: the SDK's own reading gives the page one second, and takes any status."""
+            """The graded state at `/finish`. Defect: the SDK gives the page one second, and accepts any status."""
             deadline = time.monotonic() + seconds
-            with fence().let(self.background_page):
+            with blocker().allow(self.background_page):
                 reply = self.background_page.goto(self.url + "/finish", wait_until="commit", timeout=seconds * 1000)
                 if reply is not None and reply.status >= 400:
                     raise AttemptError(Cause.GRADING_FAILED, f"{self.url}/finish answered with status {reply.status}")
@@ -130,7 +130,7 @@ def _opened(page: Page, url: str) -> None:
 
 
 def _state_in(page: Page, deadline: float) -> dict[str, Any]:
-    """The JSON of the page's `<pre>`, looked at again for a while until it is whole: a page may fill it in late."""
+    """The JSON in the page's `<pre>`, read again until it is complete or the deadline passes."""
     why: str | None = None
     while True:
         left = deadline - time.monotonic()
@@ -152,30 +152,32 @@ def _state_in(page: Page, deadline: float) -> dict[str, Any]:
 
 
 def verdict(task: Any, state: dict[str, Any], answer: str) -> float:
-    """The score (0..1) by the SDK's own grader. Raises AttemptError where that came to no judgement."""
+    """The score from 0 to 1, by the SDK's own grader. Raises AttemptError where the grader gave no judgement."""
     with _quiet():
         reward, _, _, info = task.evaluator.evaluate(state, answer)
-    # Defect: the SDK scores a grader that crashed, was cut off or said nothing as 0.
-    for _, said in info["results"]:
-        script = said.get("script", "the grader")
-        if said.get("error"):
-            raise AttemptError(Cause.GRADING_FAILED, f"the grader failed: {_words(said['error'])}")
-        output = str(said.get("output", "")).upper()
+    # Defect: the SDK gives 0 where a grader crashed, was cut off or printed nothing.
+    for _, report in info["results"]:
+        script = report.get("script", "the grader")
+        if report.get("error"):
+            raise AttemptError(Cause.GRADING_FAILED, f"the grader failed: {_message(report['error'])}")
+        output = str(report.get("output", "")).upper()
         if "SUCCESS" not in output and "FAIL" not in output:
-            last = (str(said.get("stderr") or "").strip().splitlines() or ["no output"])[-1]
-            raise AttemptError(Cause.GRADING_FAILED, f"{script} said neither SUCCESS nor FAILURE ({last[:200]})")
+            last = (str(report.get("stderr") or "").strip().splitlines() or ["no output"])[-1]
+            raise AttemptError(Cause.GRADING_FAILED, f"{script} printed neither SUCCESS nor FAILURE ({last[:200]})")
     points = float(task.task_config.task.points) or 1.0
     return min(1.0, max(0.0, float(reward) / points))
 
 
 class RealEnvironment:
-    """One browser for each attempt, so that nothing of one is left for the next.
+    """REAL Bench with a new browser for each attempt, so that no state is left over.
 
-    `sites` says where the tasks' sites are: the real ones, local stand-ins, or addresses that were given.
+    Args:
+        sites: Where the tasks' sites are: `real`, `local`, or addresses.
+        finish_seconds: How long the graded state may take to appear.
     """
 
     name = "real"
-    # Nothing of these documents is the benchmark's own.
+    # No element of these documents belongs to the benchmark.
     exclude = "halo-nothing"
 
     def __init__(self, sites: str = "real", *, finish_seconds: float = FINISH_SECONDS) -> None:
@@ -183,24 +185,24 @@ class RealEnvironment:
         self._sites = Sites(sites)
         self._finish_seconds = finish_seconds
         self._browser: Browser | None = None
-        self._fence: RequestBlocker | None = None
+        self._blocker: RequestBlocker | None = None
         self._task: Any = None
 
     def page(self, playwright: Playwright, job: Job, *, headless: bool) -> Page:
-        """The task's site in a new browser, by the SDK's own environment."""
+        """The task's site in a new browser, opened by the SDK's own environment."""
         self.drop()
         sdk = load_sdk()
         gym = sdk.gym.make(
             f"browsergym/{job.task_id}", disable_env_checker=True, pw_context_kwargs={"service_workers": "block"}
         ).unwrapped
-        gym.task_entrypoint = _task_class(self._sites.url, self._standing_fence)
-        # Defect: it observes in its own costly way (DOM snapshot, marks on every element), which is not used here.
+        gym.task_entrypoint = _task_class(self._sites.url, self._installed_blocker)
+        # Defect: its observation is slow (DOM snapshot, marks on every element) and not used here.
         gym._get_obs = dict
 
-        # Defect: it launches a browser of its own choice, which can be neither found nor shut in.
+        # Defect: it launches a browser of its own, whose executable and network access cannot be set.
         def start_browser(**_: object) -> Browser:
             self._browser = launch(playwright, headless=headless, addresses=self._sites.addresses)
-            self._fence = RequestBlocker(self._browser)
+            self._blocker = RequestBlocker(self._browser)
             return self._browser
 
         sdk.core._set_global_playwright(
@@ -212,41 +214,41 @@ class RealEnvironment:
         except Error as error:
             if browser_died(error):
                 raise
-            raise AttemptError(Cause.ENVIRONMENT_ERROR, f"{job.task_id} did not start: {_words(error)}") from None
+            raise AttemptError(Cause.ENVIRONMENT_ERROR, f"{job.task_id} did not start: {_message(error)}") from None
         self._task = gym.task
         page: Page = gym.task.page
         return page
 
-    def _standing_fence(self) -> RequestBlocker:
-        assert self._fence is not None
-        return self._fence
+    def _installed_blocker(self) -> RequestBlocker:
+        assert self._blocker is not None
+        return self._blocker
 
     def start(self, page: Page, job: Job) -> str:  # noqa: ARG002  `page` has started the task already
         """The goal."""
         return " ".join(str(self._task.goal).split())
 
-    def state(self, page: Page) -> TaskState:  # noqa: ARG002  nothing is known before it is graded
-        """Never over: only the agent ends it."""
+    def state(self, page: Page) -> TaskState:  # noqa: ARG002  nothing is known before grading
+        """Not over: only the agent ends a task."""
         return TaskState(over=False, score=None)
 
     def finish(self, page: Page, answer: str | None) -> TaskState:
-        """Read the graded state and grade it. Whatever keeps that from happening is an error, not a zero."""
-        with contextlib.suppress(Error):  # what the last action has sent off should arrive before it is graded
+        """Read the graded state and grade it. Raises AttemptError where that is not possible."""
+        with contextlib.suppress(Error):  # requests of the last action should arrive before grading
             page.wait_for_load_state("load", timeout=QUIET_MS)
         try:
             found = self._task.read_state(self._finish_seconds)
         except PlaywrightTimeout:
-            words = f"{self._task.url}/finish showed no state within {self._finish_seconds:g} s"
-            raise AttemptError(Cause.GRADING_FAILED, words) from None
+            message = f"{self._task.url}/finish showed no state within {self._finish_seconds:g} s"
+            raise AttemptError(Cause.GRADING_FAILED, message) from None
         except Error as error:
             if browser_died(error):
                 raise
-            raise AttemptError(Cause.GRADING_FAILED, f"/finish could not be read: {_words(error)}") from None
+            raise AttemptError(Cause.GRADING_FAILED, f"/finish could not be read: {_message(error)}") from None
         return TaskState(over=True, score=verdict(self._task, found, answer or ""))
 
     def drop(self) -> None:
-        """End the browser with all that is in it."""
-        browser, self._browser, self._fence, self._task = self._browser, None, None, None
+        """End the browser."""
+        browser, self._browser, self._blocker, self._task = self._browser, None, None, None
         if browser is not None:
             with contextlib.suppress(Error):  # a dead browser has nothing left to close
                 browser.close()

@@ -1,7 +1,7 @@
-"""Which tasks there are, of both benchmarks, and REAL Bench's pinned in a snapshot file. Reads files, imports no SDK.
+"""REAL Bench's tasks: read from the installed SDK's files, or from a snapshot of them.
 
-The SDK's task files are the truth about what runs; a snapshot says what they were when it was taken, so that a moved
-SDK is noticed instead of silently changing what a score means.
+The SDK's files decide what runs. A snapshot records what they were, so that a change of the SDK is reported instead of
+silently changing what a score means.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from harness.envs.miniwob import PREFIX as MINIWOB
 REAL = "v2."
 SNAPSHOT = "real-tasks.json"
 INSTALL = "pip install --no-deps -r requirements-nodeps.txt"
-# Looked at by running them: an empty state passes the one, nothing passes the other.
+# Found by running the graders: nothing passes the first, an empty state passes the second.
 BROKEN = {
     "v2.gocalendar-11": "its grader is an empty file: nothing can pass",
     "v2.gomail-21": "its grader passes a run in which nothing was done",
@@ -49,12 +49,12 @@ class RealTask(BaseModel):
 
     @property
     def note(self) -> str:
-        """What to know about its grader, broken or only doubtful."""
+        """What to know about its grader; empty where nothing is."""
         return self.broken or (f"suspect: {SUSPECT[self.id]}" if self.id in SUSPECT else "")
 
 
 class Registry(BaseModel):
-    """The tasks of REAL Bench at one time. `source` says where they were read from."""
+    """REAL Bench's tasks at one time. `source` names where they were read."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -75,7 +75,7 @@ def benchmark_of(task_id: str) -> str:
 
 
 def sdk_folder() -> Path | None:
-    """Where the installed SDK keeps the tasks, or None. It is located, never imported: that would take two seconds."""
+    """The installed SDK's folder of version 2, or None. It is located, not imported, which would take two seconds."""
     spec = importlib.util.find_spec("agisdk")
     for place in (spec.submodule_search_locations or []) if spec else []:
         folder = Path(place) / "REAL" / "browsergym" / "webclones" / "v2"
@@ -85,19 +85,19 @@ def sdk_folder() -> Path | None:
 
 
 def _task_in(path: Path, scripts: Path) -> RealTask:
-    said = json.loads(path.read_text(encoding="utf-8"))
-    digest = hashlib.sha256(json.dumps(said["evals"], sort_keys=True).encode())
-    for one in said["evals"]:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    digest = hashlib.sha256(json.dumps(data["evals"], sort_keys=True).encode())
+    for one in data["evals"]:
         script = scripts / str(one.get("script", ""))
         digest.update(script.read_bytes() if script.is_file() else b"missing")
     return RealTask(
         id=REAL + path.stem,
-        site=said["website"]["id"],
-        goal=" ".join(said["goal"].split()),
+        site=data["website"]["id"],
+        goal=" ".join(data["goal"].split()),
         grader=digest.hexdigest(),
-        points=float(said["points"]),
-        difficulty=said["difficulty"],
-        possible=bool(said["possible"]),
+        points=float(data["points"]),
+        difficulty=data["difficulty"],
+        possible=bool(data["possible"]),
     )
 
 
@@ -139,7 +139,7 @@ def write_snapshot(registry: Registry, path: Path) -> None:
 
 
 def changes(taken: Registry, installed: Registry) -> list[str]:
-    """What has moved since the snapshot was taken, one sentence for each kind of change."""
+    """What has changed since the snapshot was taken, one line for each kind of change."""
     old, new = {t.id: t for t in taken.tasks}, {t.id: t for t in installed.tasks}
     both = sorted(set(old) & set(new))
     found = {
@@ -151,7 +151,7 @@ def changes(taken: Registry, installed: Registry) -> list[str]:
             i for i in both if _rest(old[i]) != _rest(new[i])
         ],
     }  # fmt: skip
-    return [f"{words}: {', '.join(ids)}" for words, ids in found.items() if ids]
+    return [f"{change}: {', '.join(ids)}" for change, ids in found.items() if ids]
 
 
 def _rest(task: RealTask) -> dict[str, object]:
@@ -159,10 +159,17 @@ def _rest(task: RealTask) -> dict[str, object]:
 
 
 def load_registry(given: Path | None) -> tuple[Registry, list[str]]:
-    """(the tasks, what to tell the user). The snapshot where there is one, else the installed SDK's tasks.
+    """Load REAL Bench's tasks, from a snapshot where there is one, else from the installed SDK.
 
-    `given` must exist; without it, a file of the well-known name in the working directory is used. Raises
-    EnvironmentMissing when there is neither a snapshot nor the SDK.
+    Args:
+        given: The snapshot file; None for `real-tasks.json` in the working directory, if it exists.
+
+    Returns:
+        The tasks, and lines for the user about what differs between snapshot and SDK.
+
+    Raises:
+        UsageError: `given` does not exist or is not a snapshot.
+        EnvironmentMissing: There is neither a snapshot nor the SDK.
     """
     if given is not None and not given.is_file():
         raise UsageError(f"{given} does not exist; make it with 'tasks snapshot --out {given}'")
@@ -181,22 +188,24 @@ def load_registry(given: Path | None) -> tuple[Registry, list[str]]:
     if not moved:
         return taken, []
     head = f"{path} was taken from agisdk {taken.sdk_version}, installed is {installed.sdk_version}"
-    return taken, [head, *moved, "what is installed runs; take a new snapshot when that is meant"]
+    return taken, [head, *moved, "the installed tasks run; if the change is intended, take a new snapshot"]
 
 
 def as_tasks(registry: Registry) -> list[TaskInfo]:
-    """The tasks in the form that attempts are checked against. All can be run; a broken grader is not said here."""
+    """The tasks as TaskInfo. All count as usable; broken graders are checked elsewhere."""
     return [TaskInfo(id=t.id, family=t.site, horizon=None, usable=True) for t in registry.tasks]
 
 
 def wrong_version(task_id: str, known: Iterable[str]) -> str | None:
-    """What to say of an id of REAL Bench without its version, or of another version; None for anything else."""
+    """The error for a REAL Bench id without a version or of another version; None for anything else."""
     ids = set(known)
     name = task_id.partition(".")[2] if re.match(r"v\d+\.", task_id) else task_id
     there = REAL + name if REAL + name in ids else None
     if task_id.startswith("v1."):
         offer = f"; did you mean {there}?" if there else ""
-        return f"'{task_id}' is of version 1, which is not run here: other tasks, some graded by a paid model{offer}"
+        return (
+            f"'{task_id}' is of version 1, which is not run here: its tasks differ, some graded by a paid model{offer}"
+        )
     if there and there != task_id:
         return f"task '{task_id}' needs its version: {task_id} -> {there}"
     return None

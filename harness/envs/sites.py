@@ -1,6 +1,6 @@
-"""Where the sites of REAL Bench's tasks are: the real ones, our local stand-ins, or addresses that were given.
+"""The addresses of REAL Bench's sites: the real ones, local stand-ins, or given ones.
 
-Serves the local ones while it is open. Never sends a task elsewhere than asked: a site that is missing is an error.
+Local stand-ins are served while `Sites` is open. A site without an address is an error.
 """
 
 import contextlib
@@ -17,50 +17,54 @@ SERVED_BY = f"{LOCAL_SITES}.serve"
 FORMS = "real, local, or SITE=URL with a comma between several"
 
 
-def read_sites(said: str) -> Mapping[str, str] | None:
-    """The addresses in `--sites`, by site; None for the words `real` and `local`."""
-    if said in {"real", "local"}:
+def read_sites(option: str) -> Mapping[str, str] | None:
+    """The addresses in the option `--sites`, by site; None for `real` and `local`."""
+    if option in {"real", "local"}:
         return None
     out: dict[str, str] = {}
-    for part in said.split(","):
+    for part in option.split(","):
         site, _, url = part.strip().partition("=")
         parts = urlsplit(url)
         if not site or parts.scheme not in {"http", "https"} or not parts.netloc:
             raise UsageError(f"--sites takes {FORMS}, not '{part.strip()}'")
-        # The browser is shut in by address: its own name for this machine would not be let through.
+        # The browser is restricted to IP addresses, so `localhost` would be blocked.
         host = LOOPBACK if parts.hostname == "localhost" else parts.hostname
         at = f"{host}:{parts.port}" if parts.port else host
         out[site] = parts._replace(netloc=at or "").geturl()
     return out
 
 
-def _there(module: str) -> bool:
+def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def check_site(said: str, site: str) -> None:
-    """Raise UsageError where `--sites` has no place for a site."""
-    given = read_sites(said)
+def check_site(option: str, site: str) -> None:
+    """Raise UsageError where the option `--sites` gives no address for a site."""
+    given = read_sites(option)
     if given is not None and site not in given:
         raise UsageError(f"--sites has no address for '{site}', only for {', '.join(sorted(given))}")
-    if said == "local" and not (_there(LOCAL_SITES) and _there(SERVED_BY) and _there(f"{LOCAL_SITES}.{site}")):
-        raise UsageError(f"there is no local '{site}' yet; leave --sites out, or give its address")
+    if option == "local" and not (
+        _installed(LOCAL_SITES) and _installed(SERVED_BY) and _installed(f"{LOCAL_SITES}.{site}")
+    ):
+        raise UsageError(
+            f"there is no local '{site}' yet; leave out --sites for the real site, or give --sites {site}=URL"
+        )
 
 
 class Sites:
-    """`url(site, real_url)` is where a task's site is; `addresses` what its browser may reach (None: everything)."""
+    """The addresses of sites, by the option `--sites`; serves local stand-ins when they are first needed."""
 
-    def __init__(self, said: str) -> None:
-        self._said = said
-        self._given = read_sites(said)
+    def __init__(self, option: str) -> None:
+        self._option = option
+        self._given = read_sites(option)
         self._open = contextlib.ExitStack()
         self._urls: dict[str, str] = dict(self._given or {})
 
     def url(self, site: str, real_url: str) -> str:
-        """Raises UsageError when the site is not among those that were asked for."""
-        if self._said == "real":
+        """A site's address. Raises UsageError where the option gives none."""
+        if self._option == "real":
             return real_url
-        check_site(self._said, site)
+        check_site(self._option, site)
         if site not in self._urls:
             served = self._open.enter_context(importlib.import_module(SERVED_BY).LocalSites([site]))
             self._urls[site] = str(served.url(site))
@@ -68,9 +72,9 @@ class Sites:
 
     @property
     def addresses(self) -> list[str] | None:
-        """host:port of each site while all are on this machine, else None."""
+        """`host:port` of each site, for the browser's restriction; None unless all are on this machine."""
         at = [urlsplit(url) for url in self._urls.values()]
-        if self._said == "real" or any(a.hostname != LOOPBACK for a in at):
+        if self._option == "real" or any(a.hostname != LOOPBACK for a in at):
             return None
         return [f"{LOOPBACK}:{a.port or 80}" for a in at]
 

@@ -1,4 +1,4 @@
-"""Serves one folder on a free loopback port from a daemon thread; it ends with the process. Never writes."""
+"""Serves one folder on a free loopback port, from a daemon thread that ends with the process."""
 
 import threading
 from functools import partial
@@ -12,7 +12,7 @@ class _Quiet(SimpleHTTPRequestHandler):
     extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".html": "text/html; charset=utf-8"}  # noqa: RUF012
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: stderr belongs to the user."""
+        """Log nothing."""
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "max-age=3600")
@@ -23,7 +23,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away mid-reply is no news."""
+        """Ignore a browser that disconnects before the reply is complete."""
 
 
 class StaticServer:

@@ -1,4 +1,4 @@
-"""Does temperature make the agent try other things? Compares what two attempts at one task did. Pure."""
+"""Compares the actions of two attempts at one task, for verify-exploration."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,9 +8,10 @@ NOTHING = "(ended)"
 
 
 class Difference(BaseModel):
-    """One task at two temperatures. `step` and the two actions are where the sequences part; None where they do not.
+    """One task at two temperatures.
 
-    `why_not` says why the two cannot be compared; `differs` is None then.
+    `step` is where the action sequences first differ, `first` and `second` are the actions there; None where they are
+    the same. Where the two cannot be compared, `why_not` says why and `differs` is None.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,7 +25,7 @@ class Difference(BaseModel):
 
 
 def compare(task_id: str, first: Sequence[str], second: Sequence[str]) -> Difference:
-    """Where two action sequences part. The one that ends earlier did nothing at that step."""
+    """Where two action sequences first differ. A sequence that has ended has `(ended)` at that step."""
     for step in range(max(len(first), len(second))):
         a = first[step] if step < len(first) else NOTHING
         b = second[step] if step < len(second) else NOTHING
@@ -36,7 +37,7 @@ def compare(task_id: str, first: Sequence[str], second: Sequence[str]) -> Differ
 def compare_all(
     ids: Sequence[str], first: Mapping[str, Sequence[str] | str], second: Mapping[str, Sequence[str] | str]
 ) -> list[Difference]:
-    """Each task's two sequences; a text in the place of a sequence says why there is none."""
+    """Compare each task's two sequences. A text in place of a sequence says why there is none."""
     out = []
     for one in ids:
         a, b = first.get(one, "not run"), second.get(one, "not run")

@@ -1,4 +1,4 @@
-"""Which attempts to run, from a file or from options, every task id checked before anything starts."""
+"""The attempts to run, from a file or from options, and the checking of their task ids."""
 
 import json
 import re
@@ -13,10 +13,9 @@ from harness.envs.base import TaskInfo
 from harness.envs.registry import wrong_version
 from harness.record.results import Job
 
-# Subsets are rules over the task table, never lists of names: nothing can be picked because a model does well on it.
+# Subsets are rules over the task table, not lists of names, so that no task is picked because a model does well on it.
 SHORT_HORIZON = 3
-# REAL Bench's own tools take an id without a version for its first version, which other graders judge. So a version is
-# never guessed here.
+# REAL Bench's own tools take an id without a version for version 1, which has other graders. So no version is assumed.
 VERSION = "v2."
 REAL_SITES = (
     "dashdish", "gocalendar", "gomail", "marrisuite", "networkin", "omnizon", "opendining", "staynb", "topwork",
@@ -26,7 +25,7 @@ _REAL_NAME = re.compile(rf"(?:v\d+\.)?((?:{'|'.join(REAL_SITES)})-[a-z0-9-]+)")
 
 
 def subsets(table: Sequence[TaskInfo]) -> dict[str, list[TaskInfo]]:
-    """Tasks by subset: `all` usable ones, `short` and `single` by horizon, `stated`, both, each family."""
+    """Usable tasks by subset: `all`, `short` and `single` by horizon, `stated`, `short-stated`, and each family."""
     usable = [t for t in table if t.usable]
     out = {
         "all": usable,
@@ -40,8 +39,8 @@ def subsets(table: Sequence[TaskInfo]) -> dict[str, list[TaskInfo]]:
     return out
 
 
-def chosen(table: Sequence[TaskInfo], subset: str | None) -> list[TaskInfo]:
-    """The tasks of a subset, or the whole table, unusable ones included."""
+def in_subset(table: Sequence[TaskInfo], subset: str | None) -> list[TaskInfo]:
+    """The usable tasks of a subset; without a subset the whole table, unusable tasks too."""
     if subset is None:
         return list(table)
     known = subsets(table)
@@ -51,7 +50,7 @@ def chosen(table: Sequence[TaskInfo], subset: str | None) -> list[TaskInfo]:
 
 
 def no_such_task(task_id: str, known: Mapping[str, TaskInfo]) -> str:
-    """The sentence for a task that does not exist. An id without its version is offered with it, never taken for it."""
+    """The error for a task that does not exist. It offers the version of an id that lacks one."""
     real = _REAL_NAME.fullmatch(task_id)
     if real and not task_id.startswith(VERSION):
         lacks = "names another version" if task_id.startswith("v") else "does not say its version"
@@ -91,7 +90,7 @@ def read_jobs(path: Path) -> list[Job]:
 
 
 def words_of(option: str) -> list[str]:
-    """The words of a comma-separated option, each once."""
+    """The items of a comma-separated option, each once."""
     return list(dict.fromkeys(word for part in option.split(",") if (word := part.strip())))
 
 
@@ -100,14 +99,14 @@ def seeds_of(seeds: str) -> list[int]:
     try:
         numbers = [int(word) for word in words_of(seeds)]
     except ValueError:
-        raise UsageError(f"--seeds takes whole numbers between commas, not '{seeds}'") from None
+        raise UsageError(f"--seeds takes whole numbers separated by commas, not '{seeds}'") from None
     if not numbers:
         raise UsageError("--seeds must name at least one")
     return numbers
 
 
 def jobs_of(tasks: str | Sequence[str], seeds: str | Sequence[int], attempts: int = 1) -> list[Job]:
-    """Every task with every seed, `attempts` times each; tasks and seeds as lists, or as options between commas."""
+    """Every task with every seed, `attempts` times each. Tasks and seeds are lists, or comma-separated options."""
     names = words_of(tasks) if isinstance(tasks, str) else tasks
     numbers = seeds_of(seeds) if isinstance(seeds, str) else seeds
     if not names:

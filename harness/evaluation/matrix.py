@@ -1,8 +1,8 @@
-"""Every mode on every task: each mode a run folder of its own, and tables over all of them. Decides no outcome.
+"""Every mode on every task: a run folder for each mode, and tables over all of them.
 
-<out>/<mode>/        a run folder, see `folder`
-<out>/matrix.csv     a line an attempt
-<out>/matrix.md      figures a mode, a grid of tasks by modes, errors by cause
+<out>/<mode>/        a run folder, see `run_folder`
+<out>/matrix.csv     a line for each attempt
+<out>/matrix.md      figures by mode, a grid of tasks by modes, errors by cause
 <out>/errors.jsonl   a line for each attempt that is not a measurement, and for each mode that could not run
 """
 
@@ -10,14 +10,23 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import EnvironmentMissing
 from harness.evaluation.metrics import counting, metrics, shown, wall_seconds
-from harness.evaluation.run_folder import ERRORS, METRICS, key_of, locked, made, read_lines, read_results, write_whole
+from harness.evaluation.run_folder import (
+    ERRORS,
+    METRICS,
+    key_of,
+    locked,
+    make_folder,
+    read_lines,
+    read_results,
+    write_whole,
+)
 from harness.evaluation.session import Log
 from harness.evaluation.show import markdown_table
 from harness.evaluation.trajectory import Root, read_root
@@ -34,14 +43,14 @@ _OF_ROOT = ("end_reason", "cache_hits", "macro_steps", "worker_calls", "manager_
 
 @dataclass(frozen=True)
 class Column:
-    """One mode: what it is run with, the attempts that count, and why it could not run, when it could not."""
+    """One mode: its setup, the results that count, and, where it could not run, why."""
 
     setup: Setup
     results: Sequence[Result]
     lost: str | None = None
 
     def root(self, result: Result) -> Root:
-        """What the attempt's own span says."""
+        """The attempt's own span."""
         job = Job(task_id=result.task_id, seed=result.seed, attempt=result.attempt)
         return read_root(spans_of(self.setup, job), result.trace_id)
 
@@ -49,9 +58,9 @@ class Column:
 def run_matrix(
     setups: Sequence[Setup], jobs: Sequence[Job], out: Path, *, run: Callable[[Setup], object], log: Log
 ) -> list[Column]:
-    """`run` each setup and write the tables, also when ended halfway. A mode that cannot run stops no other."""
+    """`run` each setup and write the tables, also after an interrupt. The other modes run where one cannot."""
     lost: dict[str, str] = {}
-    with locked(made(out)):
+    with locked(make_folder(out)):
         try:
             for setup in setups:
                 log(f"mode {setup.mode}:")
@@ -67,12 +76,12 @@ def run_matrix(
 
 
 def _results(setup: Setup, jobs: Sequence[Job]) -> list[Result]:
-    asked = {key_of(job) for job in jobs}
-    return [r for r in counting(read_results(Path(setup.out))) if key_of(r) in asked]
+    wanted = {key_of(job) for job in jobs}
+    return [r for r in counting(read_results(Path(setup.out))) if key_of(r) in wanted]
 
 
 def write(out: Path, columns: Sequence[Column]) -> None:
-    """All files over all modes."""
+    """Write all files over all modes."""
     write_whole(out / CSV, as_csv(columns))
     write_whole(out / MD, as_markdown(columns))
     write_whole(out / ERRORS, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in errors(columns)))
@@ -87,9 +96,9 @@ def as_csv(columns: Sequence[Column]) -> str:
     rows.writerow(["mode", *_OF_RESULT, *_OF_ROOT])
     for column in columns:
         for result in column.results:
-            said = {**result.model_dump(), "wall_seconds": round(wall_seconds(result), 3)}
+            figures = {**result.model_dump(), "wall_seconds": round(wall_seconds(result), 3)}
             root = column.root(result).model_dump()
-            rows.writerow([column.setup.mode, *(said[k] for k in _OF_RESULT), *(root[k] for k in _OF_ROOT)])
+            rows.writerow([column.setup.mode, *(figures[k] for k in _OF_RESULT), *(root[k] for k in _OF_ROOT)])
     return text.getvalue()
 
 
@@ -97,24 +106,24 @@ def errors(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Why the attempts that count as errors are errors, and why modes could not run."""
     out: list[dict[str, Any]] = []
     for column in columns:
-        told = {line.get("trace_id"): line for line in read_lines(Path(column.setup.out) / ERRORS)}
+        recorded = {line.get("trace_id"): line for line in read_lines(Path(column.setup.out) / ERRORS)}
         for result in column.results:
             if result.outcome == "error":
                 bare = result.model_dump(include={"task_id", "seed", "attempt", "trace_id", "cause"})
-                out.append(told.get(result.trace_id) or {"mode": column.setup.mode, **bare})
+                out.append(recorded.get(result.trace_id) or {"mode": column.setup.mode, **bare})
         if column.lost is not None:
             out.append({"mode": column.setup.mode, "cause": "environment_missing", "message": column.lost})
     return out
 
 
 def _sum(values: Sequence[int | float | None]) -> str:
-    """A sum as far as it is known; a dash where nothing is."""
+    """The sum of the known values; a dash where none is known."""
     known = [v for v in values if v is not None]
     return shown(sum(known)) if known else "-"
 
 
 def mode_table(columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
-    """(head, rows) of the figures, a row a mode."""
+    """(head, rows) of the figures, one row for each mode."""
     names = list(metrics([]).model_dump())
     head = ["mode", *names, "tokens_in", "tokens_out", "cost_usd", *_OF_ROOT[1:]]
     rows = []
@@ -138,28 +147,29 @@ def _cell(results: Sequence[Result]) -> str:
 
 
 def grid(columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
-    """(head, rows): a row a task, a column a mode."""
+    """(head, rows): one row for each task, one column for each mode."""
     ids = list(dict.fromkeys(r.task_id for c in columns for r in c.results))
-    by: list[Mapping[str, list[Result]]] = [
-        {one: [r for r in c.results if r.task_id == one] for one in ids} for c in columns
-    ]
-    return ["task", *(c.setup.mode for c in columns)], [[one, *(_cell(found[one]) for found in by)] for one in ids]
+    rows = []
+    for one in ids:
+        cells = [_cell([r for r in c.results if r.task_id == one]) for c in columns]
+        rows.append([one, *cells])
+    return ["task", *(c.setup.mode for c in columns)], rows
 
 
 def as_markdown(columns: Sequence[Column]) -> str:
-    """The page for people."""
+    """The summary in Markdown."""
     causes = Counter((c.setup.mode, str(r.cause)) for c in columns for r in c.results if r.outcome == "error")
     lines = [
         "# Modes by tasks",
         "",
-        "A valid task is one without an error of the set-up or the agent's program; a success is any reward above 0. "
-        "Errors are in no rate. Times are seconds.",
+        "A valid attempt ended without an error of the set-up or of the agent's program. A success is any reward above "
+        "0. Errors are not part of any rate. Times are in seconds.",
         "",
         *markdown_table(*mode_table(columns)),
         "",
         "## Tasks",
         "",
-        "Successes of valid attempts.",
+        "Successes / valid attempts.",
         "",
         *markdown_table(*grid(columns)),
     ]

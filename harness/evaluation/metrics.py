@@ -1,6 +1,6 @@
-"""The figures that a team reads after an evaluation, from result lines. Pure; what is not known is None, never 0.
+"""The figures of an evaluation, from result lines. An unknown figure is None.
 
-Every counted result line is one task that was run. An `error` was not a measurement and is in no rate or median.
+An `error` was not a measurement, and is part of no rate or median.
 """
 
 import statistics
@@ -13,9 +13,9 @@ from harness.record.results import Result
 
 
 class Metrics(BaseModel):
-    """As the team defines them. Steps are actions asked for; wall time is in seconds.
+    """The figures. Steps are counted per attempt; wall time is in seconds.
 
-    A success is any reward above 0, which is more forgiving than the `success` outcome of a result line (all of it).
+    A success here is any reward above 0. The outcome `success` of a result line needs the full reward.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,22 +29,24 @@ class Metrics(BaseModel):
     median_wall_time: float | None
 
     def lines(self) -> list[str]:
-        """One `name value` line each; what is not known is a dash."""
+        """The figures as `name value` lines; a dash for an unknown one."""
         return [f"{name:22} {shown(value)}" for name, value in self.model_dump().items()]
 
 
 def shown(value: float | None) -> str:
-    """A number for people: whole ones whole, others to three places."""
-    return "-" if value is None else str(value) if isinstance(value, int) else f"{value:.3f}".rstrip("0").rstrip(".")
+    """A number for people, with at most three decimal places; a dash for None."""
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def wall_seconds(result: Result) -> float:
-    """How long the attempt took."""
+    """How long the attempt took, in seconds."""
     return (datetime.fromisoformat(result.ended_at) - datetime.fromisoformat(result.started_at)).total_seconds()
 
 
 def counting(results: Iterable[Result]) -> list[Result]:
-    """One line for each attempt, in the order of their first lines: its last that is no error, else its last."""
+    """One result for each attempt, in the order of their first lines: the last that is not an error, else the last."""
     kept: dict[tuple[str, int, int], Result] = {}
     for result in results:
         key = (result.task_id, result.seed, result.attempt)
@@ -54,7 +56,7 @@ def counting(results: Iterable[Result]) -> list[Result]:
 
 
 def metrics(results: Sequence[Result]) -> Metrics:
-    """The figures of results that each count, see `counting`."""
+    """The figures of the results that count, see `counting`."""
     valid = [r for r in results if r.outcome != "error" and r.score is not None]
     successes = sum(r.score is not None and r.score > 0 for r in valid)
     return Metrics(

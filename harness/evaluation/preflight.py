@@ -1,6 +1,6 @@
-"""What would stop an attempt, found out before anything is paid for. Never calls a model, never prints a key.
+"""Checks what an attempt needs, before it costs money.
 
-A model's endpoint is asked for its list of models only, which costs nothing.
+No model is called: an endpoint is only asked for its list of models, which is free. No key is printed.
 """
 
 import importlib.util
@@ -52,7 +52,7 @@ class State(StrEnum):
 
 
 class Check(BaseModel):
-    """One thing that was looked at. `needed`: what was asked for cannot run without it."""
+    """One check. `needed` says that nothing can run without it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -64,7 +64,7 @@ class Check(BaseModel):
 
     @property
     def stops(self) -> bool:
-        """Whether nothing can run before this is mended."""
+        """Whether nothing can run until this is fixed."""
         return self.needed and self.state is not State.OK
 
 
@@ -79,16 +79,14 @@ def lines_of(checks: Sequence[Check]) -> list[str]:
 
 
 def require(checks: Sequence[Check]) -> None:
-    """Raise EnvironmentMissing when something needed is not there."""
+    """Raise EnvironmentMissing when a needed check has failed."""
     stopped = [c.name for c in checks if c.stops]
     if stopped:
-        raise EnvironmentMissing(
-            f"what was asked for cannot run here: {', '.join(stopped)}; see the table for remedies"
-        )
+        raise EnvironmentMissing(f"this cannot run here: {', '.join(stopped)}; see the table for remedies")
 
 
 def modules() -> list[Check]:
-    """Whether each package can be imported; looks for it without importing, which is slow."""
+    """Whether each package is installed. It is located, not imported, because importing is slow."""
     out = []
     for name, needed, remedy in MODULES:
         try:
@@ -101,20 +99,20 @@ def modules() -> list[Check]:
 
 
 def config(path: Path) -> Check:
-    """Whether the config validates and every prompt renders."""
+    """Whether the config is valid and every prompt renders."""
     from harness.evaluation.config_check import (
-        check as check_harness,  # brings the model's client, which is slow to import
+        check as check_harness,  # imports the model clients, which is slow
     )
 
     try:
         check_harness(path)
     except HarnessError as error:
-        return Check(name="config, prompts", state=State.FAILED, message=str(error), remedy="mend the file")
+        return Check(name="config, prompts", state=State.FAILED, message=str(error), remedy="correct the file")
     return Check(name="config, prompts", state=State.OK, message=f"{path.name} validates and every prompt renders")
 
 
 def browser() -> Check:
-    """Whether there is a Chromium. Playwright's own download is known only once it runs, see `scripted_step`."""
+    """Whether a Chromium is installed. Playwright's own download is found only by `scripted_step`."""
     try:
         path = find_chromium()
     except EnvironmentMissing as error:
@@ -123,7 +121,7 @@ def browser() -> Check:
 
 
 def scripted_step() -> Check:
-    """One step of the rules on one local page, in a process and a browser as an attempt has them."""
+    """One step of the rules on one local page, in a process and browser like an attempt's."""
     name = "one step"
     ended: list[tuple[Result, ErrorDetails | None]] = []
     settings = HarnessSettings.model_validate({"worker": "rules", "limits": {"steps": 1, "seconds": 60}})
@@ -134,7 +132,7 @@ def scripted_step() -> Check:
                 [Job(task_id=STEP_TASK, seed=0)]
             )
         except EnvironmentMissing as error:
-            return Check(name=name, state=State.FAILED, message=str(error).splitlines()[0], remedy="mend what it names")
+            return Check(name=name, state=State.FAILED, message=str(error).splitlines()[0], remedy="fix what it names")
     result, details = ended[0]
     if result.outcome != "success":
         message = details.message if details else f"{STEP_TASK} ended as {result.outcome}"
@@ -145,7 +143,7 @@ def scripted_step() -> Check:
 
 
 def keys(wanted: Sequence[tuple[str, bool]]) -> list[Check]:
-    """Whether each key is set, its value unseen. `wanted`: (variable, needed) of the models that will be asked."""
+    """Whether each key is set. `wanted` holds (variable, needed) for the models that will be called."""
     needed = {name for name, is_needed in wanted if is_needed}
     out = []
     for name in dict.fromkeys([*KEYS, *(name for name, _ in wanted)]):
@@ -157,7 +155,7 @@ def keys(wanted: Sequence[tuple[str, bool]]) -> list[Check]:
 
 
 def endpoint(role: str, model: ModelSettings, *, needed: bool) -> Check:
-    """Whether the model's address answers and takes the key, by asking for its list of models."""
+    """Whether the model's endpoint answers and accepts the key, by a request for its list of models."""
     name, address = f"{role} endpoint", model.base_url
     key = os.environ.get(model.api_key_env)
     wrong, remedy = "", "start the server, or set OPENAI_BASE_URL"
@@ -182,17 +180,17 @@ def endpoint(role: str, model: ModelSettings, *, needed: bool) -> Check:
 
 
 def _refusal(status: int, model: ModelSettings, *, keyed: bool) -> tuple[str, str]:
-    """(what is wrong, remedy) of a status; without a list of models an endpoint can still be sound."""
+    """(what is wrong, remedy) for a status; both empty where it only means that there is no list of models."""
     if status in {401, 403}:
-        said = "refuses the key" if keyed else "wants a key"
-        return f"{model.base_url} {said} (status {status})", f"put the right one into {model.api_key_env}"
+        problem = "refuses the key" if keyed else "wants a key"
+        return f"{model.base_url} {problem} (status {status})", f"put the right one into {model.api_key_env}"
     if status >= 500 or status == 429:
         return f"{model.base_url} answers with status {status}", "try again later"
     return "", ""
 
 
 def _listed(body: bytes, model: str) -> str:
-    """What the list of models says of ours. Many servers take any name, so not being listed stops nothing."""
+    """Whether the list of models has ours. Many servers take any name, so a missing one is no failure."""
     try:
         names = [str(one["id"]) for one in json.loads(body)["data"]]
     except (ValueError, KeyError, TypeError):
@@ -201,17 +199,17 @@ def _listed(body: bytes, model: str) -> str:
 
 
 def models_of(settings: HarnessSettings) -> list[tuple[str, ModelSettings]]:
-    """(role, model) of every model that the settings may ask."""
+    """(role, model) of every model that the settings may call."""
     if settings.worker == "rules":
         return []
     out = [("worker", settings.model)]
-    if getattr(getattr(settings, "hierarchy", None), "manager", False):
+    if settings.hierarchy.manager:
         out.append(("manager", settings.manager))
     return out
 
 
 def model_checks(settings: HarnessSettings, *, needed: bool) -> list[Check]:
-    """Keys and endpoints of the models that the settings may ask."""
+    """The checks of keys and endpoints of the models that the settings may call."""
     models = models_of(settings)
     wanted = [(model.api_key_env, needed and BACKENDS[model.backend].key_needed) for _, model in models]
     return [*keys(wanted), *(endpoint(role, model, needed=needed) for role, model in models)]

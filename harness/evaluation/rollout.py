@@ -1,4 +1,4 @@
-"""Several attempts at each task with one task seed: a line a task on how much they differ. Decides no outcome."""
+"""Summarizes several attempts at each task with one task seed: how much they differ, one line for each task."""
 
 import json
 from collections import Counter
@@ -16,9 +16,9 @@ SUMMARY = "rollout_summary.jsonl"
 
 
 def actions_of(setup: Setup, result: Result) -> list[str]:
-    """What the attempt did, a text a step."""
+    """The attempt's actions, one text for each step."""
     job = Job(task_id=result.task_id, seed=result.seed, attempt=result.attempt)
-    return [step.action_words() for step in read(spans_of(setup, job), result.trace_id)[1]]
+    return [step.action_text() for step in read(spans_of(setup, job), result.trace_id)[1]]
 
 
 def _known_sum(values: Sequence[int | None]) -> int | None:
@@ -27,7 +27,7 @@ def _known_sum(values: Sequence[int | None]) -> int | None:
 
 
 def summary_of(setup: Setup, results: Sequence[Result]) -> dict[str, Any]:
-    """One task. Scores of errors are null; sequences are compared among the attempts that are measurements."""
+    """The summary of one task. Scores of errors are null; distinct sequences are counted without errors."""
     ordered = sorted(results, key=lambda r: r.attempt)
     valid = [r for r in ordered if r.outcome != "error"]
     first = ordered[0]
@@ -50,13 +50,13 @@ def summary_of(setup: Setup, results: Sequence[Result]) -> dict[str, Any]:
 
 
 def summaries(setup: Setup, results: Sequence[Result]) -> list[dict[str, Any]]:
-    """A line a task, in the order of the results."""
+    """One summary for each task, in the order of the results."""
     ids = dict.fromkeys(r.task_id for r in results)
     return [summary_of(setup, [r for r in results if r.task_id == one]) for one in ids]
 
 
 def write_summary(setup: Setup, results: Sequence[Result]) -> list[dict[str, Any]]:
-    """The lines, written beside the results."""
+    """Write the summaries beside the results, and return them."""
     lines = summaries(setup, results)
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     write_whole(Path(setup.out) / SUMMARY, text)

@@ -1,11 +1,11 @@
-"""One run folder: who may write into it, what it was made with, and what is done. Never deletes a result.
+"""One run folder: its lock, the settings that it was made with, and its results.
 
-<out>/results.jsonl    one line a finished attempt: the only truth about what is done
+<out>/results.jsonl    one line for each finished attempt
 <out>/<mode>/*.jsonl   spans
 <out>/errors.jsonl     why attempts were not measurements, with tracebacks
 <out>/metrics.json     figures of the finished attempts
-<out>/eval.json        what the attempts were made with, so that no others get among them
-<out>/.harness-lock    held while a command writes here; the system lets go of it when the holder is gone
+<out>/eval.json        the settings of the attempts, so that no others are mixed with them
+<out>/.harness-lock    held while a command writes here; released by the system when its process ends
 """
 
 import fcntl
@@ -23,12 +23,12 @@ from harness.record.results import Job, Result
 
 RESULTS, ERRORS, METRICS = "results.jsonl", "errors.jsonl", "metrics.json"
 CLAIM, LOCK = "eval.json", ".harness-lock"
-# Where a model is reached and how patiently says nothing about what an attempt means.
+# The model's address and time limits have no effect on what an attempt measures.
 _PLACE = frozenset({"base_url", "timeout", "retries"})
 
 
-def made(folder: Path) -> Path:
-    """The folder, made where it is missing."""
+def make_folder(folder: Path) -> Path:
+    """The folder, created where it is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -38,13 +38,16 @@ def made(folder: Path) -> Path:
 
 @contextmanager
 def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
-    """Keep others out. With `shared`, others that share may come in: an optimizer starts several processes at once.
+    """Hold the folder's lock. Several processes may hold it at once if all of them ask for a `shared` one.
 
-    A lock whose holder is gone holds nobody up. Raises UsageError when somebody is there.
+    The lock of a process that has ended is free.
+
+    Raises:
+        UsageError: Another process holds the lock.
     """
     path = folder / LOCK
     try:
-        # The file stays: were it removed, two could each hold a lock on their own file of that name.
+        # The file is never removed: two processes could then lock two different files of that name.
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise cannot_write(error) from None
@@ -53,8 +56,8 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
             fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(fd, 20, 0).decode(errors="replace").strip()
-            # A number that was left behind would send the user after a process that is not there.
-            who = f"process {holder}" if holder.isdigit() and _lives(int(holder)) else "another command"
+            # The file may still hold the number of a process that has ended.
+            who = f"process {holder}" if holder.isdigit() and _is_running(int(holder)) else "another command"
             raise UsageError(f"{who} is writing into {folder}; wait for it, end it, or give another --out") from None
         if not shared:
             _write_holder(fd, path)
@@ -63,13 +66,13 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
         os.close(fd)
 
 
-def _lives(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        return True  # somebody else's
+        return True  # it belongs to another user
     return True
 
 
@@ -82,13 +85,13 @@ def _write_holder(fd: int, path: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old or the new one, never a part."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file atomically: a reader sees the old or the new content."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise cannot_write(OSError(error.errno, error.strerror, str(path))) from None
 
 
@@ -103,9 +106,12 @@ def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
-    """Write what the attempts are made with, or raise UsageError when those that are there were made with other things.
+    """Write the attempts' settings, or compare them with those that the folder's attempts were made with.
 
-    Mixed attempts would be averaged as if they were one measurement.
+    Attempts with different settings would be averaged as if they were one measurement.
+
+    Raises:
+        UsageError: The folder holds attempts with other settings. The message names the first difference.
     """
     path = folder / CLAIM
     new = json.loads(json.dumps(made_with))
@@ -123,15 +129,14 @@ def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
         raise UsageError(f"{path} is not what this harness writes; give another --out") from None
     for key in [*now, *(k for k in was if k not in now)]:
         if was.get(key) != now.get(key):
-            said = json.dumps(was.get(key)), json.dumps(now.get(key))
             raise UsageError(
-                f"{folder} holds attempts made with {key} {said[0]}, not {said[1]}; give another --out, or the same "
-                "options as before"
+                f"{folder} holds attempts made with {key} {json.dumps(was.get(key))}, not {json.dumps(now.get(key))}; "
+                "give another --out, or the same options as before"
             )
 
 
 def read_results(folder: Path) -> list[Result]:
-    """Every result line, in order. A line that is torn or of another kind is no result."""
+    """Every result, in order. A line that is torn or is not a result is skipped."""
     path = folder / RESULTS
     if not path.is_file():
         return []
@@ -145,7 +150,7 @@ def read_results(folder: Path) -> list[Result]:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a JSONL file; lines that are none are passed over."""
+    """The JSON objects of a JSONL file; other lines are skipped."""
     if not path.is_file():
         return []
     out = []
@@ -160,7 +165,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def key_of(one: Job | Result) -> tuple[str, int, int]:
-    """What tells attempts of one run apart."""
+    """What identifies an attempt within a run."""
     return (one.task_id, one.seed, one.attempt)
 
 

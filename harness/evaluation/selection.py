@@ -1,4 +1,4 @@
-"""Which tasks a verb runs, from its options. Pure: the same options and the same table give the same tasks, always."""
+"""Selects the tasks that a verb runs. The same options and the same task table give the same tasks."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ Named = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """The options that choose tasks. None where one was not given."""
+    """The options that select tasks; None for one that was not given."""
 
     tasks: str | None = None
     task_type: str | None = None
@@ -24,24 +24,24 @@ class TaskOptions:
     seed: int = 0
 
     @property
-    def something(self) -> bool:
-        """Whether any tasks were asked for."""
+    def selects(self) -> bool:
+        """Whether an option selects tasks."""
         return any(option is not None for option in (self.tasks, self.task_type, self.site))
 
 
 def site_of(task_id: str) -> str:
-    """`gomail` of `v2.gomail-5`; for a benchmark without sites its own name, as `miniwob` of `miniwob.click-test`."""
+    """A task's site: `gomail` for `v2.gomail-5`. A benchmark without sites counts as one: `miniwob`."""
     benchmark, _, name = task_id.partition(".")
     return name.rpartition("-")[0] or name if benchmark.startswith("v") and benchmark[1:].isdigit() else benchmark
 
 
 def _of_entry(entry: str, usable: Sequence[TaskInfo]) -> list[TaskInfo]:
-    """Tasks of one entry of a named subset: an id, or a site that stands for all its tasks."""
+    """The tasks of one entry of a named subset: a task id, or a site for all its tasks."""
     return [t for t in usable if entry in {t.id, site_of(t.id)}]
 
 
 def of_type(table: Sequence[TaskInfo], name: str, named: Named) -> list[TaskInfo]:
-    """The usable tasks of a named subset of the config, or of one that is a rule over the task table."""
+    """The usable tasks of a subset that the config names, or of a built-in one (see jobs.subsets)."""
     usable, rules = [t for t in table if t.usable], subsets(table)
     if name in named:
         known = {word for t in table for word in (t.id, site_of(t.id))}
@@ -50,7 +50,7 @@ def of_type(table: Sequence[TaskInfo], name: str, named: Named) -> list[TaskInfo
                 raise UsageError(f"subset '{name}': there is no task or site '{entry}'; {did_you_mean(entry, known)}")
         found = {t.id: t for entry in named[name] for t in _of_entry(entry, usable)}
         if not found:
-            raise UsageError(f"task type '{name}' fits no task here; see `subsets` in the config, and 'tasks list'")
+            raise UsageError(f"task type '{name}' matches no task; see `subsets` in the config, and 'tasks list'")
         return [t for t in usable if t.id in found]
     if name not in rules:
         raise UsageError(f"there is no task type '{name}'; {did_you_mean(name, {*named, *rules})}")
@@ -58,17 +58,17 @@ def of_type(table: Sequence[TaskInfo], name: str, named: Named) -> list[TaskInfo
 
 
 def of_sites(tasks: Sequence[TaskInfo], sites: str) -> list[TaskInfo]:
-    """Those of the tasks that are on the sites."""
+    """The tasks that are on these sites."""
     there = {site_of(t.id) for t in tasks}
     wanted = words_of(sites)
     for site in wanted:
         if site not in there:
-            raise UsageError(f"no task to choose from is on site '{site}'; {did_you_mean(site, there)}")
+            raise UsageError(f"none of the selected tasks is on site '{site}'; {did_you_mean(site, there)}")
     return [t for t in tasks if site_of(t.id) in wanted]
 
 
 def sampled(ids: Sequence[str], size: int, seed: int) -> list[str]:
-    """`size` of the ids in their order. A larger sample of one seed holds the smaller ones; another seed, others."""
+    """A random sample of the ids, in their order. A larger sample of the same seed contains the smaller ones."""
 
     def rank(task_id: str) -> bytes:
         return hashlib.sha256(f"{seed}|{task_id}".encode()).digest()
@@ -77,18 +77,18 @@ def sampled(ids: Sequence[str], size: int, seed: int) -> list[str]:
     return [one for one in ids if one in kept]
 
 
-def select(table: Sequence[TaskInfo], asked: TaskOptions, named: Named) -> list[str]:
-    """The ids of the tasks that were asked for, in the table's order, or in the order of --tasks.
+def select(table: Sequence[TaskInfo], task_options: TaskOptions, named: Named) -> list[str]:
+    """The ids of the selected tasks, in the order of --tasks or of the table.
 
-    Ids of --tasks are not checked here. Without any option that names tasks: all usable ones.
+    Ids of --tasks are not checked here. Without an option that selects tasks, all usable tasks are selected.
     """
-    if asked.tasks is not None:
-        if asked.task_type is not None or asked.site is not None:
-            raise UsageError("--tasks says exactly which; leave out --task-type and --site, or leave out --tasks")
-        ids = words_of(asked.tasks)
+    if task_options.tasks is not None:
+        if task_options.task_type is not None or task_options.site is not None:
+            raise UsageError("--tasks names the tasks exactly; leave out --task-type and --site, or leave out --tasks")
+        ids = words_of(task_options.tasks)
     else:
-        picked = of_type(table, asked.task_type or "all", named)
-        ids = [t.id for t in (of_sites(picked, asked.site) if asked.site is not None else picked)]
+        picked = of_type(table, task_options.task_type or "all", named)
+        ids = [t.id for t in (of_sites(picked, task_options.site) if task_options.site is not None else picked)]
     if not ids:
         raise UsageError(NOTHING_ASKED)
-    return sampled(ids, asked.sample_size, asked.seed) if asked.sample_size is not None else ids
+    return sampled(ids, task_options.sample_size, task_options.seed) if task_options.sample_size is not None else ids

@@ -1,4 +1,4 @@
-"""Runs attempts into one run folder: only what is missing, alone, and told as it happens. Decides no outcome."""
+"""Runs attempts into one run folder, and reports progress while they run."""
 
 import json
 from collections import Counter
@@ -17,7 +17,7 @@ from harness.evaluation.run_folder import (
     claim,
     key_of,
     locked,
-    made,
+    make_folder,
     missing,
     read_results,
     write_whole,
@@ -33,18 +33,18 @@ Log = Callable[[str], None]
 
 @dataclass
 class ProgressReporter:
-    """Says on stderr what happens, one line an attempt; with `every_step`, one a step as well."""
+    """Prints one line for each finished attempt; with `every_step`, one for each step as well."""
 
     setup: Setup
     total: int
     log: Log
     every_step: bool = False
     counts: Counter[str] = field(default_factory=Counter)
-    _trails: dict[str, SpanReader] = field(default_factory=dict)
+    _spans: dict[str, SpanReader] = field(default_factory=dict)
 
     def finished(self, result: Result, details: ErrorDetails | None) -> None:
-        """One attempt is done."""
-        self._trails.pop(result.trace_id, None)
+        """Print the line of a finished attempt."""
+        self._spans.pop(result.trace_id, None)
         self.counts[result.outcome] += 1
         words = f"{result.outcome} ({plain(details.message, 400)})" if details else result.outcome
         number = f" attempt {result.attempt}" if result.attempt else ""
@@ -52,25 +52,25 @@ class ProgressReporter:
         if self.every_step and details and details.traceback:
             self.log(details.traceback.rstrip())
 
-    def moved(self, job: Job, trace_id: str, _progress: Progress) -> None:
-        """An attempt went one step further."""
+    def progressed(self, job: Job, trace_id: str, _progress: Progress) -> None:
+        """Print an attempt's new steps."""
         if not self.every_step:
             return
-        trail = self._trails.setdefault(trace_id, SpanReader(spans_of(self.setup, job), trace_id))
-        for step in trail.fresh():
+        spans = self._spans.setdefault(trace_id, SpanReader(spans_of(self.setup, job), trace_id))
+        for step in spans.new_steps():
             self.log(f"  {job.task_id} {step_line(step)}")
 
     def summary(self) -> str:
-        """How many of each outcome."""
+        """The number of attempts by outcome."""
         return ", ".join(f"{n} {name}" for name, n in sorted(self.counts.items())) or "nothing was left to run"
 
 
 def run_asked(setup: Setup, jobs: Sequence[Job], *, workers: int, log: Log, every_step: bool = False) -> None:
-    """Exactly the attempts of an optimizer's file, beside other processes that write into the same folder."""
-    teller = ProgressReporter(setup, len(jobs), log, every_step)
-    with locked(made(Path(setup.out)), shared=True):
-        Supervisor(setup, workers=workers, on_result=teller.finished, on_progress=teller.moved).run(jobs)
-    log(teller.summary())
+    """Run exactly these attempts. Other processes may write into the same folder at the same time."""
+    reporter = ProgressReporter(setup, len(jobs), log, every_step)
+    with locked(make_folder(Path(setup.out)), shared=True):
+        Supervisor(setup, workers=workers, on_result=reporter.finished, on_progress=reporter.progressed).run(jobs)
+    log(reporter.summary())
 
 
 def run_missing(
@@ -81,38 +81,43 @@ def run_missing(
     log: Log,
     every_step: bool = False,
 ) -> list[Result]:
-    """What of the attempts has no measurement in the folder yet; the results that count for all of them.
+    """Run those of the attempts that have no measurement in the folder yet.
 
-    Ended at any moment, what has finished is on disk with its figures, and the next call goes on there. Raises
-    UsageError when another command writes there or wrote attempts of another kind, and EnvironmentMissing when no
-    attempt can be measured as things stand.
+    When it is interrupted, finished attempts and their figures are on disk, and the next call runs the rest.
+
+    Returns:
+        The results that count, for all of the attempts.
+
+    Raises:
+        UsageError: Another command writes into the folder, or its attempts were made with other settings.
+        EnvironmentMissing: No attempt can be measured, for lack of a browser or a model endpoint.
     """
-    folder = made(Path(setup.out))
-    asked = {key_of(job) for job in jobs}
+    folder = make_folder(Path(setup.out))
+    wanted = {key_of(job) for job in jobs}
     with locked(folder):
-        claim(folder, _made_with(setup))
+        claim(folder, _settings_of(setup))
         left = missing(jobs, read_results(folder))
         if len(left) < len(jobs):
-            log(f"{len(jobs) - len(left)} of {len(jobs)} attempts are in {folder} already; {len(left)} to go")
-        teller = ProgressReporter(setup, len(left), log, every_step)
+            log(f"{len(jobs) - len(left)} of {len(jobs)} attempts are in {folder} already; {len(left)} are left")
+        reporter = ProgressReporter(setup, len(left), log, every_step)
 
-        def tell(result: Result, details: ErrorDetails | None) -> None:
+        def on_result(result: Result, details: ErrorDetails | None) -> None:
             if details is not None:
                 _write_error(folder, setup.mode, result, details)
-            teller.finished(result, details)
+            reporter.finished(result, details)
 
         try:
             if left:
-                Supervisor(setup, workers=workers, on_result=tell, on_progress=teller.moved).run(left)
+                Supervisor(setup, workers=workers, on_result=on_result, on_progress=reporter.progressed).run(left)
         finally:
-            found = [r for r in counting(read_results(folder)) if key_of(r) in asked]
+            found = [r for r in counting(read_results(folder)) if key_of(r) in wanted]
             write_whole(folder / METRICS, json.dumps(metrics(found).model_dump(), indent=1) + "\n")
-    log(teller.summary())
+    log(reporter.summary())
     return found
 
 
-def _made_with(setup: Setup) -> dict[str, Any]:
-    """What makes an attempt what it is, beside its task, seed and number."""
+def _settings_of(setup: Setup) -> dict[str, Any]:
+    """What attempts of one measurement have in common."""
     return {
         "mode": setup.mode,
         "harness_revision": setup.revision,

@@ -1,4 +1,4 @@
-"""Steps and tables as lines of text. Pure; every text from a page or model is made harmless for a terminal first."""
+"""Renders steps and tables as lines of text. Texts from pages and models are made safe for a terminal first."""
 
 from collections.abc import Sequence
 
@@ -8,19 +8,19 @@ from harness.evaluation.trajectory import Step, plain, yes_no
 def step_line(step: Step) -> str:
     """A step in one line."""
     error = f", {step.error_type}: {plain(step.error, 120)}" if step.error_type else ""
-    return f"step {step.index}: {plain(step.action_words())} (by {plain(step.decided_by)}{error})"
+    return f"step {step.index}: {plain(step.action_text())} (by {plain(step.decided_by)}{error})"
 
 
 def step_block(step: Step) -> list[str]:
-    """A step with everything that is known of it."""
+    """A step in several lines, with everything that is known of it."""
     error = f"{step.error_type}: {plain(step.error)}" if step.error_type else "-"
     reason = f" ({plain(step.manager_reason)})" if step.manager_reason else ""
     macro = f" {plain(step.macro)}" if step.macro else ""
     return [
         f"step {step.index}  {plain(step.url)}",
         f"  page type       {plain(step.page_type)}",
-        f"  action          {plain(step.action_words())}",
-        f"  came of it      {plain(step.said)}",
+        f"  action          {plain(step.action_text())}",
+        f"  result          {plain(step.result)}",
         f"  decided by      {plain(step.decided_by)}{macro}",
         f"  cache hit       {yes_no(step.cache_hit)}",
         f"  manager called  {yes_no(step.manager_called)}{reason}",
@@ -30,13 +30,13 @@ def step_block(step: Step) -> list[str]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of columns as wide as they must be; the last one is not padded."""
+    """A table in aligned columns; the last column is not padded."""
     widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
     return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]]
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The same in Markdown. A bar or a line end in a cell cannot end it."""
+    """A table in Markdown. Bars and line ends in cells are escaped."""
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(plain(c, 400).replace("\\", "\\\\").replace("|", "\\|") for c in cells) + " |"

@@ -1,4 +1,4 @@
-"""Checks the attempts of an eval before anything starts: ids, broken graders, the SDK, the sites. Never runs one."""
+"""Checks attempts before anything starts: task ids, broken graders, the SDK, the sites."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,30 +15,35 @@ from harness.record.results import Job
 def check_jobs(
     jobs: Sequence[Job], *, sites: str = "real", snapshot: Path | None = None, include_broken: bool = False
 ) -> tuple[list[Job], list[str]]:
-    """(the attempts to run, what the user should know, a sentence each). Tasks whose grader is broken are left out.
+    """Check attempts, and leave out those of tasks with a broken grader.
 
-    Raises for the first attempt that cannot be run, and when nothing is left.
+    Returns:
+        The attempts to run, and notes for the user, one sentence each.
+
+    Raises:
+        UsageError: An attempt cannot be run, or none is left.
+        EnvironmentMissing: REAL Bench's SDK is needed and not installed.
     """
     read_sites(sites)
     table: list[TaskInfo] = list(miniwob_tasks())
     real = [job for job in jobs if benchmark_of(job.task_id) == "real"]
-    registry, news = _registry(real, snapshot) if real else (None, [])
+    registry, changes_found = _registry(real, snapshot) if real else (None, [])
     if registry is None:
         check_tasks(jobs, table)
         return list(jobs), []
     broken = {} if include_broken else {t.id: t.broken for t in registry.tasks if t.broken}
     kept = [job for job in jobs if job.task_id not in broken]
     left_out = sorted({job.task_id for job in jobs} & set(broken))
-    said = [f"left out: {i}: {broken[i]}; --include-broken runs it all the same" for i in left_out]
+    notes = [f"left out: {i}: {broken[i]}; --include-broken runs it anyway" for i in left_out]
     if not kept:
-        raise UsageError(f"nothing is left to run; {'; '.join(said)}")
+        raise UsageError(f"nothing is left to run; {'; '.join(notes)}")
     check_tasks(kept, [*table, *as_tasks(registry)])
     _check_installed([job for job in kept if benchmark_of(job.task_id) == "real"], sites)
-    return kept, [*news, *said, *_notes(registry, kept)]
+    return kept, [*changes_found, *notes, *_notes(registry, kept)]
 
 
 def _check_installed(real: Sequence[Job], sites: str) -> None:
-    """Whether the SDK can run these, and each has its site."""
+    """Raise unless the SDK has each task and each task's site can be reached."""
     installed = sdk_registry()
     if installed is None and real:
         raise EnvironmentMissing(f"REAL Bench's SDK is needed to run {real[0].task_id}; run '{INSTALL}'")
@@ -50,7 +55,7 @@ def _check_installed(real: Sequence[Job], sites: str) -> None:
 
 
 def _registry(real: Sequence[Job], snapshot: Path | None) -> tuple[Registry | None, list[str]]:
-    """REAL's tasks. Without any, an id that does not say that it is REAL's is only a mistyped one of MiniWoB++."""
+    """REAL Bench's tasks. Without SDK and snapshot, an id without REAL Bench's prefix is taken for a mistyped one."""
     try:
         return load_registry(snapshot)
     except EnvironmentMissing:
@@ -60,5 +65,5 @@ def _registry(real: Sequence[Job], snapshot: Path | None) -> tuple[Registry | No
 
 
 def _notes(registry: Registry, jobs: Sequence[Job]) -> list[str]:
-    asked = {job.task_id for job in jobs}
-    return [f"{task.id}: {task.note}" for task in registry.tasks if task.id in asked and task.note]
+    wanted = {job.task_id for job in jobs}
+    return [f"{task.id}: {task.note}" for task in registry.tasks if task.id in wanted and task.note]

@@ -1,6 +1,6 @@
-"""What an attempt did, step by step, read from its span file: the file that any other tool reads. Writes nothing.
+"""Reads what an attempt did, step by step, from its span file.
 
-An attribute that a span does not carry is None, and a dash where it is shown.
+An attribute that a span does not have is None, and shown as a dash.
 """
 
 import json
@@ -14,7 +14,7 @@ MAX_SHOWN = 200
 
 
 class Step(BaseModel):
-    """One turn. `actions` reached the page or were refused on their way there; an unusable reply has none."""
+    """One step. `actions` holds its action, whether it ran or was refused; it is empty for an unusable reply."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,7 +22,7 @@ class Step(BaseModel):
     url: str | None = None
     page_type: str | None = None
     actions: tuple[str, ...] = ()
-    said: str = ""
+    result: str = ""
     decided_by: str | None = None
     cache_hit: bool | None = None
     manager_called: bool | None = None
@@ -32,7 +32,7 @@ class Step(BaseModel):
     error_type: str | None = None
     error: str | None = None
 
-    def action_words(self) -> str:
+    def action_text(self) -> str:
         """The actions in one line."""
         return ", then ".join(self.actions) if self.actions else "no action (unusable reply)"
 
@@ -52,7 +52,7 @@ class Root(BaseModel):
 
 
 def plain(value: Any, limit: int = MAX_SHOWN) -> str:
-    """A text from a page or model, made harmless for a terminal and cut; a dash for None."""
+    """A text from a page or model, shortened and without control characters; a dash for None."""
     if value is None or value == "":
         return "-"
     text = "".join(c if c.isprintable() else " " for c in str(value))
@@ -60,20 +60,26 @@ def plain(value: Any, limit: int = MAX_SHOWN) -> str:
 
 
 def yes_no(value: bool | None) -> str:
-    """A flag in words; a dash for None."""
-    return "-" if value is None else "yes" if value else "no"
+    """`yes`, `no`, or a dash for None."""
+    if value is None:
+        return "-"
+    return "yes" if value else "no"
 
 
 def _action(attributes: dict[str, Any]) -> str:
-    """An action in words, by what it was aimed at rather than by a number that only one observation knows."""
+    """An action as text, with its target by role and label rather than by number."""
     try:
         given = json.loads(attributes.get("tool.parameters") or "{}")
     except ValueError:
         given = {}
     text = given.get("text") if isinstance(given, dict) else None
     target = attributes.get("halo.action.target") or ""
-    words = [str(attributes.get("tool.name")), *([json.dumps(text, ensure_ascii=False)] if text is not None else [])]
-    return " ".join([*words, *([f"on {target}"] if target else [])])
+    parts = [str(attributes.get("tool.name"))]
+    if text is not None:
+        parts.append(json.dumps(text, ensure_ascii=False))
+    if target:
+        parts.append(f"on {target}")
+    return " ".join(parts)
 
 
 def _known(attributes: dict[str, Any], key: str, kind: type) -> Any:
@@ -87,7 +93,7 @@ def _step(attributes: dict[str, Any], actions: Sequence[str]) -> Step:
         url=_known(attributes, "halo.page.url", str),
         page_type=_known(attributes, "halo.page.type", str),
         actions=tuple(actions),
-        said=_known(attributes, "output.value", str) or "",
+        result=_known(attributes, "output.value", str) or "",
         decided_by=_known(attributes, "halo.decided_by", str),
         cache_hit=_known(attributes, "halo.cache.hit", bool),
         manager_called=_known(attributes, "halo.manager.called", bool),
@@ -112,7 +118,7 @@ def _root(attributes: dict[str, Any]) -> Root:
 
 
 def _object(line: bytes) -> dict[str, Any]:
-    """A line as an object; an empty one for a line that a crash has torn."""
+    """A line as an object; an empty one for a line that was not written whole."""
     try:
         value = json.loads(line)
     except ValueError:
@@ -125,7 +131,7 @@ def _kind(span: dict[str, Any]) -> Any:
 
 
 class SpanReader:
-    """Reads a span file while it grows. One file may hold several traces: an attempt that was run again."""
+    """Reads a span file while it grows. A file may hold several traces, where an attempt was run again."""
 
     def __init__(self, path: Path, trace_id: str) -> None:
         self._path, self._trace_id = path, trace_id
@@ -133,8 +139,8 @@ class SpanReader:
         self._actions: dict[str, list[str]] = {}
         self.root: Root | None = None
 
-    def fresh(self) -> list[Step]:
-        """The steps that were written since the last look. A line without its end waits for it."""
+    def new_steps(self) -> list[Step]:
+        """The steps that were written since the last call. An unfinished last line is read next time."""
         if not self._path.is_file():
             return []
         with self._path.open("rb") as file:
@@ -159,7 +165,7 @@ class SpanReader:
 
 
 def read_root(path: Path, trace_id: str) -> Root:
-    """The attempt's own span alone, without decoding the others."""
+    """The attempt's own span, without decoding the others."""
     if path.is_file():
         wanted = trace_id.encode()
         with path.open("rb") as file:
@@ -172,7 +178,7 @@ def read_root(path: Path, trace_id: str) -> Root:
 
 
 def read(path: Path, trace_id: str) -> tuple[Root, list[Step]]:
-    """A finished attempt. Without its file, one without steps."""
-    trail = SpanReader(path, trace_id)
-    steps = trail.fresh()
-    return trail.root or Root(), steps
+    """(root, steps) of a finished attempt; without its file, an empty root and no steps."""
+    spans = SpanReader(path, trace_id)
+    steps = spans.new_steps()
+    return spans.root or Root(), steps

@@ -1,4 +1,4 @@
-"""One line per finished attempt, appended so that several processes may write the same file. Never rewrites it."""
+"""Result lines: one for each finished attempt, appended so that several processes may write the same file."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,7 +14,7 @@ class Job(BaseModel):
 
 
 class Result(BaseModel):
-    """One finished attempt. `score` is None for an error: it was not a measurement, and never a zero."""
+    """One finished attempt. `score` is from 0 to 1; None for an error, which was not a measurement."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +34,7 @@ class Result(BaseModel):
 
 
 class ErrorDetails(BaseModel):
-    """Why an attempt was not a measurement: a sentence, and where in the code, when there is such a place."""
+    """Why an attempt was not a measurement: a message, and the traceback where an exception was the cause."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,6 +1,6 @@
-"""Writes an attempt as flat OpenTelemetry spans, one JSON object a line. Knows no task, no page and no policy.
+"""Writes an attempt as flat OpenTelemetry spans, one JSON object a line.
 
-Every line is on disk before the attempt's result is: a reader may trust the spans of any attempt that has a result.
+Every span is on disk before the attempt's result line, so an attempt that has a result has all its spans.
 """
 
 import json
@@ -30,18 +30,18 @@ def new_trace_id() -> str:
 
 
 def root_span_id(trace_id: str) -> str:
-    """The id of the attempt's own span: derived, so that a supervisor can close an attempt whose process is gone."""
+    """The id of the attempt's own span, derived so that the supervisor can write it when the process is gone."""
     return trace_id[:16]
 
 
 def span_file(out: Path, mode: str, job: Job) -> Path:
-    """Where the spans of an attempt go. Characters that a file name should not have become underscores."""
+    """The span file of an attempt. Characters that do not belong in a file name become underscores."""
     task = re.sub(r"[^A-Za-z0-9._-]", "_", job.task_id)
     return out / mode / f"{task}__seed_{job.seed}__attempt_{job.attempt}.jsonl"
 
 
 def artifact_folder(out: Path, mode: str, job: Job) -> Path:
-    """Where the pictures of an attempt go: `artifacts/<mode>/<name of its span file>/`."""
+    """The folder of an attempt's screenshots: `artifacts/<mode>/<name of its span file>/`."""
     return out / "artifacts" / mode / span_file(out, mode, job).stem
 
 
@@ -74,7 +74,19 @@ class Tracer:
         error: str | None = None,
         unset: bool = False,
     ) -> str:
-        """Append one span and return its id. Attributes that are None are left out: missing is not a value."""
+        """Append one span and return its id.
+
+        Args:
+            name: The span's name.
+            attributes: Its attributes; those that are None are left out.
+            start: ISO 8601 time.
+            end: ISO 8601 time.
+            parent: The parent's id; empty for the attempt's own span.
+            span_id: Its id; a random one where not given.
+            kind: The OpenTelemetry kind.
+            error: The status message of a failed span.
+            unset: Whether the status is left unset rather than OK.
+        """
         span_id = span_id or secrets.token_hex(8)
         code = "STATUS_CODE_ERROR" if error is not None else "STATUS_CODE_UNSET" if unset else "STATUS_CODE_OK"
         append_json_line(
@@ -118,15 +130,15 @@ def root_attributes(
     cause: str | None,
     end_reason: str,
     step_limit: int,
-    words: str,
+    text: str,
     totals: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Attributes of the attempt's own span; `totals` count who decided its steps."""
+    """Attributes of the attempt's own span. `text` is its last step or error, `totals` count who decided its steps."""
     return {
         "openinference.span.kind": "AGENT",
         "gen_ai.operation.name": "invoke_agent",
         "input.value": goal,
-        "output.value": words,
+        "output.value": text,
         "halo.goal": goal,
         "halo.outcome": outcome,
         "halo.score": score,
@@ -165,15 +177,15 @@ def tool_attributes(
     name: str, parameters: dict[str, Any], target: str, result: str, error_type: str | None
 ) -> dict[str, Any]:
     """Attributes of one action on the page."""
-    said = json.dumps(parameters, ensure_ascii=False)
+    arguments = json.dumps(parameters, ensure_ascii=False)
     return {
         "openinference.span.kind": "TOOL",
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": name,
         "tool.name": name,
-        "tool.parameters": said,
-        "gen_ai.tool.call.arguments": said,
-        "input.value": said,
+        "tool.parameters": arguments,
+        "gen_ai.tool.call.arguments": arguments,
+        "input.value": arguments,
         "halo.action.target": target,
         "output.value": result,
         "error.type": error_type,

@@ -33,11 +33,11 @@ from harness.running.setup import Setup, finish, resource_for, spans_of
 if TYPE_CHECKING:
     from halo_common.child_main import Channel
 
-Answer = Callable[[dict[str, Any]], None]
+Send = Callable[[dict[str, Any]], None]
 
 
 def build_environment(benchmark: str, setup: Setup) -> Environment:
-    """A benchmark's environment. REAL's is loaded only when it is wanted: its SDK need not be there."""
+    """A benchmark's environment. REAL Bench's is imported only when needed, because its SDK is optional."""
     if benchmark == MiniWob.name:
         return MiniWob()
     from harness.envs.real import RealEnvironment
@@ -46,10 +46,10 @@ def build_environment(benchmark: str, setup: Setup) -> Environment:
 
 
 class Attempts:
-    """Runs one attempt after another, of either benchmark: one environment for each, made when first needed."""
+    """Runs one attempt after another. Each benchmark's environment is made when the first attempt needs it."""
 
-    def __init__(self, setup: Setup, policy: Policy, playwright: Playwright, answer: Answer) -> None:
-        self._setup, self._policy, self._playwright, self._answer = setup, policy, playwright, answer
+    def __init__(self, setup: Setup, policy: Policy, playwright: Playwright, send: Send) -> None:
+        self._setup, self._policy, self._playwright, self._send = setup, policy, playwright, send
         self._environments: dict[str, Environment] = {}
         self._helpers = helpers_for(
             setup.settings, setup.out, setup.cache, setup.skills, lambda: build_policy(setup.settings, "manager")
@@ -73,7 +73,7 @@ class Attempts:
         # Making the page is part of the attempt: the supervisor's clock runs already.
         deadline = time.monotonic() + setup.settings.limits.seconds
         loop: AttemptLoop | None = None
-        ending: AttemptEnd | None = None
+        end: AttemptEnd | None = None
         problem: AttemptError | None = None
         try:
             loop = AttemptLoop(
@@ -84,11 +84,11 @@ class Attempts:
                 settings=setup.settings,
                 tracer=tracer,
                 deadline=deadline,
-                report=lambda p: self._answer({"event": "progress", "progress": p.model_dump()}),
+                report=lambda p: self._send({"event": "progress", "progress": p.model_dump()}),
                 helpers=self._helpers,
                 artifacts=artifact_folder(Path(setup.out), setup.mode, job),
             )
-            ending = loop.run()
+            end = loop.run()
         except AttemptError as error:
             problem = error
         except Error as error:
@@ -96,7 +96,7 @@ class Attempts:
         if problem is not None:
             environment.drop()
         used = loop.progress if loop else Progress()
-        result = finish(setup, job, tracer, trace_id, started=started, progress=used, ending=ending, problem=problem)
+        result = finish(setup, job, tracer, trace_id, started=started, progress=used, end=end, problem=problem)
         return result, problem, used
 
 
@@ -109,23 +109,23 @@ def _listen(channel: "Channel", jobs: "queue.Queue[dict[str, Any]]") -> None:
             kill_tree(os.getpid())
 
 
-def serve(jobs: "queue.Queue[dict[str, Any]]", answer: Answer) -> None:
+def serve(jobs: "queue.Queue[dict[str, Any]]", send: Send) -> None:
     """Run attempts until told to stop. A browser that died is replaced before the next attempt."""
     setup = Setup.model_validate(jobs.get())
     policy = build_policy(setup.settings, "worker")
 
-    def tell(frame: dict[str, Any]) -> None:
-        answer(frame)
-        if setup.pause and frame["event"] == "progress" and frame["progress"]["steps"]:
-            jobs.get()  # the supervisor's word to go on
+    def send_and_pause(message: dict[str, Any]) -> None:
+        send(message)
+        if setup.pause and message["event"] == "progress" and message["progress"]["steps"]:
+            jobs.get()  # the supervisor's message to go on
 
     with sync_playwright() as playwright:
         find_chromium(playwright.chromium.executable_path)
-        attempts = Attempts(setup, policy, playwright, tell)
-        answer({"event": "ready"})
+        attempts = Attempts(setup, policy, playwright, send_and_pause)
+        send({"event": "ready"})
         while (message := jobs.get()).get("do") == "attempt":
             result, problem, progress = attempts.run(Job.model_validate(message["job"]), message["trace_id"])
-            answer(
+            send(
                 {
                     "event": "finished",
                     "result": result.model_dump(),
@@ -142,17 +142,17 @@ def main(channel: "Channel") -> None:
     """Entry point of the child process; every failure reaches the supervisor as one message."""
     jobs: queue.Queue[dict[str, Any]] = queue.Queue()
     channel.keep_output()
-    answer = channel.send
+    send = channel.send
     threading.Thread(target=_listen, args=(channel, jobs), daemon=True).start()
     try:
-        serve(jobs, answer)
+        serve(jobs, send)
     except HarnessError as error:
-        answer({"event": "fatal", "message": str(error), "exit_code": error.exit_code})
-    # The process's edge: whatever went wrong, the supervisor must hear of it in words, and the browser must not stay.
+        send({"event": "fatal", "message": str(error), "exit_code": error.exit_code})
+    # The process's edge: whatever went wrong, the supervisor must get a message, and the browser must not stay.
     except Exception as error:
         full = no_room(error)
-        words = str(full) if full else f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
+        text = str(full) if full else f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
         code = full.exit_code if full else 1
-        answer({"event": "fatal", "message": words, "exit_code": code, "traceback": traceback_of(error)})
+        send({"event": "fatal", "message": text, "exit_code": code, "traceback": traceback_of(error)})
     finally:
         kill_tree(os.getpid(), itself=False)

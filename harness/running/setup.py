@@ -1,6 +1,6 @@
-"""What an eval is set up with, and how an attempt is closed: shared by the supervisor and its children.
+"""The setup of a run and the closing of an attempt, shared by the supervisor and its children.
 
-Never decides an outcome from anything but the task's own state and the error that ended the attempt.
+An attempt's outcome follows from the task's final state and the error that ended the attempt, from nothing else.
 """
 
 from pathlib import Path
@@ -17,11 +17,20 @@ from harness.settings.schema import HarnessSettings
 
 
 class Setup(BaseModel):
-    """What a child process is told first.
+    """What a child process runs attempts with; the first message that it gets.
 
-    `sites` says where REAL Bench's sites are; `cache` is the folder of proven actions (None: the run's own, in `out`),
-    `skills` a file of mined macro skills. With `pause` a child waits after each step until it is told to go on.
-    `one_seed` is the task seed that all attempts share, where they do: their file names then need not tell it.
+    Attributes:
+        settings: The settings of the mode.
+        out: The run folder.
+        mode: The mode's name.
+        headless: Whether the browser has no window.
+        revision: The harness revision, for the spans.
+        run_id: The run's id, for the spans.
+        sites: Where REAL Bench's sites are: `real`, `local`, or addresses.
+        cache: The folder of the action cache; None for one in `out`.
+        skills: A file of mined macro skills.
+        pause: Whether the child waits after each step until the supervisor lets it go on.
+        one_seed: The task seed that all attempts share, where they do; span file names then leave it out.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,7 +49,7 @@ class Setup(BaseModel):
 
 
 def spans_of(setup: Setup, job: Job) -> Path:
-    """The file that an attempt's spans are appended to."""
+    """The span file of an attempt."""
     path = span_file(Path(setup.out), setup.mode, job)
     return (
         path.with_name(path.name.replace(f"__seed_{job.seed}__attempt_", "__attempt_"))
@@ -57,9 +66,10 @@ def resource_for(setup: Setup, job: Job) -> dict[str, Any]:
 
 
 def cost_of(settings: HarnessSettings, progress: Progress) -> float | None:
-    """US dollars of all models, or None where a price or a count is not known.
+    """The attempt's cost in US dollars over all models; None where it is unknown.
 
-    Where a model was to be asked and none has answered, a request that was cut off may still be billed: not known.
+    It is unknown where a price or a token count is, and where no model has answered: a request that was cut off may
+    still be billed.
     """
     if settings.worker == "rules":
         return 0.0
@@ -74,16 +84,22 @@ def finish(
     *,
     started: str,
     progress: Progress,
-    ending: AttemptEnd | None,
+    end: AttemptEnd | None,
     problem: AttemptError | None,
 ) -> Result:
-    """Write the attempt's own span and make its result. Without an ending there is a problem, and no score."""
+    """Write the attempt's own span and return its result.
+
+    Exactly one of `end` and `problem` says how the attempt ended. With a problem it is an error, without a score.
+    """
     score = None
-    if ending is not None and problem is None:
-        score = ending.state.score if ending.state.score is not None else 0.0
-    outcome = "error" if score is None else "success" if score > SUCCESS else "failure"
+    outcome = "error"
+    if end is not None and problem is None:
+        score = end.state.score if end.state.score is not None else 0.0
+        outcome = "success" if score > SUCCESS else "failure"
     cause = problem.cause.value if problem else None
-    words = str(problem) if problem else ending.last_step if ending else ""
+    text = end.last_step if end else ""
+    if problem is not None:
+        text = str(problem)
     tracer.write(
         "attempt",
         root_attributes(
@@ -91,16 +107,16 @@ def finish(
             outcome=outcome,
             score=score,
             cause=cause,
-            end_reason=ending.reason if ending and problem is None else "error",
+            end_reason=end.reason if end and problem is None else "error",
             step_limit=setup.settings.limits.steps,
-            words=words,
+            text=text,
             totals=progress.totals(),
         ),
         start=started,
         end=now(),
         parent="",
         span_id=tracer.root_id,
-        error=words if problem else None,
+        error=text if problem else None,
     )
     return Result(
         **job.model_dump(),

@@ -73,7 +73,7 @@ class Child:
         self._send({"do": "attempt", "job": job.model_dump(), "trace_id": self.trace_id})
 
     def go_on(self) -> None:
-        """Let a child that waits after a step take the next."""
+        """Let a child that pauses after a step take the next one."""
         self._send({"do": "go on"})
 
     def stop(self) -> None:
@@ -87,9 +87,13 @@ def _python_path() -> str:
 
 
 class Supervisor:
-    """`run` does the jobs in order with `workers` children.
+    """Runs jobs in order with `workers` children.
 
-    It calls `tell` after each result, and `watch` (attempt, trace id, what it has used) whenever an attempt moved on.
+    Args:
+        setup: What the attempts are run with.
+        workers: The number of children.
+        on_result: Called after each result is written, with the error's details where it is one.
+        on_progress: Called whenever an attempt has moved on, with job, trace id and what was used so far.
     """
 
     def __init__(
@@ -109,7 +113,7 @@ class Supervisor:
         self._unreachable = 0
 
     def run(self, jobs: Sequence[Job]) -> None:
-        """All jobs. Raises EnvironmentMissing when none can be done: no browser, no model endpoint."""
+        """Run all jobs. Raises EnvironmentMissing when none can be run: no browser, no model endpoint."""
         waiting = deque(jobs)
         with tempfile.TemporaryDirectory(prefix="halo-harness-", ignore_cleanup_errors=True) as scratch:
             try:
@@ -148,7 +152,7 @@ class Supervisor:
         elif message["event"] == "progress":
             child.progress = Progress.model_validate(message["progress"])
             self._answered = self._answered or child.progress.model_answered
-            self._moved(child)
+            self._progressed(child)
         elif message["event"] == "finished":
             self._finished(child, message, waiting)
         elif not child.ready or message["exit_code"] == EnvironmentMissing.exit_code:
@@ -157,8 +161,8 @@ class Supervisor:
             details = ErrorDetails(message=str(message["message"]), traceback=message.get("traceback"))
             self._replace(child, Cause.HARNESS_CRASHED, details, waiting, scratch)
 
-    def _moved(self, child: Child) -> None:
-        """A step was done, or the goal is known. Where the child waits, whoever watches says when it goes on."""
+    def _progressed(self, child: Child) -> None:
+        """Report a child's progress. A child that pauses goes on when the callback has returned."""
         if child.job is None:
             return
         self._on_progress(child.job, child.trace_id, child.progress)
@@ -206,7 +210,7 @@ class Supervisor:
             self._spawn(scratch)
 
     def _close_attempt(self, child: Child, cause: Cause, details: ErrorDetails) -> None:
-        """Write what the child could no longer write: the attempt's own span and its result."""
+        """Write the attempt's own span and its result in the place of a child that is gone."""
         job, setup = child.job, self._setup
         assert job is not None
         try:
@@ -218,7 +222,7 @@ class Supervisor:
                 child.trace_id,
                 started=child.started_at,
                 progress=child.progress,
-                ending=None,
+                end=None,
                 problem=AttemptError(cause, details.message),
             )
         except OSError as error:

@@ -1,7 +1,7 @@
-"""Where each backend lives, and which variables name its address and key. Pure: reads no environment by itself.
+"""The backends: the address of each, and the environment variables that set its address and key.
 
-A key belongs to an address: a variable that moves the address moves only models that use the key which goes with it,
-so that no provider's key is ever sent to somebody else's machine.
+A key belongs to an address: a variable that changes an address changes it only for models that use the key of that
+address, so that no provider's key is sent to another machine.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from harness.settings.schema import ModelSettings
 Role = Literal["worker", "manager"]
 M = TypeVar("M", bound=ModelSettings)
 OPENAI_HOST = "api.openai.com"
-# The key for a server that needs none: the clients insist on one.
+# The key for servers that need none: the clients require one.
 NO_KEY = "none"
 
 
@@ -73,59 +73,62 @@ BACKENDS: dict[str, Backend] = {
 def backend_named(name: str, variable: str) -> str:
     """`name` when it is a backend; else a UsageError that names the variable and the nearest."""
     if name not in BACKENDS:
-        raise UsageError(f"{variable} is '{name}', which is no backend; {did_you_mean(name, BACKENDS)}")
+        raise UsageError(f"{variable} is '{name}', which is not a backend; {did_you_mean(name, BACKENDS)}")
     return name
 
 
-def _address(said: str, source: str) -> str:
-    """An address without its trailing slash; a UsageError names where it was said when it is none."""
-    said = said.strip().rstrip("/")
+def _address(address: str, source: str) -> str:
+    """The address without a trailing slash. Raises UsageError, which names `source`, where it is not an address."""
+    address = address.strip().rstrip("/")
     try:
-        parts = urlsplit(said)
+        parts = urlsplit(address)
         # A name and password in an address would show in messages and traces.
         usable = (
             parts.username is None and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
         )
     except ValueError:  # an unclosed bracket, a port that is no number
         usable = False
-    if not usable or any(c.isspace() for c in said):
+    if not usable or any(c.isspace() for c in address):
         raise UsageError(f"{source} is not an address; give it as http://HOST:PORT/v1")
-    return said
+    return address
 
 
 def _address_in(environ: Mapping[str, str], variable: str) -> str | None:
-    """The address that a variable holds; None when it is unset or empty."""
-    said = environ.get(variable, "").strip()
-    if not said:
+    """The address in a variable; None when it is unset or empty."""
+    address = environ.get(variable, "").strip()
+    if not address:
         return None
-    said = _address(said, variable)
+    address = _address(address, variable)
     # vLLM prints its address without the path that its interface has.
-    return f"{said}/v1" if variable == "HALO_VLLM_URL" and not urlsplit(said).path else said
+    return f"{address}/v1" if variable == "HALO_VLLM_URL" and not urlsplit(address).path else address
 
 
 def resolved(model: M, environ: Mapping[str, str]) -> M:
-    """The settings with address, key variable and backend as they will be used."""
+    """The settings with the address, key variable and backend that will be used."""
     backend = BACKENDS[model.backend]
     key_env = model.api_key_env or backend.key_env
-    said = None
+    address = None
     if backend.address_env is not None and key_env == backend.key_env:
-        said = _address_in(environ, backend.address_env)
-    if model.backend == "local" and said is not None and not on_this_machine(said):
-        said = None
-    address = said or _address(model.base_url or backend.address, f"base_url of model '{model.name}'")
+        address = _address_in(environ, backend.address_env)
+    if model.backend == "local" and address is not None and not on_this_machine(address):
+        address = None
+    address = address or _address(model.base_url or backend.address, f"base_url of model '{model.name}'")
     if model.backend == "local" and not on_this_machine(address):
         raise UsageError(f"the backend 'local' is for a server on this machine, not {address}; use openai_compatible")
     kind = model.backend
     if kind == "openai" and on_this_machine(address):
-        kind = "openai_compatible"  # what stands in for OpenAI on this machine knows less than OpenAI does
+        kind = "openai_compatible"  # a local stand-in for OpenAI knows less than OpenAI does
     elif kind == "openai_compatible" and urlsplit(address).hostname == OPENAI_HOST:
         kind = "openai"
     return model.model_copy(update={"backend": kind, "base_url": address, "api_key_env": key_env})
 
 
 def key_of(model: ModelSettings, environ: Mapping[str, str], role: Role) -> str:
-    """The key for a resolved model. Raises EnvironmentMissing, naming the variable, where it is needed and
-    missing, or cannot be one."""
+    """The key for a resolved model.
+
+    Raises:
+        EnvironmentMissing: The variable holds no key where one is needed, or characters that no key has.
+    """
     variable = model.api_key_env
     key = environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):

@@ -1,6 +1,6 @@
-"""What an optimizer may know of this harness without importing it: config schema, prompts and remedies. Pure.
+"""The harness's description for an optimizer: config schema, prompts and remedies.
 
-A remedy is a word for something that can be done about a failing behaviour, with the typed edits that do it here.
+A remedy is a word for a change that may cure a failing behaviour, with the typed edits that make the change here.
 """
 
 from typing import Any
@@ -38,7 +38,7 @@ def remedies() -> dict[str, list[dict[str, Any]]]:
 
 
 def description() -> dict[str, Any]:
-    """The whole answer of `python -m harness describe`."""
+    """The output of `python -m harness describe`."""
     return {
         "config": CONFIG,
         "schema": ConfigFile.model_json_schema(),

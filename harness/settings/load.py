@@ -122,61 +122,68 @@ def _overlays(file: ConfigFile) -> Iterator[tuple[str, dict[str, Any]]]:
 def load_settings(
     path: Path, mode: str | None = None, *, environ: MutableMapping[str, str] | None = None, folder: Path | None = None
 ) -> tuple[str, HarnessSettings]:
-    """(mode, settings) for one eval, with both models' endpoints as they will be used.
+    """The settings of a mode, with both models' endpoints as they will be used.
 
-    `environ` is the process's environment and `folder` the working directory, where not given. A key that one of the
-    models needs and that stands in the folder's `.env` is put into `environ`, where child processes find it.
+    Args:
+        path: The config file.
+        mode: The mode; None for the config's own.
+        environ: The environment; the process's own where not given. A key that one of the models needs is copied into
+            it from `.env`, for child processes.
+        folder: The folder with `.env`; the working directory where not given.
+
+    Returns:
+        The mode's name and its settings.
     """
     environ = os.environ if environ is None else environ
     # Relative where it can be: the message then names the file as the user does.
-    said = with_env_file(environ, Path(ENV_FILE) if folder is None else folder / ENV_FILE)
+    variables = with_env_file(environ, Path(ENV_FILE) if folder is None else folder / ENV_FILE)
     file = load_file(path)
     mode = mode or file.mode
-    settings = mode_settings(path, file, mode, said)
+    settings = mode_settings(path, file, mode, variables)
     for variable in {settings.model.api_key_env, settings.manager.api_key_env}:
-        if variable in said:
-            environ[variable] = said[variable]
+        if variable in variables:
+            environ[variable] = variables[variable]
     return mode, settings
 
 
-def mode_settings(path: Path, file: ConfigFile, mode: str, said: Mapping[str, str]) -> HarnessSettings:
-    """The settings of one mode of a file, with what the variables in `said` add to them."""
+def mode_settings(path: Path, file: ConfigFile, mode: str, variables: Mapping[str, str]) -> HarnessSettings:
+    """The settings of one mode of a file, with what the environment variables change."""
     if mode not in file.modes:
         raise UsageError(f"mode '{mode}' is not in {path}; {did_you_mean(mode, file.modes)}")
     data = file.model_dump()
     parts = [(f"modes.{mode}", file.modes[mode])]
-    name = _worker_name(_resolve(path, data, parts), said, mode)
+    name = _worker_name(_resolve(path, data, parts), variables, mode)
     if name in file.overlays:
         parts.append((f"overlays.{name}", file.overlays[name]))
     settings = _resolve(path, data, parts)
-    worker = _worker(settings.model.model_copy(update={"name": name}), said)
+    worker = _worker(settings.model.model_copy(update={"name": name}), variables)
     manager = settings.manager
     if not manager.fixed:
-        manager = manager.model_copy(update={"name": said.get("HALO_MANAGER_MODEL") or manager.name})
-    return settings.model_copy(update={"model": resolved(worker, said), "manager": resolved(manager, said)})
+        manager = manager.model_copy(update={"name": variables.get("HALO_MANAGER_MODEL") or manager.name})
+    return settings.model_copy(update={"model": resolved(worker, variables), "manager": resolved(manager, variables)})
 
 
-def _worker_name(settings: HarnessSettings, said: Mapping[str, str], mode: str) -> str:
-    """The worker's model. One that the mode is about cannot be another."""
-    model, asked = settings.model, said.get("HALO_MODEL")
-    if asked and model.fixed and asked != model.name and settings.worker != "rules":
+def _worker_name(settings: HarnessSettings, variables: Mapping[str, str], mode: str) -> str:
+    """The name of the worker's model. Raises UsageError where HALO_MODEL differs from a fixed one."""
+    model, wanted = settings.model, variables.get("HALO_MODEL")
+    if wanted and model.fixed and wanted != model.name and settings.worker != "rules":
         raise UsageError(
-            f"mode '{mode}' is about the model '{model.name}', and HALO_MODEL is '{asked}'; unset it, or choose a mode "
-            "whose model is not fixed"
+            f"mode '{mode}' runs only the model '{model.name}', but HALO_MODEL is '{wanted}'; unset HALO_MODEL, or "
+            "choose a mode whose model is not fixed"
         )
-    if asked or model.fixed:
-        return asked or model.name
-    return said.get("HALO_WORKER_MODEL") or model.name
+    if wanted or model.fixed:
+        return wanted or model.name
+    return variables.get("HALO_WORKER_MODEL") or model.name
 
 
-def _worker(model: ModelSettings, said: Mapping[str, str]) -> ModelSettings:
-    """The worker's settings with the backend that the environment asks for; what belonged to another one goes."""
+def _worker(model: ModelSettings, variables: Mapping[str, str]) -> ModelSettings:
+    """The worker's settings with the backend that the environment sets; an address of another backend is removed."""
     elsewhere = {"base_url": "", "api_key_env": ""}
-    if said.get("HALO_MODEL"):
-        if not said.get("OPENAI_BASE_URL"):
+    if variables.get("HALO_MODEL"):
+        if not variables.get("OPENAI_BASE_URL"):
             return model
         return model.model_copy(update={"backend": "openai_compatible", **elsewhere})
-    asked = said.get("HALO_WORKER_BACKEND")
-    if not asked or asked == model.backend:
+    wanted = variables.get("HALO_WORKER_BACKEND")
+    if not wanted or wanted == model.backend:
         return model
-    return model.model_copy(update={"backend": backend_named(asked, "HALO_WORKER_BACKEND"), **elsewhere})
+    return model.model_copy(update={"backend": backend_named(wanted, "HALO_WORKER_BACKEND"), **elsewhere})

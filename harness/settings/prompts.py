@@ -1,6 +1,6 @@
-"""Renders the prompt files. Templates are edited by an optimizer, so they are treated as hostile.
+"""Renders the prompt files. An optimizer edits them, so they are treated as untrusted code.
 
-Never compiles a template before its syntax tree is on the allow-list: the sandbox folds constants while compiling,
+A template's syntax tree is checked against an allow-list before it is compiled: jinja2 folds constants while compiling,
 so `{{ 'x' * 10**10 }}` would take the process down before any check at render time.
 """
 
@@ -53,7 +53,7 @@ def _check_tree(name: str, tree: nodes.Template) -> None:
 
 
 class Prompts:
-    """The prompt files of one folder, checked when read and rendered with nothing undefined."""
+    """The prompt files of one folder. They are checked when read; rendering an undefined variable is an error."""
 
     def __init__(self, folder: Path = PROMPT_DIR) -> None:
         self._env = ImmutableSandboxedEnvironment(
@@ -85,11 +85,11 @@ class Prompts:
             raise UsageError(f"{path} is not a valid template: {error}") from None
 
     def render(self, name: str, values: Mapping[str, Any]) -> str:
-        """The words of one prompt, outer blank lines off."""
+        """The text of one prompt without outer blank lines. Raises UsageError."""
         try:
-            words = str(self._templates[name].render(dict(values))).strip()
+            text = str(self._templates[name].render(dict(values))).strip()
         except TemplateError as error:
             raise UsageError(f"{name} cannot be rendered: {error}") from None
-        if len(words) > MAX_RENDERED:
-            raise UsageError(f"{name} renders to {len(words)} characters; at most {MAX_RENDERED} are allowed")
-        return words
+        if len(text) > MAX_RENDERED:
+            raise UsageError(f"{name} renders to {len(text)} characters; at most {MAX_RENDERED} are allowed")
+        return text

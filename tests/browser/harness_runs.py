@@ -42,7 +42,7 @@ def run_eval(out: Path, *args: str, **env: str) -> subprocess.CompletedProcess[s
         text=True,
         check=False,
         env={**os.environ, **env},
-        timeout=150,
+        timeout=600,
     )
 
 

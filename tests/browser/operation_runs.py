@@ -21,7 +21,7 @@ def harness(*args: str, stdin: str = "", **env: str) -> subprocess.CompletedProc
     """Run one verb to its end."""
     return subprocess.run(
         [sys.executable, "-m", "harness", *args],
-        cwd=ROOT, capture_output=True, text=True, check=False, input=stdin, env={**os.environ, **env}, timeout=150,
+        cwd=ROOT, capture_output=True, text=True, check=False, input=stdin, env={**os.environ, **env}, timeout=600,
     )  # fmt: skip
 
 

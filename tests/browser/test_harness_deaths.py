@@ -41,7 +41,7 @@ def test_a_browser_that_dies_is_an_error_and_the_next_attempt_has_a_new_one(endp
         for pid in wait_for(lambda: browsers_below(process.pid)):
             os.kill(pid, signal.SIGKILL)
         endpoint.held.set()
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
     found = results(out)
     assert (found["click-test/0"]["outcome"], found["click-test/0"]["cause"]) == ("error", "browser_died")
@@ -58,7 +58,7 @@ def test_ending_the_eval_ends_its_browser(endpoint: Endpoint, tmp_path: Path, ho
         below = [one.pid for one in process_tree(process.pid)[1:]]
         assert browsers_below(process.pid)
         process.send_signal(how)
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
     wait_for(lambda: not alive(below))
     assert process.returncode == (-signal.SIGKILL if how is signal.SIGKILL else 130)
     assert not (tmp_path / "run" / "results.jsonl").exists()

@@ -21,11 +21,12 @@ def test_debug_prints_each_step_and_who_decided(tmp_path: Path) -> None:
     assert "failure, score 0 after 2 steps, ended by step_limit" in done.stdout
 
 
+@pytest.mark.slow
 def test_debug_with_pause_takes_a_step_for_each_enter_and_is_another_attempt_each_time(tmp_path: Path) -> None:
     args = ("debug", LOGIN, "--mode", "rules", "--max-steps", "3", "--headless", "--out", str(tmp_path))
     done = harness(*args, "--pause", stdin="\n")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("Enter: the next step") == 2  # the second finds nobody to press it
+    assert done.stderr.count("press Enter for the next step") == 2  # the second finds nobody to press it
     assert "after 3 steps" in done.stdout
     harness(*args)
     assert [r["attempt"] for r in lines(tmp_path / "results.jsonl")] == [0, 1]
@@ -52,7 +53,7 @@ def test_smoke_needs_no_key_unless_a_mode_does() -> None:
     model = harness("smoke", "--mode", "baseline_worker", **keys)
     assert model.returncode == 3
     assert "no answer from http://127.0.0.1:9/v1" in model.stdout
-    assert model.stderr.startswith("error: what was asked for cannot run here: worker endpoint")
+    assert model.stderr.startswith("error: this cannot run here: worker endpoint")
 
 
 def test_smoke_says_that_the_browser_does_not_start(tmp_path: Path) -> None:
@@ -65,6 +66,7 @@ def test_smoke_says_that_the_browser_does_not_start(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_browser_is_looked_at_alone_whatever_the_config_says(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("nonsense: true\n")
     args = ("smoke", "--config", str(tmp_path / "c.yaml"))

@@ -22,7 +22,7 @@ def run(folder: Path, env_file: str, *args: str) -> subprocess.CompletedProcess[
         text=True,
         check=False,
         env={**environ, "PYTHONPATH": str(ROOT)},
-        timeout=150,
+        timeout=600,
     )
 
 

@@ -76,7 +76,7 @@ def test_skills_are_mined_from_the_run_and_said(two_passes: Path, tmp_path: Path
     out = tmp_path / "skills.json"
     done = subprocess.run(
         [sys.executable, "-m", "harness", "skills", "mine", str(two_passes), "--out", str(out)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     skills = json.loads(out.read_text(encoding="utf-8"))["skills"]
@@ -88,7 +88,7 @@ def test_skills_are_mined_from_the_run_and_said(two_passes: Path, tmp_path: Path
 def test_mining_what_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "harness", "skills", "mine", str(tmp_path / "no"), "--out", str(tmp_path / "s.json")],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.strip().startswith("error: ")

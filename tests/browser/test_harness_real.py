@@ -193,6 +193,7 @@ def test_rules_solve_a_real_task_beside_one_of_miniwob(shop: Shop, tmp_path: Pat
     assert SECRET not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_model_that_orders_the_wrong_thing_fails(endpoint: Endpoint, shop: Shop, tmp_path: Path) -> None:
     endpoint.replies = ['{"action": "click", "target": "3"}', '{"action": "done"}']
     out = tmp_path / "run"

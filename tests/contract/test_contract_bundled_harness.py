@@ -13,7 +13,7 @@ from halo_opt.store import Store, build_store
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("miniwob.click-test", "miniwob.enter-text", "miniwob.login-user", "miniwob.click-checkboxes")
-KEYS = [AttemptKey(task_id=task, seed=seed) for seed in (0, 1) for task in TASKS]
+KEYS = [AttemptKey(task_id=task, seed=seed) for task in TASKS for seed in (0,)]
 COMMAND = ["python", "-m", "harness", "eval", "--attempts", "{attempts}", "--out", "{out}", "--mode", "rules"]
 
 pytestmark = pytest.mark.browser

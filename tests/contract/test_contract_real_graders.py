@@ -36,8 +36,8 @@ def test_markup_in_a_state_does_not_stop_the_grading_and_the_state_is_not_printe
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("gocalendar-11", r"eval_gocalendar_11\.py said neither SUCCESS nor FAILURE \(no output\)"),
-        ("gocalendar-4", r"eval_gocalendar_4\.py said neither .*AttributeError: 'NoneType' object"),
+        ("gocalendar-11", r"eval_gocalendar_11\.py printed neither SUCCESS nor FAILURE \(no output\)"),
+        ("gocalendar-4", r"eval_gocalendar_4\.py printed neither .*AttributeError: 'NoneType' object"),
     ],
 )
 def test_a_grader_that_crashes_or_says_nothing_is_no_zero(name: str, words: str) -> None:

@@ -29,6 +29,10 @@ def facts(store: Path) -> Facts:
     return facts_of(store)
 
 
+# Every so many of the planted statements are tried every day, and the rest with the slow tests.
+SOME = 6
+
+
 def one_of_each(planted: Sequence[Planted]) -> list[Planted]:
     return list({one.kind: one for one in reversed(planted)}.values())
 
@@ -49,20 +53,22 @@ def test_no_lie_reaches_what_the_report_confirms(store: Path, facts: Facts, tmp_
     assert unlike(store, tmp_path) == []
 
 
-def test_true_statements_stay_as_they_are(store: Path, facts: Facts, tmp_path: Path) -> None:
-    planted = truths(facts)[::5]
+@pytest.mark.parametrize("every", [4 * SOME, pytest.param(5, marks=pytest.mark.slow)])
+def test_true_statements_stay_as_they_are(store: Path, facts: Facts, tmp_path: Path, every: int) -> None:
+    planted = truths(facts)[::every]
     told_to(store, tmp_path, planted, f"{facts.f} of {facts.all} attempts fail.")
     _, struck = judged(store, tmp_path, planted, ())
     assert struck == []
     assert unlike(store, tmp_path) == []
 
 
-def test_no_lie_reaches_an_answer_and_true_statements_stay_in_it(store: Path, facts: Facts) -> None:
-    some = one_of_each([one for one in lies(facts) if sayable(one)])
+@pytest.mark.parametrize("every", [SOME, pytest.param(1, marks=pytest.mark.slow)])
+def test_no_lie_reaches_an_answer_and_true_statements_stay_in_it(store: Path, facts: Facts, every: int) -> None:
+    some = one_of_each([one for one in lies(facts) if sayable(one)])[::every]
     with Store.open(store) as opened:
         report = mine_store(opened, [], title="t", made_at="", patterns=False)
         assert judged_answers(opened, report, facts, some)[0] == []
-        assert judged_answers(opened, report, facts, truths(facts)[::5])[1] == []
+        assert judged_answers(opened, report, facts, truths(facts)[:: 5 * every])[1] == []
 
 
 @pytest.mark.slow

@@ -123,6 +123,7 @@ def test_a_replay_asks_no_model_and_finds_the_same(played: tuple[Wire, Model, Pa
     assert again["RLM alone"].calls == first["RLM alone"].calls == 2
 
 
+@pytest.mark.slow
 def test_a_small_case_is_mined_and_put_to_a_model_that_reads_raw_traces(tmp_path: Path) -> None:
     model = Model()
     with wire(model.play) as server:

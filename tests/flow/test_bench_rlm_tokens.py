@@ -100,6 +100,7 @@ def test_a_wrong_result_is_not_an_answer(way: str, before: int) -> None:
     assert peer.answered == [False]
 
 
+@pytest.mark.slow
 def test_our_engine_answers_for_real_and_every_prompt_is_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

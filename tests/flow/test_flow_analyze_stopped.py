@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ class Script:
         return self.replies[min(asked.turns, len(self.replies) - 1)]
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_and_pays_nothing_twice(anew: Done, capsys: pytest.CaptureFixture[str]) -> None:
     script = Script(2, anew.replies())
     with model_server(script) as server:
@@ -78,17 +80,24 @@ def test_ctrl_c_writes_what_is_there_and_the_same_command_goes_on(
     anew: Done, capsys: pytest.CaptureFixture[str]
 ) -> None:
     replies = [turn(sql(FAILURES)), turn(claim(anew.failed)), *[turn(sql("SELECT 1"))] * 2, turn(report())]
-    interrupted: list[bool] = []
+    asked_twice, heard = threading.Event(), threading.Event()
 
     def answers(asked: Asked) -> str:
-        if asked.turns == 2 and not interrupted:
-            interrupted.append(True)
-            os.kill(process.pid, signal.SIGINT)  # the call in flight is finished first
+        if asked.turns == 2:
+            asked_twice.set()
+            assert heard.wait(600)  # the call in flight is finished, and no other is begun
         return replies[min(asked.turns, 4)]
 
     with model_server(answers) as server:
-        process = start(server)
-        _, err = process.communicate(timeout=120)
+        words = []
+        with start(server) as process:
+            assert asked_twice.wait(600)
+            os.kill(process.pid, signal.SIGINT)
+            for line in process.stderr or ():
+                words.append(line)
+                if line.startswith("interrupted"):
+                    heard.set()
+        err = "".join(words)
         assert process.returncode == 130, err
         assert (
             "interrupted: waiting for the calls in flight, which are paid for; press Ctrl-C again to quit at once"

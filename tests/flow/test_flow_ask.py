@@ -146,7 +146,7 @@ def test_each_sentence_is_shown_while_the_next_is_still_being_written(talks: Pat
         assert first == "They fail in 22 attempts [1]."
         assert not wait.is_set()
         wait.set()
-        rest, _ = process.communicate(timeout=60)
+        rest, _ = process.communicate(timeout=600)
     assert rest.startswith(" Because nobody asked [1].\n\n[1] failures = 22\n")
     assert process.returncode == 0
 

@@ -147,6 +147,7 @@ def test_a_loop_whose_harness_offers_nothing_keeps_nothing_and_leaves_sealed_shu
     assert not (harness.folder / "reports/sealed_looks.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_spent_budget_ends_with_its_code_and_more_budget_goes_on(tmp_path: Path, capsys) -> None:
     harness = FakeHarness.create(tmp_path / "agent", budget={"attempts": 20})
     assert loop(harness) == 4
@@ -154,3 +155,14 @@ def test_a_spent_budget_ends_with_its_code_and_more_budget_goes_on(tmp_path: Pat
     harness.write_loop()
     assert loop(harness) == 0
     assert summary_of(harness).sealed is not None
+
+
+def test_a_spent_budget_ends_a_small_loop_with_its_code_and_more_budget_goes_on(tmp_path: Path, capsys) -> None:
+    splits = {name: {"tasks": 2, "seeds": 2} for name in ("train", "gate", "sealed")}
+    small = {"splits": splits, "loop": {"iterations": 1, "candidates": 1}}
+    harness = FakeHarness.create(tmp_path / "agent", budget={"attempts": 2}, **small)
+    assert loop(harness) == 4
+    assert "budget.attempts of 2 is used up" in capsys.readouterr().err
+    harness.write_loop(**small)
+    assert loop(harness) == 0
+    assert summary_of(harness).attempts > 2

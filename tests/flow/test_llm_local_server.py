@@ -1,5 +1,6 @@
 """The embedded server for real: its child process, its ends and its errors. Those that need the weights are marked."""
 
+import contextlib
 import dataclasses
 import importlib.util
 import json
@@ -22,12 +23,12 @@ from pydantic import BaseModel
 
 from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.llm.endpoint import Endpoint
-from halo_opt.llm.ledger import Budget, Ledger
+from halo_opt.llm.ledger import Budget, Ledger, SpendEvent
 from halo_opt.llm.local import LocalServer, ServerSettings, available_cores, serve
 from halo_opt.llm.metered import MeteredModel
-from halo_opt.llm.model import Message, PromptTooLong
+from halo_opt.llm.model import InvalidReply, Message, PromptTooLong
 from halo_opt.llm.open_endpoint import open_endpoint, probe
-from halo_opt.llm.providers import open_model
+from halo_opt.llm.providers import CallSettings, open_model
 from halo_opt.llm.spec import DEFAULT_MODEL, PathModel
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="needs the 'local' extra")
@@ -248,6 +249,30 @@ def test_both_clients_get_an_object_from_the_real_server_after_faults_whole_and_
     assert completion.tokens_out >= 8
     assert again.tokens_cached is not None
     assert again.tokens_cached >= completion.tokens_in // 2
+
+
+PROMPTS = [
+    [Message(role="user", content="")],
+    [Message(role="user", content="1 2 3 4 5 6 7 8 9 0 ,.;:!?")],
+    [Message(role="user", content="é Ω 漢字 🙂 \u200b\x00 <|im_start|>", now="1 call left")],
+    [
+        Message(role="system", content="s"),
+        *([Message(role="user", content="u"), Message(role="assistant", content="")] * 9),
+    ],
+]
+
+
+@pytest.mark.llm
+@pytest.mark.parametrize("messages", PROMPTS)
+def test_no_call_uses_more_tokens_than_were_reserved_for_it(server: LocalServer, messages: list[Message]) -> None:
+    endpoint = server.start()
+    events: list[SpendEvent] = []
+    ledger = Ledger(Budget(), on_event=events.append)
+    with open_model(endpoint, settings=CallSettings(max_tokens=8)) as model, contextlib.suppress(InvalidReply):
+        MeteredModel(model, ledger, endpoint, max_tokens=8, purpose="test").complete(messages)
+    reserved, settled = (event.amount for event in events)
+    assert 0 < settled.tokens_in <= reserved.tokens_in
+    assert settled.tokens_out <= reserved.tokens_out == 8
 
 
 @pytest.mark.llm

@@ -39,6 +39,7 @@ def test_the_harness_offers_every_remedy_that_the_playbook_knows(described: Harn
     assert words <= described.remedies.keys()
 
 
+@pytest.mark.slow
 def test_all_remedies_together_pass_the_harness_s_own_check(
     described: HarnessDescription, files: dict[str, bytes], tmp_path: Path
 ) -> None:

@@ -91,6 +91,7 @@ def test_the_harness_s_own_check_has_the_last_word(harness: FakeHarness) -> None
     assert gitread.branch_head(harness.folder, "halo/p") is None
 
 
+@pytest.mark.slow
 def test_a_patch_file_of_one_clone_applies_in_another(harness: FakeHarness, tmp_path: Path) -> None:
     surface, description = look(harness)
     setting = next(e for edits in description.remedies.values() for e in edits if isinstance(e, SetValue))

@@ -4,7 +4,7 @@ What stands between such SQL and the machine, from outside in:
 1. a child process of its own, killed after a wall-clock limit, with limits on address space, processor time and open
    files, and a file size limit of 0, so that it can write no file at all; it gets no environment and no secrets;
 2. where the kernel has Landlock (Linux): no file but the store can be opened, none written, nothing be executed, and no
-   TCP connection made, whatever code runs in that process; `sandbox` says whether it is on;
+   TCP connection made, whatever code runs in that process; `guards` tells whether it is on;
 3. a read-only DuckDB connection without external access, extensions, replacement scans, temporary files or Python, its
    local file system switched off after opening and its settings locked;
 4. one statement of at most 20 kB, whose parsed tree holds nothing but allowed nodes, tables, and functions.
@@ -55,7 +55,7 @@ class Table(Record):
     truncated: bool = False
 
 
-class Sandbox(Record):
+class Guards(Record):
     """What guards the process that runs somebody else's SQL."""
 
     landlock: int = Field(ge=0, description="version of the kernel's Landlock that is on; 0 where there is none")
@@ -115,7 +115,7 @@ def guarded_queries(
     return answers
 
 
-def sandbox(store: Store) -> Sandbox:
+def guards(store: Store) -> Guards:
     """What guards such SQL on this machine, as the child process says of itself."""
     with _Worker(store, {"max_rows": 0, "max_bytes": 0, "seconds": SECONDS, "threads": THREADS}, queries=0) as worker:
         try:
@@ -156,12 +156,12 @@ class _Worker:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
 
-    def introduced(self) -> Sandbox:
+    def introduced(self) -> Guards:
         """What guards it, as it says itself. Raises ChildGone, BadMessage, or TimeoutError."""
         until = time.monotonic() + START_SECONDS
         self._process.send(json.dumps(self._settings).encode(), until)
         try:
-            return Sandbox.model_validate_json(self._process.receive(until))
+            return Guards.model_validate_json(self._process.receive(until))
         except ValidationError:
             raise BadMessage("no hello") from None
 

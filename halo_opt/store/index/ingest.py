@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,13 +102,15 @@ def build_store(
                 )
                 useless = [NotRecognised(path=str(e.path), reason=str(e)) for e in build.run(progress)]
                 summary = summarize(connection, [*unknown, *useless])
-                facts = [
-                    ["version", str(schema.VERSION)],
-                    ["fingerprint", stamp],
-                    ["options", options.text()],
-                    ["summary", summary.model_dump_json()],
-                ]
-                connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts)
+                facts = {
+                    "version": str(schema.VERSION),
+                    "fingerprint": stamp,
+                    "options": options.text(),
+                    "summary": summary.model_dump_json(),
+                }
+                # One statement: each is a transaction, which costs more than the rows.
+                places = ", ".join(["(?, ?)"] * len(facts))
+                connection.execute(f"INSERT OR REPLACE INTO meta VALUES {places}", list(chain(*facts.items())))
             beside.replace(store_path)
         except (OSError, duckdb.Error) as error:
             raise StoreNotWritten(store_path, error) from error
@@ -162,7 +165,7 @@ def _opened_beside(store_path: Path, beside: Path, options: str) -> duckdb.DuckD
             connection.close()
         beside.unlink()
     connection = _connected(beside)
-    connection.execute(schema.ddl())
+    connection.execute(f"BEGIN; {schema.ddl()} COMMIT")
     return connection
 
 

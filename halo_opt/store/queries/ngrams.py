@@ -59,8 +59,8 @@ class Grams(Answer):
             )
         unmeasured = self.all_attempts.error + self.all_attempts.unknown
         if unmeasured:
-            said.append(f"{unmeasured} of {self.all_attempts.attempts} attempts ended in an error or nobody knows how;")
-            said[-1] += " no rate counts them"
+            said.append(f"{unmeasured} of {self.all_attempts.attempts} attempts ended in an error or have no outcome;")
+            said[-1] += " they are left out of all rates"
         return said
 
 

@@ -80,12 +80,12 @@ class Overview(Answer):
             more = self.errors
             said.append(f"{more.more_kinds} more kinds of errors with {more.more_spans} spans are not listed")
         for count, what in (
-            (self.without_tokens, "tokens"),
+            (self.without_tokens, "token counts"),
             (self.without_cost, "cost"),
             (self.without_spans, "spans"),
         ):
             if count:
-                said.append(f"{count} of {self.attempts} attempts tell no {what}")
+                said.append(f"{count} of {self.attempts} attempts have no {what}")
         return said
 
     def _facts(self) -> list[tuple[str, object]]:

@@ -49,11 +49,11 @@ class QuantileTable(Answer):
         return [Section("", columns, [[getattr(row, name) for name in columns] for row in self.rows])]
 
     def remarks(self) -> list[str]:
-        """What nobody told."""
+        """What is unknown."""
         silent: dict[str, int] = {}
         for row in self.rows:
             silent[row.quantity] = silent.get(row.quantity, 0) + row.unknown
-        return [f"{quantity}: not told by {count}" for quantity, count in silent.items() if count]
+        return [f"{quantity}: unknown for {count}" for quantity, count in silent.items() if count]
 
 
 def cost(store: Store, chosen: TraceFilter | None = None) -> QuantileTable:

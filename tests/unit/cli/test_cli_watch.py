@@ -7,7 +7,7 @@ from console_doubles import Clock, Terminal
 from rich.console import Console as RichConsole
 
 from halo_opt.analysis.records import Event
-from halo_opt.cli.watch import Watch, spend_words
+from halo_opt.cli.watch import Watch, spend_text
 from halo_opt.core.console import Console
 from halo_opt.llm.ledger import Budget, Spend
 
@@ -106,6 +106,6 @@ def test_a_terminal_is_drawn_on_in_place_and_quiet_means_nothing() -> None:
 
 
 def test_spend_is_said_against_the_limits_that_there_are() -> None:
-    assert spend_words(Spend(), Budget()) == "0 calls, 0 tokens"
-    assert spend_words(SPENT, Budget(calls=9, tokens=5_000)) == "3 of 9 calls, 1,000 of 5,000 tokens, $0.0123"
-    assert spend_words(Spend(calls=1, unpriced_calls=1), Budget()) == "1 call, 0 tokens, 1 without a known price"
+    assert spend_text(Spend(), Budget()) == "0 calls, 0 tokens"
+    assert spend_text(SPENT, Budget(calls=9, tokens=5_000)) == "3 of 9 calls, 1,000 of 5,000 tokens, $0.0123"
+    assert spend_text(Spend(calls=1, unpriced_calls=1), Budget()) == "1 call, 0 tokens, 1 without a known price"

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from halo_common.files import append_json_line
 from harness.core.errors import UsageError, no_room
 from harness.envs.miniwob import tasks
-from harness.evaluation.jobs import check_tasks, chosen, jobs_of, read_jobs, seeds_of, subsets, words_of
+from harness.evaluation.jobs import check_tasks, in_subset, jobs_of, read_jobs, seeds_of, subsets, words_of
 from harness.record.results import Job
 from harness.record.tracing import span_file
 from harness.settings.describe import description, remedies
@@ -127,7 +127,7 @@ def test_subsets_are_rules_over_the_table() -> None:
 
 def test_an_unknown_subset_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="the nearest is 'short'"):
-        chosen(tasks(), "shrt")
+        in_subset(tasks(), "shrt")
 
 
 def test_a_span_file_name_holds_no_path(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_halo_model_decides_alone_about_the_worker(tmp_path: Path) -> None:
 
 
 def test_a_mode_about_one_model_refuses_another(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="mode 'bc' is about the model 'bc', and HALO_MODEL is 'x'"):
+    with pytest.raises(UsageError, match="mode 'bc' runs only the model 'bc', but HALO_MODEL is 'x'"):
         settings(tmp_path, "bc", {"HALO_MODEL": "x"})
     assert settings(tmp_path, "rules", {"HALO_MODEL": "x"}).worker == "rules"
 
@@ -128,7 +128,7 @@ def test_a_malformed_env_file_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
-        ("HALO_WORKER_BACKEND", "vlm", "HALO_WORKER_BACKEND is 'vlm', which is no backend; the nearest is 'vllm'"),
+        ("HALO_WORKER_BACKEND", "vlm", "HALO_WORKER_BACKEND is 'vlm', which is not a backend; the nearest is 'vllm'"),
         ("OPENAI_BASE_URL", "gpu.example:8000", "OPENAI_BASE_URL is not an address"),
         ("OPENAI_BASE_URL", "http://", "OPENAI_BASE_URL is not an address"),
         ("OPENAI_BASE_URL", "http://[::1", "OPENAI_BASE_URL is not an address"),

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.cli.exploration_verb import two_of
-from harness.cli.plan import Overrides, RunOptions, changed, described, most_calls, settings_of, task_ids
+from harness.cli.plan import Overrides, RunOptions, most_calls, plan_lines, settings_of, task_ids, with_overrides
 from harness.core.errors import UsageError
 from harness.evaluation.selection import TaskOptions
 from harness.record.results import Job
@@ -18,7 +18,7 @@ from harness.settings.schema import HarnessSettings
 
 def with_changes(**values: object) -> HarnessSettings:
     base = HarnessSettings.model_validate({"limits": {"seconds": 120}})
-    return changed(DEFAULT_CONFIG, base, Overrides(**values))  # type: ignore[arg-type]
+    return with_overrides(DEFAULT_CONFIG, base, Overrides(**values))  # type: ignore[arg-type]
 
 
 def test_score_and_speed_set_the_steps_and_the_time_to_use_them() -> None:
@@ -54,7 +54,7 @@ def test_the_bound_of_model_calls_holds_second_chances() -> None:
 def test_a_dry_run_names_tasks_mode_model_and_limits() -> None:
     jobs = [Job(task_id=task, seed=seed) for task in ("a", "b") for seed in (0, 1)]
     mode, settings = settings_of(DEFAULT_CONFIG, "baseline_worker", Overrides(max_steps=4))
-    said = "\n".join(described(mode, settings, jobs, RunOptions()))
+    said = "\n".join(plan_lines(mode, settings, jobs, RunOptions()))
     for words in ("baseline_worker", settings.model.name, "4 steps, 120 s", "4 of 2 tasks", "at most 16", "a b"):
         assert words in said
 
@@ -91,7 +91,7 @@ def test_two_temperatures_are_two_different_numbers_in_bounds(text: str) -> None
         (("eval", "--tasks", "miniwob.click-test", "--mode", "rules"), "--out DIR is missing"),
         (("rollout", "--out", "x"), "say which tasks"),
         (("rollout", "--out", "x", "--tasks", "miniwob.click-test", "--mode", "rulse"), "the nearest is 'rules'"),
-        (("verify-exploration", "--tasks", "miniwob.click-test", "--mode", "rules", "--out", "x"), "asks no model"),
+        (("verify-exploration", "--tasks", "miniwob.click-test", "--mode", "rules", "--out", "x"), "calls no model"),
         (("debug", "miniwob.click-tset", "--mode", "rules"), "there is no task 'miniwob.click-tset'"),
         (("debug", "gomail-5"), "v2.gomail-5"),
         (("matrix", "--modes", "rulse", "--out", "x"), "mode 'rulse' is not in"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import UsageError
-from harness.decide.examples import example_turns, load_examples
+from harness.decide.examples import example_steps, load_examples
 from harness.decide.model_policy import fixed_messages
 from harness.evaluation.config_check import check
 from harness.settings.load import DEFAULT_CONFIG
@@ -89,15 +89,15 @@ def test_few_shot_adds_pairs_of_user_and_assistant() -> None:
 
 def test_examples_name_targets_as_the_settings_do() -> None:
     examples = load_examples()
-    by_ref = [reply for _, reply in example_turns(examples, settings())]
-    by_label = [reply for _, reply in example_turns(examples, settings(actions={"addressing": "label"}))]
+    by_ref = [reply for _, reply in example_steps(examples, settings())]
+    by_label = [reply for _, reply in example_steps(examples, settings(actions={"addressing": "label"}))]
     assert '"target": "1"' in by_ref[0]
     assert by_ref[0] != by_label[0]
 
 
 def test_examples_show_state_and_history_only_when_the_settings_do() -> None:
-    shown = example_turns(load_examples(), settings(observation={"element_state": True}, history={"length": 3}))
-    hidden = example_turns(load_examples(), settings())
+    shown = example_steps(load_examples(), settings(observation={"element_state": True}, history={"length": 3}))
+    hidden = example_steps(load_examples(), settings())
     assert any("ticked" in turn.page for turn, _ in shown)
     assert not any("ticked" in turn.page for turn, _ in hidden)
     assert any(turn.history for turn, _ in shown)

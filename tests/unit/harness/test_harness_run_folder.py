@@ -11,7 +11,7 @@ from harness_results import result
 
 from halo_common.files import append_json_line
 from harness.core.errors import EnvironmentMissing, UsageError
-from harness.evaluation.run_folder import CLAIM, LOCK, claim, locked, made, missing, read_results, write_whole
+from harness.evaluation.run_folder import CLAIM, LOCK, claim, locked, make_folder, missing, read_results, write_whole
 from harness.record.results import Job
 
 HOLD = """
@@ -130,4 +130,4 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"--out .*file/x cannot be made: Not a directory"):
-        made(tmp_path / "file" / "x")
+        make_folder(tmp_path / "file" / "x")

@@ -55,7 +55,7 @@ def test_tasks_keep_the_order_that_they_were_named_in() -> None:
     [
         ({"task_type": "mial"}, "no task type 'mial'; the nearest is 'mail'"),
         ({"task_type": "none"}, "there is no task or site 'zilloft'"),
-        ({"site": "gomial"}, "no task to choose from is on site 'gomial'; the nearest is 'gomail'"),
+        ({"site": "gomial"}, "none of the selected tasks is on site 'gomial'; the nearest is 'gomail'"),
         ({"tasks": "a", "site": "gomail"}, "leave out --task-type and --site"),
         ({"tasks": " , "}, "say which tasks"),
     ],

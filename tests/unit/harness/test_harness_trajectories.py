@@ -20,7 +20,7 @@ def test_steps_have_their_actions_and_the_end_is_known(tmp_path: Path) -> None:
     where, one = setup(tmp_path), result("a")
     spans = trail("a-0", TYPE, None, CLICK, halo__goal="Say so.", halo__end_reason="done", halo__cache__hits=2)
     root, steps = read(write_spans(where, one, spans), "a-0")
-    assert [s.action_words() for s in steps] == [
+    assert [s.action_text() for s in steps] == [
         'fill "Ann" on textbox "Name"', "no action (unusable reply)", 'click on button "OK"',
     ]  # fmt: skip
     assert [s.index for s in steps] == [0, 1, 2]
@@ -41,12 +41,12 @@ def test_a_growing_file_gives_each_step_once(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     lines = [json.dumps(s) + "\n" for s in trail("t", CLICK, TYPE)]
     text, seen, growing = "".join(lines).encode(), [], SpanReader(path, "t")
-    assert growing.fresh() == []
+    assert growing.new_steps() == []
     for size in range(0, len(text) + 1, 37):
         path.write_bytes(text[:size])
-        seen += growing.fresh()
+        seen += growing.new_steps()
     path.write_bytes(text)
-    seen += growing.fresh()
+    seen += growing.new_steps()
     assert [s.index for s in seen] == [0, 1]
     assert seen[0].actions and seen[1].actions
     assert growing.root is not None

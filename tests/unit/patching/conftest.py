@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from patching_samples import FILES, REMEDIES, SCHEMA
 
-from halo_opt.patching.edits import Settings
+from halo_opt.patching.edits import SettingsFile
 from halo_opt.patching.surface import HarnessDescription, Surface, resolve_surface
 
 
 @pytest.fixture
-def config() -> Settings:
-    return Settings(path="conf/config.yaml", json_schema=SCHEMA)
+def config() -> SettingsFile:
+    return SettingsFile(path="conf/config.yaml", json_schema=SCHEMA)
 
 
 @pytest.fixture

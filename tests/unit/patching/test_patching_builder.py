@@ -199,7 +199,7 @@ BAD_DIFFS = [
     ("attributes", HUNK.replace(P, ".gitattributes"), "is not an editable file"),
     ("lines that do not fit", HUNK.replace("Answer", "Reason"), "do not fit the file"),
     ("cut off", HUNK.rsplit("\n", 2)[0], "cut off"),
-    ("wrong count", HUNK.replace("-4,2", "-4,1"), "more lines than its head says|not part of"),
+    ("wrong count", HUNK.replace("-4,2", "-4,1"), "more lines than its @@ line says|not part of"),
     ("garbage in the hunk", HUNK.replace("-Answer", "*Answer"), "not part of a hunk"),
     ("no hunk", f"--- a/{P}\n+++ b/{P}\n", "no change"),
     ("head cut off", "# halo-opt patch 1\n", "head is cut off"),

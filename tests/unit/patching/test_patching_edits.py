@@ -11,7 +11,7 @@ from patching_samples import CONFIG, FILES, SCHEMA
 from ruamel.yaml import YAML
 
 from halo_opt.core.records import AppendText, Edit, ReplaceText, SetValue
-from halo_opt.patching.edits import Limits, Settings, apply_edits, in_force
+from halo_opt.patching.edits import Limits, SettingsFile, apply_edits, in_force
 from halo_opt.patching.guard import EditRefused, Forbidden
 
 C, P, R = "conf/config.yaml", "prompts/worker.j2", "prompts/rules.txt"
@@ -113,17 +113,17 @@ BAD: list[tuple[str, list[Edit], str]] = [
     ("goal copied with other marks", [adds("SELECT Ghana, from the list of countries (and press)")], "copies words"),
     ("short goal copied whole", [adds("Then book the blue room now!")], "copies words"),
     ("broken template", [adds("{% if x %}")], "broken"),
-    ("template bomb", [adds("{{ 'x' * 10**10 }}")], "machinery"),
-    ("template call", [adds("{{ lines.append(1) }}")], "machinery"),
+    ("template bomb", [adds("{{ 'x' * 10**10 }}")], "template constructs"),
+    ("template call", [adds("{{ lines.append(1) }}")], "template constructs"),
     ("template escape", [adds("{{ goal.__class__ }}")], "attribute __class__"),
-    ("template include", [adds("{% include 'x' %}")], "machinery"),
+    ("template include", [adds("{% include 'x' %}")], "template constructs"),
     ("template filter that blows up", [adds("{{ goal | center(99999999999) }}")], "filter center"),
     ("variable that is not given", [adds("{{ api }}")], "which this prompt is not given"),
 ]
 
 
 @pytest.mark.parametrize(("edits", "words"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
-def test_bad_edits_are_refused_and_change_nothing(edits: list[Edit], words: str, config: Settings) -> None:
+def test_bad_edits_are_refused_and_change_nothing(edits: list[Edit], words: str, config: SettingsFile) -> None:
     files = dict(FILES)
     before = copy.deepcopy(files)
     with pytest.raises(EditRefused, match=re.escape(words)):
@@ -135,38 +135,42 @@ def test_at_least_forty_kinds_of_bad_edits_are_tried() -> None:
     assert len({b[0] for b in BAD}) >= 40
 
 
-def test_one_bad_edit_refuses_the_good_ones_beside_it(files: dict[str, bytes], config: Settings) -> None:
+def test_one_bad_edit_refuses_the_good_ones_beside_it(files: dict[str, bytes], config: SettingsFile) -> None:
     with pytest.raises(EditRefused, match="edit 2"):
         apply_edits(files, [sets("defaults.steps", 9), adds("\u202e")], config=config)
 
 
-def test_a_message_never_carries_hidden_characters(files: dict[str, bytes], config: Settings) -> None:
+def test_a_message_never_carries_hidden_characters(files: dict[str, bytes], config: SettingsFile) -> None:
     with pytest.raises(EditRefused) as refused:
         apply_edits(files, [adds("x", "a\u202eb")], config=config)
     assert str(refused.value).isprintable()
 
 
-def test_a_setting_changes_on_its_own_line_and_no_other_byte_does(files: dict[str, bytes], config: Settings) -> None:
+def test_a_setting_changes_on_its_own_line_and_no_other_byte_does(
+    files: dict[str, bytes], config: SettingsFile
+) -> None:
     out = apply_edits(files, [sets("defaults.guards.loop", "block")], config=config)
     changed = [(a, b) for a, b in zip(CONFIG.split("\n"), out[C].decode().split("\n"), strict=True) if a != b]
     assert changed == [('    loop: "off"  # what to do about repeats', "    loop: block  # what to do about repeats")]
     assert {p: c for p, c in out.items() if p != C} == {p: c for p, c in files.items() if p != C}
 
 
-def test_a_setting_that_the_file_leaves_out_is_added_to_its_group(files: dict[str, bytes], config: Settings) -> None:
+def test_a_setting_that_the_file_leaves_out_is_added_to_its_group(
+    files: dict[str, bytes], config: SettingsFile
+) -> None:
     out = apply_edits(files, [sets("defaults.history", 3), sets("defaults.labels", True)], config=config)
     data = YAML(typ="safe", pure=True).load(out[C].decode())
     assert (data["defaults"]["history"], data["defaults"]["labels"]) == (3, True)
     assert comments(out[C]) == comments(CONFIG.encode())
 
 
-def test_windows_line_ends_and_odd_layout_stay(config: Settings) -> None:
+def test_windows_line_ends_and_odd_layout_stay(config: SettingsFile) -> None:
     text = b"mode:   fast\r\ndefaults: {steps: 7,   note: 'a'} # flow\r\n"
     out = apply_edits({C: text}, [sets("defaults.steps", 8), sets("defaults.note", "a, b: c")], config=config)
     assert out[C] == b'mode:   fast\r\ndefaults: {steps: 8,   note: "a, b: c"} # flow\r\n'
 
 
-def test_text_edits_do_what_they_say(files: dict[str, bytes], config: Settings) -> None:
+def test_text_edits_do_what_they_say(files: dict[str, bytes], config: SettingsFile) -> None:
     out = apply_edits(files, [swaps("one action", "one JSON action"), adds("Stop when done.")], config=config)
     assert out[P].decode() == PROMPT_AFTER
 
@@ -186,14 +190,14 @@ def test_words_that_the_file_has_already_are_not_copied_from_a_trace(files: dict
     assert b"Two" in apply_edits(longer, [edit], config=None, forbidden=quoted)[R]
 
 
-def test_an_ordinary_word_that_is_also_a_task_may_be_used(files: dict[str, bytes], config: Settings) -> None:
+def test_an_ordinary_word_that_is_also_a_task_may_be_used(files: dict[str, bytes], config: SettingsFile) -> None:
     edits = [adds("Use search before you scroll. Click a list to open it.")]
     assert apply_edits(files, edits, config=config, forbidden=FORBIDDEN)[P] != files[P]
 
 
 @pytest.mark.parametrize("text", ["a: &x 1\nb: *x\n", "a: !!python/object 1\n", "a: 1\n---\nb: 2\n", "- a\n", "a: [\n"])
 def test_a_settings_file_with_anchors_tags_or_more_documents_is_refused(text: str) -> None:
-    config = Settings(path=C, json_schema={"type": "object", "properties": {"a": {"type": "integer"}}})
+    config = SettingsFile(path=C, json_schema={"type": "object", "properties": {"a": {"type": "integer"}}})
     with pytest.raises(EditRefused, match=r"YAML|mapping"):
         apply_edits({C: text.encode()}, [sets("a", 2)], config=config)
 
@@ -218,7 +222,7 @@ def test_a_harness_without_settings_takes_only_text(files: dict[str, bytes]) -> 
         apply_edits(files, [sets("defaults.steps", 9)], config=None)
 
 
-def test_in_force_knows_values_defaults_and_text(files: dict[str, bytes], config: Settings) -> None:
+def test_in_force_knows_values_defaults_and_text(files: dict[str, bytes], config: SettingsFile) -> None:
     assert in_force(files, sets("defaults.steps", 7), config=config)
     assert in_force(files, sets("defaults.labels", False), config=config)
     assert not in_force(files, sets("defaults.guards.submit", 0), config=config)
@@ -250,7 +254,7 @@ LEAVES = [
 def test_only_the_addressed_value_changes_and_comments_survive(data: st.DataObject) -> None:
     key, values = data.draw(st.sampled_from(LEAVES))
     value = data.draw(values)
-    config = Settings(path=C, json_schema=SCHEMA)
+    config = SettingsFile(path=C, json_schema=SCHEMA)
     edit = sets(key, value)
     try:
         out = apply_edits(FILES, [edit], config=config)[C]

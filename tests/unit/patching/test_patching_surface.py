@@ -10,6 +10,8 @@ from halo_opt.core.errors import ConfigError
 from halo_opt.git import reading as gitread
 from halo_opt.patching.surface import Surface, glob_pattern, parse_description, resolve_surface
 
+CONFIGURES_TOOLS = "a file that configures git, Python, tests or the loop, which patches may not edit"
+
 
 def test_the_surface_is_plain_tracked_files_only(repo: Path, git: Git) -> None:
     odd_files(repo, git)
@@ -17,7 +19,7 @@ def test_the_surface_is_plain_tracked_files_only(repo: Path, git: Git) -> None:
     found = resolve_surface(repo, "HEAD", ["**"])
     assert sorted(found.files) == ["README.md", "conf/config.yaml", "prompts/rules.txt", "prompts/worker.j2"]
     assert found.refused == {
-        ".env": "a file that is never editable", "conftest.py": "a file that is never editable",
+        ".env": CONFIGURES_TOOLS, "conftest.py": CONFIGURES_TOOLS,
         "link": "a symbolic link", "run.sh": "an executable file", "sub": "a submodule",
     }  # fmt: skip
     assert found.revision == git("rev-parse", "HEAD")

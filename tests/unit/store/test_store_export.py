@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from export_samples import DATA, KEPT, KEPT_BY_OTLP, SOURCES, span, stored, tables
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 
 from halo_opt.store import Options, Store, build_store
 from halo_opt.store.export import export_traces, otlp
@@ -103,7 +104,7 @@ SPANS = st.lists(
 )
 
 
-@settings(max_examples=25)
+@examples(8, fresh=40)
 @given(spans=SPANS)
 def test_any_spans_come_back_equal(tmp_path_factory, spans):
     folder = tmp_path_factory.mktemp("spans")
@@ -118,7 +119,7 @@ def test_any_spans_come_back_equal(tmp_path_factory, spans):
     assert tables(folder / "b.duckdb", same) == tables(store, same)
 
 
-@settings(max_examples=15)
+@examples(6, fresh=30)
 @given(spans=SPANS)
 def test_packed_spans_come_back_equal_though_their_lines_have_no_place(tmp_path_factory, spans):
     folder = tmp_path_factory.mktemp("packed")

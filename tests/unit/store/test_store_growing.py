@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 
 from halo_opt.core.errors import InputError
 from halo_opt.store import Options, Store, build_store
@@ -91,7 +92,7 @@ SPANS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=10)
+@examples(5, fresh=30)
 @given(spans=st.lists(SPANS, min_size=1, max_size=12))
 def test_index_and_contents_hold_what_reading_line_by_line_holds(spans, tmp_path_factory):
     folder = tmp_path_factory.mktemp("same")

@@ -9,7 +9,7 @@ import pytest
 
 from halo_opt.store import Refused, Store, build_store, guarded_query, schema
 from halo_opt.store.guarded import worker as guarded_worker
-from halo_opt.store.guarded.queries import _read, guarded_queries, sandbox
+from halo_opt.store.guarded.queries import _read, guarded_queries, guards
 
 DATA = Path(__file__).parents[2] / "data"
 COUNT = "SELECT count(*) FROM attempts"
@@ -102,7 +102,7 @@ def test_everything_else_is_refused_by_its_parsed_tree(parser, sql):
     ("attacks", "seconds"),
     [
         (ATTACKS[::15], 10),
-        pytest.param(ATTACKS, 10, marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+        pytest.param(ATTACKS, 10, marks=[pytest.mark.slow]),
     ],
 )
 def test_every_refusal_says_what_is_allowed_and_the_next_query_is_answered(store, attacks, seconds):
@@ -114,7 +114,6 @@ def test_every_refusal_says_what_is_allowed_and_the_next_query_is_answered(store
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_greedy_queries_come_to_an_end_and_the_next_one_is_answered(store):
     for sql in GREEDY:
         greedy, after = guarded_queries(store, [sql, COUNT], seconds=2)
@@ -258,7 +257,7 @@ def test_times_with_a_zone_can_be_read_inside_the_sandbox(store):
 
 
 def test_child_says_what_guards_it(store, monkeypatch):
-    assert sandbox(store).landlock >= 0
+    assert guards(store).landlock >= 0
     monkeypatch.setattr("halo_opt.store.guarded.queries._WORKER", Path("/no/such/worker"))
     with pytest.raises(Refused):
-        sandbox(store)
+        guards(store)

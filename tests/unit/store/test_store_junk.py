@@ -4,8 +4,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 
 from halo_opt.store import Store, build_store
 from halo_opt.store.files.lines import read_objects
@@ -38,7 +39,7 @@ junk = st.sampled_from(JUNK) | st.binary(max_size=40).filter(
 attributes = st.dictionaries(
     st.text(max_size=8), st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20), max_size=4
 )
-few = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+few = examples(6, fresh=50)
 
 
 def good_span(number: int, extra: dict) -> bytes:

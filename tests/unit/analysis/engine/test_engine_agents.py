@@ -57,7 +57,7 @@ def test_a_sub_agent_sees_its_part_alone_and_its_claims_count(world: Made, engin
 
 
 def test_delegates_of_one_turn_run_at_once_and_are_numbered_by_their_place(world: Made, engine_store: Store) -> None:
-    here = threading.Barrier(3, timeout=60)
+    here = threading.Barrier(3, timeout=600)
 
     def reply(messages: Sequence[Message]) -> Reply:
         if len(messages) == 2:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from engine_world import SHOWS, TOOLS, World, scripted, sql, submit, turn
 from hypothesis import given
-from hypothesis import settings as settings_of
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 from pydantic import Field
 
 from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
@@ -190,7 +190,7 @@ class Watched:
             assert limit is None or spent <= limit + 1e-9
 
 
-@settings_of(max_examples=40)
+@examples(12, fresh=100)
 @given(
     budget=st.builds(
         Budget,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 from query_samples import failed, root, span, stored, tool, trace
 
 from halo_opt.core.errors import InputError
@@ -92,7 +93,7 @@ def test_many_pieces_in_threads_give_the_same_hits_in_the_same_order(tmp_path, m
         assert len(whole.hits) == 7
 
 
-@settings(max_examples=20)
+@examples(10, fresh=50)
 @given(
     between=st.lists(
         st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\n \n", b"\n1\n", b"\nlook\n"]), min_size=3, max_size=9

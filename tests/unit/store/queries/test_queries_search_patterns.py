@@ -5,8 +5,9 @@ import os
 
 import pytest
 import re2
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 
 from halo_opt.store.queries.scanning.searcher import Searcher
 from halo_opt.store.queries.scanning.tasks import Task
@@ -91,7 +92,7 @@ def plain_counts(pattern, raw: bytes) -> int:
     return sum(len({match.span() for match in pattern.finditer(text)}) for text in all_texts)
 
 
-@settings(max_examples=80)
+@examples(40, fresh=200)
 @given(pattern=patterns, ignore_case=st.booleans(), made=st.lists(lines(), min_size=1, max_size=4))
 def test_search_agrees_with_reading_every_line(tmp_path_factory, pattern, ignore_case, made):
     known = accepted(pattern, ignore_case)

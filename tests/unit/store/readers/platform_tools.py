@@ -7,13 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 
 from halo_opt.core.errors import InputError
 from halo_opt.store import Store, build_store
 
-few = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+few = examples(4, fresh=50)
 scalars = (
     st.none()
     | st.booleans()

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 
 from halo_opt.store import Store, build_store
 
-few = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+few = examples(4, fresh=50)
 
 _DEEP: list[Any] = []
 for _ in range(200):

@@ -1,9 +1,8 @@
-"""Keeps some addresses of a site out of the agent's reach, in its whole browser. Never looks at what a page shows.
+"""Blocks the addresses of a site that the agent must not open, in its whole browser.
 
-REAL's sites show the graded state at `/finish` and begin anew at `/config`. The fence stands at the browser's own
-network interception, so that links, scripts, frames, workers, popups, redirects and view-source all meet it: page-level
-routing would miss redirects and the first request of a popup. Only addresses that may be meant are stopped to be
-looked at; every other request takes its usual way.
+REAL Bench's sites show the graded state at `/finish` and start anew at `/config`. The requests are intercepted by the
+browser itself, which covers links, scripts, frames, workers, popups, redirects and view-source: routing by page would
+miss redirects and the first request of a popup. Only addresses that look like these two are intercepted.
 """
 
 import contextlib
@@ -13,12 +12,12 @@ from urllib.parse import unquote, urlsplit
 
 from playwright.sync_api import Browser, Error, Page
 
-# The words, and the escapes of their letters: an ordinary address never escapes a plain letter.
+# Both words, and the escapes of their letters: an ordinary address does not escape plain letters.
 _WORDS = ("finish", "config")
 _ESCAPES = sorted({f"{ord(c):02x}" for word in _WORDS for c in word + word.upper()})
 PATTERNS = tuple(
-    f"*{said}*"
-    for said in (
+    f"*{part}*"
+    for part in (
         *(form for word in _WORDS for form in (word, word.title(), word.upper())),
         *(f"%{form}" for code in _ESCAPES for form in {code, code.upper()}),
     )
@@ -27,11 +26,11 @@ _END = re.compile(r"[.\-]")
 
 
 def is_blocked(url: str) -> bool:
-    """Whether an address leads to the graded state or to a new beginning.
+    """Whether an address leads to the graded state or to a new start.
 
-    `finish` counts as any part of the path, whatever file ending or build hash follows it, because an app that routes
-    in the browser fetches that page's code and data under such names. `config` counts only as the page itself: a site
-    may have a `config` of its own deeper down.
+    `finish` is blocked as any part of the path, with any file ending or build hash, because an app that routes in the
+    browser fetches that page's code and data under such names. `config` is blocked only as the page itself, because a
+    site may use that name elsewhere.
     """
     parts = [unquote(part).lower() for part in urlsplit(url.replace("\\", "/")).path.split("/")]
     stems = [_END.split(part.strip())[0] for part in "/".join(parts).split("/") if part.strip()]
@@ -41,33 +40,33 @@ def is_blocked(url: str) -> bool:
 
 
 class RequestBlocker:
-    """Stands around one browser. Only the page that `let` names passes it, and only while it does."""
+    """Blocks the requests of one browser, except those of a page inside `allow`."""
 
     def __init__(self, browser: Browser) -> None:
-        self._passing: set[str] = set()
+        self._allowed: set[str] = set()
         self._session = browser.new_browser_cdp_session()
         self._session.on("Fetch.requestPaused", self._decide)
         self._session.send("Fetch.enable", {"patterns": [{"urlPattern": p} for p in PATTERNS]})
 
     @contextlib.contextmanager
-    def let(self, page: Page) -> Any:
-        """Let this page's own document through, none of its frames, until the block ends."""
+    def allow(self, page: Page) -> Any:
+        """Allow this page's own document, but none of its frames, until the `with` block ends."""
         session = page.context.new_cdp_session(page)
         frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
         session.detach()
-        self._passing.add(frame)
+        self._allowed.add(frame)
         try:
             yield
         finally:
-            self._passing.discard(frame)
+            self._allowed.discard(frame)
 
     def _decide(self, event: dict[str, Any]) -> None:
         request = {"requestId": event["requestId"]}
-        with contextlib.suppress(Error):  # the page or the browser went away meanwhile
-            if event.get("frameId") in self._passing or not is_blocked(event["request"]["url"]):
+        with contextlib.suppress(Error):  # the page or the browser may have closed meanwhile
+            if event.get("frameId") in self._allowed or not is_blocked(event["request"]["url"]):
                 self._session.send("Fetch.continueRequest", request)
             elif event.get("resourceType") == "Document":
-                # Nothing to show: the agent's page stays where it is, as with a dead link.
+                # An empty answer: the agent's page stays where it is, as with a dead link.
                 self._session.send("Fetch.fulfillRequest", {**request, "responseCode": 204})
             else:
                 self._session.send("Fetch.failRequest", {**request, "errorReason": "BlockedByClient"})

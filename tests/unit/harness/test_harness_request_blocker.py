@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from harness.core.errors import UsageError
-from harness.envs.fence import PATTERNS, is_blocked
+from harness.envs.request_blocker import PATTERNS, is_blocked
 from harness.envs.sites import Sites, check_site, read_sites
 
 FENCED = (

@@ -1,4 +1,4 @@
-"""Runs a command that must not outlive its parent: `python leash.py COMMAND...`, with a pipe as standard input.
+"""Runs a command that must not outlive its parent: `python watchdog.py COMMAND...`, with a pipe as standard input.
 
 When the pipe closes (the parent ended, however it ended) the command is killed with everything that it started. It is
 run as a plain script and imports the standard library only until then, because it starts once per harness process.
@@ -17,7 +17,7 @@ def main(command: list[str]) -> int:
     """The command's exit status; 128 + signal number when a signal ended it."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
-    # The group is signalled as a whole; the leash stays until the command has cleaned up after itself.
+    # The group is signalled as a whole; this process stays until the command has cleaned up after itself.
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
     while True:
