@@ -1,7 +1,4 @@
-"""SQL that takes ids, numbers, quotations, paths and addresses out of a text, so that texts of one kind read the same.
-
-Pure: makes text, never touches a database.
-"""
+"""SQL that takes ids, numbers, quotations, paths and addresses out of a text, so that texts of one kind read the same."""
 
 LONGEST = 300
 # Longer texts say what they are in their beginning.

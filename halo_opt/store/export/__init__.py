@@ -1,6 +1,6 @@
-"""Traces of a store written for other programs: flat spans, OTLP JSON, or Parquet. Never changes store or trace files.
+"""Traces of a store written for other programs: flat spans, OTLP JSON, or Parquet.
 
-What a format can hold comes back when the export is imported; what it cannot is counted and told.
+What a format can hold comes back when the export is imported again; the rest is counted in the summary.
 """
 
 from collections import Counter

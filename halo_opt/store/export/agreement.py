@@ -1,7 +1,7 @@
-"""What reading an export back would not say is added to it; what cannot be added is counted. Pure.
+"""Attributes that an export needs so that reading it back gives the attempt's own rows.
 
-The reader of spans is the judge: the records of an attempt are read as it reads them, and compared with the attempt's
-rows. So an attribute is written only where it is needed, and a loss is known rather than supposed.
+The spans of an attempt are read as the reader of spans reads them and compared with the stored rows. Where the two
+differ an attribute is added; where none can be added, the column is counted as lost.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,4 @@
-"""Where an export is written: beside the asked place, packed where its name says so, and renamed when it is whole.
-
-Never leaves half an export under the asked name, and never replaces anything unless it is told to.
-"""
+"""Writing an export into a temporary file or folder, which is renamed when it is complete."""
 
 import gzip
 import io

@@ -1,7 +1,6 @@
-"""Span records in the flat layout: the original lines where there are any, else made from the rows of the store.
+"""Span records in the flat layout: the original lines where the trace file has them, else made from the store's rows.
 
-A line that is still in its file goes out byte for byte. What is made says only what the rows say: model calls are made
-from the messages, because without one a reader of spans finds no conversation.
+Model calls are made from the messages, because a reader of spans finds a conversation only in model calls.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""One build of a store: which sources are new, grown, rewritten or gone, and what follows for the tables.
+"""One build of a store: which sources are new, grown, rewritten or gone, and what changes in the tables.
 
-Works on an open database that is nobody else's yet; where it lies, and when it becomes the store, is `ingest`'s matter.
+The database is a private copy; `ingest` decides where it lies and when it replaces the store.
 """
 
 import json

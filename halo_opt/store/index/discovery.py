@@ -1,6 +1,6 @@
-"""Finding trace files under what the user named, and which reader knows each. Reads only how files begin.
+"""Finding trace files under the given paths, and the reader that recognises each by its first bytes.
 
-Links inside folders are not followed: a link could lead out of what the user named, or round in a circle.
+Links inside folders are not followed: a link could lead out of the folder, or round in a circle.
 """
 
 import codecs
@@ -98,6 +98,4 @@ def _is_utf8(line: bytes) -> bool:
 def _nothing(inputs: Sequence[Path], unknown: list[NotRecognised]) -> str:
     where = ", ".join(str(path) for path in inputs)
     first = f" ({unknown[0].path}: {unknown[0].reason})" if unknown else " (no files there)"
-    return (
-        f"no traces were recognised in {where}{first}; known formats are {_NAMES}; docs/store.md says how each is told"
-    )
+    return f"no traces were recognised in {where}{first}; known formats are {_NAMES}; docs/store.md says how each is recognised"

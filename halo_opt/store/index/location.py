@@ -1,4 +1,4 @@
-"""Where a store lies when the user names no place, and what its trace files look like from outside. Writes nothing."""
+"""The default path of a store, and a fingerprint of its trace files: names, sizes and times of change."""
 
 import glob
 import hashlib

@@ -1,4 +1,4 @@
-"""Outcomes that lie outside the traces: a file of ids and scores, laid over the attempts. Never invents an attempt."""
+"""Outcomes from a separate file of ids and scores, written into the attempts that they belong to."""
 
 import csv
 import io

@@ -1,6 +1,6 @@
-"""Attempts of the index: what follows from all spans of a trace together, and what its root line says.
+"""Attempts of the index, made from all spans of a trace together and from its root line.
 
-Looks at the traces that a build has touched and at no others, so that an append costs what it brings.
+Only traces that a build has touched are made anew, so an append costs what it adds.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,9 +1,8 @@
-"""The facts of flat span lines as structs, and those as columns. Pure: no I/O, no database, no patience with odd lines.
+"""Flat span lines decoded as structs, and those turned into columns of the table `spans`.
 
 A span is a few kilobytes of text around a dozen short facts. Decoding into dictionaries costs several times what
-skipping costs, so the facts are named ahead, in a struct per line, and handled a column at a time, without a step of
-Python for each span wherever that can be. What an attribute means is said in `readers.conventions` alone: the struct's
-fields are its names.
+skipping costs, so the facts are declared as a struct's fields and handled a column at a time. What an attribute means
+is defined in `readers.conventions` alone: the struct's fields are its names.
 """
 
 from collections.abc import Callable, Sequence

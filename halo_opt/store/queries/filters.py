@@ -1,4 +1,4 @@
-"""Which attempts a question is about, as a record and as SQL over `attempts a`. Pure: values travel as parameters."""
+"""Which attempts a query is about, as a record and as SQL over `attempts a` with parameters."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""Which actions in a row go with success or failure. SQL only; a difference here is a lead, not a proof."""
+"""Sequences of actions, by how the attempts that contain them ended. A difference here is a lead, not a proof."""
 
 from pydantic import Field
 
@@ -59,7 +59,7 @@ class Grams(Answer):
             )
         unmeasured = self.all_attempts.error + self.all_attempts.unknown
         if unmeasured:
-            said.append(f"{unmeasured} of {self.all_attempts.attempts} attempts ended in an error or nobody knows how;")
+            said.append(f"{unmeasured} of {self.all_attempts.attempts} attempts ended in an error or have no outcome;")
             said[-1] += " no rate counts them"
         return said
 

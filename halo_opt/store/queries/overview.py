@@ -1,4 +1,4 @@
-"""What is in a store, at a glance: counts, outcomes, models, tools, kinds of errors. Reads the fast tables only."""
+"""A store at a glance: counts, outcomes, models, tools, kinds of errors."""
 
 from pydantic import Field
 
@@ -30,20 +30,20 @@ class ToolUse(Record):
 
 
 class Overview(Answer):
-    """A store at a glance. Outcomes, formats and rejects are counts by name; `unknown` is where nothing tells."""
+    """A store at a glance. Outcomes, formats and rejects are counts by name; `unknown` counts attempts without an outcome."""
 
     runs: int
     tasks: int
     attempts: int
     spans: int
-    first: str | None = Field(description="start of the first attempt, UTC; None when no attempt tells")
+    first: str | None = Field(description="start of the first attempt, UTC; None when no attempt has one")
     last: str | None = Field(description="end of the last attempt, UTC")
     outcomes: dict[str, int]
     tokens_in: int | None
     tokens_out: int | None
     cost_usd: float | None
-    without_tokens: int = Field(description="attempts whose tokens are not told")
-    without_cost: int = Field(description="attempts whose cost is not told")
+    without_tokens: int = Field(description="attempts without token counts")
+    without_cost: int = Field(description="attempts without a cost")
     without_spans: int
     formats: dict[str, int]
     models: list[ModelUse]
@@ -85,7 +85,7 @@ class Overview(Answer):
             (self.without_spans, "spans"),
         ):
             if count:
-                said.append(f"{count} of {self.attempts} attempts tell no {what}")
+                said.append(f"{what} unknown for {count} of {self.attempts} attempts")
         return said
 
     def _facts(self) -> list[tuple[str, object]]:

@@ -1,4 +1,4 @@
-"""What attempts cost and how long they take, by outcome: quantiles, with what nobody told counted. SQL only."""
+"""Quantiles of cost, tokens and duration by outcome, and how many attempts have no value."""
 
 from halo_opt.core.records import Record
 from halo_opt.store.queries.actions import with_chosen
@@ -49,11 +49,11 @@ class QuantileTable(Answer):
         return [Section("", columns, [[getattr(row, name) for name in columns] for row in self.rows])]
 
     def remarks(self) -> list[str]:
-        """What nobody told."""
+        """How many values are unknown."""
         silent: dict[str, int] = {}
         for row in self.rows:
             silent[row.quantity] = silent.get(row.quantity, 0) + row.unknown
-        return [f"{quantity}: not told by {count}" for quantity, count in silent.items() if count]
+        return [f"{quantity}: unknown for {count}" for quantity, count in silent.items() if count]
 
 
 def cost(store: Store, chosen: TraceFilter | None = None) -> QuantileTable:

@@ -1,4 +1,4 @@
-"""Calls that an attempt makes again with the same arguments, against how it ends. SQL only."""
+"""Calls that an attempt makes again with the same arguments, by how the attempt ended."""
 
 from pydantic import Field
 

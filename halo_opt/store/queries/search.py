@@ -1,6 +1,6 @@
-"""Regular expressions over all texts of all spans. Reads the trace files where spans know their place, else the tables.
+"""Regular expressions over the texts of all spans, in the trace files where spans know their place, else in the tables.
 
-What is matched is text as a person reads it (a newline is a newline), never JSON's spelling of it.
+The pattern is matched against decoded text (a newline is a newline), not against its JSON spelling.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Which pieces of which files a search goes through, and which spans begin where in them. SQL only: reads no file."""
+"""Which pieces of which files a search goes through, and which spans begin where in them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple

@@ -1,6 +1,6 @@
-"""One attempt in full: its spans as a tree with what they say, or one span with everything it has, or the raw lines.
+"""One attempt in full: its spans as a tree with their texts, one span with all it has, or the raw lines.
 
-The texts come from the places in the trace files that the store knows, else from its tables.
+Texts come from the places in the trace files that the store knows, else from its tables.
 """
 
 from collections.abc import Sequence

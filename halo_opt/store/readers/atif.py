@@ -1,7 +1,7 @@
 """Reader for ATIF trajectories (Harbor's interchange format, versions 1.x) and for the folders of Harbor's trials.
 
-A trajectory knows no outcome; the trial's `result.json` does, so a trial folder is one source. Never reads the other
-files of a trial: they are logs and artifacts of any size.
+The outcome is in the trial's `result.json`, so a trial folder is one source. Its other files, logs and artifacts of any
+size, are not read.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""Steps, calls and messages of an ATIF trajectory. Pure: its step objects in, rows out.
-
-A step of ours is a step whose source is the agent; its observations are what its calls brought back.
-"""
+"""Steps, calls and messages of an ATIF trajectory. A step is one whose source is the agent."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar

@@ -1,7 +1,7 @@
-"""Reader for experiment folders of BrowserGym, AgentLab and agisdk: what their `summary_info.json` tells.
+"""Reader for experiment folders of BrowserGym, AgentLab and agisdk, from their `summary_info.json`.
 
-Steps and arguments lie beside it as pickles, which are NEVER opened: to load a pickle is to run it. So there are no
-steps but their number, and the task comes from JSON where there is some, else from the folder's name.
+Steps and arguments are stored beside it as pickles, which must never be opened: loading a pickle runs it. So steps are
+a number only, and the task comes from JSON where there is some, else from the folder's name.
 """
 
 import re

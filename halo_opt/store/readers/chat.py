@@ -1,7 +1,7 @@
-"""Reader for conversations as OpenAI messages in general: records with `messages`, one a line, in an array, or alone.
+"""Reader for conversations in OpenAI's message layout: records with `messages`, one a line, in an array, or alone.
 
 Which field holds the task, the reward or the model is not fixed, so the usual names are tried; every other field is
-kept on the root span. Never judges an attempt: without a reward or a verdict in the record there is no outcome.
+kept on the root span. Without a reward or a verdict in the record there is no outcome.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,8 +1,8 @@
-"""Reader for Claude Code sessions: JSONL with a line for each part of a message. Never judges: no outcome is told.
+"""Reader for Claude Code sessions: JSONL with a line for each part of a message. Sessions have no outcome.
 
-A session is an attempt, and so is each sub-agent of it (mode `subagent`), because a sub-agent has a conversation of its
-own. Lines that share a message id are one reply of the model, hence one step. Lines that are no part of a conversation
-(snapshots, progress, titles) are passed over.
+A session is an attempt, and so is each of its sub-agents (mode `subagent`), because a sub-agent has a conversation of
+its own. Lines that share a message id are one reply of the model, hence one step. Lines that are no part of a
+conversation (snapshots, progress, titles) are skipped.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
-"""Reader for Codex sessions (rollouts): JSONL of {timestamp, type, payload}. Never judges: sessions tell no outcome.
+"""Reader for Codex sessions (rollouts): JSONL of {timestamp, type, payload}. Sessions have no outcome.
 
-A file is a session and an attempt. A step is what the model said and called until something came back to it. The same
-words stand in `response_item` and `event_msg` lines: the conversation is taken from the former alone.
+A file is a session and an attempt. A step is the model's texts and calls up to the next result. The same texts stand in
+`response_item` and `event_msg` lines: the conversation is taken from the former alone.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""What span attributes mean: OpenInference, OTel GenAI (older names too), the HALO engine's own, and ours. Pure.
+"""What span attributes mean: OpenInference, OTel GenAI (older names too), the HALO engine's own, and ours.
 
-The first name of each list that is there wins; the order is from most to least specific.
+Of each list of names the first that is present counts; the order is from most to least specific.
 """
 
 import json

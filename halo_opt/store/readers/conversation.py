@@ -1,7 +1,6 @@
-"""Conversations in OpenAI's layout, and those near it, as steps, tool calls and messages. Pure: messages in, rows out.
+"""Conversations in OpenAI's layout, and those near it, as steps, tool calls and messages.
 
-A step is an assistant message: tool calls, or words to the user (`respond`), and what follows it is the result. Never
-looks at anything but the messages; who was right is told elsewhere.
+A step is an assistant message: tool calls, or words to the user (`respond`); what follows it is the result.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""JSON files of any layout: a record a line, an array of records, or one document. No format knowledge.
+"""JSON files of any layout: a record a line, an array of records, or one document.
 
-Recognising a file never parses more than how it begins, however large its one document is.
+Recognising a file parses only its beginning, however large its one document is.
 """
 
 import re

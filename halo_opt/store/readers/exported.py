@@ -1,6 +1,6 @@
-"""What exports of tracing platforms share: records in JSONL or in one JSON document, times in any unit, nested names.
+"""What exports of tracing platforms share: records in JSONL or in one document, times in any unit, nested names.
 
-Knows no one platform. Never raises for what a record holds, and holds one trace of JSONL at a time in memory.
+Of JSONL one trace at a time is in memory.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Reader for Inspect logs: `.eval` archives through the library `inspect-ai` (an extra), JSON logs without it.
 
 A sample in one epoch is an attempt: its task is `<task>/<sample id>`, its seed the epoch. Messages are read, the much
-larger event lists are not. Never judges: the outcome is the first score that tells one, an error or a limit.
+larger event lists are not. The outcome is the first score that has one, an error or a limit.
 """
 
 import re

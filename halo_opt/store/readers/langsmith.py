@@ -1,7 +1,7 @@
 """Reader for LangSmith run exports: runs in JSONL or one JSON document, flat or with `child_runs` inside.
 
-A trace is an attempt. Its dataset example, where it has one, is its task. Streamed tokens are not kept: they are in the
-outputs as a whole. Never joins files.
+A trace is an attempt. Its dataset example, where it has one, is its task. Streamed tokens are not kept: the outputs
+hold them as a whole. Files are not joined.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Reader for MLflow trace exports: {info, data: {spans}} of schema 2 and 3, JSONL or one JSON document.
 
-Attribute values are JSON as text there and are opened. Ids that schema 3 keeps in base64 stay as they are, they are
-only compared with each other. Never joins files: a trace's assessments count where its `info` holds them.
+Attribute values are JSON texts there and are decoded. Ids that schema 3 keeps in base64 stay as they are. Files are not
+joined: a trace's assessments count where its `info` holds them.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Reader for OTLP JSON, as collectors and exporters write it: one document, an array of them, or one a line.
 
-The spans of a trace may be spread over the lines of a file; a trace is handed on as soon as its last line is read, so
-that memory holds the traces under way and not the file. Never joins traces across files.
+The spans of a trace may be spread over the lines of a file; a trace is handed on when its last line is read, so memory
+holds the traces under way and not the file. Traces are not joined across files.
 """
 
 import base64

@@ -1,7 +1,8 @@
 """Reader for Arize Phoenix span exports: records of the spans dataframe, or spans of its interface and command line.
 
 Names are flat (`context.trace_id`, `attributes.llm.model_name`) or nested. A dataframe written without its index has
-lost the span ids; its spans are still read, in time order. Never joins files: annotations count where spans hold them.
+lost the span ids; its spans are still read, in time order. Files are not joined: annotations count where spans hold
+them.
 """
 
 from pathlib import Path

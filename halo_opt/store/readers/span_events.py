@@ -1,6 +1,6 @@
-"""What the events of a span say, as attributes of the span: exceptions, messages, evaluations. Pure.
+"""The events of a span as attributes of the span: exceptions, messages, evaluations.
 
-Instrumentations of several ages keep the conversation in events instead of attributes; the newest names win.
+Older instrumentations keep the conversation in events instead of attributes; the newest names count.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""One attempt from its spans: what the root says of it, and all rows below it. Pure: spans in, rows out."""
+"""One attempt from its spans: the attributes of its root, and all rows below it."""
 
 import hashlib
 from collections.abc import Callable, Sequence

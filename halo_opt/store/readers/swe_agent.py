@@ -1,7 +1,7 @@
 """Reader for trajectories of SWE-agent (`.traj`) and mini-swe-agent (`.traj.json`).
 
-Whether the patch was right lies in a separate report, so there is an outcome only where the file itself tells one: a
-verdict, a crash, or a limit that was hit with nothing submitted. Never guesses success from a submission.
+Whether the patch was right is in a separate report, so there is an outcome only where the file itself has one: a
+verdict, a crash, or a limit that was hit with nothing submitted.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""Steps of SWE-agent's and mini-swe-agent's trajectories. Pure: their step objects or messages in, rows out.
+"""Steps of SWE-agent's and mini-swe-agent's trajectories.
 
-A command that ended with a non-zero status is a tool error, save where the status is the program's answer.
+A command that ended with a non-zero status is a tool error, unless the status is the program's answer.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Reader for tau2-bench results: `{info, tasks, simulations}`, and single simulations as its folder layout keeps them.
 
-A step is a message of the agent; what the simulated user calls is the user's own business and no step. Never judges an
-attempt itself: the outcome is the reward that tau2-bench gave, save where the simulation itself broke.
+A step is a message of the agent; calls of the simulated user are no steps. The outcome is the reward that tau2-bench
+gave, unless the simulation itself broke.
 """
 
 from collections.abc import Mapping

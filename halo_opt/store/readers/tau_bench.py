@@ -1,7 +1,7 @@
 """Reader for tau-bench results: `{task_id, trial, reward, info, traj}` with OpenAI messages in `traj`.
 
 A file is JSONL or one JSON array. A step is an assistant message: a tool call, or words to the user (`respond`), and
-the message after it is its result. Never judges an attempt itself: the outcome is the reward that tau-bench gave.
+the message after it is its result. The outcome is the reward that tau-bench gave.
 """
 
 import re

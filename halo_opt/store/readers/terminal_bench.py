@@ -1,7 +1,6 @@
-"""Reader for terminal-bench's `results.json`: what each trial was, whether it was resolved, and every test's verdict.
+"""Reader for terminal-bench's `results.json`: each trial, whether it was resolved, and every test's verdict.
 
-There are no steps in it, only a root span. Never takes a broken trial for a failed one: what its failure mode says of
-the infrastructure makes it an error.
+It has no steps, only a root span. A trial that broke for a reason of the infrastructure is an error, not a failure.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Rows of an attempt that is recorded as turns with tool calls. No format knowledge, no I/O, never judges an attempt.
+"""Rows of an attempt that is recorded as turns with tool calls.
 
 A reader collects `Turn`s and the conversation; `trace_of_turns` makes steps, tool calls, spans and messages of them, so
 that coding agents' sessions and evaluation logs come out alike.

@@ -71,7 +71,7 @@ def test_ngrams_compare_attempts_that_have_them_with_those_that_do_not(some):
     rare = ngrams(some, n=2, at_least=2)
     assert [gram.actions for gram in rare.grams] == [["look", "buy"]]
     assert rare.rare_grams == len(found) - 1
-    assert "1 of 6 attempts ended in an error or nobody knows how" in rare.render().text
+    assert "1 of 6 attempts ended in an error or have no outcome" in rare.render().text
     assert [gram.actions for gram in ngrams(some, n=3, at_least=1).grams] == [
         ["look", "buy", "pay"],
         ["buy", "look", "buy"],
@@ -111,7 +111,7 @@ def test_quantiles_are_by_outcome_with_the_untold_counted(mixed):
     failures = rows["prompt tokens of an attempt", "failure"]
     assert (failures.known, failures.unknown, failures.median) == (1, 6, 303)
     assert rows["cost in USD of an attempt", "success"].median is None
-    assert "cost in USD of an attempt: not told by 17" in cost(mixed).remarks()
+    assert "cost in USD of an attempt: unknown for 17" in cost(mixed).remarks()
     seconds = {(row.quantity, row.outcome): row for row in latency(mixed).rows}
     assert seconds["seconds of a model call", "success"].median == pytest.approx(0.4)
 
