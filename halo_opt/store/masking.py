@@ -1,4 +1,6 @@
-"""SQL that takes ids, numbers, quotations, paths and addresses out of a text, so that texts of one kind read the same."""
+"""SQL that takes ids, numbers, quotations, paths and addresses out of a text, so that texts of one kind are
+equal.
+"""
 
 LONGEST = 300
 # Longer texts say what they are in their beginning.

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from halo_opt.store.files.lines import BOM, decode_object
 from halo_opt.store.index.span_places import SpanLines
 from halo_opt.store.readers import conventions as names
-from halo_opt.store.readers.made import ROOT
 from halo_opt.store.readers.span_lines import problem_of
 from halo_opt.store.readers.span_steps import CLOSING
+from halo_opt.store.readers.synthetic import ROOT
 from halo_opt.store.rows import AttemptRow, MessageRow, SpanRow, Trace
 
 # Prompts repeat the conversation, so they grow with the square of its length. Beyond so many characters an attempt's

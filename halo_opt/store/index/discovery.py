@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from halo_opt.core.errors import InputError
-from halo_opt.store.files.walk import SKIPPED_FOLDERS
+from halo_opt.store.files.folders import SKIPPED_FOLDERS
 from halo_opt.store.index.summary import NotRecognised
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import first_bytes
@@ -98,4 +98,5 @@ def _is_utf8(line: bytes) -> bool:
 def _nothing(inputs: Sequence[Path], unknown: list[NotRecognised]) -> str:
     where = ", ".join(str(path) for path in inputs)
     first = f" ({unknown[0].path}: {unknown[0].reason})" if unknown else " (no files there)"
-    return f"no traces were recognised in {where}{first}; known formats are {_NAMES}; docs/store.md says how each is recognised"
+    formats = f"known formats are {_NAMES}; docs/store.md says how each is recognised"
+    return f"no traces were recognised in {where}{first}; {formats}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from halo_opt.core.errors import InputError
 from halo_opt.store import schema
-from halo_opt.store.files.walk import files_under
+from halo_opt.store.files.folders import files_under
 
 STORES = Path(".halo_opt") / "stores"
 

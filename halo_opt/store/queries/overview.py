@@ -30,7 +30,7 @@ class ToolUse(Record):
 
 
 class Overview(Answer):
-    """A store at a glance. Outcomes, formats and rejects are counts by name; `unknown` counts attempts without an outcome."""
+    """A store at a glance. Outcomes, formats and rejects are counts by name; `unknown` is for no outcome."""
 
     runs: int
     tasks: int
@@ -73,20 +73,20 @@ class Overview(Answer):
 
     def remarks(self) -> list[str]:
         """What is not listed and what is unknown."""
-        said = []
+        remarks = []
         if self.more_tools:
-            said.append(f"{self.more_tools} more tools with {self.more_calls} calls are not listed")
+            remarks.append(f"{self.more_tools} more tools with {self.more_calls} calls are not listed")
         if self.errors.more_kinds:
             more = self.errors
-            said.append(f"{more.more_kinds} more kinds of errors with {more.more_spans} spans are not listed")
+            remarks.append(f"{more.more_kinds} more kinds of errors with {more.more_spans} spans are not listed")
         for count, what in (
             (self.without_tokens, "tokens"),
             (self.without_cost, "cost"),
             (self.without_spans, "spans"),
         ):
             if count:
-                said.append(f"{what} unknown for {count} of {self.attempts} attempts")
-        return said
+                remarks.append(f"{what} unknown for {count} of {self.attempts} attempts")
+        return remarks
 
     def _facts(self) -> list[tuple[str, object]]:
         return [

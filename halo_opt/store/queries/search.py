@@ -63,10 +63,10 @@ class SearchAnswer(Answer):
 
     def remarks(self) -> list[str]:
         """The counts over all."""
-        said = [f"{self.matches} matches in {self.spans} spans of {self.traces} traces"]
+        remarks = [f"{self.matches} matches in {self.spans} spans of {self.traces} traces"]
         if self.hits and len(self.hits) < self.spans:
-            said.append(f"{self.spans - len(self.hits)} more spans match and are not shown; raise --limit or filter")
-        return said
+            remarks.append(f"{self.spans - len(self.hits)} more spans match and are not shown; raise --limit or filter")
+        return remarks
 
     def narrower(self) -> str:
         """What to ask instead."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from halo_opt.store import values
-from halo_opt.store.readers.made import call_span_id, step_span_id
+from halo_opt.store.readers.synthetic import call_span_id, step_span_id
 from halo_opt.store.rows import MessageRow, StepRow, ToolCallRow
 
 Message = Mapping[str, Any]

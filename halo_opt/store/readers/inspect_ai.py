@@ -14,10 +14,10 @@ from halo_opt.core.records import Cause
 from halo_opt.store import values
 from halo_opt.store.files.lines import BOM, decode_json
 from halo_opt.store.files.opening import stem
-from halo_opt.store.readers.base import SourceError, first_bytes, made_id, whole
+from halo_opt.store.readers.base import SourceError, derived_id, first_bytes, whole
 from halo_opt.store.readers.chat_attributes import chat
 from halo_opt.store.readers.exported import an_object, moment, objects, text_id, told
-from halo_opt.store.readers.transcript import Call, Said, Turn, total, trace_of_turns
+from halo_opt.store.readers.transcript import Call, TranscriptMessage, Turn, total, trace_of_turns
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -82,7 +82,7 @@ class InspectReader:
                 sink.reject(str(path), number, problem, values.text(sample) or "null")
                 continue
             known = AttemptRow(
-                text_id(sample.get("uuid")) or made_id(run_id, sample["id"], sample.get("epoch")),
+                text_id(sample.get("uuid")) or derived_id(run_id, sample["id"], sample.get("epoch")),
                 run_id,
                 f"{spec.get('task') or 'task'}/{sample['id']}",
                 seed=values.integer(sample.get("epoch")),
@@ -224,11 +224,11 @@ def _usage(sample: Object, model: str | None) -> Object:
     return an_object(next(iter(by_model.values()), None)) if len(by_model) == 1 else {}
 
 
-def _conversation(sample: Object) -> tuple[list[Turn], list[Said]]:
+def _conversation(sample: Object) -> tuple[list[Turn], list[TranscriptMessage]]:
     """Each reply of the assistant is a turn; tool messages are the results of its calls, found by id."""
     attachments = an_object(sample.get("attachments"))
     turns: list[Turn] = []
-    said: list[Said] = []
+    said: list[TranscriptMessage] = []
     calls: dict[str, tuple[Call, int]] = {}
     seen: list[str] = []
     for message in objects(sample["messages"]):

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from halo_opt.store import values
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.conventions import first
-from halo_opt.store.readers.made import call_of, call_span_id, step_span_id
 from halo_opt.store.readers.shell import answers_by_status, error_message
+from halo_opt.store.readers.synthetic import call_of, call_span_id, step_span_id
 from halo_opt.store.rows import StepRow, ToolCallRow
 
 Record = Mapping[str, Any]

@@ -23,7 +23,7 @@ def call_span_id(position: int) -> str:
     return f"call-{position}"
 
 
-def made_spans(
+def synthetic_spans(
     attempt: AttemptRow,
     steps: Sequence[StepRow],
     calls: Sequence[ToolCallRow],
