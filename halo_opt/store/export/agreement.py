@@ -81,7 +81,7 @@ def _read(records: Sequence[SpanRecord]) -> Trace:
 
 
 def _completed(trace: Trace, records: list[SpanRecord], *, from_lines: bool) -> tuple[list[SpanRecord], bool]:
-    """The records with added attributes; the calls first, because steps are told by them where they can be."""
+    """The records with added attributes; calls first, because steps follow from them where they can."""
     changed = False
     for again in (False, True):
         read = _read(records)

@@ -76,7 +76,7 @@ def written_folder(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def _packed(plain: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
-    """The file that packs what is written to it, told by the name; equal content gives equal bytes."""
+    """A file that compresses what is written to it, where the name asks for it; equal content gives equal bytes."""
     if suffix == ".gz":
         with gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0) as file:
             yield cast(BinaryIO, file)

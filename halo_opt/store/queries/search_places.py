@@ -60,7 +60,7 @@ class _OfOne(Places):
 
 
 class _Told(NamedTuple):
-    """What every task is told beside its place."""
+    """What every task gets besides its place."""
 
     excerpts: int
     context: int

@@ -19,7 +19,7 @@ _OURS = {"step_id", "timestamp", "source", "message", "reasoning_content", "tool
 def steps_of(
     trace_id: str, listed: Sequence[Record]
 ) -> tuple[list[StepRow], list[ToolCallRow], dict[int, dict[str, Any]]]:
-    """The steps, the calls, and what is told of each step besides."""
+    """The steps, the calls, and the other attributes of each step."""
     steps: list[StepRow] = []
     calls: list[ToolCallRow] = []
     about: dict[int, dict[str, Any]] = {}

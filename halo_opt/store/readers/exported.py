@@ -207,7 +207,7 @@ def an_object(value: Any) -> Object:
     return value if isinstance(value, dict) else {}
 
 
-def told(attributes: Object) -> dict[str, Any]:
+def without_nulls(attributes: Object) -> dict[str, Any]:
     """The attributes that have a value."""
     return {name: value for name, value in attributes.items() if value is not None}
 

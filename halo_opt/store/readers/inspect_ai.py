@@ -16,7 +16,7 @@ from halo_opt.store.files.lines import BOM, decode_json
 from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import SourceError, derived_id, first_bytes, whole
 from halo_opt.store.readers.chat_attributes import chat
-from halo_opt.store.readers.exported import an_object, moment, objects, text_id, told
+from halo_opt.store.readers.exported import an_object, moment, objects, text_id, without_nulls
 from halo_opt.store.readers.transcript import Call, TranscriptMessage, Turn, total, trace_of_turns
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
@@ -173,7 +173,7 @@ def _trace(sample: Object, known: AttemptRow, header: Object) -> Trace:
     facts = {f"inspect.{name}": sample.get(name) or None for name in _KEPT}
     facts["inspect.scores"] = sample.get("scores") or None
     facts["inspect.eval"] = {name: header.get(name) for name in ("eval", "status") if header.get(name) is not None}
-    trace = trace_of_turns(attempt, turns, said, told(facts))
+    trace = trace_of_turns(attempt, turns, said, without_nulls(facts))
     trace.scores = scores
     return trace
 

@@ -22,7 +22,7 @@ from halo_opt.store.readers.exported import (
     opened,
     sniffed,
     text_id,
-    told,
+    without_nulls,
 )
 from halo_opt.store.readers.judged import Judgement, judged, judgement
 from halo_opt.store.readers.span_lines import Span
@@ -119,7 +119,7 @@ def _annotations(record: Object) -> list[Judgement]:
         who = " ".join(["phoenix", *filter(None, [text_id(note.get("annotator_kind"))])])
         found.append(judgement(note.get("name"), result.get("score"), who, label=result.get("label"), whole=whole))
     # The dataframe's spelling: a column for each annotation's score and label.
-    columns = told({name: value for name, value in record.items() if name.startswith("annotations.")})
+    columns = without_nulls({name: value for name, value in record.items() if name.startswith("annotations.")})
     for name in dict.fromkeys(name.split(".")[1] for name in columns):
         score, label = columns.get(f"annotations.{name}.score"), columns.get(f"annotations.{name}.label")
         found.append(judgement(name, score, "phoenix", label=label, whole=whole))

@@ -23,7 +23,7 @@ _KEPT = ("state", "execution_time", "extra_info")
 
 
 class Made(NamedTuple):
-    """What became of a trajectory; `about` is what is told of single steps, tokens are sums where told."""
+    """The rows of a trajectory; `about` holds attributes of single steps, tokens are sums or None."""
 
     steps: list[StepRow]
     calls: list[ToolCallRow]

@@ -12,7 +12,7 @@ from halo_opt.store import values
 from halo_opt.store.readers.synthetic import call_span_id, step_span_id, synthetic_spans
 from halo_opt.store.rows import AttemptRow, MessageRow, SpanRow, StepRow, ToolCallRow, Trace
 
-# A message: role, text (None: what its turn replied), number of its turn (None: said by nobody in the harness).
+# A message: role, text (None: what its turn replied), number of its turn (None: no turn of the agent).
 TranscriptMessage = tuple[str, str | None, int | None]
 
 
