@@ -35,7 +35,7 @@ def cost_verb(
         list[Path] | None,
         typer.Argument(
             help="Folders of reports or loops, or journal files. Default: all in reports/, report/ and .halo_opt/.",
-            metavar="[WHERE...]",
+            metavar="WHERE",
         ),
     ] = None,
     format_: FormatOption = FormatName.TABLE,
@@ -93,12 +93,12 @@ def _cells(row: SpendRow) -> list[object]:
 
 def _notes(everything: SpendRow) -> list[str]:
     """What the sums leave out, and what in them is uncertain."""
-    said = [] if everything.calls or everything.replayed else ["no call is recorded there, so nothing was spent"]
+    notes = [] if everything.calls or everything.replayed else ["no call is recorded there, so nothing was spent"]
     if everything.unpriced:
-        said.append(f"{counted(everything.unpriced, 'call')} had no known price, so the true cost is higher than shown")
+        notes.append(f"{counted(everything.unpriced, 'call')} had no known price, so the true cost is higher")
     if everything.open_calls:
-        said.append(
+        notes.append(
             f"{counted(everything.open_calls, 'call')} did not end, because the program was stopped: their whole "
             "reserved budget is counted, although they may not have been billed"
         )
-    return said
+    return notes

@@ -12,8 +12,8 @@ from halo_opt.core.config import LoopConfig
 from halo_opt.core.console import Console, Format
 from halo_opt.core.loop_records import IterationSummary, LoopSummary, ScoreEstimate
 from halo_opt.loop import run_loop
+from halo_opt.reporting.formatting import interval_text, percent, points
 from halo_opt.reporting.loop_report import write_loop_report
-from halo_opt.reporting.words import interval_words, percent, points
 
 
 def run_verb(
@@ -66,7 +66,7 @@ def _show(summary: LoopSummary, console: Console, format_: Format) -> None:
     rows: list[list[object]] = []
     noise, sealed, best = summary.baseline_noise, summary.sealed, summary.best_of_k
     if noise is not None:
-        words = interval_words(noise.diff.interval, signed=True)
+        words = interval_text(noise.diff.interval, signed=True)
         rows.append(["gate, original against itself (A/A)", points(noise.diff.difference), words, noise.diff.pairs, ""])
     rows += [
         [f"gate after iteration {turn.number}", *_score(turn.gate), _decisions(turn)] for turn in summary.iterations
@@ -74,10 +74,10 @@ def _show(summary: LoopSummary, console: Console, format_: Format) -> None:
     if sealed is not None:
         rows.append(["sealed, original", *_score(sealed.original), ""])
         if best is not None:
-            words = interval_words(best.interval)
+            words = interval_text(best.interval)
             rows.append([f"sealed, original, best of {best.k}", percent(best.rate), words, sealed.attempts, ""])
         rows.append(["sealed, final", *_score(sealed.final), ""])
-        words = interval_words(sealed.interval, signed=True)
+        words = interval_text(sealed.interval, signed=True)
         rows.append(["sealed, difference", points(sealed.difference), words, sealed.attempts, ""])
     console.table(["score", "value", "95% interval", "attempts", "patches"], rows, format_)
     for caveat in summary.caveats:
@@ -85,7 +85,7 @@ def _show(summary: LoopSummary, console: Console, format_: Format) -> None:
 
 
 def _score(estimate_: ScoreEstimate) -> list[object]:
-    return [percent(estimate_.rate), interval_words(estimate_.interval), estimate_.attempts]
+    return [percent(estimate_.rate), interval_text(estimate_.interval), estimate_.attempts]
 
 
 def _decisions(turn: IterationSummary) -> str:

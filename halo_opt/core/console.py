@@ -59,7 +59,7 @@ def _finite(value: Any) -> Any:
 
 def _json_text(value: Any, *, indent: int | None = 2) -> str:
     text = json.dumps(_finite(json_of(value)), indent=indent, ensure_ascii=False, default=str)
-    return visible(text)  # as JSON escapes the document says the same, and a terminal obeys none of it
+    return visible(text)  # escaped as in JSON: the document stays the same, and a terminal obeys nothing in it
 
 
 def _unique(columns: Sequence[str]) -> list[str]:
@@ -238,10 +238,10 @@ class Console:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}", markup=False),
+            TextColumn("{task.fields[status]}", markup=False),
         )
         with RichProgress(*columns, console=self._rich) as bar:
-            task = bar.add_task(printable(words), total=total, completed=already, said="")
+            task = bar.add_task(printable(words), total=total, completed=already, status="")
             yield Progress(
-                total, already, self._clock, lambda p: bar.update(task, completed=p.finished, said=p.words())
+                total, already, self._clock, lambda p: bar.update(task, completed=p.finished, status=p.words())
             )

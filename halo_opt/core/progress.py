@@ -1,4 +1,4 @@
-"""How far a long piece of work is: attempts by outcome, cost so far and time left. Nothing here prints."""
+"""The progress of a long piece of work: attempts by outcome, cost so far and time left."""
 
 import threading
 from collections.abc import Callable
@@ -43,10 +43,10 @@ class Progress:
     def words(self) -> str:
         """Counts, spend and time left: `3 successes, 9 failures, 0 errors, $0.0123, about 4 min 10 s left`."""
         many = {Outcome.SUCCESS: "successes"}
-        said = [counted(n, outcome.value, many.get(outcome, "")) for outcome, n in self.counts.items()]
+        parts = [counted(n, outcome.value, many.get(outcome, "")) for outcome, n in self.counts.items()]
         if self.cost_usd is not None:
-            said.append(f"${self.cost_usd:.4f}")
+            parts.append(f"${self.cost_usd:.4f}")
         left = self.seconds_left
         if left is not None and self.finished < self.total:
-            said.append(f"about {duration(left)} left")
-        return ", ".join(said)
+            parts.append(f"about {duration(left)} left")
+        return ", ".join(parts)

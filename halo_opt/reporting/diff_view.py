@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from halo_opt.core.records import AttemptKey, ScoreDiff, TaskFlip
-from halo_opt.reporting.words import MISSING, chance, interval_words, percent, points
+from halo_opt.reporting.formatting import MISSING, interval_text, p_value_text, percent, points
 
 Kind = Literal["gain", "worse", "unsure", "unmeasured"]
 SIGNIFICANT = 0.05
@@ -15,7 +15,7 @@ UNPAIRED_LISTED = 50  # more would bury the answer; the count is always given
 
 
 class NamedTable(NamedTuple):
-    """Rows of plain, unescaped words under a title; `numeric` are the columns to align right."""
+    """A table with a title. Cells are plain, unescaped text; `numeric` are the columns to align right."""
 
     title: str
     columns: list[str]
@@ -24,7 +24,7 @@ class NamedTable(NamedTuple):
 
 
 class Headline(NamedTuple):
-    """What may be believed, in one line and a sentence."""
+    """What a comparison shows: a kind, a title and a sentence."""
 
     kind: Kind
     title: str
@@ -43,19 +43,19 @@ def kind_of(difference: float | None, interval: tuple[float, float] | None, p_va
     return "gain" if better else "unsure"
 
 
-def change_words(difference: float | None, interval: tuple[float, float] | None, p_value: float | None) -> str:
+def change_text(difference: float | None, interval: tuple[float, float] | None, p_value: float | None) -> str:
     """`+52.8 points (95% interval +36.0 to +69.0 points, one-sided p < 0.0001)`; the p-value is of "better"."""
     if difference is None:
         return MISSING
-    ends = f"95% interval {interval_words(interval, signed=True)}" if interval else "no interval: too little data"
+    ends = f"95% interval {interval_text(interval, signed=True)}" if interval else "no interval: too little data"
     if p_value is None:
         return f"{points(difference)} ({ends})"
-    said = chance(p_value)
-    return f"{points(difference)} ({ends}, one-sided p {said if said.startswith('<') else '= ' + said})"
+    p = p_value_text(p_value)
+    return f"{points(difference)} ({ends}, one-sided p {p if p.startswith('<') else '= ' + p})"
 
 
 def diff_headline(diff: ScoreDiff) -> Headline:
-    """What a comparison shows, honestly."""
+    """The headline of a comparison."""
     kind = kind_of(diff.difference, diff.interval, diff.p_value)
     title = {
         "gain": f"{diff.after} is better",
@@ -64,14 +64,14 @@ def diff_headline(diff: ScoreDiff) -> Headline:
         "unmeasured": "Nothing to compare",
     }[kind]
     if kind == "unmeasured":
-        return Headline(kind, title, "No attempt of the two runs has the same task and seed and was measured in both.")
+        return Headline(kind, title, "No task and seed was measured in both runs.")
     rates = f"{percent(diff.rate_before)} to {percent(diff.rate_after)}"
     over = f"over {diff.pairs} pairs of {diff.tasks} tasks"
-    return Headline(kind, title, f"{rates} {over}: {change_words(diff.difference, diff.interval, diff.p_value)}.")
+    return Headline(kind, title, f"{rates} {over}: {change_text(diff.difference, diff.interval, diff.p_value)}.")
 
 
 def diff_tables(diff: ScoreDiff) -> list[NamedTable]:
-    """The comparison as tables; one that would be empty is left out, save the first."""
+    """The comparison as tables. Empty ones are left out, except the first."""
     rates = [
         ["success rate", percent(diff.rate_before, digits=1), percent(diff.rate_after, digits=1)],
         ["errors (not measured)", str(diff.errors_before), str(diff.errors_after)],

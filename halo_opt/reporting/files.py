@@ -1,4 +1,4 @@
-"""Records as JSON files, and sets of files written whole or not at all. Must never leave half a file under its name.
+"""Records as JSON files, and sets of files that are written whole or not at all.
 
 JSON keeps the order of the record's fields and 12 significant digits, so that the same record is the same bytes and a
 number survives the round trip.

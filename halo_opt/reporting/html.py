@@ -1,7 +1,7 @@
-"""Reports as one self-contained HTML file each. Must never load anything, run a script, or let a trace become markup.
+"""Reports as one self-contained HTML file each.
 
-The page's own policy forbids all of it: no script, no network, only the style sheet whose digest it names. Values pass
-`visible` and then autoescape; only our SVG and our CSS are marked safe.
+A page loads nothing and runs no script; its Content-Security-Policy allows only its own style sheet. Text passes
+`visible` and is then escaped, so that nothing in a trace becomes markup; only our SVG and our CSS are marked safe.
 """
 
 import base64
@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from halo_opt.core.report_records import Report
 from halo_opt.core.text import visible
-from halo_opt.reporting import words
+from halo_opt.reporting import formatting
 from halo_opt.reporting.report_parts import (
     GROUP_COLUMNS,
     NO_OWN_REMEDY,
@@ -30,8 +30,7 @@ from halo_opt.reporting.report_parts import (
     table_of_tested,
 )
 from halo_opt.reporting.told_parts import NOT_OURS, UNSUPPORTED, analyst_rows, opinions
-from halo_opt.reporting.traces import TraceSection, anchors, trace_sections
-from halo_opt.reporting.views import TraceView
+from halo_opt.reporting.trace_sections import TraceSection, TraceView, anchors, trace_sections
 
 FOLD_CHARACTERS = 280  # about four lines; longer text starts folded
 
@@ -57,10 +56,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "points", "chance", "interval_words", "estimate_words", "count"):
-        made.filters[name] = getattr(words, name)
+    for name in ("percent", "points", "p_value_text", "interval_text", "estimate_text", "count"):
+        made.filters[name] = getattr(formatting, name)
     for name in ("figure", "figures", "title_of", "sql_command", "slug", "safe_link", "moment"):
-        made.globals[name] = getattr(words, name)
+        made.globals[name] = getattr(formatting, name)
     made.globals["fold_after"] = FOLD_CHARACTERS
     return made
 

@@ -1,4 +1,4 @@
-"""loop.json, and the page and the Markdown drawn from it. Must never compute or alter a number."""
+"""The report of a loop: loop.json, and the page and the Markdown drawn from it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,20 +10,20 @@ from halo_opt.core.loop_records import LoopSummary
 from halo_opt.core.records import Interval
 from halo_opt.reporting.diff_files import table_lines
 from halo_opt.reporting.diff_view import NamedTable, diff_tables
-from halo_opt.reporting.files import json_text, read_record, write_files
+from halo_opt.reporting.files import json_text, write_files
+from halo_opt.reporting.formatting import percent, safe_link
 from halo_opt.reporting.html import page
-from halo_opt.reporting.loop_words import (
+from halo_opt.reporting.loop_view import (
     diff_lines,
-    edit_words,
+    edit_text,
     iteration_table,
     loop_headline,
-    mechanism_words,
+    mechanism_text,
     spend_rows,
     tiles,
 )
 from halo_opt.reporting.markdown import block, code, escape, table, within
 from halo_opt.reporting.plots import Estimate, Tried, Turn, estimates, turns
-from halo_opt.reporting.words import percent, safe_link
 
 LOOP_JSON, LOOP_MARKDOWN, LOOP_HTML = "loop.json", "report.md", "report.html"
 
@@ -56,11 +56,6 @@ def write_loop_report(
     return paths
 
 
-def read_loop(path: Path) -> LoopSummary:
-    """The summary at `path`: a loop.json, or the folder that holds one. Raises InputError with place and remedy."""
-    return read_record(LoopSummary, path / LOOP_JSON if path.is_dir() else path, made_by="halo-opt run")
-
-
 def loop_html(summary: LoopSummary, *, reports: Mapping[int, str]) -> str:
     """The loop as one self-contained page."""
     return page(
@@ -75,8 +70,8 @@ def loop_html(summary: LoopSummary, *, reports: Mapping[int, str]) -> str:
         spend=spend_rows(summary),
         diff_lines=diff_lines,
         diff_tables=diff_tables,
-        edit_words=edit_words,
-        mechanism_words=mechanism_words,
+        edit_text=edit_text,
+        mechanism_text=mechanism_text,
     )
 
 
@@ -87,21 +82,27 @@ def sealed_plot(summary: LoopSummary) -> dict[str, Markup] | None:
         return None
     rows = [
         Estimate(
-            "Original harness", sealed.original.rate, sealed.original.interval, _said(sealed.original.rate), "before"
+            "Original harness",
+            sealed.original.rate,
+            sealed.original.interval,
+            _rate_text(sealed.original.rate),
+            "before",
         )
     ]
     if best is not None:
-        rows.append(Estimate(f"Original harness, best of {best.k}", best.rate, best.interval, _said(best.rate)))
-    rows.append(Estimate("Final harness", sealed.final.rate, sealed.final.interval, _said(sealed.final.rate), "after"))
+        rows.append(Estimate(f"Original harness, best of {best.k}", best.rate, best.interval, _rate_text(best.rate)))
+    rows.append(
+        Estimate("Final harness", sealed.final.rate, sealed.final.interval, _rate_text(sealed.final.rate), "after")
+    )
     options: dict[str, Any] = {
         "label": "Success rate on the sealed tasks",
         "band": noise_band(summary),
-        "band_says": "A/A noise: the unchanged harness again",
+        "band_says": "A/A noise: the unchanged harness, measured twice",
     }
     return {"wide": estimates(rows, width=760, **options), "narrow": estimates(rows, width=340, **options)}
 
 
-def _said(rate: float | None) -> str:
+def _rate_text(rate: float | None) -> str:
     return percent(rate, digits=1)
 
 
@@ -170,9 +171,11 @@ def _patches(summary: LoopSummary) -> list[str]:
         status = "kept" if verdict.accepted else "dropped"
         lines += [f"### {escape(proposal.id)}, iteration {number}: {status}", "", escape(proposal.hypothesis), ""]
         lines += [f"- Verdict: {escape(verdict.reason)}"]
-        lines += [f"- Mechanism: {mechanism_words(candidate)}"]
+        lines += [f"- Predicted change of behaviour: {mechanism_text(candidate)}"]
         if verdict.broken_guards:
-            lines += ["- Broken guard tasks: " + ", ".join(code(task) for task in verdict.broken_guards)]
-        lines += [f"- Edit: {escape(edit_words(edit))}" for edit in proposal.edits]
+            lines += [
+                "- Guard tasks that fail with this patch: " + ", ".join(code(task) for task in verdict.broken_guards)
+            ]
+        lines += [f"- Edit: {escape(edit_text(edit))}" for edit in proposal.edits]
         lines += ["", *block(candidate.diff_text, "diff"), ""]
     return lines

@@ -1,4 +1,4 @@
-"""Reports as Markdown. Pure; text of traces must never become markup, whatever viewer draws the file."""
+"""The analysis report as Markdown. Text from traces is escaped, so that no viewer takes it for markup."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, Number, Report
 from halo_opt.core.text import counted, visible
+from halo_opt.reporting.formatting import Figure, figure, figures, moment, title_of
 from halo_opt.reporting.markdown_told import Escapes, analyst_lines, told_lines, unsupported_lines
 from halo_opt.reporting.report_parts import GROUP_COLUMNS, NO_OWN_REMEDY, group_lines, none_found, table_of_tested
-from halo_opt.reporting.words import Figure, figure, figures, moment, title_of
 
 # Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~&$]|:(?=//)|(?<=www)\.)")
@@ -84,7 +84,7 @@ def report_markdown(report: Report) -> str:
     if report.caveats:
         lines += ["## Caveats", "", *(f"- {escape(words)}" for words in report.caveats), ""]
     lines += _inputs(report)
-    lines += ["Every number's SQL is in report.json; `halo-opt verify` runs all of them again."]
+    lines += ["report.json has the SQL of every number; `halo-opt verify` computes all of them again."]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -106,10 +106,10 @@ def _finding(finding: Finding) -> list[str]:
         lines += ["May be confounded with: " + ", ".join(escape(words) for words in finding.confounders) + ".", ""]
     lines += told_lines(finding, _escapes())
     if finding.consequences:
-        lines += ["**Comes along with it**", ""]
+        lines += ["**Related behaviours**", ""]
         lines += [f"- {escape(one.title)}. {within(one.claim)}" for one in finding.consequences] + [""]
     for groups in group_lines(finding):
-        lines += [f"**{escape(groups.title)}.** {within(groups.words)}", ""]
+        lines += [f"**{escape(groups.title)}.** {within(groups.note)}", ""]
         lines += table(list(GROUP_COLUMNS), [[within(cell) for cell in row] for row in groups.rows])
     lines += _exemplars("Exemplars", finding.exemplars) + _exemplars("Counter-evidence", finding.counter_examples)
     return lines
@@ -124,16 +124,16 @@ def _exemplars(title: str, exemplars: Sequence[Exemplar]) -> list[str]:
         lines += _quoted(shown.excerpt)
         if shown.beside is not None:
             lines += [
-                f"  A success at the same task ({code(shown.beside.trace_id)}) parts from it at step"
-                f" {shown.beside.step}; the failure, then the success:",
+                f"  A successful attempt at the same task ({code(shown.beside.trace_id)}) acts differently from step"
+                f" {shown.beside.step} on. The failure, then the success:",
                 "",
             ]
-            lines += _quoted(shown.beside.here or "(had ended)") + _quoted(shown.beside.there or "(had ended)")
+            lines += _quoted(shown.beside.here or "(already ended)") + _quoted(shown.beside.there or "(already ended)")
     return lines
 
 
 def _quoted(words: str) -> list[str]:
-    """Words of a trace as an indented block, cut where they get long; nothing for nothing."""
+    """Text of a trace as an indented block, cut where it is long; nothing for an empty text."""
     if not words.strip():
         return []
     cut = words[:EXCERPT_CHARACTERS] + (" [cut]" if len(words) > EXCERPT_CHARACTERS else "")

@@ -1,4 +1,4 @@
-"""The plots of the reports, as SVG made by hand. Pure: records in, markup out, no I/O.
+"""The plots of the reports, as SVG.
 
 No plotting library: a page must be one small file that is readable in light and dark, with text that a screen reader
 reads and that is escaped like all else. Three plots need some 200 lines; a library would bring megabytes, its own
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from markupsafe import Markup
 
 from halo_opt.core.records import Interval
-from halo_opt.reporting.svg import Scale, count_scale, drawing, ends, finite, inside, number, rate_scale, tag, words
+from halo_opt.reporting.svg import Scale, count_scale, drawing, ends, finite, inside, number, rate_scale, tag, text_tag
 
 EDGE = 12.0  # room at both sides: a marker or a tick's words at 0 or 100% must not be cut
 BAR_EDGE = 2.0
@@ -19,12 +19,12 @@ ROW = 46.0
 
 
 class Bar(NamedTuple):
-    """A fraction or count with its interval, as one bar; `said` is its value in words, `other` a mark beside it."""
+    """A fraction or count with its interval, as one bar; `text` is its value as text, `other` a mark beside it."""
 
     label: str
     value: float | None
     interval: Interval | None
-    said: str
+    text: str
     other: float | None = None
 
 
@@ -34,7 +34,7 @@ class Estimate(NamedTuple):
     label: str
     value: float | None
     interval: Interval | None
-    said: str
+    text: str
     tone: str = "other"
 
 
@@ -65,7 +65,7 @@ def bars(rows: Sequence[Bar], *, width: float, label: str, unit: Literal["rate",
     pieces = _ticks(scale, ticks, top=4, bottom=height - 24, unit=unit)
     for position, row in enumerate(rows):
         top = position * ROW
-        pieces += _heading(row.label, row.said, top + 18, width, BAR_EDGE)
+        pieces += _heading(row.label, row.text, top + 18, width, BAR_EDGE)
         value, whisker = finite(row.value), ends(row.interval)
         pieces.append(tag("rect", x=BAR_EDGE, y=top + 27, width=width - 2 * BAR_EDGE, height=12, rx=2, class_="track"))
         if value is not None:
@@ -76,7 +76,7 @@ def bars(rows: Sequence[Bar], *, width: float, label: str, unit: Literal["rate",
         other = finite(row.other)
         if other is not None:
             pieces.append(tag("circle", cx=min(max(scale(other), 7), width - 7), cy=top + 33, r=5, class_="dot before"))
-    return drawing(pieces, width=width, height=height, label=_spoken(label, [(r.label, r.said) for r in rows]))
+    return drawing(pieces, width=width, height=height, label=_spoken(label, [(r.label, r.text) for r in rows]))
 
 
 def estimates(
@@ -94,7 +94,7 @@ def estimates(
     pieces += _ticks(scale, ticks, top=4, bottom=bottom)
     for position, row in enumerate(rows):
         top = position * ROW
-        pieces += _heading(row.label, row.said, top + 20, width, EDGE)
+        pieces += _heading(row.label, row.text, top + 20, width, EDGE)
         value, whisker = finite(row.value), ends(row.interval)
         if whisker:
             pieces += _whisker(scale(whisker[0]), scale(whisker[1]), top + 34)
@@ -102,8 +102,8 @@ def estimates(
             pieces.append(tag("circle", cx=scale(value), cy=top + 34, r=6, class_=f"dot {row.tone}"))
     if noise:
         pieces.append(tag("rect", x=EDGE, y=bottom + 27, width=14, height=12, class_="band"))
-        pieces.append(words(band_says, EDGE + 20, bottom + 37, room=width - 2 * EDGE - 20, size=12, kind="tick"))
-    spoken = _spoken(label, [(r.label, r.said) for r in rows])
+        pieces.append(text_tag(band_says, EDGE + 20, bottom + 37, room=width - 2 * EDGE - 20, size=12, kind="tick"))
+    spoken = _spoken(label, [(r.label, r.text) for r in rows])
     return drawing(pieces, width=width, height=height, label=spoken)
 
 
@@ -118,7 +118,7 @@ def turns(points: Sequence[Turn], *, width: float, label: str) -> Markup:
         for at in ticks
         for piece in (
             tag("line", x1=left, x2=right, y1=scale(at), y2=scale(at), class_="grid"),
-            words(f"{at:.0%}", left - 8, scale(at) + 4, room=44, size=12, anchor="end", kind="tick"),
+            text_tag(f"{at:.0%}", left - 8, scale(at) + 4, room=44, size=12, anchor="end", kind="tick"),
         )
     ]
     spots: list[tuple[float, float]] = []
@@ -127,7 +127,7 @@ def turns(points: Sequence[Turn], *, width: float, label: str) -> Markup:
         every = -(-len(points) * 44 // int(right - left))  # labels closer than 44 pixels would run into each other
         if position % max(1, every) == 0:
             pieces.append(
-                words(point.label, middle, bottom + 20, room=slot * every, size=12, anchor="middle", kind="tick")
+                text_tag(point.label, middle, bottom + 20, room=slot * every, size=12, anchor="middle", kind="tick")
             )
         whisker, value = ends(point.interval), finite(point.value)
         if whisker:
@@ -140,8 +140,8 @@ def turns(points: Sequence[Turn], *, width: float, label: str) -> Markup:
         pieces.append(tag("polyline", points=path, class_="line"))
     pieces += [tag("circle", cx=x, cy=y, r=6, class_="dot after") for x, y in spots]
     pieces += _legend(left, bottom + 44, width)
-    said = [(p.label, "not measured" if finite(p.value) is None else f"{p.value:.0%}") for p in points]
-    return drawing(pieces, width=width, height=height, label=_spoken(label, said))
+    spoken = [(p.label, "not measured" if finite(p.value) is None else f"{p.value:.0%}") for p in points]
+    return drawing(pieces, width=width, height=height, label=_spoken(label, spoken))
 
 
 def _tried(tried: Sequence[Tried], middle: float, slot: float, scale: Scale) -> list[str]:
@@ -152,8 +152,8 @@ def _tried(tried: Sequence[Tried], middle: float, slot: float, scale: Scale) -> 
         share = (position + 1) / (len(measured) + 1)
         x = middle - slot * 0.42 + slot * 0.36 * share
         y = scale(patch.value if patch.value is not None else 0.0)
-        says = f"{patch.label}: {patch.value:.0%} on the gate, {'kept' if patch.accepted else 'dropped'}"
-        pieces.append(tag("g", tag("title", inside(says)) + _mark(x, y, accepted=patch.accepted)))
+        title = f"{patch.label}: {patch.value:.0%} on the gate, {'kept' if patch.accepted else 'dropped'}"
+        pieces.append(tag("g", tag("title", inside(title)) + _mark(x, y, accepted=patch.accepted)))
     return pieces
 
 
@@ -172,23 +172,23 @@ def _legend(left: float, y: float, width: float) -> list[str]:
     """What the marks mean; on a narrow page in two lines."""
     pieces, x = [], left
     entries = (("score of the harness kept", "dot"), ("patch kept", "kept"), ("patch dropped", "dropped"))
-    for says, kind in entries:
-        length = 24 + len(says) * 12 * 0.56
+    for label, kind in entries:
+        length = 24 + len(label) * 12 * 0.56
         if x + length > width:
             x, y = left, y + 19
         mark = tag("circle", cx=x + 6, cy=y - 4, r=5, class_="dot after")
         pieces.append(mark if kind == "dot" else _mark(x + 6, y - 4, accepted=kind == "kept"))
-        pieces.append(words(says, x + 18, y, room=width - x - 18, size=12, kind="tick"))
+        pieces.append(text_tag(label, x + 18, y, room=width - x - 18, size=12, kind="tick"))
         x += length + 10
     return pieces
 
 
-def _heading(label: str, said: str, y: float, width: float, edge: float) -> list[str]:
+def _heading(label: str, text: str, y: float, width: float, edge: float) -> list[str]:
     """A row's name at the left and its value at the right of one line."""
-    value_room = min(0.5 * width, len(said) * 13 * 0.6 + 4)
+    value_room = min(0.5 * width, len(text) * 13 * 0.6 + 4)
     return [
-        words(label, edge, y, room=width - 2 * edge - value_room - 8),
-        words(said, width - edge, y, room=value_room, anchor="end", kind="value"),
+        text_tag(label, edge, y, room=width - 2 * edge - value_room - 8),
+        text_tag(text, width - edge, y, room=value_room, anchor="end", kind="value"),
     ]
 
 
@@ -200,8 +200,8 @@ def _ticks(scale: Scale, ticks: Sequence[float], *, top: float, bottom: float, u
         anchor = "start" if at == ticks[0] else "end" if at == ticks[-1] else "middle"
         shift = -2 if anchor == "start" else 2 if anchor == "end" else 0
         pieces.append(tag("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"))
-        said = f"{at:.0%}" if unit == "rate" else f"{at:,.0f}"
-        pieces.append(words(said, x + shift, bottom + 16, room=80, size=12, anchor=anchor, kind="tick"))
+        text = f"{at:.0%}" if unit == "rate" else f"{at:,.0f}"
+        pieces.append(text_tag(text, x + shift, bottom + 16, room=80, size=12, anchor=anchor, kind="tick"))
     return pieces
 
 
@@ -218,5 +218,5 @@ def _whisker(start: float, end: float, across: float, *, upright: bool = False) 
 
 
 def _spoken(label: str, rows: Sequence[tuple[str, str]]) -> str:
-    """The image in words, for those who do not see it."""
-    return f"{label}. " + "; ".join(f"{name}: {said}" for name, said in rows) if rows else label
+    """The image as text, for screen readers."""
+    return f"{label}. " + "; ".join(f"{name}: {text}" for name, text in rows) if rows else label

@@ -1,7 +1,4 @@
-"""The analysis report on disk: report.json is the truth, report.md and report.html are drawn from it.
-
-Must never compute or alter a number.
-"""
+"""The analysis report on disk: report.json, and report.md and report.html, which are drawn from it."""
 
 import csv
 import io
@@ -14,7 +11,7 @@ from halo_opt.core.report_records import Report
 from halo_opt.reporting.files import json_text, read_record, write_files
 from halo_opt.reporting.html import report_html
 from halo_opt.reporting.markdown import report_markdown
-from halo_opt.reporting.views import TraceView
+from halo_opt.reporting.trace_sections import TraceView
 
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = "report.json", "report.md", "report.html"
 TRIAGE_CSV = "triage.csv"
@@ -49,7 +46,7 @@ def write_report(
 
 
 def csv_text(rows: Iterable[Sequence[Value]]) -> str:
-    """Rows as CSV; a cell that a spreadsheet would take for a formula starts with an apostrophe."""
+    """Rows as CSV. A cell that a spreadsheet would run as a formula gets an apostrophe in front."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
     return text.getvalue()

@@ -1,7 +1,4 @@
-"""The parts of an analysis page that are more than a list of numbers: tiles, plots, the table of all that was tested.
-
-Pure. Divides a count by its whole to draw a bar, and must never compute anything else.
-"""
+"""The parts of a report that are more than a list of numbers: tiles, plots, and tables."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -10,18 +7,18 @@ from markupsafe import Markup
 
 from halo_opt.core.records import Interval, Value
 from halo_opt.core.report_records import Finding, Number, Report
-from halo_opt.reporting.plots import Bar, bars
-from halo_opt.reporting.words import (
+from halo_opt.reporting.formatting import (
     Figure,
-    chance,
     count,
     figure,
     figures,
     interval_name,
-    interval_words,
+    interval_text,
+    p_value_text,
     percent,
     title_of,
 )
+from halo_opt.reporting.plots import Bar, bars
 
 WIDE, NARROW = 760, 340
 FALSE_DISCOVERY = 0.05  # what the reports' method calls proven
@@ -30,10 +27,10 @@ LONGEST_TILE = 14  # longer values (times, lists of models) stand in the list of
 
 
 class GroupLines(NamedTuple):
-    """One table of groups as words: its title, what it shows, and a row a group (name, shown, interval, failures)."""
+    """A table of groups as text: its title, what it shows, and a row for each group (see `GROUP_COLUMNS`)."""
 
     title: str
-    words: str
+    note: str
     rows: list[tuple[str, str, str, str]]
     sql: str
 
@@ -45,10 +42,10 @@ def none_found(report: Report) -> str:
     """Why a report has no findings: nothing stands out, or there is no failure in which anything could."""
     failures = report.overview.get("failures")
     if failures is not None and failures.value == 0:
-        return "No attempt here is known to have failed, so there is no failure to explain."
+        return "No attempt in these traces is known to have failed, so there is no failure to explain."
     return (
-        "No behaviour was measurably more common in failures than in successes. That is a result, not a fault: with few"
-        " attempts only large differences can be seen."
+        "No behaviour was measurably more common in failures than in successes. With few attempts, only large"
+        " differences can be seen."
     )
 
 
@@ -57,12 +54,12 @@ def group_lines(finding: Finding) -> list[GroupLines]:
     return [
         GroupLines(
             f"By {table.by}",
-            (table.note or "No group is shown to differ.") + f" (q {chance(table.q_value)})",
+            (table.note or "No group differs measurably.") + f" (q {p_value_text(table.q_value)})",
             [
                 (
-                    row.group or "not told",
+                    row.group or "unknown",
                     f"{count(row.shown)} of {count(row.attempts)}",
-                    interval_words(row.interval),
+                    interval_text(row.interval),
                     f"{count(row.failures_shown)} of {count(row.failures)}",
                 )
                 for row in table.rows
@@ -74,7 +71,7 @@ def group_lines(finding: Finding) -> list[GroupLines]:
 
 
 class Plot(NamedTuple):
-    """A drawing for wide and one for narrow pages, with the words above it."""
+    """A drawing for wide pages and one for narrow ones, with its caption."""
 
     caption: str
     wide: Markup
@@ -177,14 +174,14 @@ def pair(value: Value) -> Interval | None:
 
 
 def table_of_tested(rows: Sequence[Mapping[str, Value]]) -> TestedTable:
-    """Rows as cells. Titles stand for names, a part stands with its whole, an interval with its difference."""
+    """The table of everything tested. A count is shown with its total, and an interval beside its difference."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     first = "title" if "title" in names else names[0] if names else ""
     wholes = {name.removesuffix("_with") for name in names if name.endswith("_with")}
     hidden = {first, "sql", *wholes, *(["behaviour"] if first == "title" else [])}
     # Reasons are long: at the end they push no number out of sight.
     shown = sorted((name for name in names if name not in hidden), key=lambda name: name in ("reason", "stratified_by"))
-    made = [TestedRow(_words(first, row), [_words(name, row) for name in shown], _sql(row)) for row in rows]
+    made = [TestedRow(_cell(first, row), [_cell(name, row) for name in shown], _sql(row)) for row in rows]
     numeric = [at for at, name in enumerate(shown) if not any(isinstance(row.get(name), str) for row in rows)]
     titles = [title_of(name.removesuffix("_with") if name.endswith("_with") else name) for name in shown]
     return TestedTable([title_of(first) if first != "title" else "Behaviour", *titles], made, numeric)
@@ -195,8 +192,8 @@ def _sql(row: Mapping[str, Value]) -> str | None:
     return sql if isinstance(sql, str) else None
 
 
-def _words(name: str, row: Mapping[str, Value]) -> str:
-    """A cell: empty where the row has nothing, since what was not tested has no number and its reason says why."""
+def _cell(name: str, row: Mapping[str, Value]) -> str:
+    """The text of one cell; '' where the row has no value, because what was not tested has no numbers."""
     value = row.get(name)
     if value is None:
         return ""

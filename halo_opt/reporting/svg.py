@@ -1,4 +1,4 @@
-"""Small pieces of SVG as strings. Pure; must never emit a coordinate that is not finite or text that is not escaped."""
+"""Small pieces of SVG as strings. Coordinates are finite and text is escaped."""
 
 import math
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ def inside(text: str) -> str:
 
 def tag(name: str, inner: str = "", **attributes: float | str) -> str:
     """One element; numbers become coordinates, strings are escaped; `class_` is `class`, `_` is a hyphen."""
-    said = "".join(
+    written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{inside(v) if isinstance(v, str) else number(v)}"'
         for key, v in attributes.items()
     )
-    return f"<{name}{said}>{inner}</{name}>"
+    return f"<{name}{written}>{inner}</{name}>"
 
 
-def words(
+def text_tag(
     text: str, x: float, y: float, *, room: float, size: float = 13, anchor: str = "start", kind: str = ""
 ) -> str:
     """Text cut to `room` pixels, whole in its tooltip when it was cut."""

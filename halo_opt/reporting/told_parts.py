@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from halo_opt.core.report_records import Analyst, Finding, Told
 from halo_opt.core.text import counted
-from halo_opt.reporting.words import Figure, Made, count
+from halo_opt.reporting.formatting import Figure, Made, count
 
 NOT_OURS = (
     "The words and the opinions are the model's. Its figures and quotes were looked up; what was not found is struck."

@@ -11,9 +11,10 @@ from loop_samples import loop_summary
 from reporting_samples import report, traces
 
 from halo_opt.core.console import Console
+from halo_opt.core.loop_records import LoopSummary
 from halo_opt.reporting.diff_view import diff_tables
-from halo_opt.reporting.files import json_text
-from halo_opt.reporting.loop_report import read_loop, write_loop_report
+from halo_opt.reporting.files import json_text, read_record
+from halo_opt.reporting.loop_report import write_loop_report
 from halo_opt.reporting.report_files import read_report, write_report
 
 
@@ -33,7 +34,7 @@ def test_a_loop_links_to_the_analysis_beside_it(tmp_path: Path) -> None:
 
 
 def test_a_comparison_reaches_the_terminal_and_json_with_the_same_words(tmp_path: Path) -> None:
-    sealed = read_loop(write_loop_report(loop_summary(), tmp_path).json).sealed
+    sealed = read_record(LoopSummary, write_loop_report(loop_summary(), tmp_path).json, made_by="halo-opt run").sealed
     assert sealed is not None
     for shown in diff_tables(sealed.diff):
         out = io.StringIO()

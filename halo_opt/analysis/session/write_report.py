@@ -13,7 +13,7 @@ from halo_opt.mining.detector_files import NO_DETECTORS, Detectors
 from halo_opt.mining.mine import MinedStore, measured_store
 from halo_opt.mining.triage import COLUMNS
 from halo_opt.reporting.report_files import ReportPaths, write_report
-from halo_opt.reporting.views import StepView, TraceView
+from halo_opt.reporting.trace_sections import StepView, TraceView
 from halo_opt.store import ImportSummary, Store, build_store, default_store_path, fresh, guarded_query
 from halo_opt.store.protocols import Query
 

@@ -59,7 +59,7 @@ class Grams(Answer):
             )
         unmeasured = self.all_attempts.error + self.all_attempts.unknown
         if unmeasured:
-            words = "attempts ended in an error or have no outcome; no rate counts them"
+            words = "attempts ended in an error or have no outcome; they are left out of all rates"
             remarks.append(f"{unmeasured} of {self.all_attempts.attempts} {words}")
         return remarks
 

@@ -80,12 +80,12 @@ class Overview(Answer):
             more = self.errors
             remarks.append(f"{more.more_kinds} more kinds of errors with {more.more_spans} spans are not listed")
         for count, what in (
-            (self.without_tokens, "tokens"),
+            (self.without_tokens, "token counts"),
             (self.without_cost, "cost"),
             (self.without_spans, "spans"),
         ):
             if count:
-                remarks.append(f"{what} unknown for {count} of {self.attempts} attempts")
+                remarks.append(f"{count} of {self.attempts} attempts have no {what}")
         return remarks
 
     def _facts(self) -> list[tuple[str, object]]:

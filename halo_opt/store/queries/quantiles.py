@@ -49,7 +49,7 @@ class QuantileTable(Answer):
         return [Section("", columns, [[getattr(row, name) for name in columns] for row in self.rows])]
 
     def remarks(self) -> list[str]:
-        """How many values are unknown."""
+        """What is unknown."""
         silent: dict[str, int] = {}
         for row in self.rows:
             silent[row.quantity] = silent.get(row.quantity, 0) + row.unknown

@@ -34,7 +34,7 @@ class StepsHistogram(Answer):
 
     def remarks(self) -> list[str]:
         """What is unknown."""
-        return [f"{self.unknown_steps} attempts do not tell their steps"] if self.unknown_steps else []
+        return [f"{self.unknown_steps} attempts have no number of steps"] if self.unknown_steps else []
 
 
 def steps_histogram(store: Store, chosen: TraceFilter | None = None, *, limit: int = MOST_BINS) -> StepsHistogram:

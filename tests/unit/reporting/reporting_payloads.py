@@ -11,7 +11,7 @@ from halo_opt.core.loop_records import (
     LoopSummary,
 )
 from halo_opt.core.report_records import Report
-from halo_opt.reporting.views import TraceView
+from halo_opt.reporting.trace_sections import TraceView
 
 PAYLOADS = [
     "<script>alert(1)</script>",

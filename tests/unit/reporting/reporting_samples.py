@@ -19,7 +19,7 @@ from halo_opt.core.report_records import (
     Told,
     Unsupported,
 )
-from halo_opt.reporting.views import StepView, TraceView
+from halo_opt.reporting.trace_sections import StepView, TraceView
 
 STRUCK = "[not confirmed]"
 TRACE_A, TRACE_B = "a" * 32, "b3" * 16

@@ -11,8 +11,9 @@ from loop_samples import loop_summary
 from reporting_samples import empty_report, number, report, traces
 
 from halo_opt.core.errors import InputError
-from halo_opt.reporting.files import json_text, significant, write_files
-from halo_opt.reporting.loop_report import read_loop, write_loop_report
+from halo_opt.core.loop_records import LoopSummary
+from halo_opt.reporting.files import json_text, read_record, significant, write_files
+from halo_opt.reporting.loop_report import write_loop_report
 from halo_opt.reporting.report_files import read_report, write_report
 
 
@@ -113,6 +114,6 @@ def test_an_empty_report_is_written_and_read(tmp_path: Path) -> None:
 def test_a_loop_is_three_files_and_reads_back_the_same(tmp_path: Path) -> None:
     paths = write_loop_report(loop_summary(), tmp_path)
     assert [p.name for p in paths] == ["loop.json", "report.md", "report.html"]
-    assert json_text(read_loop(tmp_path)) == json_text(loop_summary())
+    assert json_text(read_record(LoopSummary, paths.json, made_by="halo-opt run")) == json_text(loop_summary())
     with pytest.raises(InputError, match="make it with 'halo-opt run'"):
-        read_loop(tmp_path / "none.json")
+        read_record(LoopSummary, tmp_path / "none.json", made_by="halo-opt run")

@@ -18,7 +18,7 @@ from halo_opt.core.text import visible
 from halo_opt.reporting.diff_files import diff_html
 from halo_opt.reporting.html import report_html
 from halo_opt.reporting.loop_report import loop_html
-from halo_opt.reporting.views import StepView, TraceView
+from halo_opt.reporting.trace_sections import StepView, TraceView
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -154,7 +154,7 @@ def test_without_findings_the_page_says_that_this_is_a_result() -> None:
 
 def test_without_failures_the_page_says_that_there_is_none_to_explain() -> None:
     shown = Page(report_html(report(findings=[], overview={"attempts": number(9), "failures": number(0)}))).text
-    assert "No attempt here is known to have failed, so there is no failure to explain." in shown
+    assert "No attempt in these traces is known to have failed, so there is no failure to explain." in shown
     assert "measurably more common" not in shown
 
 

@@ -8,7 +8,7 @@ from loop_samples import empty_loop, estimate, iteration, loop_summary, score_di
 from halo_opt.core.loop_records import NoiseFloor, SealedResult
 from halo_opt.core.records import SetValue
 from halo_opt.reporting.loop_report import gate_plot, noise_band, sealed_plot
-from halo_opt.reporting.loop_words import diff_lines, edit_words, iteration_table, loop_headline, spend_rows, tiles
+from halo_opt.reporting.loop_view import diff_lines, edit_text, iteration_table, loop_headline, spend_rows, tiles
 
 
 def sealed(difference: float | None, interval: tuple[float, float] | None, p: float | None) -> SealedResult:
@@ -22,13 +22,13 @@ def test_a_gain_is_told_with_its_interval_its_p_and_the_rival() -> None:
     head = loop_headline(loop_summary())
     assert (head.kind, head.title) == ("gain", "8% to 61% on sealed tasks")
     assert "+52.8 points (95% interval +36.0 to +69.0 points, one-sided p < 0.0001)" in head.sentence
-    assert "given 4 tries for each, solves 19%: the gain is more than retrying" in head.sentence
+    assert "given 4 tries for each, solves 19%: the gain is larger than that of retrying" in head.sentence
 
 
 def test_an_interval_that_includes_zero_is_no_reliable_gain() -> None:
     head = loop_headline(loop_summary(sealed=sealed(0.08, (-0.02, 0.18), 0.11)))
     assert (head.kind, head.title) == ("unsure", "No reliable gain")
-    assert "not above what chance alone would show" in head.sentence
+    assert "Chance alone could produce a difference as large" in head.sentence
 
 
 def test_a_test_that_disagrees_with_the_interval_is_no_reliable_gain() -> None:
@@ -39,7 +39,7 @@ def test_a_difference_within_the_aa_noise_is_no_reliable_gain() -> None:
     noise = NoiseFloor(diff=score_diff(0.1, 0.15, (-0.1, 0.2), 0.4))
     head = loop_headline(loop_summary(sealed=sealed(0.15, (0.02, 0.28), 0.01), baseline_noise=noise))
     assert head.kind == "unsure"
-    assert "unchanged harness against itself differs by as much" in head.sentence
+    assert "unchanged harness, measured twice, differs from itself by as much" in head.sentence
 
 
 def test_a_loss_is_called_worse() -> None:
@@ -52,7 +52,7 @@ def test_retrying_that_does_as_well_is_said() -> None:
     best = loop_summary().best_of_k
     assert best is not None
     head = loop_headline(loop_summary(best_of_k=best.model_copy(update={"rate": 0.7})))
-    assert "retrying does as well" in head.sentence
+    assert "retrying helps as much" in head.sentence
 
 
 @pytest.mark.parametrize("changes", [{"sealed": None}, {"sealed": sealed(None, None, None)}])
@@ -110,4 +110,4 @@ def test_changed_lines_that_look_like_file_headers_are_still_changes() -> None:
 
 
 def test_an_edit_is_said_in_words() -> None:
-    assert edit_words(SetValue(path="c.yaml", key="a.b", value=3)) == "set a.b to 3 in c.yaml"
+    assert edit_text(SetValue(path="c.yaml", key="a.b", value=3)) == "set a.b to 3 in c.yaml"

@@ -43,7 +43,7 @@ def test_the_report_is_readable_as_it_stands() -> None:
 def test_the_file_stays_short_because_the_sql_stays_in_the_json() -> None:
     text = report_markdown(report())
     assert "SELECT" not in text
-    assert "Every number's SQL is in report.json" in text
+    assert "report.json has the SQL of every number" in text
     assert "| Repeats the action that it just did | tested | 60 of 96 | 1 of 9 | +38.0 points |" in text
 
 
@@ -57,7 +57,7 @@ def test_a_report_without_findings_says_so() -> None:
 
 def test_a_report_over_traces_without_failures_says_that_there_is_none_to_explain() -> None:
     shown = report_markdown(report(findings=[], overview={"attempts": number(9), "failures": number(0)}))
-    assert "No attempt here is known to have failed, so there is no failure to explain." in shown
+    assert "No attempt in these traces is known to have failed, so there is no failure to explain." in shown
     assert "measurably more common" not in shown
 
 
@@ -104,7 +104,7 @@ def test_a_line_of_text_starts_no_heading_list_or_rule(text: str) -> None:
 def test_what_comes_along_and_where_a_success_parts_are_told() -> None:
     text = report_markdown(report())
     assert "- Takes longer than usual. 58 of the 60 failures that show this also show the finding." in text
-    assert "parts from it at step 2; the failure, then the success:" in text
+    assert "acts differently from step 2 on. The failure, then the success:" in text
     assert "step 2: fill [5]" in text
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reporting_payloads import PAYLOADS
 
 from halo_opt.reporting.plots import Bar, Estimate, Tried, Turn, bars, estimates, turns
-from halo_opt.reporting.svg import number, words
+from halo_opt.reporting.svg import number, text_tag
 
 rates = st.one_of(st.none(), st.floats(0, 1), st.floats(allow_nan=True, allow_infinity=True), st.floats(-1, 1))
 intervals = st.one_of(st.none(), st.tuples(st.floats(), st.floats()), st.tuples(st.floats(0, 1), st.floats(0, 1)))
@@ -129,7 +129,7 @@ def test_labels_of_many_iterations_do_not_run_into_each_other() -> None:
 
 
 def test_long_words_are_cut_to_their_room_and_whole_in_the_tooltip() -> None:
-    svg = words("a rather long title of a finding", 0, 10, room=80)
+    svg = text_tag("a rather long title of a finding", 0, 10, room=80)
     text = ElementTree.fromstring(svg)
     assert (text.text or "").endswith("…")
     assert len(text.text or "") <= 10

@@ -19,7 +19,7 @@ def test_overview_counts_everything_and_says_what_is_unknown(mixed):
     assert told.cost_usd is None
     assert told.first == "2026-05-04 10:00:00"
     text = told.render().text
-    assert "tokens unknown for 14 of 17 attempts" in text
+    assert "14 of 17 attempts have no token counts" in text
     assert "kinds of errors" in text
     assert json.loads(told.model_dump_json())["errors"]["error_spans"] == told.errors.error_spans
 

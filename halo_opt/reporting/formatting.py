@@ -1,6 +1,6 @@
-"""Numbers, names and links as people read them. Pure; must never turn a missing number into zero.
+"""Numbers, names, times and links as text. A missing number is `not measured`, never zero.
 
-A number's name says how to write it: `p_value` is a probability of chance, `difference` is in points, a fraction
+A number's name says how to write it: `p_value` is a probability, `difference` is in points, a fraction
 between -1 and 1 is a percentage, `X_interval` is the interval of `X` (and plain `interval` that of `difference`), and
 `X_with` is a part of `X`.
 """
@@ -48,14 +48,14 @@ def points(difference: float | None) -> str:
     return f"{value:+.1f} points" if value else "0.0 points"
 
 
-def chance(p: float | None) -> str:
+def p_value_text(p: float | None) -> str:
     """A p-value, never written as zero."""
     if p is None or not math.isfinite(p):
         return MISSING
     return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.01 else f"{p:.3f}"
 
 
-def interval_words(interval: Interval | None, *, signed: bool = False) -> str:
+def interval_text(interval: Interval | None, *, signed: bool = False) -> str:
     """An interval of fractions: `8% to 31%`, or signed `-2.0 to +9.5 points`."""
     if interval is None or not all(math.isfinite(end) for end in interval):
         return MISSING
@@ -65,11 +65,11 @@ def interval_words(interval: Interval | None, *, signed: bool = False) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
-def estimate_words(estimate: ScoreEstimate) -> str:
+def estimate_text(estimate: ScoreEstimate) -> str:
     """A success rate with its interval in one phrase."""
     if estimate.rate is None:
         return MISSING
-    ends = f" ({interval_words(estimate.interval)})" if estimate.interval else ""
+    ends = f" ({interval_text(estimate.interval)})" if estimate.interval else ""
     return f"{percent(estimate.rate)}{ends}"
 
 
@@ -100,12 +100,12 @@ def figure(name: str, value: Value) -> str:  # noqa: PLR0911 one return a kind o
         case list():
             fractions = _is_fraction(name, value) and all(-1 <= v <= 1 for v in value)
             if len(value) == 2 and fractions:
-                return interval_words((value[0], value[1]), signed=bool(_DIFFERENCE.search(name)))
+                return interval_text((value[0], value[1]), signed=bool(_DIFFERENCE.search(name)))
             return " to ".join(f"{v:.3g}" for v in value) if len(value) == 2 else ", ".join(f"{v:.3g}" for v in value)
     if not math.isfinite(value):
         return MISSING
     if _CHANCE.search(name):
-        return chance(value)
+        return p_value_text(value)
     if _is_fraction(name, [value]):
         return points(value) if _DIFFERENCE.search(name) else percent(value, digits=1)
     return count(value) if value == int(value) and abs(value) < 1e15 else f"{value:.4g}"
@@ -119,7 +119,7 @@ def _is_fraction(name: str, values: Iterable[float]) -> bool:
 
 
 class Made(NamedTuple):
-    """What makes one number again, or two that come of the same rows."""
+    """The SQL and the statistics that compute one number, or two numbers from the same rows."""
 
     title: str
     sql: str
@@ -127,7 +127,7 @@ class Made(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """One line of numbers: a value, its interval where there is one, and what makes each of them again."""
+    """One number as text: its value, its interval if it has one, and how each is computed."""
 
     name: str
     title: str
@@ -145,9 +145,9 @@ def figures(numbers: Mapping[str, Number]) -> list[Figure]:
 def _figure(name: str, numbers: Mapping[str, Number]) -> Figure:
     number, ends_name, whole = numbers[name], interval_name(name, numbers), whole_name(name, numbers)
     if whole:
-        said = f"{figure(name, number.value)} of {figure(whole, numbers[whole].value)}"
+        part_of_whole = f"{figure(name, number.value)} of {figure(whole, numbers[whole].value)}"
         made = _made({f"{title_of(whole)} that show it": number, f"All {title_of(whole).lower()}": numbers[whole]})
-        return Figure(name, f"{title_of(whole)} that show it", said, None, made)
+        return Figure(name, f"{title_of(whole)} that show it", part_of_whole, None, made)
     if ends_name is None:
         return Figure(name, title_of(name), figure(name, number.value), None, _made({title_of(name): number}))
     ends = numbers[ends_name]
@@ -156,7 +156,7 @@ def _figure(name: str, numbers: Mapping[str, Number]) -> Figure:
 
 
 def interval_name(name: str, numbers: Mapping[str, Number]) -> str | None:
-    """Under which name the interval of `name` is held, if it is: also `rate_interval of R` for `rate of R`."""
+    """The name under which the interval of `name` is held, if it is: also `rate_interval of R` for `rate of R`."""
     base, of, rest = name.partition(" of ")
     names = [f"{base}_interval{of}{rest}", *(["interval"] if name == "difference" else [])]
     return next((n for n in names if n in numbers), None)
@@ -169,7 +169,7 @@ def whole_name(name: str, numbers: Mapping[str, Number]) -> str | None:
 
 
 def _made(numbers: Mapping[str, Number]) -> list[Made]:
-    """What makes these numbers; equal SQL once, under all their titles."""
+    """How these numbers are computed; numbers with the same SQL are listed together."""
     by_sql: dict[str, list[str]] = {}
     for title, number in numbers.items():
         by_sql.setdefault(number.sql, []).append(title)
@@ -184,7 +184,7 @@ def _made(numbers: Mapping[str, Number]) -> list[Made]:
 
 
 def moment(text: str) -> str:
-    """An ISO time as `21 November 2026, 21:05 UTC`; text that is none as it is."""
+    """An ISO time as `21 November 2026, 21:05 UTC`; other text unchanged."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

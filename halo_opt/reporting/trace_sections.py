@@ -1,13 +1,37 @@
-"""The appendix of a page: the attempts that exemplars cite, with the cited steps open and the rest folded. Pure."""
+"""The appendix of a report: the attempts that exemplars cite, with the cited steps open and the rest folded."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from pydantic import Field
+
+from halo_opt.core.records import Outcome, Record
 from halo_opt.core.report_records import Exemplar, Quoted
-from halo_opt.reporting.views import StepView, TraceView
-from halo_opt.reporting.words import slug
+from halo_opt.reporting.formatting import slug
 
 AROUND = 1  # steps shown on both sides of a cited one: a step is read with what led to it and what came of it
+
+
+class StepView(Record):
+    """One step as text; `index` counts from 0, as in the store."""
+
+    index: int
+    observation: str | None = None
+    action: str | None = None
+    target: str | None = None
+    result: str | None = None
+    error: str | None = None
+
+
+class TraceView(Record):
+    """One attempt as the appendix shows it. The caller fills it from the store."""
+
+    trace_id: str
+    task_id: str
+    seed: int | None = None
+    outcome: Outcome | None = None
+    goal: str | None = None
+    steps: list[StepView] = Field(default_factory=list)
 
 
 class Stretch(NamedTuple):

@@ -1,4 +1,7 @@
-"""What a loop's summary may claim, and its parts in words. Pure; must never call a gain what noise would do too."""
+"""The summary of a loop as text: its headline, tiles, tables and edits.
+
+A difference that chance or the noise of the unchanged harness could produce is not called a gain.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,12 +9,12 @@ from typing import NamedTuple
 from halo_opt.core.loop_records import CandidateSummary, IterationSummary, LoopSummary, SealedResult
 from halo_opt.core.records import AppendText, Edit, ReplaceText, SetValue
 from halo_opt.core.text import duration
-from halo_opt.reporting.diff_view import Headline, NamedTable, change_words, kind_of
-from halo_opt.reporting.words import MISSING, count, estimate_words, interval_words, percent, points
+from halo_opt.reporting.diff_view import Headline, NamedTable, change_text, kind_of
+from halo_opt.reporting.formatting import MISSING, count, estimate_text, interval_text, percent, points
 
 
 def loop_headline(summary: LoopSummary) -> Headline:
-    """The sealed answer in one line and a sentence or three."""
+    """The result on the sealed tasks, in one line and one to three sentences."""
     sealed = summary.sealed
     if sealed is None:
         why = "The sealed tasks were not run, so nothing is claimed about tasks that the loop did not see."
@@ -30,20 +33,24 @@ def loop_headline(summary: LoopSummary) -> Headline:
 
 def _sentences(summary: LoopSummary, sealed: SealedResult) -> list[str]:
     if sealed.difference is None:
-        return ["The sealed tasks gave too little data for a number."]
+        return ["There were too few measured attempts on the sealed tasks to compute a difference."]
     rates = f"The original harness solves {percent(sealed.original.rate)}, the final one {percent(sealed.final.rate)}"
     over = f"of {sealed.attempts} attempts on {sealed.tasks} tasks that no part of the loop had seen"
-    said = [f"{rates} {over}: {change_words(sealed.difference, sealed.interval, sealed.p_value)}."]
+    sentences = [f"{rates} {over}: {change_text(sealed.difference, sealed.interval, sealed.p_value)}."]
     if kind_of(sealed.difference, sealed.interval, sealed.p_value) == "unsure":
-        said.append("That is not above what chance alone would show.")
+        sentences.append("Chance alone could produce a difference as large.")
     elif _within_noise(summary, sealed):
-        said.append("The unchanged harness against itself differs by as much, so that is not above the noise.")
+        sentences.append(
+            "The unchanged harness, measured twice, differs from itself by as much, so this is within the noise."
+        )
     best = summary.best_of_k
     if best is not None and best.rate is not None and sealed.final.rate is not None:
         rival = f"The original harness, given {best.k} tries for each, solves {percent(best.rate)}"
         no_better = best.rate >= sealed.final.rate
-        said.append(f"{rival}: {'retrying does as well' if no_better else 'the gain is more than retrying'}.")
-    return said
+        sentences.append(
+            f"{rival}: {'retrying helps as much' if no_better else 'the gain is larger than that of retrying'}."
+        )
+    return sentences
 
 
 def _within_noise(summary: LoopSummary, sealed: SealedResult) -> bool:
@@ -55,7 +62,7 @@ def _within_noise(summary: LoopSummary, sealed: SealedResult) -> bool:
 
 
 class Tile(NamedTuple):
-    """A figure at the top of the page."""
+    """A number at the top of the page."""
 
     title: str
     value: str
@@ -63,20 +70,20 @@ class Tile(NamedTuple):
 
 
 def tiles(summary: LoopSummary) -> list[Tile]:
-    """The figures that stand at the top."""
+    """The numbers at the top of the page."""
     sealed, noise, best = summary.sealed, summary.baseline_noise, summary.best_of_k
     shown = []
     if sealed is not None:
         shown += [
-            Tile("Sealed, original", percent(sealed.original.rate), interval_words(sealed.original.interval)),
-            Tile("Sealed, final", percent(sealed.final.rate), interval_words(sealed.final.interval)),
-            Tile("Difference", points(sealed.difference), interval_words(sealed.interval, signed=True)),
+            Tile("Sealed, original", percent(sealed.original.rate), interval_text(sealed.original.interval)),
+            Tile("Sealed, final", percent(sealed.final.rate), interval_text(sealed.final.interval)),
+            Tile("Difference", points(sealed.difference), interval_text(sealed.interval, signed=True)),
         ]
     if best is not None:
-        spent = f"{best.spend_per_pair:g} {best.spend_unit} a pair; optimizing: {best.optimized_spend_per_pair:g}"
+        spent = f"{best.spend_per_pair:g} {best.spend_unit} per pair; the loop: {best.optimized_spend_per_pair:g}"
         shown.append(Tile(f"Best of {best.k}, original", percent(best.rate), spent))
     if noise is not None:
-        ends = interval_words(noise.diff.interval, signed=True)
+        ends = interval_text(noise.diff.interval, signed=True)
         shown.append(Tile("A/A noise", points(noise.diff.difference), ends))
     tried = [c for i in summary.iterations for c in i.candidates]
     turns = len(summary.iterations)
@@ -99,20 +106,20 @@ def spend_rows(summary: LoopSummary) -> list[list[str]]:
 
 
 def iteration_table(iterations: Sequence[IterationSummary]) -> NamedTable:
-    """One row an iteration: its scores and what became of its patches."""
+    """One row for each iteration: its scores, the patches tried and those kept."""
     rows = []
     for turn in iterations:
         kept = [c.proposal.id for c in turn.candidates if c.verdict.accepted]
         tried = ", ".join(c.proposal.id for c in turn.candidates) or "none"
-        scores = [estimate_words(turn.train), estimate_words(turn.gate)]
+        scores = [estimate_text(turn.train), estimate_text(turn.gate)]
         errors = str(turn.train.errors + turn.gate.errors)
         rows.append([str(turn.number), *scores, errors, tried, ", ".join(kept) or "none"])
     columns = ["Iteration", "Train", "Gate, at its end", "Errors", "Patches tried", "Kept"]
     return NamedTable("Iterations", columns, rows, [3])
 
 
-def edit_words(edit: Edit) -> str:
-    """What one typed edit does, in a phrase."""
+def edit_text(edit: Edit) -> str:
+    """A phrase that says what one edit does."""
     match edit:
         case SetValue():
             return f"set {edit.key} to {edit.value!r} in {edit.path}"
@@ -122,8 +129,8 @@ def edit_words(edit: Edit) -> str:
             return f"add text at the end of {edit.path}"
 
 
-def mechanism_words(candidate: CandidateSummary) -> str:
-    """Whether the traces show that the patch did what its hypothesis says."""
+def mechanism_text(candidate: CandidateSummary) -> str:
+    """Whether the traces show the change of behaviour that the patch predicted."""
     fired = candidate.verdict.mechanism_fired
     return MISSING if fired is None else "seen in the traces" if fired else "not seen in the traces"
 

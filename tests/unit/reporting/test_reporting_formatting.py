@@ -10,7 +10,7 @@ from reporting_payloads import PAYLOADS
 from reporting_samples import number
 
 from halo_opt.core.text import visible
-from halo_opt.reporting import words
+from halo_opt.reporting import formatting
 
 
 @pytest.mark.parametrize(
@@ -32,45 +32,55 @@ from halo_opt.reporting import words
         ("mean_steps_interval", [5.0, 7.25], "5 to 7.25"),
         ("kept", True, "yes"),
         ("behaviour", "repeated_action", "repeated_action"),
-        ("rate", None, words.MISSING),
-        ("rate", math.nan, words.MISSING),
+        ("rate", None, formatting.MISSING),
+        ("rate", math.nan, formatting.MISSING),
     ],
 )
 def test_a_value_is_said_by_the_name_it_has(name: str, value: object, said: str) -> None:
-    assert words.figure(name, value) == said  # type: ignore[arg-type]
+    assert formatting.figure(name, value) == said  # type: ignore[arg-type]
 
 
 def test_missing_is_never_said_as_zero() -> None:
-    for said in (words.percent(None), words.points(None), words.chance(None), words.interval_words(None)):
-        assert said == words.MISSING
+    for said in (
+        formatting.percent(None),
+        formatting.points(None),
+        formatting.p_value_text(None),
+        formatting.interval_text(None),
+    ):
+        assert said == formatting.MISSING
         assert "0" not in said
 
 
 def test_an_interval_joins_its_number_and_keeps_both_queries() -> None:
-    shown = words.figures({"rate": number(0.5, "SELECT 1"), "rate_interval": number([0.4, 0.6], "SELECT 2", "wilson")})
+    shown = formatting.figures(
+        {"rate": number(0.5, "SELECT 1"), "rate_interval": number([0.4, 0.6], "SELECT 2", "wilson")}
+    )
     assert [(f.title, f.value, f.interval) for f in shown] == [("Rate", "50.0%", "40% to 60%")]
     assert [(m.sql, m.statistics) for m in shown[0].made] == [("SELECT 1", []), ("SELECT 2", ["wilson"])]
 
 
 def test_equal_queries_are_shown_once_with_both_statistics() -> None:
-    shown = words.figures({"d": number(0.1, "SELECT 1", "a"), "d_interval": number([0.0, 0.2], "SELECT 1", "b")})
-    assert shown[0].made == [words.Made("D and its interval", "SELECT 1", ["a", "b"])]
+    shown = formatting.figures({"d": number(0.1, "SELECT 1", "a"), "d_interval": number([0.0, 0.2], "SELECT 1", "b")})
+    assert shown[0].made == [formatting.Made("D and its interval", "SELECT 1", ["a", "b"])]
 
 
 def test_a_plain_interval_is_that_of_the_difference_and_signed() -> None:
-    shown = words.figures({"difference": number(0.3), "interval": number([0.1, 0.5])})
+    shown = formatting.figures({"difference": number(0.3), "interval": number([0.1, 0.5])})
     assert [(f.title, f.value, f.interval) for f in shown] == [("Difference", "+30.0 points", "+10.0 to +50.0 points")]
 
 
 def test_a_part_is_shown_with_its_whole_and_both_queries() -> None:
-    shown = words.figures({"failures_with": number(3, "SELECT 3"), "failures": number(9, "SELECT 9")})
+    shown = formatting.figures({"failures_with": number(3, "SELECT 3"), "failures": number(9, "SELECT 9")})
     assert [(f.title, f.value) for f in shown] == [("Failures that show it", "3 of 9")]
     assert [m.sql for m in shown[0].made] == ["SELECT 3", "SELECT 9"]
 
 
 def test_the_interval_of_one_runs_rate_joins_that_runs_rate() -> None:
     numbers = {"rate of a": number(0.1), "rate of b": number(0.2), "rate_interval of b": number([0.1, 0.3])}
-    assert [(f.title, f.interval) for f in words.figures(numbers)] == [("Rate of a", None), ("Rate of b", "10% to 30%")]
+    assert [(f.title, f.interval) for f in formatting.figures(numbers)] == [
+        ("Rate of a", None),
+        ("Rate of b", "10% to 30%"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,11 +93,11 @@ def test_the_interval_of_one_runs_rate_joins_that_runs_rate() -> None:
     ],
 )
 def test_times_are_said_in_utc_and_what_is_none_as_it_is(text: str, said: str) -> None:
-    assert words.moment(text) == said
+    assert formatting.moment(text) == said
 
 
 def test_an_interval_without_its_number_is_shown_alone() -> None:
-    shown = words.figures({"rate_interval": number([0.4, 0.6])})
+    shown = formatting.figures({"rate_interval": number([0.4, 0.6])})
     assert [(f.title, f.value, f.interval) for f in shown] == [("Rate interval", "40% to 60%", None)]
 
 
@@ -97,16 +107,16 @@ seen_text = st.text(max_size=60).filter(lambda text: visible(text) == text)
 
 @given(seen_text, seen_text)
 def test_the_sql_and_the_paths_are_one_argument_each_to_the_shell(sql: str, path: str) -> None:
-    assert shlex.split(words.sql_command(sql, [path])) == ["halo-opt", "sql", "--traces", path, sql]
+    assert shlex.split(formatting.sql_command(sql, [path])) == ["halo-opt", "sql", "--traces", path, sql]
 
 
 def test_many_inputs_are_asked_through_their_index() -> None:
-    assert words.sql_command("SELECT 1", ["t"] * 9) == "halo-opt sql --store STORE 'SELECT 1'"
+    assert formatting.sql_command("SELECT 1", ["t"] * 9) == "halo-opt sql --store STORE 'SELECT 1'"
 
 
 @given(st.lists(st.text(max_size=20), unique=True, max_size=8))
 def test_slugs_are_safe_in_an_id_and_do_not_collide(texts: list[str]) -> None:
-    slugs = [words.slug(text) for text in texts]
+    slugs = [formatting.slug(text) for text in texts]
     assert len(set(slugs)) == len(texts)
     assert all(s and all(c.isascii() and (c.isalnum() or c in "-_") for c in s) for s in slugs)
 
@@ -132,10 +142,10 @@ def test_slugs_are_safe_in_an_id_and_do_not_collide(texts: list[str]) -> None:
     ],
 )
 def test_only_relative_paths_and_web_addresses_become_links(target: str, link: str | None) -> None:
-    assert words.safe_link(target) == link
+    assert formatting.safe_link(target) == link
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_no_payload_becomes_a_link_with_a_scheme_or_a_quote(payload: str) -> None:
-    link = words.safe_link(payload)
+    link = formatting.safe_link(payload)
     assert link is None or not set(link) & set("\"'<> :")
