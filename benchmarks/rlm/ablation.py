@@ -1,8 +1,8 @@
 """`python -m benchmarks.rlm.ablation --model SPEC [--budget 1usd] [--cases N]`: mining, RLM, both, raw traces.
 
-The sets are those of benchmarks/mining: real attempts with failures planted, so that the truth is known. Each case of
-each arm is written down when it is done, and each call when it was paid; started again with the same --out it goes
-on.
+The datasets are those of benchmarks/mining: real attempts with planted failures, so that the truth is known. Each case
+of each arm is written to --out when it is done, and each call when it was paid; started again with the same --out, it
+goes on from there.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from halo_opt.core.errors import HaloError, InputError
 from halo_opt.store import Store
 from halo_opt.store.guarded.guarded_rows import GuardedRows
 
-# Fewer detectable modes than these, and an interval of recall is wider than most differences.
+# With fewer detectable modes than these, the interval of recall is wider than most differences.
 ENOUGH = 30
 REPLAYED = "replayed"
 _DRAWN, _POWER, _SAMPLE = 0, 1, 2
@@ -35,7 +35,7 @@ _DRAWN, _POWER, _SAMPLE = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One arm on one case: what became of the planted modes, its findings, what it used. Lengths in tokens."""
+    """The result of one arm on one case: modes (name, power, found), findings (title, true), and what it used."""
 
     arm: str
     case: int
@@ -53,7 +53,7 @@ class Done:
 
 
 def run(given: argparse.Namespace, asked: AnalysisOptions) -> Iterator[Done]:
-    """All arms on all cases; what is written down already is read."""
+    """Run all arms on all cases; results that are written already are read."""
     out: Path = given.out
     out.mkdir(parents=True, exist_ok=True)
     real = real_attempts(given.runs)
@@ -94,7 +94,7 @@ def _one(
         report, result = look(arm, Case(store, folder, identity, _rng(given, number, _SAMPLE)), asked, budget)
         seconds = time.monotonic() - began
         called = planted.called_by(report)
-        # All arms are held against what a perfect test would find at the level that mining's tests leave it.
+        # All arms are compared with what a perfect test would find at the level that mining's number of tests leaves.
         called = called if arm == MINING else replace(called, tests=tests)
         outcome = planted.judge(
             drawn, called, planted=GuardedRows(store), bare=GuardedRows(bare), rng=_rng(given, number, _POWER)
@@ -167,7 +167,7 @@ def _able(done: Done) -> list[tuple[tuple[int, str], bool]]:
 
 
 def notes(results: Sequence[Done]) -> list[str]:
-    """What the table cannot say: arms on the same modes, too few cases, runs that did not end by handing in."""
+    """Notes below the table: arms compared on the same modes, too few cases, analyses that ended at a limit."""
     lines = []
     found = {arm: dict(one for done in results if done.arm == arm for one in _able(done)) for arm in _arms(results)}
     for arm in _arms(results)[1:]:

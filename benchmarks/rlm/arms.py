@@ -1,7 +1,7 @@
-"""The four ways of finding failure modes that are compared: mining, mining and RLM, RLM alone, raw traces.
+"""The four arms of the ablation: mining, mining and RLM, RLM alone, raw traces.
 
-Each gives a report with claims that were checked and contrasts that were corrected for all that this way asked; so a
-finding means the same in all of them. None sees what was planted.
+Each gives a report whose claims were checked and whose contrasts were corrected for everything that the arm tested, so
+a finding means the same in all of them. No arm sees what was planted.
 """
 
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ from halo_opt.store import Store
 
 MINING, BOTH, RLM, RAW = "mining", "mining + RLM", "RLM alone", "raw traces"
 ARMS = (MINING, BOTH, RLM, RAW)
-# What knows of mining's findings.
+# Tools that show mining's findings.
 OF_MINING = frozenset({"findings"})
 TITLE = "planted"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A dataset to look at. `identity` is what a recording of it must have been made with, as JSON data."""
+    """A dataset; `identity` identifies it in recordings, as JSON data."""
 
     store: Store
     folder: Path
@@ -44,10 +44,13 @@ class Case:
 
 
 def look(arm: str, case: Case, asked: AnalysisOptions, budget: Budget) -> tuple[Report, AnalysisResult | None]:
-    """What an arm finds in a case, and what its model did; None for mining.
+    """Run an arm on a case.
 
-    Every call is journalled in the case's folder and not paid twice; with `asked.replay`, a folder of an earlier run,
-    it is answered from that run's journals alone.
+    Every call is journalled in the case's folder and not paid for twice; with `asked.replay`, a folder of an earlier
+    run, replies come from that run's journals alone.
+
+    Returns:
+        The report, and what the model did (None for mining).
     """
     mined = mine_store(case.store, [], title=TITLE, made_at="", guarded=guarded_rows(case.store))
     if arm == MINING:

@@ -1,4 +1,4 @@
-"""What is true of a store, counted here by plain SQL: what lies turn around and true statements say. Only reads."""
+"""Facts of a store, counted by plain SQL: the true statements of the benchmark repeat them, the lies distort them."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,9 +1,8 @@
 """The HALO engine's agent, run for real in its own environment against a model at a local address.
 
-Nothing but the standard library and the engine may be imported here. The engine itself is not changed, with one
-exception that is told: where its sandbox cannot be had (it downloads Pyodide from the internet), its `run_code` tool
-runs the same runtime file in a plain Python process, so that the tool is there and gives the same output. That is for
-scripts of this benchmark alone, never for code that a model wrote.
+Only the standard library and the engine are imported here. The engine is unchanged but for one thing, which the run
+reports: where its sandbox is not available (it downloads Pyodide from the internet), its `run_code` tool runs the same
+runtime file in a plain Python process with the same output. That is safe only because this benchmark scripts the code.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""Our engine asked the questions: what a model that makes no mistake would reply, turn by turn.
+"""Our engine on the questions, with a scripted model that makes no mistake.
 
-The engine runs for real, through its own OpenAI client; only the model is played.
+The engine runs as it is, through its own OpenAI client; a local server plays the model.
 """
 
 import json
@@ -25,7 +25,7 @@ from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.open_roles import RoleSettings, open_roles
 from halo_opt.store import Store
 
-# What the peer's command line assumes too: a hosted model with room for everything.
+# As the peer's command line assumes: a hosted model whose context holds everything.
 CONTEXT = 128_000
 THOUGHT = "Count it in SQL."
 
@@ -57,9 +57,7 @@ def _turn(action: dict[str, Any]) -> Said:
 
 
 def _points(asked: Asked) -> list[dict[str, Any]]:
-    """The answer with what bears it out, as the engine wants it: the contrast's name, a query for each figure, or a
-    quote for a row.
-    """
+    """The answer with its evidence: the contrast's name, a query for each figure, or a quote for a row."""
     question = asked.question
     if question.predicate:
         return [{"text": question.name, "contrasts": [Hypotheses().add("", question.predicate).name]}]
@@ -84,7 +82,7 @@ def _attempt(question: Question, row: Row) -> str:
 
 
 def ask(store: Store, report: Report, asked: Sequence[Asked]) -> tuple[list[bool], list[Exchange]]:
-    """One analysis over these questions: whether each was answered, and what was sent. `report` is mining's."""
+    """Run one analysis on these questions; return whether each was answered, and what was sent."""
     ours = Ours(asked)
     words = "\n".join(one.question.words for one in asked)
     ledger = Ledger(Budget())
@@ -109,7 +107,7 @@ def ask(store: Store, report: Report, asked: Sequence[Asked]) -> tuple[list[bool
 
 
 def _kept(answered: Sequence[bool], asked: Sequence[Asked], result: AnalysisResult) -> list[bool]:
-    """Answered is what stands after the engine's own check: each number, count and quote as it was given."""
+    """Whether each question is still answered after the engine's own check of numbers, counts and quotes."""
     points = result.answer.points if result.answer else []
     said: set[tuple[Any, ...]] = {_row(one.counts) for point in points for one in point.contrasts}
     said |= {(number.name, number.value) for point in points for number in point.numbers}

@@ -1,4 +1,4 @@
-"""A hundred lies about real runs, and fifty true statements in the same forms. Text only: made from `Facts`."""
+"""A hundred lies about real runs, and fifty true statements in the same forms, made from `Facts`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,11 +14,17 @@ NOBODY = "deadbeefdeadbeefdeadbeefdeadbeef"
 
 @dataclass(frozen=True)
 class Planted:
-    """A claim as a model hands it in, marked by a word of its title that is nowhere else.
+    """A claim as a model submits it, marked by a word of its title that stands nowhere else.
 
-    Of a lie nothing of `never` may stand in what the report confirms: words, figures (`=413` is one of a number),
-    beginnings of quotes (`^so`), a category; with `gone`, not even the claim. `listed` must be said of it, and no test
-    made. Of a true statement `kept` must stand as it is.
+    Attributes:
+        kind: the kind of lie or statement.
+        mark: the word.
+        claim: the claim's fields.
+        never: of a lie, what must not stand in the confirmed part of the report: words, a number's value (`=413`), the
+            beginning of a quote (`^so`), or a category (`category=model`).
+        gone: whether the whole claim must be missing there.
+        listed: whether the report must say that it only lists attempts, and must not test it.
+        kept: of a true statement, the words that must stand as they are.
     """
 
     kind: str
@@ -36,7 +42,7 @@ def mark(place: int) -> str:
 
 
 class Planter:
-    """Makes claims that are honest but for what they are given."""
+    """Makes claims that are true except for the given fields."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts

@@ -1,9 +1,8 @@
-"""Questions about traces, each with the query and the code that answer it on either side. Nothing is asked here.
+"""Questions about traces, each with the query (for our engine) and the code (for the peer) that answer it.
 
-The right answer is the table that the query gives straight from the store. The code reads the span file by itself, so
-where an engine gets the same rows by it, two independent ways agree. An engine has answered when every row stands in
-what its own tools gave it. Both were written by hand and tried: they are the calls of a model that makes no mistake,
-on either side.
+The right answer is the table that the query gives on the store. The code reads the span file by itself, so where both
+give the same rows, two independent ways agree. An engine has answered when every row stands in what its own tools gave
+it. Queries and code were written by hand and tried: they are the calls of a model that makes no mistake.
 """
 
 import re
@@ -20,8 +19,8 @@ YES = r"(?i)\byes\b"
 class Question:
     """`sql` gives the right rows; `code` is the peer's cell. Our side asks the query, or `predicate` of `contrast`.
 
-    An answer of our engine must cite what bears it out: `cells` are queries of one cell for each row, with `{0}` for
-    the row's first column and so on; where there are none, each row is borne out by a quote, its last column.
+    An answer of our engine must cite evidence: `cells` are queries of one cell for each row, with `{0}` for
+    the row's first column and so on; where there are none, the evidence of each row is a quote, its last column.
     `{worst}` and `{attempt}` in any of them stand for facts of the data (`FACTS`).
     """
 

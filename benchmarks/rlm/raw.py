@@ -1,6 +1,6 @@
-"""A plain model with raw traces: as many whole attempts as fit, one call, claims checked in the same way.
+"""The arm of raw traces: one call without tools, with as many whole attempts as fit the model's context.
 
-It has no tool and sees nothing but what stands in its one prompt. Nothing that it says is believed.
+Its claims are checked like those of the other arms.
 """
 
 import time
@@ -27,20 +27,20 @@ from halo_opt.store.schema import BY_NAME
 PROMPT = Path(__file__).with_name("raw.j2")
 TABLES = ("attempts", "steps")
 STEP = ("tool", "arguments", "result", "error", "reply")
-# Traces are JSON and ids: more tokens a byte than prose.
+# Traces are JSON and ids, which have more tokens per byte than prose.
 BYTES_PER_TOKEN = 2.5
-# A list that was too long for the model is halved so often.
+# How often a list that was too long for the model is halved.
 HALVINGS = 3
 
 
 class Claims(Record):
-    """What the model is asked for."""
+    """The form of the reply."""
 
     claims: list[Claim] = Field(max_length=MAX_LIST)
 
 
 def ask(store: Store, roles: Roles, *, rng: np.random.Generator) -> AnalysisResult:
-    """One call with attempts drawn by `rng`, failures and successes in turn; what is left of its claims.
+    """Make the call with attempts drawn by `rng`, failures and successes in turn, and check its claims.
 
     Raises ModelUnreachable and ModelBusy: then there is nothing to judge.
     """

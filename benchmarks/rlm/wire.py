@@ -1,7 +1,7 @@
 """A local server that plays a model: it answers each request from a script and keeps every request as it came.
 
-It speaks the two protocols that the engines' clients use, OpenAI's chat completions and its responses stream. On
-loopback alone; it asks nobody and makes up nothing.
+It speaks the two protocols that the engines' clients use, OpenAI's chat completions and its responses stream, and
+listens on loopback only.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What an analysis is given and what it gives: limits, what is watched, what was handed in. No behaviour."""
+"""The records of an analysis: its limits and task, the events that are watched, and its result."""
 
 from enum import StrEnum
 from typing import Literal
@@ -9,7 +9,7 @@ from halo_opt.analysis.claims.records import MAX_LIST, MAX_TEXT, CheckedClaim, C
 from halo_opt.core.records import Interval, Record, Value
 from halo_opt.core.report_records import Quoted
 
-# An answer that rests on more says more than one thing.
+# Contrasts that one point of an answer may cite; a point that needs more makes more than one statement.
 MAX_CONTRASTS = 4
 
 MAX_QUESTION = 8_000
@@ -18,22 +18,22 @@ MAX_QUESTION = 8_000
 class AnalysisLimits(Record):
     """How far an analysis may go, besides its budget of dollars, tokens and calls."""
 
-    turns: int = Field(default=40, ge=1, description="of the root agent")
-    sub_turns: int = Field(default=12, ge=1, description="of each sub-agent")
-    depth: int = Field(default=2, ge=0, description="of sub-agents below the root; 0 for none")
-    agents: int = Field(default=24, ge=1, description="in all")
+    turns: int = Field(default=40, ge=1, description="turns of the root agent")
+    sub_turns: int = Field(default=12, ge=1, description="turns of each sub-agent")
+    depth: int = Field(default=2, ge=0, description="levels of sub-agents below the root; 0 for none")
+    agents: int = Field(default=24, ge=1, description="agents in all, the root included")
     parallel: int = Field(default=4, ge=1, description="model calls at the same time")
-    actions: int = Field(default=4, ge=1, description="of one turn")
-    map_rows: int = Field(default=500, ge=1, description="of one llm_map")
-    seconds: float | None = Field(default=None, gt=0, description="wall clock of one sitting")
+    actions: int = Field(default=4, ge=1, description="actions of one turn")
+    map_rows: int = Field(default=500, ge=1, description="rows of one llm_map")
+    seconds: float | None = Field(default=None, gt=0, description="time limit of one start, in seconds of wall clock")
 
 
 class ReportTask(Record):
-    """Find how and why attempts fail; ends with claims and a summary."""
+    """Find out how and why attempts fail; the result is claims and a summary."""
 
 
 class QuestionTask(Record):
-    """Answer one question about the traces; ends with points that cite what they rest on."""
+    """Answer one question about the traces; the result is points that cite their evidence."""
 
     question: str = Field(min_length=1, max_length=MAX_QUESTION)
 
@@ -54,7 +54,7 @@ class Ended(StrEnum):
 
 
 class Event(Record):
-    """Something that happens now, for people who watch."""
+    """Something that happens during an analysis, for the user who watches it."""
 
     agent: str = Field(description="root, root.1, root.1.2")
     kind: Literal["turn", "tool", "model", "claim", "delegate", "map", "compact", "salvage", "fault", "stop", "end"]
@@ -71,7 +71,7 @@ class RecordedClaim(Record):
 
 
 class AnswerPoint(Record):
-    """One thing that an answer says, and what it rests on: numbers with the SQL that gives them, words of attempts, and
+    """One statement of an answer with its evidence: numbers with the SQL that gives them, quotes of attempts, and
     contrasts or findings by name.
     """
 
@@ -82,7 +82,7 @@ class AnswerPoint(Record):
 
 
 class CitedContrast(Record):
-    """A contrast or a finding that a point rests on, measured anew.
+    """A contrast or finding that a point cites, measured anew.
 
     `counts` are failures_with, failures, successes_with, successes, and the difference of the failure rates (a
     fraction) where there is one; `sql` gives the counts, a row for each outcome.
@@ -97,10 +97,10 @@ class CitedContrast(Record):
 
 
 class CheckedPoint(Record):
-    """A point as far as it holds: numbers as re-run, quotes that stand with the rest of their
-    sentences, words without figures that no evidence supports.
+    """A point after the check: numbers as re-run, quotes completed to whole sentences, and words without figures that
+    no evidence supports.
 
-    `corrections` say what was changed or struck.
+    `corrections` say what was changed or removed.
     """
 
     text: str
@@ -111,25 +111,25 @@ class CheckedPoint(Record):
 
 
 class Answer(Record):
-    """What stands of the answer to a question. `dropped` says of each other point why it does not stand."""
+    """The points of an answer that hold. `dropped` says of each other point why it does not."""
 
     points: list[CheckedPoint]
     dropped: list[str] = Field(default=[])
 
 
 class AnalysisResult(Record):
-    """What the agents handed in, and how it went. `summary` is the model's words, checked by nobody.
+    """What the agents submitted, and what that took. `summary` is the model's text, unchecked.
 
-    `answer` is None where no question was asked or no answer handed in. What was counted (`calls`, tokens, dollars,
-    faults) is over the whole analysis, with what an earlier sitting paid for; `seconds` are of this sitting.
+    `answer` is None where no question was asked or no answer submitted. Calls, tokens, dollars and faults are of the
+    whole analysis, with those of earlier starts; `seconds` are of this start.
     """
 
     summary: str
     claims: list[RecordedClaim]
     answer: Answer | None = None
     ended: Ended
-    salvaged: bool = Field(description="whether the root was stopped at a limit before it handed in a report")
-    reason: str = Field(default="", description="why it ended, in words, where it was not by handing in")
+    salvaged: bool = Field(description="whether the root reached a limit before it submitted")
+    reason: str = Field(default="", description="why it ended, in words, unless by submitting")
     models: dict[str, str] = Field(description="role -> model")
     agents: int
     turns: int
@@ -138,7 +138,7 @@ class AnalysisResult(Record):
     calls: int
     tokens_in: int
     tokens_out: int
-    tokens_cached: int = Field(default=0, description="of tokens_in, those that the provider had in its cache")
+    tokens_cached: int = Field(default=0, description="those of tokens_in that the provider had in its cache")
     cost_usd: float | None
     seconds: float
     python: str = Field(description="what confines the python tool, or why it was not offered")

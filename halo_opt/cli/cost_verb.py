@@ -35,7 +35,7 @@ def cost_verb(
         list[Path] | None,
         typer.Argument(
             help="Folders of reports or loops, or journal files. Default: all in reports/, report/ and .halo_opt/.",
-            metavar="[WHERE...]",
+            metavar="WHERE",
         ),
     ] = None,
     format_: FormatOption = FormatName.TABLE,

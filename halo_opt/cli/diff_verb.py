@@ -12,7 +12,9 @@ from halo_opt.core.console import Console, Format
 from halo_opt.core.errors import InputError
 from halo_opt.core.paths import CACHE, CachePaths, RunPaths
 from halo_opt.core.records import ScoreDiff
-from halo_opt.experiment.run_diff import compare_runs
+from halo_opt.experiment.diff import compare_with_first
+from halo_opt.experiment.results import attempts_of
+from halo_opt.mining.rates import rates
 from halo_opt.reporting.diff_view import diff_headline, diff_tables
 from halo_opt.reporting.files import need_place
 
@@ -21,9 +23,7 @@ def diff_verb(
     *,
     runs: Annotated[
         list[str],
-        typer.Argument(
-            help="Two or more runs: folders of traces, or names of folders under traces/.", metavar="A B [C ...]"
-        ),
+        typer.Argument(help="Two or more runs: folders of traces, or names of folders under traces/.", metavar="RUN"),
     ],
     out: Annotated[
         Path | None,
@@ -46,7 +46,9 @@ def diff_verb(
             raise InputError("--out writes one comparison; name two runs: halo-opt diff A B --out DIR")
         need_place(out / "diff.json", "--out")
     folders = [_run_folder(name, config) for name in runs]
-    diffs = compare_runs(folders, CachePaths(CACHE).stores)
+    results = [attempts_of(folder) for folder in folders]
+    behaviours = rates(folders, CachePaths(CACHE).stores)
+    diffs = compare_with_first([folder.name for folder in folders], results, behaviours)
     for diff in diffs:
         _print(diff, console, rows_format(format_, json_))
     if out is not None:

@@ -4,7 +4,7 @@ Unpaired attempts and errors are listed apart and enter no average.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -59,6 +59,33 @@ def compare(
         errors_after=sum(result.outcome is Outcome.ERROR for result in results[1]),
         unpaired=[AttemptKey(task_id=task, seed=seed) for task, seed in sorted(old.keys() ^ new.keys())],
     )
+
+
+def compare_with_first(
+    names: Sequence[str], results: Sequence[Iterable[AttemptResult]], behaviours: Sequence[Rates]
+) -> list[ScoreDiff]:
+    """Compare each run after the first with the first one.
+
+    Args:
+        names: The runs' names.
+        results: The attempts of each run.
+        behaviours: The rates of behaviours in each run, by name.
+
+    Returns:
+        One comparison for each run after the first, in their order.
+    """
+    runs = list(zip(names, results, behaviours, strict=True))
+    first_name, first_results, first_rates = runs[0]
+    return [
+        compare(
+            first_results,
+            after,
+            names=(first_name, name),
+            rng=np.random.default_rng(0),
+            behaviours=(first_rates, rates),
+        )
+        for name, after, rates in runs[1:]
+    ]
 
 
 def _flips(shared: list[Pair], old: dict[Pair, float], new: dict[Pair, float]) -> tuple[list[TaskFlip], list[TaskFlip]]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from halo_common.files import append_line
+from halo_opt.core.errors import InputError
+from halo_opt.core.paths import RunPaths
 from halo_opt.core.records import AttemptKey, AttemptResult, Outcome
 from halo_opt.core.validation import first_problem
 
@@ -73,6 +75,15 @@ def read_results(path: Path) -> ResultsTail:
     tail = ResultsTail(path)
     tail.poll()
     return tail
+
+
+def attempts_of(folder: Path) -> list[AttemptResult]:
+    """The result that counts for each attempt of a run folder; raises InputError when there is none."""
+    path = RunPaths(folder).results
+    tail = read_results(path)
+    if not tail.results:
+        raise InputError(f"{path} holds no attempts; run 'halo-opt collect' to fill it")
+    return list(tail.results.values())
 
 
 def append_result(path: Path, result: AttemptResult) -> None:

@@ -71,10 +71,7 @@ def open_roles(
     # A role that shares the root's model has its own name in ledger and cassette all the same.
     given: dict[Role, ModelSpec | str] = {role: specs.get(role, specs["root"]) for role in ROLES}
     parsed = {role: parse_spec(spec) if isinstance(spec, str) else spec for role, spec in given.items()}
-    wanted = {
-        role: chosen.context_tokens.get(role) or (chosen.context_tokens.get("root") if role not in specs else None)
-        for role in ROLES
-    }
+    wanted = {role: _wanted_context(role, chosen, has_spec=role in specs) for role in ROLES}
     with contextlib.ExitStack() as stack:
         endpoints: dict[ModelSpec, Endpoint] = {}
         models: dict[tuple[ModelSpec, CallSettings], ProviderModel] = {}
@@ -92,6 +89,12 @@ def open_roles(
             metered = MeteredModel(models[spec, call], ledger, endpoint, max_tokens=reply, purpose=role)
             roles[role] = RoleModel(RecordedModel(metered, cassette, role=role), context, reply)
         yield Roles(root=roles["root"], others=roles)
+
+
+def _wanted_context(role: Role, chosen: RoleSettings, *, has_spec: bool) -> int | None:
+    """The context that the user asks for; a role that shares the root's model shares its context."""
+    own = chosen.context_tokens.get(role)
+    return own if own or has_spec else chosen.context_tokens.get("root")
 
 
 @contextlib.contextmanager

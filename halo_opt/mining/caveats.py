@@ -1,4 +1,4 @@
-"""The words of a report about itself: how it was made and what it cannot know. Only reads."""
+"""What a report says about itself: how it was made, and what a reader should hold against it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,69 +15,68 @@ def method_of(measured: Sequence[Measured], first_steps: Mapping[str, int]) -> s
     """How the findings were made, for somebody who wants to do it again."""
     tested = [m for m in measured if m.p_value is not None]
     schemes = sorted({m.contrast.stratified_by for m in tested if m.contrast})
-    held = "; ".join(HELD_FIXED[scheme].lower() for scheme in schemes) or "nothing could be compared"
-    text = (
+    compared = "; ".join(HELD_FIXED[scheme].lower() for scheme in schemes) or "nothing could be compared"
+    sentences = [
         f"{len(measured)} behaviours were looked for and {len(tested)} could be tested (at least {MIN_FAILURES}"
-        f" failures,"
-        f" {MIN_WITH} attempts that show it, both outcomes). Compared: {held}. p-values are exact permutation tests"
-        f" of outcomes"
-        " within these groups, two-sided; differences and ratios are Mantel-Haenszel, with the wider of Sato's interval"
-        " and one clustered by task; q-values are"
-        f" Benjamini-Hochberg over the {len(tested)} tested, and a finding is called proven at q <= {FALSE_DISCOVERY}."
-        " A proven finding that says nothing more once another one is held fixed, and does not come before it, is"
-        " folded under it (at least half of its failures in common, more than chance would have)."
-        " Proven findings are ranked by failures explained; others, which are not proven, by how many failures show"
-        " them."
-        " Behaviours that only show that an attempt goes wrong are listed as consequences and not ranked. Nothing was"
-        " drawn"
-        " at random."
-    )
+        f" failures, {MIN_WITH} attempts that show the behaviour, and both outcomes).",
+        f"Attempts were compared: {compared}.",
+        "p-values come from exact two-sided permutation tests of outcomes within these groups.",
+        "Differences and ratios are Mantel-Haenszel estimates; each interval is the wider of Sato's and one clustered"
+        " by task.",
+        f"q-values are p-values after the Benjamini-Hochberg correction for all {len(tested)} tests; a finding is"
+        f" called proven at q <= {FALSE_DISCOVERY}.",
+        "A proven finding is folded under another one if at least half of its failures show the other one too (more"
+        " than by chance), it adds nothing among attempts that are alike in the other one, and it does not come"
+        " first.",
+        "Proven findings are ranked by the failures that they explain, the others by how many failures show them.",
+        "Behaviours that show only that an attempt goes wrong, not why, are listed as consequences and not ranked.",
+        "No random sampling was used.",
+    ]
     if first_steps:
-        text += (
-            " In runs where success ends an attempt, longer attempts are failures by construction; there only the"
-            " first steps"
-            " are compared, in attempts that lasted as long."
+        sentences.append(
+            "In runs where success ends an attempt, failures are longer in any case. There only the first steps are"
+            " compared, among attempts that lasted at least that long."
         )
-    return text
+    return " ".join(sentences)
 
 
 def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[str, int], *, found: int) -> list[str]:
     """What a reader should hold against the report."""
     [(attempts, successes, failures, unknown, errors, tasks, runs)] = store.rows(
-        "SELECT count(*), count(*) FILTER (outcome = 'success'), count(*) FILTER (outcome = 'failure'),"
-        " count(*) FILTER (outcome IS NULL), count(*) FILTER (outcome = 'error'), count(DISTINCT task_id),"
-        " count(DISTINCT run_id) FROM attempts"
+        "SELECT count(*), count(*) FILTER (outcome = 'success'), count(*) FILTER (outcome = 'failure'), count(*)"
+        " FILTER (outcome IS NULL), count(*) FILTER (outcome = 'error'), count(DISTINCT task_id), count(DISTINCT"
+        " run_id) FROM attempts"
     )
     notes = _outcomes(attempts, successes, failures, unknown)
     if 0 < tasks < _FEW_TASKS:
         there = "There is only" if tasks == 1 else "There are only"
-        notes.append(f"{there} {counted(tasks, 'task')}: what holds there need not hold elsewhere.")
+        notes.append(f"{there} {counted(tasks, 'task')}: the findings may not hold for other tasks.")
     if found == 0 and successes and failures:
-        notes.append("No behaviour is proven to separate failures from successes here.")
+        notes.append("No behaviour is proven to be more common in failures than in successes.")
     if errors:
-        notes.append(f"{errors} attempts ended in an error and were not measured; they count neither way.")
+        notes.append(
+            f"{errors} attempts ended in an error. They were not measured and count neither as failures nor as"
+            " successes."
+        )
     if runs > 1:
         notes.append(
-            f"{runs} runs are mixed here, of {_mixture(store)}; the success rate of each is in the overview, and"
-            f" comparisons"
-            " were made within runs."
+            f"The traces come from {runs} runs, with {_mixture(store)}. The overview has the success rate of each run,"
+            " and attempts were compared within runs."
         )
-    notes += _once(store)
+    notes += _single_attempts(store)
     if first_steps:
         names = ", ".join(sorted(first_steps))
         notes.append(
-            f"In {names} an attempt goes on until it succeeds or runs out of steps: failures are longer for that alone."
+            f"In {names} an attempt goes on until it succeeds or runs out of steps, so failures are longer in any case."
         )
     if store.rows("SELECT count(*) FROM scores WHERE name = 'turn_reward'")[0][0]:
         notes.append(
-            "Some runs were scored after every turn, and the agent may have seen that score (InterCode's multi-turn"
-            " mode shows"
-            " it): it then knows that it has not solved the task, which it would not know in use."
+            "Some runs were scored after every turn, and the agent may have seen these scores (InterCode's multi-turn"
+            " mode shows them). It then knew that it had not solved the task yet, which it would not know in real use."
         )
     notes += [
         f"{m.behaviour.title}: {m.failures_with} of {m.failures} failures and {m.successes_with} of {m.successes}"
-        f" successes."
-        " That is how failing looks, not why."
+        " successes. This shows that an attempt goes wrong, not why."
         for m in measured
         if m.state == "consequence" and m.failures_with
     ]
@@ -92,18 +91,19 @@ def _outcomes(attempts: int, successes: int, failures: int, unknown: int) -> lis
         return ["There are no attempts."]
     notes = []
     if unknown:
-        notes.append(f"{unknown} of {attempts} attempts have no outcome and take no part in any comparison.")
+        notes.append(f"{unknown} of {attempts} attempts have no outcome and are left out of all comparisons.")
     if successes + failures == 0:
         notes.append("No attempt has an outcome, so behaviours are only counted.")
     elif successes == 0:
-        notes.append("All measured attempts failed: behaviours are described, and nothing can be compared.")
+        notes.append(
+            "All measured attempts failed: behaviours are counted, but there are no successes to compare with."
+        )
     elif failures == 0:
         notes.append("All measured attempts succeeded: there is no failure to explain.")
     elif successes < _FEW_SUCCESSES:
         notes.append(
-            f"Only {successes} of {successes + failures} attempts succeeded: what failures have in common can be"
-            f" described, but"
-            " hardly compared."
+            f"Only {successes} of {successes + failures} attempts succeeded. What failures have in common can be"
+            " described, but there is little to compare it with."
         )
     return notes
 
@@ -112,23 +112,27 @@ def _mixture(store: Rows) -> str:
     [(models, modes, revisions)] = store.rows(
         "SELECT count(DISTINCT model), count(DISTINCT mode), count(DISTINCT harness_revision) FROM attempts"
     )
-    return f"{models} models, {modes} modes and {revisions} harness revisions as far as the traces tell"
+    return f"{models} models, {modes} modes and {revisions} harness revisions as far as the traces record them"
 
 
-def _once(store: Rows) -> list[str]:
+def _single_attempts(store: Rows) -> list[str]:
     [(largest,)] = store.rows(
-        "SELECT max(n) FROM (SELECT count(*) AS n FROM attempts WHERE outcome IN ('success', 'failure')"
-        " GROUP BY run_id, task_id)"
+        "SELECT max(n) FROM (SELECT count(*) AS n FROM attempts WHERE outcome IN ('success', 'failure') GROUP BY"
+        " run_id, task_id)"
     )
     if largest == 1:
-        return ["Each run tried each task once: chance and difficulty cannot be told apart within a task."]
+        return [
+            "With one attempt per task in each run, it cannot be told whether a task is hard or the agent was unlucky."
+        ]
     return []
 
 
 def too_long(standing: Sequence[Measured], judged: int) -> list[str]:
-    """What the triage had to leave out, of the findings that blame the harness."""
+    """A note on the findings that the triage had to leave out because its SQL would be too long."""
     left = [m for m in standing if m.behaviour.category == "harness"][judged:]
     if not left:
         return []
     names = ", ".join(m.behaviour.name for m in left)
-    return [f"The triage goes by the first {judged} proven findings; {names} would make its SQL too long to run again."]
+    return [
+        f"The triage uses the first {judged} proven findings only: with {names} its SQL would be too long to run again."
+    ]

@@ -62,9 +62,8 @@ def by_outcome_sql(behaviour: Behaviour) -> str:
     """Rows (outcome, attempts to which the behaviour applies, attempts that show it), for people to run."""
     return (
         f"WITH behaviour AS ({behaviour.sql})\n"
-        "SELECT outcome, count(*) AS attempts, count(*) FILTER (value) AS shown"
-        " FROM behaviour JOIN attempts USING (trace_id) WHERE outcome IN ('failure', 'success')"
-        " GROUP BY outcome ORDER BY outcome"
+        "SELECT outcome, count(*) AS attempts, count(*) FILTER (value) AS shown FROM behaviour JOIN attempts USING"
+        " (trace_id) WHERE outcome IN ('failure', 'success') GROUP BY outcome ORDER BY outcome"
     )
 
 
@@ -72,10 +71,9 @@ def counts_sql(behaviour: Behaviour) -> str:
     """One row: failures with it, failures, successes with it, successes, attempts, with it, with it and no step."""
     return (
         f"WITH behaviour AS ({behaviour.sql})\nSELECT count(*) FILTER (outcome = 'failure' AND value),"
-        " count(*) FILTER (outcome = 'failure'), count(*) FILTER (outcome = 'success' AND value),"
-        " count(*) FILTER (outcome = 'success'), count(*), count(*) FILTER (value),"
-        " count(*) FILTER (value AND step IS NULL)"
-        " FROM behaviour JOIN attempts USING (trace_id)"
+        " count(*) FILTER (outcome = 'failure'), count(*) FILTER (outcome = 'success' AND value), count(*) FILTER"
+        " (outcome = 'success'), count(*), count(*) FILTER (value), count(*) FILTER (value AND step IS NULL) FROM"
+        " behaviour JOIN attempts USING (trace_id)"
     )
 
 
@@ -95,8 +93,8 @@ def shown_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
         join = " LEFT JOIN exposure USING (run_id)"
         counted = "value AND (first_steps IS NULL OR step < first_steps)"
         where += (
-            " AND (first_steps IS NULL OR (steps >= first_steps"
-            " AND NOT EXISTS (SELECT 1 FROM behaviour WHERE value AND step IS NULL)))"
+            " AND (first_steps IS NULL OR (steps >= first_steps AND NOT EXISTS (SELECT 1 FROM behaviour WHERE value"
+            " AND step IS NULL)))"
         )
     return (
         f"{ctes}\nSELECT trace_id, run_id, task_id, outcome = 'failure' AS failed, {counted} AS shown"
@@ -105,8 +103,8 @@ def shown_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
 
 
 _COUNTS = (
-    "count(*) FILTER (shown), count(*) FILTER (shown AND failed),"
-    " count(*) FILTER (NOT shown), count(*) FILTER (NOT shown AND failed)"
+    "count(*) FILTER (shown), count(*) FILTER (shown AND failed), count(*) FILTER (NOT shown), count(*) FILTER (NOT"
+    " shown AND failed)"
 )
 
 
@@ -136,12 +134,10 @@ def steps_where_success_ends(store: Rows) -> dict[str, int]:
     """
     rows = store.rows(
         "WITH m AS (SELECT run_id, steps, outcome, coalesce(end_reason = 'step_limit', steps >= step_limit, false) AS"
-        " cut"
-        " FROM attempts WHERE outcome IN ('success', 'failure') AND steps IS NOT NULL)"
-        " SELECT run_id, greatest(2, floor(median(steps) FILTER (outcome = 'success'))) FROM m GROUP BY run_id"
-        " HAVING count(*) FILTER (outcome = 'success') >= 2 AND count(*) FILTER (outcome = 'failure') >= 2"
-        " AND avg(cut::INT) FILTER (outcome = 'failure') - avg(cut::INT) FILTER (outcome = 'success') > 0.5"
-        " ORDER BY run_id"
+        " cut FROM attempts WHERE outcome IN ('success', 'failure') AND steps IS NOT NULL) SELECT run_id, greatest(2,"
+        " floor(median(steps) FILTER (outcome = 'success'))) FROM m GROUP BY run_id HAVING count(*) FILTER (outcome ="
+        " 'success') >= 2 AND count(*) FILTER (outcome = 'failure') >= 2 AND avg(cut::INT) FILTER (outcome ="
+        " 'failure') - avg(cut::INT) FILTER (outcome = 'success') > 0.5 ORDER BY run_id"
     )
     return {str(run): int(steps) for run, steps in rows}
 

@@ -20,9 +20,8 @@ def pick(store: Rows, behaviour: Behaviour, *, outcome: Literal["failure", "succ
         f"WITH behaviour AS ({behaviour.sql}),\nshown AS (SELECT trace_id, task_id, seed, step,"
         " abs(steps - quantile_cont(steps, 0.25) OVER ()) AS far"
         f" FROM behaviour JOIN attempts USING (trace_id) WHERE value AND outcome = '{outcome}')\n"
-        "SELECT trace_id, task_id, seed, step FROM shown"
-        " ORDER BY row_number() OVER (PARTITION BY task_id ORDER BY far, trace_id), far, trace_id"
-        f" LIMIT {HOW_MANY}"
+        "SELECT trace_id, task_id, seed, step FROM shown ORDER BY row_number() OVER (PARTITION BY task_id ORDER BY"
+        f" far, trace_id), far, trace_id LIMIT {HOW_MANY}"
     )
     return [
         Exemplar(trace_id=trace, task_id=task, seed=seed, step=step, excerpt=excerpt(store, trace, step))
@@ -40,8 +39,8 @@ def excerpt_sql(trace_id: str, step: int | None) -> str:
     """SQL of the one step row that `words_of` reads."""
     place = "" if step is None else f" AND step = {int(step)}"
     return (
-        "SELECT step, tool, arguments, target, error, result, observation, reply FROM steps"
-        f" WHERE trace_id = {literal(trace_id)}{place} ORDER BY step DESC LIMIT 1"
+        "SELECT step, tool, arguments, target, error, result, observation, reply FROM steps WHERE trace_id ="
+        f" {literal(trace_id)}{place} ORDER BY step DESC LIMIT 1"
     )
 
 

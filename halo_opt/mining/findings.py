@@ -1,8 +1,7 @@
-"""Findings: behaviours written up with their numbers. Words come from the numbers, never the other way round.
+"""Findings: behaviours written up with their numbers.
 
-A finding is proven when failures show the behaviour more often within tasks after correction for all tests. Where
-there are too few successes for any test, the behaviours of most failures are still worth a look; these are listed after
-the proven ones and their claim says that they are not shown to cause anything.
+A finding is proven when failures show the behaviour more often within tasks, after the correction for all tests. Other
+behaviours of many failures are listed after the proven ones, and their claims say that no cause is shown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -189,15 +188,17 @@ def _remedies(m: Measured, folded: Sequence[Folded], playbook: Playbook) -> list
 
 
 def consequence_of(one: Folded) -> Consequence:
-    """Why a behaviour is folded, in words and numbers."""
+    """A folded behaviour as a consequence of its finding, with the reason in words and numbers."""
     m, first = one.part, f"{one.shared} of the {one.failures} failures that show this also show the finding."
     if one.timed:
-        first += f" Of {one.timed} attempts that show both, the finding is not the later one in {one.first}."
+        first += (
+            f" In {one.first} of the {one.timed} attempts that show both, the finding comes first or at the same step."
+        )
     return Consequence(
         behaviour=m.behaviour.name,
         title=m.behaviour.title,
-        claim=f"{first} With the finding held fixed, attempts that show this do not fail measurably more often"
-        f" ({_left(one)})." + (" Which of the two is the cause cannot be told." if one.alike else ""),
+        claim=f"{first} Among attempts that are alike in the finding, those that show this do not fail measurably more"
+        f" often ({_left(one)})." + (" The data do not show which of the two is the cause." if one.alike else ""),
         predicate_sql=m.behaviour.sql,
         numbers={
             "failures_with": Number(value=m.failures_with, sql=count_sql(m.behaviour, outcome="failure", shown=True)),
@@ -211,7 +212,7 @@ def consequence_of(one: Folded) -> Consequence:
 
 def _left(one: Folded) -> str:
     if one.alone.difference is None:
-        return "there is nothing left to compare"
+        return "nothing is left to compare"
     return f"{_points(one.alone.difference)}, {_small('p', one.alone.p_value)}"
 
 
@@ -232,7 +233,7 @@ def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
     seen = f"Seen in {m.failures_with} of {m.failures} failures and {m.successes_with} of {m.successes} successes."
     c = m.contrast
     if m.behaviour.untested or c is None or c.difference is None or c.interval is None or c.p_value is None:
-        return f"{seen} Nothing shows that it causes them: {m.reason or 'there is nothing to compare with'}."
+        return f"{seen} It is not shown to cause failures: {m.reason or 'there is nothing to compare with'}."
     low, high = (f"{100 * end:.0f}" for end in c.interval)
     held = HELD_FIXED[c.stratified_by]
     if early:
@@ -240,7 +241,8 @@ def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
     interval = f"95% interval {low} to {high}, {_small('q', q)}"
     if c.difference <= 0:
         oftener = m.failures_with * m.successes > m.successes_with * m.failures
-        why = "it may come with harder tasks rather than make them fail" if oftener else "nor do they over all tasks"
+        harder = "harder tasks may show it more often, without its being the cause"
+        why = harder if oftener else "neither do they when all tasks are taken together"
         none = f"do not fail more often ({_points(c.difference)}, {interval}): {why}"
         return f"{seen} {held}, attempts that show it {none}."
     more = f"{held}, attempts that show it fail {_points(c.difference)} more often ({interval})"
@@ -251,7 +253,8 @@ def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
             f" and at most {m.failures_with} of {m.failures}."
         )
     few = m.successes < FEW_SUCCESSES
-    why = "too few successes to say that it causes them" if few else "not enough to say that it causes them"
+    lacking = "there are too few successes" if few else "this is not enough evidence"
+    why = f"{lacking} to say that it causes failures"
     return f"{seen} {more}: {why}."
 
 
@@ -267,23 +270,22 @@ def _small(name: str, value: float | None) -> str:
 
 
 def _confounders(m: Measured, whole: Sequence[Finding], first_steps: Mapping[str, int]) -> list[str]:
-    notes = [f"Nearly all of its failed attempts also show {f.id} ({f.title[0].lower()}{f.title[1:]})." for f in whole]
+    notes = [f"Nearly all failures that show it also show {f.id} ({f.title[0].lower()}{f.title[1:]})." for f in whole]
     c = m.contrast
     if c is None or c.p_value is None:
         return notes
     if c.stratified_by in {"none", "run"}:
-        notes.append("Each task was tried once, so harder tasks may simply show it more.")
+        notes.append("Each task was tried once, so harder tasks may show it more often without its being the cause.")
     if c.stratified_by == "task, and run":
-        notes.append("No run repeats a task, so task and run could not be held fixed together.")
+        notes.append("No run tried a task twice, so attempts were compared within tasks and within runs separately.")
     if first_steps and m.whole:
         names = ", ".join(sorted(first_steps))
-        notes.append(f"Success ends an attempt in {names}, so these runs were counted but not contrasted.")
+        notes.append(f"In {names} success ends an attempt, so these runs are counted but not compared.")
     elif first_steps:
         steps = ", ".join(f"{count} in {run}" for run, count in sorted(first_steps.items()))
         notes.append(
-            f"Success ends an attempt in some runs, so there only the first steps ({steps}) of attempts that lasted"
-            f" as long"
-            " were contrasted; the counts are over all steps."
+            f"In some runs success ends an attempt. There only the first steps ({steps}) are compared, among attempts"
+            " that lasted at least that long; the counts are over all steps."
         )
     return notes
 

@@ -1,8 +1,8 @@
-"""Which proven behaviours only come along with another one: consequences, told from causes. Only reads.
+"""Folding: which proven behaviours only accompany another one.
 
-Two behaviours of the same attempts cannot both be called the cause. One is folded under the other when it says nothing
-more about failing once the other is held fixed, and the other comes first. What cannot be told apart even so is folded
-as well: one failure mode is not to be fixed twice.
+Two behaviours of the same attempts cannot both be called the cause. One is folded under the other when it adds nothing
+about failing among attempts that are alike in the other, and the other comes first. Two that cannot be distinguished
+are folded as well, so that one failure mode is not fixed twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from halo_opt.mining.cells import Measured, cells_given_sql, shown_sql
 from halo_opt.stats.contrast import Cell, Contrast, contrast, exact_stratified_p
 from halo_opt.store.protocols import Rows
 
-# Less in common is two failure modes that happen to meet.
+# With a smaller share of failures in common, they are two failure modes that happen to meet.
 SHARED = 0.5
-# With the other held fixed, a consequence has lost most of its difference; what has not may only lack the numbers.
+# A consequence loses most of its difference once the other is held fixed; one that keeps more may only lack data.
 LEFT = 0.5
-# The cause may be seen at the same step, and rarely later; oftener later is no cause.
+# The cause comes first or at the same step in at least this share of attempts.
 FIRST = 0.8
 ALPHA = 0.05
 
@@ -105,7 +105,7 @@ def _under(
 ) -> Folded | None:
     """Whether `part` may be folded under `under`, with the numbers that say so."""
     if under.behaviour.mined and not part.behaviour.mined:
-        return None  # a pattern has neither meaning nor remedy: it does not stand for what has both
+        return None  # a pattern has no meaning of its own, so a named behaviour is not folded under it
     mine, theirs = seen[part.behaviour.name], seen[under.behaviour.name]
     failures = mine.failures
     shared = len(failures & theirs.failures)

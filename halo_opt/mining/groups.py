@@ -1,7 +1,7 @@
-"""Where a behaviour is concentrated: by task family, model, mode, harness revision and run. Only reads.
+"""Where a behaviour is concentrated: by task family, model, mode, harness revision and run.
 
-The family of a task is read from its id, for no format tells it: what is left when the number or hash at its end is
-taken off, or else how it begins.
+No trace format records the family of a task, so it is read from the task's id: the id without the number or hash at its
+end, or else its first letters.
 """
 
 from collections.abc import Sequence
@@ -48,18 +48,19 @@ def grouped(store: Rows, findings: Sequence[Finding], behaviours: Sequence[Behav
 
 
 def kinds_of(store: Rows) -> dict[Kind, str]:
-    """The kinds of groups that there are several of, with the SQL of an attempt's group; no two that say the same."""
+    """The kinds of groups that there are several of, with the SQL of an attempt's group; of two that divide the runs"
+    " in the same way only the first."""
     found: dict[Kind, str] = {}
     if family := _family(store):
         found["task family"] = family
-    said: set[tuple[object, ...]] = set()
+    partitions: set[tuple[object, ...]] = set()
     for kind, column in _COLUMNS.items():
         rows = store.rows(f"SELECT DISTINCT run_id, coalesce({column}, '') FROM attempts ORDER BY ALL")
         groups = {group for _, group in rows}
         # Runs that each have a model of their own are the models again.
         parts = tuple(sorted(tuple(run for run, group in rows if group == one) for one in groups))
-        if 2 <= len(groups - {""}) <= MOST_GROUPS and parts not in said:
-            said.add(parts)
+        if 2 <= len(groups - {""}) <= MOST_GROUPS and parts not in partitions:
+            partitions.add(parts)
             found[kind] = column
     return found
 
@@ -76,12 +77,12 @@ def _family(store: Rows) -> str | None:
 
 
 def group_table(store: Rows, behaviour: Behaviour, kind: Kind, label: str) -> GroupTable:
-    """A behaviour by the groups of one kind, among measured attempts to which it applies and whose group is told."""
+    """A behaviour by the groups of one kind, among measured attempts to which it applies and whose group is known."""
     sql = (
         f"WITH behaviour AS ({behaviour.sql})\nSELECT {label}, task_id, count(*),"
-        " count(*) FILTER (value), count(*) FILTER (outcome = 'failure'),"
-        " count(*) FILTER (value AND outcome = 'failure') FROM behaviour JOIN attempts USING (trace_id)"
-        f" WHERE outcome IN ('success', 'failure') AND {label} <> '' GROUP BY ALL ORDER BY ALL"
+        " count(*) FILTER (value), count(*) FILTER (outcome = 'failure'), count(*) FILTER (value AND outcome ="
+        f" 'failure') FROM behaviour JOIN attempts USING (trace_id) WHERE outcome IN ('success', 'failure') AND {label}"
+        " <> '' GROUP BY ALL ORDER BY ALL"
     )
     return table_of(kind, sql, store.rows(sql))
 
@@ -133,5 +134,5 @@ def note_of(table: GroupTable) -> str:
         return "It is not equally common in these groups."
     where = ", ".join(f"{row.group} ({row.shown} of {row.attempts})" for row in high)
     lacking = ", ".join(f"{row.group} ({row.shown} of {row.attempts})" for row in rare)
-    fix = f" A fix may belong to that {table.by} alone." if len(high) == 1 and table.by in {"model", "mode"} else ""
-    return f"Seen in {where} and hardly or never in {lacking}.{fix}"
+    fix = f" A fix may be needed for that {table.by} alone." if len(high) == 1 and table.by in {"model", "mode"} else ""
+    return f"Seen in {where} and rarely or never in {lacking}.{fix}"

@@ -83,17 +83,17 @@ def ceiling(store: Rows) -> dict[str, Number]:
 def _passing(store: Rows) -> dict[str, Number]:
     """pass@1 and pass@k, over all tasks that have as many attempts, of each group of model and mode."""
     groups = store.rows(
-        "SELECT model, mode, floor(median(n)) FROM (SELECT model, mode, count(*) AS n FROM attempts"
-        f" WHERE {_MEASURED} GROUP BY model, mode, task_id) GROUP BY model, mode ORDER BY ALL LIMIT {MOST_GROUPS}"
+        f"SELECT model, mode, floor(median(n)) FROM (SELECT model, mode, count(*) AS n FROM attempts WHERE {_MEASURED}"
+        f" GROUP BY model, mode, task_id) GROUP BY model, mode ORDER BY ALL LIMIT {MOST_GROUPS}"
     )
     numbers: dict[str, Number] = {}
     for model, mode, usual in groups:
         name = " ".join(str(word) for word in (model, mode) if word is not None) or "all attempts"
         for k in sorted({1, min(int(usual), MOST_ATTEMPTS)}):
             sql = (
-                f"SELECT task_id, count(*) AS attempts, count(*) FILTER (outcome = 'success') AS solved, {k} AS k"
-                f" FROM attempts WHERE {_MEASURED} AND {_is('model', model)} AND {_is('mode', mode)}"
-                " GROUP BY task_id ORDER BY task_id"
+                f"SELECT task_id, count(*) AS attempts, count(*) FILTER (outcome = 'success') AS solved, {k} AS k FROM"
+                f" attempts WHERE {_MEASURED} AND {_is('model', model)} AND {_is('mode', mode)} GROUP BY task_id ORDER"
+                " BY task_id"
             )
             numbers[f"pass@{k} of {name}"] = number(store, sql, "pass_at_k")
             numbers[f"pass@{k}_interval of {name}"] = number(store, sql, "pass_at_k_interval")

@@ -1,8 +1,8 @@
-"""Sequences: actions in a row, and pairs with something between, that many attempts show. Only reads.
+"""Sequences: actions in a row, and pairs of actions with steps between them, that many attempts show.
 
-Candidates are chosen by how many attempts show them and never by how these ended; the contrast comes after, together
-with everything else that is tested. A pattern that holds another is shown by some of the other's attempts and by no
-more, so that how much the two overlap is the ratio of their counts.
+Candidates are chosen by how many attempts show them, whatever their outcome, and are then tested with everything else.
+Every attempt that shows a pattern also shows the patterns that it contains, so the overlap of two is the ratio of their
+counts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,8 +23,8 @@ MOST_OFFERED = 40
 _MOST_WORDS = 1023
 # Two patterns, one within the other, with this share of attempts in common are one thing.
 SAME = 0.8
-# After the test: of two findings, one within the other, with this share of failures in common one is enough.
-BESIDE = 0.5
+# After the test: two findings, one within the other, with this share of failures in common are reported as one.
+SHARED_FAILURES = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Pattern:
 
 
 def sequences(store: Together) -> Offered:
-    """The patterns that enough attempts show and that are not much the same as a longer one, as behaviours."""
+    """The patterns that enough attempts show, without those that nearly always come as part of a longer one."""
     least, most = least_attempts(store)
     found = [pattern for pattern in _patterns(store, least) if pattern.attempts <= most]
     closed = fold(found)
@@ -46,11 +46,10 @@ def sequences(store: Together) -> Offered:
     closed.sort(key=lambda p: (abs(2 * p.attempts - attempts), len(p.actions), p.actions, p.within or 0))
     chosen = closed[:MOST_OFFERED]
     method = (
-        f"Of {len(found)} sequences of actions (2 to {LONGEST} in a row, or two with at most {MOST_BETWEEN} steps"
-        f" between)"
-        f" that at least {least} attempts show, {len(closed)} are left without those that a longer one stands for, and"
-        f" {len(chosen)} (at most {MOST_OFFERED}, chosen by how many attempts show them, whatever the outcome)"
-        f" were tested."
+        f"{len(found)} sequences of actions (2 to {LONGEST} in a row, or two with at most {MOST_BETWEEN} steps between)"
+        f" are shown by at least {least} attempts. Without those that nearly always come as part of a longer one"
+        f" {len(closed)} remain, and {len(chosen)} of these (at most {MOST_OFFERED}, chosen by how many attempts show"
+        " them, whatever the outcome) were tested."
     )
     return Offered(tuple(_behaviour(pattern) for pattern in chosen), method)
 
@@ -59,9 +58,8 @@ def _patterns(store: Together, least: int) -> list[Pattern]:
     """Every pattern that at least so many attempts show."""
     table = store.steps_with(list(TEMPLATES), KNOWN)
     rows = store.rows(
-        f"SELECT action_word FROM {table} WHERE action_word IS NOT NULL GROUP BY action_word"
-        f" HAVING count(DISTINCT trace_id) >= {least} ORDER BY count(DISTINCT trace_id) DESC, action_word"
-        f" LIMIT {_MOST_WORDS}"
+        f"SELECT action_word FROM {table} WHERE action_word IS NOT NULL GROUP BY action_word HAVING count(DISTINCT"
+        f" trace_id) >= {least} ORDER BY count(DISTINCT trace_id) DESC, action_word LIMIT {_MOST_WORDS}"
     )
     words = [str(word) for (word,) in rows]
     if not words:
@@ -69,8 +67,8 @@ def _patterns(store: Together, least: int) -> list[Pattern]:
     numbered = ", ".join(f"({literal(word)}, {number})" for number, word in enumerate(words))
     coded = store.keep(
         "words",
-        f"SELECT trace_id, step, n.number AS word FROM {table}"
-        f" LEFT JOIN (VALUES {numbered}) AS n(word, number) ON action_word = n.word",
+        f"SELECT trace_id, step, n.number AS word FROM {table} LEFT JOIN (VALUES {numbered}) AS n(word, number) ON"
+        " action_word = n.word",
     )
     found = []
     for length in range(2, LONGEST + 1):
@@ -95,9 +93,9 @@ def _patterns(store: Together, least: int) -> list[Pattern]:
 
 def _counted(grams: str, least: int) -> str:
     return (
-        f"SELECT code, count(*) FROM (SELECT DISTINCT trace_id, code FROM ({grams}) WHERE code IS NOT NULL"
-        " AND trace_id IN (SELECT trace_id FROM attempts WHERE outcome IS DISTINCT FROM 'error'))"
-        f" GROUP BY code HAVING count(*) >= {least} ORDER BY code"
+        f"SELECT code, count(*) FROM (SELECT DISTINCT trace_id, code FROM ({grams}) WHERE code IS NOT NULL AND trace_id"
+        " IN (SELECT trace_id FROM attempts WHERE outcome IS DISTINCT FROM 'error')) GROUP BY code HAVING count(*) >="
+        f" {least} ORDER BY code"
     )
 
 
@@ -116,8 +114,8 @@ def contains(whole: Pattern | Behaviour, part: Pattern | Behaviour) -> bool:
 
 
 def fold(patterns: Iterable[Pattern]) -> list[Pattern]:
-    """The patterns without those that a longer one stands for: nearly all attempts with them show the longer one."""
-    # In a row before with a gap, long before short: what says more stands for what says less.
+    """The patterns without those whose attempts nearly all show a longer pattern that contains them."""
+    # In a row before with a gap, long before short: the more specific pattern is kept.
     ordered = sorted(patterns, key=lambda p: (p.within is not None, -len(p.actions), p.actions))
     kept: list[Pattern] = []
     for pattern in ordered:
@@ -127,35 +125,36 @@ def fold(patterns: Iterable[Pattern]) -> list[Pattern]:
 
 
 def without_contained(ranked: Sequence[Measured]) -> list[Measured]:
-    """What is left to report when no sequence stands beside one before it that holds it, or is held by it, and most of
-    whose failures are the same; what is not a sequence stays.
+    """The measured behaviours without sequences that overlap with an earlier one.
+
+    Two sequences overlap when one contains the other and they share most of their failures.
     """
     kept: list[Measured] = []
     for m in ranked:
-        if not any(_beside(m, other) for other in kept):
+        if not any(_overlap(m, other) for other in kept):
             kept.append(m)
     return kept
 
 
-def _beside(one: Measured, other: Measured) -> bool:
+def _overlap(one: Measured, other: Measured) -> bool:
     if not (contains(one.behaviour, other.behaviour) or contains(other.behaviour, one.behaviour)):
         return False
     few, many = sorted((one.failures_with, other.failures_with))
-    return few >= BESIDE * many
+    return few >= SHARED_FAILURES * many
 
 
 def _behaviour(pattern: Pattern) -> Behaviour:
-    told = [action if len(action) <= 40 else f"{action[:39]}…" for action in pattern.actions]
+    short = [action if len(action) <= 40 else f"{action[:39]}…" for action in pattern.actions]
     last = literal(pattern.actions[-1])
     if pattern.within is None:
         backs = {f"word_before{n}": action for n, action in enumerate(reversed(pattern.actions[:-1]), start=1)}
         where = " AND ".join([f"action_word = {last}", *(f"{b} = {literal(action)}" for b, action in backs.items())])
-        title = f"Does {', then '.join(told)}"
-        meaning = f"{len(told)} steps in a row: {', then '.join(pattern.actions)}."
+        title = f"Does {', then '.join(short)}"
+        meaning = f"{len(short)} steps in a row: {', then '.join(pattern.actions)}."
     else:
         backs = {f"word_before{n}": "" for n in range(1, pattern.within + 1)}
         where = f"action_word = {last} AND {literal(pattern.actions[0])} IN ({', '.join(backs)})"
-        title = f"Does {told[0]} and soon after {told[1]}"
+        title = f"Does {short[0]} and soon after {short[1]}"
         meaning = f"{pattern.actions[0]}, and at most {pattern.within} steps later {pattern.actions[1]}."
     return Behaviour(
         name=name_of("sequence", pattern.within, *pattern.actions),

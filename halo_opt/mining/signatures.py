@@ -1,7 +1,6 @@
-"""Signatures: kinds of errors and shapes of calls, counted over all attempts and offered as behaviours. Only reads.
+"""Signatures: error messages and calls as templates, with names and numbers masked, that many attempts show.
 
-Which templates are offered depends on how many attempts show them and on nothing else: one that was chosen by how these
-attempts ended would be proven by the choice.
+Templates are chosen by how many attempts show them alone: a choice by outcome would prove them by itself.
 """
 
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ class Offered:
 
 
 _KINDS = {
-    "error": ("error_shape", "Meets the error: {}", "A call failed with these words (names and numbers masked): {}"),
+    "error": ("error_shape", "Gets the error: {}", "A call failed with this message (names and numbers masked): {}"),
     "call": ("call_shape", "Calls: {}", "A call of this shape was made (names and numbers masked): {}"),
 }
 
@@ -64,14 +63,15 @@ def signatures(store: Together) -> list[Signature]:
 
 
 def offered(store: Together) -> Offered:
-    """The templates that enough attempts show, as behaviours to be contrasted like any other."""
+    """The templates that enough attempts show, as behaviours to be tested like any other."""
     least, most = least_attempts(store)
     found = signatures(store)
     common = [one for one in found if least <= one.attempts <= most]
     chosen = [one for kind in _KINDS for one in [c for c in common if c.kind == kind][:MOST_OFFERED]]
     method = (
-        f"Error messages and calls were reduced to {len(found)} templates; {len(common)} of them are shown by at least"
-        f" {least} attempts, and {len(chosen)} (at most {MOST_OFFERED} of each kind, the commonest) were tested."
+        f"Error messages and calls were reduced to {len(found)} templates. {len(common)} of them are shown by at least"
+        f" {least} attempts, and {len(chosen)} of these (at most {MOST_OFFERED} of each kind, the commonest) were"
+        " tested."
     )
     return Offered(tuple(_behaviour(one) for one in chosen), method)
 

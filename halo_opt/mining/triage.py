@@ -1,7 +1,7 @@
-"""Whose fault each failed attempt is, as far as traces can tell, and what fixing the harness could win. Only reads.
+"""Where the fault for each failed attempt lies, as far as traces show, and what fixing the harness could gain.
 
-Every attempt gets the first rule that holds, with the numbers that decided it; what no rule decides stays unexplained,
-which is an answer too. A class is a suspicion with evidence, not a verdict: it says where to look first.
+Every attempt gets the first rule that holds, with the numbers that decided it; without one it stays unexplained. A
+class says where to look first and is no verdict.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from halo_opt.store.protocols import Rows
 
 CLASSES: tuple[Category, ...] = ("infrastructure", "grader", "harness", "model", "unexplained")
 RULES = {
-    "ended in an error": "the attempt was not measured; `cause` says who ended it",
-    "shows an infrastructure failure": "a browser, server or network died under it",
+    "ended in an error": "the attempt was not measured; `cause` says what ended it",
+    "shows an infrastructure failure": "a browser, server or network failed during the attempt",
     "same actions, other verdict": "an attempt at the same task and seed did exactly the same and passed",
-    "doing nothing passes": "an attempt at the task that did nothing passed, so the grader accepts too much",
-    "one check always fails": "every attempt fails one check of the task, whatever it does, and passes all others at"
-    " least once",
+    "doing nothing passes": "an attempt at the task passed without doing anything, so the grader may accept too much",
+    "one check always fails": "all attempts at the task fail the same check, whatever they do, while every other check"
+    " was passed at least once",
     "shows a proven finding": "the attempt shows a proven failure mode, and the same model solves the task without it",
     "never solved, another model does": "the model never solved the task, another model did with the same harness",
     "never solved with any harness": "the model never solved the task with any of several harness revisions or modes",
-    "never solved, one harness tried": "one harness only: harness and model cannot be told apart",
-    "nothing decides": "no rule holds",
+    "never solved, one harness tried": "only one harness was tried, so it may be the harness or the model",
+    "nothing decides": "no rule applies",
 }
-# Fewer attempts without a success say little: at a true rate of 40%, five fail one time in thirteen.
+# Fewer attempts without a success mean little: at a true success rate of 40%, five in a row fail one time in thirteen.
 NEVER = 5
 # With so many different ways of failing at one same check, the check is worth a look.
 WAYS = 3
@@ -132,25 +132,25 @@ def triage_numbers(store: Rows, ctes: str) -> dict[str, Number]:
     for (cause,) in store.rows("SELECT DISTINCT cause FROM attempts WHERE outcome = 'error' ORDER BY cause"):
         test = "cause IS NULL" if cause is None else f"cause = {literal(str(cause))}"
         sql = f"SELECT count(*) FROM attempts WHERE outcome = 'error' AND {test}"
-        numbers[f"errors: {cause or 'cause not told'}"] = number(store, sql)
+        numbers[f"errors: {cause or 'cause unknown'}"] = number(store, sql)
     return {**numbers, **_reachable(store, ctes)}
 
 
 def triage_method() -> str:
     """How attempts are judged, for the report's own account of itself."""
     rules = "; ".join(f"{rule} ({why})" for rule, why in RULES.items())
-    return f"Triage gives each failed attempt the first rule that holds: {rules}."
+    return f"Triage gives each failed attempt the first of these rules that applies: {rules}."
 
 
 def _reachable(store: Rows, ctes: str) -> dict[str, Number]:
-    """The success rate if every harness-shaped failure went as attempts at its task without the behaviour go."""
+    """The success rate if failures of class harness succeeded as often as attempts at their task without the"
+    " behaviour."""
     sql = (
         f"{ctes},\nrates AS (SELECT task_id, model, avg((outcome = 'success')::DOUBLE) AS rate FROM done"
         " WHERE outcome <> 'error' AND trace_id NOT IN (SELECT trace_id FROM harness) GROUP BY ALL)\n"
         "SELECT d.task_id, CASE WHEN d.outcome = 'success' THEN 1.0 WHEN t.class = 'harness' THEN r.rate ELSE 0.0 END"
-        " FROM done AS d LEFT JOIN triage AS t USING (trace_id)"
-        " LEFT JOIN rates AS r ON r.task_id = d.task_id AND r.model = d.model"
-        " WHERE d.outcome <> 'error' ORDER BY d.task_id, d.trace_id"
+        " FROM done AS d LEFT JOIN triage AS t USING (trace_id) LEFT JOIN rates AS r ON r.task_id = d.task_id AND"
+        " r.model = d.model WHERE d.outcome <> 'error' ORDER BY d.task_id, d.trace_id"
     )
     return {
         "success_rate_without_harness_failures": number(store, sql, "mean_rate"),

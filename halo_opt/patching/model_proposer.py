@@ -31,7 +31,6 @@ from halo_opt.patching.edits import Files, Limits, apply_edits
 from halo_opt.patching.guard import EditRefused, Forbidden, replace_hidden
 from halo_opt.patching.propose import Trial, edits_key, ranked_findings
 from halo_opt.patching.surface import HarnessDescription
-from halo_opt.redaction import redact
 
 # A proposal is a few typed edits; a longer reply is a model that lost its way.
 MAX_TOKENS = 2_000
@@ -108,7 +107,8 @@ def draft_proposal(
 ) -> DraftResult:
     """Ask `model` for one proposal, giving it `retries` more chances after a refused one.
 
-    Excerpts that the model is shown are added to `forbidden`. Raises what the model raises when it cannot answer.
+    Excerpts that the model is shown are added to `forbidden`. Secrets are taken out of the prompt by `open_proposer`'s
+    model, as of every prompt that is sent. Raises what the model raises when it cannot answer.
     """
     findings = ranked_findings(report, [])[:_FINDINGS]
     exemplars = [exemplar for finding in findings for exemplar in (*finding.exemplars, *finding.counter_examples)]
@@ -192,7 +192,7 @@ def _messages(
     }
     return [
         Message(role="system", content=render("propose_system.j2", values)),
-        Message(role="user", content=redact(render("propose.j2", values))[0]),
+        Message(role="user", content=render("propose.j2", values)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a model is asked and what it answers. Pure data and one protocol; knows no page, no task and no provider."""
+"""Requests to a model and its replies: the data, the errors, and the protocol of a client."""
 
 from typing import Any, Literal, Protocol
 
@@ -9,7 +9,7 @@ from harness.core.errors import AttemptError
 
 
 class ModelDown(AttemptError):
-    """The endpoint cannot serve any attempt as things stand: nothing listens there, or it refuses the key or model."""
+    """The endpoint can serve no attempt: nothing listens there, or it refuses the key or model."""
 
 
 class RequestFailed(Exception):
@@ -30,7 +30,7 @@ class Message(BaseModel):
 
 
 class ChatRequest(BaseModel):
-    """One question. The last message is the user's; `image` is a PNG that belongs to it.
+    """One request. The last message is the user's; `image` is a PNG that belongs to it.
 
     `fixed` counts the leading messages that are the same in every request, so that a provider's prompt cache can end
     there. `reply_schema` is the JSON Schema of the reply, or None for free text.
@@ -46,7 +46,7 @@ class ChatRequest(BaseModel):
 
 
 class Tokens(BaseModel):
-    """What a call used. None: the endpoint did not say. `prompt` counts cached tokens too."""
+    """The tokens of a call; None where the endpoint does not report them. `prompt` includes cached tokens."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,10 +57,10 @@ class Tokens(BaseModel):
 
 
 class ChatReply(BaseModel):
-    """The answer as text, refusals and prose included: what it means is for the agent's side to judge.
+    """The reply's text, which may also be a refusal or prose.
 
-    `sampling` holds the sampling parameters that were really sent; `tries` counts requests, failed ones included;
-    the times are ISO 8601 and span all of them.
+    `sampling` holds the sampling parameters that were sent; `tries` counts requests, failed ones included; the times
+    are ISO 8601 and span all of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -74,9 +74,7 @@ class ChatReply(BaseModel):
 
 
 class ModelCall(BaseModel):
-    """One exchange with a model, for the trace. Tokens are None where the endpoint does not tell, the cost where the
-    price is not known.
-    """
+    """One call of a model, for the trace. Tokens and cost are None where they are unknown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -97,12 +95,18 @@ def malformed(body: str, *, secret: str) -> RequestFailed:
 
 
 class ChatModel(Protocol):
-    """A model that can be asked, one question at a time."""
+    """A client for one model."""
 
     def ask(self, request: ChatRequest, *, deadline: float) -> ChatReply:
-        """One reply, retries included; `deadline` is the `time.monotonic()` by which the attempt must end.
+        """Send a request, with retries, and return the reply.
 
-        Raises AttemptError when there is none, with the cause, and ModelDown when there will be none for any attempt.
+        Args:
+            request: The request.
+            deadline: The `time.monotonic()` by which the attempt must end.
+
+        Raises:
+            AttemptError: There is no reply.
+            ModelDown: There will be no reply for any attempt.
         """
         ...
 

@@ -1,11 +1,11 @@
-"""What model calls cost in US dollars. An unknown price is None, never 0, and makes every sum that holds it unknown.
+"""The cost of model calls in US dollars. An unknown price is None and makes every sum that contains it unknown.
 
-A price in the settings counts before the list of genai-prices, which is asked only for a provider's own address: a
-well-known name on an unknown server has no known price. Release 0.2.3 of the list, looked at on 2026-11-22, has gpt-4o
-at 2.50 in and 10 out and gpt-4o-mini at 0.15 in and 0.60 out, each per million tokens.
+A price in the settings overrides the list of genai-prices, which is used only for a provider's own address: the same
+model name on another server has no known price. Release 0.2.3 of the list, read on 2026-11-22, has gpt-4o at 2.50 in
+and 10 out and gpt-4o-mini at 0.15 in and 0.60 out, each per million tokens.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,14 +46,6 @@ def total(usage: Mapping[str, ModelUsage]) -> float | None:
     """Dollars over all models; None when one is unknown, 0.0 when nothing was asked."""
     costs = [used.cost_usd for used in usage.values()]
     return None if any(cost is None for cost in costs) else sum(cost or 0.0 for cost in costs)
-
-
-def cost_of(calls: Iterable[ModelCall]) -> float | None:
-    """Dollars for these calls; None when one is unknown, 0.0 for none."""
-    usage: dict[str, ModelUsage] = {}
-    for call in calls:
-        usage = with_call(usage, call)
-    return total(usage)
 
 
 def price_of(model: ModelSettings, tokens: Tokens) -> float | None:

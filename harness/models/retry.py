@@ -18,15 +18,13 @@ from harness.settings.schema import ModelSettings
 FIRST_WAIT = 0.25
 LONGEST_WAIT = 20.0
 OUT_OF_TIME = "the attempt's time was used up while waiting for the model"
-
-
 # A wrong key, no right to the model, no such model: no retry mends these, for any attempt.
-_HOPELESS_STATUS = frozenset({401, 403, 404})
+_LASTING_STATUS = frozenset({401, 403, 404})
 
 
-def _hopeless(failure: Failure) -> bool:
+def _concerns_every_attempt(failure: Failure) -> bool:
     """Whether no attempt can be served as things stand."""
-    return failure.no_credit or failure.status in _HOPELESS_STATUS
+    return failure.no_credit or failure.status in _LASTING_STATUS
 
 
 class ModelClient(Protocol):
@@ -84,7 +82,7 @@ class RetryingModel:
         """Seconds to wait before the next try; raises when there is no use in one."""
         if failure.kind == "timeout" and cut_short:
             raise AttemptError(Cause.TIME_LIMIT, OUT_OF_TIME)
-        if _hopeless(failure):
+        if _concerns_every_attempt(failure):
             raise ModelDown(Cause.MODEL_ERROR, self._refusal(failure))
         if not failure.may_pass or tries > self._settings.retries:
             raise self._given_up(failure, tries)

@@ -1,4 +1,4 @@
-"""Fits the reply schema to what providers enforce strictly, and their reply back to ours. Pure.
+"""Converts the reply schema to the strict form that providers enforce, and their reply back.
 
 OpenAI and Anthropic hold a reply to a schema only when its root is one object, when every object names all its keys
 as required and allows no others, and when every value has a type. Ours may be a choice of objects with keys left out.

@@ -196,7 +196,7 @@ assert not clients, f"a replay needs none of {{clients}}"
 
 
 def test_a_replay_with_another_prompt_fails(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
-    # With no sub-agents there is no tool to hire them with, and the prompt is another one.
+    # Without sub-agents the tool `delegate` is not offered, so the prompt differs.
     assert run(["analyze", str(TALKS), "--replay", "run.jsonl", "--max-depth", "0", "--out", "second"]) == 2
     assert "the cassette has no reply for a call of root" in said(capsys)
     assert not Path("second/report.json").exists()

@@ -15,7 +15,9 @@ class DelegateArguments(Arguments):
     attempts_sql: str | None = Field(
         default=None, description="SELECT of trace_id of the attempts it may look at; all of yours when left out"
     )
-    words: str = Field(default="a part of the attempts", max_length=120, description="what these attempts are")
+    words: str = Field(
+        default="a part of the attempts", max_length=120, description="what these attempts are, in a few words"
+    )
 
 
 def run(arguments: DelegateArguments, context: ToolContext) -> str:

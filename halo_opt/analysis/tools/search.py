@@ -25,7 +25,7 @@ class SearchArguments(Arguments):
     )
     outcome: Literal["success", "failure", "error", "unknown"] | None = None
     trace_id: str | None = Field(default=None, description="only this attempt")
-    limit: int = Field(default=15, ge=1, le=100, description="most hits to show; first one for each attempt")
+    limit: int = Field(default=15, ge=1, le=100, description="hits to show, one for each attempt first")
 
 
 def run(arguments: SearchArguments, context: ToolContext) -> str:

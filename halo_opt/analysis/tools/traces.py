@@ -29,12 +29,12 @@ Sort = Literal["trace_id", "task_id", "outcome", "steps", "errors", "tokens_out"
 
 
 class TracesArguments(Arguments):
-    """Filters that must all hold."""
+    """Filters, all of which must hold, and the order of the list."""
 
     outcome: Literal["success", "failure", "error", "unknown"] | None = None
     task: str | None = Field(default=None, description="task id; * and ? are wildcards")
     model: str | None = Field(default=None, description="model; * and ? are wildcards")
-    called: str | None = Field(default=None, description="a tool that was used; * and ? are wildcards")
+    called: str | None = Field(default=None, description="name of a tool that was called; * and ? are wildcards")
     error: str | None = Field(default=None, description="RE2 pattern that a step's error matches")
     finding: str | None = Field(default=None, description="id of a finding of mining that the attempt shows (F1)")
     sort: Sort = "task_id"

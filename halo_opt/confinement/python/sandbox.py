@@ -38,9 +38,9 @@ class Sandbox:
 
     Example:
         >>> with Sandbox.start({"double": lambda x: 2 * x}) as sandbox:
-        ...     sandbox.run("y = double(4)")
-        ...     sandbox.run("y + 1").value
-        '9'
+        ...     defined = sandbox.run("y = double(4)")
+        ...     print(sandbox.run("y + 1").value)
+        9
     """
 
     def __init__(self, backend: Backend, limits: Limits) -> None:

@@ -53,31 +53,6 @@ def changes(initial: Tree, final: Tree) -> Tree:
     return {"added": added, "updated": updated, "deleted": deleted}
 
 
-def _merge(into: Tree, more: Tree) -> None:
-    for key, value in more.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = deepcopy(value)
-
-
-def _remove(from_: Tree, gone: Tree) -> None:
-    for key, value in gone.items():
-        if value is None:
-            from_.pop(key, None)
-        else:
-            _remove(from_[key], value)
-
-
-def applied(initial: Tree, change: Tree) -> Tree:
-    """The state that `change`, made by `changes(initial, ...)`, leads to."""
-    state = deepcopy(initial)
-    _remove(state, change["deleted"])
-    _merge(state, change["updated"])
-    _merge(state, change["added"])
-    return state
-
-
 def _at(state: Tree, path: tuple[str, ...]) -> Tree:
     for key in path:
         state = state.get(key, {})

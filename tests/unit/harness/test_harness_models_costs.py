@@ -7,12 +7,19 @@ import pytest
 from harness.attempt.records import Progress
 from harness.decide.policy import PolicyReply
 from harness.models.base import ModelCall, Tokens
-from harness.models.costs import ModelUsage, cost_of, price_of, total, with_call
+from harness.models.costs import ModelUsage, price_of, total, with_call
 from harness.running.setup import cost_of as attempt_cost
 from harness.settings.backends import resolved
 from harness.settings.schema import HarnessSettings, ModelSettings
 
 MILLION = Tokens(prompt=1_000_000, reply=1_000_000)
+
+
+def cost_of(calls: list[ModelCall]) -> float | None:
+    usage: dict[str, ModelUsage] = {}
+    for one in calls:
+        usage = with_call(usage, one)
+    return total(usage)
 
 
 def price(tokens: Tokens = MILLION, **model: Any) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.sites.base.changes import Collection, applied, changes, differences
+from harness.sites.base.changes import Collection, Tree, changes, differences
 from harness.sites.base.sessions import MOST_FORMS, Sessions
 
 KEYS = st.text("abc", min_size=1, max_size=2)
@@ -24,6 +24,31 @@ def shape(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: shape(v) for k, v in value.items()}
     return [shape(v) for v in value] if isinstance(value, list) else (isinstance(value, bool), value)
+
+
+def _merge(into: Tree, more: Tree) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = deepcopy(value)
+
+
+def _remove(from_: Tree, gone: Tree) -> None:
+    for key, value in gone.items():
+        if value is None:
+            from_.pop(key, None)
+        else:
+            _remove(from_[key], value)
+
+
+def applied(initial: Tree, change: Tree) -> Tree:
+    """The state that `change`, made by `changes(initial, ...)`, leads to."""
+    state = deepcopy(initial)
+    _remove(state, change["deleted"])
+    _merge(state, change["updated"])
+    _merge(state, change["added"])
+    return state
 
 
 @given(STATES)

@@ -13,8 +13,8 @@ LOWER = Contrast("task", 9, -0.05, (-0.27, 0.17), 0.7, 0.01, 0.0, (0.0, 8.0))
 @pytest.mark.parametrize(
     ("failures_with", "successes_with", "words"),
     [
-        (60, 20, "it may come with harder tasks rather than make them fail."),
-        (13, 35, "nor do they over all tasks."),
+        (60, 20, "harder tasks may show it more often, without its being the cause."),
+        (13, 35, "neither do they when all tasks are taken together."),
     ],
 )
 def test_only_what_failures_show_more_often_can_come_with_harder_tasks(

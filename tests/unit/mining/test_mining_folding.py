@@ -40,7 +40,7 @@ def test_what_follows_from_a_cause_is_folded_under_it(tiny: TinyStore) -> None:
     assert [finding.behaviour for finding in report.findings] == ["slip"]
     [folded] = report.findings[0].consequences
     assert folded.behaviour == "retry"
-    assert "the finding is not the later one in" in folded.claim
+    assert "the finding comes first or at the same step" in folded.claim
     assert "do not fail measurably more often" in folded.claim
     assert folded.numbers["difference_with_it_held_fixed"].value is not None
 
@@ -75,7 +75,7 @@ def test_two_names_of_one_thing_are_one_finding_with_the_remedies_of_both(tiny: 
     [finding] = report.findings
     assert finding.behaviour == "slip"
     assert finding.remedies == ["mend_slip", "mend_fall"]
-    assert finding.consequences[0].claim.endswith("Which of the two is the cause cannot be told.")
+    assert finding.consequences[0].claim.endswith("The data do not show which of the two is the cause.")
 
 
 def test_chains_are_folded_under_their_beginning(tiny: TinyStore) -> None:

@@ -46,8 +46,8 @@ def test_only_templates_that_enough_attempts_show_are_offered_and_the_rest_is_co
         tiny.add([READ])
     with Together(tiny) as together:
         found = offered(together)
-    assert sorted(b.title for b in found.behaviours) == ["Calls: cat <path>", "Meets the error: cat: <path>: missing"]
-    assert "3 templates; 2 of them are shown by at least 10 attempts, and 2 " in found.method
+    assert sorted(b.title for b in found.behaviours) == ["Calls: cat <path>", "Gets the error: cat: <path>: missing"]
+    assert "3 templates. 2 of them are shown by at least 10 attempts, and 2 " in found.method
 
 
 def test_a_sequence_is_seen_where_it_is_completed(tiny: TinyStore) -> None:

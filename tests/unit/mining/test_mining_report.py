@@ -84,8 +84,8 @@ def test_few_successes_describe_what_most_failures_show_without_claiming_a_cause
     found = finding(report, "repeated_action")
     assert "Seen in 20 of 30 failures and 0 of 2 successes." in found.claim
     assert (
-        "too few successes to say that it causes them" in found.claim
-        or "Nothing shows that it causes them" in found.claim
+        "there are too few successes to say that it causes failures" in found.claim
+        or "It is not shown to cause failures" in found.claim
     )
     assert any("Only 2 of 32 attempts succeeded" in note for note in report.caveats)
     assert report.triage["harness failures"].value == 0
@@ -99,10 +99,13 @@ def test_all_failures_are_described_and_never_contrasted(tiny: TinyStore) -> Non
     found = finding(report, "repeated_action")
     assert found.claim == (
         "Seen in 10 of 10 failures and 0 of 0 successes."
-        " Nothing shows that it causes them: there are no successes to compare with."
+        " It is not shown to cause failures: there are no successes to compare with."
     )
     assert [found.numbers[name].value for name in ("difference", "p_value", "q_value", "explained")] == [None] * 4
-    assert "All measured attempts failed: behaviours are described, and nothing can be compared." in report.caveats
+    assert (
+        "All measured attempts failed: behaviours are counted, but there are no successes to compare with."
+        in report.caveats
+    )
 
 
 def test_all_successes_have_nothing_to_explain(tiny: TinyStore) -> None:
@@ -160,7 +163,8 @@ def test_a_consequence_is_reported_apart_and_never_ranked(tiny: TinyStore) -> No
     report = report_of(tiny)
     assert "hit_step_limit" not in {f.behaviour for f in report.findings}
     assert line(report, "hit_step_limit")["state"] == "consequence"
-    note = "Runs into the step limit: 10 of 10 failures and 0 of 10 successes. That is how failing looks, not why."
+    note = "Runs into the step limit: 10 of 10 failures and 0 of 10 successes."
+    note += " This shows that an attempt goes wrong, not why."
     assert note in report.caveats
 
 
@@ -184,7 +188,7 @@ def test_several_runs_are_told_apart(tiny: TinyStore) -> None:
     report = report_of(tiny)
     assert report.overview["success_rate of a"].value == 1.0
     assert report.overview["success_rate of b"].value == 0.0
-    assert any(note.startswith("2 runs are mixed here") for note in report.caveats)
+    assert any(note.startswith("The traces come from 2 runs") for note in report.caveats)
 
 
 def test_errors_are_triaged_by_cause_and_take_part_in_no_rate(tiny: TinyStore) -> None:
@@ -245,4 +249,4 @@ def test_a_part_of_another_finding_says_so(tiny: TinyStore) -> None:
         steps = STUCK if number % 3 and outcome == "failure" else CLICKS
         tiny.add(steps, outcome=outcome, task=f"task-{number % 8}")
     notes = [note for f in report_of(tiny).findings for note in f.confounders]
-    assert any(note.startswith("Nearly all of its failed attempts also show F1") for note in notes)
+    assert any(note.startswith("Nearly all failures that show it also show F1") for note in notes)

@@ -133,7 +133,7 @@ def test_never_solved_is_the_model_s_only_where_other_harnesses_or_models_tell(t
 
 def test_the_method_names_every_rule(tiny: TinyStore) -> None:
     report, _ = triaged(tiny)
-    assert "one check always fails (every attempt fails one check of the task" in report.method
+    assert "one check always fails (all attempts at the task fail the same check" in report.method
 
 
 def test_pass_at_k_is_given_for_each_model(tiny: TinyStore) -> None:

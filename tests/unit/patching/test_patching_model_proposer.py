@@ -9,6 +9,9 @@ from jinja2 import UndefinedError
 from halo_opt.core.prompts import render
 from halo_opt.core.records import Verdict
 from halo_opt.core.report_records import Exemplar, Finding, Number, Report
+from halo_opt.llm.endpoint import Endpoint
+from halo_opt.llm.ledger import Budget, Ledger
+from halo_opt.llm.metered import MeteredModel
 from halo_opt.llm.model import ModelUnreachable
 from halo_opt.patching.guard import Forbidden
 from halo_opt.patching.model_proposer import Draft, draft_proposal
@@ -150,7 +153,9 @@ def test_secrets_in_harness_files_are_not_shown_to_the_model(description: Any, f
     secret = "gh" + "p_" + "a8Zk2LmQ9xWv3RtY7uIo5PsDfGhJ1bNcM4e6"
     model = ScriptedModel([reply(GOOD)])
     with_secret = {**files, P: files[P] + f"\nUse {secret} to log in.\n".encode()}
-    draft_proposal(report(), description, with_secret, model=model, forbidden=NONE)
+    endpoint = Endpoint(base_url="http://127.0.0.1/v1", api_key="none", model="scripted", free=True)
+    metered = MeteredModel(model, Ledger(Budget()), endpoint, max_tokens=50, purpose="propose")
+    draft_proposal(report(), description, with_secret, model=metered, forbidden=NONE)
     shown = "".join(m.content for m in model.asked[0])
     assert secret not in shown
     assert "Use [redacted:github-token] to log in." in shown

@@ -46,10 +46,10 @@ def test_a_sub_agent_sees_its_part_alone_and_its_claims_count(world: Made, engin
     assert "why do these fail?" in sub.asked[0][1].content
     assert f"attempts in it: {failures} failure" in sub.asked[0][1].content
     assert f"[[{failures}]]" in sub.asked[1][-1].content
-    told = root.asked[1][-1].content
-    assert "root.1 ended: submitted" in told
-    assert "as I saw" in told
-    assert "root.1.c1 confirmed: It fails so" in told
+    report = root.asked[1][-1].content
+    assert "root.1 ended: submitted" in report
+    assert "as I saw" in report
+    assert "root.1.c1 confirmed: It fails so" in report
     assert [(c.id, c.agent) for c in result.claims] == [("root.1.c1", "root.1")]
     assert (result.agents, result.turns, result.ended) == (2, 5, Ended.SUBMITTED)
     assert {event.agent for event in made.events} == {"root", "root.1"}
@@ -73,9 +73,9 @@ def test_delegates_of_one_turn_run_at_once_and_are_numbered_by_their_place(world
 
     root = scripted([turn(*(delegate(f"question {n}") for n in (1, 2, 3))), turn(submit())])
     result = world({"root": root, "sub": AtOnce([])}).run()
-    told = root.asked[1][-1].content
-    assert [told.index(f"root.{n} ended") for n in (1, 2, 3)] == sorted(
-        told.index(f"root.{n} ended") for n in (1, 2, 3)
+    report = root.asked[1][-1].content
+    assert [report.index(f"root.{n} ended") for n in (1, 2, 3)] == sorted(
+        report.index(f"root.{n} ended") for n in (1, 2, 3)
     )
     assert [(c.id, c.checked.claim.title) for c in result.claims] == [
         (f"root.{n}.c1", "_abc"[n] + " fails") for n in (1, 2, 3)
@@ -178,7 +178,7 @@ def ask_rows(query: str, labels: list[str] | None = None) -> dict[str, Any]:
     return {"tool": "llm_map", "question": "which?", "query": query} | ({"labels": labels} if labels else {})
 
 
-def rows_told(root: ScriptedModel, call: int = 1) -> Any:
+def rows_answered(root: ScriptedModel, call: int = 1) -> Any:
     return json.loads(root.asked[call][-1].content.partition("]\n")[2])
 
 
@@ -186,7 +186,7 @@ def test_small_rows_share_a_call_and_equal_ones_are_asked_once(world: Made) -> N
     maps = mapper(lambda row: f"n{json.loads(row)['x']}")
     root = scripted([turn(ask_rows("SELECT i % 3 AS x FROM range(9) AS t(i) ORDER BY i")), turn(submit())])
     result = world({"root": root, "map": maps}).run()
-    assert [row["answer"] for row in rows_told(root)] == ["n0", "n1", "n2"] * 3
+    assert [row["answer"] for row in rows_answered(root)] == ["n0", "n1", "n2"] * 3
     assert len(maps.asked) == 1
     assert result.calls == 3
 
@@ -195,7 +195,7 @@ def test_more_rows_than_fit_into_a_reply_are_asked_in_several_calls(world: Made)
     maps = mapper(lambda row: str(json.loads(row)["x"]))
     root = scripted([turn(ask_rows("SELECT i AS x FROM range(40) AS t(i) ORDER BY i")), turn(submit())])
     world({"root": root, "map": maps}, reply=600).run()
-    assert [row["answer"] for row in rows_told(root)] == [str(n) for n in range(40)]
+    assert [row["answer"] for row in rows_answered(root)] == [str(n) for n in range(40)]
     assert len(maps.asked) == 4
 
 
@@ -222,9 +222,9 @@ def test_rows_that_get_no_usable_answer_are_reported_and_the_others_stand(world:
 
     root = scripted([turn(ask_rows("SELECT i AS x FROM range(4) AS t(i) ORDER BY i")), turn(submit())])
     result = world({"root": root, "map": scripted(reply)}).run()
-    told = rows_told(root)
-    assert [row["answer"] for row in told] == ["yes", "yes", None, "yes"]
-    assert told[2]["error"] == "it broke"
+    report = rows_answered(root)
+    assert [row["answer"] for row in report] == ["yes", "yes", None, "yes"]
+    assert report[2]["error"] == "it broke"
     assert result.faults["row without answer"] == 1
 
 
@@ -232,7 +232,7 @@ def test_labels_bind_the_answers(world: Made) -> None:
     maps = mapper(lambda row: "loop" if json.loads(row)["x"] else "stop")
     root = scripted([turn(ask_rows("SELECT i AS x FROM range(2) AS t(i)", ["loop", "stop"])), turn(submit())])
     world({"root": root, "map": maps}).run()
-    assert [row["answer"] for row in rows_told(root)] == ["stop", "loop"]
+    assert [row["answer"] for row in rows_answered(root)] == ["stop", "loop"]
     assert "Each answer is one of: loop | stop" in maps.asked[0][-1].content
 
 

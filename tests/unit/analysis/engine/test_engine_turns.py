@@ -34,8 +34,8 @@ def last_words(model: object, call: int) -> str:
 def test_a_turns_answers_come_back_in_the_order_of_its_actions(world: Made) -> None:
     model = scripted([turn(sql("SELECT 11"), sql("SELECT 22"), sql("SELECT 33")), turn(submit("found it"))])
     result = world(model).run()
-    said = last_words(model, 1)
-    assert said.index("[[11]]") < said.index("[[22]]") < said.index("[[33]]")
+    shown = last_words(model, 1)
+    assert shown.index("[[11]]") < shown.index("[[22]]") < shown.index("[[33]]")
     assert (result.ended, result.summary, result.salvaged) == (Ended.SUBMITTED, "found it", False)
     assert (result.turns, result.calls, result.agents) == (2, 2, 1)
     assert result.tools == {"sql": 3, "submit_report": 1}
@@ -55,10 +55,10 @@ def test_a_claim_is_checked_at_once_and_the_verdict_told(world: Made, engine_sto
     model = scripted([turn({"tool": "claim", **good}, {"tool": "claim", **bad}), turn(submit())])
     made = world(model)
     result = made.run()
-    said = last_words(model, 1)
-    assert "root.c1: confirmed." in said
-    assert "root.c2: unsupported." in said
-    assert "no quote of an attempt that shows it" in said
+    shown = last_words(model, 1)
+    assert "root.c1: confirmed." in shown
+    assert "root.c2: unsupported." in shown
+    assert "no quote of an attempt that shows it" in shown
     assert [(claim.id, claim.checked.status) for claim in result.claims] == [
         ("root.c1", "confirmed"),
         ("root.c2", "unsupported"),

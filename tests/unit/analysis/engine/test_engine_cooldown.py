@@ -1,4 +1,4 @@
-"""What keeps a small model going: a tool that only repeats itself rests, and a claim may name a contrast."""
+"""What keeps a small model going: a tool that it calls again and again is withheld, and a claim may name a contrast."""
 
 import json
 import re
@@ -18,39 +18,41 @@ from halo_opt.testing import Reply
 
 Made = Callable[..., World]
 SHOWS = "SELECT trace_id FROM steps WHERE length(arguments) > 40"
-RESTS = "You made this same call before, so sql is not offered for a while"
+WITHHELD = "You made this same call before, so sql is not offered for a while"
 
 
-def told(model: object, call: int) -> str:
+def last_message(model: object, call: int) -> str:
     return model.asked[call][-1].content  # type: ignore[attr-defined, no-any-return]
 
 
-def test_a_tool_that_says_the_same_rests_one_turn_longer_each_time(world: Made) -> None:
+def test_a_tool_that_is_called_the_same_again_is_withheld_one_turn_longer_each_time(world: Made) -> None:
     same = turn(sql("SELECT 41 + 1"))
     misfit = InvalidReply("not a Turn", text=same)
     model = scripted([same, same, misfit, same, misfit, misfit, same, turn(submit())])
     result = world(model).run()
-    assert "[[42]]" in told(model, 1) and RESTS not in told(model, 1)
-    assert "[[42]]" in told(model, 2) and RESTS in told(model, 2)
-    assert "there is no such tool; there are delegate" in told(model, 3) and RESTS not in told(model, 3)
-    assert "[[42]]" in told(model, 4) and RESTS in told(model, 4)
-    assert all("there is no such tool" in told(model, call) for call in (5, 6))
-    assert "[[42]]" in told(model, 7)
+    assert "[[42]]" in last_message(model, 1) and WITHHELD not in last_message(model, 1)
+    assert "[[42]]" in last_message(model, 2) and WITHHELD in last_message(model, 2)
+    assert "there is no such tool; there are delegate" in last_message(model, 3) and WITHHELD not in last_message(
+        model, 3
+    )
+    assert "[[42]]" in last_message(model, 4) and WITHHELD in last_message(model, 4)
+    assert all("there is no such tool" in last_message(model, call) for call in (5, 6))
+    assert "[[42]]" in last_message(model, 7)
     assert result.faults == {"schema mismatch": 3, "unknown tool": 3}
 
 
-def test_other_tools_are_offered_while_one_rests(world: Made) -> None:
+def test_other_tools_are_offered_while_one_is_withheld(world: Made) -> None:
     same = turn(sql("SELECT 1"))
     model = scripted([same, same, turn({"tool": "refusing"}), turn(submit("there"))])
     result = world(model).run()
-    assert "that cannot be done" in told(model, 3)
+    assert "that cannot be done" in last_message(model, 3)
     assert (result.summary, result.tools["refusing"]) == ("there", 1)
 
 
 def test_going_back_and_forth_between_two_questions_counts_as_the_same(world: Made) -> None:
     model = scripted([turn(sql("SELECT 1")), turn(sql("SELECT 2")), turn(sql("SELECT 1")), turn(submit())])
     world(model).run()
-    assert [RESTS in told(model, call) for call in (1, 2, 3)] == [False, False, True]
+    assert [WITHHELD in last_message(model, call) for call in (1, 2, 3)] == [False, False, True]
 
 
 def test_where_room_is_short_claims_are_offered_after_the_first_contrast(world: Made) -> None:
@@ -59,12 +61,14 @@ def test_where_room_is_short_claims_are_offered_after_the_first_contrast(world: 
     early = InvalidReply("not a Turn", text=claim)
     model = scripted([early, contrasted, claim, turn(submit())])
     world(model, tools=(*TOOLS, contrast.TOOL), context=8_000, reply=1_000).run()
-    assert "there is no such tool" in told(model, 1)
-    assert "failures that show it, to look at" in told(model, 2)
-    assert "unsupported" in told(model, 3) and "Show one of these failures and copy from it" in told(model, 3)
+    assert "there is no such tool" in last_message(model, 1)
+    assert "failures that show it, to look at" in last_message(model, 2)
+    assert "unsupported" in last_message(model, 3) and "Show one of these failures and copy from it" in last_message(
+        model, 3
+    )
 
 
-def test_what_ends_the_work_never_rests(world: Made) -> None:
+def test_the_tool_that_ends_the_work_is_always_offered(world: Made) -> None:
     bad = InvalidReply("not a Turn", text=turn({"tool": "submit_report", "summary": ""}))
     model = scripted([bad, bad, bad, turn(submit("at last"))])
     result = world(model, limits=AnalysisLimits(turns=4)).run()
@@ -102,9 +106,9 @@ def system_prompt(world: Made, context: int, **changes: object) -> str:
 
 
 def test_a_small_context_gets_an_order_of_work_with_an_example_that_can_be_used(world: Made) -> None:
-    said = system_prompt(world, 8_192)
-    assert "Work in this order: 1. contrast" in said and "How to work" not in said
-    line = next(line for line in said.splitlines() if line.startswith('{"thought"'))
+    prompt = system_prompt(world, 8_192)
+    assert "Work in this order: 1. contrast" in prompt and "How to work" not in prompt
+    line = next(line for line in prompt.splitlines() if line.startswith('{"thought"'))
     example = json_in(line)
     assert example is not None
     [action] = read_turn(json.dumps(example), {tool.name: tool for tool in ALL}, 1).actions
