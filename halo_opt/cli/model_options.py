@@ -158,7 +158,7 @@ def need_model(options: Mapping[str, object]) -> None:
 def _given(options: Mapping[str, object]) -> str:
     """The names of the options that were given, as `--a, --b and --c`; '' for none. A zero counts as given."""
     names = [name for name, value in options.items() if value is not None and value is not False and value != []]
-    return " and ".join([*([", ".join(names[:-1])] if names[:-1] else []), *names[-1:]])
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
 
 
 @contextmanager
