@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, Number, Report
 from halo_opt.core.text import counted, visible
+from halo_opt.reporting.claims_markdown import Escapes, analysis_lines, claim_lines, unsupported_lines
 from halo_opt.reporting.formatting import Figure, figure, figures, moment, title_of
-from halo_opt.reporting.markdown_told import Escapes, analyst_lines, told_lines, unsupported_lines
 from halo_opt.reporting.report_parts import GROUP_COLUMNS, NO_OWN_REMEDY, group_lines, none_found, table_of_tested
 
 # Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
@@ -84,7 +84,7 @@ def report_markdown(report: Report) -> str:
         lines += [none_found(report) + below, ""]
     for finding in report.findings:
         lines += _finding(finding)
-    lines += unsupported_lines(report.unsupported, _escapes()) + analyst_lines(report.analyst, _escapes())
+    lines += unsupported_lines(report.unsupported, _escapes()) + analysis_lines(report.model_analysis, _escapes())
     if report.tested:
         lines += ["## Everything tested", "", *tested_lines(report.tested)]
     lines += _numbers("Triage", report.triage) + _numbers("Ceiling", report.ceiling)
@@ -112,7 +112,7 @@ def _finding(finding: Finding) -> list[str]:
         lines += [NO_OWN_REMEDY, ""]
     if finding.confounders:
         lines += ["May be confounded with: " + ", ".join(escape(words) for words in finding.confounders) + ".", ""]
-    lines += told_lines(finding, _escapes())
+    lines += claim_lines(finding, _escapes())
     if finding.consequences:
         lines += ["**Related behaviours**", ""]
         lines += [f"- {escape(one.title)}. {within(one.claim)}" for one in finding.consequences] + [""]
