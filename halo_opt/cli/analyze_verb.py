@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from halo_opt.analysis.records import AnalysisLimits
-from halo_opt.analysis.session.analysing import Subject, analyse_traces
-from halo_opt.analysis.session.asked import Asked
+from halo_opt.analysis.session.analyze_traces import Subject, analyze_traces
+from halo_opt.analysis.session.options import AnalysisOptions
 from halo_opt.analysis.session.write_report import write_analysis
 from halo_opt.cli import model_options
 from halo_opt.cli.options import (
@@ -130,19 +130,19 @@ class Journalled:
 
 
 def _analyse(
-    asked: Asked, subject: Subject, place: Journalled, console: Console, format_: Format, *, watch: bool
+    asked: AnalysisOptions, subject: Subject, place: Journalled, console: Console, format_: Format, *, watch: bool
 ) -> None:
     """Run the agents, check their claims, write the report, and raise where the analysis ended early."""
     journal = place.out / ANALYSIS_JOURNAL
     if place.fresh:
-        model_options.begin_anew(journal, console)
+        model_options.rename_journal(journal, console)
     with TraceStore.open(subject.store) as store:
         if store.rows("SELECT count(*) FROM attempts WHERE outcome = 'failure'") == [(0,)]:
             console.warn(
                 "no attempt in these traces is known to have failed, so no claim about failures can be confirmed; add"
                 " outcomes with --scores FILE, or use 'halo-opt ask', which needs no outcomes"
             )
-    with model_options.opened(
+    with model_options.opened_session(
         asked,
         console,
         journal=journal,
@@ -151,17 +151,17 @@ def _analyse(
         remedy="choose another --out, or pass --fresh to rename the old journal and start over",
         record=place.record,
     ) as session:
-        shown = model_options.watch_over(session, console, every=watch)
-        report, paths, result = analyse_traces(
+        display = model_options.display_of(session, console, every=watch)
+        report, paths, result = analyze_traces(
             subject,
             place.out,
             session,
             asked,
-            watch=shown,
-            during=shown.shown,
+            watch=display,
+            during=display.shown,
             writing=lambda: console.working("checking every claim against the traces again"),
         )
-        model_options.say_end(result, session, console)
+        model_options.print_end(result, session, console)
     _show(report, paths, console, format_)
     model_options.raise_end(
         result, found=f"what was found is in {paths.html}", again="the same command continues from there"

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.analysis.claims.answers import Piece, contrast_words
+from halo_opt.analysis.claims.answer_text import EvidenceItem, contrast_words
 from halo_opt.analysis.records import MAX_QUESTION, AnalysisLimits
-from halo_opt.analysis.session.analysing import Subject
-from halo_opt.analysis.session.asked import Asked
-from halo_opt.analysis.session.questions import Answered, answer_question
+from halo_opt.analysis.session.analyze_traces import Subject
+from halo_opt.analysis.session.answer_question import QuestionResult, answer_question
+from halo_opt.analysis.session.options import AnalysisOptions
 from halo_opt.cli import model_options
 from halo_opt.cli.options import (
-    Json,
+    JsonOnly,
     Quiet,
     Redact,
     RedactPersonal,
@@ -36,9 +36,7 @@ def ask_verb(
     *,
     words: Annotated[
         list[str],
-        typer.Argument(
-            help="Trace files and folders, and then the question in quotes.", metavar='TRACES... "QUESTION"'
-        ),
+        typer.Argument(help="Trace files and folders, and then the question in quotes.", metavar='TRACES "QUESTION"'),
     ],
     model: model_options.AskModel = None,
     role: model_options.RoleModels = None,
@@ -59,7 +57,7 @@ def ask_verb(
     scores: Scores = None,
     redact: Redact = True,
     redact_personal: RedactPersonal = False,
-    json_: Json = False,
+    json_: JsonOnly = False,
     quiet: Quiet = False,
 ) -> None:
     """Answer a question about traces, citing the evidence.
@@ -104,7 +102,7 @@ def _is_path(words: str) -> bool:
 
 
 def _ask(
-    asked: Asked,
+    asked: AnalysisOptions,
     subject: Subject,
     question: str,
     console: Console,
@@ -120,8 +118,8 @@ def _ask(
     name = model_options.digest(sorted(identity.items(), key=str), sorted(asked.fixed().items(), key=str))
     journal = CachePaths(CACHE).asked / f"analysis.{name}.jsonl"
     if fresh:
-        model_options.begin_anew(journal, console)
-    with model_options.opened(
+        model_options.rename_journal(journal, console)
+    with model_options.opened_session(
         asked,
         console,
         journal=journal,
@@ -130,19 +128,19 @@ def _ask(
         remedy="pass --fresh to rename the old journal and start over",
         record=record,
     ) as session:
-        shown = model_options.watch_over(session, console, every=watch)
+        display = model_options.display_of(session, console, every=watch)
         answered = answer_question(
             subject,
             question,
             session,
             asked,
-            watch=shown,
-            during=shown.shown,
+            watch=display,
+            during=display.shown,
             show=(lambda _sentence: None) if as_json else console.piece,
         )
         if answered.written.text and not as_json:
             console.piece("\n")
-        model_options.say_end(answered.result, session, console)
+        model_options.print_end(answered.result, session, console)
     if as_json:
         console.document(answered.document())
     else:
@@ -158,7 +156,7 @@ def _ask(
         )
 
 
-def _show_sources(answered: Answered, console: Console) -> None:
+def _show_sources(answered: QuestionResult, console: Console) -> None:
     """Print the cited evidence under its numbers, and warn of sentences that were removed."""
     if answered.written.text:
         console.piece("\n")
@@ -174,7 +172,7 @@ def _show_sources(answered: Answered, console: Console) -> None:
         console.say(f"to see a cited attempt: halo-opt show {example.trace_id} --store {answered.store}")
 
 
-def _source(piece: Piece) -> str:
+def _source(piece: EvidenceItem) -> str:
     if piece.kind == "number":
         value = "" if piece.value is None else f"{piece.value:.6g}"
         return f"[{piece.number}] {piece.name} = {value}\n    {' '.join(piece.sql.split())}"

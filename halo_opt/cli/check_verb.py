@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from halo_opt.cli.loop_options import LOOP_FILE, Config, Model, configured, served
-from halo_opt.cli.options import Json, Quiet
+from halo_opt.cli.options import JsonOnly, Quiet
 from halo_opt.core.console import Console
 from halo_opt.core.errors import NegativeAnswer
 from halo_opt.core.text import counted
@@ -12,7 +12,7 @@ from halo_opt.experiment.contract import attempt_issues
 from halo_opt.patching.surface import surface_issues
 
 
-def check_verb(config: Config = LOOP_FILE, model: Model = None, json_: Json = False, quiet: Quiet = False) -> None:
+def check_verb(config: Config = LOOP_FILE, model: Model = None, json_: JsonOnly = False, quiet: Quiet = False) -> None:
     """Run one task and check that the harness does what halo-opt needs of it.
 
     Every way in which the harness breaks the contract is listed with its remedy. The exit code is 1 if it breaks a

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.analysis.session.spending import SpendRow, journals_in, spend_rows, total
+from halo_opt.analysis.session.spend_table import SpendRow, journals_in, spend_rows, total
 from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, rows_format
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError
@@ -35,7 +35,7 @@ def cost_verb(
         list[Path] | None,
         typer.Argument(
             help="Folders of reports or loops, or journal files. Default: all in reports/, report/ and .halo_opt/.",
-            metavar="[WHERE...]",
+            metavar="WHERE",
         ),
     ] = None,
     format_: FormatOption = FormatName.TABLE,

@@ -23,9 +23,7 @@ def diff_verb(
     *,
     runs: Annotated[
         list[str],
-        typer.Argument(
-            help="Two or more runs: folders of traces, or names of folders under traces/.", metavar="A B [C ...]"
-        ),
+        typer.Argument(help="Two or more runs: folders of traces, or names of folders under traces/.", metavar="RUN"),
     ],
     out: Annotated[
         Path | None,

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Ended
-from halo_opt.analysis.session.asked import Asked, models_of, parse_budget, parse_time
-from halo_opt.analysis.session.estimate import budget_for, estimate_words, priced
-from halo_opt.analysis.session.recording import Recording
+from halo_opt.analysis.session.cost_estimate import budget_for, estimate_words, priced
+from halo_opt.analysis.session.options import AnalysisOptions, models_of, parse_budget, parse_time
 from halo_opt.analysis.session.session import Session, open_session, replayed_session, set_aside
-from halo_opt.cli.watch import Watch, spend_text
+from halo_opt.analysis.session.session_journal import Recording
+from halo_opt.cli.agent_display import AgentDisplay, spend_text
 from halo_opt.core.console import Console
 from halo_opt.core.errors import BudgetSpent, EnvironmentMissing, InputError
 from halo_opt.core.text import counted
@@ -101,7 +101,7 @@ def asked_of(
     record: Path | None,
     fresh: bool,
     limits: AnalysisLimits,
-) -> Asked | None:
+) -> AnalysisOptions | None:
     """Check the options about models and put them together; None if neither a model nor a recording was named.
 
     A replay takes the limits of its recording where none are given, because prompts depend on them. Whatever would
@@ -136,7 +136,7 @@ def asked_of(
     if record is not None:
         need_place(record, "--record")
     given = {"turns": turns, "depth": depth, "parallel": parallel, "seconds": parse_time(time)}
-    asked = Asked(
+    asked = AnalysisOptions(
         models=models,
         budget=parse_budget(budget),
         limits=limits.model_copy(update={name: value for name, value in given.items() if value is not None}),
@@ -158,12 +158,12 @@ def need_model(options: Mapping[str, object]) -> None:
 def _given(options: Mapping[str, object]) -> str:
     """The names of the options that were given, as `--a, --b and --c`; '' for none. A zero counts as given."""
     names = [name for name, value in options.items() if value is not None and value is not False and value != []]
-    return " and ".join([*([", ".join(names[:-1])] if names[:-1] else []), *names[-1:]])
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
 
 
 @contextmanager
-def opened(
-    asked: Asked,
+def opened_session(
+    asked: AnalysisOptions,
     console: Console,
     *,
     journal: Path,
@@ -208,25 +208,25 @@ def opened(
             shutil.copyfile(journal, record)
 
 
-def begin_anew(journal: Path, console: Console) -> None:
+def rename_journal(journal: Path, console: Console) -> None:
     """Rename an earlier journal, and print its new name."""
     if (old := set_aside(journal)) is not None:
         console.say(f"the earlier journal was renamed to {old}")
 
 
-def watch_over(session: Session, console: Console, *, every: bool) -> Watch:
+def display_of(session: Session, console: Console, *, every: bool) -> AgentDisplay:
     """The display of a session's progress."""
-    return Watch(console, spent=lambda: session.spent, budget=session.budget, every=every)
+    return AgentDisplay(console, spent=lambda: session.spent, budget=session.budget, every=every)
 
 
-def say_end(result: AnalysisResult, session: Session, console: Console) -> None:
+def print_end(result: AnalysisResult, session: Session, console: Console) -> None:
     """Print the number of agents and turns, what was spent, and what went wrong."""
     taken = f", {counted(session.taken_over, 'call')} taken from the recording" if session.taken_over else ""
-    went = f"{counted(result.agents, 'agent')}, {counted(result.turns, 'turn')}"
-    console.say(f"{went}; {spend_text(session.spent, session.budget)}{taken}")
-    for words, faults in (("problems", result.faults), ("failed model calls", session.faults)):
+    work = f"{counted(result.agents, 'agent')}, {counted(result.turns, 'turn')}"
+    console.say(f"{work}; {spend_text(session.spent, session.budget)}{taken}")
+    for title, faults in (("problems", result.faults), ("failed model calls", session.faults)):
         if faults:
-            console.say(f"{words}: " + ", ".join(f"{count} x {kind}" for kind, count in sorted(faults.items())))
+            console.say(f"{title}: " + ", ".join(f"{count} x {kind}" for kind, count in sorted(faults.items())))
 
 
 def raise_end(result: AnalysisResult, *, found: str, again: str) -> None:

@@ -31,8 +31,8 @@ class SqlFormat(StrEnum):
 
 TRACES_HELP = "Trace files and folders. The format of each file is detected from its content."
 
-Traces = Annotated[list[Path], typer.Argument(help=TRACES_HELP, metavar="TRACES...")]
-TracesArgument = Annotated[list[Path] | None, typer.Argument(help=TRACES_HELP, metavar="[TRACES...]")]
+Traces = Annotated[list[Path], typer.Argument(help=TRACES_HELP, metavar="TRACES")]
+TracesArgument = Annotated[list[Path] | None, typer.Argument(help=TRACES_HELP, metavar="TRACES")]
 TracesOption = Annotated[
     list[Path] | None, typer.Option("--traces", help="A trace file or folder to read. May be given several times.")
 ]
@@ -65,7 +65,8 @@ RedactPersonal = Annotated[
 ReportArgument = Annotated[Path, typer.Argument(help="A report.json, or the folder that holds one.", metavar="REPORT")]
 
 FormatOption = Annotated[FormatName, typer.Option("--format", help="How the rows are written to standard output.")]
-Json = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; the same as --format json.")]
+JsonOnly = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no messages, only warnings and errors.")]
 
 

@@ -1,4 +1,4 @@
-"""loop.yaml as a frozen LoopConfig. Reads one file; never runs or creates anything.
+"""loop.yaml as a frozen LoopConfig.
 
 Relative paths are relative to the file, so that a loop means the same from every working directory.
 """
@@ -36,7 +36,9 @@ class HarnessConfig(Section):
         words = " ".join(self.command)
         missing = [mark for mark in ("{attempts}", "{out}") if mark not in words]
         if missing:
-            raise ValueError(f"the command lacks {' and '.join(missing)}: without it no attempt can be asked for")
+            raise ValueError(
+                f"the command lacks {' and '.join(missing)}, the places of the attempts file and of the run folder"
+            )
         return self
 
 
@@ -58,23 +60,21 @@ class TasksConfig(Section):
 class SplitConfig(Section):
     """What is in one split. Seeds of different splits never overlap."""
 
-    tasks: int | list[str] = Field(
-        description="How many tasks to draw, or the ids of the tasks: those that the harness was made with, say"
-    )
+    tasks: int | list[str] = Field(description="How many tasks to draw at random, or a list of task ids")
     seeds: int = Field(ge=1, le=1000)
 
     @field_validator("tasks", mode="before")
     @classmethod
-    def _some(cls, told: Any) -> Any:
-        named = isinstance(told, list) and bool(told) and all(isinstance(task, str) for task in told)
-        counted = isinstance(told, int) and not isinstance(told, bool) and told >= 1
+    def _count_or_ids(cls, given: Any) -> Any:
+        named = isinstance(given, list) and bool(given) and all(isinstance(task, str) for task in given)
+        counted = isinstance(given, int) and not isinstance(given, bool) and given >= 1
         if not named and not counted:
             raise ValueError("give a number of tasks, at least 1, or a list of task ids")
-        return told
+        return given
 
 
 class SplitsConfig(Section):
-    """Three disjoint sets of tasks: analysed, decided on, and looked at once."""
+    """Three disjoint sets of tasks: one to find failures in, one that decides, one looked at once at the end."""
 
     train: SplitConfig
     gate: SplitConfig
@@ -86,8 +86,12 @@ class CollectConfig(Section):
     """How attempts are run."""
 
     workers: int = Field(default=1, ge=1, le=64, description="Harness processes at a time")
-    attempt_seconds: float = Field(default=120, gt=0, description="Wall clock without a finished attempt before a kill")
-    retry_errors: int = Field(default=2, ge=0, le=10, description="Further tries of an attempt that was an error")
+    attempt_seconds: float = Field(
+        default=120, gt=0, description="Seconds without a finished attempt after which a harness process is killed"
+    )
+    retry_errors: int = Field(
+        default=2, ge=0, le=10, description="How often an attempt that ended as an error is run again"
+    )
 
 
 class GateConfig(Section):
@@ -100,12 +104,12 @@ class GateConfig(Section):
         description="One-sided level of the paired test, shared by the candidates of an iteration",
     )
     min_gain: float = Field(default=0.0, ge=0, le=1, description="Smallest difference worth keeping")
-    guards: list[str] = Field(default=[], description="Tasks that must not break, beside those always solved so far")
-    futility: bool = Field(default=True, description="Stop a patch that shows no gain after its first seed")
+    guards: list[str] = Field(default=[], description="Tasks that a patch may not make worse")
+    futility: bool = Field(default=True, description="Stop trying a patch when the first seed shows no gain")
 
 
 class IterateConfig(Section):
-    """How long to go on."""
+    """How many patches to try."""
 
     iterations: int = Field(default=3, ge=0, le=100)
     candidates: int = Field(default=2, ge=1, le=20, description="Patches that an iteration may try")
@@ -120,19 +124,19 @@ class BudgetConfig(Section):
 
 
 class MiningConfig(Section):
-    """What is looked for in traces beside the detectors that come with halo-opt."""
+    """Detectors beside those that come with halo-opt."""
 
     detectors: list[Path] = Field(default=[], description="YAML files of detectors of your own; see docs/mining.md")
     experimental: bool = Field(default=False, description="Also use the detectors that are marked experimental")
 
 
 class AnalyzerConfig(Section):
-    """Who questions the train traces of an iteration, beside mining, and for how much."""
+    """The model that analyzes the train traces of an iteration, beside mining, and its budget."""
 
-    model: str | None = Field(default=None, description="A model spec; without one, mining is alone")
+    model: str | None = Field(default=None, description="A model spec; without one, no model analyzes")
     roles: dict[str, str] = Field(default={}, description="Other models for parts: sub, map, compact")
     budget: str | None = Field(default=None, description="For each iteration: 1usd, 200000tokens, 100calls")
-    turns: int = Field(default=40, ge=1, le=1000, description="Of the agent that leads")
+    turns: int = Field(default=40, ge=1, le=1000, description="Turns of the leading agent at most")
 
 
 class LoopConfig(Section):
@@ -157,7 +161,7 @@ class LoopConfig(Section):
     base: Path = Field(default=Path(), exclude=True, description="Folder of the file itself; not a key")
 
     def resolve(self, path: Path) -> Path:
-        """A path of this file as an absolute one."""
+        """A path of the loop file as an absolute path."""
         return (self.base / path).resolve()
 
     @property
@@ -167,16 +171,24 @@ class LoopConfig(Section):
 
     @property
     def harness_root(self) -> Path:
-        """Absolute folder that harness commands run in for the unchanged harness."""
+        """The absolute path of the folder that harness commands run in."""
         return self.resolve(self.harness.root)
 
 
 def load_config(path: Path, overrides: dict[str, Any] | None = None) -> LoopConfig:
-    """Read loop.yaml; `overrides` maps dotted keys to values (`collect.workers`: 2). Errors name file, key, remedy."""
+    """Read a loop file.
+
+    Args:
+        path: The file.
+        overrides: Values that replace the file's, by dotted key (`collect.workers`).
+
+    Raises:
+        ConfigError: Names the file, the key and the remedy.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist; name a loop file with --config, or see loop.yaml") from None
+        raise ConfigError(f"{path} does not exist; name the configuration file of your loop with --config") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
     try:
@@ -184,7 +196,7 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> LoopConf
     except YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
-        raise ConfigError(f"{path} must hold keys and values, found {type(data).__name__}")
+        raise ConfigError(f"{path} must contain keys and values, not a {type(data).__name__}")
     if "base" in data:
         raise ConfigError(f"{path}: 'base' is not a key; paths are relative to the file")
     for key, value in (overrides or {}).items():

@@ -7,7 +7,7 @@
     ├── EnvironmentMissing   something that the machine lacks: a browser, a model, a key, a server
     └── BudgetSpent          a limit that the user set was reached
 
-A message names the place and the remedy. Nothing here formats, prints or exits.
+A message names the place and the remedy.
 """
 
 from enum import IntEnum

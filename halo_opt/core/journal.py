@@ -1,8 +1,8 @@
-"""Append-only, fsynced events. All state of a loop is a fold over them; nothing here interprets an event.
+"""The journal: an append-only file of events, flushed to disk one by one, from which a run can be resumed.
 
-A record is one line: JSON with a CRC over the rest. A tail without its newline was being written when the process
-died: it is cut. A terminated line that does not check out means that the file was changed: it is refused, because
-going on from a wrong past would pay twice or keep the wrong patch.
+A record is one line: JSON with a CRC over the rest. A last line without its newline was being written when the process
+died, and is cut off. Any other line whose CRC is wrong means that the file was changed: the journal is refused, because
+going on from it could pay twice or keep the wrong patch.
 """
 
 import fcntl
@@ -37,13 +37,13 @@ def encode(event: Event) -> bytes:
     return f'{{"crc":"{_crc(body)}","event":{body}}}\n'.encode()
 
 
-# What may be done about a damaged journal by whoever only reads it, and by who would go on with it.
+# What can be done about a damaged journal: by a verb that only reads it, and by one that would resume from it.
 _TO_READ = "restore it, or name another"
-_TO_GO_ON = "restore it, name another, or begin anew with --fresh, which keeps the old one"
+_TO_RESUME = "restore it, name another, or begin anew with --fresh, which keeps the old one"
 
 
 def decode(line: bytes, *, where: str, remedy: str = _TO_READ) -> Event:
-    """The event of one line without its newline; InputError names the place when it does not check out."""
+    """The event of one line without its newline; InputError names the place when its checksum is wrong."""
     try:
         text = line.decode("utf-8")
         record = json.loads(text)
@@ -58,7 +58,7 @@ def decode(line: bytes, *, where: str, remedy: str = _TO_READ) -> Event:
 
 
 def read_events(path: Path, *, remedy: str = _TO_READ) -> list[Event]:
-    """All whole events of a journal; a missing file has none. Does not write.
+    """All whole events of a journal; a missing file has none.
 
     Raises InputError, which ends in `remedy`, for a damaged one.
     """
@@ -78,16 +78,16 @@ class Journal:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
             raise InputError(
-                f"the journal {path} cannot be written ({error.strerror}); choose a folder that can be"
+                f"the journal {path} cannot be written ({error.strerror}); choose a folder that is writable"
             ) from None
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._fd)
-            raise InputError(f"{path} is in use by another halo-opt; wait for it, or stop it first") from None
+            raise InputError(f"{path} is in use by another halo-opt process; wait until it ends, or stop it") from None
         try:
             self._cut_tail()
-            self.events = read_events(path, remedy=_TO_GO_ON)
+            self.events = read_events(path, remedy=_TO_RESUME)
         except BaseException:
             os.close(self._fd)
             raise
@@ -124,7 +124,7 @@ class Journal:
         return key in self._done
 
     def once(self, key: str, work: Callable[[], Any]) -> Any:
-        """The recorded result of a phase, or that of doing it now. `work` returns JSON data."""
+        """The recorded result of a phase, else that of calling `work` now, which returns JSON data."""
         if key in self._done:
             return self._done[key]
         self.append("phase_started", key=key)

@@ -1,7 +1,4 @@
-"""What a whole loop did, as frozen records: loop.json and its parts. No I/O, no behaviour.
-
-Units as in halo_opt.core.records.
-"""
+"""What a whole loop did: the record of loop.json and its parts. Units as in halo_opt.core.records."""
 
 from typing import Literal
 
@@ -55,7 +52,7 @@ class BestOfK(Record):
 
 
 class SealedResult(Record):
-    """The sealed split, looked at once, at the end: tasks and seeds that no other part of the loop ever saw."""
+    """The sealed split, looked at once, at the end: tasks and seeds that no other part of the loop saw."""
 
     tasks: int
     attempts: int
@@ -68,7 +65,7 @@ class SealedResult(Record):
 
 
 class LoopSummary(Record):
-    """loop.json: what the loop did and what may be believed of it."""
+    """loop.json: what the loop did, what it measured, and the caveats that its reader must know."""
 
     schema_version: Literal[1] = 1
     loop_id: str

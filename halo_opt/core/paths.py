@@ -1,4 +1,4 @@
-"""Every file name that halo-opt writes, once. Pure: nothing here touches the disk.
+"""The names of all files that halo-opt writes.
 
 traces/<run_id>/
     run.json                what this is a run of

@@ -25,7 +25,7 @@ def resource(name: str) -> Path:
 
 
 def render(name: str, values: dict[str, Any]) -> str:
-    """One of our own prompts with its values; a value that is missing is an error, never an empty place."""
+    """One of our own prompts with its values filled in; raises UndefinedError when a value is missing."""
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
     )

@@ -1,7 +1,7 @@
-"""The nouns of halo-opt as frozen records: what one part hands to another. No I/O, no behaviour beyond checks.
+"""The records that the parts of halo-opt hand to each other, frozen and checked. Files hold them as JSON.
 
-Files hold these as JSON. Times are ISO 8601 strings in UTC, durations seconds, money US dollars, rates fractions,
-intervals `(low, high)`. `None` means not known or not measured; it is never a stand-in for zero.
+Times are ISO 8601 strings in UTC, durations are in seconds, money in US dollars, rates are fractions from 0 to 1,
+intervals are `(low, high)`. `None` means not known or not measured.
 """
 
 from enum import StrEnum
@@ -14,13 +14,13 @@ Value = float | int | str | bool | list[float] | None
 
 
 class Record(BaseModel):
-    """Base: frozen, and an unknown field is an error rather than silently dropped."""
+    """Base of all records: frozen, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Outcome(StrEnum):
-    """How an attempt ended. An `error` was not a measurement: it has no score and never counts as 0."""
+    """How an attempt ended. An `error` was not a measurement: it has no score and enters no rate."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -134,7 +134,7 @@ Edit = Annotated[SetValue | ReplaceText | AppendText, Field(discriminator="type"
 
 
 class Prediction(Record):
-    """What a proposal says will be seen in the traces if its mechanism is the right one."""
+    """How a proposal expects the rate of a behaviour to move if its hypothesis is right."""
 
     behaviour: str
     direction: Literal["down", "up"]

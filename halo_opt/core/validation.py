@@ -1,4 +1,4 @@
-"""What is wrong with data that does not fit a record, in words. Never adds the data itself: it may be a secret."""
+"""Messages about data that does not fit a record. They leave out the data itself, which may be a secret."""
 
 from pydantic import ValidationError
 

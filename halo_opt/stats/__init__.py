@@ -1,1 +1,1 @@
-"""Statistics of attempts. Pure: no I/O, clock or global RNG; too little data is None, never 0."""
+"""Statistics of attempts: pure functions that give None for too little data."""

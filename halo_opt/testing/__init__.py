@@ -1,4 +1,4 @@
-"""Stand-ins at the boundaries, shipped so that users can test their own set-up. They never reach a network."""
+"""A scripted model and a fake harness, with which users can test their own set-up without a network."""
 
 import json
 import re
@@ -18,7 +18,7 @@ Reply = str | BaseModel | Exception
 
 
 class ScriptedModel:
-    """A `Model` that answers from a script and records what it was asked in `asked`.
+    """A `Model` that answers from a script and keeps the messages of each call in `asked`.
 
     The script is a list of replies in order, or a function of the messages. A reply is the text, an object (its JSON
     becomes the text) or an exception to raise. With a schema, the text must be a valid object of it.
@@ -45,7 +45,7 @@ class ScriptedModel:
         schema: type[BaseModel] | None = None,
         on_text: Callable[[str], None] | None = None,
     ) -> Completion:
-        """The next reply, `on_text` given word by word. Raises InputError when the script is over or does not fit."""
+        """The next reply, given to `on_text` word by word; InputError when the script is used up or does not fit."""
         with self._lock:
             number = len(self.asked)
             if self._function is None and number >= len(self._replies):
@@ -105,8 +105,8 @@ _FAKE_LOOP: dict[str, Any] = {
 class FakeHarness:
     """A git repository with a harness that keeps the contract, without a browser or a model.
 
-    Its attempts fail by looping and by aiming at things that are not there; two settings mend that. `fault` is its
-    FAKE_FAULT (see halo_opt/fake_harness.py), `changes` are merged over the loop file's top-level keys.
+    Its attempts fail by looping and by aiming at targets that do not exist; two settings prevent that. `fault` is its
+    FAKE_FAULT (see halo_opt/testing/fake_harness.py), `changes` are merged over the loop file's top-level keys.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What agents do now and what it has cost so far, for the person who waits. It reads events and steers nothing."""
+"""Show what each agent does and what was spent so far, while an analysis runs."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,15 +21,15 @@ PLAIN_SECONDS = 10.0
 
 @dataclass
 class _Agent:
-    """The last that was heard of one agent."""
+    """The last event of one agent."""
 
     turn: int = 0
-    words: str = "waits until the traces are mined"
+    activity: str = "waits until the traces are mined"
     ended: bool = False
 
 
-class Watch:
-    """Takes events from any thread. `spent` is asked whenever something is shown."""
+class AgentDisplay:
+    """Shows the events of agents. It may be called from any thread."""
 
     def __init__(
         self,
@@ -40,7 +40,15 @@ class Watch:
         every: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`every` shows each event (a tree of agents on a terminal); else there is one line of progress."""
+        """Make a display.
+
+        Args:
+            console: Where it is drawn.
+            spent: Gives what was spent so far.
+            budget: The limits that the spend is shown against.
+            every: Whether each event is shown (on a terminal a tree of agents), and not only one line of progress.
+            clock: Gives the time in seconds.
+        """
         self._console = console
         self._spent = spent
         self._budget = budget
@@ -52,20 +60,20 @@ class Watch:
         self._lock = RLock()
 
     def __call__(self, event: Event) -> None:
-        """Something happened."""
+        """Take one event."""
         if event.kind == "stop":  # who pressed Ctrl-C waits for an answer
             self._console.say(event.words)
             return
         with self._lock:
             agent = self._agents.setdefault(event.agent, _Agent())
             agent.turn = max(agent.turn, event.turn)
-            agent.words = "waits for the model" if event.kind == "turn" else f"{event.kind}: {_line(event.words)}"
+            agent.activity = "waits for the model" if event.kind == "turn" else f"{event.kind}: {_line(event.words)}"
             agent.ended = event.kind == "end"
             self._claims += event.kind == "claim"
             if self._console.live:
                 return
             if self._every:
-                self._console.say(f"[{event.agent}, turn {event.turn}] {agent.words} ({self._money()})")
+                self._console.say(f"[{event.agent}, turn {event.turn}] {agent.activity} ({self._spend()})")
             elif self._clock() - self._printed >= PLAIN_SECONDS:
                 self._printed = self._clock()
                 self._console.say(self.summary())
@@ -77,12 +85,12 @@ class Watch:
             yield
 
     def line(self) -> Text:
-        """All of it on one line."""
+        """The summary, cut to one line."""
         with self._lock:
             return Text(self.summary(), no_wrap=True, overflow="ellipsis")
 
     def tree(self) -> Tree:
-        """The agents under one another with what each does now."""
+        """The tree of agents, with what each is doing."""
         with self._lock:
             tree = Tree(Text(self.summary()))
             places = {"": tree}
@@ -92,12 +100,14 @@ class Watch:
                 agent = self._agents[name]
                 above = name.rpartition(".")[0]
                 style = "dim" if agent.ended else ""
-                words = Text(f"{name} turn {agent.turn}  {agent.words}", style=style, no_wrap=True, overflow="ellipsis")
+                words = Text(
+                    f"{name} turn {agent.turn}  {agent.activity}", style=style, no_wrap=True, overflow="ellipsis"
+                )
                 places[name] = places.get(above, tree).add(words)
             return tree
 
     def summary(self) -> str:
-        """Who works, what was found, what it cost, how long it took."""
+        """Agents at work, turns, claims, spend and time, on one line."""
         with self._lock:
             working = sum(not agent.ended for agent in self._agents.values())
             turns = sum(agent.turn for agent in self._agents.values())
@@ -105,17 +115,17 @@ class Watch:
                 f"{working} of {len(self._agents)} agents at work" if len(self._agents) > 1 else "1 agent",
                 counted(turns, "turn"),
                 counted(self._claims, "claim"),
-                self._money(),
+                self._spend(),
                 duration(self._clock() - self._began),
             ]
         return ", ".join(parts)
 
-    def _money(self) -> str:
+    def _spend(self) -> str:
         return spend_text(self._spent(), self._budget)
 
 
 def spend_text(spent: Spend, budget: Budget) -> str:
-    """What was spent, against the limits that there are: `14 calls, 81,200 tokens, $0.02 of $1.00`."""
+    """What was spent, beside the limits of the budget: `14 calls, 81,200 tokens, $0.02 of $1.00`."""
 
     def of(limit: float | int | None, form: str) -> str:
         return "" if limit is None else f" of {format(limit, form)}"
@@ -132,7 +142,7 @@ def spend_text(spent: Spend, budget: Budget) -> str:
     return ", ".join(parts)
 
 
-def _line(words: str) -> str:
-    """Words of a model or a trace on one line of bounded length, safe to draw."""
-    flat = " ".join(printable(words).split())
+def _line(text: str) -> str:
+    """Text of a model or a trace, safe to print and cut to one line."""
+    flat = " ".join(printable(text).split())
     return flat if len(flat) <= LINE else f"{flat[: LINE - 1]}…"

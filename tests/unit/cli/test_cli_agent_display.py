@@ -7,7 +7,7 @@ from console_doubles import Clock, Terminal
 from rich.console import Console as RichConsole
 
 from halo_opt.analysis.records import Event
-from halo_opt.cli.watch import Watch, spend_text
+from halo_opt.cli.agent_display import AgentDisplay, spend_text
 from halo_opt.core.console import Console
 from halo_opt.llm.ledger import Budget, Spend
 
@@ -16,14 +16,14 @@ SPENT = Spend(calls=3, tokens_in=900, tokens_out=100, cost_usd=0.0123)
 
 def watching(
     *, every: bool, terminal: bool = False, quiet: bool = False
-) -> tuple[Watch, Clock, io.StringIO, io.StringIO]:
+) -> tuple[AgentDisplay, Clock, io.StringIO, io.StringIO]:
     out, err = (Terminal(), Terminal()) if terminal else (io.StringIO(), io.StringIO())
     clock = Clock()
     console = Console(out=out, err=err, clock=clock, quiet=quiet)
-    return Watch(console, spent=lambda: SPENT, budget=Budget(usd=1), every=every, clock=clock), clock, out, err
+    return AgentDisplay(console, spent=lambda: SPENT, budget=Budget(usd=1), every=every, clock=clock), clock, out, err
 
 
-def drawn(watch: Watch) -> str:
+def drawn(watch: AgentDisplay) -> str:
     text = io.StringIO()
     RichConsole(file=text, width=200, highlight=False).print(watch.tree())
     return text.getvalue()
