@@ -1,7 +1,7 @@
-"""Spans and step rows for formats that record messages or turns instead of spans. No format knowledge, no I/O.
+"""Spans and step rows for formats that record messages or turns instead of spans.
 
-Such an attempt gets an AGENT root and a CHAIN span per step, without times, so that whatever walks spans finds the same
-shape everywhere.
+Such an attempt gets an AGENT root and a CHAIN span per step, without times, so that spans have the same shape
+everywhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ def call_span_id(position: int) -> str:
     return f"call-{position}"
 
 
-def made_spans(
+def synthetic_spans(
     attempt: AttemptRow,
     steps: Sequence[StepRow],
     calls: Sequence[ToolCallRow],

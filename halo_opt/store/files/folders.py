@@ -1,4 +1,4 @@
-"""Walking folders the same way everywhere: in a stable order, past what never holds traces. Writes nothing."""
+"""Listing the files under folders in a stable order, without folders that never hold traces."""
 
 import hashlib
 import os
