@@ -21,7 +21,7 @@ from halo_opt.llm.model import Completion, InvalidReply, Message, ModelRefused, 
 from halo_opt.llm.roles import ROLES, Roles
 from halo_opt.mining.cells import steps_where_success_ends
 from halo_opt.store import Store
-from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.store.schema import BY_NAME
 
 PROMPT = Path(__file__).with_name("raw.j2")

@@ -22,8 +22,8 @@ from halo_opt.core.validation import first_problem
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.facts import FACTS
 from halo_opt.mining.shape import FRAMES, Shape, alone_sql
-from halo_opt.store.guarded.honest_sql import MAX_SQL, judged_by
-from halo_opt.store.guarded.sqltext import alone, bare, pieces
+from halo_opt.store.guarded.sql_checks import MAX_SQL, outcome_word
+from halo_opt.store.guarded.sql_text import alone, bare, pieces
 from halo_opt.store.schema import BY_NAME
 
 BUILT_IN = Path(__file__).parent / "detectors"
@@ -232,5 +232,5 @@ def unfit(sql: str) -> Iterator[str]:
         yield "its SQL holds a comment; put it above the entry, behind a #"
     if len(alone(sql).encode()) > MAX_SQL:
         yield f"its SQL is longer than {MAX_SQL} bytes"
-    if judged := judged_by(sql):
+    if judged := outcome_word(sql):
         yield f"it looks at {judged}: a behaviour defined by failing explains nothing"

@@ -7,8 +7,7 @@ from typing import Any
 
 import duckdb
 
-from halo_opt.analysis.claims.mismatch import Mismatch
-from halo_opt.analysis.claims.verify_told import check_told, queries_of_told
+from halo_opt.analysis.claims.verify_claims import Mismatch, claim_queries, verify_claims
 from halo_opt.core.errors import HaloError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, GroupTable, Number, Report
@@ -35,7 +34,7 @@ def verify_report(report: Report, store: Rows, *, query: Query | None = None) ->
     found += _check_groups(report, ask)
     for finding in report.findings:
         found += _check_finding(finding, store, ask)
-    return found + list(check_told(report, store, ask))
+    return found + list(verify_claims(report, store, ask))
 
 
 def _remembering(ask: Query) -> Query:
@@ -58,9 +57,9 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
     for finding in report.findings:
         for name, number in finding.numbers.items():
             yield f"{finding.id}.{name}", number
-        for place, said in enumerate(finding.told):
+        for place, said in enumerate(finding.model_claims):
             for name, number in said.numbers.items():
-                yield f"{finding.id}.told[{place}].{name}", number
+                yield f"{finding.id}.model_claims[{place}].{name}", number
         for consequence in finding.consequences:
             for name, number in consequence.numbers.items():
                 yield f"{finding.id}.{consequence.behaviour}.{name}", number
@@ -72,7 +71,7 @@ def queries_of(report: Report) -> list[str]:
     sqls += [str(line.get("sql")) for line in report.tested if line.get("p_value") is not None]
     sqls += [table.sql for finding in report.findings for table in finding.groups]
     sqls += [_shown_sql(finding) for finding in report.findings if _named(finding)]
-    return list(dict.fromkeys([*sqls, *queries_of_told(report)]))
+    return list(dict.fromkeys([*sqls, *claim_queries(report)]))
 
 
 def _check(where: str, number: Number, ask: Query) -> Iterator[Mismatch]:

@@ -23,7 +23,7 @@ TASK = "airline-38"
 
 def test_a_claim_that_holds_is_a_finding_with_the_models_words_beside_it(report: Report, store: Store) -> None:
     finding = report.findings[0]
-    [said] = finding.told
+    [said] = finding.model_claims
     assert (finding.id, finding.behaviour, finding.title) == ("M1", "claim_1", "Goes on and on")
     assert (said.claim, said.model, said.agent, said.category) == ("C1", "big", "root", "model")
     [(steps,)] = store.rows("SELECT count(*) FROM steps")
@@ -37,7 +37,7 @@ def test_a_claim_that_holds_is_a_finding_with_the_models_words_beside_it(report:
 
 def test_attempts_that_are_listed_by_name_are_never_proven(report: Report) -> None:
     finding = next(f for f in report.findings if f.title == "These ones")
-    assert finding.told[0].listed
+    assert finding.model_claims[0].listed
     assert "q_value" not in finding.numbers
     assert "its attempts are listed by name, not found by a rule" in finding.claim
     line = next(t for t in report.tested if t["behaviour"] == finding.behaviour)
@@ -80,22 +80,25 @@ def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: S
     ]
     report = written(store, handed_in(claims, summary=f"{figures} See claim C1."))
     assert wrong(report, store) == []
-    assert [finding.told[0].claim for finding in report.findings] == [f"C{len(claims)}"]
+    assert [finding.model_claims[0].claim for finding in report.findings] == [f"C{len(claims)}"]
     reasons = {claim.title.removeprefix("Lie: "): " ".join(claim.reasons) for claim in report.unsupported}
     assert len(reasons) == len(claims) - 1
     for name, _, reason in LIES:
         assert reason in reasons[name]
     [finding] = report.findings
-    [said] = finding.told
+    [said] = finding.model_claims
     assert finding.title == said.title == f"It fails {STRUCK} times"
     assert said.words == said.counter_evidence == f"In {STRUCK} failures ({STRUCK}), {STRUCK} in all."
     assert (said.numbers, [q.words for q in said.quotes], finding.remedies) == ({}, [quote["words"]], [])
-    assert report.analyst is not None
-    assert "931" not in report.analyst.summary
-    assert (report.analyst.claims, report.analyst.confirmed) == (len(claims), 1)
+    assert report.model_analysis is not None
+    assert "931" not in report.model_analysis.summary
+    assert (report.model_analysis.claims, report.model_analysis.confirmed) == (len(claims), 1)
     # A correction tells what was said; nothing else of the report does.
-    assert "931" not in report.model_dump_json(exclude={"findings": {"__all__": {"told": {"__all__": {"corrections"}}}},
-        "analyst": {"corrections"}, "unsupported": {"__all__": {"corrections"}}})  # fmt: skip
+    of_claims = {"__all__": {"model_claims": {"__all__": {"corrections"}}}}
+    unsupported = {"__all__": {"corrections"}}
+    analysis = {"corrections"}
+    left_out = {"findings": of_claims, "model_analysis": analysis, "unsupported": unsupported}
+    assert "931" not in report.model_dump_json(exclude=left_out)
     edits = [AppendText(path="a.yaml", text="b: 2")]
     model = ScriptedModel([Draft(hypothesis="It goes on too long.", findings=["C1"], edits=edits, predictions=[])])
     draft_proposal(report, HarnessDescription(), {"a.yaml": b"a: 1"}, model=model, forbidden=Forbidden(), retries=0)
@@ -114,8 +117,8 @@ def test_a_summary_may_say_what_mining_counted(store: Store) -> None:
     summary = f"{said}, not 931 of {failures} failures. Most attempts are short."
     report = written(store, handed_in([], summary=summary), behaviours=(OWN,))
     assert [finding.behaviour for finding in report.findings] == [OWN.name]
-    assert report.analyst is not None
-    assert report.analyst.summary == f"{said}, not {STRUCK} failures. Most attempts are short."
+    assert report.model_analysis is not None
+    assert report.model_analysis.summary == f"{said}, not {STRUCK} failures. Most attempts are short."
     assert wrong(report, store) == []
 
 
@@ -159,10 +162,12 @@ def test_the_same_attempts_asked_about_in_other_words_are_one_test(store: Store,
 def test_a_claim_of_the_same_attempts_is_noted_where_they_are_listed(store: Store, quote: dict[str, Any]) -> None:
     again = claimed(quote, title="The same again", predicate_sql="SELECT trace_id FROM attempts WHERE steps >= 5")
     report = written(store, handed_in([claimed(quote), again]), behaviours=(OWN,))
-    placed = [(finding.id, finding.behaviour, [said.claim for said in finding.told]) for finding in report.findings]
+    placed = [
+        (finding.id, finding.behaviour, [said.claim for said in finding.model_claims]) for finding in report.findings
+    ]
     assert placed in ([("F1", "own_long", ["C1", "C2"])], [("M1", "claim_1", ["C1", "C2"])])
     [finding] = report.findings
-    assert any("it picks the same attempts as" in words for words in finding.told[1].corrections)
+    assert any("it picks the same attempts as" in words for words in finding.model_claims[1].corrections)
     assert wrong(report, store) == []
 
 
@@ -181,7 +186,7 @@ def test_the_report_says_how_the_analysis_went_and_what_it_took(store: Store, qu
         store, handed_in([], salvaged=True, ended="budget", reason="the budget of 5 dollars is spent", cost_usd=None)
     )
     assert report.spend == {"calls": 11, "tokens_in": 1000, "tokens_out": 100, "seconds": 3.5}
-    assert any("stopped before it was done (the budget of 5 dollars is spent)" in c for c in report.caveats)
+    assert any("stopped before it had finished (the budget of 5 dollars is spent)" in c for c in report.caveats)
     assert "The model ran no Python of its own (no Landlock here)." in report.caveats
     assert written(store, handed_in([])).spend["cost_usd"] == 0.25
 
@@ -189,11 +194,11 @@ def test_the_report_says_how_the_analysis_went_and_what_it_took(store: Store, qu
 def test_write_analysis_writes_the_three_files_with_it(path: Path, tmp_path: Path, quote: dict[str, Any]) -> None:
     report, paths = write_analysis(path, tmp_path / "out", title="t", analysed=handed_in([claimed(quote)]))
     assert read_report(paths.json).unsupported == report.unsupported
-    assert [said.claim for finding in read_report(paths.json).findings for said in finding.told] == ["C1"]
-    assert "What big says (claim C1)" in paths.markdown.read_text(encoding="utf-8")
+    assert [said.claim for finding in read_report(paths.json).findings for said in finding.model_claims] == ["C1"]
+    assert "What big claims (claim C1)" in paths.markdown.read_text(encoding="utf-8")
     page = paths.html.read_text(encoding="utf-8")
     assert f'id="trace-{quote["trace_id"]}' in page
 
 
 def test_a_finding_knows_no_claim_by_default() -> None:
-    assert Finding.model_fields["told"].default == []
+    assert Finding.model_fields["model_claims"].default == []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.analysis.session.spending import journals_in, spend_rows, total
+from halo_opt.analysis.session.spend_table import journals_in, spend_rows, total
 from halo_opt.core.errors import InputError
 from halo_opt.core.journal import Journal
 from halo_opt.llm.ledger import Amount, Budget, Ledger

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from halo_opt.analysis.claims.answers import Evidence, Written, evidence_of, points_as_answer, write_answer
+from halo_opt.analysis.claims.answer_text import (
+    AnswerEvidence,
+    WrittenAnswer,
+    answer_evidence,
+    points_as_answer,
+    write_answer,
+)
 from halo_opt.analysis.records import AnalysisResult, Ended, Event, QuestionTask
-from halo_opt.analysis.session.analysing import Subject, open_traces, question_traces
-from halo_opt.analysis.session.asked import Asked
+from halo_opt.analysis.session.analyze_traces import Subject, open_traces, question_traces
+from halo_opt.analysis.session.options import AnalysisOptions
 from halo_opt.analysis.session.session import Session
 from halo_opt.core.errors import BudgetSpent
 from halo_opt.core.records import json_of
@@ -18,14 +24,14 @@ from halo_opt.llm.model import ModelError
 
 
 @dataclass(frozen=True)
-class Answered:
+class QuestionResult:
     """What was found and what was written of it. `result` says why it ended, also when only the writing was cut."""
 
     question: str
     store: Path
     result: AnalysisResult
-    evidence: Evidence
-    written: Written
+    evidence: AnswerEvidence
+    written: WrittenAnswer
     spent: Spend
 
     @property
@@ -61,26 +67,26 @@ def answer_question(
     subject: Subject,
     question: str,
     session: Session,
-    asked: Asked,
+    asked: AnalysisOptions,
     *,
     watch: Callable[[Event], None],
     during: Callable[[], AbstractContextManager[None]],
     show: Callable[[str], None],
-) -> Answered:
+) -> QuestionResult:
     """Let the agents look (`during` is entered for that long), then write the answer, `show` given each sentence.
 
     A limit or a model that fails is no error here: `result` says so, and the points stand for the answer then.
     """
     with during(), open_traces(subject) as traces:
         _, result = question_traces(traces, session, asked, QuestionTask(question=question), watch=watch)
-    evidence = evidence_of(result.answer)
+    evidence = answer_evidence(result.answer)
     written, result = _write(question, evidence, session, result, show)
-    return Answered(question, subject.store, result, evidence, written, session.spent)
+    return QuestionResult(question, subject.store, result, evidence, written, session.spent)
 
 
 def _write(
-    question: str, evidence: Evidence, session: Session, result: AnalysisResult, show: Callable[[str], None]
-) -> tuple[Written, AnalysisResult]:
+    question: str, evidence: AnswerEvidence, session: Session, result: AnalysisResult, show: Callable[[str], None]
+) -> tuple[WrittenAnswer, AnalysisResult]:
     if not evidence.pieces or result.ended is Ended.INTERRUPTED:
         return points_as_answer(evidence, show), result
     begun: list[str] = []

@@ -24,7 +24,7 @@ _TIME = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<min>\d+(?:\.\d+)?)min)?(?:
 _SECONDS = {"h": 3600.0, "min": 60.0, "s": 1.0}
 
 
-class Asked(Record):
+class AnalysisOptions(Record):
     """One analysis or question as the user wants it done.
 
     `models` has a spec for "root" and for each role that differs; it is empty where nothing but a recording answers.

@@ -8,11 +8,11 @@ from typing import Any
 
 from halo_opt import __version__
 from halo_opt.analysis.claims.hypotheses import Hypotheses
-from halo_opt.analysis.claims.into_report import Analysed
+from halo_opt.analysis.claims.report_with_claims import AnalysisOutput
 from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.engine.spans import SpanSink
 from halo_opt.analysis.records import AnalysisResult, Event, ReportTask, Task
-from halo_opt.analysis.session.asked import Asked
+from halo_opt.analysis.session.options import AnalysisOptions
 from halo_opt.analysis.session.session import Session
 from halo_opt.analysis.session.write_report import mined_by, write_mined
 from halo_opt.analysis.tools.all import ALL
@@ -61,7 +61,7 @@ def open_traces(subject: Subject) -> Iterator[OpenTraces]:
 
 
 def question_traces(
-    traces: OpenTraces, session: Session, asked: Asked, task: Task, *, watch: Callable[[Event], None]
+    traces: OpenTraces, session: Session, asked: AnalysisOptions, task: Task, *, watch: Callable[[Event], None]
 ) -> tuple[Hypotheses, AnalysisResult]:
     """Run the agents over the traces and what mining knows of them."""
     hypotheses = Hypotheses()
@@ -86,11 +86,11 @@ def question_traces(
     return hypotheses, result
 
 
-def analyse_traces(
+def analyze_traces(
     subject: Subject,
     out: Path,
     session: Session,
-    asked: Asked,
+    asked: AnalysisOptions,
     *,
     watch: Callable[[Event], None],
     during: Callable[[], AbstractContextManager[None]],
@@ -111,7 +111,7 @@ def analyse_traces(
                 subject.summary.files,
                 out,
                 title=subject.title,
-                analysed=Analysed(result, hypotheses, asked.harness),
+                analysed=AnalysisOutput(result, hypotheses, asked.harness),
             )
     return report, paths, result
 

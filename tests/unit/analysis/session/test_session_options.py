@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halo_opt.analysis.records import AnalysisLimits
-from halo_opt.analysis.session.asked import Asked, budget_words, models_of, parse_budget, parse_time
+from halo_opt.analysis.session.options import AnalysisOptions, budget_words, models_of, parse_budget, parse_time
 from halo_opt.core.errors import InputError
 from halo_opt.llm.ledger import Budget
 
@@ -118,10 +118,14 @@ def test_a_role_that_cannot_be_is_one_clear_error(model: str | None, role: str, 
 
 
 def test_what_may_be_raised_to_go_on_is_no_part_of_what_must_stay_the_same() -> None:
-    small = Asked(models={"root": "local"}, budget=Budget(usd=1), limits=AnalysisLimits(seconds=5, parallel=1))
-    large = Asked(models={"root": "local"}, budget=Budget(usd=9), limits=AnalysisLimits(seconds=50, parallel=8))
-    other = Asked(models={"root": "local"}, limits=AnalysisLimits(turns=7))
+    small = AnalysisOptions(
+        models={"root": "local"}, budget=Budget(usd=1), limits=AnalysisLimits(seconds=5, parallel=1)
+    )
+    large = AnalysisOptions(
+        models={"root": "local"}, budget=Budget(usd=9), limits=AnalysisLimits(seconds=50, parallel=8)
+    )
+    other = AnalysisOptions(models={"root": "local"}, limits=AnalysisLimits(turns=7))
     assert small.fixed() == large.fixed()
-    here, there = (Asked(models={"root": f"vllm:m@http://{host}:8000/v1"}) for host in ("one", "two"))
+    here, there = (AnalysisOptions(models={"root": f"vllm:m@http://{host}:8000/v1"}) for host in ("one", "two"))
     assert here.fixed() == there.fixed()
     assert small.fixed() != other.fixed()

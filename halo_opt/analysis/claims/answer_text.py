@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from halo_opt.analysis.claims.bearing import evidence
-from halo_opt.analysis.claims.evidence import together
+from halo_opt.analysis.claims.evidence import evidence, together
 from halo_opt.analysis.claims.sentences import Sentences
 from halo_opt.analysis.records import Answer
 from halo_opt.core.prompts import fence, render
@@ -20,7 +19,7 @@ from halo_opt.core.report_records import Quoted
 from halo_opt.llm.model import Message, Model
 
 
-class Piece(Record):
+class EvidenceItem(Record):
     """A piece of evidence under the number that it is cited by: a number or a contrast with its SQL, or words of an
     attempt.
 
@@ -47,14 +46,14 @@ class Point(Record):
     citations: list[int]
 
 
-class Evidence(Record):
+class AnswerEvidence(Record):
     """What an answer may rest on. The same number or quote under two points is one piece."""
 
     points: list[Point]
-    pieces: list[Piece]
+    pieces: list[EvidenceItem]
 
 
-class Written(Record):
+class WrittenAnswer(Record):
     """An answer as it was shown. `corrections` say what was struck from it; `cited` in the order of citing."""
 
     text: str
@@ -62,7 +61,7 @@ class Written(Record):
     corrections: list[str]
 
 
-def contrast_words(piece: Piece) -> str:
+def contrast_words(piece: EvidenceItem) -> str:
     """The counts and the difference of a contrast in a sentence; '' for other pieces.
 
     Without its interval, whose ends must not pass for the difference: that is for who reads the sources.
@@ -90,12 +89,12 @@ def _share(part: float, whole: float) -> str:
     return f" ({100 * part / whole:.0f}%)" if whole else ""
 
 
-def evidence_of(answer: Answer | None) -> Evidence:
+def answer_evidence(answer: Answer | None) -> AnswerEvidence:
     """The numbered evidence of what the agents handed in; empty where nothing of it stands."""
-    pieces: dict[str, Piece] = {}
+    pieces: dict[str, EvidenceItem] = {}
 
     def cite(**what: Any) -> int:
-        piece = pieces.setdefault(repr(what), Piece(number=len(pieces) + 1, **what))
+        piece = pieces.setdefault(repr(what), EvidenceItem(number=len(pieces) + 1, **what))
         return piece.number
 
     points = []
@@ -106,10 +105,10 @@ def evidence_of(answer: Answer | None) -> Evidence:
         found += [cite(kind="number", name=n.name, value=n.value, sql=n.sql) for n in point.numbers]
         found += [cite(kind="words", trace_id=q.trace_id, step=q.step, words=q.words) for q in point.quotes]
         points.append(Point(text=point.text, citations=sorted(set(found))))
-    return Evidence(points=points, pieces=list(pieces.values()))
+    return AnswerEvidence(points=points, pieces=list(pieces.values()))
 
 
-def write_answer(question: str, evidence: Evidence, model: Model, show: Callable[[str], None]) -> Written:
+def write_answer(question: str, evidence: AnswerEvidence, model: Model, show: Callable[[str], None]) -> WrittenAnswer:
     """Have the answer written, `show` given each sentence as soon as it is checked. Raises what the model raises."""
     checked = _checking(evidence, show)
     try:
@@ -119,7 +118,7 @@ def write_answer(question: str, evidence: Evidence, model: Model, show: Callable
     return _written(checked)
 
 
-def points_as_answer(evidence: Evidence, show: Callable[[str], None]) -> Written:
+def points_as_answer(evidence: AnswerEvidence, show: Callable[[str], None]) -> WrittenAnswer:
     """The points themselves, cited: for when no model can be asked any more."""
     checked = _checking(evidence, show)
     for place, point in enumerate(evidence.points):
@@ -129,7 +128,7 @@ def points_as_answer(evidence: Evidence, show: Callable[[str], None]) -> Written
     return _written(checked)
 
 
-def _checking(found: Evidence, show: Callable[[str], None]) -> Sentences:
+def _checking(found: AnswerEvidence, show: Callable[[str], None]) -> Sentences:
     pieces = found.pieces
     numbers = {str(piece.number): (piece.value, piece.sql) for piece in pieces if piece.kind == "number"}
     quotes = [Quoted(trace_id=p.trace_id, step=p.step, words=p.words) for p in pieces if p.kind == "words"]
@@ -142,24 +141,24 @@ def _checking(found: Evidence, show: Callable[[str], None]) -> Sentences:
     )
 
 
-def _names(found: Evidence) -> frozenset[str]:
+def _names(found: AnswerEvidence) -> frozenset[str]:
     """Names with a digit: of attempts, and those that the check of the points has let stand."""
     said = [word.strip(".,;:!?()[]\"'`").lower() for point in found.points for word in point.text.split()]
     named = {word for word in said if re.search(r"\d", word) and re.match(r"[^\W\d]", word)}
     return frozenset(named | {piece.trace_id.lower() for piece in found.pieces if piece.trace_id})
 
 
-def _written(checked: Sentences) -> Written:
-    return Written(text=checked.text.strip(), cited=checked.cited, corrections=checked.corrections)
+def _written(checked: Sentences) -> WrittenAnswer:
+    return WrittenAnswer(text=checked.text.strip(), cited=checked.cited, corrections=checked.corrections)
 
 
-def _messages(question: str, found: Evidence) -> list[Message]:
+def _messages(question: str, found: AnswerEvidence) -> list[Message]:
     shown = [
         {
             **piece.model_dump(),
             "value": _figure(piece.value),
             "words": fence(piece.words),
-            "told": contrast_words(piece),
+            "sentence": contrast_words(piece),
         }
         for piece in found.pieces
     ]

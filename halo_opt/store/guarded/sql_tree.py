@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from halo_opt.store.guarded.sqltext import alone
+from halo_opt.store.guarded.sql_text import alone
 from halo_opt.store.schema import BY_NAME
 
 # Constants that turn a count into a share, a percentage or another unit.
@@ -26,7 +26,7 @@ _NEGATED = {"COMPARE_NOTEQUAL", "COMPARE_DISTINCT_FROM", "COMPARE_NOT_IN", "OPER
 _COUNTING = {"count_star", "count", "sum"}
 
 
-def written_itself(sql: str) -> str | None:
+def figure_in_sql(sql: str) -> str | None:
     """In words, where a SELECT brings its figure along instead of counting it in the traces; None where it counts."""
     try:
         statement = _tree(sql)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.store.guarded.sqltext import alone, bare, pieces, without_schema
+from halo_opt.store.guarded.sql_text import alone, bare, pieces, without_schema
 
 
 @given(st.text(alphabet="ae'\"-/*;$ \n\\main.x"))

@@ -19,7 +19,7 @@ from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store
 
 
-class Desktop:
+class ToolService:
     """The tools that read, over one open store, for one client. Calls run one after another, in the order of coming.
 
     `harness` is the folder of the harness, `answer_bytes` the longest answer, `working` says that something takes its
@@ -41,7 +41,7 @@ class Desktop:
         self._context = ToolContext(
             store,
             # Everything that a report is asked for is an attribute, and the first one has it made.
-            cast("Report", _Late(self._mined)),
+            cast("Report", _LazyReport(self._mined)),
             Hypotheses(),
             harness=harness,
             answer_bytes=answer_bytes,
@@ -64,7 +64,7 @@ class Desktop:
             return mine_store(self._store, self._store.summary().files, title="traces", made_at=now)
 
 
-class _Late:
+class _LazyReport:
     """A report that is made when something of it is first asked for."""
 
     def __init__(self, make: Callable[[], Report]) -> None:

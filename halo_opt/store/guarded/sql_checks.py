@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from halo_opt.core.errors import HaloError
 from halo_opt.core.records import Value
-from halo_opt.store.guarded.sqltext import alone, bare, pieces
-from halo_opt.store.guarded.written_sql import written_itself
+from halo_opt.store.guarded.sql_text import alone, bare, pieces
+from halo_opt.store.guarded.sql_tree import figure_in_sql
 from halo_opt.store.protocols import Query, Rows
 
 # Values that true shares and counts have where columns are empty.
@@ -45,13 +45,13 @@ _ENDINGS = {
 }
 
 
-def judged_by(sql: str) -> str | None:
+def outcome_word(sql: str) -> str | None:
     """The word by which SQL looks at how attempts ended, None where it names none; errors may be left out."""
     found = _JUDGES.search(_ERRORS_OUT.sub("", bare(sql)))
     return found.group(0).lower() if found else None
 
 
-def unsteady(sql: str) -> str | None:
+def random_word(sql: str) -> str | None:
     """The word by which SQL asks for chance or the clock, so that it gives something else each time."""
     found = _UNSTEADY.search(bare(sql))
     return found.group(0).lower() if found else None
@@ -106,13 +106,13 @@ def _names(sql: str, table: str) -> bool:
     return re.search(rf"\b{table}\b", sql, re.IGNORECASE) is not None
 
 
-def says_nothing(sql: str, value: Value, store: Rows, ask: Query) -> str | None:
+def number_problem(sql: str, value: Value, store: Rows, ask: Query) -> str | None:
     """Why a number's SQL says nothing about the traces; None where it does. A number that the SQL itself holds would be
     confirmed by it whatever the traces say. `store` names two attempts, `ask` runs the SQL.
     """
-    if word := unsteady(sql):
+    if word := random_word(sql):
         return f"its SQL asks for {word}, which is something else each time"
-    if reason := written_itself(sql) or _picks_out(sql, value, ask):
+    if reason := figure_in_sql(sql) or _picks_out(sql, value, ask):
         return reason
     [(attempts,)] = store.rows("SELECT count(*) FROM attempts")
     if not value or attempts < 3:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from halo_opt.analysis.records import AnalysisLimits
-from halo_opt.analysis.session.asked import Asked, budget_words
+from halo_opt.analysis.session.options import AnalysisOptions, budget_words
 from halo_opt.core.errors import InputError
 from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.gguf import need_file
@@ -28,7 +28,7 @@ Priced = Mapping[Role, Endpoint | None]
 """Where each role's model is served and at what price; None for a model on this machine, which costs nothing."""
 
 
-def priced(asked: Asked) -> Priced:
+def priced(asked: AnalysisOptions) -> Priced:
     """Addresses and prices of the roles.
 
     Raises EnvironmentMissing where a key is not set, InputError for a model's or the prices' file that is not there.
@@ -47,7 +47,7 @@ def priced(asked: Asked) -> Priced:
     return found
 
 
-def budget_for(asked: Asked, prices: Priced, *, cautious_usd: float) -> tuple[Budget, str]:
+def budget_for(asked: AnalysisOptions, prices: Priced, *, cautious_usd: float) -> tuple[Budget, str]:
     """The budget to keep and what is to be said of it.
 
     Raises InputError for a budget in dollars over a model without a known price, before anything is spent.
