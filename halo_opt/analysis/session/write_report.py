@@ -1,4 +1,4 @@
-"""From trace files to a written report: index, mine, write. Never measures attempts and never proposes anything."""
+"""From trace files to a written report: build the store, mine it, write the files."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
