@@ -1,4 +1,4 @@
-"""The answer to a question, written by a model from checked evidence alone and held against it while it is written.
+"""The answer to a question, written by a model from checked evidence alone and checked against it as it is written.
 
 The model that writes has no tools and sees no trace: only numbers that were re-run, quotes that stand, and the points
 that rest on them.

@@ -111,7 +111,7 @@ def analyze_traces(
                 subject.summary.files,
                 out,
                 title=subject.title,
-                analysed=AnalysisOutput(result, hypotheses, asked.harness),
+                output=AnalysisOutput(result, hypotheses, asked.harness),
             )
     return report, paths, result
 
