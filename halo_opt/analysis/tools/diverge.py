@@ -71,7 +71,8 @@ def _attempt(arguments: DivergeArguments, context: ToolContext) -> str:
 
 def _side_by_side(context: ToolContext, traces: tuple[str, str], steps: range, most: int) -> list[str]:
     pairs: list[tuple[str, Step | None]] = []
-    here, there = ({s["step"]: s for s in steps_of(context, trace, steps[0], steps[-1])} for trace in traces)
+    failure, success = (steps_of(context, trace, steps[0], steps[-1]) for trace in traces)
+    here, there = {step["step"]: step for step in failure}, {step["step"]: step for step in success}
     for number in steps:
         if number in here or number in there:
             pairs += [("failure", here.get(number)), ("success", there.get(number))]
