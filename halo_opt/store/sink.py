@@ -1,5 +1,4 @@
-"""Where readers put what they read: rows go into a DuckDB file in batches. Never reads a trace file, and never stores
-a row that the redactor has not seen.
+"""Where readers put what they read: rows are checked, redacted and written into a DuckDB file in batches.
 
 Rows pass through a temporary JSONL file per table because DuckDB's own JSON reader is many times faster than inserting
 from Python row by row. A row too long for that reader's buffer is inserted by itself.

@@ -44,7 +44,7 @@ def test_a_dry_run_says_what_would_run_and_makes_nothing(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "70 steps" in done.stdout
     assert "at most 350" in done.stdout
-    assert "drawn by --seed 0" in done.stderr
+    assert "drawn with --seed 0" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,7 +1,7 @@
 """What a model claims about traces, held against the traces: numbers re-run, quotes looked up, the contrast made anew.
 
 Nothing of a claim is believed. Its SQL runs under guard, every count in it is replaced by what the store says, a quote
-that does not stand in the trace is struck, and a figure in its words that no checked number bears out is struck too.
+that does not stand in the trace is struck, and so is a figure in its words that no checked number supports.
 """
 
 import re
@@ -11,9 +11,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from halo_opt.analysis.claims.bearing import evidence, misnamed, names_of
-from halo_opt.analysis.claims.evidence import Evidence
-from halo_opt.analysis.claims.figures import evidence_of, strike
+from halo_opt.analysis.claims.evidence import Evidence, evidence, misnamed, names_in_traces
+from halo_opt.analysis.claims.figures import numbers_as_evidence, strike
 from halo_opt.analysis.claims.hypotheses import behaviour_sql
 from halo_opt.analysis.claims.quotes import wrong_with_quote
 from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote, Status
@@ -21,18 +20,18 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import load_playbook
 from halo_opt.core.records import Value
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import Measured, cells_sql, counts_sql, measure
-from halo_opt.store.guarded.honest_sql import (
+from halo_opt.mining.measure import Measured, cells_sql, counts_sql, measure
+from halo_opt.store.guarded.guarded_rows import GuardedRows
+from halo_opt.store.guarded.sql_checks import (
     LISTED,
     MAX_SQL,
     depends_on,
-    judged_by,
+    number_problem,
+    outcome_word,
     probes,
+    random_word,
     renamed_sql,
-    says_nothing,
-    unsteady,
 )
-from halo_opt.store.guarded.rows import GuardedRows
 from halo_opt.store.store import Store
 
 
@@ -51,7 +50,7 @@ def check(
     """
     corrections: list[str] = []
     behaviour = behaviour_of(claim, name)
-    rows.ready(queries_of_check(claim, first_steps))
+    rows.ready(check_queries(claim, first_steps))
     numbers = list(rerun(claim.numbers, store, rows, corrections))
     quotes = [quote for quote in claim.quotes if stands(quote, store, corrections)]
     reasons, measured = measured_claim(claim.predicate_sql, behaviour, rows, first_steps)
@@ -69,7 +68,7 @@ def check(
         {str(place): (number.value, number.sql) for place, number in enumerate(numbers)},
         quotes=quotes,
         predicate=claim.predicate_sql if measured else "",
-        names=names_of(store),
+        names=names_in_traces(store),
     )
     kept = claim.model_copy(
         update={
@@ -87,7 +86,7 @@ def check(
     return checked, measured
 
 
-def queries_of_check(claim: Claim, first_steps: Mapping[str, int]) -> Iterator[str]:
+def check_queries(claim: Claim, first_steps: Mapping[str, int]) -> Iterator[str]:
     """What a check asks as a rule. It may be run in any order, for each answer is only used in its turn."""
     behaviour = behaviour_of(claim, "claim")
     for number in claim.numbers:
@@ -110,15 +109,15 @@ def behaviour_of(claim: Claim, name: str, *, model: str = "a model", listed: boo
         remedies=tuple(claim.remedies),
         source=model,
         asked_by=model,
-        untested=LISTED if listed else "",
+        untestable=LISTED if listed else "",
     )
 
 
 def unfit(predicate: str) -> str | None:
     """Why a predicate cannot be measured whatever the traces say; None where it may be run."""
-    if word := judged_by(predicate):
+    if word := outcome_word(predicate):
         return f"its predicate looks at {word}: a behaviour defined by failing explains nothing"
-    if word := unsteady(predicate):
+    if word := random_word(predicate):
         return f"its predicate asks for {word}, which is something else each time"
     if len(behaviour_sql(predicate).encode("utf-8", "replace")) > MAX_SQL:
         return f"its predicate is longer than {MAX_SQL} bytes with what is set around it"
@@ -168,7 +167,7 @@ def rerun(
     numbers: Sequence[ClaimNumber], store: Store, rows: GuardedRows, corrections: list[str]
 ) -> Iterator[ClaimNumber]:
     """The numbers that their SQL counts, with its values; what was changed or struck goes into `corrections`."""
-    names = names_of(store)
+    names = names_in_traces(store)
     for number in numbers:
         try:
             value = _cell(rows.rows(number.sql))
@@ -178,12 +177,12 @@ def rerun(
         if value is None:
             corrections.append(f"number {number.name} was struck: its SQL does not give one number")
             continue
-        if reason := says_nothing(number.sql, value, store, rows.rows) or misnamed(number.name, number.sql):
+        if reason := number_problem(number.sql, value, store, rows.rows) or misnamed(number.name, number.sql):
             corrections.append(f"number {number.name} was struck: {reason}")
             continue
         if not _same(number.value, value):
             corrections.append(f"number {number.name} was {number.value:g}; its SQL gives {value:g}")
-        known = replace(evidence_of([value]), names=names)
+        known = replace(numbers_as_evidence([value]), names=names)
         yield number.model_copy(update={"name": strike(number.name, known, corrections), "value": value})
 
 

@@ -4,7 +4,7 @@ import hashlib
 import threading
 
 from halo_opt.core.records import Record
-from halo_opt.store.guarded.sqltext import alone, layout_free
+from halo_opt.store.guarded.sql_text import alone, layout_free
 
 ROOT = "root"
 

@@ -1,6 +1,6 @@
 """An answer held against its evidence sentence by sentence, while a model still writes it. No sentence goes unchecked.
 
-A figure that no checked number bears out is struck, so are a citation that does not exist and words in quotation marks
+A figure that no checked number supports is struck; so are a citation that does not exist and words in quotation marks
 that no evidence holds. Whether a sentence follows from its evidence is for the reader to judge: it is cited for that.
 """
 

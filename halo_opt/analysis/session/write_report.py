@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from halo_opt.analysis.claims.into_report import Analysed, report_of
+from halo_opt.analysis.claims.report_with_claims import AnalysisOutput, report_with_claims
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Outcome
 from halo_opt.core.report_records import Finding, InputFile, Report
@@ -40,7 +40,7 @@ def write_analysis(
     title: str,
     summary: ImportSummary | None = None,
     detectors: Detectors = NO_DETECTORS,
-    analysed: Analysed | None = None,
+    analysed: AnalysisOutput | None = None,
 ) -> tuple[Report, ReportPaths]:
     """Mine a store and write report.json, .md, .html and triage.csv into `folder`; `detectors` are the user's own.
 
@@ -64,14 +64,14 @@ def write_mined(
     folder: Path,
     *,
     title: str,
-    analysed: Analysed | None = None,
+    analysed: AnalysisOutput | None = None,
 ) -> tuple[Report, ReportPaths]:
     """Write the report of a store that is mined already; the arguments are those of `write_analysis`."""
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     if analysed is None:
         report = mined.report(inputs, title=title, made_at=made_at)
     else:
-        report = report_of(mined, store, inputs, analysed, title=title, made_at=made_at)
+        report = report_with_claims(mined, store, inputs, analysed, title=title, made_at=made_at)
     judged = mined.store.rows(report.triage_sql) if report.triage_sql else []
     views = trace_views(store, report.findings)
     return report, write_report(report, folder, traces=views, triage=[COLUMNS, *judged])
@@ -100,7 +100,7 @@ def trace_views(store: Store, findings: Sequence[Finding]) -> list[TraceView]:
                 for exemplar in (*finding.exemplars, *finding.counter_examples)
                 for trace_id in (exemplar.trace_id, *([exemplar.beside.trace_id] if exemplar.beside else []))
             ),
-            *(quote.trace_id for said in finding.told for quote in said.quotes),
+            *(quote.trace_id for said in finding.model_claims for quote in said.quotes),
         )
     )
     return [view for trace_id in wanted if (view := _view(store, trace_id)) is not None]

@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.analysis.claims.bearing import evidence, misnamed
-from halo_opt.analysis.claims.evidence import Evidence
-from halo_opt.analysis.claims.figures import STRUCK, strike, unconfirmed
+from halo_opt.analysis.claims.evidence import Evidence, evidence, misnamed
+from halo_opt.analysis.claims.figures import STRUCK, strike, unsupported_figures
 from halo_opt.analysis.claims.numerals import figures, plain, spelled
 from halo_opt.core.report_records import Quoted
-from halo_opt.store.guarded.written_sql import bounds, outcomes_named, written_itself
+from halo_opt.store.guarded.sql_tree import bounds, figure_in_sql, outcomes_named
 
 # 30 of 116 failures and 6 of 84 successes show it.
 COUNTS = {"failures_with": 30, "failures": 116, "successes_with": 6, "successes": 84, "difference": 0.187}
@@ -107,7 +106,7 @@ def test_only_figures_that_a_checked_number_says_stay(words: str, known: list[fl
 
 def test_what_is_left_holds_nothing_that_would_be_struck_again(measured: Evidence) -> None:
     left = strike("30 of 41 failures, 9 of 116, half of 84 and 30 of them.", measured, [])
-    assert unconfirmed(left, measured) == []
+    assert unsupported_figures(left, measured) == []
 
 
 @given(st.text(max_size=200))
@@ -159,7 +158,7 @@ def test_numerals_of_every_script_are_read_as_digits() -> None:
     ],
 )
 def test_sql_that_brings_its_figure_along_is_told_from_sql_that_counts(sql: str, reason: str | None) -> None:
-    found = written_itself(sql)
+    found = figure_in_sql(sql)
     assert found is None if reason is None else reason in str(found)
 
 
