@@ -19,7 +19,7 @@ from halo_opt.core.prompts import fence
 from halo_opt.core.records import Record
 from halo_opt.llm.model import Completion, InvalidReply, Message, ModelRefused, PromptTooLong
 from halo_opt.llm.roles import ROLES, Roles
-from halo_opt.mining.cells import steps_where_success_ends
+from halo_opt.mining.measure import steps_where_success_ends
 from halo_opt.store import Store
 from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.store.schema import BY_NAME

@@ -14,8 +14,8 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Finding, Quoted, Report
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import Measured, by_outcome_sql, measure
 from halo_opt.mining.findings import HELD_FIXED
+from halo_opt.mining.measure import Measured, by_outcome_sql, measure
 from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.store.guarded.sql_checks import LISTED, depends_on
 
@@ -51,7 +51,7 @@ def _behaviour(finding: Finding) -> Behaviour:
         meaning="",
         sql=finding.predicate_sql,
         # What mining does not hold against the outcome has no difference.
-        untested="" if "difference" in finding.numbers else LISTED,
+        untestable="" if "difference" in finding.numbers else LISTED,
     )
 
 
@@ -62,7 +62,7 @@ def _cited(name: str, m: Measured) -> CitedContrast:
         "successes_with": m.successes_with,
         "successes": m.successes,
     }
-    contrast = None if m.behaviour.untested else m.contrast
+    contrast = None if m.behaviour.untestable else m.contrast
     if contrast is not None and contrast.difference is not None:
         counts["difference"] = contrast.difference
     return CitedContrast(

@@ -20,7 +20,7 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import load_playbook
 from halo_opt.core.records import Value
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import Measured, cells_sql, counts_sql, measure
+from halo_opt.mining.measure import Measured, cells_sql, counts_sql, measure
 from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.store.guarded.sql_checks import (
     LISTED,
@@ -109,7 +109,7 @@ def claim_behaviour(claim: Claim, name: str, *, model: str = "a model", listed: 
         remedies=tuple(claim.remedies),
         source=model,
         asked_by=model,
-        untested=LISTED if listed else "",
+        untestable=LISTED if listed else "",
     )
 
 

@@ -165,7 +165,7 @@ def _behaviour(
         sql=behaviour_sql(hypothesis.predicate_sql),
         source=model,
         asked_by=model,
-        untested={"outcome": BY_OUTCOME, "names": LISTED}.get(depends or "", ""),
+        untestable={"outcome": BY_OUTCOME, "names": LISTED}.get(depends or "", ""),
     )
 
 

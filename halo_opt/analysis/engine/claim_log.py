@@ -11,7 +11,7 @@ from halo_opt.analysis.records import RecordedClaim
 from halo_opt.analysis.tools.base import ToolRefused
 from halo_opt.core.errors import InputError
 from halo_opt.core.prompts import fence
-from halo_opt.mining.cells import Measured
+from halo_opt.mining.measure import Measured
 from halo_opt.store.guarded.sql_text import layout_free
 
 

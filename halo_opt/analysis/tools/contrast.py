@@ -16,8 +16,8 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.prompts import fence
 from halo_opt.core.records import Interval, Record
 from halo_opt.core.text import counted
-from halo_opt.mining.cells import MIN_FAILURES, MIN_WITH, Measured, literal, measure, steps_where_success_ends
 from halo_opt.mining.findings import HELD_FIXED
+from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured, literal, measure, steps_where_success_ends
 from halo_opt.store.guarded.sql_checks import outcome_word
 from halo_opt.store.guarded.sql_text import alone, bare, without_schema
 
