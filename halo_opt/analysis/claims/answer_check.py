@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from halo_opt.analysis.claims.check import behaviour_of, measured_claim, rerun, stands
-from halo_opt.analysis.claims.evidence import evidence, names_in_traces, together
-from halo_opt.analysis.claims.figures import strike
+from halo_opt.analysis.claims.check import claim_behaviour, measured_claim, quote_is_found, rerun_numbers
+from halo_opt.analysis.claims.evidence import combined_evidence, evidence, names_in_traces
+from halo_opt.analysis.claims.figures import strike_unsupported
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.quotes import in_context
 from halo_opt.analysis.claims.records import Claim
@@ -14,8 +14,8 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Finding, Quoted, Report
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import Measured, by_outcome_sql, measure
 from halo_opt.mining.findings import HELD_FIXED
+from halo_opt.mining.measure import Measured, by_outcome_sql, measure
 from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.store.guarded.sql_checks import LISTED, depends_on
 
@@ -34,13 +34,13 @@ def cited_contrast(
     if asked is None:
         raise InputError(f"there is no contrast or finding {name[:60]!r}")
     claim = Claim(title=asked.title, claim="", predicate_sql=asked.predicate_sql)
-    reasons, measured = measured_claim(asked.predicate_sql, behaviour_of(claim, asked.name), rows, first_steps)
+    reasons, measured = measured_claim(asked.predicate_sql, claim_behaviour(claim, asked.name), rows, first_steps)
     goes_by = None if measured is None else depends_on(asked.predicate_sql, rows.rows)
     if measured is None or goes_by == "outcome":
         raise InputError(f"{asked.name} shows nothing: {'; '.join(reasons) or 'it goes by how attempts ended'}")
     if goes_by == "names":
         # The counts are true; that these attempts fail more often is only how they were picked.
-        measured = measure(rows, behaviour_of(claim, asked.name, listed=True), first_steps)
+        measured = measure(rows, claim_behaviour(claim, asked.name, listed=True), first_steps)
     return _cited(asked.name, measured)
 
 
@@ -51,7 +51,7 @@ def _behaviour(finding: Finding) -> Behaviour:
         meaning="",
         sql=finding.predicate_sql,
         # What mining does not hold against the outcome has no difference.
-        untested="" if "difference" in finding.numbers else LISTED,
+        untestable="" if "difference" in finding.numbers else LISTED,
     )
 
 
@@ -62,7 +62,7 @@ def _cited(name: str, m: Measured) -> CitedContrast:
         "successes_with": m.successes_with,
         "successes": m.successes,
     }
-    contrast = None if m.behaviour.untested else m.contrast
+    contrast = None if m.behaviour.untestable else m.contrast
     if contrast is not None and contrast.difference is not None:
         counts["difference"] = contrast.difference
     return CitedContrast(
@@ -103,14 +103,14 @@ def _contrasts(
             corrections.append(str(error))
             continue
         known = evidence(found.counts, {}, predicate=found.sql, names=names_in_traces(against.store))
-        yield found.model_copy(update={"title": strike(found.title, known, corrections)})
+        yield found.model_copy(update={"title": strike_unsupported(found.title, known, corrections)})
 
 
 def _checked(
     point: AnswerPoint, against: ClaimSources, contrasts: list[CitedContrast], corrections: list[str]
 ) -> CheckedPoint:
-    numbers = list(rerun(point.numbers, against.store, against.rows, corrections))
-    standing = [quote for quote in point.quotes if stands(quote, against.store, corrections)]
+    numbers = list(rerun_numbers(point.numbers, against.store, against.rows, corrections))
+    standing = [quote for quote in point.quotes if quote_is_found(quote, against.store, corrections)]
     quotes = [in_context(Quoted(**quote.model_dump()), against.store) for quote in standing]
     values = {str(place): (number.value, number.sql) for place, number in enumerate(numbers)}
     known = evidence({}, values, quotes=quotes, names=names_in_traces(against.store))
@@ -118,7 +118,7 @@ def _checked(
         return CheckedPoint(text="", contrasts=[], numbers=[], quotes=[], corrections=corrections)
     shown = [evidence(one.counts, {}, predicate=one.sql) for one in contrasts]
     return CheckedPoint(
-        text=strike(point.text, together([known, *shown]), corrections),
+        text=strike_unsupported(point.text, combined_evidence([known, *shown]), corrections),
         contrasts=contrasts,
         numbers=numbers,
         quotes=quotes,

@@ -1,4 +1,4 @@
-"""Running every number of a report again. Only reads; a number that cannot be run is a mismatch, never a crash."""
+"""Running every number of a report again. A number that cannot be run is reported as a mismatch."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -11,10 +11,9 @@ from halo_opt.analysis.claims.verify_claims import Mismatch, claim_queries, veri
 from halo_opt.core.errors import HaloError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, GroupTable, Number, Report
-from halo_opt.mining.beside import parting
-from halo_opt.mining.cells import literal
-from halo_opt.mining.exemplars import excerpt, excerpt_sql, words_of
+from halo_opt.mining.exemplars import excerpt, excerpt_sql, first_difference, words_of
 from halo_opt.mining.groups import table_of
+from halo_opt.mining.measure import literal
 from halo_opt.stats.multiple import benjamini_hochberg
 from halo_opt.stats.registry import STATISTICS
 from halo_opt.store.protocols import Query, Rows
@@ -204,7 +203,7 @@ def _wrong_beside(exemplar: Exemplar, store: Rows) -> str | None:
     sql = "SELECT 1 FROM attempts WHERE trace_id = ? AND outcome = 'success' AND task_id = ?"
     if not store.rows(sql, (other.trace_id, exemplar.task_id)):
         return f"no success {other.trace_id} at task {exemplar.task_id} to hold beside it"
-    if parting(store, exemplar.trace_id, other.trace_id) != other.step:
+    if first_difference(store, exemplar.trace_id, other.trace_id) != other.step:
         return f"it does not part from {other.trace_id} at step {other.step}"
     words = (excerpt(store, exemplar.trace_id, other.step), excerpt(store, other.trace_id, other.step))
     return None if words == (other.here, other.there) else f"the words beside {other.trace_id} are not the traces'"

@@ -1,6 +1,6 @@
-"""One behaviour measured over a store: counts, and a contrast between failures and successes. Only reads.
+"""One behaviour measured over a store: counts, and a contrast between failures and successes.
 
-Every number here has its SQL as text, self-contained, so that anybody can run it again alone.
+Every number has its SQL as text, self-contained, so that it can be run again alone.
 """
 
 from collections.abc import Mapping
@@ -156,8 +156,8 @@ def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -
     sql = cells_sql(behaviour, first_steps)
     try:
         if not applicable(store, behaviour):
-            told = ", ".join(behaviour.needs)
-            return _uncounted(behaviour, "not applicable", f"these traces do not tell {told}", sql)
+            columns = ", ".join(behaviour.needs)
+            return _uncounted(behaviour, "not applicable", f"these traces do not record {columns}", sql)
         counts = store.rows(counts_sql(behaviour))[0]
         shown = (int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3]))
         if counts[4] == 0:
@@ -179,7 +179,7 @@ def _state(behaviour: Behaviour, counts: tuple[int, int, int, int]) -> tuple[Sta
     if behaviour.consequence:
         return "consequence", "it shows that an attempt goes wrong, not why"
     hindrances = {
-        behaviour.untested: bool(behaviour.untested),
+        behaviour.untestable: bool(behaviour.untestable),
         "there are no failures": failures == 0,
         "there are no successes to compare with": successes == 0,
         f"fewer than {MIN_FAILURES} failures": failures < MIN_FAILURES,

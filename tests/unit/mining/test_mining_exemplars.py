@@ -5,10 +5,10 @@ from mining_fixture import TinyStore, step
 from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.core.report_records import Beside, Report
 from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.condition import Condition
 from halo_opt.mining.mine import mine_store
-from halo_opt.mining.shape import Shape
 
-SLIPS = Behaviour(name="slips", title="Slips", meaning="-", shape=Shape(where="tool = 'slip'"))
+SLIPS = Behaviour(name="slips", title="Slips", meaning="-", condition=Condition(where="tool = 'slip'"))
 START = [step("open", "{}", result="ok"), step("respond", '{"content": "hello"}', result="hi")]
 
 

@@ -1,7 +1,7 @@
-"""Numbers about the whole input: what was measured, and what was reached at least once. Only reads."""
+"""Numbers about the whole input: what was measured, and what was reached at least once."""
 
 from halo_opt.core.report_records import Number
-from halo_opt.mining.cells import literal
+from halo_opt.mining.measure import literal
 from halo_opt.stats.registry import STATISTICS
 from halo_opt.store.protocols import Rows
 

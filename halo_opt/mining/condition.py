@@ -1,9 +1,8 @@
-"""The form that detectors share, and the SQL that it makes: alone, or over a table made for many. Text only.
+"""The form in which detectors are declared, and the SQL that follows from it: self-contained, or over a shared table.
 
-A shape says what to look for in the steps of an attempt; its SQL has three parts: the steps with the facts that are
-named, these with what stands in the steps around them, and one row of marks an attempt. The last part, which judges the
-marks, is the same text whether the marks were made for this behaviour alone or for all of them in one pass: so a number
-that was found the fast way comes out of the self-contained SQL as well.
+The SQL has three parts: the steps with the named facts, these with expressions over the steps around, and one row of
+aggregates an attempt. The last part, which judges the aggregates, is the same text whether they were computed for this
+behaviour alone or for all behaviours in one pass. So the self-contained SQL gives the same numbers.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +24,7 @@ FRAMES = {
 NARROW = ("trace_id", "step", "tool", "error_type", "page_changed", "empty_fields", "submits")
 
 
-class Shape(BaseModel):
+class Condition(BaseModel):
     """What to look for in an attempt. Names are facts (`facts` adds to the common ones) and narrow columns of `steps`.
 
     `windows`: expressions over facts in the steps around (window `w` is the attempt's steps in order).
@@ -55,22 +54,24 @@ class Shape(BaseModel):
         return {**FACTS, **self.facts}
 
 
-def marks_of(shape: Shape, needs: Iterable[str]) -> dict[str, str]:
+def aggregates_of(condition: Condition, needs: Iterable[str]) -> dict[str, str]:
     """The aggregates over an attempt's steps that judge it, by the names that the last part knows them by."""
     marks = {}
-    if shape.where:
-        marks["first_step"] = f"min(step) FILTER (WHERE {shape.where})"
-    if shape.having:
-        marks["held"] = shape.having
-    if shape.among:
-        marks["counts"] = shape.among
-    for place, condition in enumerate([*shape.in_runs, *(f"count({told(need)}) > 0" for need in _of_steps(needs))]):
-        marks[f"run_{place}"] = condition
+    if condition.where:
+        marks["first_step"] = f"min(step) FILTER (WHERE {condition.where})"
+    if condition.having:
+        marks["held"] = condition.having
+    if condition.among:
+        marks["counts"] = condition.among
+    for place, aggregate in enumerate(
+        [*condition.in_runs, *(f"count({presence_fact(need)}) > 0" for need in _of_steps(needs))]
+    ):
+        marks[f"run_{place}"] = aggregate
     return marks
 
 
-def told(need: str) -> str:
-    """The fact that is not NULL where a column of `steps` is not."""
+def presence_fact(need: str) -> str:
+    """The fact that is not NULL where a column of `steps` is not NULL."""
     column = need.removeprefix("steps.")
     return column if column in NARROW else f"told_{column}"
 
@@ -79,49 +80,49 @@ def _of_steps(needs: Iterable[str]) -> list[str]:
     return [need for need in needs if need.startswith("steps.")]
 
 
-def known_facts(shape: Shape, needs: Iterable[str]) -> dict[str, str]:
-    """The facts of a shape, with those that say that a needed column is told."""
+def known_facts(condition: Condition, needs: Iterable[str]) -> dict[str, str]:
+    """The facts of a condition, with those that say that a needed column has a value."""
     columns = [need.removeprefix("steps.") for need in _of_steps(needs)]
-    return {**shape.known, **{f"told_{c}": f"CASE WHEN {c} IS NOT NULL THEN true END" for c in columns}}
+    return {**condition.known, **{f"told_{c}": f"CASE WHEN {c} IS NOT NULL THEN true END" for c in columns}}
 
 
-def alone_sql(shape: Shape, needs: tuple[str, ...] = ()) -> str:
-    """Self-contained SQL of (trace_id, value, step) for every measured attempt to which the shape applies."""
-    marks = marks_of(shape, needs)
-    parts = [shape.before] if shape.before else []
+def self_contained_sql(condition: Condition, needs: tuple[str, ...] = ()) -> str:
+    """Self-contained SQL of (trace_id, value, step) for every measured attempt to which the condition applies."""
+    marks = aggregates_of(condition, needs)
+    parts = [condition.before] if condition.before else []
     if marks:
-        facts = known_facts(shape, needs)
-        texts = [*marks.values(), *shape.windows.values()]
-        parts.append(f"turns AS ({turns_sql(shape.windows, facts_sql(texts, facts))})")
+        facts = known_facts(condition, needs)
+        texts = [*marks.values(), *condition.windows.values()]
+        parts.append(f"turns AS ({steps_with_windows_sql(condition.windows, facts_sql(texts, facts))})")
         columns = ", ".join(f"{sql} AS {name}" for name, sql in marks.items())
         parts.append(f"marks AS (SELECT trace_id, {columns} FROM turns GROUP BY trace_id)")
-    return _judged(shape, needs, parts)
+    return _judged(condition, needs, parts)
 
 
-def shared_sql(shape: Shape, needs: tuple[str, ...], table: str, columns: Mapping[str, str]) -> str:
+def materialized_sql(condition: Condition, needs: tuple[str, ...], table: str, columns: Mapping[str, str]) -> str:
     """The same over a table of marks that holds each aggregate under the column that `columns` gives for it."""
-    marks = marks_of(shape, needs)
-    parts = [shape.before] if shape.before else []
+    marks = aggregates_of(condition, needs)
+    parts = [condition.before] if condition.before else []
     if marks:
         renamed = ", ".join(f"{columns[sql]} AS {name}" for name, sql in marks.items())
         parts.append(f"marks AS (SELECT trace_id, {renamed} FROM {table})")
-    return _judged(shape, needs, parts)
+    return _judged(condition, needs, parts)
 
 
-def turns_sql(windows: Mapping[str, str], source: str) -> str:
+def steps_with_windows_sql(windows: Mapping[str, str], source: str) -> str:
     """The steps of `source` with expressions over the steps around."""
     more = "".join(f", {sql} AS {name}" for name, sql in windows.items())
     return f"SELECT *{more} FROM {source}" + (f" WINDOW {WINDOW}" if more else "")
 
 
-def _judged(shape: Shape, needs: tuple[str, ...], parts: list[str]) -> str:
+def _judged(condition: Condition, needs: tuple[str, ...], parts: list[str]) -> str:
     """Which attempts count, and which of them show it."""
-    marks = marks_of(shape, needs)
-    value = shape.value or " AND ".join(
+    marks = aggregates_of(condition, needs)
+    value = condition.value or " AND ".join(
         test for mark, test in (("first_step", "first_step IS NOT NULL"), ("held", "held")) if mark in marks
     )
     conditions = ["a.outcome IS DISTINCT FROM 'error'"]
-    conditions += [_told_by_run(need) for need in needs if not need.startswith("steps.")]
+    conditions += [_recorded_in_run(need) for need in needs if not need.startswith("steps.")]
     if "counts" in marks:
         conditions.append("m.counts")
     conditions += [
@@ -129,7 +130,7 @@ def _judged(shape: Shape, needs: tuple[str, ...], parts: list[str]) -> str:
         for mark in marks
         if mark.startswith("run_")
     ]
-    conditions += [shape.applies] if shape.applies else []
+    conditions += [condition.applies] if condition.applies else []
     joined = " LEFT JOIN marks AS m USING (trace_id)" if marks else ""
     step = "first_step" if "first_step" in marks else "NULL"
     head = "WITH " + ",\n".join(parts) + "\n" if parts else ""
@@ -140,8 +141,8 @@ def _judged(shape: Shape, needs: tuple[str, ...], parts: list[str]) -> str:
     )
 
 
-def _told_by_run(need: str) -> str:
-    """The attempt's run tells this column at all."""
+def _recorded_in_run(need: str) -> str:
+    """A condition that holds where the attempt's run has this column at all."""
     table, column = need.split(".")
     if table == "attempts":
         return f"a.run_id IN (SELECT run_id FROM attempts WHERE {column} IS NOT NULL)"

@@ -1,10 +1,8 @@
-"""Many behaviours measured in one pass over the steps, and a store that answers for them from memory.
+"""Many behaviours computed in one pass over the steps, and a store that answers queries about them from memory.
 
-Each behaviour's own SQL reads all steps once more; a hundred of them would read them a hundred times. Here the facts
-that any of them names are computed once into a narrow temporary table, the steps around are looked at bucket by bucket,
-and what is kept is one row of marks an attempt. A query that holds the SQL of such a behaviour then reads the marks
-instead: the same rows, by the same last part (see `shape`). Never changes the store: temporary tables are gone with
-`close`.
+The facts that any behaviour names are computed once into a temporary table, then the expressions over the steps around,
+bucket by bucket. What is kept is one row of aggregates an attempt. A query that contains the SQL of such a behaviour
+then reads these aggregates instead and gives the same rows (see `condition`). `close` drops the temporary tables.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +11,15 @@ from typing import Any, Self
 
 from halo_opt.core.errors import InputError
 from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.condition import (
+    NARROW,
+    aggregates_of,
+    known_facts,
+    materialized_sql,
+    self_contained_sql,
+    steps_with_windows_sql,
+)
 from halo_opt.mining.facts import FACTS, facts_sql, named_in
-from halo_opt.mining.shape import NARROW, alone_sql, known_facts, marks_of, shared_sql, turns_sql
 from halo_opt.store.protocols import Query, Rows
 
 # Steps whose surroundings are looked at together; more would cost memory and save nothing.
@@ -27,8 +32,8 @@ _PER_ATTEMPT = ("halo_marks_", "halo_seen_")
 _MB_PER_1000 = 12
 
 
-class Together:
-    """A store that knows the answers of the behaviours that were added. Use it as a context manager.
+class MaterializedStore:
+    """A store that holds the results of the behaviours that were added. Use it as a context manager.
 
     `guarded` is the way to run SQL of detectors that a file declares; without it these are refused.
     """
@@ -85,14 +90,18 @@ class Together:
         return self._store.rows(sql, params)
 
     def add(self, behaviours: Sequence[Behaviour]) -> None:
-        """Look at all steps once for these behaviours; those without a shape are run when they are first asked for."""
-        shaped = [b for b in behaviours if b.source is None and b.shape and b.sql == alone_sql(b.shape, b.needs)]
-        others = {b.sql: b for b in behaviours if b not in shaped}
+        """Look at all steps once for these behaviours; those declared as SQL run when they are first asked for."""
+        conditional = [
+            b
+            for b in behaviours
+            if b.source is None and b.condition and b.sql == self_contained_sql(b.condition, b.needs)
+        ]
+        others = {b.sql: b for b in behaviours if b not in conditional}
         self._waiting |= {sql: b for sql, b in others.items() if sql not in self._instead}
-        table, columns = self._marks(shaped)
-        for behaviour in shaped:
-            if behaviour.shape is not None:
-                self._instead[behaviour.sql] = shared_sql(behaviour.shape, behaviour.needs, table, columns)
+        table, columns = self._marks(conditional)
+        for behaviour in conditional:
+            if behaviour.condition is not None:
+                self._instead[behaviour.sql] = materialized_sql(behaviour.condition, behaviour.needs, table, columns)
         # One behaviour's SQL may end with another's: the longer text is the one that is meant.
         self._instead = dict(sorted(self._instead.items(), key=lambda pair: -len(pair[0])))
 
@@ -120,10 +129,10 @@ class Together:
         windows: dict[str, str] = {}
         columns: dict[str, str] = {}
         for behaviour in behaviours:
-            if behaviour.shape is not None:
-                _merge(facts, known_facts(behaviour.shape, behaviour.needs), behaviour)
-                _merge(windows, behaviour.shape.windows, behaviour)
-                for sql in marks_of(behaviour.shape, behaviour.needs).values():
+            if behaviour.condition is not None:
+                _merge(facts, known_facts(behaviour.condition, behaviour.needs), behaviour)
+                _merge(windows, behaviour.condition.windows, behaviour)
+                for sql in aggregates_of(behaviour.condition, behaviour.needs).values():
                     columns.setdefault(sql, f"mark_{len(columns)}")
         if not columns:
             return "attempts", {}
@@ -132,14 +141,14 @@ class Together:
         aggregates = ", ".join(f"{sql} AS {name}" for sql, name in columns.items())
         marks = ""
         for (bucket,) in self._store.rows(f"SELECT DISTINCT bucket FROM {table} ORDER BY bucket"):
-            turns = turns_sql(windows, f"(SELECT * FROM {table} WHERE bucket = {bucket})")
+            turns = steps_with_windows_sql(windows, f"(SELECT * FROM {table} WHERE bucket = {bucket})")
             sql = f"SELECT trace_id, {aggregates} FROM ({turns}) GROUP BY trace_id"
             if marks:
                 self._store.rows(f"INSERT INTO {marks} {sql}")
             else:
                 marks = self.keep("marks", sql)
         if not marks:
-            turns = turns_sql(windows, table)
+            turns = steps_with_windows_sql(windows, table)
             marks = self.keep("marks", f"SELECT trace_id, {aggregates} FROM ({turns}) GROUP BY trace_id")
         return marks, columns
 
