@@ -11,12 +11,12 @@ from scipy.stats import fisher_exact
 
 from benchmarks.mining.attempts import PER_TASK, Attempt, Made, Steps, draw
 from benchmarks.mining.injections import MODES
-from halo_opt.mining.cells import Measured, measure
 from halo_opt.mining.detector_files import built_in
 from halo_opt.mining.findings import proven, q_values
+from halo_opt.mining.materialized import MaterializedStore
+from halo_opt.mining.measure import Measured, measure
 from halo_opt.mining.sequences import sequences
 from halo_opt.mining.signatures import offered
-from halo_opt.mining.together import Together
 
 
 class Known:
@@ -25,9 +25,9 @@ class Known:
     def __init__(self, store: Made, attempts: Sequence[tuple[str, str, bool]]) -> None:
         self._store = store
         store.connection.execute("CREATE TABLE known (name VARCHAR, trace_id VARCHAR, value BOOLEAN, step INTEGER)")
-        with Together(store) as together:
-            together.add(built_in())
-            mined = [one for part in (offered(together), sequences(together)) for one in part.behaviours]
+        with MaterializedStore(store) as materialized:
+            materialized.add(built_in())
+            mined = [one for part in (offered(materialized), sequences(materialized)) for one in part.behaviours]
         looked_for = [*built_in(), *mined]
         for behaviour in looked_for:
             store.connection.execute(f"INSERT INTO known SELECT '{behaviour.name}', * FROM ({behaviour.sql})")

@@ -22,10 +22,10 @@ from benchmarks.mining import planted
 from benchmarks.mining.attempts import EXCERPT, Made, real_attempts
 from benchmarks.rlm.arms import ARMS, MINING, Case, look
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult
-from halo_opt.analysis.session.asked import Asked, models_of, parse_budget, parse_time
+from halo_opt.analysis.session.options import AnalysisOptions, models_of, parse_budget, parse_time
 from halo_opt.core.errors import HaloError, InputError
 from halo_opt.store import Store
-from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.guarded_rows import GuardedRows
 
 # With fewer detectable modes than these, the interval of recall is wider than most differences.
 ENOUGH = 30
@@ -52,7 +52,7 @@ class Done:
     faults: dict[str, int] = field(default_factory=dict)
 
 
-def run(given: argparse.Namespace, asked: Asked) -> Iterator[Done]:
+def run(given: argparse.Namespace, asked: AnalysisOptions) -> Iterator[Done]:
     """Run all arms on all cases; results that are written already are read."""
     out: Path = given.out
     out.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,9 @@ def _rng(given: argparse.Namespace, number: int, use: int) -> np.random.Generato
     return np.random.default_rng([given.seed, given.attempts, number, use])
 
 
-def _one(arm: str, drawn: planted.Case, given: argparse.Namespace, asked: Asked, *, number: int, tests: int) -> Done:
+def _one(
+    arm: str, drawn: planted.Case, given: argparse.Namespace, asked: AnalysisOptions, *, number: int, tests: int
+) -> Done:
     folder = given.out / f"case-{number:02d}"
     folder.mkdir(exist_ok=True)
     identity = {"case": number, "attempts": given.attempts, "seed": given.seed}
@@ -215,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("name a model with --model, or an earlier run with --replay, or only --arms mining")
     try:
         limits = AnalysisLimits(turns=given.turns, seconds=parse_time(given.time))
-        asked = Asked(
+        asked = AnalysisOptions(
             models=models_of(given.model, given.role),
             limits=limits,
             context_tokens=given.context,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.rlm.facts import Facts
 from benchmarks.rlm.planted import Planted
-from halo_opt.analysis.claims.answers import Evidence, evidence_of, write_answer
+from halo_opt.analysis.claims.answer_text import AnswerEvidence, answer_evidence, write_answer
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.records import MAX_LIST
 from halo_opt.analysis.engine.run_agents import run_agents
@@ -24,10 +24,10 @@ from halo_opt.testing import ScriptedModel
 
 
 @dataclass(frozen=True)
-class Told:
+class LyingAnswer:
     """What became of some statements: the evidence of the points, and the sentences of the writer, in their order."""
 
-    evidence: Evidence
+    evidence: AnswerEvidence
     written: str
 
 
@@ -39,7 +39,7 @@ def sayable(planted: Planted) -> bool:
     return quotes or any(words.lstrip("=^") in said for words in never) or bool(planted.kept)
 
 
-def told_in_answer(store: Store, report: Report, facts: Facts, planted: Sequence[Planted]) -> Told:
+def told_in_answer(store: Store, report: Report, facts: Facts, planted: Sequence[Planted]) -> LyingAnswer:
     """An answer whose points are these statements (at most 12), written by a model that says them once more."""
     asked = Hypotheses()
     contrast = {"tool": "contrast", "title": "It takes its time", "predicate_sql": facts.predicate}
@@ -55,9 +55,9 @@ def told_in_answer(store: Store, report: Report, facts: Facts, planted: Sequence
         ledger=Ledger(Budget()),
         tools=READING,
     )
-    evidence = evidence_of(result.answer)
+    evidence = answer_evidence(result.answer)
     said = "\n".join(one.claim["claim"] for one in planted)
-    return Told(evidence, write_answer("Why?", evidence, ScriptedModel([said]), lambda _sentence: None).text)
+    return LyingAnswer(evidence, write_answer("Why?", evidence, ScriptedModel([said]), lambda _sentence: None).text)
 
 
 def _point(one: Planted, name: str) -> dict[str, object]:
@@ -95,7 +95,7 @@ def judged_answers(
     return through, struck
 
 
-def _stands(never: str, one: Planted, told: Told, said: Sequence[str]) -> bool:
+def _stands(never: str, one: Planted, told: LyingAnswer, said: Sequence[str]) -> bool:
     if any(number["name"] == never for number in one.claim.get("numbers", [])):
         return any(
             piece.name == never and piece.sql == one.claim["numbers"][0]["sql"] for piece in told.evidence.pieces

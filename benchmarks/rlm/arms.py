@@ -12,10 +12,10 @@ import numpy as np
 
 from benchmarks.rlm import raw
 from halo_opt.analysis.claims.hypotheses import Hypotheses
-from halo_opt.analysis.claims.into_report import Analysed, report_of
+from halo_opt.analysis.claims.report_with_claims import AnalysisOutput, report_with_claims
 from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.records import AnalysisResult, ReportTask
-from halo_opt.analysis.session.asked import Asked
+from halo_opt.analysis.session.options import AnalysisOptions
 from halo_opt.analysis.session.session import Session, open_session, replayed_session
 from halo_opt.analysis.session.write_report import guarded_rows
 from halo_opt.analysis.tools.all import ALL
@@ -43,7 +43,7 @@ class Case:
     rng: np.random.Generator
 
 
-def look(arm: str, case: Case, asked: Asked, budget: Budget) -> tuple[Report, AnalysisResult | None]:
+def look(arm: str, case: Case, asked: AnalysisOptions, budget: Budget) -> tuple[Report, AnalysisResult | None]:
     """Run an arm on a case.
 
     Every call is journalled in the case's folder and not paid for twice; with `asked.replay`, a folder of an earlier
@@ -65,7 +65,9 @@ def look(arm: str, case: Case, asked: Asked, budget: Budget) -> tuple[Report, An
         return _asked(arm, case, asked, session, mined)
 
 
-def _asked(arm: str, case: Case, asked: Asked, session: Session, mined: Report) -> tuple[Report, AnalysisResult]:
+def _asked(
+    arm: str, case: Case, asked: AnalysisOptions, session: Session, mined: Report
+) -> tuple[Report, AnalysisResult]:
     hypotheses = Hypotheses()
     if arm == RAW:
         result = raw.ask(case.store, session.roles, rng=case.rng)
@@ -83,5 +85,7 @@ def _asked(arm: str, case: Case, asked: Asked, session: Session, mined: Report) 
     both = arm == BOTH
     guarded = guarded_rows(case.store)
     with measured_store(case.store, behaviours=built_in() if both else (), guarded=guarded, patterns=both) as measured:
-        report = report_of(measured, case.store, [], Analysed(result, hypotheses), title=TITLE, made_at="")
+        report = report_with_claims(
+            measured, case.store, [], AnalysisOutput(result, hypotheses), title=TITLE, made_at=""
+        )
     return report, result

@@ -24,7 +24,7 @@ from benchmarks.rlm.facts import Facts, facts_of
 from benchmarks.rlm.planted import ODD, Planted, lies
 from benchmarks.rlm.truths import truths
 from halo_opt.analysis.claims.hypotheses import Hypotheses
-from halo_opt.analysis.claims.into_report import Analysed
+from halo_opt.analysis.claims.report_with_claims import AnalysisOutput
 from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.records import AnalysisLimits, ReportTask
@@ -84,7 +84,7 @@ def told_to(store: Path, out: Path, planted: Sequence[Planted], summary: str) ->
             ledger=Ledger(Budget()),
             tools=READING,
         )
-    write_analysis(store, out, title="Lies", analysed=Analysed(result, asked))
+    write_analysis(store, out, title="Lies", output=AnalysisOutput(result, asked))
     return out
 
 
@@ -92,11 +92,11 @@ def judged(store: Path, out: Path, planted: Sequence[Planted], summaries: Sequen
     """What of the planted got into the confirmed part of the written report, and what true was struck from it."""
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     drawn = _findings_part((out / "report.md").read_text(encoding="utf-8"))
-    through = [f"in the summary: {said}" for said in summaries if said in str(report["analyst"]["summary"])]
+    through = [f"in the summary: {said}" for said in summaries if said in str(report["model_analysis"]["summary"])]
     struck = []
     classes = _classes(out)
     for one in planted:
-        found = [(f, said) for f in report["findings"] for said in f["told"] if one.mark in said["title"]]
+        found = [(f, said) for f in report["findings"] for said in f["model_claims"] if one.mark in said["title"]]
         confirmed = found or [(f, {}) for f in report["findings"] if one.mark in f["title"]]
         if one.kept:
             if not any(said.get("words") == one.kept for _, said in found):
@@ -163,7 +163,7 @@ def unlike(store: Path, out: Path) -> list[str]:
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     wrong = []
     with duckdb.connect(str(store), read_only=True) as db:
-        for said in (said for finding in report["findings"] for said in finding["told"]):
+        for said in (said for finding in report["findings"] for said in finding["model_claims"]):
             for name, number in said["numbers"].items():
                 [(value,)] = db.execute(number["sql"]).fetchall()
                 if abs(float(value) - number["value"]) > 1e-6:

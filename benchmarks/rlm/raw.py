@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from pydantic import Field
 
-from halo_opt.analysis.claims.check import check
+from halo_opt.analysis.claims.check import check_claim
 from halo_opt.analysis.claims.records import MAX_LIST, Claim
 from halo_opt.analysis.records import AnalysisResult, Ended, RecordedClaim
 from halo_opt.core.errors import BudgetSpent
@@ -19,9 +19,9 @@ from halo_opt.core.prompts import fence
 from halo_opt.core.records import Record
 from halo_opt.llm.model import Completion, InvalidReply, Message, ModelRefused, PromptTooLong
 from halo_opt.llm.roles import ROLES, Roles
-from halo_opt.mining.cells import steps_where_success_ends
+from halo_opt.mining.measure import steps_where_success_ends
 from halo_opt.store import Store
-from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.store.schema import BY_NAME
 
 PROMPT = Path(__file__).with_name("raw.j2")
@@ -68,7 +68,7 @@ def ask(store: Store, roles: Roles, *, rng: np.random.Generator) -> AnalysisResu
             break
     rows, first_steps = GuardedRows(store), steps_where_success_ends(store)
     checked = [
-        check(claim, store, rows, name=f"claim_{number}", first_steps=first_steps)[0]
+        check_claim(claim, store, rows, name=f"claim_{number}", first_steps=first_steps)[0]
         for number, claim in enumerate(claims, 1)
     ]
     return AnalysisResult(

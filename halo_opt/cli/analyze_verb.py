@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from halo_opt.analysis.records import AnalysisLimits
-from halo_opt.analysis.session.analysing import Subject, analyse_traces
-from halo_opt.analysis.session.asked import Asked
+from halo_opt.analysis.session.analyze_traces import Subject, analyze_traces
+from halo_opt.analysis.session.options import AnalysisOptions
 from halo_opt.analysis.session.write_report import write_analysis
 from halo_opt.cli import model_options
 from halo_opt.cli.options import (
@@ -130,7 +130,7 @@ class Journalled:
 
 
 def _analyse(
-    asked: Asked, subject: Subject, place: Journalled, console: Console, format_: Format, *, watch: bool
+    asked: AnalysisOptions, subject: Subject, place: Journalled, console: Console, format_: Format, *, watch: bool
 ) -> None:
     """Run the agents, check their claims, write the report, and raise where the analysis ended early."""
     journal = place.out / ANALYSIS_JOURNAL
@@ -152,7 +152,7 @@ def _analyse(
         record=place.record,
     ) as session:
         display = model_options.display_of(session, console, every=watch)
-        report, paths, result = analyse_traces(
+        report, paths, result = analyze_traces(
             subject,
             place.out,
             session,

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.analysis.claims.answers import Piece, contrast_words
+from halo_opt.analysis.claims.answer_text import EvidenceItem, contrast_words
 from halo_opt.analysis.records import MAX_QUESTION, AnalysisLimits
-from halo_opt.analysis.session.analysing import Subject
-from halo_opt.analysis.session.asked import Asked
-from halo_opt.analysis.session.questions import Answered, answer_question
+from halo_opt.analysis.session.analyze_traces import Subject
+from halo_opt.analysis.session.answer_question import QuestionResult, answer_question
+from halo_opt.analysis.session.options import AnalysisOptions
 from halo_opt.cli import model_options
 from halo_opt.cli.options import (
     JsonOnly,
@@ -102,7 +102,7 @@ def _is_path(words: str) -> bool:
 
 
 def _ask(
-    asked: Asked,
+    asked: AnalysisOptions,
     subject: Subject,
     question: str,
     console: Console,
@@ -156,7 +156,7 @@ def _ask(
         )
 
 
-def _show_sources(answered: Answered, console: Console) -> None:
+def _show_sources(answered: QuestionResult, console: Console) -> None:
     """Print the cited evidence under its numbers, and warn of sentences that were removed."""
     if answered.written.text:
         console.piece("\n")
@@ -172,7 +172,7 @@ def _show_sources(answered: Answered, console: Console) -> None:
         console.say(f"to see a cited attempt: halo-opt show {example.trace_id} --store {answered.store}")
 
 
-def _source(piece: Piece) -> str:
+def _source(piece: EvidenceItem) -> str:
     if piece.kind == "number":
         value = "" if piece.value is None else f"{piece.value:.6g}"
         return f"[{piece.number}] {piece.name} = {value}\n    {' '.join(piece.sql.split())}"

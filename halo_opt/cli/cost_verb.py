@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.analysis.session.spending import SpendRow, journals_in, spend_rows, total
+from halo_opt.analysis.session.spend_table import SpendRow, journals_in, spend_rows, total
 from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, rows_format
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.analysis.serving.desks import Desktop
 from halo_opt.analysis.serving.mcp_server import need_package, serve
+from halo_opt.analysis.serving.tool_service import ToolService
 from halo_opt.cli.options import Quiet, Store, Traces
 from halo_opt.cli.stores import built_store, report_import
 from halo_opt.core.console import Console
@@ -47,6 +47,6 @@ def mcp_verb(
     path, summary = built_store(traces, store, console)
     report_import(summary, console)
     with TraceStore.open(path) as opened:
-        desktop = Desktop(opened, harness=harness, answer_bytes=max_bytes, working=console.working)
-        console.say(f"serving {len(desktop.tools)} tools on standard input and output; close the input to end")
-        serve(desktop)
+        service = ToolService(opened, harness=harness, answer_bytes=max_bytes, working=console.working)
+        console.say(f"serving {len(service.tools)} tools on standard input and output; close the input to end")
+        serve(service)

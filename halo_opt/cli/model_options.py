@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Ended
-from halo_opt.analysis.session.asked import Asked, models_of, parse_budget, parse_time
-from halo_opt.analysis.session.estimate import budget_for, estimate_words, priced
-from halo_opt.analysis.session.recording import Recording
+from halo_opt.analysis.session.cost_estimate import budget_for, estimate_words, priced
+from halo_opt.analysis.session.options import AnalysisOptions, models_of, parse_budget, parse_time
 from halo_opt.analysis.session.session import Session, open_session, replayed_session, set_aside
+from halo_opt.analysis.session.session_journal import Recording
 from halo_opt.cli.agent_display import AgentDisplay, spend_text
 from halo_opt.core.console import Console
 from halo_opt.core.errors import BudgetSpent, EnvironmentMissing, InputError
@@ -101,7 +101,7 @@ def asked_of(
     record: Path | None,
     fresh: bool,
     limits: AnalysisLimits,
-) -> Asked | None:
+) -> AnalysisOptions | None:
     """Check the options about models and put them together; None if neither a model nor a recording was named.
 
     A replay takes the limits of its recording where none are given, because prompts depend on them. Whatever would
@@ -136,7 +136,7 @@ def asked_of(
     if record is not None:
         need_place(record, "--record")
     given = {"turns": turns, "depth": depth, "parallel": parallel, "seconds": parse_time(time)}
-    asked = Asked(
+    asked = AnalysisOptions(
         models=models,
         budget=parse_budget(budget),
         limits=limits.model_copy(update={name: value for name, value in given.items() if value is not None}),
@@ -158,12 +158,12 @@ def need_model(options: Mapping[str, object]) -> None:
 def _given(options: Mapping[str, object]) -> str:
     """The names of the options that were given, as `--a, --b and --c`; '' for none. A zero counts as given."""
     names = [name for name, value in options.items() if value is not None and value is not False and value != []]
-    return " and ".join([*([", ".join(names[:-1])] if names[:-1] else []), *names[-1:]])
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
 
 
 @contextmanager
 def opened_session(
-    asked: Asked,
+    asked: AnalysisOptions,
     console: Console,
     *,
     journal: Path,

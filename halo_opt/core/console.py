@@ -107,7 +107,8 @@ class Console:
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow(columns)
-            writer.writerows([["" if v is None else v for v in row] for row in rows])
+            for row in rows:
+                writer.writerow(["" if value is None else value for value in row])
             # A file gets the values untouched; a terminal never does.
             self._data(printable(text.getvalue()) if self._out.isatty() else text.getvalue())
         else:

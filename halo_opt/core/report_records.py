@@ -1,6 +1,6 @@
-"""The nouns of a report as frozen records: findings, their numbers, what a model said of them. No I/O, no behaviour.
+"""The parts of a report as frozen records: findings, their numbers, and a model's claims. Units as in `core.records`.
 
-Units as in `core.records`. What a model said stands in fields of its own, never among the numbers that mining made.
+What a model claimed stands in fields of its own, never among the numbers that mining made.
 """
 
 from typing import Literal
@@ -85,7 +85,7 @@ class GroupTable(Record):
 
 
 class Quoted(Record):
-    """Words that stand in one attempt (at one step, where that is told), as a model quoted them."""
+    """Words that stand in one attempt (at one step, where one is given), as a model quoted them."""
 
     trace_id: str
     step: int | None = None
@@ -100,12 +100,16 @@ class SuggestedFix(Record):
     words: str
 
 
-class Told(Record):
-    """What a model said of a finding, as far as it was borne out. Its words are shown apart and prove nothing.
+class ModelClaim(Record):
+    """What a model claimed of a finding, as far as the traces support it. Its words are shown apart and prove nothing.
 
-    `predicate_sql` gives the trace_ids that it says show it; `listed` says that these are picked by their names and not
-    by a rule. `numbers` are its own, each as run again. `category` is its opinion, `triaged` the class of most of the
-    failures that show it, None where no class is that of most. `corrections` say what was changed or struck.
+    Attributes:
+        predicate_sql: Gives the trace ids of the attempts that, as the model says, show it.
+        listed: Whether these attempts are picked by their names and not by a rule.
+        numbers: The claim's own numbers, each as its SQL gave it when it was run again.
+        category: Whose fault the model thinks it is.
+        triaged: The triage class of more than half of the failures that show it; None where no class has so many.
+        corrections: What was changed in the claim or struck from it, and why.
     """
 
     claim: str = Field(description="id of the claim within the analysis")
@@ -124,8 +128,8 @@ class Told(Record):
     corrections: list[str] = Field(default=[])
 
 
-class Unsupported(Record):
-    """What a model claimed and the traces do not bear out, and why. It is no finding, and nothing is made of it."""
+class UnsupportedClaim(Record):
+    """What a model claimed and the traces do not support, and why. It is no finding, and no patch is made of it."""
 
     claim: str
     model: str
@@ -135,11 +139,15 @@ class Unsupported(Record):
     corrections: list[str] = Field(default=[])
 
 
-class Analyst(Record):
-    """The model that looked at the traces: what ran, what it took, how it ended. `summary` is its words.
+class ModelAnalysis(Record):
+    """How a model analyzed the traces: what ran, what it cost, how it ended.
 
-    `asked` counts the predicates that it held against outcomes, claims among them; each is a line of `tested`.
-    `python` says what confined the code that it wrote, or why it could run none. `cost_usd` None is not known.
+    Attributes:
+        predicates: How many predicates were tested against the outcomes for it, claims among them; each is a line of
+            the report's `tested`.
+        python: What confined the code that the model wrote, or why it could run none.
+        cost_usd: None where a price is not known.
+        summary: The model's own words.
     """
 
     models: dict[str, str] = Field(description="role -> model")
@@ -159,7 +167,7 @@ class Analyst(Record):
     python: str
     claims: int
     confirmed: int
-    asked: int
+    predicates: int
     summary: str = ""
     corrections: list[str] = Field(default=[])
 
@@ -167,7 +175,7 @@ class Analyst(Record):
 class Finding(Record):
     """A failure mode written up: claim, numbers, SQL, exemplars, counter-evidence, fix.
 
-    `told` is what a model said of it. Where the behaviour itself is a model's claim, so is the title.
+    `model_claims` are a model's claims of the same attempts. Where the finding itself is a model's, so is its title.
     """
 
     id: str
@@ -183,7 +191,7 @@ class Finding(Record):
     confounders: list[str] = Field(default=[])
     consequences: list[Consequence] = Field(default=[])
     groups: list[GroupTable] = Field(default=[])
-    told: list[Told] = Field(default=[])
+    model_claims: list[ModelClaim] = Field(default=[])
 
 
 class InputFile(Record):
@@ -201,7 +209,7 @@ class Report(Record):
     `triage_sql` gives a row an attempt that failed or was not measured: its class, the rule and the numbers behind it.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     made_at: str
     title: str
     inputs: list[InputFile]
@@ -214,5 +222,5 @@ class Report(Record):
     method: str
     caveats: list[str]
     spend: dict[str, float]
-    unsupported: list[Unsupported] = Field(default=[])
-    analyst: Analyst | None = None
+    unsupported: list[UnsupportedClaim] = Field(default=[])
+    model_analysis: ModelAnalysis | None = None

@@ -8,9 +8,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from halo_opt.analysis.records import AnalysisLimits, Ended, Event
-from halo_opt.analysis.session.analysing import Subject, analyse_traces
-from halo_opt.analysis.session.asked import Asked, models_of, parse_budget
-from halo_opt.analysis.session.estimate import budget_for, priced
+from halo_opt.analysis.session.analyze_traces import Subject, analyze_traces
+from halo_opt.analysis.session.cost_estimate import budget_for, priced
+from halo_opt.analysis.session.options import AnalysisOptions, models_of, parse_budget
 from halo_opt.analysis.session.session import open_session
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.console import Console
@@ -25,18 +25,18 @@ from halo_opt.store import Store
 DEFAULT_USD = 1.0
 
 
-def analyzer_options(config: LoopConfig) -> Asked | None:
+def analyzer_options(config: LoopConfig) -> AnalysisOptions | None:
     """What `analyzer` of a loop file configures, None where it names no model. Raises ConfigError or InputError."""
     wanted = config.analyzer
     models = models_of(wanted.model, [f"{role}={spec}" for role, spec in wanted.roles.items()])
     if not models:
         return None
-    return Asked(models=models, budget=parse_budget(wanted.budget), limits=AnalysisLimits(turns=wanted.turns))
+    return AnalysisOptions(models=models, budget=parse_budget(wanted.budget), limits=AnalysisLimits(turns=wanted.turns))
 
 
 def analyze_with_model(
     config: LoopConfig,
-    options: Asked,
+    options: AnalysisOptions,
     store: Path,
     folder: Path,
     *,
@@ -76,7 +76,7 @@ def analyze_with_model(
         ) as session,
     ):
         harness = tree / config.harness_root.relative_to(top)
-        report, _, result = analyse_traces(
+        report, _, result = analyze_traces(
             subject,
             folder,
             session,

@@ -1,7 +1,6 @@
-"""What a behaviour is. Text only: never touches a store.
+"""A behaviour: a yes/no fact about each measured attempt, read from its trace alone.
 
-A behaviour is a yes/no fact about each measured attempt, read from its trace alone. It must never look at outcome or
-score: a behaviour that is defined by failing would explain every failure and teach nothing.
+It must not look at outcome or score: a behaviour that is defined by failing would explain every failure.
 """
 
 from typing import Self
@@ -9,21 +8,28 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from halo_opt.core.report_records import Category
-from halo_opt.mining.shape import Shape, alone_sql
+from halo_opt.mining.condition import Condition, self_contained_sql
 
 
 class Behaviour(BaseModel):
-    """One detector, said as a `shape` (its SQL follows) or as `sql` itself.
+    """One detector, declared as a `condition` (its SQL follows) or as `sql` itself.
 
     `sql` is one self-contained SELECT of (trace_id, value BOOLEAN, step INTEGER or NULL) for every measured attempt to
-    which the behaviour applies; `step` is the first that shows it. `needs` names columns as `table.column`: where one
-    is NULL throughout, the traces cannot tell and the behaviour is not applicable (which is not the same as never
-    seen). `remedies` are words of the playbook. A `consequence` is how failing looks, never why: it is not ranked as a
-    cause. `fault` says whose it is where that is plain. `source` is the file that declares it, None for our own; SQL of
-    a file is run guarded. `actions` are the actions that a sequence is made of, `within` how far the last may stand
-    from the first; `mined` says that it was found in these traces rather than thought of, so that only a proof makes it
-    worth a line. `asked_by` names who else wants it tested (a model): a test like any other, and none of mining's own.
-    `untested` says why it may not be tested whatever the counts, '' where it may.
+    which the behaviour applies; `step` is the first that shows it.
+
+    Attributes:
+        needs: Columns as `table.column`. Where one is NULL throughout, the traces cannot tell and the behaviour is not
+            applicable, which differs from never seen.
+        remedies: Words of the playbook that whoever declared the behaviour adds to the playbook's own.
+        category: Where the fault seems to lie before anybody has read the attempts.
+        consequence: It shows that an attempt goes wrong, not why, and is not ranked as a cause.
+        experimental: It is used only when asked for.
+        source: The file or model that declares it, None for built-in ones; SQL of others runs guarded.
+        actions: The actions that a sequence is made of.
+        within: How many steps the last action may come after the first, None for actions in a row.
+        from_traces: It was found in these traces, so it is reported only when it is proven.
+        asked_by: Who else wants it tested (a model): tested like any other, and none of mining's own.
+        untestable: Why it may not be tested whatever the counts, '' where it may.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,7 +38,7 @@ class Behaviour(BaseModel):
     title: str
     meaning: str
     sql: str = ""
-    shape: Shape | None = None
+    condition: Condition | None = None
     needs: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
     category: Category = "unexplained"
@@ -41,18 +47,18 @@ class Behaviour(BaseModel):
     source: str | None = None
     actions: tuple[str, ...] = ()
     within: int | None = None
-    mined: bool = False
+    from_traces: bool = False
     asked_by: str | None = None
-    untested: str = ""
+    untestable: str = ""
 
     @model_validator(mode="after")
-    def _said_once(self) -> Self:
-        if self.shape is not None:
-            made = alone_sql(self.shape, self.needs)
+    def _declared_once(self) -> Self:
+        if self.condition is not None:
+            made = self_contained_sql(self.condition, self.needs)
             if self.sql not in ("", made):
-                raise ValueError("give a shape or sql, not both")
+                raise ValueError("give a condition or sql, not both")
             # The one place where a frozen record is filled: its SQL follows from the rest.
             object.__setattr__(self, "sql", made)
         elif not self.sql:
-            raise ValueError("give a shape or sql")
+            raise ValueError("give a condition or sql")
         return self

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from halo_opt.core.text import counted
-from halo_opt.mining.cells import MIN_FAILURES, MIN_WITH, Measured
 from halo_opt.mining.findings import FALSE_DISCOVERY, HELD_FIXED
+from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured
 from halo_opt.store.protocols import Rows
 
 _FEW_TASKS = 10

@@ -20,10 +20,10 @@ from halo_opt.core.playbook import Playbook
 from halo_opt.core.report_records import Category
 from halo_opt.core.validation import first_problem
 from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.condition import FRAMES, Condition, self_contained_sql
 from halo_opt.mining.facts import FACTS
-from halo_opt.mining.shape import FRAMES, Shape, alone_sql
-from halo_opt.store.guarded.honest_sql import MAX_SQL, judged_by
-from halo_opt.store.guarded.sqltext import alone, bare, pieces
+from halo_opt.store.guarded.sql_checks import MAX_SQL, outcome_word
+from halo_opt.store.guarded.sql_text import alone, bare, pieces
 from halo_opt.store.schema import BY_NAME
 
 BUILT_IN = Path(__file__).parent / "detectors"
@@ -163,12 +163,12 @@ def _read(path: Path) -> dict[str, Any]:
 def _behaviour(entry: Any, snippets: Mapping[str, Any], *, source: str | None, category: Category | None) -> Behaviour:
     """One detector; `category` is for entries without one. Raises ValueError with the reason why it cannot be one."""
     declared = _Detector.model_validate(_filled(entry, _texts(snippets)))
-    shape = Shape(**{field: getattr(declared, field) for field in Shape.model_fields})
+    shape = Condition(**{field: getattr(declared, field) for field in Condition.model_fields})
     conditions = [name for name in ("where", "having", "value") if getattr(declared, name)]
     if bool(declared.sql) == bool(conditions):
         raise ValueError("give sql (a SELECT of trace_id, value, step) or where, having or value, one of them")
-    if declared.sql and shape != Shape():
-        given = next(field for field in Shape.model_fields if getattr(declared, field))
+    if declared.sql and shape != Condition():
+        given = next(field for field in Condition.model_fields if getattr(declared, field))
         raise ValueError(f"{given} goes with where, having or value, not with sql")
     if taken := sorted(set(declared.facts) & set(FACTS)):
         raise ValueError(f"{taken[0]} is a fact already; choose another name")
@@ -176,7 +176,7 @@ def _behaviour(entry: Any, snippets: Mapping[str, Any], *, source: str | None, c
         table, _, column = need.partition(".")
         if table not in BY_NAME or column not in {c.name for c in BY_NAME[table].columns}:
             raise ValueError(f"it needs {need}, which is no column; see 'halo-opt schema'")
-    written = declared.sql or alone_sql(shape, declared.needs)
+    written = declared.sql or self_contained_sql(shape, declared.needs)
     # Built-in ones are held to this by a test: looking at their SQL would take half the time of loading them.
     for reason in unfit(written) if source else ():
         raise ValueError(reason)
@@ -185,7 +185,7 @@ def _behaviour(entry: Any, snippets: Mapping[str, Any], *, source: str | None, c
         title=declared.title,
         meaning=declared.meaning,
         sql=alone(written) if source else written,
-        shape=shape if conditions else None,
+        condition=shape if conditions else None,
         needs=declared.needs,
         remedies=declared.remedies,
         category=declared.category or category or ("harness" if declared.remedies else "unexplained"),
@@ -232,5 +232,5 @@ def unfit(sql: str) -> Iterator[str]:
         yield "its SQL holds a comment; put it above the entry, behind a #"
     if len(alone(sql).encode()) > MAX_SQL:
         yield f"its SQL is longer than {MAX_SQL} bytes"
-    if judged := judged_by(sql):
+    if judged := outcome_word(sql):
         yield f"it looks at {judged}: a behaviour defined by failing explains nothing"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import Measured
 from halo_opt.mining.folding import Folded
+from halo_opt.mining.measure import Measured
 from halo_opt.store.protocols import Rows
 
 

@@ -1,8 +1,7 @@
-"""What detectors may say of a step: named SQL expressions over the table `steps`. Text only: never touches a store.
+"""Facts: named SQL expressions about a step, over the columns of the table `steps` and over other facts.
 
-A fact is an expression over the columns of `steps` and over other facts; a detector names facts, and only those that it
-names stand in its SQL. No fact may look at outcome or score. Every fact is narrow (a flag, a number, a hash, a short
-text), so that all of them can be computed once for many detectors and kept.
+A detector names facts, and only those that it names are in its SQL. No fact looks at outcome or score. Every fact is
+narrow (a flag, a number, a hash, a short text), so that all of them can be computed once for many detectors and kept.
 """
 
 import re

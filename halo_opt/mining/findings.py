@@ -10,10 +10,9 @@ from typing import Literal
 
 from halo_opt.core.playbook import Playbook, load_playbook
 from halo_opt.core.report_records import Consequence, Finding, Number
-from halo_opt.mining.beside import beside
-from halo_opt.mining.cells import Measured, count_sql
-from halo_opt.mining.exemplars import pick
+from halo_opt.mining.exemplars import nearest_success, pick
 from halo_opt.mining.folding import Folded
+from halo_opt.mining.measure import Measured, count_sql
 from halo_opt.stats.contrast import Contrast
 from halo_opt.stats.multiple import benjamini_hochberg
 from halo_opt.store.protocols import Rows
@@ -51,7 +50,7 @@ def proven(measured: Sequence[Measured], q: Mapping[str, float | None]) -> list[
         for m in measured
         if m.state == "tested" and m.contrast and (m.contrast.difference or 0) > 0 and _at_most(q[m.behaviour.name])
     ]
-    return sorted(passed, key=lambda m: (-((m.contrast and m.contrast.explained) or 0.0), m.behaviour.mined))
+    return sorted(passed, key=lambda m: (-((m.contrast and m.contrast.explained) or 0.0), m.behaviour.from_traces))
 
 
 def _at_most(q: float | None, limit: float = FALSE_DISCOVERY) -> bool:
@@ -128,7 +127,7 @@ def write_up(
                 predicate_sql=m.behaviour.sql,
                 numbers=numbers,
                 exemplars=[
-                    shown.model_copy(update={"beside": beside(store, m.behaviour, shown)})
+                    shown.model_copy(update={"beside": nearest_success(store, m.behaviour, shown)})
                     for shown in pick(store, m.behaviour, outcome="failure")
                 ],
                 counter_examples=pick(store, m.behaviour, outcome="success"),
@@ -161,7 +160,7 @@ def numbers_of(m: Measured, measured: Sequence[Measured], q: float | None) -> di
         "successes_with": counted(m.successes_with, "success", shown=True),
         "successes": counted(m.successes, "success", shown=False),
     }
-    if m.behaviour.untested:
+    if m.behaviour.untestable:
         return counts  # a contrast that may not be tested would be read as one
     return {
         **counts,
@@ -232,7 +231,7 @@ def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
     """One paragraph for people. `early` says that only the first steps were contrasted in some runs."""
     seen = f"Seen in {m.failures_with} of {m.failures} failures and {m.successes_with} of {m.successes} successes."
     c = m.contrast
-    if m.behaviour.untested or c is None or c.difference is None or c.interval is None or c.p_value is None:
+    if m.behaviour.untestable or c is None or c.difference is None or c.interval is None or c.p_value is None:
         return f"{seen} It is not shown to cause failures: {m.reason or 'there is nothing to compare with'}."
     low, high = (f"{100 * end:.0f}" for end in c.interval)
     held = HELD_FIXED[c.stratified_by]

@@ -8,7 +8,7 @@ are folded as well, so that one failure mode is not fixed twice.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from halo_opt.mining.cells import Measured, cells_given_sql, shown_sql
+from halo_opt.mining.measure import Measured, cells_given_sql, shown_sql
 from halo_opt.stats.contrast import Cell, Contrast, contrast, exact_stratified_p
 from halo_opt.store.protocols import Rows
 
@@ -104,7 +104,7 @@ def _under(
     first_steps: Mapping[str, int],
 ) -> Folded | None:
     """Whether `part` may be folded under `under`, with the numbers that say so."""
-    if under.behaviour.mined and not part.behaviour.mined:
+    if under.behaviour.from_traces and not part.behaviour.from_traces:
         return None  # a pattern has no meaning of its own, so a named behaviour is not folded under it
     mine, theirs = seen[part.behaviour.name], seen[under.behaviour.name]
     failures = mine.failures
@@ -120,7 +120,7 @@ def _under(
     timed = len(both) if both else None
     first = sum(there <= here for there, here in both) if both else None
     alike = not _tells(contrast(_cells(theirs, mine)))
-    named = part.behaviour.mined and not under.behaviour.mined
+    named = part.behaviour.from_traces and not under.behaviour.from_traces
     ranked = rank[under.behaviour.name] < rank[part.behaviour.name]
     late = timed is not None and first is not None and first < FIRST * timed
     # A fact of the whole attempt cannot be shown to come before a step.

@@ -12,16 +12,16 @@ from halo_opt.core.records import Value
 from halo_opt.core.report_records import InputFile, Number, Report
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.caveats import caveats_of, method_of, too_long
-from halo_opt.mining.cells import Measured, applicable, literal, measure, steps_where_success_ends
 from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
 from halo_opt.mining.extras import ExtraBehaviour, Placement, one_test_each, place
 from halo_opt.mining.findings import described, proven, q_values, write_up
 from halo_opt.mining.folding import fold
 from halo_opt.mining.groups import grouped
-from halo_opt.mining.overview import ceiling, overview
+from halo_opt.mining.materialized import MaterializedStore
+from halo_opt.mining.measure import Measured, applicable, literal, measure, steps_where_success_ends
 from halo_opt.mining.sequences import sequences, without_contained
 from halo_opt.mining.signatures import offered
-from halo_opt.mining.together import Together
+from halo_opt.mining.totals import ceiling, overview
 from halo_opt.mining.triage import triage_ctes, triage_method, triage_numbers, triage_sql
 from halo_opt.store.protocols import Query, Rows
 
@@ -41,7 +41,7 @@ class MinedStore:
     mined: reports must be drawn in that thread.
     """
 
-    store: Together
+    store: MaterializedStore
     named: Sequence[Measured]
     patterns: Sequence[Measured]
     first_steps: Mapping[str, int]
@@ -127,26 +127,26 @@ def measured_store(
         guarded: Runs SQL that is not ours: the user's detectors' and that of extra behaviours.
         patterns: Whether to add the errors, calls and sequences that these traces show.
     """
-    with Together(store, guarded=guarded) as together:
+    with MaterializedStore(store, guarded=guarded) as materialized:
         usual = built_in() if behaviours is None else behaviours
         named = [*usual, *detectors.behaviours]
-        together.add(named)
-        found = [offered(together), sequences(together)] if patterns else []
+        materialized.add(named)
+        found = [offered(materialized), sequences(materialized)] if patterns else []
         mined = [behaviour for one in found for behaviour in one.behaviours]
-        together.add(mined)
-        first_steps = steps_where_success_ends(together)
+        materialized.add(mined)
+        first_steps = steps_where_success_ends(materialized)
         result = MinedStore(
-            together,
-            named=[measure(together, behaviour, first_steps) for behaviour in named],
-            patterns=[measure(together, behaviour, first_steps) for behaviour in mined],
+            materialized,
+            named=[measure(materialized, behaviour, first_steps) for behaviour in named],
+            patterns=[measure(materialized, behaviour, first_steps) for behaviour in mined],
             first_steps=first_steps,
-            overview=overview(together),
-            ceiling=ceiling(together),
+            overview=overview(materialized),
+            ceiling=ceiling(materialized),
             pattern_methods=[one.method for one in found],
             skipped=_skipped(detectors),
             playbook=detectors.playbook,
         )
-        together.release_steps()
+        materialized.release_steps()
         yield result
 
 
@@ -213,9 +213,9 @@ def behaviour_rates(
     every = built_in(experimental=True) if behaviours is None else behaviours
     known = {behaviour.name: behaviour for behaviour in every}
     wanted = [_named(name, known) for name in (known if names is None else names)]
-    with Together(store, guarded=guarded) as together:
-        together.add(wanted)
-        return {behaviour.name: _rate(together, behaviour, run_id) for behaviour in wanted}
+    with MaterializedStore(store, guarded=guarded) as materialized:
+        materialized.add(wanted)
+        return {behaviour.name: _rate(materialized, behaviour, run_id) for behaviour in wanted}
 
 
 def _rate(store: Rows, behaviour: Behaviour, run_id: str | None) -> float | None:

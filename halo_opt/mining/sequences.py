@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import Measured, literal
-from halo_opt.mining.shape import Shape
-from halo_opt.mining.signatures import Offered, least_attempts
-from halo_opt.mining.templates import KNOWN, TEMPLATES, name_of
-from halo_opt.mining.together import Together
+from halo_opt.mining.condition import Condition
+from halo_opt.mining.materialized import MaterializedStore
+from halo_opt.mining.measure import Measured, literal
+from halo_opt.mining.signatures import KNOWN, TEMPLATES, Offered, least_attempts, name_of
 
 LONGEST = 4
 # A pair may have this many steps between.
@@ -36,7 +35,7 @@ class Pattern:
     attempts: int
 
 
-def sequences(store: Together) -> Offered:
+def sequences(store: MaterializedStore) -> Offered:
     """The patterns that enough attempts show, without those that nearly always come as part of a longer one."""
     least, most = least_attempts(store)
     found = [pattern for pattern in _patterns(store, least) if pattern.attempts <= most]
@@ -54,7 +53,7 @@ def sequences(store: Together) -> Offered:
     return Offered(tuple(_behaviour(pattern) for pattern in chosen), method)
 
 
-def _patterns(store: Together, least: int) -> list[Pattern]:
+def _patterns(store: MaterializedStore, least: int) -> list[Pattern]:
     """Every pattern that at least so many attempts show."""
     table = store.steps_with(list(TEMPLATES), KNOWN)
     rows = store.rows(
@@ -160,12 +159,12 @@ def _behaviour(pattern: Pattern) -> Behaviour:
         name=name_of("sequence", pattern.within, *pattern.actions),
         title=title,
         meaning=meaning,
-        shape=Shape(
+        condition=Condition(
             facts={"action_word": KNOWN["action_word"]},
             windows={back: f"lag(action_word, {n}) OVER w" for n, back in enumerate(backs, start=1)},
             where=where,
         ),
         actions=pattern.actions,
         within=pattern.within,
-        mined=True,
+        from_traces=True,
     )

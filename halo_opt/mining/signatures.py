@@ -3,13 +3,16 @@
 Templates are chosen by how many attempts show them alone: a choice by outcome would prove them by itself.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import literal
-from halo_opt.mining.shape import Shape
-from halo_opt.mining.templates import KNOWN, TEMPLATES, name_of
-from halo_opt.mining.together import Together
+from halo_opt.mining.condition import Condition
+from halo_opt.mining.facts import FACTS
+from halo_opt.mining.materialized import MaterializedStore
+from halo_opt.mining.measure import literal
+from halo_opt.store.masking import masked_sql
 
 # Fewer attempts than this, or this share of them, cannot tell anything after correction for all that is tested.
 MIN_ATTEMPTS = 10
@@ -17,6 +20,28 @@ MIN_SHARE = 0.01
 # What nearly all attempts show separates nothing.
 MOST_SHARE = 0.95
 MOST_OFFERED = 20
+# Programs of a pipeline beyond these no longer say what kind of command it is.
+_PROGRAMS = 4
+_UNQUOTED = r"regexp_replace(left(command, 2000), '''[^'']*''|\"[^\"]*\"|\\.', 'Q', 'g')"
+
+TEMPLATES: Mapping[str, str] = {
+    "error_shape": f"CASE WHEN failed THEN {masked_sql('coalesce(error, error_type)', longest=200)} END",
+    # A command with its values masked, or a tool with the names of its arguments.
+    "call_shape": (
+        f"CASE WHEN NOT acting THEN NULL WHEN shell THEN {masked_sql('command', longest=100)}"
+        " WHEN left(ltrim(arguments), 1) = '{' AND json_valid(arguments)"
+        " THEN tool || '(' || array_to_string(list_sort(json_keys(arguments))[:8], ', ') || ')' ELSE tool END"
+    ),
+    # The programs of a command, or a tool with the kind of its target; whether it failed belongs to what happened.
+    "action_word": (
+        "CASE WHEN tool IS NULL THEN CASE WHEN failed THEN 'unreadable reply' END ELSE concat("
+        "CASE WHEN shell THEN coalesce(nullif(array_to_string(regexp_extract_all("
+        f"{_UNQUOTED}, '(?:^|[|;&]+)\\s*(?:sudo )?([\\w./+-]+)', 1)[:{_PROGRAMS}], ' | '), ''), tool)"
+        f" ELSE concat_ws(' ', tool, {masked_sql('target', longest=40)}) END,"
+        " CASE WHEN failed THEN ' (fails)' ELSE '' END) END"
+    ),
+}
+KNOWN: Mapping[str, str] = {**FACTS, **TEMPLATES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +68,13 @@ _KINDS = {
 }
 
 
-def least_attempts(store: Together) -> tuple[int, int]:
+def least_attempts(store: MaterializedStore) -> tuple[int, int]:
     """How many attempts must show a template for it to be offered, and how many at most."""
     [(attempts,)] = store.rows("SELECT count(*) FROM attempts WHERE outcome IS DISTINCT FROM 'error'")
     return max(MIN_ATTEMPTS, round(MIN_SHARE * attempts)), int(MOST_SHARE * attempts)
 
 
-def signatures(store: Together) -> list[Signature]:
+def signatures(store: MaterializedStore) -> list[Signature]:
     """Every template of every attempt, the commonest first."""
     table = store.steps_with(list(TEMPLATES), KNOWN)
     found = []
@@ -62,7 +87,7 @@ def signatures(store: Together) -> list[Signature]:
     return found
 
 
-def offered(store: Together) -> Offered:
+def offered(store: MaterializedStore) -> Offered:
     """The templates that enough attempts show, as behaviours to be tested like any other."""
     least, most = least_attempts(store)
     found = signatures(store)
@@ -83,6 +108,11 @@ def _behaviour(one: Signature) -> Behaviour:
         name=name_of(one.kind, one.template),
         title=title.format(short),
         meaning=meaning.format(one.template),
-        shape=Shape(facts={fact: KNOWN[fact]}, where=f"{fact} = {literal(one.template)}"),
-        mined=True,
+        condition=Condition(facts={fact: KNOWN[fact]}, where=f"{fact} = {literal(one.template)}"),
+        from_traces=True,
     )
+
+
+def name_of(kind: str, *parts: object) -> str:
+    """A behaviour name for a template: the same in every report that finds the same."""
+    return f"{kind}_{blake2b(chr(31).join(map(str, parts)).encode('utf-8', 'replace'), digest_size=5).hexdigest()}"

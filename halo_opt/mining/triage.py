@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from halo_opt.core.report_records import Category, Number
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import literal
 from halo_opt.mining.facts import facts_sql
-from halo_opt.mining.overview import MAX_SQL_BYTES, number
+from halo_opt.mining.measure import literal
+from halo_opt.mining.totals import MAX_SQL_BYTES, number
 from halo_opt.store.protocols import Rows
 
 CLASSES: tuple[Category, ...] = ("infrastructure", "grader", "harness", "model", "unexplained")

@@ -8,7 +8,7 @@ from halo_opt.core.records import ScoreDiff
 from halo_opt.reporting.diff_view import NamedTable, diff_headline, diff_tables
 from halo_opt.reporting.files import json_text, write_files
 from halo_opt.reporting.html import page
-from halo_opt.reporting.markdown import escape, table, within
+from halo_opt.reporting.markdown import escape, escaped_table
 
 
 class DiffPaths(NamedTuple):
@@ -48,5 +48,5 @@ def table_lines(tables: Sequence[NamedTable], level: int) -> list[str]:
     lines: list[str] = []
     for shown in tables:
         lines += [f"{'#' * level} {escape(shown.title)}", ""]
-        lines += table([within(c) for c in shown.columns], [[within(c) for c in row] for row in shown.rows])
+        lines += escaped_table(shown.columns, shown.rows)
     return lines

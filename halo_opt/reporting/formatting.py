@@ -52,7 +52,9 @@ def p_value_text(p: float | None) -> str:
     """A p-value, never written as zero."""
     if p is None or not math.isfinite(p):
         return MISSING
-    return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.01 else f"{p:.3f}"
+    if p < 0.0001:
+        return "< 0.0001"
+    return f"{p:.2g}" if p < 0.01 else f"{p:.3f}"
 
 
 def interval_text(interval: Interval | None, *, signed: bool = False) -> str:
@@ -170,17 +172,13 @@ def whole_name(name: str, numbers: Mapping[str, Number]) -> str | None:
 
 def _made(numbers: Mapping[str, Number]) -> list[Made]:
     """How these numbers are computed; numbers with the same SQL are listed together."""
-    by_sql: dict[str, list[str]] = {}
+    found: dict[str, Made] = {}
     for title, number in numbers.items():
-        by_sql.setdefault(number.sql, []).append(title)
-    return [
-        Made(
-            " and ".join([titles[0], *map(str.lower, titles[1:])]),
-            sql,
-            [n.statistic for n in numbers.values() if n.sql == sql and n.statistic],
-        )
-        for sql, titles in by_sql.items()
-    ]
+        earlier = found.get(number.sql)
+        titles = f"{earlier.title} and {title.lower()}" if earlier else title
+        statistics = [*(earlier.statistics if earlier else []), *([number.statistic] if number.statistic else [])]
+        found[number.sql] = Made(titles, number.sql, statistics)
+    return list(found.values())
 
 
 def moment(text: str) -> str:

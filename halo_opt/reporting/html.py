@@ -17,6 +17,7 @@ from markupsafe import Markup
 from halo_opt.core.report_records import Report
 from halo_opt.core.text import visible
 from halo_opt.reporting import formatting
+from halo_opt.reporting.claims_parts import MODELS_OWN_WORDS, UNSUPPORTED, analysis_rows, opinions
 from halo_opt.reporting.report_parts import (
     GROUP_COLUMNS,
     NO_OWN_REMEDY,
@@ -29,7 +30,6 @@ from halo_opt.reporting.report_parts import (
     seen_plot,
     table_of_tested,
 )
-from halo_opt.reporting.told_parts import NOT_OURS, UNSUPPORTED, analyst_rows, opinions
 from halo_opt.reporting.trace_sections import TraceSection, TraceView, anchors, trace_sections
 
 FOLD_CHARACTERS = 280  # about four lines; longer text starts folded
@@ -81,7 +81,7 @@ def page(template: str, **values: Any) -> str:
 def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
     """The analysis report; `traces` make the appendix that exemplars link into."""
     shown = [e for finding in report.findings for e in (*finding.exemplars, *finding.counter_examples)]
-    quoted = [quote for finding in report.findings for said in finding.told for quote in said.quotes]
+    quoted = [quote for finding in report.findings for said in finding.model_claims for quote in said.quotes]
     sections: list[TraceSection] = trace_sections(traces, [*shown, *quoted])
     return page(
         "report.html.j2",
@@ -99,7 +99,7 @@ def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
         group_lines=group_lines,
         group_columns=GROUP_COLUMNS,
         opinions=opinions,
-        analyst_rows=analyst_rows,
-        not_ours=NOT_OURS,
+        analysis_rows=analysis_rows,
+        not_ours=MODELS_OWN_WORDS,
         unsupported_hint=UNSUPPORTED,
     )

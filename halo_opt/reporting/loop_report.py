@@ -1,12 +1,12 @@
 """The report of a loop: loop.json, and the page and the Markdown drawn from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from halo_opt.core.loop_records import LoopSummary
+from halo_opt.core.loop_records import CandidateSummary, LoopSummary
 from halo_opt.core.records import Interval
 from halo_opt.reporting.diff_files import table_lines
 from halo_opt.reporting.diff_view import NamedTable, diff_tables
@@ -22,7 +22,7 @@ from halo_opt.reporting.loop_view import (
     spend_rows,
     tiles,
 )
-from halo_opt.reporting.markdown import block, code, escape, table, within
+from halo_opt.reporting.markdown import block, code, escape, escaped_table
 from halo_opt.reporting.plots import Estimate, Tried, Turn, estimates, turns
 
 LOOP_JSON, LOOP_MARKDOWN, LOOP_HTML = "loop.json", "report.md", "report.html"
@@ -118,15 +118,7 @@ def noise_band(summary: LoopSummary) -> Interval | None:
 def gate_plot(summary: LoopSummary) -> dict[str, Markup] | None:
     """The gate's score by iteration with the patches tried; None when no gate was measured."""
     points = [
-        Turn(
-            str(turn.number),
-            turn.gate.rate,
-            turn.gate.interval,
-            [
-                Tried(c.proposal.id, c.verdict.diff.rate_after if c.verdict.diff else None, c.verdict.accepted)
-                for c in turn.candidates
-            ],
-        )
+        Turn(str(turn.number), turn.gate.rate, turn.gate.interval, _tried(turn.candidates))
         for turn in summary.iterations
     ]
     if all(point.value is None for point in points):
@@ -138,6 +130,14 @@ def gate_plot(summary: LoopSummary) -> dict[str, Markup] | None:
     return {"wide": turns(shown, width=760, label=label), "narrow": turns(shown, width=340, label=label)}
 
 
+def _tried(candidates: Sequence[CandidateSummary]) -> list[Tried]:
+    """The patches of one iteration, as marks of the plot."""
+    return [
+        Tried(c.proposal.id, c.verdict.diff.rate_after if c.verdict.diff else None, c.verdict.accepted)
+        for c in candidates
+    ]
+
+
 def loop_markdown(summary: LoopSummary, *, reports: Mapping[int, str]) -> str:
     """The loop as Markdown."""
     head = loop_headline(summary)
@@ -147,7 +147,7 @@ def loop_markdown(summary: LoopSummary, *, reports: Mapping[int, str]) -> str:
         f"{code(summary.harness_revision_after)} on branch {code(summary.branch)}, {escape(summary.made_at)}.",
         "",
     ]
-    lines += table(["Figure", "Value", ""], [[within(part) for part in tile] for tile in tiles(summary)])
+    lines += escaped_table(["Figure", "Value", ""], tiles(summary))
     lines += table_lines([iteration_table(summary.iterations)], 2)
     linked = [(n, safe_link(link)) for n, link in reports.items()]
     lines += [f"- [Analysis of iteration {n}](<{link}>)" for n, link in linked if link is not None] + [""]
@@ -155,7 +155,7 @@ def loop_markdown(summary: LoopSummary, *, reports: Mapping[int, str]) -> str:
     if summary.sealed is not None:
         changed: list[NamedTable] = diff_tables(summary.sealed.diff)[1:]
         lines += ["## Sealed tasks, before and after", "", *table_lines(changed, 3)]
-    lines += ["## Spend", "", *table(["", ""], [[within(part) for part in row] for row in spend_rows(summary)])]
+    lines += ["## Spend", "", *escaped_table(["", ""], spend_rows(summary))]
     if summary.caveats:
         lines += ["## Caveats", "", *(f"- {escape(words)}" for words in summary.caveats), ""]
     return "\n".join(lines).rstrip() + "\n"

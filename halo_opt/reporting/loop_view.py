@@ -132,7 +132,9 @@ def edit_text(edit: Edit) -> str:
 def mechanism_text(candidate: CandidateSummary) -> str:
     """Whether the traces show the change of behaviour that the patch predicted."""
     fired = candidate.verdict.mechanism_fired
-    return MISSING if fired is None else "seen in the traces" if fired else "not seen in the traces"
+    if fired is None:
+        return MISSING
+    return "seen in the traces" if fired else "not seen in the traces"
 
 
 class DiffLine(NamedTuple):

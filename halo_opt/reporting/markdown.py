@@ -1,13 +1,13 @@
 """The analysis report as Markdown. Text from traces is escaped, so that no viewer takes it for markup."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, Number, Report
 from halo_opt.core.text import counted, visible
+from halo_opt.reporting.claims_markdown import Escapes, analysis_lines, claim_lines, unsupported_lines
 from halo_opt.reporting.formatting import Figure, figure, figures, moment, title_of
-from halo_opt.reporting.markdown_told import Escapes, analyst_lines, told_lines, unsupported_lines
 from halo_opt.reporting.report_parts import GROUP_COLUMNS, NO_OWN_REMEDY, group_lines, none_found, table_of_tested
 
 # Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
@@ -49,16 +49,24 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [*head, *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
+def escaped_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A Markdown table of plain text, every cell escaped; nothing at all for no rows."""
+    return table(_escaped(columns), [_escaped(row) for row in rows])
+
+
+def _escaped(cells: Sequence[str]) -> list[str]:
+    return [within(cell) for cell in cells]
+
+
 def figure_rows(shown: Sequence[Figure]) -> list[list[str]]:
     """Figures as rows of name, value and interval."""
     return [[within(f.title), within(f.value), within(f.interval) if f.interval else ""] for f in shown]
 
 
 def tested_lines(rows: Sequence[Mapping[str, Value]]) -> list[str]:
-    """Everything that was looked for, as a table."""
+    """Everything that was tested, as a table."""
     shown = table_of_tested(rows)
-    cells = [[within(row.title), *(within(cell) for cell in row.cells)] for row in shown.rows]
-    return table([within(name) for name in shown.columns], cells)
+    return escaped_table(shown.columns, [[row.title, *row.cells] for row in shown.rows])
 
 
 def report_markdown(report: Report) -> str:
@@ -76,7 +84,7 @@ def report_markdown(report: Report) -> str:
         lines += [none_found(report) + below, ""]
     for finding in report.findings:
         lines += _finding(finding)
-    lines += unsupported_lines(report.unsupported, _escapes()) + analyst_lines(report.analyst, _escapes())
+    lines += unsupported_lines(report.unsupported, _escapes()) + analysis_lines(report.model_analysis, _escapes())
     if report.tested:
         lines += ["## Everything tested", "", *tested_lines(report.tested)]
     lines += _numbers("Triage", report.triage) + _numbers("Ceiling", report.ceiling)
@@ -104,13 +112,13 @@ def _finding(finding: Finding) -> list[str]:
         lines += [NO_OWN_REMEDY, ""]
     if finding.confounders:
         lines += ["May be confounded with: " + ", ".join(escape(words) for words in finding.confounders) + ".", ""]
-    lines += told_lines(finding, _escapes())
+    lines += claim_lines(finding, _escapes())
     if finding.consequences:
         lines += ["**Related behaviours**", ""]
         lines += [f"- {escape(one.title)}. {within(one.claim)}" for one in finding.consequences] + [""]
     for groups in group_lines(finding):
         lines += [f"**{escape(groups.title)}.** {within(groups.note)}", ""]
-        lines += table(list(GROUP_COLUMNS), [[within(cell) for cell in row] for row in groups.rows])
+        lines += escaped_table(GROUP_COLUMNS, groups.rows)
     lines += _exemplars("Exemplars", finding.exemplars) + _exemplars("Counter-evidence", finding.counter_examples)
     return lines
 

@@ -193,12 +193,15 @@ def _heading(label: str, text: str, y: float, width: float, edge: float) -> list
 
 
 def _ticks(scale: Scale, ticks: Sequence[float], *, top: float, bottom: float, unit: str = "rate") -> list[str]:
-    """Upright grid lines with their values below; the outermost words turn inwards to stay in the image."""
+    """Upright grid lines with their values below; the outermost values are aligned inwards to stay in the image."""
     pieces = []
     for at in ticks:
         x = scale(at)
-        anchor = "start" if at == ticks[0] else "end" if at == ticks[-1] else "middle"
-        shift = -2 if anchor == "start" else 2 if anchor == "end" else 0
+        anchor, shift = "middle", 0
+        if at == ticks[0]:
+            anchor, shift = "start", -2
+        elif at == ticks[-1]:
+            anchor, shift = "end", 2
         pieces.append(tag("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"))
         text = f"{at:.0%}" if unit == "rate" else f"{at:,.0f}"
         pieces.append(text_tag(text, x + shift, bottom + 16, room=80, size=12, anchor=anchor, kind="tick"))

@@ -48,8 +48,12 @@ def write_report(
 def csv_text(rows: Iterable[Sequence[Value]]) -> str:
     """Rows as CSV. A cell that a spreadsheet would run as a formula gets an apostrophe in front."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
+    csv.writer(text, lineterminator="\n").writerows(map(_cells, rows))
     return text.getvalue()
+
+
+def _cells(row: Sequence[Value]) -> list[Value]:
+    return [_cell(value) for value in row]
 
 
 def _cell(value: Value) -> Value:

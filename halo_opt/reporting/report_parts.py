@@ -51,23 +51,20 @@ def none_found(report: Report) -> str:
 
 def group_lines(finding: Finding) -> list[GroupLines]:
     """Where a finding is seen, by each kind of group that its attempts fall into."""
-    return [
-        GroupLines(
-            f"By {table.by}",
-            (table.note or "No group differs measurably.") + f" (q {p_value_text(table.q_value)})",
-            [
-                (
-                    row.group or "unknown",
-                    f"{count(row.shown)} of {count(row.attempts)}",
-                    interval_text(row.interval),
-                    f"{count(row.failures_shown)} of {count(row.failures)}",
-                )
-                for row in table.rows
-            ],
-            table.sql,
-        )
-        for table in finding.groups
-    ]
+    found = []
+    for table in finding.groups:
+        note = f"{table.note or 'No group differs measurably.'} (q {p_value_text(table.q_value)})"
+        rows = [
+            (
+                row.group or "unknown",
+                f"{count(row.shown)} of {count(row.attempts)}",
+                interval_text(row.interval),
+                f"{count(row.failures_shown)} of {count(row.failures)}",
+            )
+            for row in table.rows
+        ]
+        found.append(GroupLines(f"By {table.by}", note, rows, table.sql))
+    return found
 
 
 class Plot(NamedTuple):
@@ -176,15 +173,23 @@ def pair(value: Value) -> Interval | None:
 def table_of_tested(rows: Sequence[Mapping[str, Value]]) -> TestedTable:
     """The table of everything tested. A count is shown with its total, and an interval beside its difference."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    first = "title" if "title" in names else names[0] if names else ""
+    first = "title" if "title" in names else next(iter(names), "")
     wholes = {name.removesuffix("_with") for name in names if name.endswith("_with")}
     hidden = {first, "sql", *wholes, *(["behaviour"] if first == "title" else [])}
     # Reasons are long: at the end they push no number out of sight.
     shown = sorted((name for name in names if name not in hidden), key=lambda name: name in ("reason", "stratified_by"))
-    made = [TestedRow(_cell(first, row), [_cell(name, row) for name in shown], _sql(row)) for row in rows]
-    numeric = [at for at, name in enumerate(shown) if not any(isinstance(row.get(name), str) for row in rows)]
+    made = [TestedRow(_cell(first, row), _cells(shown, row), _sql(row)) for row in rows]
+    numeric = [at for at, name in enumerate(shown) if not _is_text(name, rows)]
     titles = [title_of(name.removesuffix("_with") if name.endswith("_with") else name) for name in shown]
     return TestedTable([title_of(first) if first != "title" else "Behaviour", *titles], made, numeric)
+
+
+def _is_text(name: str, rows: Sequence[Mapping[str, Value]]) -> bool:
+    return any(isinstance(row.get(name), str) for row in rows)
+
+
+def _cells(names: Sequence[str], row: Mapping[str, Value]) -> list[str]:
+    return [_cell(name, row) for name in names]
 
 
 def _sql(row: Mapping[str, Value]) -> str | None:

@@ -68,8 +68,8 @@ def rate_scale(values: Sequence[float], start: float, end: float, *, whole: bool
     """A scale for fractions from 0 to a round tenth above the largest (to 1 if `whole`), and where its ticks are."""
     least, most = min(values, default=0.0), min(1.0, max(values, default=0.0))
     high = 1.0 if whole else max(0.1, math.ceil(most * 10 - 1e-9) / 10)
-    low = -1.0 if least < -0.5 else -0.5 if least < 0 else 0.0
-    step = 0.25 if high - low > 0.6 else 0.1 if high - low > 0.2 else 0.05
+    low = math.floor(max(-1.0, min(0.0, least)) * 2) / 2  # -1, -0.5 or 0
+    step = next((step for above, step in ((0.6, 0.25), (0.2, 0.1)) if high - low > above), 0.05)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return Scale(low, high, start, end), [round(step * n, 4) + 0.0 for n in range(first, last + 1)]

@@ -1,6 +1,5 @@
-"""SQL that takes ids, numbers, quotations, paths and addresses out of a text, so that texts of one kind read the same.
-
-Pure: makes text, never touches a database.
+"""SQL that takes ids, numbers, quotations, paths and addresses out of a text, so that texts of one kind are
+equal.
 """
 
 LONGEST = 300

@@ -1,4 +1,4 @@
-"""What other rooms need of a store: rows of a read-only query. No database is imported here."""
+"""What other rooms need of a store: rows of a read-only query. Importing it loads no database."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol

@@ -1,7 +1,7 @@
-"""The rows that every reader produces, one named tuple per table of the store. Data only: no I/O, no checks.
+"""The rows that every reader produces, one named tuple per table of the store.
 
-Field names and order are those of `schema.TABLES`. Times are UTC text that DuckDB casts to TIMESTAMP, `None` where the
-format does not tell; it is never a stand-in for zero.
+Field names and order are those of `schema.TABLES`. Times are UTC text that DuckDB casts to TIMESTAMP. `None` means that
+the format does not record the value; it is not a stand-in for zero.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""Reading a built store: a read-only DuckDB connection. Never writes, and never runs SQL that a model wrote.
+"""Reading a built store through a read-only DuckDB connection.
 
-SQL from a model or from somebody's report goes through `guarded.guarded_query`; what comes here is our own or typed by
-the user at the command line.
+SQL from a model or from somebody's report must go through `guarded.guarded_query`; only our own SQL, and what the user
+types at the command line, comes here.
 """
 
 import threading

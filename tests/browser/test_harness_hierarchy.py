@@ -29,7 +29,7 @@ def opened() -> Iterator[tuple[MiniWob, Page]]:
     with sync_playwright() as playwright:
         browser = launch(playwright, headless=True, addresses=[environment.address])
         context = browser.new_context()
-        context.set_default_timeout(5000)
+        context.set_default_timeout(60_000)
         context.add_init_script(LISTEN_SCRIPT)
         yield environment, context.new_page()
         browser.close()

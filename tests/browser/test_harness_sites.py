@@ -40,7 +40,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Page
     with StaticServer(folder) as server, sync_playwright() as playwright:
         browser = launch(playwright, headless=True, addresses=[server.base.removeprefix("http://")])
         context = browser.new_context()
-        context.set_default_timeout(5000)
+        context.set_default_timeout(60_000)
         context.add_init_script(LISTEN_SCRIPT)
         yield server.base, context.new_page()
         browser.close()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from halo_opt.analysis.claims.hypotheses import Hypotheses
-from halo_opt.analysis.claims.into_report import Analysed
+from halo_opt.analysis.claims.report_with_claims import AnalysisOutput
 from halo_opt.analysis.engine.run_agents import run_agents
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, ReportTask
 from halo_opt.analysis.session.write_report import write_analysis
@@ -216,7 +216,7 @@ def after(tmp_path_factory: pytest.TempPathFactory, door: Door) -> Iterator[Afte
             tools=ALL,
         )  # fmt: skip
         report, _ = write_analysis(
-            home / "s.duckdb", out, title="t", analysed=Analysed(result, asked, home / "harness")
+            home / "s.duckdb", out, title="t", output=AnalysisOutput(result, asked, home / "harness")
         )
         now = tree(home)
         changed = {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}
@@ -270,12 +270,12 @@ def test_words_of_traces_stand_in_prompts_between_marks_alone(after: After) -> N
 
 
 def test_the_report_confirms_nothing_that_the_traces_asked_for(after: After) -> None:
-    confirmed = [said for finding in after.report.findings for said in finding.told]
+    confirmed = [said for finding in after.report.findings for said in finding.model_claims]
     assert all("100%" not in f"{said.title}{said.words}" for said in confirmed)
     assert all(finding.category != "grader" for finding in after.report.findings)
     assert {one.title for one in after.report.unsupported} >= {"The grader is broken"}
-    assert after.report.analyst is not None
-    assert "100%" not in after.report.analyst.summary
+    assert after.report.model_analysis is not None
+    assert "100%" not in after.report.model_analysis.summary
     assert all(said.fix is None for said in confirmed)
     assert all(not finding.remedies or "zq" not in " ".join(finding.remedies) for finding in after.report.findings)
 

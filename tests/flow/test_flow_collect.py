@@ -72,8 +72,8 @@ def test_an_error_is_retried_up_to_the_cap_and_never_a_failure(harness: FakeHarn
 
 
 def test_a_hung_attempt_is_killed_blamed_and_the_rest_goes_on(harness: FakeHarness, monkeypatch) -> None:
-    monkeypatch.setattr("halo_opt.experiment.collect.START_SECONDS", 2.0)
-    work = job(harness, env=fault(hang_on="fake.task-02"), attempt_seconds=1, retry_errors=0)
+    monkeypatch.setattr("halo_opt.experiment.collect.START_SECONDS", 10.0)
+    work = job(harness, env=fault(hang_on="fake.task-02"), attempt_seconds=4, retry_errors=0)
     tail = collect(work)
     assert set(tail.results) == set(KEYS)
     hung = {key.task_id: tail.results[key].cause for key in KEYS if tail.results[key].outcome is Outcome.ERROR}

@@ -57,7 +57,7 @@ def test_an_iteration_s_report_holds_what_the_model_claimed_and_nothing_is_asked
         assert len(server.asked) == 3
     folder = harness.folder / "reports/fake/iter-01"
     report = json.loads((folder / "report.json").read_text())
-    assert report["analyst"]["models"]["root"] == "fake-1"
+    assert report["model_analysis"]["models"]["root"] == "fake-1"
     assert [claim["title"] for claim in report["unsupported"]] == ["Takes many steps"]
     assert run(["verify", str(folder)]) == 0
 
@@ -69,7 +69,7 @@ def test_a_model_that_fails_leaves_mining_s_findings_and_the_loop_goes_on(harnes
         assert start(harness) == 0
     report = json.loads((harness.folder / "reports/fake/iter-01/report.json").read_text())
     assert report["tested"]
-    assert report["analyst"]["ended"] == "model"
+    assert report["model_analysis"]["ended"] == "model"
 
 
 @pytest.mark.parametrize(

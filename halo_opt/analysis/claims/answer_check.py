@@ -1,18 +1,78 @@
-"""What stands of an answer as an agent hands it in: each point held against the traces. Believes nothing of it."""
+"""What stands of an answer as an agent submits it: each point, and each contrast that it cites, measured anew."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from halo_opt.analysis.claims.bearing import evidence, names_of
-from halo_opt.analysis.claims.check import rerun, stands
-from halo_opt.analysis.claims.cited import cited_contrast
-from halo_opt.analysis.claims.evidence import together
-from halo_opt.analysis.claims.figures import strike
+from halo_opt.analysis.claims.check import claim_behaviour, measured_claim, quote_is_found, rerun_numbers
+from halo_opt.analysis.claims.evidence import combined_evidence, evidence, names_in_traces
+from halo_opt.analysis.claims.figures import strike_unsupported
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.quotes import in_context
+from halo_opt.analysis.claims.records import Claim
 from halo_opt.analysis.claims.sources import ClaimSources
 from halo_opt.analysis.records import Answer, AnswerPoint, CheckedPoint, CitedContrast
 from halo_opt.core.errors import InputError
-from halo_opt.core.report_records import Quoted, Report
+from halo_opt.core.records import Value
+from halo_opt.core.report_records import Finding, Quoted, Report
+from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.findings import HELD_FIXED
+from halo_opt.mining.measure import Measured, by_outcome_sql, measure
+from halo_opt.store.guarded.guarded_rows import GuardedRows
+from halo_opt.store.guarded.sql_checks import LISTED, depends_on
+
+
+def cited_contrast(
+    name: str, report: Report, hypotheses: Hypotheses, rows: GuardedRows, first_steps: Mapping[str, int]
+) -> CitedContrast:
+    """The contrast (`asked_...`) or the finding (`F1`) of this name, as the traces give it now.
+
+    The title of a contrast is its asker's own, unchecked. Raises InputError where there is none, or it shows nothing.
+    """
+    finding = next((one for one in report.findings if one.id.lower() == name.strip().lower()), None)
+    if finding is not None:
+        return _cited(finding.id, measure(rows, _behaviour(finding), first_steps))
+    asked = hypotheses.named(name.strip())
+    if asked is None:
+        raise InputError(f"there is no contrast or finding {name[:60]!r}")
+    claim = Claim(title=asked.title, claim="", predicate_sql=asked.predicate_sql)
+    reasons, measured = measured_claim(asked.predicate_sql, claim_behaviour(claim, asked.name), rows, first_steps)
+    goes_by = None if measured is None else depends_on(asked.predicate_sql, rows.rows)
+    if measured is None or goes_by == "outcome":
+        raise InputError(f"{asked.name} shows nothing: {'; '.join(reasons) or 'it goes by how attempts ended'}")
+    if goes_by == "names":
+        # The counts are true; that these attempts fail more often is only how they were picked.
+        measured = measure(rows, claim_behaviour(claim, asked.name, listed=True), first_steps)
+    return _cited(asked.name, measured)
+
+
+def _behaviour(finding: Finding) -> Behaviour:
+    return Behaviour(
+        name=finding.behaviour,
+        title=finding.title,
+        meaning="",
+        sql=finding.predicate_sql,
+        # What mining does not hold against the outcome has no difference.
+        untestable="" if "difference" in finding.numbers else LISTED,
+    )
+
+
+def _cited(name: str, m: Measured) -> CitedContrast:
+    counts: dict[str, Value] = {
+        "failures_with": m.failures_with,
+        "failures": m.failures,
+        "successes_with": m.successes_with,
+        "successes": m.successes,
+    }
+    contrast = None if m.behaviour.untestable else m.contrast
+    if contrast is not None and contrast.difference is not None:
+        counts["difference"] = contrast.difference
+    return CitedContrast(
+        name=name,
+        title=m.behaviour.title,
+        counts=counts,
+        interval=contrast.interval if contrast else None,
+        held_fixed=HELD_FIXED[contrast.stratified_by] if contrast else "",
+        sql=by_outcome_sql(m.behaviour),
+    )
 
 
 def checked_answer(
@@ -42,23 +102,23 @@ def _contrasts(
         except InputError as error:
             corrections.append(str(error))
             continue
-        known = evidence(found.counts, {}, predicate=found.sql, names=names_of(against.store))
-        yield found.model_copy(update={"title": strike(found.title, known, corrections)})
+        known = evidence(found.counts, {}, predicate=found.sql, names=names_in_traces(against.store))
+        yield found.model_copy(update={"title": strike_unsupported(found.title, known, corrections)})
 
 
 def _checked(
     point: AnswerPoint, against: ClaimSources, contrasts: list[CitedContrast], corrections: list[str]
 ) -> CheckedPoint:
-    numbers = list(rerun(point.numbers, against.store, against.rows, corrections))
-    standing = [quote for quote in point.quotes if stands(quote, against.store, corrections)]
+    numbers = list(rerun_numbers(point.numbers, against.store, against.rows, corrections))
+    standing = [quote for quote in point.quotes if quote_is_found(quote, against.store, corrections)]
     quotes = [in_context(Quoted(**quote.model_dump()), against.store) for quote in standing]
     values = {str(place): (number.value, number.sql) for place, number in enumerate(numbers)}
-    known = evidence({}, values, quotes=quotes, names=names_of(against.store))
+    known = evidence({}, values, quotes=quotes, names=names_in_traces(against.store))
     if not (contrasts or numbers or quotes):
         return CheckedPoint(text="", contrasts=[], numbers=[], quotes=[], corrections=corrections)
     shown = [evidence(one.counts, {}, predicate=one.sql) for one in contrasts]
     return CheckedPoint(
-        text=strike(point.text, together([known, *shown]), corrections),
+        text=strike_unsupported(point.text, combined_evidence([known, *shown]), corrections),
         contrasts=contrasts,
         numbers=numbers,
         quotes=quotes,

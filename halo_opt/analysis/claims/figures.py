@@ -1,15 +1,14 @@
-"""A model's prose without the figures that nothing bears out. Pure; never adds a figure, and never mends one.
+"""A model's prose without the figures and phrases that its evidence does not support.
 
-A figure stays where a checked number says the same of the same: 12 of 40 failures are no 12 of 40 attempts. Numerals in
-words or in other scripts are figures like any other. What is not read: languages other than English, and meaning.
+A figure stays where a checked number says the same of the same thing: 12 of 40 failures are not 12 of 40 attempts.
+Numerals in words or in other scripts are figures like any other. English only; whether a sentence is true is not read.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from halo_opt.analysis.claims.evidence import NOUN, NOUNS, Base, Evidence, Known, Role, named
+from halo_opt.analysis.claims.evidence import NOUN, NOUNS, Base, Evidence, KnownNumber, Role, named
 from halo_opt.analysis.claims.numerals import Figure, figures, plain
-from halo_opt.analysis.claims.phrases import unborne_phrases
 from halo_opt.core.records import Value
 
 STRUCK = "[not confirmed]"
@@ -56,15 +55,15 @@ _COUNTED = re.compile(
 )
 
 
-def strike(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
-    """The words without figures that no checked number bears out, however these are written.
+def strike_unsupported(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
+    """The words with every figure struck that no checked number supports, however it is written.
 
     Words that keep all their figures stay letter by letter, unless they hide characters that people do not see.
     """
-    evidence = known if isinstance(known, Evidence) else evidence_of(known)
+    evidence = known if isinstance(known, Evidence) else numbers_as_evidence(known)
     text, struck = plain(words), words
     # What stands beside a figure that is gone may have had its meaning from it.
-    while bad := sorted({*_unborne(text, evidence), *unborne_phrases(text, evidence)}):
+    while bad := sorted({*_unsupported_spans(text, evidence), *unsupported_phrases(text, evidence)}):
         done, at = "", 0
         for start, end in bad:
             if start >= at:
@@ -75,19 +74,19 @@ def strike(words: str, known: Sequence[Value] | Evidence, corrections: list[str]
     return text if text != words else struck
 
 
-def unconfirmed(words: str, known: Sequence[Value] | Evidence) -> list[str]:
+def unsupported_figures(words: str, known: Sequence[Value] | Evidence) -> list[str]:
     """The figures that `strike` would strike; none of what it gave."""
     found: list[str] = []
-    strike(words, known, found)
+    strike_unsupported(words, known, found)
     return found
 
 
-def evidence_of(known: Sequence[Value]) -> Evidence:
+def numbers_as_evidence(known: Sequence[Value]) -> Evidence:
     """Plain numbers as evidence: of anything, and by themselves."""
-    return Evidence([Known(v) for v in known if isinstance(v, int | float) and not isinstance(v, bool)])
+    return Evidence([KnownNumber(v) for v in known if isinstance(v, int | float) and not isinstance(v, bool)])
 
 
-def _unborne(text: str, evidence: Evidence) -> list[tuple[int, int]]:
+def _unsupported_spans(text: str, evidence: Evidence) -> list[tuple[int, int]]:
     found = list(figures(text))
     bad: list[tuple[int, int]] = _names(text, evidence)
     skip = 0
@@ -103,7 +102,7 @@ def _unborne(text: str, evidence: Evidence) -> list[tuple[int, int]]:
                 bad.append((figure.start, second.end))
             skip = place + 2
             continue
-        if not (written or _borne(text, figure, second, evidence)):
+        if not (written or _supported(text, figure, second, evidence)):
             bad.append((figure.start, figure.end))
     return bad
 
@@ -164,7 +163,7 @@ def _ends_so(part: Figure, whole: Figure | None, base: Base, evidence: Evidence)
     return share is not None and any(abs(rate - share) <= ROUNDED for rate in rates)
 
 
-def _borne(text: str, figure: Figure, second: Figure | None, evidence: Evidence) -> bool:
+def _supported(text: str, figure: Figure, second: Figure | None, evidence: Evidence) -> bool:
     if figure.unit == "points":
         return _difference(text, figure, second, evidence)
     if ends := _ends(text, figure, figure.end, len(text) if second is None else second.start):
@@ -267,11 +266,11 @@ def _known(figure: Figure, base: Base, evidence: Evidence, roles: Sequence[Role]
     return any(k.role in roles and _fits(k, base) and _same(figure, k) for k in evidence.known)
 
 
-def _fits(known: Known, base: Base) -> bool:
+def _fits(known: KnownNumber, base: Base) -> bool:
     return "any" in (known.base, base) or known.base == base
 
 
-def _same(figure: Figure, known: Known) -> bool:
+def _same(figure: Figure, known: KnownNumber) -> bool:
     shown = abs(known.value)
     if figure.unit in {"percent", "points"}:
         # Numbers come as shares or as percentages; the words say which only to people.
@@ -285,3 +284,68 @@ def _same(figure: Figure, known: Known) -> bool:
     if figure.rough:
         return abs(shown - said) <= ROUNDED
     return round(shown, figure.digits) == round(said, figure.digits)
+
+
+_ROMAN = re.compile(
+    r"\b(?=[MDCLXVI]{2,}\b)M*(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b"
+    r"(?=\s+(?:of|in|out|per|%|failures|attempts|successes))"
+)
+_MANY = (
+    r"(?P<all>all|every|each)|(?P<none>none|no)|(?P<most>most|(?:the\s+)?(?:vast\s+|great\s+)?majority)"
+    r"|(?P<nearly>(?:nearly|almost|virtually)\s+(?:all|every))|(?P<few>(?:a\s+)?minority)"
+)
+_SAYS_HOW_MANY = re.compile(
+    rf"(?<!of )(?<!among )\b(?:{_MANY})\s+(?:of\s+)?(?:the\s+|these\s+|its\s+)?(?:{NOUN.pattern})(?!\s*-)",
+    re.IGNORECASE,
+)
+_HELPS = re.compile(
+    r"\b(?:fail(?:s|ed|ing)?\s+(?:\w+\s+)?(?:less|more\s+rarely)(?:\s+often)?"
+    r"|succeed(?:s|ed|ing)?\s+(?:\w+\s+)?more(?:\s+often)?|(?:more|likelier)\s+(?:likely\s+)?to\s+succeed"
+    r"|less\s+likely\s+to\s+fail|(?:improv|rais|increas|boost)(?:es?|ed|ing)\s+(?:the\s+)?(?:success|odds|score)\w*"
+    r"|(?:reduc|lower|prevent|cut|avoid)(?:es?|s|ed|ing|ting)?\s+(?:the\s+)?failures?)\b",
+    re.IGNORECASE,
+)
+_HARMS = re.compile(
+    r"\b(?:fail(?:s|ed|ing)?\s+(?:\w+\s+)?more(?:\s+often)?|succeed(?:s|ed|ing)?\s+(?:\w+\s+)?less(?:\s+often)?"
+    r"|more\s+likely\s+to\s+fail|less\s+likely\s+to\s+succeed)\b",
+    re.IGNORECASE,
+)
+_ALWAYS = re.compile(
+    r"\b(?:always\s+fail(?:s|ed)?|never\s+succeed(?:s|ed)?"
+    r"|(?P<wins>always\s+succeed(?:s|ed)?|never\s+fail(?:s|ed)?))\b",
+    re.IGNORECASE,
+)
+
+
+def unsupported_phrases(text: str, evidence: Evidence) -> list[tuple[int, int]]:
+    """Where quantifiers, roman numerals, mixed scripts and effects stand that the measurement does not support."""
+    bad = [match.span() for match in _ROMAN.finditer(text)] + [m.span() for m in re.finditer(r"(?:\[\?\])+", text)]
+    bad += [match.span() for match in re.finditer(r"\w+", text) if _mixed(match.group())]
+    if evidence.shares:
+        bad += [m.span() for m in _SAYS_HOW_MANY.finditer(text) if not _how_many(m, evidence.shares)]
+    if evidence.failing is not None:
+        bad += [m.span() for m in _ALWAYS.finditer(text) if evidence.failing != (0.0 if m["wins"] else 1.0)]
+    if evidence.effect is not None:
+        wrong = [pattern for pattern, sign in ((_HELPS, -1), (_HARMS, 1)) if evidence.effect * sign <= 0]
+        bad += [match.span() for pattern in wrong for match in pattern.finditer(text)]
+    return bad
+
+
+def _mixed(word: str) -> bool:
+    """Whether a word is written in letters of two alphabets: it is not the word that it looks like."""
+    latin = any("a" <= c <= "z" or "A" <= c <= "Z" for c in word)
+    return latin and any("\u0370" <= c <= "\u058f" for c in word)
+
+
+def _how_many(match: re.Match[str], shares: Mapping[Base, float]) -> bool:
+    share = shares.get(named(match))
+    if share is None:
+        return False
+    if match["nearly"]:
+        return share >= 0.9
+    if match["most"]:
+        return share > 0.5
+    if match["few"]:
+        return 0 < share < 0.5
+    # "each failure" may lead on to anything; "all failures" says that they show it, "no failure" that none does.
+    return share == 1.0 if match["all"] else share == 0.0

@@ -1,10 +1,10 @@
-"""Every predicate that was held against the outcomes, confirmed or not: each is a test, and each is corrected for."""
+"""Every predicate that was tested against the outcomes, confirmed or not: each counts in the correction."""
 
 import hashlib
 import threading
 
 from halo_opt.core.records import Record
-from halo_opt.store.guarded.sqltext import alone, layout_free
+from halo_opt.store.guarded.sql_text import alone, layout_free
 
 ROOT = "root"
 

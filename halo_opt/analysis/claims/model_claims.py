@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from halo_opt.analysis.claims.bearing import evidence
-from halo_opt.analysis.claims.evidence import Evidence, together
+from halo_opt.analysis.claims.evidence import Evidence, combined_evidence, evidence
 from halo_opt.core.records import Value
-from halo_opt.core.report_records import Category, Finding, Report, Told
+from halo_opt.core.report_records import Category, Finding, ModelClaim, Report
 from halo_opt.mining.extras import Placement, showing
 from halo_opt.mining.triage import CLASSES, COLUMNS
 from halo_opt.store.protocols import Rows
@@ -16,7 +15,7 @@ _COUNTS = ("failures_with", "failures", "successes_with", "successes", "differen
 
 
 def with_claims(
-    store: Rows, report: Report, placed: Mapping[str, Placement], claims: Mapping[str, Told]
+    store: Rows, report: Report, placed: Mapping[str, Placement], claims: Mapping[str, ModelClaim]
 ) -> list[Finding]:
     """The findings of a report, each with the model claims that stand at it.
 
@@ -29,7 +28,7 @@ def with_claims(
         placed: Where each of these behaviours stands.
         claims: What was claimed by each of these behaviours.
     """
-    at_finding: dict[str, list[Told]] = {}
+    at_finding: dict[str, list[ModelClaim]] = {}
     for name, where in placed.items():
         at_finding.setdefault(where.finding, []).append(_noted(claims[name], where))
     if not at_finding:
@@ -46,15 +45,15 @@ def with_claims(
     return findings
 
 
-def _noted(claim: Told, where: Placement) -> Told:
+def _noted(claim: ModelClaim, where: Placement) -> ModelClaim:
     if where.same_as is None:
         return claim
     note = f"it picks the same attempts as {where.same_as} and is noted there, not listed once more"
     return claim.model_copy(update={"corrections": [*claim.corrections, note]})
 
 
-def _with_claims(finding: Finding, claims: Iterable[Told], category: Category | None, *, own: bool) -> Finding:
-    update: dict[str, object] = {"told": [claim.model_copy(update={"triaged": category}) for claim in claims]}
+def _with_claims(finding: Finding, claims: Iterable[ModelClaim], category: Category | None, *, own: bool) -> Finding:
+    update: dict[str, object] = {"model_claims": [claim.model_copy(update={"triaged": category}) for claim in claims]}
     if own:
         update["category"] = category or "unexplained"
     return finding.model_copy(update=update)
@@ -76,8 +75,8 @@ def majority(classes: Mapping[str, Category], attempts: Iterable[str]) -> Catego
     return name if 2 * count > counted.total() else None
 
 
-def known_of(finding: Finding, said: Told, names: frozenset[str]) -> Evidence:
-    """What may bear out what was said of a finding: its counts, the claim's own numbers and quotes, names of traces."""
+def claim_evidence(finding: Finding, said: ModelClaim, names: frozenset[str]) -> Evidence:
+    """The evidence for a claim about a finding: its counts, the claim's numbers and quotes, and names in the traces."""
     numbers = [(name, number) for name, number in said.numbers.items()]
     numbers += [(f"{c.behaviour}.{name}", one) for c in finding.consequences for name, one in c.numbers.items()]
     return evidence(
@@ -93,11 +92,11 @@ def _counted(finding: Finding) -> dict[str, Value]:
     return {name: finding.numbers[name].value for name in _COUNTS if name in finding.numbers}
 
 
-def known_of_all(report: Report, names: frozenset[str]) -> Evidence:
-    """What may bear out a summary: the overview's numbers, the counts of every finding, and what was claimed."""
+def summary_evidence(report: Report, names: frozenset[str]) -> Evidence:
+    """The evidence for a summary: the overview's numbers, every finding's counts, and the evidence of the claims."""
     overview = {name: (number.value, number.sql) for name, number in report.overview.items()}
     counts = [evidence(_counted(finding), {}) for finding in report.findings]
-    told = [known_of(finding, said, names) for finding in report.findings for said in finding.told]
-    known = together([evidence({}, overview, names=names), *counts, *told])
+    told = [claim_evidence(finding, said, names) for finding in report.findings for said in finding.model_claims]
+    known = combined_evidence([evidence({}, overview, names=names), *counts, *told])
     # "Most failures" may be said of anything, so no single finding says how many are meant.
     return replace(known, shares={}, effect=None, failing=None)

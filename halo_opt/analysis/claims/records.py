@@ -1,4 +1,4 @@
-"""What a model claims, and what is left of it after the check, as records. No behaviour."""
+"""What a model claims, and what is left of it after the check, as records."""
 
 from typing import Literal
 
@@ -64,9 +64,9 @@ Status = Literal["confirmed", "unsupported"]
 class CheckedClaim(Record):
     """A claim after the check. `corrections` say what was changed or struck, `reasons` why it is unsupported.
 
-    `claim` holds only what was borne out: its words without unconfirmed figures, the numbers as re-run, the quotes that
-    stand. Whether the failure mode separates failures from successes is for the contrast of `measured` to say; where
-    its attempts are only `listed` by name, nothing can.
+    `claim` holds only what the traces support: its words without unconfirmed figures, the numbers as re-run, the
+    quotes that stand. Whether the failure mode separates failures from successes is for the contrast to say; where its
+    attempts are only `listed` by name, nothing can.
     """
 
     status: Status

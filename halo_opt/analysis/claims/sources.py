@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from halo_opt.store import Store
-from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.guarded_rows import GuardedRows
 
 
 @dataclass(frozen=True)

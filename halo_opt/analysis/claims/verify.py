@@ -1,4 +1,4 @@
-"""Running every number of a report again. Only reads; a number that cannot be run is a mismatch, never a crash."""
+"""Running every number of a report again. A number that cannot be run is reported as a mismatch."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -7,15 +7,13 @@ from typing import Any
 
 import duckdb
 
-from halo_opt.analysis.claims.mismatch import Mismatch
-from halo_opt.analysis.claims.verify_told import check_told, queries_of_told
+from halo_opt.analysis.claims.verify_claims import Mismatch, claim_queries, verify_claims
 from halo_opt.core.errors import HaloError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, GroupTable, Number, Report
-from halo_opt.mining.beside import parting
-from halo_opt.mining.cells import literal
-from halo_opt.mining.exemplars import excerpt, excerpt_sql, words_of
+from halo_opt.mining.exemplars import excerpt, excerpt_sql, first_difference, words_of
 from halo_opt.mining.groups import table_of
+from halo_opt.mining.measure import literal
 from halo_opt.stats.multiple import benjamini_hochberg
 from halo_opt.stats.registry import STATISTICS
 from halo_opt.store.protocols import Query, Rows
@@ -35,7 +33,7 @@ def verify_report(report: Report, store: Rows, *, query: Query | None = None) ->
     found += _check_groups(report, ask)
     for finding in report.findings:
         found += _check_finding(finding, store, ask)
-    return found + list(check_told(report, store, ask))
+    return found + list(verify_claims(report, store, ask))
 
 
 def _remembering(ask: Query) -> Query:
@@ -58,9 +56,9 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
     for finding in report.findings:
         for name, number in finding.numbers.items():
             yield f"{finding.id}.{name}", number
-        for place, said in enumerate(finding.told):
+        for place, said in enumerate(finding.model_claims):
             for name, number in said.numbers.items():
-                yield f"{finding.id}.told[{place}].{name}", number
+                yield f"{finding.id}.model_claims[{place}].{name}", number
         for consequence in finding.consequences:
             for name, number in consequence.numbers.items():
                 yield f"{finding.id}.{consequence.behaviour}.{name}", number
@@ -72,7 +70,7 @@ def queries_of(report: Report) -> list[str]:
     sqls += [str(line.get("sql")) for line in report.tested if line.get("p_value") is not None]
     sqls += [table.sql for finding in report.findings for table in finding.groups]
     sqls += [_shown_sql(finding) for finding in report.findings if _named(finding)]
-    return list(dict.fromkeys([*sqls, *queries_of_told(report)]))
+    return list(dict.fromkeys([*sqls, *claim_queries(report)]))
 
 
 def _check(where: str, number: Number, ask: Query) -> Iterator[Mismatch]:
@@ -205,7 +203,7 @@ def _wrong_beside(exemplar: Exemplar, store: Rows) -> str | None:
     sql = "SELECT 1 FROM attempts WHERE trace_id = ? AND outcome = 'success' AND task_id = ?"
     if not store.rows(sql, (other.trace_id, exemplar.task_id)):
         return f"no success {other.trace_id} at task {exemplar.task_id} to hold beside it"
-    if parting(store, exemplar.trace_id, other.trace_id) != other.step:
+    if first_difference(store, exemplar.trace_id, other.trace_id) != other.step:
         return f"it does not part from {other.trace_id} at step {other.step}"
     words = (excerpt(store, exemplar.trace_id, other.step), excerpt(store, other.trace_id, other.step))
     return None if words == (other.here, other.there) else f"the words beside {other.trace_id} are not the traces'"

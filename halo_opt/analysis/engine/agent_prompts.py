@@ -16,7 +16,7 @@ from halo_opt.core.records import Value
 from halo_opt.core.report_records import Finding, Report
 from halo_opt.core.text import counted, duration
 from halo_opt.llm.ledger import Budget, Spend
-from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.store.schema import BY_NAME
 
 # The tables and columns that a predicate needs: a model has no use for places in files and derived hashes.

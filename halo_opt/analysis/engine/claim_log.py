@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from halo_opt.analysis.claims.check import check
+from halo_opt.analysis.claims.check import check_claim
 from halo_opt.analysis.claims.hypotheses import Hypotheses, behaviour_sql
 from halo_opt.analysis.claims.records import Claim
 from halo_opt.analysis.claims.sources import ClaimSources
@@ -11,8 +11,8 @@ from halo_opt.analysis.records import RecordedClaim
 from halo_opt.analysis.tools.base import ToolRefused
 from halo_opt.core.errors import InputError
 from halo_opt.core.prompts import fence
-from halo_opt.mining.cells import Measured
-from halo_opt.store.guarded.sqltext import layout_free
+from halo_opt.mining.measure import Measured
+from halo_opt.store.guarded.sql_text import layout_free
 
 
 @dataclass
@@ -53,7 +53,7 @@ class ClaimLog:
         if earlier is None:
             self._own += 1
         name = earlier.id if earlier else f"{self.agent}.c{self._own}"
-        checked, measured = check(
+        checked, measured = check_claim(
             claim,
             self.sources.store,
             self.sources.rows,

@@ -79,10 +79,11 @@ def answer_rows(
     for answers, failed in run_parallel(jobs, max_threads) if jobs else []:
         cache.update(answers)
         errors.update(failed)
-    return [
-        {**row, "answer": cache[key]} if key in cache else {**row, "answer": None, "error": errors[key]}
-        for row, key in zip(rows, keys, strict=True)
-    ]
+    answered: list[Row] = []
+    for row, key in zip(rows, keys, strict=True):
+        answer = {"answer": cache[key]} if key in cache else {"answer": None, "error": errors[key]}
+        answered.append({**row, **answer})
+    return answered
 
 
 def _batches(texts: dict[str, str], max_bytes: int, max_rows: int) -> Iterator[dict[str, str]]:

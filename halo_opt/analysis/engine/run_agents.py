@@ -18,7 +18,7 @@ from halo_opt.analysis.tools.python import python_tool
 from halo_opt.core.records import AttemptResult, Cause, Outcome
 from halo_opt.llm.ledger import Ledger
 from halo_opt.llm.roles import ROLES, Roles
-from halo_opt.mining.cells import steps_where_success_ends
+from halo_opt.mining.measure import steps_where_success_ends
 
 
 def _ignore(_event: Event) -> None:

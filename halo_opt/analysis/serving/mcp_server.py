@@ -1,13 +1,13 @@
 """Tools served over the Model Context Protocol on standard input and output, to one client, until it hangs up.
 
-Must never write a byte of its own to standard output, offer a tool that changes anything, or ask the client's model.
+Standard output belongs to the protocol: a byte of our own there would break it.
 """
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from halo_opt import __version__
-from halo_opt.analysis.serving.desks import Desktop
+from halo_opt.analysis.serving.tool_service import ToolService
 from halo_opt.core.errors import EnvironmentMissing, HaloError
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ def need_package() -> None:
         )
 
 
-def serve(desktop: Desktop) -> None:
+def serve(service: ToolService) -> None:
     """Answer one client on this process's standard input and output until it hangs up."""
     import anyio
     from mcp.server.stdio import stdio_server
 
-    server = server_of(desktop)
+    server = server_of(service)
 
     async def session() -> None:
         async with stdio_server() as (inward, outward):
@@ -43,7 +43,7 @@ def serve(desktop: Desktop) -> None:
     anyio.run(session)
 
 
-def server_of(desktop: Desktop) -> "Server[Any]":
+def server_of(service: ToolService) -> "Server[Any]":
     """The protocol's side: tools listed as they are, an error of a tool as an answer that the client's model reads."""
     import anyio.to_thread
     import mcp_types as types
@@ -59,21 +59,21 @@ def server_of(desktop: Desktop) -> "Server[Any]":
                 read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
             ),
         )
-        for tool in desktop.tools.values()
+        for tool in service.tools.values()
     ]
 
     async def list_tools(_context: Any, _params: Any) -> types.ListToolsResult:
         return types.ListToolsResult(tools=listed)
 
     async def call_tool(_context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
-        if params.name not in desktop.tools:
+        if params.name not in service.tools:
             raise MCPError(
-                types.INVALID_PARAMS, f"{params.name} is not a tool here; there are {', '.join(desktop.tools)}"
+                types.INVALID_PARAMS, f"{params.name} is not a tool here; there are {', '.join(service.tools)}"
             )
         try:
             # Abandoned when the client hangs up: an answer that nobody waits for must not hold the server.
             words = await anyio.to_thread.run_sync(
-                desktop.call, params.name, params.arguments or {}, abandon_on_cancel=True
+                service.call, params.name, params.arguments or {}, abandon_on_cancel=True
             )
         except HaloError as error:
             return types.CallToolResult(content=[types.TextContent(text=str(error))], is_error=True)

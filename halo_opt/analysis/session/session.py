@@ -22,8 +22,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from halo_opt import __version__
-from halo_opt.analysis.session.asked import Asked
-from halo_opt.analysis.session.recording import BEGAN, ENDED, MODELS, REPLY, SPEND, STARTED, Recording, first
+from halo_opt.analysis.session.options import AnalysisOptions
+from halo_opt.analysis.session.session_journal import BEGAN, ENDED, MODELS, REPLY, SPEND, STARTED, Recording, first
 from halo_opt.core.errors import InputError
 from halo_opt.core.journal import Journal
 from halo_opt.core.paths import CACHE, CachePaths
@@ -77,7 +77,7 @@ def set_aside(journal: Path) -> Path | None:
 
 @contextmanager
 def open_session(
-    asked: Asked,
+    asked: AnalysisOptions,
     budget: Budget,
     *,
     journal: Path,
@@ -174,7 +174,7 @@ def _begin(journal: Journal, note: Note, kind: str, now: dict[str, Any], remedy:
             raise InputError(f"{journal.path} was begun with other {name}{both if len(both) < SHOWN else ''}; {remedy}")
 
 
-def _settings(asked: Asked) -> "RoleSettings":
+def _settings(asked: AnalysisOptions) -> "RoleSettings":
     from halo_opt.llm.open_roles import CALL_SECONDS, RoleSettings
     from halo_opt.llm.providers import CallSettings
 

@@ -13,7 +13,7 @@ from halo_opt.analysis.tools.scope import EVERYTHING, Scope
 from halo_opt.core.errors import InputError
 from halo_opt.core.report_records import Report
 from halo_opt.store import Store
-from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.guarded_rows import GuardedRows
 
 
 class ToolRefused(InputError):

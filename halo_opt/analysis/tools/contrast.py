@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from halo_opt.analysis.claims.check import behaviour_of
+from halo_opt.analysis.claims.check import claim_behaviour
 from halo_opt.analysis.claims.records import MAX_TEXT, Claim
 from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
 from halo_opt.analysis.tools.querying import refused
@@ -16,10 +16,10 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.prompts import fence
 from halo_opt.core.records import Interval, Record
 from halo_opt.core.text import counted
-from halo_opt.mining.cells import MIN_FAILURES, MIN_WITH, Measured, literal, measure, steps_where_success_ends
 from halo_opt.mining.findings import HELD_FIXED
-from halo_opt.store.guarded.honest_sql import judged_by
-from halo_opt.store.guarded.sqltext import alone, bare, without_schema
+from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured, literal, measure, steps_where_success_ends
+from halo_opt.store.guarded.sql_checks import outcome_word
+from halo_opt.store.guarded.sql_text import alone, bare, without_schema
 
 MAX_SQL = MAX_TEXT * 6
 # From this share of failures on, with no success, a predicate is probably the failure in other words.
@@ -74,7 +74,7 @@ def contrast_predicate(context: ToolContext, title: str, predicate_sql: str) -> 
     """
     sql, shown = _checked(context, predicate_sql)
     claim = Claim(title=title, claim="", predicate_sql=sql)
-    measured = measure(context.guarded, behaviour_of(claim, "asked"), steps_where_success_ends(context.store))
+    measured = measure(context.guarded, claim_behaviour(claim, "asked"), steps_where_success_ends(context.store))
     if measured.state in ("failed", "not applicable"):
         raise refused(measured.reason, sql)
     compared = measured.state in ("tested", "described")
@@ -110,7 +110,7 @@ def _checked(context: ToolContext, predicate_sql: str) -> tuple[str, set[Any]]:
     sql = alone(predicate_sql)
     if len(sql.encode("utf-8", "replace")) > MAX_SQL:
         raise ToolRefused(f"the predicate is longer than {MAX_SQL} bytes; shorten it")
-    if judged := judged_by(bare(sql)):
+    if judged := outcome_word(bare(sql)):
         raise ToolRefused(
             f"the predicate looks at {judged}: a behaviour defined by the outcome explains nothing; select attempts by"
             " what they did, and this tool compares that with the outcome"

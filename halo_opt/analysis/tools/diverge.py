@@ -6,7 +6,7 @@ from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefus
 from halo_opt.analysis.tools.formatting import bytes_left, fit_texts, format_answer
 from halo_opt.analysis.tools.querying import full_trace_id, scope_condition
 from halo_opt.analysis.tools.steps_text import Step, step_text, steps_of
-from halo_opt.mining.beside import nearest, parting
+from halo_opt.mining.exemplars import first_difference, nearest_attempt
 
 _BEFORE = 1
 
@@ -27,14 +27,14 @@ def run(arguments: DivergeArguments, context: ToolContext) -> str:
     [(outcome,)] = context.store.rows("SELECT outcome FROM attempts WHERE trace_id = ?", [one])
     if outcome not in ("failure", "success"):
         raise ToolRefused("this attempt is neither a failure nor a success; name another")
-    other = nearest(context.store, one, "success" if outcome == "failure" else "failure")
+    other = nearest_attempt(context.store, one, "success" if outcome == "failure" else "failure")
     if other is None:
         raise ToolRefused(
             f"its task has no {'success' if outcome == 'failure' else 'failure'} to compare it with; 'overview'"
             " says how many tasks have both"
         )
     failure, success = (one, other) if outcome == "failure" else (other, one)
-    step = parting(context.store, failure, success)
+    step = first_difference(context.store, failure, success)
     which = f"failure: {failure}\nsuccess: {success}"
     if step is None:
         return format_answer(context, "both did the same at every step; only their outcomes differ", which)
@@ -71,7 +71,8 @@ def _attempt(arguments: DivergeArguments, context: ToolContext) -> str:
 
 def _side_by_side(context: ToolContext, traces: tuple[str, str], steps: range, most: int) -> list[str]:
     pairs: list[tuple[str, Step | None]] = []
-    here, there = ({s["step"]: s for s in steps_of(context, trace, steps[0], steps[-1])} for trace in traces)
+    failure, success = (steps_of(context, trace, steps[0], steps[-1]) for trace in traces)
+    here, there = {step["step"]: step for step in failure}, {step["step"]: step for step in success}
     for number in steps:
         if number in here or number in there:
             pairs += [("failure", here.get(number)), ("success", there.get(number))]

@@ -35,7 +35,7 @@ def finding_of(context: ToolContext, name: str) -> Finding:
 def _all(context: ToolContext) -> str:
     report = context.report
     columns = ["id", *_NUMBERS, "category", "title"]
-    rows = [[f.id, *(_value(f.numbers.get(name)) for name in _NUMBERS), f.category, f.title] for f in report.findings]
+    rows = [_row(finding) for finding in report.findings]
     summary = (
         f"{len(rows)} findings of mining, over all attempts; difference: how much more often attempts that show it fail"
         " (fraction, within the same task); q_value: the p-value after correction, proven at 0.05 or less. Ask with an"
@@ -44,8 +44,13 @@ def _all(context: ToolContext) -> str:
     triage = "\n".join(f"{name}\t{cell_text(number.value, 80)}" for name, number in report.triage.items())
     caveats = "\n".join(report.caveats)
     table, missing = rows_text(columns, rows, bytes_left(context, summary)) if rows else ("no findings", "")
-    data = "\n\n".join(part for part in (table, f"triage of failures:\n{triage}", f"caveats:\n{caveats}") if part)
+    data = f"{table}\n\ntriage of failures:\n{triage}\n\ncaveats:\n{caveats}"
     return format_answer(context, summary, data, f"[{missing}]" if missing else "", remedy="ask with an id for one")
+
+
+def _row(finding: Finding) -> list[object]:
+    numbers = [_value(finding.numbers.get(name)) for name in _NUMBERS]
+    return [finding.id, *numbers, finding.category, finding.title]
 
 
 def _tested(context: ToolContext) -> str:
@@ -94,14 +99,15 @@ def _exemplar(kind: str, one: Exemplar) -> str:
 
 
 def _groups(finding: Finding) -> list[str]:
-    return [
-        f"by {table.by}{': ' + table.note if table.note else ''}\n"
-        + "\n".join(
+    texts = []
+    for table in finding.groups:
+        lines = [f"by {table.by}: {table.note}" if table.note else f"by {table.by}"]
+        lines += [
             f"  {row.group}: {row.shown} of {row.attempts} attempts, {row.failures_shown} of {row.failures} failures"
             for row in table.rows
-        )
-        for table in finding.groups
-    ]
+        ]
+        texts.append("\n".join(lines))
+    return texts
 
 
 def _value(number: Number | None) -> object:

@@ -75,7 +75,7 @@ def _commit(context: ToolContext, commit: str, path: str) -> str:
         found,
     )
     first, *files = _FILE.split(commit_diff(folder, found, path))
-    kept = [f"diff --git {text}" for text in files if all(readable(name) for name in _names(text))]
+    kept = [f"diff --git {text}" for text in files if all(map(readable, _names(text)))]
     summary = f"commit {found[:12]} changes {len(files)} files of the harness"
     if len(kept) < len(files):
         summary += f"; {len(files) - len(kept)} of them look like secrets and are not shown"

@@ -34,9 +34,8 @@ def run(arguments: LlmMapArguments, context: ToolContext) -> str:
     columns = ["answer", *(name for name in columns if name != "answer")]
     shown = _examples(rows) if arguments.labels else rows
     counts = _counts(rows, arguments.labels) if arguments.labels else ""
-    table, missing = rows_text(
-        columns, [[row.get(name) for name in columns] for row in shown], bytes_left(context, summary, counts)
-    )
+    cells = [list(map(row.get, columns)) for row in shown]
+    table, missing = rows_text(columns, cells, bytes_left(context, summary, counts))
     note = f"[{missing}]" if missing else ""
     return format_answer(
         context, summary, "\n".join(part for part in (counts, table) if part), note, remedy="ask about fewer rows"

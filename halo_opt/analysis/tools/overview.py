@@ -8,7 +8,7 @@ from pydantic import Field
 from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
 from halo_opt.analysis.tools.formatting import byte_count, bytes_left, format_answer, rows_text
 from halo_opt.analysis.tools.querying import scope_condition
-from halo_opt.store.schema import BY_NAME, TABLES
+from halo_opt.store.schema import BY_NAME, TABLES, Table
 
 # Tables of the store's own book-keeping.
 _HIDDEN = ("meta", "inputs", "pending", "rejects")
@@ -25,11 +25,7 @@ def run(arguments: OverviewArguments, context: ToolContext) -> str:
     """Counts, outcomes, models, tools, kinds of errors, and the tables; or one table in full."""
     if arguments.table is not None:
         return _table(arguments.table, context)
-    schema = "tables:\n" + "\n".join(
-        f"{table.name}({', '.join(column.name for column in table.columns)})"
-        for table in TABLES
-        if table.name not in _HIDDEN
-    )
+    schema = "\n".join(["tables:", *(_signature(table) for table in TABLES if table.name not in _HIDDEN)])
     summary = f"{context.scope.words}\n{schema}\n'overview' with a table explains its columns"
     [(pending,)] = context.store.rows("SELECT count(*) FROM pending")
     if pending:
@@ -42,6 +38,11 @@ def run(arguments: OverviewArguments, context: ToolContext) -> str:
         if byte_count(data) <= space:
             break
     return format_answer(context, summary, data, remedy="ask with 'sql' for the rest")
+
+
+def _signature(table: Table) -> str:
+    names = [column.name for column in table.columns]
+    return f"{table.name}({', '.join(names)})"
 
 
 def _table(name: str, context: ToolContext) -> str:

@@ -136,15 +136,12 @@ def _with_long_answers(context: ToolContext) -> ToolContext:
 
 
 def _result_text(result: CellResult, context: ToolContext) -> str:
-    parts = [
-        part
-        for part in (
-            visible(result.stdout).rstrip("\n"),
-            None if result.value is None else f"value: {visible(result.value)}",
-            None if result.error is None else f"error: {visible(result.error)}",
-        )
-        if part
-    ]
+    printed = visible(result.stdout).rstrip("\n")
+    parts = [printed] if printed else []
+    if result.value is not None:
+        parts.append(f"value: {visible(result.value)}")
+    if result.error is not None:
+        parts.append(f"error: {visible(result.error)}")
     summary = "the cell failed" if result.error is not None else "the cell ran"
     if result.state_lost:
         summary += "; ALL VARIABLES ARE LOST: define again what you need"

@@ -9,9 +9,9 @@ from halo_opt.analysis.tools.formatting import shorten_end
 from halo_opt.analysis.tools.scope import Scope
 from halo_opt.core.errors import InputError
 from halo_opt.core.prompts import fence
+from halo_opt.store.guarded.guarded_rows import MAX_SQL
 from halo_opt.store.guarded.queries import MAX_ANSWER_BYTES, MAX_ROWS, MAX_SQL_BYTES, Table, guarded_query
-from halo_opt.store.guarded.rows import MAX_SQL
-from halo_opt.store.guarded.sqltext import bare
+from halo_opt.store.guarded.sql_text import bare
 from halo_opt.store.queries.show import trace_id_of
 from halo_opt.store.schema import BY_NAME
 

@@ -3,7 +3,7 @@
 from typing import Self
 
 from halo_opt.core.records import Record
-from halo_opt.store.guarded.sqltext import alone, without_schema
+from halo_opt.store.guarded.sql_text import alone, without_schema
 
 # Tables with a trace_id; a query over a scope sees only its rows of these.
 SCOPED = ("attempts", "spans", "steps", "messages", "tool_calls", "scores")

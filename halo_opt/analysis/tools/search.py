@@ -102,13 +102,13 @@ def _texts(context: ToolContext, hits: list[tuple[str, int, str]]) -> dict[tuple
     """The texts of some hits: fetched for those that are shown alone, since a pattern may match every text there is."""
     given = [[trace for trace, _, _ in hits], [place for _, place, _ in hits]]
     these = "SEMI JOIN (SELECT unnest(?::VARCHAR[]) AS trace_id, unnest(?::INTEGER[]) AS place) USING (trace_id, place)"
-    found = {
-        (row[0], row[1], name): str(text)
-        for row in context.store.rows(
-            f"SELECT trace_id, place, {', '.join(_FIELDS)} FROM (SELECT *, step AS place FROM steps) {these}", given
-        )
-        for name, text in zip(_FIELDS, row[2:], strict=True)
-    }
+    found: dict[tuple[str, int, str], str] = {}
+    steps = context.store.rows(
+        f"SELECT trace_id, place, {', '.join(_FIELDS)} FROM (SELECT *, step AS place FROM steps) {these}", given
+    )
+    for trace_id, place, *texts in steps:
+        for name, text in zip(_FIELDS, texts, strict=True):
+            found[trace_id, place, name] = str(text)
     messages = context.store.rows(
         f"SELECT trace_id, place, role, content FROM (SELECT *, position AS place FROM messages) {these}", given
     )

@@ -17,11 +17,11 @@ def steps_of(context: ToolContext, trace_id: str, first: int = 0, last: int | No
         " ORDER BY step",
         [trace_id],
     )
-    return [
-        row | {"observation": None if row["observation"] == row["before"] else row["observation"]}
-        for row in rows
-        if first <= row["step"] and (last is None or row["step"] <= last)
-    ]
+    steps = [row for row in rows if first <= row["step"] and (last is None or row["step"] <= last)]
+    for step in steps:
+        if step["observation"] == step["before"]:
+            step["observation"] = None
+    return steps
 
 
 def step_text(step: Step, clip: int) -> str:

@@ -1,30 +1,32 @@
-"""Traces of a store written for other programs: flat spans, OTLP JSON, or Parquet. Never changes store or trace files.
+"""Traces of a store written for other programs: flat spans, OTLP JSON, or Parquet.
 
-What a format can hold comes back when the export is imported; what it cannot is counted and told.
+What a format can hold comes back when the export is imported again; the rest is counted in the summary.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
+import duckdb
 from pydantic import Field
 
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Record
-from halo_opt.store.export import otlp, spans
+from halo_opt.store import schema
+from halo_opt.store.export import otlp
 from halo_opt.store.export.agreement import agreed
 from halo_opt.store.export.attempts import attempts_of, wanted_ids
 from halo_opt.store.export.output import check_place, written, written_folder
-from halo_opt.store.export.parquet import write_tables
-from halo_opt.store.export.records import records_of
+from halo_opt.store.export.records import SpanRecord, encoded, records_of
 from halo_opt.store.index.span_places import SpanLines
+from halo_opt.store.rows import ScoreRow
 from halo_opt.store.store import Store
 
 Target = Literal["spans", "otlp", "parquet"]
 # Called with how many attempts are done and how many there are.
 Progress = Callable[[int, int], None]
-_WRITERS = {"spans": spans.write_trace, "otlp": otlp.write_trace}
+_TABLES_OF_TRACES = {table.name for table in schema.TABLES if table.columns[0].name == "trace_id"}
 
 
 class ExportSummary(Record):
@@ -72,7 +74,7 @@ def _check_not_a_source(store: Store, out: Path) -> None:
 
 def _tables(store: Store, out: Path, ids: list[str] | None) -> ExportSummary:
     with written_folder(out) as folder:
-        write_tables(store.path, folder, ids)
+        _write_tables(store.path, folder, ids)
     which = "" if ids is None else "WHERE trace_id IN (SELECT unnest(?::VARCHAR[]))"
     params = [] if ids is None else [ids]
     [(traces,)] = store.rows(f"SELECT count(*) FROM attempts {which}", params)
@@ -118,6 +120,49 @@ def _lines(
         lost=dict(sorted(lost.items())),
         notes=notes,
     )
+
+
+def _write_spans(file: BinaryIO, records: Sequence[SpanRecord], scores: Sequence[ScoreRow]) -> int:
+    """The spans of one attempt, lines that were read as they are; returns how many scores flat spans have no place for.
+
+    The reward has one: it is the attempt's outcome.
+    """
+    for record in records:
+        file.write(record.raw if record.raw is not None else encoded(record.value))
+        file.write(b"\n")
+    return sum(score.name != "reward" for score in scores)
+
+
+_WRITERS = {"spans": _write_spans, "otlp": otlp.write_trace}
+
+
+def _write_tables(store: Path, folder: Path, trace_ids: Sequence[str] | None) -> None:
+    """Write the tables of a store; with `trace_ids` only what belongs to those attempts, in the tables of traces."""
+    try:
+        # A connection of its own: those of `Store` are shut off from files, and this SQL holds no text of a trace.
+        with duckdb.connect() as connection:
+            connection.execute(f"ATTACH {_quoted(store)} AS store (READ_ONLY)")
+            connection.execute("CREATE TEMP TABLE wanted AS SELECT unnest(?::VARCHAR[]) AS id", [list(trace_ids or ())])
+            for table in schema.TABLES:
+                which = "" if trace_ids is None else _condition(table.name)
+                connection.execute(
+                    f"COPY (SELECT * FROM store.{table.name}{which}) TO {_quoted(folder / f'{table.name}.parquet')}"
+                    " (FORMAT parquet, COMPRESSION zstd)"
+                )
+    except duckdb.Error as error:
+        raise InputError(f"Parquet files cannot be written to {folder.parent} ({error}); name another --out") from error
+
+
+def _condition(table: str) -> str:
+    if table in _TABLES_OF_TRACES:
+        return " WHERE trace_id IN (SELECT id FROM wanted)"
+    if table == "runs":
+        return " WHERE run_id IN (SELECT run_id FROM store.attempts WHERE trace_id IN (SELECT id FROM wanted))"
+    return ""
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 __all__ = ["ExportSummary", "Target", "export_traces"]

@@ -1,7 +1,7 @@
-"""What reading an export back would not say is added to it; what cannot be added is counted. Pure.
+"""Attributes that an export needs so that reading it back gives the attempt's own rows.
 
-The reader of spans is the judge: the records of an attempt are read as it reads them, and compared with the attempt's
-rows. So an attribute is written only where it is needed, and a loss is known rather than supposed.
+The spans of an attempt are read as the reader of spans reads them and compared with the stored rows. Where the two
+differ an attribute is added; where none can be added, the column is counted as lost.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -81,7 +81,7 @@ def _read(records: Sequence[SpanRecord]) -> Trace:
 
 
 def _completed(trace: Trace, records: list[SpanRecord], *, from_lines: bool) -> tuple[list[SpanRecord], bool]:
-    """The records with added attributes; the calls first, because steps are told by them where they can be."""
+    """The records with added attributes; calls first, because steps follow from them where they can."""
     changed = False
     for again in (False, True):
         read = _read(records)

@@ -1,5 +1,5 @@
-"""The attempts of a store, one after the other, with what an export needs of each. Never reads a trace file, and never
-holds more than a few attempts.
+"""The attempts of a store one after the other, with the rows that an export needs of each. Memory holds a few at a
+time.
 """
 
 import json

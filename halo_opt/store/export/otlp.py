@@ -1,7 +1,6 @@
-"""Export as OTLP JSON, a line of resource spans per attempt, as the OpenTelemetry collector's file exporter writes.
+"""Export as OTLP JSON: a line of resource spans per attempt, as the OpenTelemetry collector's file exporter writes.
 
-Ids must be 32 and 16 hex digits there: others are replaced by a hash of themselves, the same for equal ids, and kept as
-attributes. Writes only to the given file.
+OTLP ids have 32 and 16 hex digits. Other ids are replaced by a hash of themselves and kept as attributes.
 """
 
 import hashlib

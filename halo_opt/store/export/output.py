@@ -1,7 +1,4 @@
-"""Where an export is written: beside the asked place, packed where its name says so, and renamed when it is whole.
-
-Never leaves half an export under the asked name, and never replaces anything unless it is told to.
-"""
+"""Writing an export into a temporary file or folder, which is renamed when it is complete."""
 
 import gzip
 import io
@@ -79,7 +76,7 @@ def written_folder(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def _packed(plain: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
-    """The file that packs what is written to it, told by the name; equal content gives equal bytes."""
+    """A file that compresses what is written to it, where the name asks for it; equal content gives equal bytes."""
     if suffix == ".gz":
         with gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0) as file:
             yield cast(BinaryIO, file)

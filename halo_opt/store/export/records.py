@@ -1,7 +1,6 @@
-"""Span records in the flat layout: the original lines where there are any, else made from the rows of the store.
+"""Span records in the flat layout: the original lines where the trace file has them, else made from the store's rows.
 
-A line that is still in its file goes out byte for byte. What is made says only what the rows say: model calls are made
-from the messages, because without one a reader of spans finds no conversation.
+Model calls are made from the messages, because a reader of spans finds a conversation only in model calls.
 """
 
 import json
@@ -11,9 +10,9 @@ from typing import Any, NamedTuple
 from halo_opt.store.files.lines import BOM, decode_object
 from halo_opt.store.index.span_places import SpanLines
 from halo_opt.store.readers import conventions as names
-from halo_opt.store.readers.made import ROOT
 from halo_opt.store.readers.span_lines import problem_of
 from halo_opt.store.readers.span_steps import CLOSING
+from halo_opt.store.readers.synthetic import ROOT
 from halo_opt.store.rows import AttemptRow, MessageRow, SpanRow, Trace
 
 # Prompts repeat the conversation, so they grow with the square of its length. Beyond so many characters an attempt's

@@ -1,6 +1,4 @@
-"""JSONL as people really have it: every good line comes out, every bad one with its place and reason. Never raises for
-what a line holds, and never reads more than one line into memory.
-"""
+"""Reading JSONL files: every good line with its value, every bad one with its place and reason, one line at a time."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Opening trace files as people keep them: plain, gzip or zstd, told by how they begin. Never writes."""
+"""Opening trace files, plain or packed with gzip or zstd, recognised by their first bytes."""
 
 import gzip
 import io

@@ -1,23 +1,25 @@
-"""One build of a store: which sources are new, grown, rewritten or gone, and what follows for the tables.
+"""One build of a store: which sources are new, grown, rewritten or gone, and what changes in the tables.
 
-Works on an open database that is nobody else's yet; where it lies, and when it becomes the store, is `ingest`'s matter.
+The database is a private copy; `ingest` decides where it lies and when it replaces the store.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, Literal, NamedTuple
 
 import duckdb
 
 from halo_opt.core.errors import InputError
 from halo_opt.redaction import Redactor
 from halo_opt.store import schema
+from halo_opt.store.files.folders import files_of, sha256_of
 from halo_opt.store.files.opening import is_packed, stem
-from halo_opt.store.files.walk import files_of, sha256_of
-from halo_opt.store.index.changes import Change, Known, change_of, stamp_of
 from halo_opt.store.index.contents import fill_contents
 from halo_opt.store.index.discovery import Source
+from halo_opt.store.index.location import fingerprint
 from halo_opt.store.index.scores import add_scores
 from halo_opt.store.index.span_attempts import finish_attempts
 from halo_opt.store.index.span_index import FORMAT as INDEXED
@@ -28,6 +30,21 @@ from halo_opt.store.sink import Sink
 
 # Called before each source with how many are done, how many there are, and the next one's path.
 Progress = Callable[[int, int, str], None]
+
+Change = Literal["new", "same", "grown", "rewritten"]
+# How much of a grown file's beginning and of what was read last is compared to tell growing from rewriting.
+_HEAD, _TAIL = 65_536, 4_096
+
+
+class Known(NamedTuple):
+    """A source as the store has it: its stamp, and how far it was read where only what is new is read."""
+
+    path: str
+    format: str
+    stamp: str
+    read_bytes: int | None
+    read_lines: int | None
+    counts: dict[str, int]
 
 
 class Build:
@@ -195,3 +212,39 @@ class Build:
         where = "; the first: line {} of {}, {}".format(*first[0]) if first else ""
         names = ", ".join(str(source.path) for source in self.sources[:3])
         raise InputError(f"no attempts could be read from {names}: every line was rejected{where}")
+
+
+def stamp_of(path: Path, read_bytes: int | None) -> str:
+    """What a later import needs to notice a change: of a folder its files' sizes and times, of a file parts as well."""
+    if read_bytes is None:
+        return fingerprint([path])
+    stat = path.stat()
+    return json.dumps([stat.st_size, stat.st_mtime_ns, _digest(path, read_bytes)])
+
+
+def change_of(known: Known | None, path: Path, format_name: str) -> Change:
+    """Whether a source is new, as it was, longer, or another one than the store knows."""
+    if known is None:
+        return "new"
+    if known.format != format_name:
+        return "rewritten"
+    if known.read_bytes is None:
+        return "same" if stamp_of(path, None) == known.stamp else "rewritten"
+    size, changed, digest = json.loads(known.stamp)
+    stat = path.stat()
+    if (stat.st_size, stat.st_mtime_ns) == (size, changed):
+        return "same"
+    if stat.st_size < known.read_bytes or _digest(path, known.read_bytes) != digest:
+        return "rewritten"
+    return "grown"
+
+
+def _digest(path: Path, read_bytes: int) -> str:
+    with path.open("rb") as file:
+        parts = _part(file, 0, min(_HEAD, read_bytes)) + _part(file, max(0, read_bytes - _TAIL), read_bytes)
+    return hashlib.sha256(parts).hexdigest()
+
+
+def _part(file: BinaryIO, start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(end - start)

@@ -1,8 +1,4 @@
-"""The contents of indexed attempts: their messages, steps, tool calls and attributes, read back from the trace files.
-
-The index answers what counting can answer; whoever asks what was said needs this, and pays for it once. Never changes
-which attempts there are.
-"""
+"""The contents of indexed attempts: messages, steps, tool calls and attributes, read back from the trace files."""
 
 from collections.abc import Callable, Iterator
 from itertools import groupby

@@ -1,6 +1,6 @@
-"""Finding trace files under what the user named, and which reader knows each. Reads only how files begin.
+"""Finding trace files under the given paths, and the reader that recognises each by its first bytes.
 
-Links inside folders are not followed: a link could lead out of what the user named, or round in a circle.
+Links inside folders are not followed: a link could lead out of the folder, or round in a circle.
 """
 
 import codecs
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from halo_opt.core.errors import InputError
-from halo_opt.store.files.walk import SKIPPED_FOLDERS
+from halo_opt.store.files.folders import SKIPPED_FOLDERS
 from halo_opt.store.index.summary import NotRecognised
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import first_bytes
@@ -98,6 +98,5 @@ def _is_utf8(line: bytes) -> bool:
 def _nothing(inputs: Sequence[Path], unknown: list[NotRecognised]) -> str:
     where = ", ".join(str(path) for path in inputs)
     first = f" ({unknown[0].path}: {unknown[0].reason})" if unknown else " (no files there)"
-    return (
-        f"no traces were recognised in {where}{first}; known formats are {_NAMES}; docs/store.md says how each is told"
-    )
+    formats = f"known formats are {_NAMES}; docs/store.md says how each is recognised"
+    return f"no traces were recognised in {where}{first}; {formats}"

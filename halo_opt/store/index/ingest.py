@@ -1,7 +1,7 @@
-"""Building a store and keeping it up to date: find the trace files, read what is new with the reader that knows it.
+"""Building a store and keeping it up to date: find the trace files and read what is new with the right reader.
 
-Never changes a trace file, and never touches the store under the asked name: the new one is made beside it, from a copy
-where that saves reading, and renamed, so that readers of the old one go on undisturbed.
+The new store is built in a second file, from a copy of the old one where that saves reading, and renamed at the end, so
+that programs which have the old one open are not disturbed.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""Where a store lies when the user names no place, and what its trace files look like from outside. Writes nothing."""
+"""The default path of a store, and a fingerprint of its trace files: names, sizes and times of change."""
 
 import glob
 import hashlib
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from halo_opt.core.errors import InputError
 from halo_opt.store import schema
-from halo_opt.store.files.walk import files_under
+from halo_opt.store.files.folders import files_under
 
 STORES = Path(".halo_opt") / "stores"
 

@@ -1,4 +1,4 @@
-"""Outcomes that lie outside the traces: a file of ids and scores, laid over the attempts. Never invents an attempt."""
+"""Outcomes from a separate file of ids and scores, written into the attempts that they belong to."""
 
 import csv
 import io
@@ -76,7 +76,7 @@ def _attempts(connection: duckdb.DuckDBPyConnection, record: Mapping[str, Any]) 
 
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
-    """(number from 1, record) of a JSONL, JSON or CSV file, told by its content."""
+    """(number from 1, record) of a JSONL, JSON or CSV file, recognised by its content."""
     raw = whole(path)
     start = raw.lstrip()[:1]
     if start == b"[":

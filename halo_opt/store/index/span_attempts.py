@@ -1,6 +1,6 @@
-"""Attempts of the index: what follows from all spans of a trace together, and what its root line says.
+"""Attempts of the index, made from all spans of a trace together and from its root line.
 
-Looks at the traces that a build has touched and at no others, so that an append costs what it brings.
+Only traces that a build has touched are made anew, so an append costs what it adds.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from halo_opt.store.index.span_index import FORMAT
 from halo_opt.store.index.span_places import SpanLines
 from halo_opt.store.readers.span_lines import Span
-from halo_opt.store.readers.span_steps import said_by_user
+from halo_opt.store.readers.span_steps import first_user_message
 from halo_opt.store.readers.span_trace import attempt_of, goal_of, run_of, with_totals
 from halo_opt.store.sink import Sink
 
@@ -166,7 +166,7 @@ class _Replies:
 
     def _words(self, place: Sequence[Any]) -> str | None:
         span = self._lines.read(*place)
-        return None if span is None else said_by_user(span)
+        return None if span is None else first_user_message(span)
 
 
 _NUMBER = "row_number() OVER (PARTITION BY trace_id ORDER BY started_at NULLS LAST, source, line)"

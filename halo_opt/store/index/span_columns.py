@@ -1,9 +1,8 @@
-"""The facts of flat span lines as structs, and those as columns. Pure: no I/O, no database, no patience with odd lines.
+"""Flat span lines decoded as structs, and those turned into columns of the table `spans`.
 
 A span is a few kilobytes of text around a dozen short facts. Decoding into dictionaries costs several times what
-skipping costs, so the facts are named ahead, in a struct per line, and handled a column at a time, without a step of
-Python for each span wherever that can be. What an attribute means is said in `readers.conventions` alone: the struct's
-fields are its names.
+skipping costs, so the facts are declared as a struct's fields and handled a column at a time. What an attribute means
+is defined in `readers.conventions` alone: the struct's fields are its names.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,8 +32,8 @@ _TYPES: dict[str, Any] = {
     STEP_INDEX: _whole(32),
     **dict.fromkeys(names.COST, float | None),
 }
-_Told: Any = msgspec.defstruct(
-    "_Told",
+_SpanAttributes: Any = msgspec.defstruct(
+    "_SpanAttributes",
     [(f"f{place}", kind, msgspec.field(default=None, name=name)) for place, (name, kind) in enumerate(_TYPES.items())],
     gc=False,
 )
@@ -59,7 +58,7 @@ class Line(msgspec.Struct, gc=False):
     start_time: str | None = None
     end_time: str | None = None
     status: _Status = _Status()
-    attributes: _Told = msgspec.field(default_factory=_Told)
+    attributes: _SpanAttributes = msgspec.field(default_factory=_SpanAttributes)
 
 
 # What stands for a whole number that is not known: arrays of numbers have no None.
@@ -88,26 +87,26 @@ def columns_of(lines: Sequence[Line]) -> dict[str, Column]:
     RecursionError when the arguments of a call cannot be decoded: such lines are not of the strict form.
     """
     own = dict(zip(Line.__struct_fields__, _turned(lines), strict=True))
-    told: _Attributes = dict(zip(_TYPES, _turned(own["attributes"]), strict=True))
+    attributes: _Attributes = dict(zip(_TYPES, _turned(own["attributes"]), strict=True))
     codes, messages = _turned(own["status"])
     states = list(map(_STATES.__getitem__, codes))
-    kinds = _kinds(told, own["name"])
-    tools, hashes = _calls(told, kinds, own["name"])
+    kinds = _kinds(attributes, own["name"])
+    tools, hashes = _calls(attributes, kinds, own["name"])
     replies = np.fromiter(map("LLM".__eq__, kinds), dtype=bool, count=len(kinds))
-    models = _first(told, names.MODEL)
+    models = _first(attributes, names.MODEL)
     return {
         **{name: own[name] for name in _OWN},
         "status": states,
         "status_message": messages,
         "kind": kinds,
         "model": [model if kind == "LLM" else None for model, kind in zip(models, kinds, strict=True)],
-        "tokens_in": np.where(replies, _integers(_first(told, names.TOKENS_IN)), NO_INTEGER),
-        "tokens_out": np.where(replies, _integers(_first(told, names.TOKENS_OUT)), NO_INTEGER),
-        "cost_usd": np.where(replies, _numbers(_first(told, names.COST)), np.nan),
+        "tokens_in": np.where(replies, _integers(_first(attributes, names.TOKENS_IN)), NO_INTEGER),
+        "tokens_out": np.where(replies, _integers(_first(attributes, names.TOKENS_OUT)), NO_INTEGER),
+        "cost_usd": np.where(replies, _numbers(_first(attributes, names.COST)), np.nan),
         "tool": tools,
         "call_hash": np.array(hashes, dtype=np.int64),
-        "error_type": _error_types(told["error.type"], states, kinds),
-        "step": _integers(told[STEP_INDEX]),
+        "error_type": _error_types(attributes["error.type"], states, kinds),
+        "step": _integers(attributes[STEP_INDEX]),
     }
 
 
@@ -117,18 +116,18 @@ def _turned(structs: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 
 _STATES = _Memo(lambda code: STATUS.get(str(code).upper(), "unset"))
-_KINDS = _Memo(lambda told: names.kind_of(dict(zip(names.KIND, told, strict=True)), ""))
-_KIND_ALONE = _Memo(lambda told: names.kind_of({names.KIND[0]: told}, ""))
+_KINDS = _Memo(lambda hints: names.kind_of(dict(zip(names.KIND, hints, strict=True)), ""))
+_KIND_ALONE = _Memo(lambda kind: names.kind_of({names.KIND[0]: kind}, ""))
 
 
-def _kinds(told: _Attributes, span_names: Sequence[str]) -> list[str]:
-    first = told[names.KIND[0]]
+def _kinds(attributes: _Attributes, span_names: Sequence[str]) -> list[str]:
+    first = attributes[names.KIND[0]]
     if all(first):  # it counts above all other hints
         return list(map(_KIND_ALONE.__getitem__, first))
-    kinds = list(map(_KINDS.__getitem__, zip(*(told[name] for name in names.KIND), strict=True)))
+    kinds = list(map(_KINDS.__getitem__, zip(*(attributes[name] for name in names.KIND), strict=True)))
     if "SPAN" in kinds:
         # Nothing names these kinds; what else a span tells may.
-        rest = {name: values for name, values in told.items() if name not in names.ARGUMENTS and _any(values)}
+        rest = {name: values for name, values in attributes.items() if name not in names.ARGUMENTS and _any(values)}
         for place, kind in enumerate(kinds):
             if kind == "SPAN":
                 kinds[place] = names.kind_of({name: values[place] for name, values in rest.items()}, span_names[place])
@@ -139,16 +138,16 @@ def _any(values: tuple[Any, ...]) -> bool:
     return values.count(None) < len(values)
 
 
-def _first(told: _Attributes, attributes: Sequence[str]) -> Sequence[Any]:
+def _first(attributes: _Attributes, wanted: Sequence[str]) -> Sequence[Any]:
     """Of each span the first of some attributes that it has."""
     found: Sequence[Any] | None = None
-    for values in (told[name] for name in attributes):
+    for values in (attributes[name] for name in wanted):
         if _any(values):
             if found is None:
                 found = values
             else:
                 found = [other if value is None else value for value, other in zip(found, values, strict=True)]
-    return told[attributes[0]] if found is None else found
+    return attributes[wanted[0]] if found is None else found
 
 
 def _numbers(values: Sequence[float | None]) -> NDArray[np.float64]:
@@ -169,13 +168,13 @@ def _error_types(said: Sequence[str | None], states: list[str], kinds: list[str]
     return found
 
 
-def _calls(told: _Attributes, kinds: list[str], span_names: Sequence[str]) -> tuple[list[str | None], list[int]]:
+def _calls(attributes: _Attributes, kinds: list[str], span_names: Sequence[str]) -> tuple[list[str | None], list[int]]:
     """The tool of every call and the hash of tool and arguments, None and `NO_INTEGER` for other spans."""
     tools: list[str | None] = [None] * len(kinds)
     hashes = [NO_INTEGER] * len(kinds)
     places = [place for place, kind in enumerate(kinds) if kind == "TOOL"]
-    named = [told[name] for name in names.TOOL if _any(told[name])]
-    arguments = _arguments([told[name] for name in names.ARGUMENTS if _any(told[name])], places)
+    named = [attributes[name] for name in names.TOOL if _any(attributes[name])]
+    arguments = _arguments([attributes[name] for name in names.ARGUMENTS if _any(attributes[name])], places)
     for place, given in zip(places, arguments, strict=True):
         tool = next(filter(None, (column[place] for column in named)), None)
         tools[place] = tool = tool or span_names[place].removeprefix("execute_tool ") or "unknown"

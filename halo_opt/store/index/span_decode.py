@@ -1,7 +1,6 @@
-"""Chunks of flat span files to columns, fast, and what is no span apart. No I/O, no database.
+"""Chunks of flat span files decoded into columns; lines that are no spans are returned apart.
 
-A chunk in which every line has the strict form is decoded in one go. A line that has not is read by itself, with all
-the patience of the line-by-line reader.
+A chunk in which every line has the strict form is decoded in one call. Any other line goes to the line-by-line reader.
 """
 
 from dataclasses import dataclass, field

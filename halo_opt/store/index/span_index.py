@@ -1,7 +1,7 @@
-"""The index over flat span files: a row per span with its facts and its place; attempts are `span_attempts`' matter.
+"""The index over flat span files: a row per span with its facts and its place in the file.
 
-Texts are not copied: they stay in the trace files until somebody asks for contents (see `contents`). Reads only what a
-file has grown by, never holds more than a few chunks of it, and never changes it.
+Texts stay in the trace files until contents are asked for (see `contents`). Of a file that has grown only the new bytes
+are read, a few chunks at a time.
 """
 
 import os

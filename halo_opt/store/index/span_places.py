@@ -1,4 +1,4 @@
-"""Spans and their lines read back from the places that the index keeps. Never writes, and never looks elsewhere."""
+"""Reading spans and their lines back from the places in trace files that the index keeps."""
 
 import os
 from contextlib import suppress

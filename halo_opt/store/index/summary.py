@@ -1,4 +1,4 @@
-"""What a store holds and what its imports left out, as a frozen record: shown to the user, and kept in the store."""
+"""What a store holds and what its imports left out: a record that is shown to the user and kept in the store."""
 
 import json
 from collections import Counter
@@ -39,9 +39,11 @@ class ImportSummary(Record):
     not_recognised: list[NotRecognised] = Field(default_factory=list)
     without_contents: int = Field(default=0, description="attempts of which only the index was asked for so far")
     wrong_types: int = Field(
-        default=0, description="span lines with a value of a type that its field cannot have; it is taken as not known"
+        default=0, description="span lines with a value of the wrong type for its field; the value counts as not known"
     )
-    duplicate_keys: int = Field(default=0, description="keys that an object has twice, seen while contents were read")
+    duplicate_keys: int = Field(
+        default=0, description="JSON keys that one object had twice, counted while contents were read"
+    )
     vanished: int = Field(default=0, description="spans whose line was gone when their contents were read")
 
 

@@ -1,7 +1,7 @@
-"""What the questions about actions share: actions in order, attempts by outcome, rates. Makes SQL, asks nothing.
+"""SQL that queries about actions share: actions in order, attempts by outcome, rates.
 
-An action is a TOOL span. A rate is over successes and failures: errors were not measurements, and of others nothing is
-known; both are counted apart.
+An action is a TOOL span. A rate is over successes and failures; errors and attempts without an outcome are counted
+apart.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""What every query answers with: a frozen record that knows its tables and its text, and keeps to a byte budget.
+"""The answer of a query: a frozen record that renders itself as tables and text within a byte budget.
 
-Pure: no store, no files. Never cuts silently: a text that had to be cut ends by saying how much is shown, how much
-there was, and what to ask instead. Text here may come from traces; whoever prints it makes it safe first.
+A text that was cut ends with how much is shown, how much there was, and what to ask instead. It may come from traces,
+so whoever prints it must make it safe for the terminal.
 """
 
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""What attempts do first, against how they end. SQL only."""
+"""The first actions of attempts, by how the attempts ended."""
 
 from halo_opt.core.records import Record
 from halo_opt.store.queries.actions import OUTCOME_COLUMNS, OUTCOMES, Outcomes, outcome_cells, outcomes, with_actions

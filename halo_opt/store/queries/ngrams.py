@@ -1,4 +1,4 @@
-"""Which actions in a row go with success or failure. SQL only; a difference here is a lead, not a proof."""
+"""Sequences of actions, by how the attempts that contain them ended. A difference here is a lead, not a proof."""
 
 from pydantic import Field
 
@@ -52,16 +52,16 @@ class Grams(Answer):
 
     def remarks(self) -> list[str]:
         """What is left out."""
-        said = [f"{self.more_grams} more are not listed"] if self.more_grams else []
+        remarks = [f"{self.more_grams} more are not listed"] if self.more_grams else []
         if self.rare_grams:
-            said.append(
+            remarks.append(
                 f"{self.rare_grams} more are in fewer than {self.at_least} attempts; see them with --at-least 1"
             )
         unmeasured = self.all_attempts.error + self.all_attempts.unknown
         if unmeasured:
-            said.append(f"{unmeasured} of {self.all_attempts.attempts} attempts ended in an error or have no outcome;")
-            said[-1] += " they are left out of all rates"
-        return said
+            words = "attempts ended in an error or have no outcome; they are left out of all rates"
+            remarks.append(f"{unmeasured} of {self.all_attempts.attempts} {words}")
+        return remarks
 
 
 def ngrams(

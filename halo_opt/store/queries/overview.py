@@ -1,4 +1,4 @@
-"""What is in a store, at a glance: counts, outcomes, models, tools, kinds of errors. Reads the fast tables only."""
+"""A store at a glance: counts, outcomes, models, tools, kinds of errors."""
 
 from pydantic import Field
 
@@ -30,20 +30,20 @@ class ToolUse(Record):
 
 
 class Overview(Answer):
-    """A store at a glance. Outcomes, formats and rejects are counts by name; `unknown` is where nothing tells."""
+    """A store at a glance. Outcomes, formats and rejects are counts by name; `unknown` is for no outcome."""
 
     runs: int
     tasks: int
     attempts: int
     spans: int
-    first: str | None = Field(description="start of the first attempt, UTC; None when no attempt tells")
+    first: str | None = Field(description="start of the first attempt, UTC; None when no attempt has one")
     last: str | None = Field(description="end of the last attempt, UTC")
     outcomes: dict[str, int]
     tokens_in: int | None
     tokens_out: int | None
     cost_usd: float | None
-    without_tokens: int = Field(description="attempts whose tokens are not told")
-    without_cost: int = Field(description="attempts whose cost is not told")
+    without_tokens: int = Field(description="attempts without token counts")
+    without_cost: int = Field(description="attempts without a cost")
     without_spans: int
     formats: dict[str, int]
     models: list[ModelUse]
@@ -73,20 +73,20 @@ class Overview(Answer):
 
     def remarks(self) -> list[str]:
         """What is not listed and what is unknown."""
-        said = []
+        remarks = []
         if self.more_tools:
-            said.append(f"{self.more_tools} more tools with {self.more_calls} calls are not listed")
+            remarks.append(f"{self.more_tools} more tools with {self.more_calls} calls are not listed")
         if self.errors.more_kinds:
             more = self.errors
-            said.append(f"{more.more_kinds} more kinds of errors with {more.more_spans} spans are not listed")
+            remarks.append(f"{more.more_kinds} more kinds of errors with {more.more_spans} spans are not listed")
         for count, what in (
             (self.without_tokens, "token counts"),
             (self.without_cost, "cost"),
             (self.without_spans, "spans"),
         ):
             if count:
-                said.append(f"{count} of {self.attempts} attempts have no {what}")
-        return said
+                remarks.append(f"{count} of {self.attempts} attempts have no {what}")
+        return remarks
 
     def _facts(self) -> list[tuple[str, object]]:
         return [

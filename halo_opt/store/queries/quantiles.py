@@ -1,4 +1,4 @@
-"""What attempts cost and how long they take, by outcome: quantiles, with what nobody told counted. SQL only."""
+"""Quantiles of cost, tokens and duration by outcome, and how many attempts have no value."""
 
 from halo_opt.core.records import Record
 from halo_opt.store.queries.actions import with_chosen

@@ -1,4 +1,4 @@
-"""Calls that an attempt makes again with the same arguments, against how it ends. SQL only."""
+"""Calls that an attempt makes again with the same arguments, by how the attempt ended."""
 
 from pydantic import Field
 
@@ -43,10 +43,10 @@ class Repeats(Answer):
 
     def remarks(self) -> list[str]:
         """What is not listed or not known."""
-        said = [f"{self.more_tools} more tools are not listed"] if self.more_tools else []
+        remarks = [f"{self.more_tools} more tools are not listed"] if self.more_tools else []
         if self.unknown_calls:
-            said.append(f"{self.unknown_calls} calls have no hash of their arguments and are not compared")
-        return said
+            remarks.append(f"{self.unknown_calls} calls have no hash of their arguments and are not compared")
+        return remarks
 
 
 def repeats(store: Store, chosen: TraceFilter | None = None, *, limit: int = 20) -> Repeats:

@@ -1,6 +1,6 @@
-"""Regular expressions over all texts of all spans. Reads the trace files where spans know their place, else the tables.
+"""Regular expressions over the texts of all spans, in the trace files where spans know their place, else in the tables.
 
-What is matched is text as a person reads it (a newline is a newline), never JSON's spelling of it.
+The pattern is matched against decoded text (a newline is a newline), not against its JSON spelling.
 """
 
 from collections.abc import Iterator, Sequence
@@ -63,10 +63,10 @@ class SearchAnswer(Answer):
 
     def remarks(self) -> list[str]:
         """The counts over all."""
-        said = [f"{self.matches} matches in {self.spans} spans of {self.traces} traces"]
+        remarks = [f"{self.matches} matches in {self.spans} spans of {self.traces} traces"]
         if self.hits and len(self.hits) < self.spans:
-            said.append(f"{self.spans - len(self.hits)} more spans match and are not shown; raise --limit or filter")
-        return said
+            remarks.append(f"{self.spans - len(self.hits)} more spans match and are not shown; raise --limit or filter")
+        return remarks
 
     def narrower(self) -> str:
         """What to ask instead."""

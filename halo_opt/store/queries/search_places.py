@@ -1,4 +1,4 @@
-"""Which pieces of which files a search goes through, and which spans begin where in them. SQL only: reads no file."""
+"""Which pieces of which files a search goes through, and which spans begin where in them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -60,7 +60,7 @@ class _OfOne(Places):
 
 
 class _Told(NamedTuple):
-    """What every task is told beside its place."""
+    """What every task gets besides its place."""
 
     excerpts: int
     context: int

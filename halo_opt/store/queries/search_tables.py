@@ -1,4 +1,4 @@
-"""Searching attempts whose spans have no place in a file: their texts are in the tables. Never touches a file."""
+"""Searching the stored texts of attempts whose spans have no place in a file."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby

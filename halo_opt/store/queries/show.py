@@ -1,6 +1,6 @@
-"""One attempt in full: its spans as a tree with what they say, or one span with everything it has, or the raw lines.
+"""One attempt in full: its spans as a tree with their texts, one span with all it has, or the raw lines.
 
-The texts come from the places in the trace files that the store knows, else from its tables.
+Texts come from the places in the trace files that the store knows, else from its tables.
 """
 
 from collections.abc import Sequence
@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from halo_opt.core.errors import InputError
-from halo_opt.store.queries.show_lines import said_in_lines
-from halo_opt.store.queries.show_tables import Said, attributes_of, said_in_tables
+from halo_opt.store.queries.show_texts import LabelledText, attributes_of, texts_in_lines, texts_in_tables
 from halo_opt.store.queries.show_views import RawLines, SpanDetail, SpanView, Text, TraceView
 from halo_opt.store.queries.source_files import LinePlace, lines_at
 from halo_opt.store.store import Store
@@ -25,9 +24,9 @@ def show(store: Store, trace: str) -> TraceView:
     placed = _placed(rows)
     if placed:
         lines = lines_at([place for _, place in placed], store.path)
-        said = said_in_lines([(view.span_id, view.kind, line) for (view, _), line in zip(placed, lines, strict=True)])
+        said = texts_in_lines([(view.span_id, view.kind, line) for (view, _), line in zip(placed, lines, strict=True)])
     else:
-        said = said_in_tables(store, trace_id)
+        said = texts_in_tables(store, trace_id)
     ids = {row.view.span_id for row in rows}
     return TraceView(
         trace_id=trace_id,
@@ -48,7 +47,7 @@ def show_span(store: Store, trace: str, span: str) -> SpanDetail:
     trace_id = trace_id_of(store, trace)
     row = _span_row(_tree(store, trace_id), trace_id, span)
     if row.place is None:
-        said = said_in_tables(store, trace_id).get(row.view.span_id, [])
+        said = texts_in_tables(store, trace_id).get(row.view.span_id, [])
         attributes = {**attributes_of(store, trace_id, row.view.span_id), **{one.label: one.text for one in said}}
     else:
         [line] = lines_at([row.place], store.path)
@@ -183,5 +182,5 @@ def _seconds(start: Any, end: Any) -> float | None:
     return None if start is None or end is None else (end - start).total_seconds()
 
 
-def _text(said: Said) -> Text:
+def _text(said: LabelledText) -> Text:
     return Text(label=said.label, text=said.text)

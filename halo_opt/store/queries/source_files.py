@@ -1,4 +1,4 @@
-"""Lines of trace files by the places that the store has for them. Never trusts that a file is still what it was."""
+"""Lines of trace files at the places that the store has for them; a line that has changed since counts as missing."""
 
 from collections.abc import Iterator, Sequence
 from io import FileIO

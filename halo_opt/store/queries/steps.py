@@ -1,4 +1,4 @@
-"""How many steps attempts take, against how they end. SQL only."""
+"""How many steps attempts take, by how they ended."""
 
 from halo_opt.core.records import Record
 from halo_opt.store.queries.actions import OUTCOME_COLUMNS, OUTCOMES, Outcomes, outcome_cells, outcomes, with_chosen

@@ -1,4 +1,4 @@
-"""Kinds of errors: every error span of the store under a signature, with its numbers and names taken out. SQL only."""
+"""Kinds of errors: error spans grouped by their message with numbers and names taken out."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""The list of attempts: filtered, sorted, paged, with how many there are in all. Reads `attempts` and `spans` only."""
+"""The list of attempts: filtered, sorted and paged."""
 
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Record

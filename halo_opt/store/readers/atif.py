@@ -1,7 +1,7 @@
 """Reader for ATIF trajectories (Harbor's interchange format, versions 1.x) and for the folders of Harbor's trials.
 
-A trajectory knows no outcome; the trial's `result.json` does, so a trial folder is one source. Never reads the other
-files of a trial: they are logs and artifacts of any size.
+The outcome is in the trial's `result.json`, so a trial folder is one source. Its other files, logs and artifacts of any
+size, are not read.
 """
 
 import re
@@ -11,10 +11,10 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.readers.atif_steps import messages_of, steps_of, total
-from halo_opt.store.readers.base import SourceError, made_id, usable
-from halo_opt.store.readers.documents import document, glimpses, records
-from halo_opt.store.readers.made import made_spans
-from halo_opt.store.readers.span_trace import made_task
+from halo_opt.store.readers.base import SourceError, derived_id, usable
+from halo_opt.store.readers.documents import document, leading_objects, records
+from halo_opt.store.readers.span_trace import derived_task
+from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -40,8 +40,8 @@ class AtifReader:
         """A trial folder, or a file whose schema version is ATIF's."""
         if path.is_dir():
             result = path / RESULT
-            return result.is_file() and any({"trial_name", "task_name"} <= r.keys() for r in glimpses(result))
-        return path.is_file() and any(_is_atif(record) for record in glimpses(path))
+            return result.is_file() and any({"trial_name", "task_name"} <= r.keys() for r in leading_objects(result))
+        return path.is_file() and any(_is_atif(record) for record in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """The trial, or every trajectory of the file. Raises SourceError when a trial's result is not JSON."""
@@ -50,7 +50,7 @@ class AtifReader:
             return
         run_id = sink.run_id_of(path.parent)
         for number, record in usable(path, records(path), _problem, sink):
-            known = AttemptRow(made_id(run_id, path.name, number), run_id, "", source=str(path), line=number)
+            known = AttemptRow(derived_id(run_id, path.name, number), run_id, "", source=str(path), line=number)
             self._hand(_trace(record, {}, known), sink)
 
     def _trial(self, folder: Path, sink: Sink) -> None:
@@ -67,7 +67,7 @@ class AtifReader:
                 sink.reject(str(file), 1, problem or "no record", str(trajectory or ""))
                 trajectory = None
         run_id = sink.run_id_of(folder.resolve().parent)
-        trace_id = made_id(run_id, result.get("id"), folder.name)
+        trace_id = derived_id(run_id, result.get("id"), folder.name)
         known = AttemptRow(trace_id, run_id, "", source=str(folder / RESULT), line=1)
         self._hand(_trace(trajectory or {}, result, known), sink)
 
@@ -103,7 +103,7 @@ def _trace(record: Record, result: Record, known: AttemptRow) -> Trace:
     goal = next((message.content for message in messages if message.role == "user"), None)
     task = values.text(result.get("task_name"))
     attempt = known._replace(
-        task_id=task or made_task(goal, values.text(record.get("session_id")) or known.trace_id),
+        task_id=task or derived_task(goal, values.text(record.get("session_id")) or known.trace_id),
         **_outcome(result),
         mode=values.text(agent.get("name") or info.get("name")),
         model=values.text(agent.get("model_name") or _object(info.get("model_info")).get("name")),
@@ -124,7 +124,7 @@ def _trace(record: Record, result: Record, known: AttemptRow) -> Trace:
     rest |= {f"harbor.{name}": value for name, value in result.items()}
     return Trace(
         attempt,
-        spans=made_spans(attempt, steps, calls, rest, about),
+        spans=synthetic_spans(attempt, steps, calls, rest, about),
         messages=messages,
         steps=steps,
         tool_calls=calls,

@@ -1,14 +1,11 @@
-"""Steps, calls and messages of an ATIF trajectory. Pure: its step objects in, rows out.
-
-A step of ours is a step whose source is the agent; its observations are what its calls brought back.
-"""
+"""Steps, calls and messages of an ATIF trajectory. A step is one whose source is the agent."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.readers.conversation import content_of
-from halo_opt.store.readers.made import call_span_id, step_span_id
+from halo_opt.store.readers.synthetic import call_span_id, step_span_id
 from halo_opt.store.rows import MessageRow, StepRow, ToolCallRow
 
 Record = Mapping[str, Any]
@@ -22,7 +19,7 @@ _OURS = {"step_id", "timestamp", "source", "message", "reasoning_content", "tool
 def steps_of(
     trace_id: str, listed: Sequence[Record]
 ) -> tuple[list[StepRow], list[ToolCallRow], dict[int, dict[str, Any]]]:
-    """The steps, the calls, and what is told of each step besides."""
+    """The steps, the calls, and the other attributes of each step."""
     steps: list[StepRow] = []
     calls: list[ToolCallRow] = []
     about: dict[int, dict[str, Any]] = {}

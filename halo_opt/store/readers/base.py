@@ -83,6 +83,6 @@ def whole(path: Path) -> bytes:
         return file.read()
 
 
-def made_id(*parts: object) -> str:
+def derived_id(*parts: object) -> str:
     """32 hex digits from what names an attempt: the same input gives the same id on every machine."""
     return hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()[:32]

@@ -1,7 +1,7 @@
-"""Reader for experiment folders of BrowserGym, AgentLab and agisdk: what their `summary_info.json` tells.
+"""Reader for experiment folders of BrowserGym, AgentLab and agisdk, from their `summary_info.json`.
 
-Steps and arguments lie beside it as pickles, which are NEVER opened: to load a pickle is to run it. So there are no
-steps but their number, and the task comes from JSON where there is some, else from the folder's name.
+Steps and arguments are stored beside it as pickles, which must never be opened: loading a pickle runs it. So steps are
+a number only, and the task comes from JSON where there is some, else from the folder's name.
 """
 
 import re
@@ -11,9 +11,9 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import decode_json, head_of
-from halo_opt.store.readers.base import made_id, whole
-from halo_opt.store.readers.documents import glimpses
-from halo_opt.store.readers.made import made_spans
+from halo_opt.store.readers.base import derived_id, whole
+from halo_opt.store.readers.documents import leading_objects
+from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -44,7 +44,8 @@ class BrowserGymReader:
     def sniff(self, path: Path) -> bool:
         """A folder whose summary tells a cumulative reward, or that summary itself."""
         summary = path / SUMMARY if path.is_dir() else path
-        return summary.is_file() and any("cum_reward" in found and "n_steps" in found for found in glimpses(summary))
+        found = leading_objects(summary) if summary.is_file() else ()
+        return any("cum_reward" in record and "n_steps" in record for record in found)
 
     def read(self, path: Path, sink: Sink) -> None:
         """The folder's one attempt."""
@@ -57,7 +58,7 @@ class BrowserGymReader:
         run_id = sink.run_id_of(folder.resolve().parent)
         known = _named(folder.resolve().name, _arguments(folder), summary)
         known = known._replace(
-            run_id=run_id, trace_id=made_id(run_id, folder.name, known.task_id), source=str(file), line=1
+            run_id=run_id, trace_id=derived_id(run_id, folder.name, known.task_id), source=str(file), line=1
         )
         known = known._replace(attempt=sink.attempt_number(run_id, known.task_id, known.seed))
         sink.run(RunRow(run_id, self.name, None, known.model, known.mode, None, str(folder.parent)))
@@ -110,7 +111,7 @@ def _trace(summary: Record, known: AttemptRow) -> Trace:
     )
     rest = {f"browsergym.{name}": value for name, value in summary.items()}
     scores = [] if attempt.score is None else [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "browsergym")]
-    return Trace(attempt, spans=made_spans(attempt, [], [], rest), scores=scores)
+    return Trace(attempt, spans=synthetic_spans(attempt, [], [], rest), scores=scores)
 
 
 def _ending(summary: Record, limit: int | None, complaint: str | None) -> str | None:

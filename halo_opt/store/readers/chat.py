@@ -1,7 +1,7 @@
-"""Reader for conversations as OpenAI messages in general: records with `messages`, one a line, in an array, or alone.
+"""Reader for conversations in OpenAI's message layout: records with `messages`, one a line, in an array, or alone.
 
 Which field holds the task, the reward or the model is not fixed, so the usual names are tried; every other field is
-kept on the root span. Never judges an attempt: without a reward or a verdict in the record there is no outcome.
+kept on the root span. Without a reward or a verdict in the record there is no outcome.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,11 +13,11 @@ from halo_opt.store.files.lines import Line, decode_json
 from halo_opt.store.files.opening import stem
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
-from halo_opt.store.readers.base import made_id, usable, whole
-from halo_opt.store.readers.documents import glimpses, is_document, records
-from halo_opt.store.readers.made import made_spans
+from halo_opt.store.readers.base import derived_id, usable, whole
+from halo_opt.store.readers.documents import is_document, leading_objects, records
 from halo_opt.store.readers.span_lines import problem_of as span_problem
-from halo_opt.store.readers.span_trace import made_task
+from halo_opt.store.readers.span_trace import derived_task
+from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -48,13 +48,13 @@ class ChatReader:
 
     def sniff(self, path: Path) -> bool:
         """A record with messages among the first ones, or an array of messages."""
-        return path.is_file() and (any(_is_chat(record) for record in glimpses(path)) or _is_bare(path))
+        return path.is_file() and (any(_is_chat(record) for record in leading_objects(path)) or _is_bare(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Every record that holds messages; the others are rejected."""
         run_id = sink.unique_run_id(stem(path))
         for number, record in usable(path, _records(path), _problem, sink):
-            trace = _trace(record, AttemptRow(made_id(run_id, number), run_id, "", source=str(path), line=number))
+            trace = _trace(record, AttemptRow(derived_id(run_id, number), run_id, "", source=str(path), line=number))
             told = trace.attempt
             if _attempt_of(record) is None:
                 trace.attempt = told._replace(attempt=sink.attempt_number(run_id, told.task_id, told.seed))
@@ -79,7 +79,7 @@ def _is_bare(path: Path) -> bool:
     """Whether the file is an array of messages: one conversation without anything around it."""
     return is_document(path) and any(
         _is_message(found) and found.keys() & {"content", "tool_calls"} and "messages" not in found
-        for found in glimpses(path)
+        for found in leading_objects(path)
     )
 
 
@@ -129,7 +129,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     rest = {f"chat.{name}": value for name, value in record.items() if name != "messages"}
     return Trace(
         attempt,
-        spans=made_spans(attempt, steps, calls, rest),
+        spans=synthetic_spans(attempt, steps, calls, rest),
         messages=talk.message_rows(known.trace_id, messages),
         steps=steps,
         tool_calls=calls,
@@ -142,7 +142,7 @@ def _task(record: Record, told: list[Any], goal: str | None, trace_id: str) -> s
     named = names.first((*_TASK, "task"), *told)
     if isinstance(named, int) or (isinstance(named, str) and 0 < len(named) <= _LONGEST_NAME):
         return str(named)
-    return made_task(goal, values.text(record.get("id")) or trace_id)
+    return derived_task(goal, values.text(record.get("id")) or trace_id)
 
 
 def _attempt_of(record: Record) -> int | None:

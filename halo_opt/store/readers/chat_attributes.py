@@ -1,4 +1,4 @@
-"""Chat messages of any client library as OpenInference attributes. Pure, and never raises for what it is given.
+"""Chat messages of any client library as OpenInference attributes.
 
 Platforms store a model call's input and output as the library gave them: OpenAI and Anthropic messages, LangChain's
 messages in three spellings, generations, Gemini parts, or bare text.

@@ -1,8 +1,8 @@
-"""Reader for Claude Code sessions: JSONL with a line for each part of a message. Never judges: no outcome is told.
+"""Reader for Claude Code sessions: JSONL with a line for each part of a message. Sessions have no outcome.
 
-A session is an attempt, and so is each sub-agent of it (mode `subagent`), because a sub-agent has a conversation of its
-own. Lines that share a message id are one reply of the model, hence one step. Lines that are no part of a conversation
-(snapshots, progress, titles) are passed over.
+A session is an attempt, and so is each of its sub-agents (mode `subagent`), because a sub-agent has a conversation of
+its own. Lines that share a message id are one reply of the model, hence one step. Lines that are no part of a
+conversation (snapshots, progress, titles) are skipped.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,8 @@ from halo_opt.store import values
 from halo_opt.store.files.lines import Line, read_objects
 from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import first_objects
-from halo_opt.store.readers.span_trace import made_task, run_of
-from halo_opt.store.readers.transcript import Call, Said, Turn, total, trace_of_turns
+from halo_opt.store.readers.span_trace import derived_task, run_of
+from halo_opt.store.readers.transcript import Call, TranscriptMessage, Turn, total, trace_of_turns
 from halo_opt.store.rows import AttemptRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -93,7 +93,7 @@ class _Session:
     def __init__(self, key: str, line: int) -> None:
         self.key, self.line = key, line
         self.turns: list[Turn] = []
-        self.said: list[Said] = []
+        self.said: list[TranscriptMessage] = []
         self.goal: str | None = None
         self.model: str | None = None
         self.facts: dict[str, Any] = {}
@@ -126,7 +126,7 @@ class _Session:
         attempt = AttemptRow(
             self.key,
             run_id,
-            made_task(self.goal, self.key),
+            derived_task(self.goal, self.key),
             end_reason=self.end,
             mode="subagent" if ":" in self.key else None,
             model=self.model,

@@ -1,7 +1,7 @@
-"""Reader for Codex sessions (rollouts): JSONL of {timestamp, type, payload}. Never judges: sessions tell no outcome.
+"""Reader for Codex sessions (rollouts): JSONL of {timestamp, type, payload}. Sessions have no outcome.
 
-A file is a session and an attempt. A step is what the model said and called until something came back to it. The same
-words stand in `response_item` and `event_msg` lines: the conversation is taken from the former alone.
+A file is a session and an attempt. A step is the model's texts and calls up to the next result. The same texts stand in
+`response_item` and `event_msg` lines: the conversation is taken from the former alone.
 """
 
 import json
@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from halo_opt.store import values
 from halo_opt.store.files.lines import read_objects
 from halo_opt.store.files.opening import stem
-from halo_opt.store.readers.base import first_objects, made_id
+from halo_opt.store.readers.base import derived_id, first_objects
 from halo_opt.store.readers.shell import answers_by_status
-from halo_opt.store.readers.span_trace import made_task, run_of
-from halo_opt.store.readers.transcript import Call, Said, Turn, trace_of_turns
+from halo_opt.store.readers.span_trace import derived_task, run_of
+from halo_opt.store.readers.transcript import Call, TranscriptMessage, Turn, trace_of_turns
 from halo_opt.store.rows import AttemptRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -83,7 +83,7 @@ class _Session:
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
-        self.said: list[Said] = []
+        self.said: list[TranscriptMessage] = []
         self.meta: Object = {}
         self.model: str | None = None
         self.asked: str | None = None
@@ -114,12 +114,12 @@ class _Session:
 
     def trace(self, run_id: str, path: Path) -> Trace:
         """The attempt with all its rows."""
-        trace_id = values.text(self.meta.get("id")) or made_id(run_id)
+        trace_id = values.text(self.meta.get("id")) or derived_id(run_id)
         goal = self.asked or self.first_words
         attempt = AttemptRow(
             trace_id,
             run_id,
-            made_task(goal, trace_id),
+            derived_task(goal, trace_id),
             end_reason=self.end,
             model=self.model,
             harness_revision=values.text(self.meta.get("cli_version")),

@@ -1,6 +1,6 @@
-"""What span attributes mean: OpenInference, OTel GenAI (older names too), the HALO engine's own, and ours. Pure.
+"""What span attributes mean: OpenInference, OTel GenAI (older names too), the HALO engine's own, and ours.
 
-The first name of each list that is there wins; the order is from most to least specific.
+Of each list of names the first that is present counts; the order is from most to least specific.
 """
 
 import json
@@ -13,7 +13,7 @@ from halo_opt.store import values
 
 Attributes = Mapping[str, Any]
 # Role and text.
-Said = tuple[str, str | None]
+RoleText = tuple[str, str | None]
 
 # The first two say an OpenInference kind, the others an operation that has one.
 KIND = (
@@ -176,8 +176,8 @@ def without_prompts(attributes: Attributes) -> Attributes:
 class Talk(NamedTuple):
     """(role, text) of the messages that an LLM span was given, and of what it answered."""
 
-    given: list[Said]
-    said: list[Said]
+    given: list[RoleText]
+    said: list[RoleText]
 
 
 def talk_of(attributes: Attributes) -> Talk:
@@ -191,22 +191,22 @@ def talk_of(attributes: Attributes) -> Talk:
     return Talk(_given(attributes, given), _said(attributes, said))
 
 
-def messages_in(attributes: Attributes) -> list[Said]:
+def messages_in(attributes: Attributes) -> list[RoleText]:
     """(role, text) of the messages that an LLM span was given; instructions kept apart from them come first."""
     return talk_of(attributes).given
 
 
-def messages_out(attributes: Attributes) -> list[Said]:
+def messages_out(attributes: Attributes) -> list[RoleText]:
     """(role, text) of what an LLM span answered; its plain output where no messages are kept."""
     return talk_of(attributes).said
 
 
-def messages_listed(value: Any) -> list[Said]:
+def messages_listed(value: Any) -> list[RoleText]:
     """(role, text) of messages kept as one list, or as JSON text of it."""
     return [(str(message.get("role") or ""), _listed_content(message)) for message in _listed(value)]
 
 
-def _given(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[Said]:
+def _given(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
     found = _messages(attributes, flat, ("gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages"))
     instructions = attributes.get("gen_ai.system_instructions")
     if instructions is not None and not any(role == "system" for role, _ in found):
@@ -215,7 +215,7 @@ def _given(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> lis
     return found
 
 
-def _said(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[Said]:
+def _said(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
     found = _messages(attributes, flat, ("gen_ai.output.messages", "gen_ai.completion"))
     if found:
         return found
@@ -249,7 +249,7 @@ _ASKED = re.compile(
 )
 
 
-def _messages(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]], whole: tuple[str, ...]) -> list[Said]:
+def _messages(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]], whole: tuple[str, ...]) -> list[RoleText]:
     if flat:
         return [(str(m.get("role") or ""), _flat_content(m)) for _, m in sorted(flat.items())]
     return messages_listed(first(whole, attributes))

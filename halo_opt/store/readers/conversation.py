@@ -1,14 +1,13 @@
-"""Conversations in OpenAI's layout, and those near it, as steps, tool calls and messages. Pure: messages in, rows out.
+"""Conversations in OpenAI's layout, and those near it, as steps, tool calls and messages.
 
-A step is an assistant message: tool calls, or words to the user (`respond`), and what follows it is the result. Never
-looks at anything but the messages; who was right is told elsewhere.
+A step is an assistant message: tool calls, or words to the user (`respond`); what follows it is the result.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from halo_opt.store import values
-from halo_opt.store.readers.made import call_span_id, step_span_id
+from halo_opt.store.readers.synthetic import call_span_id, step_span_id
 from halo_opt.store.rows import MessageRow, StepRow, ToolCallRow
 
 Message = Mapping[str, Any]

@@ -1,6 +1,6 @@
-"""JSON files of any layout: a record a line, an array of records, or one document. No format knowledge.
+"""JSON files of any layout: a record a line, an array of records, or one document.
 
-Recognising a file never parses more than how it begins, however large its one document is.
+Recognising a file parses only its beginning, however large its one document is.
 """
 
 import re
@@ -21,7 +21,7 @@ _DEEPEST = 200
 _CLOSER = {b"[": b"]", b"{": b"}"}
 
 
-def glimpses(path: Path) -> Iterator[dict[str, Any]]:
+def leading_objects(path: Path) -> Iterator[dict[str, Any]]:
     """The objects that a file begins with, as far as its first bytes tell them: what is cut off there is left out.
 
     For one document that is the document, for an array its first element, otherwise the records of the first lines.

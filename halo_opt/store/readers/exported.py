@@ -1,6 +1,6 @@
-"""What exports of tracing platforms share: records in JSONL or in one JSON document, times in any unit, nested names.
+"""What exports of tracing platforms share: records in JSONL or in one document, times in any unit, nested names.
 
-Knows no one platform. Never raises for what a record holds, and holds one trace of JSONL at a time in memory.
+Of JSONL one trace at a time is in memory.
 """
 
 import re
@@ -207,7 +207,7 @@ def an_object(value: Any) -> Object:
     return value if isinstance(value, dict) else {}
 
 
-def told(attributes: Object) -> dict[str, Any]:
+def without_nulls(attributes: Object) -> dict[str, Any]:
     """The attributes that have a value."""
     return {name: value for name, value in attributes.items() if value is not None}
 

@@ -1,7 +1,7 @@
 """Reader for Inspect logs: `.eval` archives through the library `inspect-ai` (an extra), JSON logs without it.
 
 A sample in one epoch is an attempt: its task is `<task>/<sample id>`, its seed the epoch. Messages are read, the much
-larger event lists are not. Never judges: the outcome is the first score that tells one, an error or a limit.
+larger event lists are not. The outcome is the first score that has one, an error or a limit.
 """
 
 import re
@@ -14,10 +14,10 @@ from halo_opt.core.records import Cause
 from halo_opt.store import values
 from halo_opt.store.files.lines import BOM, decode_json
 from halo_opt.store.files.opening import stem
-from halo_opt.store.readers.base import SourceError, first_bytes, made_id, whole
+from halo_opt.store.readers.base import SourceError, derived_id, first_bytes, whole
 from halo_opt.store.readers.chat_attributes import chat
-from halo_opt.store.readers.exported import an_object, moment, objects, text_id, told
-from halo_opt.store.readers.transcript import Call, Said, Turn, total, trace_of_turns
+from halo_opt.store.readers.exported import an_object, moment, objects, text_id, without_nulls
+from halo_opt.store.readers.transcript import Call, TranscriptMessage, Turn, total, trace_of_turns
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -82,7 +82,7 @@ class InspectReader:
                 sink.reject(str(path), number, problem, values.text(sample) or "null")
                 continue
             known = AttemptRow(
-                text_id(sample.get("uuid")) or made_id(run_id, sample["id"], sample.get("epoch")),
+                text_id(sample.get("uuid")) or derived_id(run_id, sample["id"], sample.get("epoch")),
                 run_id,
                 f"{spec.get('task') or 'task'}/{sample['id']}",
                 seed=values.integer(sample.get("epoch")),
@@ -173,7 +173,7 @@ def _trace(sample: Object, known: AttemptRow, header: Object) -> Trace:
     facts = {f"inspect.{name}": sample.get(name) or None for name in _KEPT}
     facts["inspect.scores"] = sample.get("scores") or None
     facts["inspect.eval"] = {name: header.get(name) for name in ("eval", "status") if header.get(name) is not None}
-    trace = trace_of_turns(attempt, turns, said, told(facts))
+    trace = trace_of_turns(attempt, turns, said, without_nulls(facts))
     trace.scores = scores
     return trace
 
@@ -224,11 +224,11 @@ def _usage(sample: Object, model: str | None) -> Object:
     return an_object(next(iter(by_model.values()), None)) if len(by_model) == 1 else {}
 
 
-def _conversation(sample: Object) -> tuple[list[Turn], list[Said]]:
+def _conversation(sample: Object) -> tuple[list[Turn], list[TranscriptMessage]]:
     """Each reply of the assistant is a turn; tool messages are the results of its calls, found by id."""
     attachments = an_object(sample.get("attachments"))
     turns: list[Turn] = []
-    said: list[Said] = []
+    said: list[TranscriptMessage] = []
     calls: dict[str, tuple[Call, int]] = {}
     seen: list[str] = []
     for message in objects(sample["messages"]):

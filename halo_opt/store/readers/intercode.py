@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from halo_opt.store import values
 from halo_opt.store.files.lines import decode_json, head_of
 from halo_opt.store.files.opening import stem
-from halo_opt.store.readers.base import first_bytes, made_id, whole
-from halo_opt.store.readers.made import call_of, call_span_id, made_spans, step_span_id
+from halo_opt.store.readers.base import derived_id, first_bytes, whole
 from halo_opt.store.readers.shell import answers_by_status, error_message
+from halo_opt.store.readers.synthetic import call_of, call_span_id, step_span_id, synthetic_spans
 from halo_opt.store.rows import AttemptRow, MessageRow, RunRow, ScoreRow, StepRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -66,7 +66,7 @@ class InterCodeReader:
                 continue
             task = f"intercode-{record.get('task_id', key)}"
             known = AttemptRow(
-                made_id(run_id, task, 0, 0),
+                derived_id(run_id, task, 0, 0),
                 run_id,
                 task,
                 seed=0,
@@ -116,7 +116,7 @@ def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
     calls = [c._replace(position=place, span_id=call_span_id(place)) for place, c in enumerate(made)]
     return Trace(
         attempt,
-        spans=made_spans(attempt, steps, calls, {f"intercode.{name}": value for name, value in rest.items()}),
+        spans=synthetic_spans(attempt, steps, calls, {f"intercode.{name}": value for name, value in rest.items()}),
         messages=_messages(known.trace_id, goal, turns),
         steps=steps,
         tool_calls=calls,

@@ -1,7 +1,7 @@
-"""Scores, feedback and assessments beside a trace: rows of `scores`, and the outcome where one says it. Pure.
+"""Scores, feedback and assessments of a trace: rows of `scores`, and the outcome where one gives it.
 
-Platforms hold judgements of any kind on any scale. Only one whose name plainly means the task's result, on a scale from
-0 to 1 or as a yes or no, becomes the attempt's outcome; never an average, never a guess from other names.
+Platforms hold judgements of any kind on any scale. The attempt's outcome comes only from one whose name plainly means
+the task's result, on a scale from 0 to 1 or as a yes or no; averages do not count.
 """
 
 import re

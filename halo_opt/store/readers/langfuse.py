@@ -1,7 +1,7 @@
 """Reader for Langfuse exports: observations, or traces that hold their observations and scores.
 
 The names may be those of the interface (`traceId`) or of the bulk export (`trace_id`), the file JSONL or one JSON
-document. Never joins files: a bulk export's `traces/` and `scores/` have no observations and are not recognised.
+document. Files are not joined: a bulk export's `traces/` and `scores/` have no observations and are not recognised.
 """
 
 from pathlib import Path

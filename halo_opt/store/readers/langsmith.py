@@ -1,7 +1,7 @@
 """Reader for LangSmith run exports: runs in JSONL or one JSON document, flat or with `child_runs` inside.
 
-A trace is an attempt. Its dataset example, where it has one, is its task. Streamed tokens are not kept: they are in the
-outputs as a whole. Never joins files.
+A trace is an attempt. Its dataset example, where it has one, is its task. Streamed tokens are not kept: the outputs
+hold them as a whole. Files are not joined.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from halo_opt.store.readers.exported import (
     opened,
     sniffed,
     text_id,
-    told,
+    without_nulls,
 )
 from halo_opt.store.readers.judged import Judgement, judged, judgement
 from halo_opt.store.readers.span_lines import Span
@@ -123,9 +123,11 @@ def _span(record: Object, trace_id: str, source: str, line: int) -> Span:
         attributes |= input_attributes(run.get("inputs")) | output_attributes(run.get("outputs"))
         attributes |= _usage(run, an_object(extra.get("invocation_params")), metadata)
     else:
-        attributes |= told({"input.value": _words(run.get("inputs")), "output.value": _words(run.get("outputs"))})
+        attributes |= without_nulls(
+            {"input.value": _words(run.get("inputs")), "output.value": _words(run.get("outputs"))}
+        )
     if metadata.get("task_id") is None and not _parent(run):
-        attributes |= told({"task_id": text_id(run.get("reference_example_id"))})
+        attributes |= without_nulls({"task_id": text_id(run.get("reference_example_id"))})
     error = values.text(run.get("error")) or None
     return Span(
         trace_id,
@@ -137,7 +139,7 @@ def _span(record: Object, trace_id: str, source: str, line: int) -> Span:
         "error" if error or run.get("status") == "error" else "unset",
         error,
         {**attributes, **_rest(run, extra, metadata)},
-        told({"service.version": metadata.get("revision_id")}),
+        without_nulls({"service.version": metadata.get("revision_id")}),
         {},
         source,
         line,
@@ -151,7 +153,7 @@ def _usage(run: Object, params: Object, metadata: Object) -> dict[str, Any]:
         an_object(outputs.get("llm_output")).get("token_usage")
     )
     models = (metadata.get("ls_model_name"), params.get("model"), params.get("model_name"))
-    return told(
+    return without_nulls(
         {
             "gen_ai.request.model": next((model for model in models if model), None),
             "gen_ai.usage.input_tokens": _either(run, usage, "prompt_tokens", "input_tokens"),
@@ -185,7 +187,7 @@ def _rest(run: Object, extra: Object, metadata: Object) -> dict[str, Any]:
     rest["extra"] = {name: value for name, value in extra.items() if name != "metadata"} or None
     events = [event for event in objects(run.get("events")) if event.get("name") != "new_token"]
     rest["events"] = events or None
-    return told({f"langsmith.{name}": value for name, value in rest.items()}) | flat({"metadata": metadata})
+    return without_nulls({f"langsmith.{name}": value for name, value in rest.items()}) | flat({"metadata": metadata})
 
 
 def _feedback(record: Object, *, whole: bool) -> Iterator[Judgement]:

@@ -1,7 +1,7 @@
 """Reader for MLflow trace exports: {info, data: {spans}} of schema 2 and 3, JSONL or one JSON document.
 
-Attribute values are JSON as text there and are opened. Ids that schema 3 keeps in base64 stay as they are, they are
-only compared with each other. Never joins files: a trace's assessments count where its `info` holds them.
+Attribute values are JSON texts there and are decoded. Ids that schema 3 keeps in base64 stay as they are. Files are not
+joined: a trace's assessments count where its `info` holds them.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from halo_opt.store.readers.exported import (
     opened,
     sniffed,
     text_id,
-    told,
+    without_nulls,
 )
 from halo_opt.store.readers.judged import Judgement, judged, judgement
 from halo_opt.store.readers.span_lines import Span
@@ -106,7 +106,7 @@ def _span(span: Object, info: Object, trace_id: str, source: str, line: int) -> 
         _STATUS.get(str(code).upper(), "unset"),
         values.text(message) or None,
         attributes if parent else {**attributes, **_facts(info, metadata)},
-        told({"service.version": metadata.get(_COMMIT) or None}),
+        without_nulls({"service.version": metadata.get(_COMMIT) or None}),
         {},
         source,
         line,
@@ -127,7 +127,7 @@ def _attributes(raw: dict[str, Any]) -> dict[str, Any]:
         found["gen_ai.usage.cost"] = cost.get("total_cost")
     else:
         found["input.value"], found["output.value"] = _words(raw.get(_IN)), _words(raw.get(_OUT))
-    return told(found) | rest
+    return without_nulls(found) | rest
 
 
 def _asked(raw: Object) -> Any:
@@ -148,7 +148,7 @@ def _facts(info: Object, metadata: Object) -> dict[str, Any]:
     names = ("state", "status", "execution_duration", "execution_duration_ms", "execution_time_ms", "trace_location")
     plain = {name: value for name, value in {**metadata, **tags}.items() if not str(name).startswith("mlflow.")}
     own = {"tags": tags or None, "trace_metadata": metadata or None, **{name: info.get(name) for name in names}}
-    return told({f"mlflow.{name}": value for name, value in own.items()}) | flat({"metadata": plain})
+    return without_nulls({f"mlflow.{name}": value for name, value in own.items()}) | flat({"metadata": plain})
 
 
 def _assessments(info: Object) -> Iterator[Judgement]:

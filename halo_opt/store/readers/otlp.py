@@ -1,7 +1,7 @@
 """Reader for OTLP JSON, as collectors and exporters write it: one document, an array of them, or one a line.
 
-The spans of a trace may be spread over the lines of a file; a trace is handed on as soon as its last line is read, so
-that memory holds the traces under way and not the file. Never joins traces across files.
+The spans of a trace may be spread over the lines of a file; a trace is handed on when its last line is read, so memory
+holds the traces under way and not the file. Traces are not joined across files.
 """
 
 import base64
@@ -14,8 +14,8 @@ from typing import Any
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD, Line
 from halo_opt.store.files.opening import open_file, stem
-from halo_opt.store.readers.documents import glimpses, is_document, records
-from halo_opt.store.readers.span_events import EVALUATION, Event, told_by
+from halo_opt.store.readers.documents import is_document, leading_objects, records
+from halo_opt.store.readers.span_events import EVALUATION, Event, attributes_of_events
 from halo_opt.store.readers.span_lines import Reject, Span, problem_of, span_of
 from halo_opt.store.readers.span_trace import run_of, trace_of
 from halo_opt.store.rows import ScoreRow
@@ -37,7 +37,7 @@ class OtlpReader:
 
     def sniff(self, path: Path) -> bool:
         """A file that begins with a record of resource spans."""
-        return path.is_file() and any(_batches(record) is not None for record in glimpses(path))
+        return path.is_file() and any(_batches(record) is not None for record in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Every trace of the file; a run for each run id that its spans name, else one with the file's name."""
@@ -125,7 +125,7 @@ def _record(raw: Mapping[str, Any], resource: Any, scope: Any) -> dict[str, Any]
         Event(values.text(e.get("name")) or "", _time(e, "time"), _attributes(e.get("attributes")))
         for e in _objects(raw.get("events"))
     ]
-    told = told_by(events, ended_well=ended_well)
+    told = attributes_of_events(events, ended_well=ended_well)
     rest = {
         "otlp.kind": _KINDS.get(str(raw.get("kind")).upper().removeprefix("SPAN_KIND_")),
         "otlp.events": [event._asdict() for event in told.rest],

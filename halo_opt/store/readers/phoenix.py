@@ -1,7 +1,8 @@
 """Reader for Arize Phoenix span exports: records of the spans dataframe, or spans of its interface and command line.
 
 Names are flat (`context.trace_id`, `attributes.llm.model_name`) or nested. A dataframe written without its index has
-lost the span ids; its spans are still read, in time order. Never joins files: annotations count where spans hold them.
+lost the span ids; its spans are still read, in time order. Files are not joined: annotations count where spans hold
+them.
 """
 
 from pathlib import Path
@@ -21,7 +22,7 @@ from halo_opt.store.readers.exported import (
     opened,
     sniffed,
     text_id,
-    told,
+    without_nulls,
 )
 from halo_opt.store.readers.judged import Judgement, judged, judgement
 from halo_opt.store.readers.span_lines import Span
@@ -118,7 +119,7 @@ def _annotations(record: Object) -> list[Judgement]:
         who = " ".join(["phoenix", *filter(None, [text_id(note.get("annotator_kind"))])])
         found.append(judgement(note.get("name"), result.get("score"), who, label=result.get("label"), whole=whole))
     # The dataframe's spelling: a column for each annotation's score and label.
-    columns = told({name: value for name, value in record.items() if name.startswith("annotations.")})
+    columns = without_nulls({name: value for name, value in record.items() if name.startswith("annotations.")})
     for name in dict.fromkeys(name.split(".")[1] for name in columns):
         score, label = columns.get(f"annotations.{name}.score"), columns.get(f"annotations.{name}.label")
         found.append(judgement(name, score, "phoenix", label=label, whole=whole))

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from halo_opt.core.records import AttemptKey, AttemptResult, Outcome
 from halo_opt.store import values
+from halo_opt.store.files.folders import SKIPPED_FOLDERS, files_under
 from halo_opt.store.files.lines import decode_json, head_of, read_objects
-from halo_opt.store.files.walk import SKIPPED_FOLDERS, files_under
 from halo_opt.store.readers.base import SourceError
 from halo_opt.store.readers.span_lines import traces_of
 from halo_opt.store.readers.span_trace import trace_of

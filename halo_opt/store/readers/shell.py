@@ -1,4 +1,4 @@
-"""Telling a shell's error message from ordinary output. Pure text rules, made to miss rather than to accuse.
+"""Recognising a shell's error message in a command's output, by rules that rather miss one than report a false one.
 
 Output of `grep` or `cat` may hold any words, so a line counts as a message only when it has the form `program: words`
 and that program stands in the command (or is the shell), or when it is one of few fixed sentences.

@@ -1,6 +1,6 @@
-"""What the events of a span say, as attributes of the span: exceptions, messages, evaluations. Pure.
+"""The events of a span as attributes of the span: exceptions, messages, evaluations.
 
-Instrumentations of several ages keep the conversation in events instead of attributes; the newest names win.
+Older instrumentations keep the conversation in events instead of attributes; the newest names count.
 """
 
 import json
@@ -26,7 +26,7 @@ class Event(NamedTuple):
     attributes: Attributes
 
 
-class Told(NamedTuple):
+class EventAttributes(NamedTuple):
     """Attributes that events stand for, the words of an exception, and the events that still say something else."""
 
     attributes: dict[str, Any]
@@ -34,7 +34,7 @@ class Told(NamedTuple):
     rest: list[Event]
 
 
-def told_by(events: Sequence[Event], *, ended_well: bool) -> Told:
+def attributes_of_events(events: Sequence[Event], *, ended_well: bool) -> EventAttributes:
     """What events say. An exception in a span that ended well was dealt with, so it is no error of the span."""
     told: dict[str, Any] = {}
     exception: str | None = None
@@ -62,7 +62,7 @@ def told_by(events: Sequence[Event], *, ended_well: bool) -> Told:
     evaluations = [event for event in rest if event.name == EVALUATION]
     if len(evaluations) == 1:
         told.update(evaluations[0].attributes)
-    return Told(told, exception, rest)
+    return EventAttributes(told, exception, rest)
 
 
 def _message(found: Attributes, role: str) -> dict[str, Any]:

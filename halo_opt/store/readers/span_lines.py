@@ -1,4 +1,4 @@
-"""Flat span JSONL as parsed spans, grouped by trace with one trace in memory at a time. No meaning of attributes here.
+"""Flat span JSONL as parsed spans, grouped by trace with one trace in memory at a time.
 
 Ids may have any length (the HALO engine writes 24 hex digits where OpenTelemetry has 16), attributes any values.
 """

@@ -187,7 +187,7 @@ def _reply(talk: names.Talk) -> str | None:
     return talk.said[-1][1] if talk.said else None
 
 
-def said_by_user(reply: Span) -> str | None:
+def first_user_message(reply: Span) -> str | None:
     """What the first user message of an LLM span's prompt says."""
     return next((content for role, content in names.messages_in(reply.attributes) if role == "user"), None)
 

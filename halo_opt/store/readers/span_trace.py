@@ -1,4 +1,4 @@
-"""One attempt from its spans: what the root says of it, and all rows below it. Pure: spans in, rows out."""
+"""One attempt from its spans: the attributes of its root, and all rows below it."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -7,7 +7,15 @@ from typing import Any, TypeVar
 from halo_opt.store import values
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers.span_lines import Span
-from halo_opt.store.readers.span_steps import STEP_INDEX, Talks, in_order, messages_of, said_by_user, steps_of, tool_of
+from halo_opt.store.readers.span_steps import (
+    STEP_INDEX,
+    Talks,
+    first_user_message,
+    in_order,
+    messages_of,
+    steps_of,
+    tool_of,
+)
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, SpanRow, Trace
 
 N = TypeVar("N", int, float)
@@ -30,7 +38,7 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
     steps, calls = steps_of(spans, kinds, talks)
     root = root_of(spans, kinds)
     replies = [span for span in in_order(spans) if kinds[span.span_id] == "LLM"]
-    words = (said for span in replies if (said := said_by_user(span)) is not None)
+    words = (said for span in replies if (said := first_user_message(span)) is not None)
     attempt = attempt_of(root, run_id, goal_of(root) or next(words, None))
     attempt = attempt._replace(
         model=attempt.model or values.text(_first_of(replies, names.MODEL)),
@@ -92,7 +100,7 @@ def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
     return AttemptRow(
         root.trace_id,
         values.text(names.first(("halo.run_id",), told, resource)) or run_id,
-        values.text(names.first(names.TASK, told, resource)) or made_task(goal, root.trace_id),
+        values.text(names.first(names.TASK, told, resource)) or derived_task(goal, root.trace_id),
         seed=values.integer(names.first(names.SEED, told, resource)),
         attempt=values.integer(names.first(("halo.attempt",), told, resource)) or 0,
         outcome=outcome,
@@ -115,7 +123,7 @@ def with_totals(attempt: AttemptRow, root: Span) -> AttemptRow:
     return attempt._replace(**{name: value for name, value in told.items() if value is not None}) if told else attempt
 
 
-def made_task(goal: str | None, trace_id: str) -> str:
+def derived_task(goal: str | None, trace_id: str) -> str:
     """A name where the format has none: the same goal is the same task; without a goal each attempt is its own."""
     if not goal:
         return trace_id

@@ -1,7 +1,7 @@
 """Reader for trajectories of SWE-agent (`.traj`) and mini-swe-agent (`.traj.json`).
 
-Whether the patch was right lies in a separate report, so there is an outcome only where the file itself tells one: a
-verdict, a crash, or a limit that was hit with nothing submitted. Never guesses success from a submission.
+Whether the patch was right is in a separate report, so there is an outcome only where the file itself has one: a
+verdict, a crash, or a limit that was hit with nothing submitted.
 """
 
 import re
@@ -13,10 +13,10 @@ from halo_opt.store import values
 from halo_opt.store.files.opening import stem
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
-from halo_opt.store.readers.base import made_id, usable
-from halo_opt.store.readers.documents import glimpses, records
-from halo_opt.store.readers.made import made_spans
+from halo_opt.store.readers.base import derived_id, usable
+from halo_opt.store.readers.documents import leading_objects, records
 from halo_opt.store.readers.swe_agent_steps import mini_steps, traj_steps
+from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -51,7 +51,7 @@ class SweAgentReader:
 
     def sniff(self, path: Path) -> bool:
         """A document with a trajectory of actions, or with messages and the info of mini-swe-agent."""
-        return path.is_file() and any(_is_traj(record) or _is_mini(record) for record in glimpses(path))
+        return path.is_file() and any(_is_traj(record) or _is_mini(record) for record in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """The trajectory, or all of a file that holds several."""
@@ -60,7 +60,7 @@ class SweAgentReader:
         run_id = sink.run_id_of(folder.parent if folder.name == name else folder)
         for number, record in usable(path, records(path), _problem, sink):
             task = values.text(record.get("instance_id") or _object(record.get("info")).get("instance_id")) or name
-            known = AttemptRow(made_id(run_id, path.name, number, task), run_id, task, source=str(path))
+            known = AttemptRow(derived_id(run_id, path.name, number, task), run_id, task, source=str(path))
             known = known._replace(attempt=sink.attempt_number(run_id, task, None), line=number)
             trace = _trace(record, known)
             sink.run(
@@ -121,7 +121,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     scores = [] if attempt.score is None else [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "swe-agent")]
     return Trace(
         attempt,
-        spans=made_spans(attempt, made.steps, made.calls, rest, made.about),
+        spans=synthetic_spans(attempt, made.steps, made.calls, rest, made.about),
         messages=talk.message_rows(known.trace_id, said),
         steps=made.steps,
         tool_calls=made.calls,

@@ -1,6 +1,6 @@
-"""Steps of SWE-agent's and mini-swe-agent's trajectories. Pure: their step objects or messages in, rows out.
+"""Steps of SWE-agent's and mini-swe-agent's trajectories.
 
-A command that ended with a non-zero status is a tool error, save where the status is the program's answer.
+A command that ended with a non-zero status is a tool error, unless the status is the program's answer.
 """
 
 import re
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from halo_opt.store import values
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.conventions import first
-from halo_opt.store.readers.made import call_of, call_span_id, step_span_id
 from halo_opt.store.readers.shell import answers_by_status, error_message
+from halo_opt.store.readers.synthetic import call_of, call_span_id, step_span_id
 from halo_opt.store.rows import StepRow, ToolCallRow
 
 Record = Mapping[str, Any]
@@ -23,7 +23,7 @@ _KEPT = ("state", "execution_time", "extra_info")
 
 
 class Made(NamedTuple):
-    """What became of a trajectory; `about` is what is told of single steps, tokens are sums where told."""
+    """The rows of a trajectory; `about` holds attributes of single steps, tokens are sums or None."""
 
     steps: list[StepRow]
     calls: list[ToolCallRow]

@@ -1,7 +1,7 @@
 """Reader for tau2-bench results: `{info, tasks, simulations}`, and single simulations as its folder layout keeps them.
 
-A step is a message of the agent; what the simulated user calls is the user's own business and no step. Never judges an
-attempt itself: the outcome is the reward that tau2-bench gave, save where the simulation itself broke.
+A step is a message of the agent; calls of the simulated user are no steps. The outcome is the reward that tau2-bench
+gave, unless the simulation itself broke.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD
 from halo_opt.store.files.opening import stem
 from halo_opt.store.readers import conversation as talk
-from halo_opt.store.readers.base import made_id
-from halo_opt.store.readers.documents import glimpses, records
-from halo_opt.store.readers.made import made_spans
+from halo_opt.store.readers.base import derived_id
+from halo_opt.store.readers.documents import leading_objects, records
+from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -45,7 +45,7 @@ class Tau2Reader:
 
     def sniff(self, path: Path) -> bool:
         """A document with simulations or with the info that stands before them, or a simulation by itself."""
-        return path.is_file() and any(_is_tau2(record) for record in glimpses(path))
+        return path.is_file() and any(_is_tau2(record) for record in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Every simulation that names a task and holds messages; the others are rejected."""
@@ -66,7 +66,7 @@ class Tau2Reader:
                 if problem is not None:
                     sink.reject(str(path), place, problem, str(simulation)[:HEAD])
                     continue
-                known = _known(simulation, info, AttemptRow(made_id(run_id, place), run_id, "", line=place))
+                known = _known(simulation, info, AttemptRow(derived_id(run_id, place), run_id, "", line=place))
                 number_of_try = sink.attempt_number(run_id, known.task_id, known.seed)
                 known = known._replace(attempt=number_of_try, model=model, source=str(path))
                 sink.trace(_trace(simulation, tasks, known))
@@ -128,7 +128,7 @@ def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -
     rest = {f"tau2.{name}": value for name, value in simulation.items() if name != "messages"}
     return Trace(
         attempt,
-        spans=made_spans(attempt, steps, calls, {**rest, **({"tau2.task": task} if task else {})}),
+        spans=synthetic_spans(attempt, steps, calls, {**rest, **({"tau2.task": task} if task else {})}),
         messages=talk.message_rows(known.trace_id, messages),
         steps=steps,
         tool_calls=calls,

@@ -1,7 +1,7 @@
 """Reader for tau-bench results: `{task_id, trial, reward, info, traj}` with OpenAI messages in `traj`.
 
 A file is JSONL or one JSON array. A step is an assistant message: a tool call, or words to the user (`respond`), and
-the message after it is its result. Never judges an attempt itself: the outcome is the reward that tau-bench gave.
+the message after it is its result. The outcome is the reward that tau-bench gave.
 """
 
 import re
@@ -11,10 +11,10 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.opening import stem
-from halo_opt.store.readers.base import made_id
+from halo_opt.store.readers.base import derived_id
 from halo_opt.store.readers.conversation import Message, content_of, message_rows, problem_of, steps_of
-from halo_opt.store.readers.documents import glimpses, records
-from halo_opt.store.readers.made import made_spans
+from halo_opt.store.readers.documents import leading_objects, records
+from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -33,7 +33,7 @@ class TauBenchReader:
 
     def sniff(self, path: Path) -> bool:
         """A record with task_id, traj and reward among the first lines, or the start of an array of them."""
-        return path.is_file() and any({"task_id", "traj", "reward"} <= found.keys() for found in glimpses(path))
+        return path.is_file() and any({"task_id", "traj", "reward"} <= found.keys() for found in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Every record that names a task and holds messages; the others are rejected."""
@@ -49,7 +49,7 @@ class TauBenchReader:
             task, seed = f"{domain}-{record['task_id']}", values.integer(record.get("trial"))
             attempt = sink.attempt_number(run_id, task, seed)
             known = AttemptRow(
-                made_id(run_id, task, seed, attempt),
+                derived_id(run_id, task, seed, attempt),
                 run_id,
                 task,
                 seed,
@@ -91,7 +91,7 @@ def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
     rest = {**info, "task": {name: value for name, value in task.items() if name != "instruction"}}
     return Trace(
         attempt,
-        spans=made_spans(attempt, steps, calls, {"tau_bench.info": rest}),
+        spans=synthetic_spans(attempt, steps, calls, {"tau_bench.info": rest}),
         messages=message_rows(known.trace_id, messages),
         steps=steps,
         tool_calls=calls,

@@ -1,7 +1,6 @@
-"""Reader for terminal-bench's `results.json`: what each trial was, whether it was resolved, and every test's verdict.
+"""Reader for terminal-bench's `results.json`: each trial, whether it was resolved, and every test's verdict.
 
-There are no steps in it, only a root span. Never takes a broken trial for a failed one: what its failure mode says of
-the infrastructure makes it an error.
+It has no steps, only a root span. A trial that broke for a reason of the infrastructure is an error, not a failure.
 """
 
 import re
@@ -11,9 +10,9 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD, decode_json
-from halo_opt.store.readers.base import made_id, whole
-from halo_opt.store.readers.documents import glimpses, records
-from halo_opt.store.readers.made import made_spans
+from halo_opt.store.readers.base import derived_id, whole
+from halo_opt.store.readers.documents import leading_objects, records
+from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
 
@@ -46,7 +45,8 @@ class TerminalBenchReader:
 
     def sniff(self, path: Path) -> bool:
         """A document whose results tell of resolved tasks, or one such result."""
-        return path.is_file() and any(_is_result(one) for record in glimpses(path) for one in _listed(record)[:1])
+        found = leading_objects(path) if path.is_file() else ()
+        return any(_is_result(one) for record in found for one in _listed(record)[:1])
 
     def read(self, path: Path, sink: Sink) -> None:
         """Every result that names a task."""
@@ -64,7 +64,7 @@ class TerminalBenchReader:
                     sink.reject(str(path), number, "result without task_id", str(result)[:HEAD])
                     continue
                 known = AttemptRow(
-                    made_id(run_id, result["task_id"], result.get("trial_name"), path, number),
+                    derived_id(run_id, result["task_id"], result.get("trial_name"), path, number),
                     run_id,
                     values.text(result["task_id"]) or "",
                     mode=values.text(about.get("agent_name")),
@@ -112,7 +112,7 @@ def _trace(result: Record, known: AttemptRow) -> Trace:
         ended_at=values.moment(result.get("trial_ended_at")),
     )
     rest = {f"terminal_bench.{name}": value for name, value in result.items() if name != "instruction"}
-    return Trace(attempt, spans=made_spans(attempt, [], [], rest), scores=_scores(attempt, result))
+    return Trace(attempt, spans=synthetic_spans(attempt, [], [], rest), scores=_scores(attempt, result))
 
 
 def _scores(attempt: AttemptRow, result: Record) -> list[ScoreRow]:

@@ -1,4 +1,4 @@
-"""Rows of an attempt that is recorded as turns with tool calls. No format knowledge, no I/O, never judges an attempt.
+"""Rows of an attempt that is recorded as turns with tool calls.
 
 A reader collects `Turn`s and the conversation; `trace_of_turns` makes steps, tool calls, spans and messages of them, so
 that coding agents' sessions and evaluation logs come out alike.
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.readers.made import call_span_id, made_spans, step_span_id
+from halo_opt.store.readers.synthetic import call_span_id, step_span_id, synthetic_spans
 from halo_opt.store.rows import AttemptRow, MessageRow, SpanRow, StepRow, ToolCallRow, Trace
 
-# A message: role, text (None: what its turn replied), number of its turn (None: said by nobody in the harness).
-Said = tuple[str, str | None, int | None]
+# A message: role, text (None: what its turn replied), number of its turn (None: no turn of the agent).
+TranscriptMessage = tuple[str, str | None, int | None]
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Turn:
 
 
 def trace_of_turns(
-    attempt: AttemptRow, turns: Sequence[Turn], said: Sequence[Said], attributes: Mapping[str, Any]
+    attempt: AttemptRow, turns: Sequence[Turn], said: Sequence[TranscriptMessage], attributes: Mapping[str, Any]
 ) -> Trace:
     """The attempt with all rows; `attributes` go to the root span, the number of steps into the attempt."""
     steps: list[StepRow] = []
@@ -72,7 +72,7 @@ def total(told: Iterable[Any]) -> int | None:
     return sum(found) if found else None
 
 
-def _message(trace_id: str, position: int, message: Said, turns: Sequence[Turn]) -> MessageRow:
+def _message(trace_id: str, position: int, message: TranscriptMessage, turns: Sequence[Turn]) -> MessageRow:
     role, content, turn = message
     if turn is None:
         return MessageRow(trace_id, None, position, role, content)
@@ -127,5 +127,5 @@ def _spans(
     more = {step_span_id(number): turn.attributes for number, turn in enumerate(turns) if turn.attributes}
     return [
         span._replace(attributes={**span.attributes, **more[span.span_id]}) if span.span_id in more else span
-        for span in made_spans(attempt, steps, calls, attributes)
+        for span in synthetic_spans(attempt, steps, calls, attributes)
     ]

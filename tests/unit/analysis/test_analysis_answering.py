@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from halo_opt.analysis.claims.answers import evidence_of, points_as_answer, write_answer
+from halo_opt.analysis.claims.answer_text import answer_evidence, points_as_answer, write_answer
 from halo_opt.analysis.claims.records import ClaimNumber
 from halo_opt.analysis.records import Answer, CheckedPoint, CitedContrast
 from halo_opt.core.report_records import Quoted
@@ -30,7 +30,7 @@ def answer_of(*points: CheckedPoint) -> Answer:
     return Answer(points=list(points))
 
 
-EVIDENCE = evidence_of(
+EVIDENCE = answer_evidence(
     answer_of(
         point("Bookings fail.", numbers=[NUMBER], quotes=[QUOTE]),
         point("They fail without consent.", numbers=[NUMBER]),
@@ -41,7 +41,7 @@ EVIDENCE = evidence_of(
 def test_evidence_is_numbered_once_however_often_it_is_cited() -> None:
     assert [(piece.number, piece.kind) for piece in EVIDENCE.pieces] == [(1, "number"), (2, "words")]
     assert [point.citations for point in EVIDENCE.points] == [[1, 2], [1]]
-    assert evidence_of(None).pieces == []
+    assert answer_evidence(None).pieces == []
 
 
 def test_words_of_traces_are_set_apart_and_told_to_be_no_instruction() -> None:
@@ -67,7 +67,7 @@ def test_what_is_shown_is_what_is_kept_and_was_checked() -> None:
 
 def test_names_that_the_evidence_has_stay_whole_and_no_count_passes_as_one() -> None:
     quote = Quoted(trace_id="run-7f", step=3, words="seat 12A of flight HAT-093 is taken")
-    evidence = evidence_of(answer_of(point("In airline-25 it fails.", numbers=[NUMBER], quotes=[quote])))
+    evidence = answer_evidence(answer_of(point("In airline-25 it fails.", numbers=[NUMBER], quotes=[quote])))
     said = "In airline-25 (run-7f, step 3) flight HAT-093 fails-97 times, airline-26 too [1]."
     written = write_answer("why?", evidence, ScriptedModel([said]), lambda _: None)
     assert written.text == (

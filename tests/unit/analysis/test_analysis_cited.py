@@ -3,14 +3,14 @@
 import pytest
 from tool_contexts import RUNS
 
-from halo_opt.analysis.claims.cited import cited_contrast
+from halo_opt.analysis.claims.answer_check import cited_contrast
 from halo_opt.analysis.claims.hypotheses import Hypotheses, behaviour_sql
 from halo_opt.analysis.records import CitedContrast
 from halo_opt.core.errors import InputError
 from halo_opt.core.report_records import Finding, Number, Report
 from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store, build_store
-from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.guarded_rows import GuardedRows
 
 LONG = "SELECT trace_id FROM attempts WHERE steps >= 12"
 LONG_SHOWN = behaviour_sql(LONG)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.store import Store
-from halo_opt.store.guarded.rows import KEPT, GuardedRows
+from halo_opt.store.guarded.guarded_rows import KEPT, GuardedRows
 
 
 def test_the_same_sql_is_the_same_hypothesis() -> None:

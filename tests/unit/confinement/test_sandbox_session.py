@@ -11,7 +11,7 @@ import pytest
 from halo_opt.confinement.python import Limits, Sandbox, SandboxMissing
 from halo_opt.core.errors import InputError
 
-LIMITS = Limits(seconds=5, grace=0.5, output_chars=300, host_calls=3, message_bytes=1 << 16, code_bytes=10_000)
+LIMITS = Limits(seconds=60, grace=0.5, output_chars=300, host_calls=3, message_bytes=1 << 16, code_bytes=10_000)
 
 
 def ask(question: str, times: int = 1) -> list[dict[str, object]]:
@@ -189,6 +189,14 @@ def test_a_long_cell_is_not_run(session):
 
 @pytest.fixture
 def brief():
+    """A session whose cells are interrupted soon, and killed only when they cannot be interrupted at all."""
+    with Sandbox.start({"ask": ask}, Limits(seconds=0.5, grace=60)) as started:
+        yield started
+
+
+@pytest.fixture
+def deadly():
+    """A session whose cells are killed soon after they were interrupted."""
     with Sandbox.start({"ask": ask}, Limits(seconds=0.5, grace=0.5)) as started:
         yield started
 
@@ -204,13 +212,13 @@ def test_a_slow_cell_is_interrupted_and_keeps_its_variables(brief):
 
 
 @pytest.mark.usefixtures("session")
-def test_a_cell_that_cannot_be_interrupted_is_killed_and_says_that_its_variables_are_lost(brief):
-    brief.run("x = 1")
-    result = brief.run("sum(range(10**12))")
+def test_a_cell_that_cannot_be_interrupted_is_killed_and_says_that_its_variables_are_lost(deadly):
+    deadly.run("x = 1")
+    result = deadly.run("sum(range(10**12))")
     assert result.state_lost
     assert "could not be interrupted, so all variables are lost and the next cell starts afresh" in result.error
     assert "bound every loop" in result.error
-    assert "NameError" in brief.run("x").error
+    assert "NameError" in deadly.run("x").error
 
 
 @pytest.mark.usefixtures("session")

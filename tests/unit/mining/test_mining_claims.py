@@ -3,8 +3,8 @@
 import pytest
 
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import Measured
 from halo_opt.mining.findings import claim_of
+from halo_opt.mining.measure import Measured
 from halo_opt.stats.contrast import Contrast
 
 LOWER = Contrast("task", 9, -0.05, (-0.27, 0.17), 0.7, 0.01, 0.0, (0.0, 8.0))

@@ -9,9 +9,9 @@ from mining_fixture import TinyStore, step
 
 from halo_opt.mining import mine
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.cells import measure
 from halo_opt.mining.detector_files import built_in
 from halo_opt.mining.extras import ExtraBehaviour, Placement
+from halo_opt.mining.measure import measure
 from halo_opt.mining.mine import MinedStore, ReportWithExtras, measured_store
 
 

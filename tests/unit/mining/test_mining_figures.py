@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.analysis.claims.bearing import evidence, misnamed
-from halo_opt.analysis.claims.evidence import Evidence
-from halo_opt.analysis.claims.figures import STRUCK, strike, unconfirmed
+from halo_opt.analysis.claims.evidence import Evidence, evidence, misnamed
+from halo_opt.analysis.claims.figures import STRUCK, strike_unsupported, unsupported_figures
 from halo_opt.analysis.claims.numerals import figures, plain, spelled
 from halo_opt.core.report_records import Quoted
-from halo_opt.store.guarded.written_sql import bounds, outcomes_named, written_itself
+from halo_opt.store.guarded.sql_tree import bounds, figure_in_sql, outcomes_named
 
 # 30 of 116 failures and 6 of 84 successes show it.
 COUNTS = {"failures_with": 30, "failures": 116, "successes_with": 6, "successes": 84, "difference": 0.187}
@@ -47,7 +46,7 @@ def measured() -> Evidence:
     ],
 )
 def test_what_was_measured_quoted_or_named_stays_letter_by_letter(words: str, measured: Evidence) -> None:
-    assert strike(words, measured, []) == words
+    assert strike_unsupported(words, measured, []) == words
 
 
 @pytest.mark.parametrize(
@@ -69,7 +68,7 @@ def test_what_was_measured_quoted_or_named_stays_letter_by_letter(words: str, me
 )  # fmt: skip
 def test_what_nothing_bears_out_is_struck_however_it_is_written(words: str, measured: Evidence) -> None:
     corrections: list[str] = []
-    assert STRUCK in strike(words, measured, corrections)
+    assert STRUCK in strike_unsupported(words, measured, corrections)
     assert "no checked number says so" in corrections[0]
 
 
@@ -102,18 +101,18 @@ def test_what_nothing_bears_out_is_struck_however_it_is_written(words: str, meas
     ],
 )
 def test_only_figures_that_a_checked_number_says_stay(words: str, known: list[float], kept: str) -> None:
-    assert strike(words, known, []) == kept
+    assert strike_unsupported(words, known, []) == kept
 
 
 def test_what_is_left_holds_nothing_that_would_be_struck_again(measured: Evidence) -> None:
-    left = strike("30 of 41 failures, 9 of 116, half of 84 and 30 of them.", measured, [])
-    assert unconfirmed(left, measured) == []
+    left = strike_unsupported("30 of 41 failures, 9 of 116, half of 84 and 30 of them.", measured, [])
+    assert unsupported_figures(left, measured) == []
 
 
 @given(st.text(max_size=200))
 def test_any_text_can_be_read_and_is_stable_once_struck(words: str) -> None:
-    left = strike(words, [12, 0.3], [])
-    assert strike(left, [12, 0.3], []) == left
+    left = strike_unsupported(words, [12, 0.3], [])
+    assert strike_unsupported(left, [12, 0.3], []) == left
 
 
 @given(st.integers(0, 999))
@@ -159,7 +158,7 @@ def test_numerals_of_every_script_are_read_as_digits() -> None:
     ],
 )
 def test_sql_that_brings_its_figure_along_is_told_from_sql_that_counts(sql: str, reason: str | None) -> None:
-    found = written_itself(sql)
+    found = figure_in_sql(sql)
     assert found is None if reason is None else reason in str(found)
 
 

@@ -7,15 +7,15 @@ from mining_fixture import TinyStore, step
 
 from halo_opt.core.report_records import Report
 from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.condition import Condition
 from halo_opt.mining.mine import mine_store
-from halo_opt.mining.shape import Shape
 
 RIGHT = step("open", "{}", result="ok")
 
 
 def seen(tool: str) -> Behaviour:
     """A behaviour shown by using a tool of this name."""
-    return Behaviour(name=tool, title=f"Uses {tool}", meaning="-", shape=Shape(where=f"tool = '{tool}'"))
+    return Behaviour(name=tool, title=f"Uses {tool}", meaning="-", condition=Condition(where=f"tool = '{tool}'"))
 
 
 def report_of(store: TinyStore, *tools: str) -> Report:

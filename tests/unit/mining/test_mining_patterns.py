@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mining_fixture import TinyStore, step
 
+from halo_opt.mining.materialized import MaterializedStore
 from halo_opt.mining.mine import mine_store
 from halo_opt.mining.sequences import Pattern, contains, fold, sequences
 from halo_opt.mining.signatures import Offered, offered, signatures
-from halo_opt.mining.together import Together
 
 READ = step("read", '{"id": 1}', result="x")
 WRITE = step("write", '{"id": 1, "text": "a"}', result="ok")
@@ -21,17 +21,17 @@ def missing(number: int) -> dict[str, object]:
     return step("execute", f"cat /tmp/{number}.txt", error_type="tool_error", error=f"cat: /tmp/{number}.txt: missing")
 
 
-def behaviours_of(tiny: TinyStore, what: Callable[[Together], Offered]) -> dict[str, list[str]]:
+def behaviours_of(tiny: TinyStore, what: Callable[[MaterializedStore], Offered]) -> dict[str, list[str]]:
     """The title of each behaviour that is offered, with the attempts that show it."""
-    with Together(tiny) as together:
-        return {b.title: sorted(t for t, value, _ in tiny.rows(b.sql) if value) for b in what(together).behaviours}
+    with MaterializedStore(tiny) as materialized:
+        return {b.title: sorted(t for t, value, _ in tiny.rows(b.sql) if value) for b in what(materialized).behaviours}
 
 
 def test_errors_and_calls_are_counted_under_their_templates(tiny: TinyStore) -> None:
     for number in range(3):
         tiny.add([missing(number), missing(number + 50), READ])
-    with Together(tiny) as together:
-        found = {(one.kind, one.template): (one.steps, one.attempts) for one in signatures(together)}
+    with MaterializedStore(tiny) as materialized:
+        found = {(one.kind, one.template): (one.steps, one.attempts) for one in signatures(materialized)}
     assert found == {
         ("error", "cat: <path>: missing"): (6, 3),
         ("call", "cat <path>"): (6, 3),
@@ -44,8 +44,8 @@ def test_only_templates_that_enough_attempts_show_are_offered_and_the_rest_is_co
         tiny.add([missing(number)])
     for _ in range(9):
         tiny.add([READ])
-    with Together(tiny) as together:
-        found = offered(together)
+    with MaterializedStore(tiny) as materialized:
+        found = offered(materialized)
     assert sorted(b.title for b in found.behaviours) == ["Calls: cat <path>", "Gets the error: cat: <path>: missing"]
     assert "3 templates. 2 of them are shown by at least 10 attempts, and 2 " in found.method
 
@@ -55,8 +55,8 @@ def test_a_sequence_is_seen_where_it_is_completed(tiny: TinyStore) -> None:
         tiny.add([LOOK, READ, WRITE])
     tiny.add([READ, LOOK, WRITE])
     tiny.add([READ])
-    with Together(tiny) as together:
-        [found] = [b for b in sequences(together).behaviours if b.within is None]
+    with MaterializedStore(tiny) as materialized:
+        [found] = [b for b in sequences(materialized).behaviours if b.within is None]
     assert found.title == "Does look, then read, then write"
     rows = tiny.rows(found.sql)
     assert [step for _, value, step in rows if value] == [2] * 10

@@ -8,12 +8,16 @@ from mining_fixture import TinyStore, step
 
 from halo_opt.core.report_records import Report
 from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.condition import Condition
 from halo_opt.mining.mine import mine_store
-from halo_opt.mining.shape import Shape
 from halo_opt.mining.triage import COLUMNS
 
-BAD = Behaviour(name="slips", title="Slips", meaning="-", shape=Shape(where="tool = 'slip'"), category="harness")
-DEAD = Behaviour(name="died", title="Dies", meaning="-", shape=Shape(where="tool = 'dead'"), category="infrastructure")
+BAD = Behaviour(
+    name="slips", title="Slips", meaning="-", condition=Condition(where="tool = 'slip'"), category="harness"
+)
+DEAD = Behaviour(
+    name="died", title="Dies", meaning="-", condition=Condition(where="tool = 'dead'"), category="infrastructure"
+)
 
 
 def did(*tools: str) -> list[dict[str, Any]]:

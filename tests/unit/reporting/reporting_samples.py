@@ -4,7 +4,6 @@ from typing import Any
 
 from halo_opt.core.records import Outcome
 from halo_opt.core.report_records import (
-    Analyst,
     Beside,
     Consequence,
     Exemplar,
@@ -12,12 +11,13 @@ from halo_opt.core.report_records import (
     GroupRow,
     GroupTable,
     InputFile,
+    ModelAnalysis,
+    ModelClaim,
     Number,
     Quoted,
     Report,
     SuggestedFix,
-    Told,
-    Unsupported,
+    UnsupportedClaim,
 )
 from halo_opt.reporting.trace_sections import StepView, TraceView
 
@@ -102,7 +102,7 @@ def finding(ident: str, title: str, explained: float, **changes: Any) -> Finding
     return Finding(**(fields | changes))
 
 
-def told(**changes: Any) -> Told:
+def model_claim(**changes: Any) -> ModelClaim:
     fields: dict[str, Any] = {
         "claim": "C1",
         "model": "qwen2.5-1.5b",
@@ -122,11 +122,11 @@ def told(**changes: Any) -> Told:
         "fix": SuggestedFix(path="prompts/harness/worker.j2", lines="3-4", words="Say that fields come first."),
         "corrections": ["number clicks of Login was 7; its SQL gives 1"],
     }
-    return Told(**(fields | changes))
+    return ModelClaim(**(fields | changes))
 
 
-def unsupported() -> Unsupported:
-    return Unsupported(
+def unsupported() -> UnsupportedClaim:
+    return UnsupportedClaim(
         claim="C2",
         model="qwen2.5-1.5b",
         title="The site was down",
@@ -136,7 +136,7 @@ def unsupported() -> Unsupported:
     )
 
 
-def analyst(**changes: Any) -> Analyst:
+def analyst(**changes: Any) -> ModelAnalysis:
     fields: dict[str, Any] = {
         "models": {"root": "qwen2.5-1.5b", "sub": "smollm2-135m"},
         "agents": 3,
@@ -155,14 +155,15 @@ def analyst(**changes: Any) -> Analyst:
         "python": "Landlock 6, seccomp and limits",
         "claims": 2,
         "confirmed": 1,
-        "asked": 5,
+        "predicates": 5,
         "summary": "Most failures click too early.",
         "corrections": ["93 was struck from the words: no checked number says so"],
     }
-    return Analyst(**(fields | changes))
+    return ModelAnalysis(**(fields | changes))
 
 
 def report(**changes: Any) -> Report:
+    rule = model_claim(claim="C3", listed=False)
     fields: dict[str, Any] = {
         "made_at": "2026-11-21T20:45:00Z",
         "title": "Why 108 MiniWoB++ attempts failed",
@@ -180,7 +181,12 @@ def report(**changes: Any) -> Report:
             "success_rate_interval of run-1": number([0.03, 0.16]),
         },
         "findings": [
-            finding("F1", "Repeated an action with no effect", 0.62, told=[told(), told(claim="C3", listed=False)]),
+            finding(
+                "F1",
+                "Repeated an action with no effect",
+                0.62,
+                model_claims=[model_claim(), rule],
+            ),
             finding("F2", "Submitted before filling the fields that the goal names", 0.31, counter_examples=[]),
             finding("F3", "Aimed at a target that is not on the page", 0.12, category="model", exemplars=[]),
         ],
@@ -208,7 +214,7 @@ def report(**changes: Any) -> Report:
         "caveats": ["Six attempts a task: differences below 20 points cannot be seen."],
         "spend": {"seconds": 2.4, "cost_usd": 0.0},
         "unsupported": [unsupported()],
-        "analyst": analyst(),
+        "model_analysis": analyst(),
     }
     return Report(**(fields | changes))
 
@@ -236,4 +242,4 @@ def traces() -> list[TraceView]:
 
 def empty_report() -> Report:
     blank: dict[str, Any] = {"inputs": [], "overview": {}, "findings": [], "tested": [], "triage": {}, "ceiling": {}}
-    return report(**blank, method="", caveats=[], spend={}, unsupported=[], analyst=None)
+    return report(**blank, method="", caveats=[], spend={}, unsupported=[], model_analysis=None)

@@ -1,4 +1,4 @@
-"""Looking for a pattern in pieces of trace files and in texts. Never keeps more than one piece of a file in memory."""
+"""Matching a pattern in pieces of trace files and in texts, one piece in memory at a time."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

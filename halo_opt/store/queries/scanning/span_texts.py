@@ -1,4 +1,4 @@
-"""The texts of a span as a person reads them, from its line. Takes every line that the import takes; never raises."""
+"""The texts of a span, decoded from its line. Accepts every line that the import accepts."""
 
 import json
 from collections.abc import Iterable

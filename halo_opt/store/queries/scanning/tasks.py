@@ -1,4 +1,4 @@
-"""What a scan is given and what it gives. Values only: tasks go to worker processes, what they found comes back."""
+"""What a scan is given and what it returns, as values that travel between processes."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

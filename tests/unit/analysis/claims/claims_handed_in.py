@@ -5,10 +5,10 @@ from functools import cache
 from typing import Any
 
 from halo_opt.analysis.claims.hypotheses import Hypotheses
-from halo_opt.analysis.claims.into_report import Analysed, report_of
-from halo_opt.analysis.claims.mismatch import Mismatch
 from halo_opt.analysis.claims.records import CheckedClaim, Claim
+from halo_opt.analysis.claims.report_with_claims import AnalysisOutput, report_with_claims
 from halo_opt.analysis.claims.verify import verify_report
+from halo_opt.analysis.claims.verify_claims import Mismatch
 from halo_opt.analysis.records import AnalysisResult, Ended, RecordedClaim
 from halo_opt.core.report_records import Report
 from halo_opt.mining.behaviour import Behaviour
@@ -37,7 +37,7 @@ def claimed(quote: dict[str, Any], **changes: Any) -> Claim:
     return Claim.model_validate(fields | changes)
 
 
-def handed_in(claims: list[Claim], *, asked: Hypotheses | None = None, **changes: Any) -> Analysed:
+def handed_in(claims: list[Claim], *, asked: Hypotheses | None = None, **changes: Any) -> AnalysisOutput:
     """A result with claims that nobody has checked yet: what writes the report must not rely on it."""
     fields: dict[str, Any] = {
         "summary": "It goes on.",
@@ -63,7 +63,7 @@ def handed_in(claims: list[Claim], *, asked: Hypotheses | None = None, **changes
         "seconds": 3.5,
         "python": "no Landlock here",
     }
-    return Analysed(AnalysisResult.model_validate(fields | changes), asked or Hypotheses())
+    return AnalysisOutput(AnalysisResult.model_validate(fields | changes), asked or Hypotheses())
 
 
 @cache
@@ -76,8 +76,8 @@ def wrong(report: Report, store: Store) -> list[Mismatch]:
     return verify_report(report, store, query=asking(store))
 
 
-def written(store: Store, analysed: Analysed, behaviours: tuple[Behaviour, ...] = ()) -> Report:
+def written(store: Store, output: AnalysisOutput, behaviours: tuple[Behaviour, ...] = ()) -> Report:
     """The report as it is read back from its file."""
     with measured_store(store, behaviours=behaviours, guarded=asking(store), patterns=False) as mined:
-        made = report_of(mined, store, [], analysed, title="t", made_at="2026-01-01T00:00:00+00:00")
+        made = report_with_claims(mined, store, [], output, title="t", made_at="2026-01-01T00:00:00+00:00")
     return Report.model_validate_json(made.model_dump_json())

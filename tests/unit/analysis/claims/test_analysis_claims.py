@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.analysis.claims.check import check, queries_of_check
+from halo_opt.analysis.claims.check import check_claim, check_queries
 from halo_opt.analysis.claims.figures import STRUCK
 from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote
 from halo_opt.store import Store
-from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.guarded_rows import GuardedRows
 
 SHOWS = "SELECT trace_id FROM steps WHERE step >= 0"
 
@@ -43,12 +43,12 @@ def rows_of(store: Store) -> GuardedRows:
 
 
 def checked(store: Store, told: Claim, harness: Path | None = None) -> CheckedClaim:
-    return check(told, store, rows_of(store), name="claim_1", first_steps={}, harness=harness)[0]
+    return check_claim(told, store, rows_of(store), name="claim_1", first_steps={}, harness=harness)[0]
 
 
 def all_checked(store: Store, told: Sequence[Claim]) -> list[CheckedClaim]:
     """Each as `checked` gives it; what they ask is asked in one process."""
-    rows_of(store).ready(sql for one in told for sql in queries_of_check(one, {}))
+    rows_of(store).ready(sql for one in told for sql in check_queries(one, {}))
     return [checked(store, one) for one in told]
 
 

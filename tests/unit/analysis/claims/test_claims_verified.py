@@ -37,29 +37,29 @@ def test_the_written_report_verifies_under_the_guard_with_the_queries_that_it_na
 
 
 def _told(data: dict[str, Any]) -> dict[str, Any]:
-    said = data["findings"][0]["told"][0]
+    said = data["findings"][0]["model_claims"][0]
     assert isinstance(said, dict)
     return said
 
 
 TAMPERING: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
-    ("M1.told[0].steps", lambda d: _told(d)["numbers"]["steps"].update(value=99)),
-    ("M1.told[0].steps", lambda d: _told(d)["numbers"]["steps"].update(value=99, sql="SELECT 99")),
-    ("M1.told[0].quotes[0]", lambda d: _told(d)["quotes"][0].update(words="it gave up at once, it said")),
-    ("M1.told[0].quotes[0]", lambda d: _told(d)["quotes"][0].update(trace_id="no-such-trace")),
-    ("M1.told[0].quotes[0]", lambda d: _told(d)["quotes"][0].update(step=999)),
-    ("M1.told[0].predicate_sql", lambda d: _told(d).update(predicate_sql="SELECT trace_id FROM steps")),
-    ("M1.told[0].predicate_sql", lambda d: _told(d).update(predicate_sql="SELECT")),
+    ("M1.model_claims[0].steps", lambda d: _told(d)["numbers"]["steps"].update(value=99)),
+    ("M1.model_claims[0].steps", lambda d: _told(d)["numbers"]["steps"].update(value=99, sql="SELECT 99")),
+    ("M1.model_claims[0].quotes[0]", lambda d: _told(d)["quotes"][0].update(words="it gave up at once, it said")),
+    ("M1.model_claims[0].quotes[0]", lambda d: _told(d)["quotes"][0].update(trace_id="no-such-trace")),
+    ("M1.model_claims[0].quotes[0]", lambda d: _told(d)["quotes"][0].update(step=999)),
+    ("M1.model_claims[0].predicate_sql", lambda d: _told(d).update(predicate_sql="SELECT trace_id FROM steps")),
+    ("M1.model_claims[0].predicate_sql", lambda d: _told(d).update(predicate_sql="SELECT")),
     ("M1.failures_with", lambda d: d["findings"][0].update(predicate_sql="SELECT trace_id, true AS value, 1 AS step")),
-    ("M1.told[0].words", lambda d: _told(d).update(words="In 931 failures.")),
-    ("M1.told[0].title", lambda d: _told(d).update(title="In 931 failures")),
-    ("M1.told[0].fix", lambda d: _told(d).update(fix={"path": "a", "lines": "", "words": "Do it 931 times."})),
+    ("M1.model_claims[0].words", lambda d: _told(d).update(words="In 931 failures.")),
+    ("M1.model_claims[0].title", lambda d: _told(d).update(title="In 931 failures")),
+    ("M1.model_claims[0].fix", lambda d: _told(d).update(fix={"path": "a", "lines": "", "words": "Do it 931 times."})),
     ("M1.title", lambda d: d["findings"][0].update(title="It fails 931 times")),
-    ("M1.told[0].triaged", lambda d: _told(d).update(triaged="infrastructure")),
+    ("M1.model_claims[0].triaged", lambda d: _told(d).update(triaged="infrastructure")),
     ("M1.category", lambda d: d["findings"][0].update(category="grader")),
-    ("M1.told[0].listed", lambda d: _told(d).update(listed=True)),
-    ("M2.told[0].listed", lambda d: d["findings"][1]["told"][0].update(listed=False)),
-    ("analyst.summary", lambda d: d["analyst"].update(summary="It fails 931 times.")),
+    ("M1.model_claims[0].listed", lambda d: _told(d).update(listed=True)),
+    ("M2.model_claims[0].listed", lambda d: d["findings"][1]["model_claims"][0].update(listed=False)),
+    ("model_analysis.summary", lambda d: d["model_analysis"].update(summary="It fails 931 times.")),
 ]
 
 
@@ -73,15 +73,15 @@ def test_tampering_with_what_a_model_said_is_found_and_placed(
 
 
 def test_the_numbers_of_a_model_are_among_those_that_are_counted(report: Report) -> None:
-    assert "M1.told[0].steps" in dict(numbers_of(report))
+    assert "M1.model_claims[0].steps" in dict(numbers_of(report))
 
 
 def test_a_report_of_before_loads_and_verifies(store: Store) -> None:
     data = written(store, handed_in([]), behaviours=(OWN,)).model_dump(mode="json")
-    for name in ("unsupported", "analyst"):
+    for name in ("unsupported", "model_analysis"):
         del data[name]
     for finding in data["findings"]:
-        del finding["told"]
+        del finding["model_claims"]
     assert wrong(Report.model_validate(data), store) == []
 
 
@@ -162,5 +162,5 @@ def test_whatever_claims_say_the_written_report_verifies(
     summary = data.draw(WORDS)
     report = written(store, handed_in(claims, asked=asked, summary=summary), behaviours=(OWN,))
     assert wrong(report, store) == []
-    told = [said.claim for finding in report.findings for said in finding.told]
+    told = [said.claim for finding in report.findings for said in finding.model_claims]
     assert sorted([*told, *(claim.claim for claim in report.unsupported)]) == [f"C{n + 1}" for n in range(len(claims))]

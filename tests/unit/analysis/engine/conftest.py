@@ -9,7 +9,7 @@ from engine_world import World, mined, small_store
 from halo_opt.core.report_records import Report
 from halo_opt.llm.model import Model
 from halo_opt.store import Store
-from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.guarded_rows import GuardedRows
 
 Made = Callable[..., World]
 

@@ -21,7 +21,7 @@ from halo_opt.llm.model import Message, Model
 from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
 from halo_opt.mining.mine import mine_store
 from halo_opt.store import Store, build_store
-from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.testing import Reply, ScriptedModel
 
 DATA = Path(__file__).parents[3] / "data"

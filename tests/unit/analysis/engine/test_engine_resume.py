@@ -16,7 +16,7 @@ from halo_opt.llm.cassette import Cassette, RecordedModel
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.model import Completion, InvalidReply, Message
 from halo_opt.store import Store
-from halo_opt.store.guarded.rows import GuardedRows
+from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.testing import ScriptedModel
 
 Made = Callable[..., World]

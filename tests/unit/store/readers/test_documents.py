@@ -9,7 +9,7 @@ from reader_tools import few
 
 from halo_opt.store import values
 from halo_opt.store.readers.base import SNIFF_BYTES
-from halo_opt.store.readers.documents import glimpses, is_document, records
+from halo_opt.store.readers.documents import is_document, leading_objects, records
 
 plain = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
 objects = st.dictionaries(
@@ -25,7 +25,7 @@ objects = st.dictionaries(
 def test_document_cut_off_anywhere_shows_whole_members_only(tmp_path_factory, record, cut):
     path = tmp_path_factory.mktemp("cut") / "x.json"
     path.write_text("\n" + json.dumps(record, indent=1)[:cut], encoding="utf-8")
-    for found in glimpses(path):
+    for found in leading_objects(path):
         assert found.keys() <= record.keys()
         assert all(type(found[name]) is type(record[name]) for name in found)
 
@@ -44,13 +44,13 @@ def test_records_come_out_of_every_layout(tmp_path_factory, listed, layout):
     path.write_text(text, encoding="utf-8")
     assert is_document(path) == (layout != "lines")
     assert [line.value for line in records(path)] == listed
-    assert next(glimpses(path)) == listed[0]
+    assert next(leading_objects(path)) == listed[0]
 
 
 def test_lines_longer_than_what_is_sniffed_hide_nothing_behind_them(tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_text("[" * (2 * SNIFF_BYTES) + "\n" + json.dumps({"a": 1, "b": "x" * SNIFF_BYTES}) + '\n{"c": 2}\n')
-    assert list(glimpses(path)) == [{"a": 1}, {"c": 2}]
+    assert list(leading_objects(path)) == [{"a": 1}, {"c": 2}]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,174 @@
+"""The answer to a question, written by a model from checked evidence alone and checked against it as it is written.
+
+The model that writes has no tools and sees no trace: only numbers that were re-run, quotes that stand, and the points
+that rest on them.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pydantic import Field
+
+from halo_opt.analysis.claims.evidence import combined_evidence, evidence
+from halo_opt.analysis.claims.sentences import Sentences
+from halo_opt.analysis.records import Answer
+from halo_opt.core.prompts import fence, render
+from halo_opt.core.records import Interval, Record, Value
+from halo_opt.core.report_records import Quoted
+from halo_opt.llm.model import Message, Model
+
+
+class EvidenceItem(Record):
+    """A piece of evidence under the number that it is cited by: a number or a contrast with its SQL, or words of an
+    attempt.
+
+    Of a contrast `counts` are failures_with, failures, successes_with, successes and the difference (a fraction).
+    """
+
+    number: int = Field(ge=1)
+    kind: Literal["number", "contrast", "words"]
+    name: str = ""
+    value: float | None = None
+    counts: dict[str, Value] = Field(default={})
+    interval: Interval | None = None
+    held_fixed: str = ""
+    sql: str = ""
+    trace_id: str = ""
+    step: int | None = None
+    words: str = ""
+
+
+class Point(Record):
+    """One thing that the agents noted, and the numbers of the evidence that it rests on."""
+
+    text: str
+    citations: list[int]
+
+
+class AnswerEvidence(Record):
+    """What an answer may rest on. The same number or quote under two points is one piece."""
+
+    points: list[Point]
+    pieces: list[EvidenceItem]
+
+
+class WrittenAnswer(Record):
+    """An answer as it was shown. `corrections` say what was struck from it; `cited` in the order of citing."""
+
+    text: str
+    cited: list[int]
+    corrections: list[str]
+
+
+def contrast_words(piece: EvidenceItem) -> str:
+    """The counts and the difference of a contrast in a sentence; '' for other pieces.
+
+    Without its interval, whose ends must not pass for the difference: that is for who reads the sources.
+    """
+    if piece.kind != "contrast":
+        return ""
+    counts = {name: value for name, value in piece.counts.items() if isinstance(value, int | float)}
+    shown = [
+        f"{counts[part]:.0f} of {counts[whole]:.0f} {whole}" + _share(counts[part], counts[whole])
+        for part, whole in (("failures_with", "failures"), ("successes_with", "successes"))
+    ]
+    said = f"{' and '.join(shown)} show it"
+    if "difference" not in counts:
+        return f"{said}; nothing shows that it makes attempts fail"
+    low, high = piece.interval or (-1.0, 1.0)
+    chance = "; this may be chance" if low <= 0 <= high else ""
+    more = "more" if counts["difference"] >= 0 else "less"
+    return (
+        f"{said}; {piece.held_fixed.lower()}, attempts that show it fail {abs(100 * counts['difference']):.0f} points"
+        f" {more} often{chance}"
+    )
+
+
+def _share(part: float, whole: float) -> str:
+    return f" ({100 * part / whole:.0f}%)" if whole else ""
+
+
+def answer_evidence(answer: Answer | None) -> AnswerEvidence:
+    """The numbered evidence of what the agents handed in; empty where nothing of it stands."""
+    pieces: dict[str, EvidenceItem] = {}
+
+    def cite(**what: Any) -> int:
+        piece = pieces.setdefault(repr(what), EvidenceItem(number=len(pieces) + 1, **what))
+        return piece.number
+
+    points = []
+    for point in answer.points if answer else []:
+        found = [
+            cite(kind="contrast", name=c.title, **c.model_dump(exclude={"name", "title"})) for c in point.contrasts
+        ]
+        found += [cite(kind="number", name=n.name, value=n.value, sql=n.sql) for n in point.numbers]
+        found += [cite(kind="words", trace_id=q.trace_id, step=q.step, words=q.words) for q in point.quotes]
+        points.append(Point(text=point.text, citations=sorted(set(found))))
+    return AnswerEvidence(points=points, pieces=list(pieces.values()))
+
+
+def write_answer(question: str, evidence: AnswerEvidence, model: Model, show: Callable[[str], None]) -> WrittenAnswer:
+    """Have the answer written, `show` given each sentence as soon as it is checked. Raises what the model raises."""
+    checked = _checking(evidence, show)
+    try:
+        model.complete(_messages(question, evidence), on_text=checked.feed)
+    finally:
+        checked.close()
+    return _written(checked)
+
+
+def points_as_answer(evidence: AnswerEvidence, show: Callable[[str], None]) -> WrittenAnswer:
+    """The points themselves, cited: for when no model can be asked any more."""
+    checked = _checking(evidence, show)
+    for place, point in enumerate(evidence.points):
+        cited = ", ".join(map(str, point.citations))
+        checked.feed(("\n" if place else "") + f"- {point.text} [{cited}]")
+    checked.close()
+    return _written(checked)
+
+
+def _checking(found: AnswerEvidence, show: Callable[[str], None]) -> Sentences:
+    pieces = found.pieces
+    numbers = {str(piece.number): (piece.value, piece.sql) for piece in pieces if piece.kind == "number"}
+    quotes = [Quoted(trace_id=p.trace_id, step=p.step, words=p.words) for p in pieces if p.kind == "words"]
+    contrasts = [evidence(piece.counts, {}, predicate=piece.sql) for piece in pieces if piece.kind == "contrast"]
+    return Sentences(
+        known=combined_evidence([evidence({}, numbers, quotes=quotes, names=_names(found)), *contrasts]),
+        citations=len(pieces),
+        quotable=[*(piece.words for piece in pieces), *(piece.name for piece in pieces)],
+        show=show,
+    )
+
+
+def _names(found: AnswerEvidence) -> frozenset[str]:
+    """Names with a digit: of attempts, and those that the check of the points has let stand."""
+    said = [word.strip(".,;:!?()[]\"'`").lower() for point in found.points for word in point.text.split()]
+    named = {word for word in said if re.search(r"\d", word) and re.match(r"[^\W\d]", word)}
+    return frozenset(named | {piece.trace_id.lower() for piece in found.pieces if piece.trace_id})
+
+
+def _written(checked: Sentences) -> WrittenAnswer:
+    return WrittenAnswer(text=checked.text.strip(), cited=checked.cited, corrections=checked.corrections)
+
+
+def _messages(question: str, found: AnswerEvidence) -> list[Message]:
+    shown = [
+        {
+            **piece.model_dump(),
+            "value": _figure(piece.value),
+            "words": fence(piece.words),
+            "sentence": contrast_words(piece),
+        }
+        for piece in found.pieces
+    ]
+    facts = {"question": question, "points": [point.model_dump() for point in found.points], "evidence": shown}
+    return [
+        Message(role="system", content=render("answer_system.j2", {})),
+        Message(role="user", content=render("answer.j2", facts)),
+    ]
+
+
+def _figure(value: float | None) -> str:
+    """A number as it is to be written: a count without decimals."""
+    return "" if value is None else f"{value:.0f}" if value == int(value) else f"{value:.6g}"

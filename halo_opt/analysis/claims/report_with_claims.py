@@ -1,0 +1,304 @@
+"""A model's claims, checked once more and set into the report that mining makes.
+
+Every predicate that the model tested against outcomes is measured with mining's own behaviours, in one correction. A
+claim that the traces do not support goes to the report's unsupported claims, which are no findings and become no patch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from halo_opt.analysis.claims.check import check_claim, check_queries, claim_behaviour, predicate_problem
+from halo_opt.analysis.claims.evidence import Evidence, names_in_traces
+from halo_opt.analysis.claims.figures import strike_unsupported
+from halo_opt.analysis.claims.hypotheses import Hypotheses, Hypothesis, behaviour_sql
+from halo_opt.analysis.claims.model_claims import claim_evidence, summary_evidence, with_claims
+from halo_opt.analysis.claims.quotes import in_context
+from halo_opt.analysis.claims.records import CheckedClaim, ClaimNumber
+from halo_opt.analysis.records import AnalysisResult, RecordedClaim
+from halo_opt.core.report_records import (
+    Finding,
+    InputFile,
+    ModelAnalysis,
+    ModelClaim,
+    Number,
+    Quoted,
+    Report,
+    SuggestedFix,
+    UnsupportedClaim,
+)
+from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.extras import ExtraBehaviour
+from halo_opt.mining.mine import MinedStore
+from halo_opt.store.guarded.guarded_rows import GuardedRows
+from halo_opt.store.guarded.sql_checks import LISTED, depends_on
+from halo_opt.store.guarded.sql_text import layout_free
+from halo_opt.store.store import Store
+
+BY_OUTCOME = "it goes by how attempts ended"
+
+
+@dataclass(frozen=True)
+class AnalysisOutput:
+    """What an analysis by a model leaves: its result, all hypotheses that it tested, and the harness it could read."""
+
+    result: AnalysisResult
+    hypotheses: Hypotheses = field(default_factory=Hypotheses)
+    harness: Path | None = None
+
+
+def report_with_claims(
+    mined: MinedStore, store: Store, inputs: Sequence[InputFile], output: AnalysisOutput, *, title: str, made_at: str
+) -> Report:
+    """Mining's report with what a model claimed.
+
+    Args:
+        mined: What mining measured in `store`.
+        store: The traces.
+        inputs: The trace files that the report names.
+        output: What the analysis left.
+        title: The report's title.
+        made_at: ISO 8601 time in UTC.
+    """
+    rows = GuardedRows(store)
+    names = names_in_traces(store)
+    checked = _checked(output, store, rows, mined.first_steps)
+    taken = {m.behaviour.name for m in mined.named}
+    claimed = _confirmed(output, checked, store, taken)
+    extras = [ExtraBehaviour(one.behaviour, written_up=True) for one in claimed]
+    extras += _not_claimed(output, checked, rows, taken, names)
+    report, placed = mined.report_with(extras, inputs, title=title, made_at=made_at)
+    findings = with_claims(mined.store, report, placed, {one.behaviour.name: one.claim for one in claimed})
+    findings = [_with_supported_words(finding, names) for finding in findings]
+    written = {claim.claim for finding in findings for claim in finding.model_claims}
+    unsupported = [
+        _unsupported(recorded, checked[recorded.id], output.result)
+        for recorded in output.result.claims
+        if recorded.id not in written
+    ]
+    report = report.model_copy(update={"findings": findings, "unsupported": unsupported})
+    return _with_analysis(report, output.result, names, confirmed=len(written), predicates=len(extras))
+
+
+def _checked(
+    output: AnalysisOutput, store: Store, rows: GuardedRows, first_steps: Mapping[str, int]
+) -> dict[str, CheckedClaim]:
+    """Each claim by its id as both checks left it: the one when it was made, and one now."""
+    recorded_claims = output.result.claims
+    rows.ready(sql for one in recorded_claims for sql in check_queries(one.checked.claim, first_steps))
+    checked = {}
+    for one in recorded_claims:
+        again, _ = check_claim(
+            one.checked.claim, store, rows, name="claim", first_steps=first_steps, harness=output.harness
+        )
+        checked[one.id] = _checked_again(one, again)
+    return checked
+
+
+def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim:
+    """Both checks in one: what the first corrected is gone from the claim, so only it can tell."""
+    before = recorded.checked
+    reasons = list(dict.fromkeys([*before.reasons, *again.reasons]))
+    return again.model_copy(
+        update={
+            "status": "unsupported" if reasons or before.status == "unsupported" else "confirmed",
+            "corrections": list(dict.fromkeys([*before.corrections, *again.corrections])),
+            "reasons": reasons or (["it was not confirmed"] if before.status == "unsupported" else []),
+        }
+    )
+
+
+class _Confirmed(NamedTuple):
+    """A confirmed claim with its predicate as a behaviour."""
+
+    behaviour: Behaviour
+    claim: ModelClaim
+
+
+def _confirmed(
+    output: AnalysisOutput, checked: Mapping[str, CheckedClaim], store: Store, taken: set[str]
+) -> list[_Confirmed]:
+    confirmed = []
+    for place, recorded in enumerate(output.result.claims, start=1):
+        found = checked[recorded.id]
+        if found.status == "confirmed":
+            model = _model_of(recorded.agent, output.result)
+            name = _free_name(f"claim_{place}", taken)
+            behaviour = claim_behaviour(found.claim, name, model=model, listed=found.listed)
+            confirmed.append(_Confirmed(behaviour, _model_claim(recorded, found, model, store)))
+    return confirmed
+
+
+def _not_claimed(
+    output: AnalysisOutput,
+    checked: Mapping[str, CheckedClaim],
+    rows: GuardedRows,
+    taken: set[str],
+    names: frozenset[str],
+) -> list[ExtraBehaviour]:
+    """Every other predicate that was tested against outcomes: it counts in the correction. The same SQL is one test."""
+    known = {layout_free(found.claim.predicate_sql) for found in checked.values() if found.status == "confirmed"}
+    unsupported = [
+        Hypothesis(name=f"claim_{place}", title=found.claim.title, predicate_sql=found.claim.predicate_sql)
+        for place, found in enumerate(checked.values(), start=1)
+    ]
+    model = _model_of("root", output.result)
+    extras = []
+    for hypothesis in [*output.hypotheses.all, *unsupported]:
+        key = layout_free(hypothesis.predicate_sql)
+        # What can never be run was no test.
+        if key not in known and predicate_problem(hypothesis.predicate_sql) is None:
+            extras.append(ExtraBehaviour(_behaviour(hypothesis, model, rows, taken, names)))
+        known.add(key)
+    return extras
+
+
+def _behaviour(
+    hypothesis: Hypothesis, model: str, rows: GuardedRows, taken: set[str], names: frozenset[str]
+) -> Behaviour:
+    depends = depends_on(hypothesis.predicate_sql, rows.rows)
+    return Behaviour(
+        name=_free_name(hypothesis.name, taken),
+        title=strike_unsupported(hypothesis.title, Evidence([], names=names), []),
+        meaning="tested by a model and not claimed",
+        sql=behaviour_sql(hypothesis.predicate_sql),
+        source=model,
+        asked_by=model,
+        untestable={"outcome": BY_OUTCOME, "names": LISTED}.get(depends or "", ""),
+    )
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
+def _model_of(agent: str, result: AnalysisResult) -> str:
+    role = "root" if agent == "root" else "sub"
+    return result.models.get(role) or result.models.get("root") or "a model"
+
+
+def _model_claim(recorded: RecordedClaim, found: CheckedClaim, model: str, store: Store) -> ModelClaim:
+    claim = found.claim
+    return ModelClaim(
+        claim=recorded.id,
+        model=model,
+        agent=recorded.agent,
+        title=claim.title,
+        words=claim.claim,
+        counter_evidence=claim.counter_evidence,
+        predicate_sql=claim.predicate_sql,
+        listed=found.listed,
+        numbers=_numbers(claim.numbers),
+        quotes=[in_context(Quoted(**quote.model_dump()), store) for quote in claim.quotes],
+        category=claim.category,
+        triaged=None,
+        fix=SuggestedFix(**claim.fix.model_dump()) if claim.fix else None,
+        corrections=found.corrections,
+    )
+
+
+def _numbers(numbers: Sequence[ClaimNumber]) -> dict[str, Number]:
+    """The numbers by name; a second one of the same name gets another."""
+    found: dict[str, Number] = {}
+    for number in numbers:
+        name = number.name
+        while name in found:
+            name += " (another)"
+        found[name] = Number(value=number.value, sql=number.sql)
+    return found
+
+
+def _with_analysis(
+    report: Report, result: AnalysisResult, names: frozenset[str], *, confirmed: int, predicates: int
+) -> Report:
+    """The report with how the model's analysis went, its summary as far as it is supported, and caveats."""
+    corrections: list[str] = []
+    analysis = ModelAnalysis(
+        **{name: getattr(result, name) for name in _SAME},
+        ended=result.ended.value,
+        claims=len(result.claims),
+        confirmed=confirmed,
+        predicates=predicates,
+        summary=strike_unsupported(result.summary, summary_evidence(report, names), corrections),
+        corrections=corrections,
+    )
+    spend = {
+        "calls": float(result.calls),
+        "tokens_in": float(result.tokens_in),
+        "tokens_out": float(result.tokens_out),
+        "seconds": result.seconds,
+        **({} if result.cost_usd is None else {"cost_usd": result.cost_usd}),
+    }
+    caveats = [*report.caveats, *_caveats(report, analysis)]
+    if not result.python_offered:
+        caveats.append(f"The model ran no Python of its own ({analysis.python}).")
+    return report.model_copy(update={"model_analysis": analysis, "spend": spend, "caveats": caveats})
+
+
+_SAME = (
+    "models", "agents", "turns", "tools", "faults", "calls", "tokens_in", "tokens_out", "tokens_cached", "cost_usd",
+    "seconds", "reason", "salvaged", "python",
+)  # fmt: skip
+
+
+def _with_supported_words(finding: Finding, names: frozenset[str]) -> Finding:
+    """The finding with every figure struck from a model's words that the numbers beside them do not support."""
+    if not finding.model_claims:
+        return finding
+    claims = [_supported(finding, claim, names) for claim in finding.model_claims]
+    update: dict[str, object] = {"model_claims": claims}
+    own = finding.predicate_sql == behaviour_sql(claims[0].predicate_sql)
+    if own and finding.title == finding.model_claims[0].title:
+        update["title"] = claims[0].title
+    return finding.model_copy(update=update)
+
+
+def _supported(finding: Finding, claim: ModelClaim, names: frozenset[str]) -> ModelClaim:
+    known, corrections = claim_evidence(finding, claim, names), list(claim.corrections)
+    fix = claim.fix and claim.fix.model_copy(update={"words": strike_unsupported(claim.fix.words, known, corrections)})
+    return claim.model_copy(
+        update={
+            "title": strike_unsupported(claim.title, known, corrections),
+            "words": strike_unsupported(claim.words, known, corrections),
+            "counter_evidence": strike_unsupported(claim.counter_evidence, known, corrections),
+            "fix": fix,
+            "corrections": corrections,
+        }
+    )
+
+
+def _unsupported(recorded: RecordedClaim, found: CheckedClaim, result: AnalysisResult) -> UnsupportedClaim:
+    return UnsupportedClaim(
+        claim=recorded.id,
+        model=_model_of(recorded.agent, result),
+        title=found.claim.title,
+        words=found.claim.claim,
+        reasons=found.reasons or ["it could not be measured with everything else that was tested"],
+        corrections=found.corrections,
+    )
+
+
+def _caveats(report: Report, analysis: ModelAnalysis) -> list[str]:
+    """What a reader must know before believing a model's part of the report."""
+    notes = []
+    if analysis.predicates:
+        tested = sum(1 for line in report.tested if line.get("asked_by") and line.get("p_value") is not None)
+        come = "comes" if analysis.predicates == 1 else "come"
+        notes.append(
+            f"{analysis.predicates} of the behaviours that were looked for {come} from a model (tested: {tested}); all"
+            " count in the correction. The model could see outcomes before it chose what to test, so the p-values of"
+            " its own findings are too small. Only traces that it has not seen can confirm them."
+        )
+    if analysis.salvaged:
+        notes.append(
+            f"The model was stopped before it had finished ({analysis.reason or analysis.ended}). What it had recorded"
+            " by then was kept."
+        )
+    listed = [finding.id for finding in report.findings for claim in finding.model_claims if claim.listed]
+    if listed:
+        notes.append(f"Of {', '.join(listed)}: {LISTED}. It may hold for these attempts and for no others.")
+    return notes

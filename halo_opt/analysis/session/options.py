@@ -1,0 +1,129 @@
+"""What the user asked for, as values: models, budget, limits and time, parsed from the command line's words."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from halo_common.text import nearest
+from halo_opt.analysis.records import AnalysisLimits
+from halo_opt.core.errors import InputError
+from halo_opt.core.records import Record
+from halo_opt.core.text import counted
+from halo_opt.llm.ledger import Budget
+from halo_opt.llm.roles import ROLES, Role
+from halo_opt.llm.spec import RemoteModel, parse_spec
+
+BUDGET_FORMS = "5usd, 200000tokens, 100calls, or several with commas between"
+_LIMIT = re.compile(
+    r"\$(?P<dollars>\d+(?:\.\d+)?)|(?P<amount>\d+(?:\.\d+)?)(?P<scale>[km]?)(?P<unit>usd|token|call)s?", re.IGNORECASE
+)
+_SCALE = {"": 1, "k": 1_000, "m": 1_000_000}
+_UNITS = {"usd": "usd", "token": "tokens", "call": "calls"}
+_TIME = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<min>\d+(?:\.\d+)?)min)?(?:(?P<s>\d+(?:\.\d+)?)s)?")
+_SECONDS = {"h": 3600.0, "min": 60.0, "s": 1.0}
+
+
+class AnalysisOptions(Record):
+    """One analysis or question as the user wants it done.
+
+    `models` has a spec for "root" and for each role that differs; it is empty where nothing but a recording answers.
+    `budget` None leaves it to us. `context_tokens` is the user's word on every model's context.
+    """
+
+    models: dict[Role, str]
+    budget: Budget | None = None
+    limits: AnalysisLimits = AnalysisLimits()
+    harness: Path | None = None
+    prices: Path | None = None
+    context_tokens: int | None = None
+    replay: Path | None = None
+
+    def fixed(self) -> dict[str, Any]:
+        """What must stay the same between two starts that share a journal, as JSON data.
+
+        Budget, time, parallelism and a server's address are not among it: no prompt depends on them.
+        """
+        limits = self.limits.model_dump(exclude={"seconds", "parallel"})
+        return {
+            "models": {role: _who(spec) for role, spec in sorted(self.models.items())},
+            "limits": limits,
+            "context": self.context_tokens,
+            "harness": str(self.harness.resolve()) if self.harness else None,
+        }
+
+
+def _who(text: str) -> str:
+    """A model by its name alone, wherever it is served."""
+    spec = parse_spec(text)
+    return str(spec.model_copy(update={"base_url": None}) if isinstance(spec, RemoteModel) else spec)
+
+
+def models_of(model: str | None, roles: Sequence[str]) -> dict[Role, str]:
+    """The spec of each role from --model SPEC and --role NAME=SPEC; empty when neither is given.
+
+    Raises InputError (ConfigError for a spec) with the nearest right form, and where one part is given two models.
+    """
+    found: dict[Role, str] = {} if model is None else {"root": str(parse_spec(model))}
+    said = {"root": f"--model {model}"}
+    for given in roles:
+        name, mark, spec = given.partition("=")
+        known = {role: role for role in ROLES}
+        if not mark or name not in known:
+            near = nearest(name, ROLES)
+            hint = f"did you mean {near}={spec or 'SPEC'}?" if near else f"a role is one of {', '.join(ROLES)}"
+            raise InputError(f"--role {given}: write NAME=SPEC; {hint}")
+        wanted = str(parse_spec(spec))
+        if found.setdefault(known[name], wanted) != wanted:
+            raise InputError(
+                f"{said[name]} and --role {given} name two models for the same part; leave one of them out"
+            )
+        said[name] = f"--role {given}"
+    if found and "root" not in found:
+        raise InputError("--role names a model for a part of the work only; give the model of the rest with --model")
+    return found
+
+
+def parse_budget(text: str | None) -> Budget | None:
+    """Limits from words such as `5usd`, `$5`, `200ktokens`, `5usd,100calls`; None for None."""
+    if text is None:
+        return None
+    limits: dict[str, float] = {}
+    for part in text.replace(" ", "").split(","):
+        match = _LIMIT.fullmatch(part)
+        if match is None:
+            raise InputError(f"--budget {text}: {part!r} is no limit; write {BUDGET_FORMS}")
+        name = _UNITS[(match["unit"] or "usd").lower()]
+        if name in limits:
+            raise InputError(f"--budget {text}: there are two limits of {name}; leave one out")
+        limits[name] = float(match["dollars"] or match["amount"]) * _SCALE[(match["scale"] or "").lower()]
+    return _budget(limits, text)
+
+
+def _budget(limits: Mapping[str, float], text: str) -> Budget:
+    for name in ("tokens", "calls"):
+        if limits.get(name, 0) % 1:
+            raise InputError(f"--budget {text}: {name} are counted whole; write {BUDGET_FORMS}")
+    whole = {name: int(limits[name]) if name in limits else None for name in ("tokens", "calls")}
+    return Budget(usd=limits.get("usd"), tokens=whole["tokens"], calls=whole["calls"])
+
+
+def parse_time(text: str | None) -> float | None:
+    """Seconds from words such as `90s`, `30min`, `1h30min`; None for None."""
+    if text is None:
+        return None
+    match = _TIME.fullmatch(text.replace(" ", "").lower())
+    seconds = sum(float(match[unit] or 0) * _SECONDS[unit] for unit in _SECONDS) if match and text.strip() else 0.0
+    if seconds <= 0:
+        raise InputError(f"--time {text}: write a length of time with its unit, as in 90s, 30min or 1h30min")
+    return seconds
+
+
+def budget_words(budget: Budget) -> str:
+    """A budget as people say it: `$5.00 and 100 calls`; `no limit` where there is none."""
+    said = [
+        *([f"${budget.usd:,.2f}"] if budget.usd is not None else []),
+        *([counted(budget.tokens, "token")] if budget.tokens is not None else []),
+        *([counted(budget.calls, "call")] if budget.calls is not None else []),
+    ]
+    return " and ".join(said) or "no limit"

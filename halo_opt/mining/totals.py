@@ -1,0 +1,104 @@
+"""Numbers about the whole input: what was measured, and what was reached at least once."""
+
+from halo_opt.core.report_records import Number
+from halo_opt.mining.measure import literal
+from halo_opt.stats.registry import STATISTICS
+from halo_opt.store.protocols import Rows
+
+# Somewhat under what guarded SQL accepts.
+MAX_SQL_BYTES = 19_000
+MOST_GROUPS = 20
+MOST_ATTEMPTS = 8
+_MEASURED = "outcome IN ('success', 'failure')"
+_SCORED = f"SELECT task_id, (outcome = 'success')::DOUBLE FROM attempts WHERE {_MEASURED}"
+
+
+def number(store: Rows, sql: str, statistic: str | None = None) -> Number:
+    """A number made by its own SQL, so that it cannot differ from it."""
+    rows = store.rows(sql)
+    value = STATISTICS[statistic](rows) if statistic else rows[0][0]
+    return Number(value=value, sql=sql, statistic=statistic)
+
+
+def overview(store: Rows) -> dict[str, Number]:
+    """How many attempts of which outcome, success rate with interval, and what they took."""
+    queries = {
+        "attempts": "SELECT count(*) FROM attempts",
+        "successes": "SELECT count(*) FROM attempts WHERE outcome = 'success'",
+        "failures": "SELECT count(*) FROM attempts WHERE outcome = 'failure'",
+        "errors": "SELECT count(*) FROM attempts WHERE outcome = 'error'",
+        "outcome_unknown": "SELECT count(*) FROM attempts WHERE outcome IS NULL",
+        "success_rate": f"SELECT avg((outcome = 'success')::DOUBLE) FROM attempts WHERE {_MEASURED}",
+        "tasks": "SELECT count(DISTINCT task_id) FROM attempts",
+        "runs": "SELECT count(DISTINCT run_id) FROM attempts",
+        "models": "SELECT string_agg(DISTINCT model, ', ' ORDER BY model) FROM attempts",
+        "median_steps": "SELECT median(steps) FROM attempts WHERE outcome IS DISTINCT FROM 'error'",
+        "tokens_in": "SELECT sum(tokens_in)::BIGINT FROM attempts",
+        "tokens_out": "SELECT sum(tokens_out)::BIGINT FROM attempts",
+        "cost_usd": "SELECT sum(cost_usd) FROM attempts",
+        "first_started_at": "SELECT min(started_at)::VARCHAR FROM attempts",
+        "last_ended_at": "SELECT max(ended_at)::VARCHAR FROM attempts",
+    }
+    numbers = {name: number(store, sql) for name, sql in queries.items()}
+    numbers["success_rate_interval"] = number(store, f"{_SCORED} ORDER BY task_id, trace_id", "rate_interval")
+    return {**numbers, **_by_run(store)}
+
+
+def _by_run(store: Rows) -> dict[str, Number]:
+    """Success rate of each run, where there are several: a mixture's rate is nobody's."""
+    runs = [str(run) for (run,) in store.rows("SELECT DISTINCT run_id FROM attempts ORDER BY run_id")]
+    if len(runs) < 2:
+        return {}
+    numbers: dict[str, Number] = {}
+    for run in runs[:20]:
+        of_run = f"AND run_id = {literal(run)}"
+        rate = f"SELECT avg((outcome = 'success')::DOUBLE) FROM attempts WHERE {_MEASURED} {of_run}"
+        numbers[f"success_rate of {run}"] = number(store, rate)
+        numbers[f"success_rate_interval of {run}"] = number(
+            store, f"{_SCORED} {of_run} ORDER BY task_id, trace_id", "rate_interval"
+        )
+    return numbers
+
+
+def ceiling(store: Rows) -> dict[str, Number]:
+    """What was reached at least once: tasks that some attempt solved are within reach, the others may not be. pass@1
+    and pass@k of each model and mode, with k the usual number of attempts at a task.
+    """
+    by_task = f"SELECT task_id, bool_or(outcome = 'success') AS solved FROM attempts WHERE {_MEASURED} GROUP BY task_id"
+    return {
+        **_passing(store),
+        "tasks": number(store, f"SELECT count(*) FROM ({by_task})"),
+        "tasks_solved_once": number(store, f"SELECT count(*) FROM ({by_task}) WHERE solved"),
+        "share_solved_once": number(store, f"SELECT avg(solved::DOUBLE) FROM ({by_task})"),
+        "share_solved_once_interval": number(
+            store, f"SELECT task_id, solved::DOUBLE FROM ({by_task}) ORDER BY task_id", "rate_interval"
+        ),
+        "median_attempts_per_task": number(
+            store,
+            f"SELECT median(n) FROM (SELECT count(*) AS n FROM attempts WHERE {_MEASURED} GROUP BY task_id)",
+        ),
+    }
+
+
+def _passing(store: Rows) -> dict[str, Number]:
+    """pass@1 and pass@k, over all tasks that have as many attempts, of each group of model and mode."""
+    groups = store.rows(
+        f"SELECT model, mode, floor(median(n)) FROM (SELECT model, mode, count(*) AS n FROM attempts WHERE {_MEASURED}"
+        f" GROUP BY model, mode, task_id) GROUP BY model, mode ORDER BY ALL LIMIT {MOST_GROUPS}"
+    )
+    numbers: dict[str, Number] = {}
+    for model, mode, usual in groups:
+        name = " ".join(str(word) for word in (model, mode) if word is not None) or "all attempts"
+        for k in sorted({1, min(int(usual), MOST_ATTEMPTS)}):
+            sql = (
+                f"SELECT task_id, count(*) AS attempts, count(*) FILTER (outcome = 'success') AS solved, {k} AS k FROM"
+                f" attempts WHERE {_MEASURED} AND {_is('model', model)} AND {_is('mode', mode)} GROUP BY task_id ORDER"
+                " BY task_id"
+            )
+            numbers[f"pass@{k} of {name}"] = number(store, sql, "pass_at_k")
+            numbers[f"pass@{k}_interval of {name}"] = number(store, sql, "pass_at_k_interval")
+    return numbers
+
+
+def _is(column: str, value: object) -> str:
+    return f"{column} IS NULL" if value is None else f"{column} = {literal(str(value))}"

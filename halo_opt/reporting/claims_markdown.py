@@ -1,0 +1,81 @@
+"""A model's part of a report as Markdown: its words stand in block quotes and never become markup."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from halo_opt.core.report_records import Finding, ModelAnalysis, ModelClaim, UnsupportedClaim
+from halo_opt.reporting.claims_parts import (
+    LISTED_BY_NAME,
+    MODELS_OWN_WORDS,
+    UNSUPPORTED,
+    Opinion,
+    analysis_rows,
+    opinions,
+)
+
+Text = Callable[[str], str]
+
+
+class Escapes(NamedTuple):
+    """The ways to set text, given by the module that knows them: a line of its own, within one, code, a block."""
+
+    line: Text
+    within: Text
+    code: Text
+    quoted: Callable[[str], list[str]]
+    table: Callable[[Sequence[str], Sequence[Sequence[str]]], list[str]]
+
+
+def claim_lines(finding: Finding, as_: Escapes) -> list[str]:
+    """The model claims of one finding."""
+    return [line for claim, opinion in opinions(finding) for line in _one(claim, opinion, as_)]
+
+
+def _one(claim: ModelClaim, opinion: Opinion, as_: Escapes) -> list[str]:
+    lines = [f"**{as_.within(opinion.title)}.** {MODELS_OWN_WORDS}", ""]
+    lines += [f"> {as_.line(claim.title)}", ">", f"> {as_.line(claim.words) or '(no words)'}", ""]
+    if claim.counter_evidence:
+        lines += [f"> What speaks against it: {as_.within(claim.counter_evidence)}", ""]
+    lines += [as_.line(opinion.category), ""]
+    if claim.listed:
+        lines += [LISTED_BY_NAME, ""]
+    numbers = [[as_.within(figure.title), as_.within(figure.value)] for figure in opinion.figures]
+    lines += as_.table(["The claim's number", "Value"], numbers)
+    for quote in claim.quotes:
+        step = "" if quote.step is None else f", step {quote.step}"
+        lines += [f"- The claim quotes {as_.code(quote.trace_id)}{step}:", "", *as_.quoted(quote.words)]
+    if claim.fix:
+        place = as_.code(claim.fix.path) + (f", lines {as_.code(claim.fix.lines)}" if claim.fix.lines else "")
+        lines += [f"The model would change {place}:", "", f"> {as_.line(claim.fix.words) or '(no words)'}", ""]
+    return lines + _corrections(claim.corrections, as_)
+
+
+def _corrections(corrections: Sequence[str], as_: Escapes) -> list[str]:
+    if not corrections:
+        return []
+    return ["What the check corrected:", "", *(f"- {as_.within(words)}" for words in corrections), ""]
+
+
+def unsupported_lines(claims: Sequence[UnsupportedClaim], as_: Escapes) -> list[str]:
+    """The section of claims that did not hold."""
+    if not claims:
+        return []
+    lines = ["## Unsupported claims", "", UNSUPPORTED, ""]
+    for claim in claims:
+        lines += [f"### Claim {as_.within(claim.claim)} of {as_.within(claim.model)}", ""]
+        lines += [f"> {as_.line(claim.title)}", ">", f"> {as_.line(claim.words) or '(no words)'}", ""]
+        lines += ["Not supported, because:", "", *(f"- {as_.within(words)}" for words in claim.reasons), ""]
+        lines += _corrections(claim.corrections, as_)
+    return lines
+
+
+def analysis_lines(analysis: ModelAnalysis | None, as_: Escapes) -> list[str]:
+    """The section on the model itself: what ran, what it took, how it ended."""
+    if analysis is None:
+        return []
+    lines = ["## How the model analyzed", ""]
+    lines += as_.table(["", ""], [[as_.within(name), as_.within(value)] for name, value in analysis_rows(analysis)])
+    if analysis.summary:
+        lines += [f"The model's summary, in its own words. {MODELS_OWN_WORDS}", ""]
+        lines += [f"> {as_.line(analysis.summary)}", ""]
+    return lines + _corrections(analysis.corrections, as_)

@@ -1,0 +1,86 @@
+"""A model's part of a report as plain values: its claims of a finding, what was struck, what ran.
+
+A model's words stay in fields of their own, so that no page can show them as ours.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from halo_opt.core.report_records import Finding, ModelAnalysis, ModelClaim
+from halo_opt.core.text import counted
+from halo_opt.reporting.formatting import Figure, Made, count
+
+MODELS_OWN_WORDS = (
+    "The words and the opinions are the model's. Its figures and quotes were checked against the traces; those that the"
+    " traces do not support are struck."
+)
+LISTED_BY_NAME = (
+    "Its attempts are listed by name, not found by a rule. It may hold for these attempts and for no others."
+)
+UNSUPPORTED = "Claims of the model that the traces do not support. They are no findings, and no patch is made of them."
+
+
+class Opinion(NamedTuple):
+    """One model's words about a finding, ready to be escaped and shown."""
+
+    title: str
+    words: str
+    category: str
+    figures: list[Figure]
+
+
+def opinions(finding: Finding) -> list[tuple[ModelClaim, Opinion]]:
+    """The model claims of a finding, each with its words for a page."""
+    shown = []
+    for claim in finding.model_claims:
+        title = f"What {claim.model} claims (claim {claim.claim})"
+        shown.append((claim, Opinion(title, claim.words, category_words(claim), claim_figures(claim))))
+    return shown
+
+
+def category_words(claim: ModelClaim) -> str:
+    """What the model puts the failures down to, and what the triage says."""
+    opinion = f"The model puts these failures down to: {claim.category}."
+    if claim.triaged is None:
+        return f"{opinion} No class of the triage covers more than half of them."
+    agrees = "agrees" if claim.triaged == claim.category else f"says {claim.triaged}"
+    return f"{opinion} For most of them the triage {agrees}."
+
+
+def claim_figures(claim: ModelClaim) -> list[Figure]:
+    """The claim's numbers without units: their names are the model's, so nothing can be read from them."""
+    return [
+        Figure(name, name, _written(number.value), None, [Made(name, number.sql, [])])
+        for name, number in claim.numbers.items()
+    ]
+
+
+def _written(value: object) -> str:
+    if isinstance(value, int):
+        return count(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def analysis_rows(analysis: ModelAnalysis) -> list[tuple[str, str]]:
+    """What ran, what it took and how it ended, as (name, value)."""
+    cost = "not known" if analysis.cost_usd is None else f"{analysis.cost_usd:.4f} US dollars"
+    ended = analysis.ended + (f": {analysis.reason}" if analysis.reason else "")
+    cached = f", {count(analysis.tokens_cached)} of them from the provider's cache" if analysis.tokens_cached else ""
+    return [
+        ("Models", ", ".join(f"{role}: {model}" for role, model in analysis.models.items())),
+        ("Ended", f"{ended} (stopped before it was done)" if analysis.salvaged else ended),
+        ("Claims", f"{count(analysis.claims)}, of which {count(analysis.confirmed)} supported by the traces"),
+        ("Predicates tested against outcomes", count(analysis.predicates)),
+        ("Agents", f"{count(analysis.agents)}, {counted(analysis.turns, 'turn')}"),
+        ("Tools", _counted(analysis.tools) or "none was used"),
+        ("Faults", _counted(analysis.faults) or "none"),
+        ("Model calls", count(analysis.calls)),
+        ("Tokens", f"{count(analysis.tokens_in)} in{cached}, {count(analysis.tokens_out)} out"),
+        ("Cost", cost),
+        ("Time", f"{analysis.seconds:.1f} seconds"),
+        ("Python of the model", analysis.python),
+    ]
+
+
+def _counted(named: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count(times)}" for name, times in named.items())
