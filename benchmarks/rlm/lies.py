@@ -84,7 +84,7 @@ def told_to(store: Path, out: Path, planted: Sequence[Planted], summary: str) ->
             ledger=Ledger(Budget()),
             tools=READING,
         )
-    write_analysis(store, out, title="Lies", analysed=AnalysisOutput(result, asked))
+    write_analysis(store, out, title="Lies", output=AnalysisOutput(result, asked))
     return out
 
 

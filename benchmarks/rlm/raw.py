@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from pydantic import Field
 
-from halo_opt.analysis.claims.check import check
+from halo_opt.analysis.claims.check import check_claim
 from halo_opt.analysis.claims.records import MAX_LIST, Claim
 from halo_opt.analysis.records import AnalysisResult, Ended, RecordedClaim
 from halo_opt.core.errors import BudgetSpent
@@ -68,7 +68,7 @@ def ask(store: Store, roles: Roles, *, rng: np.random.Generator) -> AnalysisResu
             break
     rows, first_steps = GuardedRows(store), steps_where_success_ends(store)
     checked = [
-        check(claim, store, rows, name=f"claim_{number}", first_steps=first_steps)[0]
+        check_claim(claim, store, rows, name=f"claim_{number}", first_steps=first_steps)[0]
         for number, claim in enumerate(claims, 1)
     ]
     return AnalysisResult(

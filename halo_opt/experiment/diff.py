@@ -93,10 +93,10 @@ def _flips(shared: list[Pair], old: dict[Pair, float], new: dict[Pair, float]) -
     seeds: dict[str, list[Pair]] = defaultdict(list)
     for pair in shared:
         seeds[pair[0]].append(pair)
-    flips = [
-        TaskFlip(task_id=task, pairs=len(pairs), before=sum(old[p] for p in pairs), after=sum(new[p] for p in pairs))
-        for task, pairs in seeds.items()
-    ]
+    flips = []
+    for task, pairs in seeds.items():
+        before, after = sum(old[pair] for pair in pairs), sum(new[pair] for pair in pairs)
+        flips.append(TaskFlip(task_id=task, pairs=len(pairs), before=before, after=after))
     flips.sort(key=lambda flip: (-abs(flip.after - flip.before), flip.task_id))
     return [flip for flip in flips if flip.after > flip.before], [flip for flip in flips if flip.after < flip.before]
 

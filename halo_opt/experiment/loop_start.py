@@ -13,7 +13,7 @@ from halo_opt.core.console import Console
 from halo_opt.core.errors import ConfigError
 from halo_opt.core.harness_commands import list_tasks
 from halo_opt.core.journal import Journal
-from halo_opt.core.records import AttemptKey
+from halo_opt.core.records import AttemptKey, json_of
 from halo_opt.experiment.splits import Split, make_splits
 from halo_opt.git.reading import open_repo, resolve, uncommitted
 
@@ -52,8 +52,11 @@ def start_loop(config: LoopConfig, *, journal: Journal, console: Console) -> Loo
                 f"(first: {changed[0]}) are not part of it; commit them to include them"
             )
         splits = make_splits(list_tasks(config), config.splits)
-        keys = {split.value: [key.model_dump() for key in keys] for split, keys in splits.items()}
-        return {"asked": settings, "revision": resolve(repo, "HEAD"), "splits": keys}
+        return {
+            "asked": settings,
+            "revision": resolve(repo, "HEAD"),
+            "splits": {split.value: json_of(keys) for split, keys in splits.items()},
+        }
 
     recorded = journal.once("loop_started", begin)
     for name, value in settings.items():
@@ -65,8 +68,12 @@ def start_loop(config: LoopConfig, *, journal: Journal, console: Console) -> Loo
             )
     return LoopStart(
         revision=recorded["revision"],
-        splits={Split(name): [AttemptKey(**key) for key in keys] for name, keys in recorded["splits"].items()},
+        splits={Split(name): _keys(lines) for name, lines in recorded["splits"].items()},
     )
+
+
+def _keys(lines: list[dict[str, Any]]) -> list[AttemptKey]:
+    return [AttemptKey(**line) for line in lines]
 
 
 def _fixed_settings(config: LoopConfig) -> dict[str, Any]:

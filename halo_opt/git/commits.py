@@ -14,6 +14,7 @@ from pathlib import Path
 from halo_opt.core.errors import InputError
 from halo_opt.git.command import GitFailed, git_result, run_git
 from halo_opt.git.reading import (
+    TreeEntry,
     blobs,
     branch_head,
     checked_out,
@@ -181,7 +182,7 @@ def revert(repo: Path, branch: str, commit: str, *, check: Callable[[Path], None
 
 def _taken_back(repo: Path, *, before: str, patch: str, now: str) -> dict[str, bytes]:
     """The files of `now` with what `patch` changed since `before` undone, merged three ways."""
-    trees = [{e.path: e for e in tree(repo, c)} for c in (before, patch, now)]
+    trees = [_by_path(repo, commit) for commit in (before, patch, now)]
     changed = [p for p in trees[0].keys() | trees[1].keys() if trees[0].get(p) != trees[1].get(p)]
     files = {}
     for path in sorted(changed):
@@ -199,6 +200,10 @@ def _taken_back(repo: Path, *, before: str, patch: str, now: str) -> dict[str, b
     if not files:
         raise InputError(f"what {patch[:10]} changed is not there any more, so there is nothing to revert")
     return files
+
+
+def _by_path(repo: Path, commit: str) -> dict[str, TreeEntry]:
+    return {entry.path: entry for entry in tree(repo, commit)}
 
 
 def _merged(repo: Path, ours: bytes, base: bytes, theirs: bytes) -> bytes | None:

@@ -89,14 +89,14 @@ def resolve_surface(root: Path, revision: str, editable: Sequence[str]) -> Surfa
 
     Raises ConfigError when a glob cannot be used or nothing editable matches.
     """
-    patterns = [glob_pattern(glob) for glob in editable]
+    editable_path = re.compile("|".join(glob_pattern(glob).pattern for glob in editable) or r"(?!)")
     repo = gitread.open_repo(root)
     inside = root.resolve().relative_to(repo).as_posix() + "/" if root.resolve() != repo else ""
     commit = gitread.resolve(repo, revision)
     entries = [
         replace(e, path=e.path.removeprefix(inside)) for e in gitread.tree(repo, commit) if e.path.startswith(inside)
     ]
-    matched = [e for e in entries if any(p.fullmatch(e.path) for p in patterns)]
+    matched = [e for e in entries if editable_path.fullmatch(e.path)]
     refused = {e.path: reason for e in matched if (reason := _reason(e))}
     chosen = [e for e in matched if e.path not in refused]
     if not chosen:

@@ -43,9 +43,13 @@ def heterogeneity_p(*, cells: Sequence[GroupCell]) -> float | None:
     by_task: dict[str, list[GroupCell]] = {}
     for cell in cells:
         by_task.setdefault(cell.task, []).append(cell)
-    if any(len({cell.group for cell in own}) > 1 for own in by_task.values()):
+    if any(_has_several_groups(own) for own in by_task.values()):
         return _within(groups, by_task.values())
     return _between(groups, cells)
+
+
+def _has_several_groups(cells: Sequence[GroupCell]) -> bool:
+    return len({cell.group for cell in cells}) > 1
 
 
 def _within(groups: Sequence[str], strata: Iterable[Sequence[GroupCell]]) -> float | None:

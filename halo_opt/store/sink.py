@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -309,13 +310,31 @@ class Sink:
 
 
 _CHECKS = {table.name: tuple(values.FITS[column.type] for column in table.columns) for table in schema.TABLES}
+# Most values are texts: whether all of them are is asked in one go, and every other column by itself.
+_TEXT_CELLS = {
+    table.name: itemgetter(*(place for place, column in enumerate(table.columns) if column.type == "VARCHAR"), 0)
+    for table in schema.TABLES
+}
+_OTHER_CELLS = {
+    table.name: [
+        (place, values.FITS[column.type]) for place, column in enumerate(table.columns) if column.type != "VARCHAR"
+    ]
+    for table in schema.TABLES
+}
+_TEXT_TYPES = frozenset({str, type(None)})
 
 
 def _misfits(table: str, row: Row) -> list[int]:
     """The places of the values that their columns cannot hold; whether an object can be JSON is not looked at."""
-    checks = zip(row, _CHECKS[table], strict=True)
-    found = [place for place, (value, fits) in enumerate(checks) if value is not None and not fits(value)]
-    return [0, *found] if row[0] is None else found
+    found: list[int] = [] if row[0] is not None else [0]
+    if not _TEXT_TYPES.issuperset(map(type, _TEXT_CELLS[table](row))):
+        checks = enumerate(zip(row, _CHECKS[table], strict=True))
+        return found + [place for place, (value, fits) in checks if value is not None and not fits(value)]
+    for place, fits in _OTHER_CELLS[table]:
+        value = row[place]
+        if value is not None and not fits(value):
+            found.append(place)
+    return found
 
 
 def _without(row: Row, places: Sequence[int]) -> Row:

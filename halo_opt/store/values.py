@@ -126,7 +126,11 @@ def _finite(value: Any) -> bool:
 
 
 def _utc(value: Any) -> bool:
-    return isinstance(value, str) and time(value) == value
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return False
+    return moment.tzinfo is None and moment.isoformat(" ") == str(value)
 
 
 # Whether a column of a DuckDB type, of those that the schema uses, can hold a value that is not None.

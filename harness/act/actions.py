@@ -129,10 +129,11 @@ def read_action(
     target = "" if target is None else str(target)
     text = None if text is None else str(text)
     element = _target(observation, target, by_ref) if target.strip() else None
+    label = element.label if element else short(target, 60)
     action = Action(
         name=name,
         ref=element.ref if element else None,
-        label=(element.label if element else short(target, 60)) if name not in NO_TARGET else "",
+        label="" if name in NO_TARGET else label,
         text=text if name in TAKES_TEXT else None,
     )
     if name in NEEDS_TARGET and not target.strip():

@@ -180,7 +180,10 @@ def rollout(
     setup = setup_of(mode, settings, require_out(out), run_options, one_seed=task_seed)
     results = run_missing(setup, jobs, workers=workers, log=log, every_step=debug)
     names = ("task_id", "attempts", "success_rate", "distinct_action_sequences")
-    rows = [["-" if line[n] is None else str(line[n]) for n in names] for line in write_summary(setup, results)]
+    rows = []
+    for line in write_summary(setup, results):
+        cells = ["-" if line[name] is None else str(line[name]) for name in names]
+        rows.append(cells)
     out_all([*table(["task", "attempts", "success_rate", "distinct sequences"], rows), "", *metrics(results).lines()])
 
 

@@ -136,7 +136,8 @@ def _write_json(where: str, real: Registry | None, mini: list[TaskInfo]) -> None
 def _print_real(registry: Registry) -> None:
     out(f"{'task':20} {'site':11} {'level':7} goal")
     for t in registry.tasks:
-        flag = f"  [{'broken: ' if t.broken else ''}{t.note}]" if t.note else ""
+        note = f"broken: {t.note}" if t.broken else t.note
+        flag = f"  [{note}]" if note else ""
         out(f"{t.id:20} {t.site:11} {t.difficulty:7} {t.goal[:90]}{flag}")
     counts = registry.counts()
     out(f"\n{len(registry.tasks)} tasks on {len(counts)} sites")

@@ -82,8 +82,8 @@ def _open_texts(
 def open_choices(observation: Observation, history: Sequence[PastStep], settings: HarnessSettings) -> list[Choice]:
     """The actions that may be asked for now. Where the guards would refuse every one, none is refused."""
     everything = _all_choices(observation, settings.actions.applicable_only, settings.actions.navigation)
-    kept = [c for c in (_open_texts(c, observation, history, settings) for c in everything) if c is not None]
-    return kept or everything
+    kept = [_open_texts(choice, observation, history, settings) for choice in everything]
+    return [choice for choice in kept if choice is not None] or everything
 
 
 def target_word(e: Element, settings: HarnessSettings) -> str:
@@ -123,10 +123,9 @@ def reply_schema(choices: Sequence[Choice], settings: HarnessSettings) -> dict[s
         }
     branches: list[dict[str, Any]] = []
     for name in names:
-        branches += [
-            _branch(name, {**properties, **confidence}, optional)
-            for properties, optional in _shapes(name, [c for c in choices if c.name == name], settings)
-        ]
+        same_name = [c for c in choices if c.name == name]
+        for properties, optional in _shapes(name, same_name, settings):
+            branches.append(_branch(name, {**properties, **confidence}, optional))
     return branches[0] if len(branches) == 1 else {"anyOf": branches}
 
 

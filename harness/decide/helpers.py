@@ -62,9 +62,10 @@ def helpers_for(
 ) -> Helpers:
     """The helpers that the settings switch on. Without a cache folder, each run has its own."""
     hierarchy = settings.hierarchy
+    cache_folder = Path(cache) if cache else Path(out) / CACHE_FOLDER
     return Helpers(
         manager=make_manager() if hierarchy.manager else None,
-        cache=_open(Path(cache) if cache else Path(out) / CACHE_FOLDER) if hierarchy.cache else None,
+        cache=_open(cache_folder) if hierarchy.cache else None,
         cache_proofs=hierarchy.cache_proofs,
         macros=hierarchy.macros,
         mined=tuple(load_skills(Path(skills))) if hierarchy.macros and skills else (),

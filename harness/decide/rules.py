@@ -20,7 +20,11 @@ QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|(?<![A-Za-z])\'([^\']+)\'(?![A-Z
 
 def quoted(goal: str) -> list[str]:
     """The quoted strings of a goal, in order."""
-    return [next(g for g in m.groups() if g is not None) for m in QUOTED.finditer(goal)]
+    found = []
+    for match in QUOTED.finditer(goal):
+        text = next(group for group in match.groups() if group is not None)
+        found.append(text)
+    return found
 
 
 def words_of(text: str) -> list[str]:

@@ -15,13 +15,9 @@ from playwright.sync_api import Browser, Error, Page
 # Both words, and the escapes of their letters: an ordinary address does not escape plain letters.
 _WORDS = ("finish", "config")
 _ESCAPES = sorted({f"{ord(c):02x}" for word in _WORDS for c in word + word.upper()})
-PATTERNS = tuple(
-    f"*{part}*"
-    for part in (
-        *(form for word in _WORDS for form in (word, word.title(), word.upper())),
-        *(f"%{form}" for code in _ESCAPES for form in {code, code.upper()}),
-    )
-)
+_WORD_FORMS = [form for word in _WORDS for form in (word, word.title(), word.upper())]
+_ESCAPE_FORMS = [f"%{form}" for code in _ESCAPES for form in {code, code.upper()}]
+PATTERNS = tuple(f"*{part}*" for part in [*_WORD_FORMS, *_ESCAPE_FORMS])
 _END = re.compile(r"[.\-]")
 
 

@@ -49,6 +49,10 @@ class Column:
     results: Sequence[Result]
     lost: str | None = None
 
+    def of_task(self, task_id: str) -> list[Result]:
+        """The results of one task."""
+        return [result for result in self.results if result.task_id == task_id]
+
     def root(self, result: Result) -> Root:
         """The attempt's own span."""
         job = Job(task_id=result.task_id, seed=result.seed, attempt=result.attempt)
@@ -116,9 +120,10 @@ def errors(columns: Sequence[Column]) -> list[dict[str, Any]]:
     return out
 
 
-def _sum(values: Sequence[int | float | None]) -> str:
-    """The sum of the known values; a dash where none is known."""
-    known = [v for v in values if v is not None]
+def _sum_of(records: Sequence[Result] | Sequence[Root], name: str) -> str:
+    """The sum of the known values of a field; a dash where none is known."""
+    values = [getattr(record, name) for record in records]
+    known = [value for value in values if value is not None]
     return shown(sum(known)) if known else "-"
 
 
@@ -129,9 +134,10 @@ def mode_table(columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
     rows = []
     for column in columns:
         figures = [shown(v) for v in metrics(column.results).model_dump().values()]
-        used = [_sum([getattr(r, name) for r in column.results]) for name in ("tokens_in", "tokens_out", "cost_usd")]
         roots = [column.root(r) for r in column.results]
-        rows.append([column.setup.mode, *figures, *used, *(_sum([getattr(r, n) for r in roots]) for n in _OF_ROOT[1:])])
+        used = [_sum_of(column.results, name) for name in ("tokens_in", "tokens_out", "cost_usd")]
+        counts = [_sum_of(roots, name) for name in _OF_ROOT[1:]]
+        rows.append([column.setup.mode, *figures, *used, *counts])
     return head, rows
 
 
@@ -151,7 +157,7 @@ def grid(columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
     ids = list(dict.fromkeys(r.task_id for c in columns for r in c.results))
     rows = []
     for one in ids:
-        cells = [_cell([r for r in c.results if r.task_id == one]) for c in columns]
+        cells = [_cell(column.of_task(one)) for column in columns]
         rows.append([one, *cells])
     return ["task", *(c.setup.mode for c in columns)], rows
 

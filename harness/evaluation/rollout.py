@@ -51,8 +51,10 @@ def summary_of(setup: Setup, results: Sequence[Result]) -> dict[str, Any]:
 
 def summaries(setup: Setup, results: Sequence[Result]) -> list[dict[str, Any]]:
     """One summary for each task, in the order of the results."""
-    ids = dict.fromkeys(r.task_id for r in results)
-    return [summary_of(setup, [r for r in results if r.task_id == one]) for one in ids]
+    by_task: dict[str, list[Result]] = {}
+    for result in results:
+        by_task.setdefault(result.task_id, []).append(result)
+    return [summary_of(setup, of_task) for of_task in by_task.values()]
 
 
 def write_summary(setup: Setup, results: Sequence[Result]) -> list[dict[str, Any]]:

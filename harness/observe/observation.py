@@ -114,7 +114,10 @@ def unfilled(elements: tuple[Element, ...]) -> tuple[Element, ...]:
             "select" in e.can and not e.touched
         ):
             missing.append(e)
-    missing += [group[0] for group in ticks.values() if not any(e.checked or e.touched for e in group)]
+    for group in ticks.values():
+        answered = any(e.checked or e.touched for e in group)
+        if not answered:
+            missing.append(group[0])
     return tuple(missing)
 
 

@@ -99,6 +99,6 @@ def _with_gaps(lines: Sequence[Line], kept: set[int]) -> str:
 def _gap_words(gap: Sequence[Line]) -> str:
     rows = len({(line.element.rows, line.element.row) for line in gap if line.element.rows})
     loose = sum(not line.element.rows for line in gap)
-    parts = [f"{rows} more row{'s' if rows > 1 else ''}"] if rows else []
-    parts += [f"{loose} more line{'s' if loose > 1 else ''}"] if loose else []
+    counts = ((rows, "row"), (loose, "line"))
+    parts = [f"{count} more {noun}{'s' if count > 1 else ''}" for count, noun in counts if count]
     return f"... {' and '.join(parts)} not shown"

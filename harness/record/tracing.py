@@ -88,7 +88,9 @@ class Tracer:
             unset: Whether the status is left unset rather than OK.
         """
         span_id = span_id or secrets.token_hex(8)
-        code = "STATUS_CODE_ERROR" if error is not None else "STATUS_CODE_UNSET" if unset else "STATUS_CODE_OK"
+        code = "STATUS_CODE_UNSET" if unset else "STATUS_CODE_OK"
+        if error is not None:
+            code = "STATUS_CODE_ERROR"
         append_json_line(
             self._path,
             {

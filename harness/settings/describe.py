@@ -31,10 +31,12 @@ _REMEDIES: dict[str, list[tuple[str, Any]]] = {
 
 def remedies() -> dict[str, list[dict[str, Any]]]:
     """Typed edits by remedy word."""
-    return {
-        word: [{"type": "set", "path": CONFIG, "key": f"defaults.{key}", "value": value} for key, value in edits]
-        for word, edits in _REMEDIES.items()
-    }
+    found: dict[str, list[dict[str, Any]]] = {}
+    for word, edits in _REMEDIES.items():
+        found[word] = [
+            {"type": "set", "path": CONFIG, "key": f"defaults.{key}", "value": value} for key, value in edits
+        ]
+    return found
 
 
 def description() -> dict[str, Any]:

@@ -216,7 +216,7 @@ def after(tmp_path_factory: pytest.TempPathFactory, door: Door) -> Iterator[Afte
             tools=ALL,
         )  # fmt: skip
         report, _ = write_analysis(
-            home / "s.duckdb", out, title="t", analysed=AnalysisOutput(result, asked, home / "harness")
+            home / "s.duckdb", out, title="t", output=AnalysisOutput(result, asked, home / "harness")
         )
         now = tree(home)
         changed = {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}

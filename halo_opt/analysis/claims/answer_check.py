@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from halo_opt.analysis.claims.check import behaviour_of, measured_claim, rerun, stands
-from halo_opt.analysis.claims.evidence import evidence, names_in_traces, together
-from halo_opt.analysis.claims.figures import strike
+from halo_opt.analysis.claims.check import claim_behaviour, measured_claim, quote_is_found, rerun_numbers
+from halo_opt.analysis.claims.evidence import combined_evidence, evidence, names_in_traces
+from halo_opt.analysis.claims.figures import strike_unsupported
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.quotes import in_context
 from halo_opt.analysis.claims.records import Claim
@@ -34,13 +34,13 @@ def cited_contrast(
     if asked is None:
         raise InputError(f"there is no contrast or finding {name[:60]!r}")
     claim = Claim(title=asked.title, claim="", predicate_sql=asked.predicate_sql)
-    reasons, measured = measured_claim(asked.predicate_sql, behaviour_of(claim, asked.name), rows, first_steps)
+    reasons, measured = measured_claim(asked.predicate_sql, claim_behaviour(claim, asked.name), rows, first_steps)
     goes_by = None if measured is None else depends_on(asked.predicate_sql, rows.rows)
     if measured is None or goes_by == "outcome":
         raise InputError(f"{asked.name} shows nothing: {'; '.join(reasons) or 'it goes by how attempts ended'}")
     if goes_by == "names":
         # The counts are true; that these attempts fail more often is only how they were picked.
-        measured = measure(rows, behaviour_of(claim, asked.name, listed=True), first_steps)
+        measured = measure(rows, claim_behaviour(claim, asked.name, listed=True), first_steps)
     return _cited(asked.name, measured)
 
 
@@ -103,14 +103,14 @@ def _contrasts(
             corrections.append(str(error))
             continue
         known = evidence(found.counts, {}, predicate=found.sql, names=names_in_traces(against.store))
-        yield found.model_copy(update={"title": strike(found.title, known, corrections)})
+        yield found.model_copy(update={"title": strike_unsupported(found.title, known, corrections)})
 
 
 def _checked(
     point: AnswerPoint, against: ClaimSources, contrasts: list[CitedContrast], corrections: list[str]
 ) -> CheckedPoint:
-    numbers = list(rerun(point.numbers, against.store, against.rows, corrections))
-    standing = [quote for quote in point.quotes if stands(quote, against.store, corrections)]
+    numbers = list(rerun_numbers(point.numbers, against.store, against.rows, corrections))
+    standing = [quote for quote in point.quotes if quote_is_found(quote, against.store, corrections)]
     quotes = [in_context(Quoted(**quote.model_dump()), against.store) for quote in standing]
     values = {str(place): (number.value, number.sql) for place, number in enumerate(numbers)}
     known = evidence({}, values, quotes=quotes, names=names_in_traces(against.store))
@@ -118,7 +118,7 @@ def _checked(
         return CheckedPoint(text="", contrasts=[], numbers=[], quotes=[], corrections=corrections)
     shown = [evidence(one.counts, {}, predicate=one.sql) for one in contrasts]
     return CheckedPoint(
-        text=strike(point.text, together([known, *shown]), corrections),
+        text=strike_unsupported(point.text, combined_evidence([known, *shown]), corrections),
         contrasts=contrasts,
         numbers=numbers,
         quotes=quotes,

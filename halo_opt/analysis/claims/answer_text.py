@@ -1,4 +1,4 @@
-"""The answer to a question, written by a model from checked evidence alone and held against it while it is written.
+"""The answer to a question, written by a model from checked evidence alone and checked against it as it is written.
 
 The model that writes has no tools and sees no trace: only numbers that were re-run, quotes that stand, and the points
 that rest on them.
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from halo_opt.analysis.claims.evidence import evidence, together
+from halo_opt.analysis.claims.evidence import combined_evidence, evidence
 from halo_opt.analysis.claims.sentences import Sentences
 from halo_opt.analysis.records import Answer
 from halo_opt.core.prompts import fence, render
@@ -134,7 +134,7 @@ def _checking(found: AnswerEvidence, show: Callable[[str], None]) -> Sentences:
     quotes = [Quoted(trace_id=p.trace_id, step=p.step, words=p.words) for p in pieces if p.kind == "words"]
     contrasts = [evidence(piece.counts, {}, predicate=piece.sql) for piece in pieces if piece.kind == "contrast"]
     return Sentences(
-        known=together([evidence({}, numbers, quotes=quotes, names=_names(found)), *contrasts]),
+        known=combined_evidence([evidence({}, numbers, quotes=quotes, names=_names(found)), *contrasts]),
         citations=len(pieces),
         quotable=[*(piece.words for piece in pieces), *(piece.name for piece in pieces)],
         show=show,

@@ -1,6 +1,6 @@
-"""What a model claims about traces, held against the traces: numbers re-run, quotes looked up, the contrast made anew.
+"""Checks a model's claim against the traces: numbers are run again, quotes looked up, the contrast measured anew.
 
-Nothing of a claim is believed. Its SQL runs under guard, every count in it is replaced by what the store says, a quote
+Its SQL runs guarded, every count in it is replaced by what the store says, a quote
 that does not stand in the trace is struck, and so is a figure in its words that no checked number supports.
 """
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.analysis.claims.evidence import Evidence, evidence, misnamed, names_in_traces
-from halo_opt.analysis.claims.figures import numbers_as_evidence, strike
+from halo_opt.analysis.claims.figures import numbers_as_evidence, strike_unsupported
 from halo_opt.analysis.claims.hypotheses import behaviour_sql
-from halo_opt.analysis.claims.quotes import wrong_with_quote
+from halo_opt.analysis.claims.quotes import quote_problem
 from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote, Status
 from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import load_playbook
@@ -35,7 +35,7 @@ from halo_opt.store.guarded.sql_checks import (
 from halo_opt.store.store import Store
 
 
-def check(
+def check_claim(
     claim: Claim,
     store: Store,
     rows: GuardedRows,
@@ -49,10 +49,10 @@ def check(
     `harness` is the folder that a fix must lie in; without one, where it lies is not checked.
     """
     corrections: list[str] = []
-    behaviour = behaviour_of(claim, name)
+    behaviour = claim_behaviour(claim, name)
     rows.ready(check_queries(claim, first_steps))
-    numbers = list(rerun(claim.numbers, store, rows, corrections))
-    quotes = [quote for quote in claim.quotes if stands(quote, store, corrections)]
+    numbers = list(rerun_numbers(claim.numbers, store, rows, corrections))
+    quotes = [quote for quote in claim.quotes if quote_is_found(quote, store, corrections)]
     reasons, measured = measured_claim(claim.predicate_sql, behaviour, rows, first_steps)
     listed = False
     if measured is not None:
@@ -72,9 +72,9 @@ def check(
     )
     kept = claim.model_copy(
         update={
-            "title": strike(claim.title, known, corrections),
-            "claim": strike(claim.claim, known, corrections),
-            "counter_evidence": strike(claim.counter_evidence, known, corrections),
+            "title": strike_unsupported(claim.title, known, corrections),
+            "claim": strike_unsupported(claim.claim, known, corrections),
+            "counter_evidence": strike_unsupported(claim.counter_evidence, known, corrections),
             "numbers": numbers,
             "quotes": quotes,
             "remedies": list(_remedies(claim.remedies, corrections)),
@@ -88,15 +88,15 @@ def check(
 
 def check_queries(claim: Claim, first_steps: Mapping[str, int]) -> Iterator[str]:
     """What a check asks as a rule. It may be run in any order, for each answer is only used in its turn."""
-    behaviour = behaviour_of(claim, "claim")
+    behaviour = claim_behaviour(claim, "claim")
     for number in claim.numbers:
         yield from (number.sql, *probes(number.sql))
-    if unfit(claim.predicate_sql) is None:
+    if predicate_problem(claim.predicate_sql) is None:
         yield from (claim.predicate_sql, counts_sql(behaviour), cells_sql(behaviour, first_steps))
         yield from (renamed_sql(claim.predicate_sql) or "SELECT 1", _shown_sql(behaviour))
 
 
-def behaviour_of(claim: Claim, name: str, *, model: str = "a model", listed: bool = False) -> Behaviour:
+def claim_behaviour(claim: Claim, name: str, *, model: str = "a model", listed: bool = False) -> Behaviour:
     """The claim's predicate as a behaviour like any detector's, over measured attempts and unknown outcomes.
 
     Its SQL runs guarded wherever mining runs it, as that of a file does.
@@ -113,7 +113,7 @@ def behaviour_of(claim: Claim, name: str, *, model: str = "a model", listed: boo
     )
 
 
-def unfit(predicate: str) -> str | None:
+def predicate_problem(predicate: str) -> str | None:
     """Why a predicate cannot be measured whatever the traces say; None where it may be run."""
     if word := outcome_word(predicate):
         return f"its predicate looks at {word}: a behaviour defined by failing explains nothing"
@@ -128,7 +128,7 @@ def measured_claim(
     predicate: str, behaviour: Behaviour, rows: GuardedRows, first_steps: Mapping[str, int]
 ) -> tuple[list[str], Measured | None]:
     """A predicate's behaviour as measured, None where it cannot be; and the reasons why it supports no claim."""
-    if reason := unfit(predicate):
+    if reason := predicate_problem(predicate):
         return [reason], None
     try:
         # By itself first: set into other SQL, half a statement could close the other one's brackets.
@@ -163,7 +163,7 @@ def _counts(m: Measured) -> dict[str, Value]:
     }
 
 
-def rerun(
+def rerun_numbers(
     numbers: Sequence[ClaimNumber], store: Store, rows: GuardedRows, corrections: list[str]
 ) -> Iterator[ClaimNumber]:
     """The numbers that their SQL counts, with its values; what was changed or struck goes into `corrections`."""
@@ -183,7 +183,7 @@ def rerun(
         if not _same(number.value, value):
             corrections.append(f"number {number.name} was {number.value:g}; its SQL gives {value:g}")
         known = replace(numbers_as_evidence([value]), names=names)
-        yield number.model_copy(update={"name": strike(number.name, known, corrections), "value": value})
+        yield number.model_copy(update={"name": strike_unsupported(number.name, known, corrections), "value": value})
 
 
 def _cell(found: Sequence[tuple[Any, ...]]) -> int | float | None:
@@ -197,9 +197,9 @@ def _same(one: float, two: float) -> bool:
     return abs(one - two) <= 1e-6 * max(1.0, abs(one), abs(two))
 
 
-def stands(quote: Quote, store: Store, corrections: list[str]) -> bool:
+def quote_is_found(quote: Quote, store: Store, corrections: list[str]) -> bool:
     """Whether the words stand in that attempt (at that step), letter by letter, white space aside."""
-    reason = wrong_with_quote(quote, store)
+    reason = quote_problem(quote, store)
     corrections += [reason] if reason else []
     return reason is None
 
@@ -216,7 +216,7 @@ def _fix(fix: Fix | None, harness: Path | None, known: Evidence, corrections: li
     """The fix where its file is one of the harness's; its lines where the file has as many."""
     if fix is None:
         return None
-    kept = fix.model_copy(update={"words": strike(fix.words, known, corrections)})
+    kept = fix.model_copy(update={"words": strike_unsupported(fix.words, known, corrections)})
     if harness is None:
         corrections.append("the file of the fix was not looked up: there was no harness to look in")
         return kept

@@ -25,7 +25,7 @@ NOUN = re.compile("|".join(rf"(?P<{base}>\b(?:{words})\b)" for base, words in NO
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownNumber:
     """A checked number: of what, and what it is of it.
 
     A part (those that show it), its whole, or the share of the one in the other; how many end so ("ends") and at what
@@ -47,7 +47,7 @@ class Evidence:
     sign of what it does to failing; None and absent where nobody measured.
     """
 
-    known: Sequence[Known]
+    known: Sequence[KnownNumber]
     quotes: Sequence[str] = ()
     steps: frozenset[int] = frozenset()
     names: frozenset[str] = frozenset()
@@ -57,7 +57,7 @@ class Evidence:
     failing: float | None = None
 
 
-def together(parts: Sequence[Evidence]) -> Evidence:
+def combined_evidence(parts: Sequence[Evidence]) -> Evidence:
     """The evidence of several things together. Shares and effect are kept where only one of them has any."""
     sole = [part for part in parts if part.shares]
     one = sole[0] if len(sole) == 1 else None
@@ -141,30 +141,30 @@ def _raw(shares: Mapping[Base, float]) -> float | None:
     return shares["failures"] - shares["successes"] if {"failures", "successes"} <= set(shares) else None
 
 
-def _measured(parts: Mapping[Base, tuple[float, float]]) -> Iterator[Known]:
+def _measured(parts: Mapping[Base, tuple[float, float]]) -> Iterator[KnownNumber]:
     """The counts in the forms in which people write them."""
     for base, (part, whole) in parts.items():
-        yield Known(part, base, "part")
-        yield Known(whole, base, "whole")
+        yield KnownNumber(part, base, "part")
+        yield KnownNumber(whole, base, "whole")
         if whole:
-            yield Known(part / whole, base, "share")
+            yield KnownNumber(part / whole, base, "share")
     bases: tuple[Base, ...] = ("failures", "successes") if parts else ()
     for base in bases:
         for ended, among in zip(parts[base], parts["attempts"], strict=True):
-            yield Known(ended, base, "ends")
+            yield KnownNumber(ended, base, "ends")
             if among:
-                yield Known(ended / among, base, "rate")
+                yield KnownNumber(ended / among, base, "rate")
 
 
-def _difference(difference: Value) -> Iterator[Known]:
+def _difference(difference: Value) -> Iterator[KnownNumber]:
     if isinstance(difference, int | float):
-        yield Known(float(difference), "any", "difference")
+        yield KnownNumber(float(difference), "any", "difference")
 
 
-def _numbers(numbers: Mapping[str, tuple[Value, str]]) -> Iterator[Known]:
+def _numbers(numbers: Mapping[str, tuple[Value, str]]) -> Iterator[KnownNumber]:
     for value, sql in numbers.values():
         if isinstance(value, int | float) and not isinstance(value, bool):
-            yield Known(value, base_of(sql), "number")
+            yield KnownNumber(value, base_of(sql), "number")
 
 
 def base_of(sql: str) -> Base:

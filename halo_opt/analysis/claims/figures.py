@@ -7,7 +7,7 @@ Numerals in words or in other scripts are figures like any other. English only; 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from halo_opt.analysis.claims.evidence import NOUN, NOUNS, Base, Evidence, Known, Role, named
+from halo_opt.analysis.claims.evidence import NOUN, NOUNS, Base, Evidence, KnownNumber, Role, named
 from halo_opt.analysis.claims.numerals import Figure, figures, plain
 from halo_opt.core.records import Value
 
@@ -55,7 +55,7 @@ _COUNTED = re.compile(
 )
 
 
-def strike(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
+def strike_unsupported(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
     """The words with every figure struck that no checked number supports, however it is written.
 
     Words that keep all their figures stay letter by letter, unless they hide characters that people do not see.
@@ -77,13 +77,13 @@ def strike(words: str, known: Sequence[Value] | Evidence, corrections: list[str]
 def unsupported_figures(words: str, known: Sequence[Value] | Evidence) -> list[str]:
     """The figures that `strike` would strike; none of what it gave."""
     found: list[str] = []
-    strike(words, known, found)
+    strike_unsupported(words, known, found)
     return found
 
 
 def numbers_as_evidence(known: Sequence[Value]) -> Evidence:
     """Plain numbers as evidence: of anything, and by themselves."""
-    return Evidence([Known(v) for v in known if isinstance(v, int | float) and not isinstance(v, bool)])
+    return Evidence([KnownNumber(v) for v in known if isinstance(v, int | float) and not isinstance(v, bool)])
 
 
 def _unsupported_spans(text: str, evidence: Evidence) -> list[tuple[int, int]]:
@@ -266,11 +266,11 @@ def _known(figure: Figure, base: Base, evidence: Evidence, roles: Sequence[Role]
     return any(k.role in roles and _fits(k, base) and _same(figure, k) for k in evidence.known)
 
 
-def _fits(known: Known, base: Base) -> bool:
+def _fits(known: KnownNumber, base: Base) -> bool:
     return "any" in (known.base, base) or known.base == base
 
 
-def _same(figure: Figure, known: Known) -> bool:
+def _same(figure: Figure, known: KnownNumber) -> bool:
     shown = abs(known.value)
     if figure.unit in {"percent", "points"}:
         # Numbers come as shares or as percentages; the words say which only to people.

@@ -1,4 +1,4 @@
-"""Every predicate that was held against the outcomes, confirmed or not: each is a test, and each is corrected for."""
+"""Every predicate that was tested against the outcomes, confirmed or not: each counts in the correction."""
 
 import hashlib
 import threading

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from halo_opt.analysis.claims.evidence import Evidence, evidence, together
+from halo_opt.analysis.claims.evidence import Evidence, combined_evidence, evidence
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Category, Finding, ModelClaim, Report
 from halo_opt.mining.extras import Placement, showing
@@ -97,6 +97,6 @@ def summary_evidence(report: Report, names: frozenset[str]) -> Evidence:
     overview = {name: (number.value, number.sql) for name, number in report.overview.items()}
     counts = [evidence(_counted(finding), {}) for finding in report.findings]
     told = [claim_evidence(finding, said, names) for finding in report.findings for said in finding.model_claims]
-    known = together([evidence({}, overview, names=names), *counts, *told])
+    known = combined_evidence([evidence({}, overview, names=names), *counts, *told])
     # "Most failures" may be said of anything, so no single finding says how many are meant.
     return replace(known, shares={}, effect=None, failing=None)

@@ -1,4 +1,4 @@
-"""Figures in prose, in whatever writing: digits of any script, words, fractions, ratios. Pure: decides nothing."""
+"""Finds figures in prose, however they are written: digits of any script, words, fractions, ratios."""
 
 import re
 import unicodedata

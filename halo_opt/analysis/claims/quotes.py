@@ -1,7 +1,4 @@
-"""Words that a model quotes, looked up in the traces. Only reads; must never take words for quoted that are not.
-
-White space is folded, for a trace and a model break lines in different places; nothing else is forgiven.
-"""
+"""Quotes of a model, looked up in the traces letter by letter; only white space may differ."""
 
 import re
 
@@ -17,7 +14,7 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s|$)\s*")
 _STEP_TEXTS = ("observation", "reply", "tool", "arguments", "target", "result", "error")
 
 
-def wrong_with_quote(quote: Quoted, store: Rows) -> str | None:
+def quote_problem(quote: Quoted, store: Rows) -> str | None:
     """Why the quote does not stand in its attempt (at its step); None when it does."""
     words = _plain(quote.words)
     where = f"attempt {quote.trace_id}" + ("" if quote.step is None else f", step {quote.step}")

@@ -1,4 +1,4 @@
-"""What a model claims, and what is left of it after the check, as records. No behaviour."""
+"""What a model claims, and what is left of it after the check, as records."""
 
 from typing import Literal
 

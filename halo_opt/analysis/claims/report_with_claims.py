@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from halo_opt.analysis.claims.check import behaviour_of, check, check_queries, unfit
+from halo_opt.analysis.claims.check import check_claim, check_queries, claim_behaviour, predicate_problem
 from halo_opt.analysis.claims.evidence import Evidence, names_in_traces
-from halo_opt.analysis.claims.figures import strike
+from halo_opt.analysis.claims.figures import strike_unsupported
 from halo_opt.analysis.claims.hypotheses import Hypotheses, Hypothesis, behaviour_sql
 from halo_opt.analysis.claims.model_claims import claim_evidence, summary_evidence, with_claims
 from halo_opt.analysis.claims.quotes import in_context
@@ -89,7 +89,9 @@ def _checked(
     rows.ready(sql for one in recorded_claims for sql in check_queries(one.checked.claim, first_steps))
     checked = {}
     for one in recorded_claims:
-        again, _ = check(one.checked.claim, store, rows, name="claim", first_steps=first_steps, harness=output.harness)
+        again, _ = check_claim(
+            one.checked.claim, store, rows, name="claim", first_steps=first_steps, harness=output.harness
+        )
         checked[one.id] = _checked_again(one, again)
     return checked
 
@@ -123,7 +125,7 @@ def _confirmed(
         if found.status == "confirmed":
             model = _model_of(recorded.agent, output.result)
             name = _free_name(f"claim_{place}", taken)
-            behaviour = behaviour_of(found.claim, name, model=model, listed=found.listed)
+            behaviour = claim_behaviour(found.claim, name, model=model, listed=found.listed)
             confirmed.append(_Confirmed(behaviour, _model_claim(recorded, found, model, store)))
     return confirmed
 
@@ -146,7 +148,7 @@ def _not_claimed(
     for hypothesis in [*output.hypotheses.all, *unsupported]:
         key = layout_free(hypothesis.predicate_sql)
         # What can never be run was no test.
-        if key not in known and unfit(hypothesis.predicate_sql) is None:
+        if key not in known and predicate_problem(hypothesis.predicate_sql) is None:
             extras.append(ExtraBehaviour(_behaviour(hypothesis, model, rows, taken, names)))
         known.add(key)
     return extras
@@ -158,7 +160,7 @@ def _behaviour(
     depends = depends_on(hypothesis.predicate_sql, rows.rows)
     return Behaviour(
         name=_free_name(hypothesis.name, taken),
-        title=strike(hypothesis.title, Evidence([], names=names), []),
+        title=strike_unsupported(hypothesis.title, Evidence([], names=names), []),
         meaning="tested by a model and not claimed",
         sql=behaviour_sql(hypothesis.predicate_sql),
         source=model,
@@ -221,7 +223,7 @@ def _with_analysis(
         claims=len(result.claims),
         confirmed=confirmed,
         predicates=predicates,
-        summary=strike(result.summary, summary_evidence(report, names), corrections),
+        summary=strike_unsupported(result.summary, summary_evidence(report, names), corrections),
         corrections=corrections,
     )
     spend = {
@@ -257,12 +259,12 @@ def _with_supported_words(finding: Finding, names: frozenset[str]) -> Finding:
 
 def _supported(finding: Finding, claim: ModelClaim, names: frozenset[str]) -> ModelClaim:
     known, corrections = claim_evidence(finding, claim, names), list(claim.corrections)
-    fix = claim.fix and claim.fix.model_copy(update={"words": strike(claim.fix.words, known, corrections)})
+    fix = claim.fix and claim.fix.model_copy(update={"words": strike_unsupported(claim.fix.words, known, corrections)})
     return claim.model_copy(
         update={
-            "title": strike(claim.title, known, corrections),
-            "words": strike(claim.words, known, corrections),
-            "counter_evidence": strike(claim.counter_evidence, known, corrections),
+            "title": strike_unsupported(claim.title, known, corrections),
+            "words": strike_unsupported(claim.words, known, corrections),
+            "counter_evidence": strike_unsupported(claim.counter_evidence, known, corrections),
             "fix": fix,
             "corrections": corrections,
         }

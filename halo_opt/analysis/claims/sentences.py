@@ -1,4 +1,4 @@
-"""An answer held against its evidence sentence by sentence, while a model still writes it. No sentence goes unchecked.
+"""Checks an answer against its evidence sentence by sentence, while a model still writes it.
 
 A figure that no checked number supports is struck; so are a citation that does not exist and words in quotation marks
 that no evidence holds. Whether a sentence follows from its evidence is for the reader to judge: it is cited for that.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from halo_opt.analysis.claims.evidence import Evidence
-from halo_opt.analysis.claims.figures import STRUCK, strike
+from halo_opt.analysis.claims.figures import STRUCK, strike_unsupported
 from halo_opt.core.records import Value
 
 # A name in quotation marks is no quotation; so many words are meant to be someone's.
@@ -64,10 +64,10 @@ class Sentences:
         for mark in marks:
             if mark.start() < at:
                 continue  # a citation inside a quotation
-            done += strike(sentence[at : mark.start()], self._known, self.corrections)
+            done += strike_unsupported(sentence[at : mark.start()], self._known, self.corrections)
             done += self._citation(mark) if mark.re is _CITED else self._quotation(mark)
             at = mark.end()
-        return done + strike(sentence[at:], self._known, self.corrections)
+        return done + strike_unsupported(sentence[at:], self._known, self.corrections)
 
     def _citation(self, mark: re.Match[str]) -> str:
         asked = [int(number) for number in re.split(r"\s*[,;]\s*", mark[1])]
@@ -83,7 +83,7 @@ class Sentences:
         if any(words in text for text in self._quotable):
             return mark[0]
         if len(words.split()) < QUOTED_WORDS:
-            return strike(mark[0], self._known, self.corrections)
+            return strike_unsupported(mark[0], self._known, self.corrections)
         self.corrections.append(f"a quotation was struck: {words[:80]!r} stands in no evidence")
         return STRUCK
 

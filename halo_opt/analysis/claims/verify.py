@@ -1,4 +1,4 @@
-"""Running every number of a report again. Only reads; a number that cannot be run is a mismatch, never a crash."""
+"""Running every number of a report again. A number that cannot be run is reported as a mismatch."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal

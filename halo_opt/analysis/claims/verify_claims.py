@@ -12,7 +12,7 @@ from halo_opt.analysis.claims.evidence import misnamed, names_in_traces
 from halo_opt.analysis.claims.figures import unsupported_figures
 from halo_opt.analysis.claims.hypotheses import behaviour_sql
 from halo_opt.analysis.claims.model_claims import claim_evidence, classes_of, majority, summary_evidence
-from halo_opt.analysis.claims.quotes import wrong_with_quote
+from halo_opt.analysis.claims.quotes import quote_problem
 from halo_opt.core.errors import HaloError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Category, Finding, ModelClaim, Report
@@ -102,7 +102,7 @@ def _check_evidence(said: ModelClaim, where: str, store: Rows, ask: Query) -> It
     except _FAILS:
         return  # said of the predicate already
     for place, quote in enumerate(said.quotes):
-        reason = wrong_with_quote(quote, store)
+        reason = quote_problem(quote, store)
         if reason is None and quote.trace_id not in attempts:
             reason = f"attempt {quote.trace_id} does not show it"
         if reason:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from halo_opt.analysis.claims.check import check
+from halo_opt.analysis.claims.check import check_claim
 from halo_opt.analysis.claims.hypotheses import Hypotheses, behaviour_sql
 from halo_opt.analysis.claims.records import Claim
 from halo_opt.analysis.claims.sources import ClaimSources
@@ -53,7 +53,7 @@ class ClaimLog:
         if earlier is None:
             self._own += 1
         name = earlier.id if earlier else f"{self.agent}.c{self._own}"
-        checked, measured = check(
+        checked, measured = check_claim(
             claim,
             self.sources.store,
             self.sources.rows,

@@ -1,1 +1,1 @@
-"""What other programs ask of halo-opt while it runs. Must never write anything but answers, and never asks a model."""
+"""What other programs ask of halo-opt while it runs: tools that read traces."""

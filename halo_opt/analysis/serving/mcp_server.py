@@ -1,6 +1,6 @@
 """Tools served over the Model Context Protocol on standard input and output, to one client, until it hangs up.
 
-Must never write a byte of its own to standard output, offer a tool that changes anything, or ask the client's model.
+Standard output belongs to the protocol: a byte of our own there would break it.
 """
 
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""The context at which a client's calls are answered. Only reads; mining waits until somebody asks what it knows."""
+"""The tools that a connected client may call, over one open store. Mining runs when a call first needs its report."""
 
 import threading
 from collections.abc import Callable, Mapping

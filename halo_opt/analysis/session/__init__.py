@@ -1,4 +1,1 @@
-"""What the verbs that ask a model about traces share: what was asked for, the open session, what it may cost and did.
-
-Nothing here prints, and nothing is imported from here: the modules are named.
-"""
+"""What `analyze` and `ask` share: the user's options, the open session with its models, and what it costs."""

@@ -1,4 +1,4 @@
-"""An analysis with a model, from a store to a written report. Nothing that a model says is written unchecked."""
+"""An analysis by a model, from a store to a written report in which every claim of the model was checked."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -111,7 +111,7 @@ def analyze_traces(
                 subject.summary.files,
                 out,
                 title=subject.title,
-                analysed=AnalysisOutput(result, hypotheses, asked.harness),
+                output=AnalysisOutput(result, hypotheses, asked.harness),
             )
     return report, paths, result
 

@@ -1,4 +1,4 @@
-"""A question about traces: agents look, what they hand in is checked, and an answer is written from that alone."""
+"""A question about traces: agents investigate, their points are checked, and the answer is written from these alone."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -1,7 +1,4 @@
-"""What asking may cost, before anything is asked: prices, a budget where none was given, a rough estimate in words.
-
-It resolves addresses and keys and calls nothing.
-"""
+"""What an analysis may cost, before any call: prices, a budget where none was given, a rough estimate in words."""
 
 from collections.abc import Mapping
 from dataclasses import replace

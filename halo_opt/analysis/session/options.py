@@ -1,4 +1,4 @@
-"""What the user asked for, from words of the command line to values. Pure parsing: opens nothing, spends nothing."""
+"""What the user asked for, as values: models, budget, limits and time, parsed from the command line's words."""
 
 import re
 from collections.abc import Mapping, Sequence

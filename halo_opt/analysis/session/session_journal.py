@@ -1,4 +1,4 @@
-"""A journal read as a recording: what it was asked, with which models, and every reply. It writes nothing."""
+"""The events of an analysis's journal, and a journal read as a recording: settings, models and every reply."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

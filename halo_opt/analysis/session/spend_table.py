@@ -1,4 +1,4 @@
-"""What models have cost, from the journals that paid for them. Reads events; never prices a model's call again.
+"""What models have cost, from the journals of the analyses and loops that paid for them.
 
 A journal's "spend" events say what calls used, its "models" which model a purpose had, "attempt_finished" what the
 attempts of a loop used and, where the harness said so, cost (else they are priced as the loop itself does), and

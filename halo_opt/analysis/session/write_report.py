@@ -1,4 +1,4 @@
-"""From trace files to a written report: index, mine, write. Never measures attempts and never proposes anything."""
+"""From trace files to a written report: build the store, mine it, write the files."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -40,16 +40,16 @@ def write_analysis(
     title: str,
     summary: ImportSummary | None = None,
     detectors: Detectors = NO_DETECTORS,
-    analysed: AnalysisOutput | None = None,
+    output: AnalysisOutput | None = None,
 ) -> tuple[Report, ReportPaths]:
     """Mine a store and write report.json, .md, .html and triage.csv into `folder`; `detectors` are the user's own.
 
-    `analysed` is what a model handed in: checked once more here, measured with the rest, and written up as far as it
-    holds.
+    `output` is what an analysis by a model left: its claims are checked once more, measured with all other behaviours,
+    and written up as far as the traces support them.
     """
     with Store.open(store_path) as store, mined_by(store, detectors) as mined:
         files = (summary or store.summary()).files
-        return write_mined(mined, store, files, folder, title=title, analysed=analysed)
+        return write_mined(mined, store, files, folder, title=title, output=output)
 
 
 def mined_by(store: Store, detectors: Detectors = NO_DETECTORS) -> AbstractContextManager[MinedStore]:
@@ -64,14 +64,14 @@ def write_mined(
     folder: Path,
     *,
     title: str,
-    analysed: AnalysisOutput | None = None,
+    output: AnalysisOutput | None = None,
 ) -> tuple[Report, ReportPaths]:
     """Write the report of a store that is mined already; the arguments are those of `write_analysis`."""
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    if analysed is None:
+    if output is None:
         report = mined.report(inputs, title=title, made_at=made_at)
     else:
-        report = report_with_claims(mined, store, inputs, analysed, title=title, made_at=made_at)
+        report = report_with_claims(mined, store, inputs, output, title=title, made_at=made_at)
     judged = mined.store.rows(report.triage_sql) if report.triage_sql else []
     views = trace_views(store, report.findings)
     return report, write_report(report, folder, traces=views, triage=[COLUMNS, *judged])

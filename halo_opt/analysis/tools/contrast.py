@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from halo_opt.analysis.claims.check import behaviour_of
+from halo_opt.analysis.claims.check import claim_behaviour
 from halo_opt.analysis.claims.records import MAX_TEXT, Claim
 from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
 from halo_opt.analysis.tools.querying import refused
@@ -74,7 +74,7 @@ def contrast_predicate(context: ToolContext, title: str, predicate_sql: str) -> 
     """
     sql, shown = _checked(context, predicate_sql)
     claim = Claim(title=title, claim="", predicate_sql=sql)
-    measured = measure(context.guarded, behaviour_of(claim, "asked"), steps_where_success_ends(context.store))
+    measured = measure(context.guarded, claim_behaviour(claim, "asked"), steps_where_success_ends(context.store))
     if measured.state in ("failed", "not applicable"):
         raise refused(measured.reason, sql)
     compared = measured.state in ("tested", "described")

@@ -1,4 +1,4 @@
-"""A store as mining asks it, each query run under guard: for predicates that a model wrote. Never asks unguarded."""
+"""A store whose every query runs guarded: for predicates that a model wrote, asked as mining asks a store."""
 
 import threading
 from collections import OrderedDict

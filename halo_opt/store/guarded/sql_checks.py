@@ -1,7 +1,7 @@
-"""What SQL about attempts must not look at: how they ended, what they are called, chance, the clock.
+"""Checks of predicates and numbers that a model wrote in SQL.
 
-Text and comparisons only: what is run goes through the route that is given. A behaviour that is defined by failing
-explains every failure; one that names its attempts would hold for no others; both would pass any test.
+A predicate must be a rule about what attempts did. One that looks at how they ended explains every failure; one that
+names its attempts holds for no others; both would pass any test. A number must be counted in the traces.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""SQL as text: where its strings, quoted names and comments are. Pure; what may run is for `guarded` to say."""
+"""SQL as text: where its strings, quoted names and comments are."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
-"""Whether the figure that a SELECT gives stands in the SELECT itself. Reads its tree; never runs it.
+"""Reads the parsed tree of a SELECT: whether its figure is written in it, which outcomes and bounds it names.
 
-Only for SQL that has run under guard, and so can be parsed without harm.
+Only for SQL that has run guarded before, and so can be parsed without harm.
 """
 
 import json

@@ -30,10 +30,15 @@ def normalized(text: str) -> str:
 
 def values(goal: str) -> list[tuple[int, int, str]]:
     """(start, end, text) of every value in the goal: quoted texts, and e-mail addresses outside of quotes."""
-    found = [(m.start(), m.end(), next(g for g in m.groups() if g is not None)) for m in QUOTED.finditer(goal)]
-    inside = [(start, end) for start, end, _ in found]
-    addresses = [(m.start(), m.end(), m.group()) for m in EMAIL.finditer(goal)]
-    found += [a for a in addresses if not any(start <= a[0] < end for start, end in inside)]
+    found = []
+    for match in QUOTED.finditer(goal):
+        text = next(group for group in match.groups() if group is not None)
+        found.append((match.start(), match.end(), text))
+    quotes = list(found)
+    for match in EMAIL.finditer(goal):
+        quoted = any(start <= match.start() < end for start, end, _ in quotes)
+        if not quoted:
+            found.append((match.start(), match.end(), match.group()))
     return sorted(found)
 
 

@@ -113,7 +113,7 @@ def _stretches(steps: Sequence[SeenStep | None]) -> Iterator[tuple[SeenStep, ...
 
 
 # Site, goal template, steps.
-RunOptions = tuple[str, str, tuple[MinedStep, ...]]
+RoutineKey = tuple[str, str, tuple[MinedStep, ...]]
 
 
 def mine(places: Sequence[Path], *, min_support: int = 2) -> list[MinedSkill]:
@@ -123,14 +123,14 @@ def mine(places: Sequence[Path], *, min_support: int = 2) -> list[MinedSkill]:
     ever done for one set of goal values: its texts may be the answer for those values alone.
     """
     attempts = [a for a in map(read_attempt, span_files(places)) if a is not None]
-    support: dict[RunOptions, set[int]] = defaultdict(set)
-    kinds: dict[RunOptions, set[str]] = defaultdict(set)
+    support: dict[RoutineKey, set[int]] = defaultdict(set)
+    kinds: dict[RoutineKey, set[str]] = defaultdict(set)
     for number, attempt in enumerate(attempts):
         for run in _stretches(attempt.steps):
             key = (run[0].site, attempt.template.text, tuple(s.step for s in run))
             support[key].add(number)
             kinds[key].add(run[0].page_type)
-    kept: list[RunOptions] = []
+    kept: list[RoutineKey] = []
     for key in sorted(support, key=lambda k: (-len(k[2]), k[0], k[1], str(k[2]))):
         site, template, steps = key
         values = {attempts[n].template.values for n in support[key]}
@@ -139,14 +139,18 @@ def mine(places: Sequence[Path], *, min_support: int = 2) -> list[MinedSkill]:
         whole = (k for k in kept if k[1] == template and _within(steps, k[2]))
         if not any(len(support[k]) >= len(support[key]) for k in whole):
             kept.append((site, template, steps))
-    return [_skill(n, key, kinds[key], [attempts[i].task for i in support[key]]) for n, key in enumerate(kept, start=1)]
+    skills = []
+    for number, key in enumerate(kept, start=1):
+        tasks = [attempts[index].task for index in support[key]]
+        skills.append(_skill(number, key, kinds[key], tasks))
+    return skills
 
 
 def _within(part: tuple[MinedStep, ...], whole: tuple[MinedStep, ...]) -> bool:
     return any(whole[n : n + len(part)] == part for n in range(len(whole) - len(part) + 1))
 
 
-def _skill(number: int, key: RunOptions, kinds: Iterable[str], tasks: Sequence[str]) -> MinedSkill:
+def _skill(number: int, key: RoutineKey, kinds: Iterable[str], tasks: Sequence[str]) -> MinedSkill:
     site, template, steps = key
     slug = "_".join(re.findall(r"[a-z]+", re.sub(r"<\w+>", "", template).lower())[:5])
     return MinedSkill(

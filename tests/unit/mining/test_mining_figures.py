@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halo_opt.analysis.claims.evidence import Evidence, evidence, misnamed
-from halo_opt.analysis.claims.figures import STRUCK, strike, unsupported_figures
+from halo_opt.analysis.claims.figures import STRUCK, strike_unsupported, unsupported_figures
 from halo_opt.analysis.claims.numerals import figures, plain, spelled
 from halo_opt.core.report_records import Quoted
 from halo_opt.store.guarded.sql_tree import bounds, figure_in_sql, outcomes_named
@@ -46,7 +46,7 @@ def measured() -> Evidence:
     ],
 )
 def test_what_was_measured_quoted_or_named_stays_letter_by_letter(words: str, measured: Evidence) -> None:
-    assert strike(words, measured, []) == words
+    assert strike_unsupported(words, measured, []) == words
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_was_measured_quoted_or_named_stays_letter_by_letter(words: str, me
 )  # fmt: skip
 def test_what_nothing_bears_out_is_struck_however_it_is_written(words: str, measured: Evidence) -> None:
     corrections: list[str] = []
-    assert STRUCK in strike(words, measured, corrections)
+    assert STRUCK in strike_unsupported(words, measured, corrections)
     assert "no checked number says so" in corrections[0]
 
 
@@ -101,18 +101,18 @@ def test_what_nothing_bears_out_is_struck_however_it_is_written(words: str, meas
     ],
 )
 def test_only_figures_that_a_checked_number_says_stay(words: str, known: list[float], kept: str) -> None:
-    assert strike(words, known, []) == kept
+    assert strike_unsupported(words, known, []) == kept
 
 
 def test_what_is_left_holds_nothing_that_would_be_struck_again(measured: Evidence) -> None:
-    left = strike("30 of 41 failures, 9 of 116, half of 84 and 30 of them.", measured, [])
+    left = strike_unsupported("30 of 41 failures, 9 of 116, half of 84 and 30 of them.", measured, [])
     assert unsupported_figures(left, measured) == []
 
 
 @given(st.text(max_size=200))
 def test_any_text_can_be_read_and_is_stable_once_struck(words: str) -> None:
-    left = strike(words, [12, 0.3], [])
-    assert strike(left, [12, 0.3], []) == left
+    left = strike_unsupported(words, [12, 0.3], [])
+    assert strike_unsupported(left, [12, 0.3], []) == left
 
 
 @given(st.integers(0, 999))

@@ -40,7 +40,17 @@ ODD = st.one_of(
     st.sampled_from([2**31, -(2**31) - 1, 2**63, -(2**63) - 1, 10**400, 10**5000]),
     st.floats(),
     st.text(max_size=5),
-    st.sampled_from(["\0", "\ud800", "2026-13-45", "9" * 400, "infinity", "294247-01-10 04:00:54.775807"]),
+    st.sampled_from(
+        [
+            "\0",
+            "\ud800",
+            "2026-13-45",
+            "9" * 400,
+            "infinity",
+            "2026-05-04 10:00:00+05:00",
+            "294247-01-10 04:00:54.775807",
+        ]
+    ),
     st.binary(max_size=3),
     st.sampled_from([object(), object, {1, 2}, {(1, 2): 3}, {"a": object()}, LOOP, {"a": DEEP}, DEEP, {"n": 10**5000}]),
     st.sampled_from([datetime(2026, 5, 4, tzinfo=UTC), Path("a"), 1j, [1], {"a": float("inf")}, {"\ud800": "\0"}]),

@@ -76,8 +76,8 @@ def wrong(report: Report, store: Store) -> list[Mismatch]:
     return verify_report(report, store, query=asking(store))
 
 
-def written(store: Store, analysed: AnalysisOutput, behaviours: tuple[Behaviour, ...] = ()) -> Report:
+def written(store: Store, output: AnalysisOutput, behaviours: tuple[Behaviour, ...] = ()) -> Report:
     """The report as it is read back from its file."""
     with measured_store(store, behaviours=behaviours, guarded=asking(store), patterns=False) as mined:
-        made = report_with_claims(mined, store, [], analysed, title="t", made_at="2026-01-01T00:00:00+00:00")
+        made = report_with_claims(mined, store, [], output, title="t", made_at="2026-01-01T00:00:00+00:00")
     return Report.model_validate_json(made.model_dump_json())

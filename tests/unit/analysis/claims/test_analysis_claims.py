@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.analysis.claims.check import check, check_queries
+from halo_opt.analysis.claims.check import check_claim, check_queries
 from halo_opt.analysis.claims.figures import STRUCK
 from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote
 from halo_opt.store import Store
@@ -43,7 +43,7 @@ def rows_of(store: Store) -> GuardedRows:
 
 
 def checked(store: Store, told: Claim, harness: Path | None = None) -> CheckedClaim:
-    return check(told, store, rows_of(store), name="claim_1", first_steps={}, harness=harness)[0]
+    return check_claim(told, store, rows_of(store), name="claim_1", first_steps={}, harness=harness)[0]
 
 
 def all_checked(store: Store, told: Sequence[Claim]) -> list[CheckedClaim]:

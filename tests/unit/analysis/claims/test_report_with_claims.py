@@ -192,7 +192,7 @@ def test_the_report_says_how_the_analysis_went_and_what_it_took(store: Store, qu
 
 
 def test_write_analysis_writes_the_three_files_with_it(path: Path, tmp_path: Path, quote: dict[str, Any]) -> None:
-    report, paths = write_analysis(path, tmp_path / "out", title="t", analysed=handed_in([claimed(quote)]))
+    report, paths = write_analysis(path, tmp_path / "out", title="t", output=handed_in([claimed(quote)]))
     assert read_report(paths.json).unsupported == report.unsupported
     assert [said.claim for finding in read_report(paths.json).findings for said in finding.model_claims] == ["C1"]
     assert "What big claims (claim C1)" in paths.markdown.read_text(encoding="utf-8")
