@@ -222,6 +222,16 @@ def test_the_bundled_playbook_uses_the_vocabulary_and_gives_reasons() -> None:
     assert {r.word for r in book.otherwise} <= VOCABULARY
 
 
+def test_a_behaviour_without_a_remedy_of_its_own_gets_the_general_one_with_that_reason() -> None:
+    [remedy] = load_playbook().remedies_for(finding(1, "never_declines"))
+    assert (remedy.word, remedy.lowers) == ("state_rules", ("never_declines",))
+    assert "No remedy of its own is known" in remedy.because
+
+
+def test_a_behaviour_that_the_playbook_does_not_list_has_no_remedy() -> None:
+    assert load_playbook().remedies_for(finding(1, "sequence_0123456789")) == []
+
+
 def test_a_playbook_that_cannot_be_used_names_the_place(tmp_path: Any) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("version: 1\nbehaviours:\n  loops:\n    meaning: m\n    remedies: []\n")

@@ -11,7 +11,7 @@ from reporting_payloads import (
     poisoned_loop,
     poisoned_report,
 )
-from reporting_samples import empty_report, number, report
+from reporting_samples import empty_report, finding, number, report
 
 from halo_opt.reporting.loop_report import loop_markdown
 from halo_opt.reporting.markdown import block, code, escape, report_markdown
@@ -38,6 +38,11 @@ def test_the_report_is_readable_as_it_stands() -> None:
     assert "### F1: Repeated an action with no effect" in text
     assert "- `miniwob.login-user`, seed 3, step 4" in text
     assert "Remedies: `loop_guard`, `ban_no_effect`." in text
+
+
+def test_a_harness_finding_without_a_remedy_of_its_own_says_so() -> None:
+    text = report_markdown(report(findings=[finding("F1", "Repeats", 3.0, remedies=[], category="harness")]))
+    assert "No remedy of its own is known against this. General rules in the prompt may help." in text
 
 
 def test_the_file_stays_short_because_the_sql_stays_in_the_json() -> None:
