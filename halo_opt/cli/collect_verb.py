@@ -11,6 +11,7 @@ from halo_opt.core.harness_commands import list_tasks
 from halo_opt.experiment.scores import estimate
 from halo_opt.experiment.splits import Split, make_splits
 from halo_opt.experiment.working_tree import AttemptSelection, collect_working_tree
+from halo_opt.reporting.formatting import interval_text, percent
 
 
 def collect_verb(
@@ -52,7 +53,10 @@ def collect_verb(
     with served(loop, console) as endpoint:
         folder, results = collect_working_tree(loop, selection, keys, endpoint=endpoint, console=console)
     score = estimate(results)
-    row = [folder.name, score.rate, score.interval, score.tasks, score.attempts, score.errors]
+    chosen = rows_format(format_, json_)
+    rate: list[object] = [score.rate, score.interval]
+    if chosen == "table":
+        rate = [percent(score.rate), interval_text(score.interval)]
     columns = ["run", "success rate", "95% interval", "tasks", "attempts", "errors"]
-    console.table(columns, [row], rows_format(format_, json_))
+    console.table(columns, [[folder.name, *rate, score.tasks, score.attempts, score.errors]], chosen)
     console.say(f"traces: {folder}")
