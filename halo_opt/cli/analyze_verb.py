@@ -185,7 +185,7 @@ def _triage_summary(report: Report) -> str:
     counts = {name: report.triage[f"{name} failures"].value for name in CLASSES}
     held = sorted(((count, name) for name, count in counts.items() if isinstance(count, int) and count), reverse=True)
     failures = report.triage["failures"].value
-    of = "of 1 failure " if failures == 1 else f"of {failures} failures "
+    of = "of 1 failure: " if failures == 1 else f"of {failures} failures: "
     return of + ", ".join(f"{count} {name}" for count, name in held) if held else ""
 
 

@@ -112,7 +112,9 @@ def _mixture(store: Rows) -> str:
     [(models, modes, revisions)] = store.rows(
         "SELECT count(DISTINCT model), count(DISTINCT mode), count(DISTINCT harness_revision) FROM attempts"
     )
-    return f"{models} models, {modes} modes and {revisions} harness revisions as far as the traces record them"
+    parts = [(models, "model"), (modes, "mode"), (revisions, "harness revision")]
+    known = [counted(number, name) for number, name in parts if number]
+    return " and ".join(known) if known else "no model, mode or harness revision named"
 
 
 def _single_attempts(store: Rows) -> list[str]:
