@@ -180,7 +180,7 @@ def run(arguments: list[str]) -> int:
 
 def _usage_message(error: Any) -> str:
     """What is wrong with the arguments, in the option parser's words, and where the right ones are described."""
-    message = error.format_message().replace("Value error, ", "").rstrip(".")
+    message = str(error.format_message()).replace("Value error, ", "").rstrip(".")
     context = getattr(error, "ctx", None)
     if context is None:
         return message
