@@ -65,7 +65,7 @@ class Verdict:
     mismatches: list[str]
 
 
-def told_to(store: Path, out: Path, planted: Sequence[Planted], summary: str) -> Path:
+def write_planted_report(store: Path, out: Path, planted: Sequence[Planted], summary: str) -> Path:
     """The folder of the report that comes of a model which claims all this and sums up so."""
     claims = [{"tool": "claim", **one.claim} for one in planted]
     turns = [claims[at : at + AT_ONCE] for at in range(0, len(claims), AT_ONCE)]
@@ -185,8 +185,8 @@ def run(store: Path, out: Path, facts: Facts | None = None) -> Verdict:
     """Both sets, each through the whole engine into a report of its own under `out`."""
     facts = facts or facts_of(store)
     false, true = lies(facts), truths(facts)
-    told_to(store, out / "lies", false, ". ".join(SUMMARIES) + ".")
-    told_to(store, out / "truths", true, f"{facts.f} of {facts.all} attempts fail.")
+    write_planted_report(store, out / "lies", false, ". ".join(SUMMARIES) + ".")
+    write_planted_report(store, out / "truths", true, f"{facts.f} of {facts.all} attempts fail.")
     through, _ = judged(store, out / "lies", false, SUMMARIES)
     _, struck = judged(store, out / "truths", true, ())
     kinds = Counter(one.kind for one in false) + Counter({"in the summary": len(SUMMARIES)})

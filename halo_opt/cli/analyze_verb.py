@@ -87,13 +87,13 @@ def analyze_verb(
     that was interrupted continues when the same command is given again.
     """
     console = Console(quiet=quiet)
-    options = import_options(trace_format, scores, redact=redact, personal=redact_personal)
-    asked = model_options.asked_of(
+    reading = import_options(trace_format, scores, redact=redact, personal=redact_personal)
+    analysis = model_options.analysis_options(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
         harness=harness, prices=prices, context=context, replay=replay, record=record, fresh=fresh,
         limits=AnalysisLimits(),
     )  # fmt: skip
-    if asked is None:
+    if analysis is None:
         model_options.need_model({
             "--budget": budget, "--max-turns": max_turns, "--max-depth": max_depth, "--parallel": parallel,
             "--time": time, "--harness": harness, "--prices": prices, "--context": context, "--record": record,
@@ -101,13 +101,13 @@ def analyze_verb(
         })  # fmt: skip
     own = load_detectors(detectors or [], experimental=experimental)
     need_place(out / REPORT_JSON, "--out")
-    path, summary = built_store(traces, store, console, options=options)
+    path, summary = built_store(traces, store, console, options=reading)
     report_import(summary, console)
     name = title or " and ".join(found.name for found in traces)
-    chosen = options.text() + (" experimental" if experimental else "")
+    chosen = reading.text() + (" experimental" if experimental else "")
     subject = Subject(path, summary, name, own, model_options.digest(chosen, *(detectors or [])))
     format_chosen = rows_format(format_, json_)
-    if asked is None:
+    if analysis is None:
         report, paths = write_analysis(path, out, title=name, summary=summary, detectors=own)
         _show(report, paths, console, format_chosen)
         console.say("no --model was given, so only the built-in detectors and your own were measured")
@@ -117,7 +117,7 @@ def analyze_verb(
                 f" {ANALYSIS_JOURNAL}: the earlier command writes that report again without new calls"
             )
         return
-    _analyse(asked, subject, Journalled(out, record, fresh=fresh), console, format_chosen, watch=watch)
+    _analyze_with_model(analysis, subject, Journalled(out, record, fresh=fresh), console, format_chosen, watch=watch)
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ class Journalled:
     fresh: bool
 
 
-def _analyse(
-    asked: AnalysisOptions, subject: Subject, place: Journalled, console: Console, format_: Format, *, watch: bool
+def _analyze_with_model(
+    options: AnalysisOptions, subject: Subject, place: Journalled, console: Console, format_: Format, *, watch: bool
 ) -> None:
     """Run the agents, check their claims, write the report, and raise where the analysis ended early."""
     journal = place.out / ANALYSIS_JOURNAL
@@ -143,7 +143,7 @@ def _analyse(
                 " outcomes with --scores FILE, or use 'halo-opt ask', which needs no outcomes"
             )
     with model_options.opened_session(
-        asked,
+        options,
         console,
         journal=journal,
         subject=subject.identity(),
@@ -156,7 +156,7 @@ def _analyse(
             subject,
             place.out,
             session,
-            asked,
+            options,
             watch=display,
             during=display.shown,
             writing=lambda: console.working("checking every claim against the traces again"),

@@ -67,19 +67,19 @@ def ask_verb(
     """
     console = Console(quiet=quiet)
     traces, question = _traces_and_question(words)
-    options = import_options(trace_format, scores, redact=redact, personal=redact_personal)
-    asked = model_options.asked_of(
+    reading = import_options(trace_format, scores, redact=redact, personal=redact_personal)
+    analysis = model_options.analysis_options(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
         harness=harness, prices=prices, context=context, replay=replay, record=record, fresh=fresh, limits=LIMITS,
     )  # fmt: skip
-    if asked is None:
+    if analysis is None:
         raise EnvironmentMissing(
             "ask needs a model: name one with --model, for example --model openai:gpt-5-mini or --model local. "
             "overview, traces, show, search, sql and analyze work without a model"
         )
-    path, summary = built_store(traces, store, console, options=options)
-    subject = Subject(path, summary, question, NO_DETECTORS, model_options.digest(options.text()))
-    _ask(asked, subject, question, console, as_json=json_, record=record, fresh=fresh, watch=watch)
+    path, summary = built_store(traces, store, console, options=reading)
+    subject = Subject(path, summary, question, NO_DETECTORS, model_options.digest(reading.text()))
+    _ask(analysis, subject, question, console, as_json=json_, record=record, fresh=fresh, watch=watch)
 
 
 def _traces_and_question(words: list[str]) -> tuple[list[Path], str]:
@@ -102,7 +102,7 @@ def _is_path(words: str) -> bool:
 
 
 def _ask(
-    asked: AnalysisOptions,
+    options: AnalysisOptions,
     subject: Subject,
     question: str,
     console: Console,
@@ -115,12 +115,12 @@ def _ask(
     """Run the agents, print the answer as it is written, and raise where the analysis ended early."""
     identity = subject.identity(question)
     # The same question with the same options continues or repeats its journal; any other has a journal of its own.
-    name = model_options.digest(sorted(identity.items(), key=str), sorted(asked.fixed().items(), key=str))
+    name = model_options.digest(sorted(identity.items(), key=str), sorted(options.fixed().items(), key=str))
     journal = CachePaths(CACHE).asked / f"analysis.{name}.jsonl"
     if fresh:
         model_options.rename_journal(journal, console)
     with model_options.opened_session(
-        asked,
+        options,
         console,
         journal=journal,
         subject=identity,
@@ -133,7 +133,7 @@ def _ask(
             subject,
             question,
             session,
-            asked,
+            options,
             watch=display,
             during=display.shown,
             show=(lambda _sentence: None) if as_json else console.piece,

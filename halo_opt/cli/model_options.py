@@ -85,7 +85,7 @@ Fresh = Annotated[
 ]
 
 
-def asked_of(
+def analysis_options(
     *,
     model: str | None,
     roles: list[str] | None,
@@ -136,7 +136,7 @@ def asked_of(
     if record is not None:
         need_place(record, "--record")
     given = {"turns": turns, "depth": depth, "parallel": parallel, "seconds": parse_time(time)}
-    asked = AnalysisOptions(
+    options = AnalysisOptions(
         models=models,
         budget=parse_budget(budget),
         limits=limits.model_copy(update={name: value for name, value in given.items() if value is not None}),
@@ -145,8 +145,8 @@ def asked_of(
         context_tokens=context,
         replay=replay,
     )
-    budget_for(asked, priced(asked), cautious_usd=0.0)
-    return asked
+    budget_for(options, priced(options), cautious_usd=0.0)
+    return options
 
 
 def need_model(options: Mapping[str, object]) -> None:
@@ -163,7 +163,7 @@ def _given(options: Mapping[str, object]) -> str:
 
 @contextmanager
 def opened_session(
-    asked: AnalysisOptions,
+    options: AnalysisOptions,
     console: Console,
     *,
     journal: Path,
@@ -175,7 +175,7 @@ def opened_session(
     """Open the session of an analysis, and print the budget and the largest possible cost before the first call.
 
     Args:
-        asked: The checked options.
+        options: The checked options.
         console: Where messages go.
         journal: The file in which model calls are recorded; an earlier one is continued.
         subject: What the analysis is about; a journal of another subject is refused.
@@ -183,18 +183,19 @@ def opened_session(
         remedy: What the error advises when the journal belongs to another analysis.
         record: A second file to which the journal is copied at the end.
     """
-    if asked.replay is not None:
-        with replayed_session(asked.replay, subject=subject) as session:
+    if options.replay is not None:
+        with replayed_session(options.replay, subject=subject) as session:
             console.say(
-                f"replaying {counted(session.recorded, 'call')} of {asked.replay}: no model is called, nothing is spent"
+                f"replaying {counted(session.recorded, 'call')} of {options.replay}: no model is called, nothing is"
+                " spent"
             )
             yield session
         return
-    prices = priced(asked)
-    budget, words = budget_for(asked, prices, cautious_usd=cautious_usd)
-    console.say(f"{words}; {estimate_words(asked.limits, prices)}")
+    prices = priced(options)
+    budget, words = budget_for(options, prices, cautious_usd=cautious_usd)
+    console.say(f"{words}; {estimate_words(options.limits, prices)}")
     try:
-        with open_session(asked, budget, journal=journal, subject=subject, remedy=remedy) as session:
+        with open_session(options, budget, journal=journal, subject=subject, remedy=remedy) as session:
             if session.recorded:
                 calls = counted(session.recorded, "call")
                 console.say(

@@ -38,9 +38,9 @@ def sql_verb(
     if (chosen == "parquet") != (out is not None):
         raise InputError("--format parquet and --out FILE go together; the other formats are written to stdout")
     most = MAX_ANSWER_BYTES if out is None else PARQUET_BYTES
-    asked = sys.stdin.read() if query == "-" else query
-    with open_store(traces, store, console, contents=needs_contents(asked)) as found:
-        table = guarded_query(found, asked, max_rows=limit, max_bytes=most)
+    sql = sys.stdin.read() if query == "-" else query
+    with open_store(traces, store, console, contents=needs_contents(sql)) as found:
+        table = guarded_query(found, sql, max_rows=limit, max_bytes=most)
     if out is not None:
         write_parquet(table, out)
         console.say(f"{len(table.rows)} rows: {out}")

@@ -39,7 +39,7 @@ def tokens(results: Iterable[AttemptResult]) -> int:
 
 
 def tries_for_spend(original: Sequence[AttemptResult], optimized: Sequence[AttemptResult]) -> int:
-    """How many tries of the original cost at least what one optimized attempt costs, and never less than two.
+    """How many tries of the original cost at least what one optimized attempt costs; at least two.
 
     Rounded up, so that the comparison favours the original.
     """

@@ -182,15 +182,15 @@ def bounds(schema: Schema) -> str:
 
 def allowed(schema: Schema, root: Schema) -> str:
     """What a setting may be, in words."""
-    said = []
+    kinds = []
     for part in _branches(schema, root):
         if "enum" in part or "const" in part:
             choices = part["enum"] if "enum" in part else [part["const"]]
-            said.append("one of " + ", ".join(_show(choice) for choice in choices))
+            kinds.append("one of " + ", ".join(_show(choice) for choice in choices))
         elif "type" in part:
             kind = " or ".join(part["type"]) if isinstance(part["type"], list) else str(part["type"])
-            said.append(f"{kind} {bounds(part)}".strip())
-    return " or ".join(dict.fromkeys(said)) or "anything that the harness accepts"
+            kinds.append(f"{kind} {bounds(part)}".strip())
+    return " or ".join(dict.fromkeys(kinds)) or "anything that the harness accepts"
 
 
 def _show(value: Any) -> str:

@@ -56,7 +56,7 @@ def _constructs(tree: nodes.Template) -> Counter[str]:
 
 
 def _variables(tree: nodes.Template) -> set[str]:
-    """Names that are read and never bound by the template itself."""
+    """The names that a template reads and does not bind itself: the values it must be given."""
     names = list(tree.find_all(nodes.Name))
     bound = {n.name for n in names if n.ctx != "load"}
     return {n.name for n in names if n.ctx == "load"} - bound - {"loop"}

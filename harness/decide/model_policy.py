@@ -1,6 +1,6 @@
 """The policy that calls a model, with messages made from the prompt files.
 
-The parts that never change (system prompt, examples) come first and the page last, so that a prompt cache of a server
+The constant parts (system prompt, examples) come first and the page last, so that a prompt cache of a server
 or provider can hold the long part.
 """
 

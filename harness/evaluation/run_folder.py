@@ -170,6 +170,6 @@ def key_of(one: Job | Result) -> tuple[str, int, int]:
 
 
 def missing(jobs: Sequence[Job], results: Sequence[Result]) -> list[Job]:
-    """The attempts without a measurement so far: never finished, or ended by an error."""
+    """The attempts without a measurement so far: not finished, or ended by an error."""
     done = {key_of(r) for r in results if r.outcome != "error"}
     return [job for job in jobs if key_of(job) not in done]

@@ -1,6 +1,6 @@
 """One message over Anthropic's format with the official client.
 
-The prompt cache is asked to end after the messages that never change. No temperature and no seed are sent: the API has
+The prompt cache is set to end after the constant messages. No temperature and no seed are sent: the API has
 no seed, and its newer models refuse a temperature.
 """
 
@@ -107,7 +107,7 @@ def _read(body: str, *, secret: str) -> ChatReply:
 
 
 def _conversation(request: ChatRequest) -> dict[str, Any]:
-    """`system` and `messages`, with the end of what never changes marked for the prompt cache."""
+    """`system` and `messages`, with the end of the constant messages marked for the prompt cache."""
     system: list[dict[str, Any]] = []
     messages: list[dict[str, Any]] = []
     last = len(request.messages) - 1

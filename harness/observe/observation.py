@@ -99,7 +99,7 @@ def fingerprint(url: str, elements: tuple[Element, ...], scrolls: list[list[int]
 
 
 def unfilled(elements: tuple[Element, ...]) -> tuple[Element, ...]:
-    """Fields without an answer: empty texts, options never chosen, groups of boxes or radio buttons with none ticked.
+    """Fields without an answer: empty texts, lists without a choice, groups of boxes or radio buttons with none ticked.
 
     A group without a tick is represented by its first member, so that one question counts once.
     """

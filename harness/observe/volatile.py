@@ -91,12 +91,10 @@ def page_fingerprint(page: Observation, values: Sequence[str] = ()) -> str:
     def stable(text: str) -> str:
         return mask_goal_values(without_volatile(text), values)
 
-    seen = [
-        (
-            e.role, stable(e.name), None if e.value is None else stable(e.value), e.checked, e.selected, e.expanded,
-            e.disabled, [stable(o) for o in e.options],
-        )
-        for e in page.elements
-    ]  # fmt: skip
+    seen = []
+    for e in page.elements:
+        value = None if e.value is None else stable(e.value)
+        options = [stable(option) for option in e.options]
+        seen.append((e.role, stable(e.name), value, e.checked, e.selected, e.expanded, e.disabled, options))
     whole = json.dumps([address_without_volatile(page.address or page.url), without_volatile(page.title), seen])
     return hashlib.sha256(whole.encode()).hexdigest()[:16]

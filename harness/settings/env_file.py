@@ -1,7 +1,7 @@
 """Reads `.env`: NAME=value lines for what must not stand in a config file, above all keys.
 
 python-dotenv parses each line. Its own reader skips a line that it cannot read, expands `$NAME` and accepts any name;
-here such a line is an error with its number, which never shows the value, and nothing is expanded.
+here such a line is an error that gives the number of the line without its value, and nothing is expanded.
 """
 
 import io

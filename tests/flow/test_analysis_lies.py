@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.rlm.answer_lies import judged_answers, sayable
 from benchmarks.rlm.facts import Facts, facts_of
-from benchmarks.rlm.lies import SUMMARIES, judged, told_to, unlike
+from benchmarks.rlm.lies import SUMMARIES, judged, unlike, write_planted_report
 from benchmarks.rlm.planted import Planted, lies
 from benchmarks.rlm.truths import truths
 from halo_opt.mining.mine import mine_store
@@ -47,7 +47,7 @@ def test_there_are_enough_of_them(facts: Facts) -> None:
 @pytest.mark.slow
 def test_no_lie_reaches_what_the_report_confirms(store: Path, facts: Facts, tmp_path: Path) -> None:
     planted = one_of_each(lies(facts))
-    told_to(store, tmp_path, planted, ". ".join(SUMMARIES) + ".")
+    write_planted_report(store, tmp_path, planted, ". ".join(SUMMARIES) + ".")
     through, _ = judged(store, tmp_path, planted, SUMMARIES)
     assert through == []
     assert unlike(store, tmp_path) == []
@@ -56,7 +56,7 @@ def test_no_lie_reaches_what_the_report_confirms(store: Path, facts: Facts, tmp_
 @pytest.mark.parametrize("every", [4 * SOME, pytest.param(5, marks=pytest.mark.slow)])
 def test_true_statements_stay_as_they_are(store: Path, facts: Facts, tmp_path: Path, every: int) -> None:
     planted = truths(facts)[::every]
-    told_to(store, tmp_path, planted, f"{facts.f} of {facts.all} attempts fail.")
+    write_planted_report(store, tmp_path, planted, f"{facts.f} of {facts.all} attempts fail.")
     _, struck = judged(store, tmp_path, planted, ())
     assert struck == []
     assert unlike(store, tmp_path) == []
@@ -76,7 +76,7 @@ def test_none_of_all_the_lies_gets_through_and_nothing_true_is_struck(
     store: Path, facts: Facts, tmp_path: Path
 ) -> None:
     false, true = lies(facts), truths(facts)
-    told_to(store, tmp_path / "lies", false, ". ".join(SUMMARIES) + ".")
-    told_to(store, tmp_path / "truths", true, f"{facts.f} of {facts.all} attempts fail.")
+    write_planted_report(store, tmp_path / "lies", false, ". ".join(SUMMARIES) + ".")
+    write_planted_report(store, tmp_path / "truths", true, f"{facts.f} of {facts.all} attempts fail.")
     assert judged(store, tmp_path / "lies", false, SUMMARIES)[0] == []
     assert judged(store, tmp_path / "truths", true, ())[1] == []

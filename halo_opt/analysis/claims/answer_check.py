@@ -17,7 +17,7 @@ from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.findings import HELD_FIXED
 from halo_opt.mining.measure import Measured, by_outcome_sql, measure
 from halo_opt.store.guarded.guarded_rows import GuardedRows
-from halo_opt.store.guarded.sql_checks import LISTED, depends_on
+from halo_opt.store.guarded.sql_checks import LISTED, predicate_basis
 
 
 def cited_contrast(
@@ -30,18 +30,19 @@ def cited_contrast(
     finding = next((one for one in report.findings if one.id.lower() == name.strip().lower()), None)
     if finding is not None:
         return _cited(finding.id, measure(rows, _behaviour(finding), first_steps))
-    asked = hypotheses.named(name.strip())
-    if asked is None:
+    hypothesis = hypotheses.named(name.strip())
+    if hypothesis is None:
         raise InputError(f"there is no contrast or finding {name[:60]!r}")
-    claim = Claim(title=asked.title, claim="", predicate_sql=asked.predicate_sql)
-    reasons, measured = measured_claim(asked.predicate_sql, claim_behaviour(claim, asked.name), rows, first_steps)
-    goes_by = None if measured is None else depends_on(asked.predicate_sql, rows.rows)
-    if measured is None or goes_by == "outcome":
-        raise InputError(f"{asked.name} shows nothing: {'; '.join(reasons) or 'it goes by how attempts ended'}")
-    if goes_by == "names":
+    claim = Claim(title=hypothesis.title, claim="", predicate_sql=hypothesis.predicate_sql)
+    behaviour = claim_behaviour(claim, hypothesis.name)
+    reasons, measured = measured_claim(hypothesis.predicate_sql, behaviour, rows, first_steps)
+    basis = None if measured is None else predicate_basis(hypothesis.predicate_sql, rows.rows)
+    if measured is None or basis == "outcome":
+        raise InputError(f"{hypothesis.name} shows nothing: {'; '.join(reasons) or 'it goes by how attempts ended'}")
+    if basis == "names":
         # The counts are true; that these attempts fail more often is only how they were picked.
-        measured = measure(rows, claim_behaviour(claim, asked.name, listed=True), first_steps)
-    return _cited(asked.name, measured)
+        measured = measure(rows, claim_behaviour(claim, hypothesis.name, listed=True), first_steps)
+    return _cited(hypothesis.name, measured)
 
 
 def _behaviour(finding: Finding) -> Behaviour:

@@ -73,16 +73,15 @@ def contrast_words(piece: EvidenceItem) -> str:
         f"{counts[part]:.0f} of {counts[whole]:.0f} {whole}" + _share(counts[part], counts[whole])
         for part, whole in (("failures_with", "failures"), ("successes_with", "successes"))
     ]
-    said = f"{' and '.join(shown)} show it"
+    counts_text = f"{' and '.join(shown)} show it"
     if "difference" not in counts:
-        return f"{said}; nothing shows that it makes attempts fail"
+        return f"{counts_text}; nothing shows that it makes attempts fail"
     low, high = piece.interval or (-1.0, 1.0)
     chance = "; this may be chance" if low <= 0 <= high else ""
     more = "more" if counts["difference"] >= 0 else "less"
-    return (
-        f"{said}; {piece.held_fixed.lower()}, attempts that show it fail {abs(100 * counts['difference']):.0f} points"
-        f" {more} often{chance}"
-    )
+    points = abs(100 * counts["difference"])
+    held_fixed = piece.held_fixed.lower()
+    return f"{counts_text}; {held_fixed}, attempts that show it fail {points:.0f} points {more} often{chance}"
 
 
 def _share(part: float, whole: float) -> str:
@@ -143,8 +142,8 @@ def _checking(found: AnswerEvidence, show: Callable[[str], None]) -> Sentences:
 
 def _names(found: AnswerEvidence) -> frozenset[str]:
     """Names with a digit: of attempts, and those that the check of the points has let stand."""
-    said = [word.strip(".,;:!?()[]\"'`").lower() for point in found.points for word in point.text.split()]
-    named = {word for word in said if re.search(r"\d", word) and re.match(r"[^\W\d]", word)}
+    words = [word.strip(".,;:!?()[]\"'`").lower() for point in found.points for word in point.text.split()]
+    named = {word for word in words if re.search(r"\d", word) and re.match(r"[^\W\d]", word)}
     return frozenset(named | {piece.trace_id.lower() for piece in found.pieces if piece.trace_id})
 
 
@@ -171,4 +170,6 @@ def _messages(question: str, found: AnswerEvidence) -> list[Message]:
 
 def _figure(value: float | None) -> str:
     """A number as it is to be written: a count without decimals."""
-    return "" if value is None else f"{value:.0f}" if value == int(value) else f"{value:.6g}"
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value == int(value) else f"{value:.6g}"

@@ -25,9 +25,9 @@ from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.store.guarded.sql_checks import (
     LISTED,
     MAX_SQL,
-    depends_on,
     number_problem,
     outcome_word,
+    predicate_basis,
     probes,
     random_word,
     renamed_sql,
@@ -56,10 +56,10 @@ def check_claim(
     reasons, measured = measured_claim(claim.predicate_sql, behaviour, rows, first_steps)
     listed = False
     if measured is not None:
-        goes_by = depends_on(claim.predicate_sql, rows.rows)
-        listed = goes_by == "names"
+        basis = predicate_basis(claim.predicate_sql, rows.rows)
+        listed = basis == "names"
         corrections += [LISTED] if listed else []
-        reasons += ["its predicate goes by how attempts ended; that explains nothing"] if goes_by == "outcome" else []
+        reasons += ["its predicate goes by how attempts ended; that explains nothing"] if basis == "outcome" else []
         quotes = list(_shown_by(quotes, behaviour, rows, corrections))
         if not quotes:
             reasons.append("no quote of an attempt that shows it stands in the traces")

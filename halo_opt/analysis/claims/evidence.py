@@ -130,10 +130,10 @@ def evidence(
 def _parts(counts: Mapping[str, Value]) -> dict[Base, tuple[float, float]]:
     """How many of each base show it, and how many there are; empty where one of the counts is missing."""
     four = [counts.get(name) for name in ("failures_with", "failures", "successes_with", "successes")]
-    told = [float(value) for value in four if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(told) < len(four):
+    present = [float(value) for value in four if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(present) < len(four):
         return {}
-    fw, f, sw, s = told
+    fw, f, sw, s = present
     return {"failures": (fw, f), "successes": (sw, s), "attempts": (fw + sw, f + s)}
 
 

@@ -147,7 +147,9 @@ def _ends(text: str, figure: Figure, end: int, until: int) -> Base | None:
     if noun is None or named(noun) != "attempts":
         return None
     ends = list(_ENDS.finditer(after, noun.end()))
-    return None if not ends else "failures" if ends[-1]["failures"] else "successes"
+    if not ends:
+        return None
+    return "failures" if ends[-1]["failures"] else "successes"
 
 
 def _ends_so(part: Figure, whole: Figure | None, base: Base, evidence: Evidence) -> bool:
@@ -180,16 +182,16 @@ def _written_so(text: str, figure: Figure, evidence: Evidence) -> bool:
     before = text[: figure.start]
     if _WHERE.search(before):
         return figure.value in evidence.steps
-    said = text[figure.start : figure.end].strip()
+    written = text[figure.start : figure.end].strip()
     led = _word_before(before)
-    if led and f"{led}{said}".lower() in evidence.names:
+    if led and f"{led}{written}".lower() in evidence.names:
         return True
-    if any(_is_name(word, evidence) for word in _words_around(text, figure.start, figure.end) if word != said):
+    if any(_is_name(word, evidence) for word in _words_around(text, figure.start, figure.end) if word != written):
         return True
-    if _LABEL.search(before) and _quoted(said, evidence):
+    if _LABEL.search(before) and _quoted(written, evidence):
         return True
     following = _THING_AFTER.match(text, figure.end)
-    if following and not NOUN.match(following[1]) and _quoted(said + following[0], evidence):
+    if following and not NOUN.match(following[1]) and _quoted(written + following[0], evidence):
         return True
     bound = _OR_MORE.match(text, figure.end) and (_AT_LEAST.search(before) or _MORE_OF_IT.match(text, figure.end))
     return bool(bound) and not figure.unit and figure.value in evidence.limits
@@ -253,8 +255,8 @@ def _difference(text: str, figure: Figure, second: Figure | None, evidence: Evid
     end = min(len(text) if second is None else second.start, figure.end + 40)
     after = text[figure.end : end]
     if evidence.effect is not None:
-        told = _base(text, figure, None)
-        sign = -1 if told == "successes" else 1
+        outcome = _base(text, figure, None)
+        sign = -1 if outcome == "successes" else 1
         if _LESS.search(after) and not _MORE.search(after) and evidence.effect * sign >= 0:
             return False
         if _MORE.search(after) and not _LESS.search(after) and evidence.effect * sign <= 0:
@@ -280,10 +282,10 @@ def _same(figure: Figure, known: KnownNumber) -> bool:
             return False  # a count is no percentage
     if figure.value < 0 and known.role == "difference" and known.value > 0:
         return False
-    said = abs(figure.value)
+    stated = abs(figure.value)
     if figure.rough:
-        return abs(shown - said) <= ROUNDED
-    return round(shown, figure.digits) == round(said, figure.digits)
+        return abs(shown - stated) <= ROUNDED
+    return round(shown, figure.digits) == round(stated, figure.digits)
 
 
 _ROMAN = re.compile(

@@ -33,7 +33,7 @@ class Hypotheses:
     """
 
     def __init__(self) -> None:
-        self._asked: dict[str, dict[str, Hypothesis]] = {}
+        self._by_agent: dict[str, dict[str, Hypothesis]] = {}
         self._lock = threading.Lock()
 
     def add(self, title: str, predicate_sql: str, agent: str = ROOT) -> Hypothesis:
@@ -41,28 +41,28 @@ class Hypotheses:
         key = layout_free(predicate_sql)
         name = f"asked_{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
         with self._lock:
-            asked = self._asked.setdefault(agent, {})
-            if name not in asked:
-                asked[name] = Hypothesis(name=name, title=title, predicate_sql=predicate_sql)
-            return asked[name]
+            tested = self._by_agent.setdefault(agent, {})
+            if name not in tested:
+                tested[name] = Hypothesis(name=name, title=title, predicate_sql=predicate_sql)
+            return tested[name]
 
     def named(self, name: str) -> Hypothesis | None:
         """The hypothesis of this name, whoever asked it; None where nobody did."""
         with self._lock:
-            return next((asked[name] for asked in self._asked.values() if name in asked), None)
+            return next((tested[name] for tested in self._by_agent.values() if name in tested), None)
 
     def count(self, agent: str = ROOT) -> int:
         """How many this agent asked; others that work at the same time are not in it."""
         with self._lock:
-            return len(self._asked.get(agent, {}))
+            return len(self._by_agent.get(agent, {}))
 
     @property
     def all(self) -> list[Hypothesis]:
         """Each once: the root's in the order of asking, then those of root.1, root.1.1, root.2, ..."""
         with self._lock:
             found: dict[str, Hypothesis] = {}
-            for agent in sorted(self._asked, key=_place):
-                for name, hypothesis in self._asked[agent].items():
+            for agent in sorted(self._by_agent, key=_place):
+                for name, hypothesis in self._by_agent[agent].items():
                     found.setdefault(name, hypothesis)
             return list(found.values())
 

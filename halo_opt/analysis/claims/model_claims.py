@@ -75,15 +75,15 @@ def majority(classes: Mapping[str, Category], attempts: Iterable[str]) -> Catego
     return name if 2 * count > counted.total() else None
 
 
-def claim_evidence(finding: Finding, said: ModelClaim, names: frozenset[str]) -> Evidence:
+def claim_evidence(finding: Finding, claim: ModelClaim, names: frozenset[str]) -> Evidence:
     """The evidence for a claim about a finding: its counts, the claim's numbers and quotes, and names in the traces."""
-    numbers = [(name, number) for name, number in said.numbers.items()]
+    numbers = [(name, number) for name, number in claim.numbers.items()]
     numbers += [(f"{c.behaviour}.{name}", one) for c in finding.consequences for name, one in c.numbers.items()]
     return evidence(
         _counted(finding),
         {name: (number.value, number.sql) for name, number in numbers},
-        quotes=said.quotes,
-        predicate=said.predicate_sql,
+        quotes=claim.quotes,
+        predicate=claim.predicate_sql,
         names=names,
     )
 
@@ -96,7 +96,7 @@ def summary_evidence(report: Report, names: frozenset[str]) -> Evidence:
     """The evidence for a summary: the overview's numbers, every finding's counts, and the evidence of the claims."""
     overview = {name: (number.value, number.sql) for name, number in report.overview.items()}
     counts = [evidence(_counted(finding), {}) for finding in report.findings]
-    told = [claim_evidence(finding, said, names) for finding in report.findings for said in finding.model_claims]
-    known = combined_evidence([evidence({}, overview, names=names), *counts, *told])
+    claims = [claim_evidence(finding, claim, names) for finding in report.findings for claim in finding.model_claims]
+    known = combined_evidence([evidence({}, overview, names=names), *counts, *claims])
     # "Most failures" may be said of anything, so no single finding says how many are meant.
     return replace(known, shares={}, effect=None, failing=None)

@@ -76,8 +76,8 @@ def plain(words: str) -> str:
 
     Numerals of scripts that write numbers with letters become a question mark in brackets: nobody checks them.
     """
-    said = "".join(_plain(character) for character in printable(words).replace("\u2212", "-"))
-    return unicodedata.normalize("NFKC", said)
+    readable = "".join(_plain(character) for character in printable(words).replace("\u2212", "-"))
+    return unicodedata.normalize("NFKC", readable)
 
 
 def _plain(character: str) -> str:
@@ -106,9 +106,8 @@ def _read(match: re.Match[str], text: str) -> Figure | None:
         return Figure(start, end, 0.5, 1, "", rough=True)
     if match["part"]:
         part = match["part"].lower()
-        many = match["how_many"].lower()
-        count = 1.0 if many in {"a", "an"} else float(many) if many.isdigit() else spelled(many)
-        return Figure(start, end, count / (_PARTS.get(part) or _PARTS[part.removesuffix("s")]), 2, "", rough=True)
+        share = _count_of_parts(match["how_many"].lower()) / (_PARTS.get(part) or _PARTS[part.removesuffix("s")])
+        return Figure(start, end, share, 2, "", rough=True)
     if match["spelled"]:
         unit = _unit(match, "")
         if not unit and not _counts(match["spelled"].lower(), text, match.end("spelled")):
@@ -118,6 +117,13 @@ def _read(match: re.Match[str], text: str) -> Figure | None:
     scale = _SUFFIXES.get((match["suffix"] or "").lower(), 1.0)
     after = digits.lower().partition("e")[0].partition(".")[2]
     return Figure(start, end, float(digits) * scale, len(after), _unit(match, "d_"))
+
+
+def _count_of_parts(words: str) -> float:
+    """How many parts a share in words has: 1 for `a` (third), 2 for `two` (thirds)."""
+    if words in {"a", "an"}:
+        return 1.0
+    return float(words) if words.isdigit() else spelled(words)
 
 
 def _counts(word: str, text: str, end: int) -> bool:

@@ -30,7 +30,7 @@ class Quote(Quoted):
 
 
 class Fix(SuggestedFix):
-    """Where the harness could be changed, in words; never an edit."""
+    """A suggested change of the harness, described in words: file, lines, and what should stand there."""
 
     path: str = Field(max_length=200)
     lines: str = Field(default="", max_length=40)

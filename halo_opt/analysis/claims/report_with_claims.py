@@ -32,7 +32,7 @@ from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.extras import ExtraBehaviour
 from halo_opt.mining.mine import MinedStore
 from halo_opt.store.guarded.guarded_rows import GuardedRows
-from halo_opt.store.guarded.sql_checks import LISTED, depends_on
+from halo_opt.store.guarded.sql_checks import LISTED, predicate_basis
 from halo_opt.store.guarded.sql_text import layout_free
 from halo_opt.store.store import Store
 
@@ -157,7 +157,7 @@ def _not_claimed(
 def _behaviour(
     hypothesis: Hypothesis, model: str, rows: GuardedRows, taken: set[str], names: frozenset[str]
 ) -> Behaviour:
-    depends = depends_on(hypothesis.predicate_sql, rows.rows)
+    basis = predicate_basis(hypothesis.predicate_sql, rows.rows)
     return Behaviour(
         name=_free_name(hypothesis.name, taken),
         title=strike_unsupported(hypothesis.title, Evidence([], names=names), []),
@@ -165,7 +165,7 @@ def _behaviour(
         sql=behaviour_sql(hypothesis.predicate_sql),
         source=model,
         asked_by=model,
-        untestable={"outcome": BY_OUTCOME, "names": LISTED}.get(depends or "", ""),
+        untestable={"outcome": BY_OUTCOME, "names": LISTED}.get(basis or "", ""),
     )
 
 

@@ -70,10 +70,10 @@ class Sentences:
         return done + strike_unsupported(sentence[at:], self._known, self.corrections)
 
     def _citation(self, mark: re.Match[str]) -> str:
-        asked = [int(number) for number in re.split(r"\s*[,;]\s*", mark[1])]
-        there = [number for number in asked if 1 <= number <= self._citations]
+        cited = [int(number) for number in re.split(r"\s*[,;]\s*", mark[1])]
+        there = [number for number in cited if 1 <= number <= self._citations]
         self.corrections += [
-            f"citation [{number}] was struck: there is no such evidence" for number in asked if number not in there
+            f"citation [{number}] was struck: there is no such evidence" for number in cited if number not in there
         ]
         self.cited += [number for number in there if number not in self.cited]
         return f"[{', '.join(map(str, there))}]" if there else STRUCK

@@ -56,8 +56,8 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
     for finding in report.findings:
         for name, number in finding.numbers.items():
             yield f"{finding.id}.{name}", number
-        for place, said in enumerate(finding.model_claims):
-            for name, number in said.numbers.items():
+        for place, claim in enumerate(finding.model_claims):
+            for name, number in claim.numbers.items():
                 yield f"{finding.id}.model_claims[{place}].{name}", number
         for consequence in finding.consequences:
             for name, number in consequence.numbers.items():
@@ -146,10 +146,11 @@ def _check_groups(report: Report, ask: Query) -> Iterator[Mismatch]:
 
 def _lines(table: GroupTable) -> list[object]:
     """Rows of a table, their intervals to the digits that a report keeps."""
-    return [
-        (r.group, r.attempts, r.shown, r.failures, r.failures_shown, r.interval and [f"{x:.9f}" for x in r.interval])
-        for r in table.rows
-    ]
+    lines: list[object] = []
+    for row in table.rows:
+        interval = row.interval and [f"{end:.9f}" for end in row.interval]
+        lines.append((row.group, row.attempts, row.shown, row.failures, row.failures_shown, interval))
+    return lines
 
 
 def _check_finding(finding: Finding, store: Rows, ask: Query) -> Iterator[Mismatch]:

@@ -16,7 +16,7 @@ from halo_opt.analysis.claims.quotes import quote_problem
 from halo_opt.core.errors import HaloError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Category, Finding, ModelClaim, Report
-from halo_opt.store.guarded.sql_checks import depends_on, number_problem, probes, renamed_sql
+from halo_opt.store.guarded.sql_checks import number_problem, predicate_basis, probes, renamed_sql
 from halo_opt.store.protocols import Query, Rows
 
 
@@ -36,72 +36,70 @@ _FAILS = (HaloError, duckdb.Error, ValueError, TypeError, KeyError)
 def verify_claims(report: Report, store: Rows, ask: Query) -> Iterator[Mismatch]:
     """Everything in the report that a model claimed and a new run of its SQL does not confirm."""
     names = names_in_traces(store)
-    told = [finding for finding in report.findings if finding.model_claims]
-    if told:
+    with_claims = [finding for finding in report.findings if finding.model_claims]
+    if with_claims:
         try:
             classes = classes_of(ask(report.triage_sql)) if report.triage_sql else {}
         except _FAILS as error:
             yield Mismatch("triage_sql", None, None, f"cannot be run again: {error}")
             return
-        for finding in told:
-            for place, said in enumerate(finding.model_claims):
+        for finding in with_claims:
+            for place, claim in enumerate(finding.model_claims):
                 where = f"{finding.id}.model_claims[{place}]"
-                yield from _check_predicate(finding, said, where, classes, ask)
-                yield from _check_evidence(said, where, store, ask)
-                yield from _check_figures(finding, said, where, names)
+                yield from _check_predicate(finding, claim, where, classes, ask)
+                yield from _check_evidence(claim, where, store, ask)
+                yield from _check_figures(finding, claim, where, names)
     if report.model_analysis is not None:
         for reason in unsupported_figures(report.model_analysis.summary, summary_evidence(report, names)):
             yield Mismatch("model_analysis.summary", None, None, reason)
 
 
 def claim_queries(report: Report) -> list[str]:
-    """The SQL that `check_told` asks for as a rule."""
+    """The SQL that `verify_claims` usually runs, so that it can be run together."""
     sqls = []
     for finding in report.findings:
-        for said in finding.model_claims:
-            sqls += [_shown_sql(behaviour_sql(said.predicate_sql)), _shown_sql(finding.predicate_sql)]
-            sqls += [sql for sql in (renamed_sql(said.predicate_sql),) if sql is not None]
-            sqls += [sql for number in said.numbers.values() for sql in probes(number.sql)]
+        for claim in finding.model_claims:
+            sqls += [_shown_sql(behaviour_sql(claim.predicate_sql)), _shown_sql(finding.predicate_sql)]
+            sqls += [sql for sql in (renamed_sql(claim.predicate_sql),) if sql is not None]
+            sqls += [sql for number in claim.numbers.values() for sql in probes(number.sql)]
     return [*sqls, *([report.triage_sql] if sqls and report.triage_sql else [])]
 
 
 def _check_predicate(
-    finding: Finding, said: ModelClaim, where: str, classes: dict[str, Category], ask: Query
+    finding: Finding, claim: ModelClaim, where: str, classes: dict[str, Category], ask: Query
 ) -> Iterator[Mismatch]:
     """Whether it picks the finding's attempts, by a rule, and whose fault the triage says these are."""
     try:
-        attempts = _shown(behaviour_sql(said.predicate_sql), ask)
-        same = any(
-            attempts == _shown(sql, ask)
-            for sql in (finding.predicate_sql, *(one.predicate_sql for one in finding.consequences))
-        )
-        goes_by = depends_on(said.predicate_sql, ask)
+        attempts = _shown(behaviour_sql(claim.predicate_sql), ask)
+        written_up = [finding.predicate_sql, *[one.predicate_sql for one in finding.consequences]]
+        same = any(attempts == _shown(sql, ask) for sql in written_up)
+        basis = predicate_basis(claim.predicate_sql, ask)
         category = majority(classes, _shown(finding.predicate_sql, ask))
     except _FAILS as error:
         yield Mismatch(f"{where}.predicate_sql", None, None, f"cannot be run again: {error}")
         return
     if not same:
         yield Mismatch(f"{where}.predicate_sql", None, None, "it picks other attempts than the finding")
-    if goes_by == "outcome":
+    if basis == "outcome":
         yield Mismatch(f"{where}.predicate_sql", None, None, "it goes by how attempts ended")
-    if said.listed != (goes_by == "names"):
-        yield Mismatch(f"{where}.listed", said.listed, goes_by == "names", "whether its attempts are listed by name")
-    if said.triaged != category:
-        yield Mismatch(f"{where}.triaged", said.triaged, category, "the triage says otherwise")
-    if behaviour_sql(said.predicate_sql) == finding.predicate_sql and finding.category != (category or "unexplained"):
+    if claim.listed != (basis == "names"):
+        yield Mismatch(f"{where}.listed", claim.listed, basis == "names", "whether its attempts are listed by name")
+    if claim.triaged != category:
+        yield Mismatch(f"{where}.triaged", claim.triaged, category, "the triage says otherwise")
+    if behaviour_sql(claim.predicate_sql) == finding.predicate_sql and finding.category != (category or "unexplained"):
         yield Mismatch(f"{finding.id}.category", finding.category, category, "the triage says otherwise")
 
 
-def _check_evidence(said: ModelClaim, where: str, store: Rows, ask: Query) -> Iterator[Mismatch]:
+def _check_evidence(claim: ModelClaim, where: str, store: Rows, ask: Query) -> Iterator[Mismatch]:
     """Whether its numbers say something about the traces, and its quotes stand in attempts that show it."""
-    for name, number in said.numbers.items():
+    for name, number in claim.numbers.items():
         if reason := number_problem(number.sql, number.value, store, ask) or misnamed(name, number.sql):
             yield Mismatch(f"{where}.{name}", number.value, None, reason)
     try:
-        attempts = _shown(behaviour_sql(said.predicate_sql), ask)
+        attempts = _shown(behaviour_sql(claim.predicate_sql), ask)
     except _FAILS:
-        return  # said of the predicate already
-    for place, quote in enumerate(said.quotes):
+        return  # the predicate is reported already
+    for place, quote in enumerate(claim.quotes):
         reason = quote_problem(quote, store)
         if reason is None and quote.trace_id not in attempts:
             reason = f"attempt {quote.trace_id} does not show it"
@@ -109,19 +107,19 @@ def _check_evidence(said: ModelClaim, where: str, store: Rows, ask: Query) -> It
             yield Mismatch(f"{where}.quotes[{place}]", quote.words, None, reason)
 
 
-def _check_figures(finding: Finding, said: ModelClaim, where: str, names: frozenset[str]) -> Iterator[Mismatch]:
+def _check_figures(finding: Finding, claim: ModelClaim, where: str, names: frozenset[str]) -> Iterator[Mismatch]:
     try:
-        known = claim_evidence(finding, said, names)
+        known = claim_evidence(finding, claim, names)
     except _FAILS as error:
         yield Mismatch(where, None, None, f"its SQL cannot be read: {error}")
         return
     parts = {
-        "title": said.title,
-        "words": said.words,
-        "counter_evidence": said.counter_evidence,
-        "fix": said.fix.words if said.fix else "",
+        "title": claim.title,
+        "words": claim.words,
+        "counter_evidence": claim.counter_evidence,
+        "fix": claim.fix.words if claim.fix else "",
     }
-    if behaviour_sql(said.predicate_sql) == finding.predicate_sql and finding.title != finding.model_claims[0].title:
+    if behaviour_sql(claim.predicate_sql) == finding.predicate_sql and finding.title != finding.model_claims[0].title:
         yield Mismatch(
             f"{finding.id}.title", finding.title, finding.model_claims[0].title, "it is not the claim's title"
         )

@@ -51,12 +51,12 @@ class ToolService:
         """The answer of one of `tools`. Raises ToolRefused (or another HaloError) with what to do instead."""
         tool = self.tools[name]
         try:
-            asked = tool.arguments.model_validate(dict(arguments))
+            parameters = tool.arguments.model_validate(dict(arguments))
         except ValidationError as error:
             problem = foreign_words(error, name) or f"{name} cannot be asked so: {_wrong(error)}"
             raise ToolRefused(f"{problem}; it takes {', '.join(tool.arguments.model_fields) or 'nothing'}") from error
         with self._lock:
-            return tool.run(asked, self._context)
+            return tool.run(parameters, self._context)
 
     def _mined(self) -> Report:
         with self._working("mining the traces, once"):

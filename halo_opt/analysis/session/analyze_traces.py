@@ -61,7 +61,7 @@ def open_traces(subject: Subject) -> Iterator[OpenTraces]:
 
 
 def question_traces(
-    traces: OpenTraces, session: Session, asked: AnalysisOptions, task: Task, *, watch: Callable[[Event], None]
+    traces: OpenTraces, session: Session, options: AnalysisOptions, task: Task, *, watch: Callable[[Event], None]
 ) -> tuple[Hypotheses, AnalysisResult]:
     """Run the agents over the traces and what mining knows of them."""
     hypotheses = Hypotheses()
@@ -71,13 +71,13 @@ def question_traces(
         # Without a time, for what the agents read must not change when the same traces are analyzed again.
         report=traces.mined.report(subject.summary.files, title=subject.title, made_at=""),
         hypotheses=hypotheses,
-        harness=asked.harness,
+        harness=options.harness,
     )
     result = run_agents(
         context,
         session.roles,
         task=task,
-        limits=asked.limits,
+        limits=options.limits,
         ledger=session.ledger,
         watch=watch,
         spans=_own_trace(session, subject.title),
@@ -90,7 +90,7 @@ def analyze_traces(
     subject: Subject,
     out: Path,
     session: Session,
-    asked: AnalysisOptions,
+    options: AnalysisOptions,
     *,
     watch: Callable[[Event], None],
     during: Callable[[], AbstractContextManager[None]],
@@ -103,7 +103,7 @@ def analyze_traces(
     with ExitStack() as stack:
         with during():
             traces = stack.enter_context(open_traces(subject))
-            hypotheses, result = question_traces(traces, session, asked, ReportTask(), watch=watch)
+            hypotheses, result = question_traces(traces, session, options, ReportTask(), watch=watch)
         with writing():
             report, paths = write_mined(
                 traces.mined,
@@ -111,7 +111,7 @@ def analyze_traces(
                 subject.summary.files,
                 out,
                 title=subject.title,
-                output=AnalysisOutput(result, hypotheses, asked.harness),
+                output=AnalysisOutput(result, hypotheses, options.harness),
             )
     return report, paths, result
 

@@ -67,7 +67,7 @@ def answer_question(
     subject: Subject,
     question: str,
     session: Session,
-    asked: AnalysisOptions,
+    options: AnalysisOptions,
     *,
     watch: Callable[[Event], None],
     during: Callable[[], AbstractContextManager[None]],
@@ -78,7 +78,7 @@ def answer_question(
     A limit or a model that fails is no error here: `result` says so, and the points stand for the answer then.
     """
     with during(), open_traces(subject) as traces:
-        _, result = question_traces(traces, session, asked, QuestionTask(question=question), watch=watch)
+        _, result = question_traces(traces, session, options, QuestionTask(question=question), watch=watch)
     evidence = answer_evidence(result.answer)
     written, result = _write(question, evidence, session, result, show)
     return QuestionResult(question, subject.store, result, evidence, written, session.spent)
@@ -91,12 +91,12 @@ def _write(
         return points_as_answer(evidence, show), result
     begun: list[str] = []
 
-    def said(sentence: str) -> None:
+    def show_begun(sentence: str) -> None:
         begun.append(sentence)
         show(sentence)
 
     try:
-        return write_answer(question, evidence, session.roles.root.model, said), result
+        return write_answer(question, evidence, session.roles.root.model, show_begun), result
     except BudgetSpent as error:
         ended, reason = Ended.BUDGET, str(error)
     except ModelError as error:

@@ -25,14 +25,14 @@ Priced = Mapping[Role, Endpoint | None]
 """Where each role's model is served and at what price; None for a model on this machine, which costs nothing."""
 
 
-def priced(asked: AnalysisOptions) -> Priced:
+def priced(options: AnalysisOptions) -> Priced:
     """Addresses and prices of the roles.
 
     Raises EnvironmentMissing where a key is not set, InputError for a model's or the prices' file that is not there.
     """
-    listed = read_prices(asked.prices) if asked.prices else {}
+    listed = read_prices(options.prices) if options.prices else {}
     found: dict[Role, Endpoint | None] = {}
-    for role, text in asked.models.items():
+    for role, text in options.models.items():
         spec = parse_spec(text)
         if isinstance(spec, RemoteModel):
             price = listed.get(text) or listed.get(spec.model)
@@ -44,19 +44,19 @@ def priced(asked: AnalysisOptions) -> Priced:
     return found
 
 
-def budget_for(asked: AnalysisOptions, prices: Priced, *, cautious_usd: float) -> tuple[Budget, str]:
+def budget_for(options: AnalysisOptions, prices: Priced, *, cautious_usd: float) -> tuple[Budget, str]:
     """The budget to keep and what is to be said of it.
 
     Raises InputError for a budget in dollars over a model without a known price, before anything is spent.
     """
     unknown = [endpoint.model for endpoint in prices.values() if endpoint and _cost(endpoint, 1, 1) is None]
-    if asked.budget is not None:
-        if asked.budget.usd is not None and unknown:
+    if options.budget is not None:
+        if options.budget.usd is not None and unknown:
             raise InputError(
-                f"no price is known for {unknown[0]}, so a budget of ${asked.budget.usd:g} cannot be kept; set a "
+                f"no price is known for {unknown[0]}, so a budget of ${options.budget.usd:g} cannot be kept; set a "
                 "budget of tokens or calls instead, or say its price with --prices FILE"
             )
-        return asked.budget, f"budget: {budget_words(asked.budget)}"
+        return options.budget, f"budget: {budget_words(options.budget)}"
     if unknown:
         cautious = Budget(tokens=CAUTIOUS_TOKENS)
         why = f"no price is known for {unknown[0]}"
@@ -72,15 +72,15 @@ def estimate_words(limits: AnalysisLimits, prices: Priced) -> str:
     """How many calls, tokens and dollars it may come to, roughly; the budget holds whatever this says."""
     most = limits.turns + (min(limits.agents - 1, 3 * limits.depth) * limits.sub_turns if limits.depth else 0)
     few = min(FEW_TURNS, most)
-    said = f"rough estimate: {few} to {most} calls, {few * FEW_TOKENS:,} to {most * MANY_TOKENS:,} tokens"
+    amounts = f"rough estimate: {few} to {most} calls, {few * FEW_TOKENS:,} to {most * MANY_TOKENS:,} tokens"
     endpoint = prices.get("root")
     if endpoint is None or endpoint.free:
-        return said
+        return amounts
     low = _cost(endpoint, few * FEW_TOKENS, few * REPLY_TOKENS)
     high = _cost(endpoint, most * MANY_TOKENS, most * REPLY_TOKENS)
     if low is None or high is None:
-        return f"{said}, at a price that is not known"
-    return f"{said}, ${low:.2f} to ${high:.2f} at the price of {endpoint.model}"
+        return f"{amounts}, at a price that is not known"
+    return f"{amounts}, ${low:.2f} to ${high:.2f} at the price of {endpoint.model}"
 
 
 def _cost(endpoint: Endpoint, tokens_in: int, tokens_out: int) -> float | None:

@@ -65,7 +65,7 @@ def models_of(model: str | None, roles: Sequence[str]) -> dict[Role, str]:
     Raises InputError (ConfigError for a spec) with the nearest right form, and where one part is given two models.
     """
     found: dict[Role, str] = {} if model is None else {"root": str(parse_spec(model))}
-    said = {"root": f"--model {model}"}
+    given_by = {"root": f"--model {model}"}
     for given in roles:
         name, mark, spec = given.partition("=")
         known = {role: role for role in ROLES}
@@ -76,9 +76,9 @@ def models_of(model: str | None, roles: Sequence[str]) -> dict[Role, str]:
         wanted = str(parse_spec(spec))
         if found.setdefault(known[name], wanted) != wanted:
             raise InputError(
-                f"{said[name]} and --role {given} name two models for the same part; leave one of them out"
+                f"{given_by[name]} and --role {given} name two models for the same part; leave one of them out"
             )
-        said[name] = f"--role {given}"
+        given_by[name] = f"--role {given}"
     if found and "root" not in found:
         raise InputError("--role names a model for a part of the work only; give the model of the rest with --model")
     return found
@@ -121,9 +121,9 @@ def parse_time(text: str | None) -> float | None:
 
 def budget_words(budget: Budget) -> str:
     """A budget as people say it: `$5.00 and 100 calls`; `no limit` where there is none."""
-    said = [
+    parts = [
         *([f"${budget.usd:,.2f}"] if budget.usd is not None else []),
         *([counted(budget.tokens, "token")] if budget.tokens is not None else []),
         *([counted(budget.calls, "call")] if budget.calls is not None else []),
     ]
-    return " and ".join(said) or "no limit"
+    return " and ".join(parts) or "no limit"

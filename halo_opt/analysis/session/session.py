@@ -77,7 +77,7 @@ def set_aside(journal: Path) -> Path | None:
 
 @contextmanager
 def open_session(
-    asked: AnalysisOptions,
+    options: AnalysisOptions,
     budget: Budget,
     *,
     journal: Path,
@@ -95,7 +95,7 @@ def open_session(
     began = monotonic()
     with Journal(journal) as events:
         note = _writer(events)
-        _begin(events, note, BEGAN, {**subject, **asked.fixed()}, remedy)
+        _begin(events, note, BEGAN, {**subject, **options.fixed()}, remedy)
         past = [event.data for event in events.events if event.kind == REPLY]
         cassette = Cassette(past, on_entry=lambda entry: note(REPLY, entry.model_dump(mode="json")))
         ledger = Ledger(
@@ -112,11 +112,11 @@ def open_session(
                 faults[kind] += 1
 
         with open_roles(
-            asked.models,
+            options.models,
             cache_dir=cache,
             ledger=ledger,
             cassette=cassette,
-            settings=_settings(asked),
+            settings=_settings(options),
             on_fault=count_fault,
         ) as roles:
             kept = {role: record.model_dump() for role, record in roles.records().items()}
@@ -174,14 +174,14 @@ def _begin(journal: Journal, note: Note, kind: str, now: dict[str, Any], remedy:
             raise InputError(f"{journal.path} was begun with other {name}{both if len(both) < SHOWN else ''}; {remedy}")
 
 
-def _settings(asked: AnalysisOptions) -> "RoleSettings":
+def _settings(options: AnalysisOptions) -> "RoleSettings":
     from halo_opt.llm.open_roles import CALL_SECONDS, RoleSettings
     from halo_opt.llm.providers import CallSettings
 
     return RoleSettings(
         # A server that hangs must not hold up an analysis for longer than all of it may take.
-        call=CallSettings(timeout_s=min(CALL_SECONDS, asked.limits.seconds or CALL_SECONDS)),
-        parallel=asked.limits.parallel,
-        context_tokens=dict.fromkeys(ROLES, asked.context_tokens) if asked.context_tokens else {},
-        prices=read_prices(asked.prices) if asked.prices else {},
+        call=CallSettings(timeout_s=min(CALL_SECONDS, options.limits.seconds or CALL_SECONDS)),
+        parallel=options.limits.parallel,
+        context_tokens=dict.fromkeys(ROLES, options.context_tokens) if options.context_tokens else {},
+        prices=read_prices(options.prices) if options.prices else {},
     )

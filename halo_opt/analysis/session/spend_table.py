@@ -28,9 +28,14 @@ REPLAYED = "from the journal"
 class SpendRow(Record):
     """What one model used for one purpose, summed over the calls of one journal.
 
-    `cost_usd` is over the calls with a known price and None when no call has one; `unpriced` had none. `open_calls`
-    were begun and never ended, and count at their reservation: they may have been billed. `replayed` were answered from
-    the journal and cost nothing.
+    Args:
+        journal: The path of the journal.
+        purpose: What the model was used for: a role, or "attempts".
+        model: The model's spec; None where the journal does not name it.
+        cost_usd: The cost of the calls with a known price; None when no call has one.
+        unpriced: The number of calls without a known price.
+        open_calls: Calls without a recorded end. They count with the amounts reserved for them: they may be billed.
+        replayed: Calls that were answered from the journal and cost nothing.
     """
 
     journal: str
@@ -124,7 +129,10 @@ def total(rows: Sequence[SpendRow]) -> SpendRow:
     """All rows as one."""
     known = [row.cost_usd for row in rows if row.cost_usd is not None]
     counts = ("calls", "tokens_in", "tokens_out", "tokens_cached", "unpriced", "open_calls", "replayed")
-    sums = {name: sum(getattr(row, name) for row in rows) for name in counts}
+    sums: dict[str, Any] = dict.fromkeys(counts, 0)
+    for row in rows:
+        for name in counts:
+            sums[name] += getattr(row, name)
     return SpendRow(journal="", purpose="total", model=None, cost_usd=sum(known) if known else None, **sums)
 
 

@@ -1,6 +1,6 @@
 """From trace files to a written report: build the store, mine it, write the files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,16 +17,16 @@ from halo_opt.reporting.trace_sections import StepView, TraceView
 from halo_opt.store import ImportSummary, Store, build_store, default_store_path, fresh, guarded_query
 from halo_opt.store.protocols import Query
 
-# Longer texts make a page that no browser opens gladly; the store has them whole.
+# Longer texts make an HTML page that browsers open slowly. The store has them in full.
 STEP_CHARACTERS = 4_000
-# A detector of the user's gives a row an attempt.
+# Limits of a user's detector, which gives one row per attempt.
 DETECTOR_ROWS = 2_000_000
 DETECTOR_BYTES = 400_000_000
 DETECTOR_SECONDS = 120.0
 
 
 def indexed(inputs: Sequence[Path], store: Path | None = None) -> Path:
-    """The store of these trace files, built when it is missing or does not match them any more."""
+    """The path of the store of these trace files; it is built when it is missing or no longer matches them."""
     path = store or default_store_path(inputs)
     if not fresh(path, inputs):
         build_store(inputs, path)
@@ -91,19 +91,18 @@ def guarded_rows(store: Store) -> Query:
 
 def trace_views(store: Store, findings: Sequence[Finding]) -> list[TraceView]:
     """Every attempt that a finding points to, with its steps, for the report's appendix."""
-    wanted = dict.fromkeys(
-        trace_id
-        for finding in findings
-        for trace_id in (
-            *(
-                trace_id
-                for exemplar in (*finding.exemplars, *finding.counter_examples)
-                for trace_id in (exemplar.trace_id, *([exemplar.beside.trace_id] if exemplar.beside else []))
-            ),
-            *(quote.trace_id for said in finding.model_claims for quote in said.quotes),
-        )
-    )
+    wanted = dict.fromkeys(trace_id for finding in findings for trace_id in _attempts_of(finding))
     return [view for trace_id in wanted if (view := _view(store, trace_id)) is not None]
+
+
+def _attempts_of(finding: Finding) -> Iterator[str]:
+    """The trace_ids of a finding's examples and quotes, in the order of the report."""
+    for example in (*finding.exemplars, *finding.counter_examples):
+        yield example.trace_id
+        if example.beside:
+            yield example.beside.trace_id
+    for claim in finding.model_claims:
+        yield from (quote.trace_id for quote in claim.quotes)
 
 
 def _view(store: Store, trace_id: str) -> TraceView | None:

@@ -55,7 +55,7 @@ def _row(finding: Finding) -> list[object]:
 
 def _tested(context: ToolContext) -> str:
     columns = ["behaviour", "state", "failures_with", "successes_with", "difference", "q_value", "reason"]
-    rows = [[line.get(name) for name in columns] for line in context.report.tested]
+    rows = [list(map(line.get, columns)) for line in context.report.tested]
     summary = (
         f"{len(rows)} behaviours that mining looked for; 'tested': compared with the outcome; 'not seen': no attempt"
         " shows it; 'not applicable': these traces do not hold what it needs"

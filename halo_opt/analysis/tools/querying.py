@@ -126,12 +126,15 @@ def _alias(table: str, sql: str) -> str:
     return (found["marked"] or found["bare"]) if found else table
 
 
+def _columns_of(table: str) -> list[str]:
+    return [column.name for column in BY_NAME[table].columns]
+
+
 def _column_remedy(name: str, sql: str) -> str:
     """The table that has a column, or the nearest name; and the columns of the query's tables."""
     text, name_lower = bare(sql).lower(), name.lower()
-    columns = {table: [column.name for column in BY_NAME[table].columns] for table in BY_NAME}
     in_query = [table for table in BY_NAME if re.search(rf"\b{table}\b", text)]
-    having = [table for table in BY_NAME if name_lower in columns[table]]
+    having = [table for table in BY_NAME if name_lower in _columns_of(table)]
     here = [table for table in having if table in in_query]
     remedies = []
     if here:
@@ -141,10 +144,10 @@ def _column_remedy(name: str, sql: str) -> str:
     elif having:
         remedies.append(f"{name_lower} is a column of {', '.join(having)}; join it USING (trace_id)")
     else:
-        known = {column for table in in_query for column in columns[table]}
+        known = {column for table in in_query for column in _columns_of(table)}
         near = nearest(name_lower, known)
         remedies += [f"the nearest column is {near}"] if near else []
-    remedies += [f"{table} has {', '.join(columns[table])}" for table in in_query]
+    remedies += [f"{table} has {', '.join(_columns_of(table))}" for table in in_query]
     if f'"{name}"' in sql:
         remedies.append("a text value stands in single quotes")
     return "; ".join(remedies) or "'overview' lists the tables and columns"

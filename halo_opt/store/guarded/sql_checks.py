@@ -57,9 +57,19 @@ def random_word(sql: str) -> str | None:
     return found.group(0).lower() if found else None
 
 
-def depends_on(predicate: str, ask: Query) -> Literal["outcome", "names", None]:
-    """What a SELECT of trace_ids goes by that no rule about attempts may: it is run over a store in which all attempts
-    have other names and the other outcome, and must give the same attempts. `names` also where it cannot be run so.
+def predicate_basis(predicate: str, ask: Query) -> Literal["outcome", "names", None]:
+    """Whether a predicate selects attempts by their outcome or by their names; None where it is a rule.
+
+    The predicate is run over a copy of the tables in which all names and outcomes are changed. A rule about what
+    attempts did selects the same attempts there.
+
+    Args:
+        predicate: A SELECT of the trace_ids of the attempts that show a behaviour.
+        ask: Runs SQL over the store.
+
+    Returns:
+        "outcome" where other names alone make no difference and other outcomes do, "names" otherwise; also "names"
+        where the changed query cannot be run.
     """
     try:
         sql = renamed_sql(predicate)
@@ -72,7 +82,7 @@ def depends_on(predicate: str, ask: Query) -> Literal["outcome", "names", None]:
 
 
 def renamed_sql(predicate: str) -> str | None:
-    """What `depends_on` asks first: one cell, 0 where the predicate is a rule. None where it looks at no attempts."""
+    """The first query of `predicate_basis`: one cell, 0 where the predicate is a rule; None where it reads no table."""
     return _differ_sql(predicate, {**_NAMES, **_joined()}, named="md5(trace_id)")
 
 

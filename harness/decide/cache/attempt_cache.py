@@ -97,7 +97,7 @@ class AttemptCache:
             page: The page that the step was decided on.
             action: The action.
             after: The page afterwards.
-            changed: Whether the page changed; None when the action never ran.
+            changed: Whether the page changed; None when the action was not run.
             over: Whether the task has ended.
             used: The cached action that was offered, if it was one.
         """

@@ -1,6 +1,6 @@
 """The list of mails that the visitor sees: which list, which page of it, and what is ticked.
 
-An address that a form sends back is parsed and built again, never echoed.
+An address that a form sends back is parsed and built again, so that a page holds no text from outside.
 """
 
 from dataclasses import dataclass, replace
