@@ -46,7 +46,7 @@ def sequences(store: MaterializedStore) -> Offered:
     chosen = closed[:MOST_OFFERED]
     method = (
         f"{len(found)} sequences of actions (2 to {LONGEST} in a row, or two with at most {MOST_BETWEEN} steps between)"
-        f" occur in at least {least} attempts and not in nearly all. {len(closed)} of them are not nearly always part of"
+        f" occur in at least {least} attempts and not in nearly all. {len(closed)} of them are not mostly part of"
         f" a longer one; {len(chosen)} of these (at most {MOST_OFFERED}, chosen by how many attempts show them,"
         " regardless of outcome) were tested."
     )
