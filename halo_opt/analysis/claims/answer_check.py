@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from halo_opt.analysis.claims.check import claim_behaviour, measured_claim, quote_is_found, rerun_numbers
 from halo_opt.analysis.claims.evidence import combined_evidence, evidence, names_in_traces
-from halo_opt.analysis.claims.figures import strike_unsupported
+from halo_opt.analysis.claims.figures import remove_unsupported
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.quotes import in_context
 from halo_opt.analysis.claims.records import Claim
@@ -104,7 +104,7 @@ def _contrasts(
             corrections.append(str(error))
             continue
         known = evidence(found.counts, {}, predicate=found.sql, names=names_in_traces(against.store))
-        yield found.model_copy(update={"title": strike_unsupported(found.title, known, corrections)})
+        yield found.model_copy(update={"title": remove_unsupported(found.title, known, corrections)})
 
 
 def _checked(
@@ -119,7 +119,7 @@ def _checked(
         return CheckedPoint(text="", contrasts=[], numbers=[], quotes=[], corrections=corrections)
     shown = [evidence(one.counts, {}, predicate=one.sql) for one in contrasts]
     return CheckedPoint(
-        text=strike_unsupported(point.text, combined_evidence([known, *shown]), corrections),
+        text=remove_unsupported(point.text, combined_evidence([known, *shown]), corrections),
         contrasts=contrasts,
         numbers=numbers,
         quotes=quotes,

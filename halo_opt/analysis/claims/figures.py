@@ -11,7 +11,7 @@ from halo_opt.analysis.claims.evidence import NOUN, NOUNS, Base, Evidence, Known
 from halo_opt.analysis.claims.numerals import Figure, figures, plain
 from halo_opt.core.records import Value
 
-STRUCK = "[not confirmed]"
+NOT_CONFIRMED = "[not confirmed]"
 # A share that is said in words (half, a third, nine in ten) is a rounded one.
 ROUNDED = 0.01
 
@@ -55,7 +55,7 @@ _COUNTED = re.compile(
 )
 
 
-def strike_unsupported(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
+def remove_unsupported(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
     """The words with every figure struck that no checked number supports, however it is written.
 
     Words that keep all their figures stay letter by letter, unless they hide characters that people do not see.
@@ -67,8 +67,8 @@ def strike_unsupported(words: str, known: Sequence[Value] | Evidence, correction
         done, at = "", 0
         for start, end in bad:
             if start >= at:
-                corrections.append(f"{text[start:end]} was struck from the words: no checked number says so")
-                done += text[at:start] + STRUCK
+                corrections.append(f"{text[start:end]} was removed from the text: no checked number supports it")
+                done += text[at:start] + NOT_CONFIRMED
                 at = end
         text = struck = done + text[at:]
     return text if text != words else struck
@@ -77,7 +77,7 @@ def strike_unsupported(words: str, known: Sequence[Value] | Evidence, correction
 def unsupported_figures(words: str, known: Sequence[Value] | Evidence) -> list[str]:
     """The figures that `strike` would strike; none of what it gave."""
     found: list[str] = []
-    strike_unsupported(words, known, found)
+    remove_unsupported(words, known, found)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from halo_opt.analysis.claims.check import check_claim, check_queries, claim_behaviour, predicate_problem
 from halo_opt.analysis.claims.evidence import Evidence, names_in_traces
-from halo_opt.analysis.claims.figures import strike_unsupported
+from halo_opt.analysis.claims.figures import remove_unsupported
 from halo_opt.analysis.claims.hypotheses import Hypotheses, Hypothesis, behaviour_sql
 from halo_opt.analysis.claims.model_claims import claim_evidence, summary_evidence, with_claims
 from halo_opt.analysis.claims.quotes import in_context
@@ -160,7 +160,7 @@ def _behaviour(
     basis = predicate_basis(hypothesis.predicate_sql, rows.rows)
     return Behaviour(
         name=_free_name(hypothesis.name, taken),
-        title=strike_unsupported(hypothesis.title, Evidence([], names=names), []),
+        title=remove_unsupported(hypothesis.title, Evidence([], names=names), []),
         meaning="tested by a model and not claimed",
         sql=behaviour_sql(hypothesis.predicate_sql),
         source=model,
@@ -223,7 +223,7 @@ def _with_analysis(
         claims=len(result.claims),
         confirmed=confirmed,
         predicates=predicates,
-        summary=strike_unsupported(result.summary, summary_evidence(report, names), corrections),
+        summary=remove_unsupported(result.summary, summary_evidence(report, names), corrections),
         corrections=corrections,
     )
     spend = {
@@ -259,12 +259,12 @@ def _with_supported_words(finding: Finding, names: frozenset[str]) -> Finding:
 
 def _supported(finding: Finding, claim: ModelClaim, names: frozenset[str]) -> ModelClaim:
     known, corrections = claim_evidence(finding, claim, names), list(claim.corrections)
-    fix = claim.fix and claim.fix.model_copy(update={"words": strike_unsupported(claim.fix.words, known, corrections)})
+    fix = claim.fix and claim.fix.model_copy(update={"words": remove_unsupported(claim.fix.words, known, corrections)})
     return claim.model_copy(
         update={
-            "title": strike_unsupported(claim.title, known, corrections),
-            "words": strike_unsupported(claim.words, known, corrections),
-            "counter_evidence": strike_unsupported(claim.counter_evidence, known, corrections),
+            "title": remove_unsupported(claim.title, known, corrections),
+            "words": remove_unsupported(claim.words, known, corrections),
+            "counter_evidence": remove_unsupported(claim.counter_evidence, known, corrections),
             "fix": fix,
             "corrections": corrections,
         }
