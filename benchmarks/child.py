@@ -52,13 +52,13 @@ def report(opening: Callable[[], Opened], works: Works[Opened] | NotThere) -> No
         answer: Answer = {}
         for work in works:
             start = time.perf_counter()
-            said = work(opened)
+            piece = work(opened)
             walls.append(time.perf_counter() - start)
-            answer.update({name: answer.get(name, 0) + number for name, number in said.items()})
+            answer.update({name: answer.get(name, 0) + number for name, number in piece.items()})
     except NotThere as missing:
-        told: dict[str, Any] = {"missing": str(missing)}
+        report_line: dict[str, Any] = {"missing": str(missing)}
     else:
-        told = {
+        report_line = {
             "cpu_before": before,
             "open_wall": open_wall,
             "open_cpu": open_cpu,
@@ -66,7 +66,7 @@ def report(opening: Callable[[], Opened], works: Works[Opened] | NotThere) -> No
             "pieces": len(walls),
             "answer": answer,
         }
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(report_line) + "\n")
     sys.stdout.flush()
     os._exit(0)
 

@@ -238,11 +238,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, help="make the file of this seed alone")
-    asked = parser.parse_args()
-    if asked.seed is not None:
-        one(asked.seed, whole=True)
+    options = parser.parse_args()
+    if options.seed is not None:
+        one(options.seed, whole=True)
         return
-    until, count = time.monotonic() + asked.seconds, 0
+    until, count = time.monotonic() + options.seconds, 0
     while time.monotonic() < until:
         seed = random.SystemRandom().randrange(2**32)
         try:

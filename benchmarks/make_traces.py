@@ -1,7 +1,7 @@
 """Make span files of any size from real tau-bench runs: `python -m benchmarks.make_traces --size 10k --shape lean`.
 
-The same arguments make the same bytes, and trace n is the same in a file of any size. Never reads anything but the
-runs that it is given, and never leaves a half-made file under the asked name.
+The same arguments make the same bytes, and trace n is the same in a file of any size. A file gets its name once it is
+complete.
 """
 
 import argparse
@@ -55,9 +55,9 @@ def templates_of(source: Path, shape: str) -> list[Template]:
 
 
 def _names(run: dict[str, Any]) -> set[str]:
-    """The names of the people that a run's tool results tell of."""
-    told = " ".join(str(message.get("content")) for message in run["traj"] if message["role"] == "tool")
-    return set(re.findall(r'"(?:first|last)_name": "([A-Z]\w+)"', told))
+    """The names of the people in the results of a run's tools."""
+    results = " ".join(str(message.get("content")) for message in run["traj"] if message["role"] == "tool")
+    return set(re.findall(r'"(?:first|last)_name": "([A-Z]\w+)"', results))
 
 
 def traces(templates: list[Template], first: int, count: int) -> Iterator[bytes]:
@@ -97,18 +97,18 @@ def _print(source: Path) -> str:
 
 
 def main() -> None:
-    """Make the asked files and print where they are."""
+    """Make the files and print where they are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, default=EXCERPT, help="tau-bench runs: a JSONL file or a folder")
     parser.add_argument("--size", type=count_of, default=1000, help="traces, such as 200, 1k, 10k, 100k")
     parser.add_argument("--shape", choices=SHAPES, default="lean")
     parser.add_argument("--first", type=int, default=0, help="number of the first trace")
     parser.add_argument("--data", type=Path, default=Path(__file__).parent / ".data")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     start = time.perf_counter()
-    path = make(asked.runs, asked.shape, asked.size, asked.data, asked.first)
+    path = make(options.runs, options.shape, options.size, options.data, options.first)
     size = path.stat().st_size
-    words = f"{size / 1e6:.1f} MB, {size / asked.size / 1e3:.1f} KB a trace, {time.perf_counter() - start:.1f} s"
+    words = f"{size / 1e6:.1f} MB, {size / options.size / 1e3:.1f} KB a trace, {time.perf_counter() - start:.1f} s"
     print(path)
     print(words, file=sys.stderr)
 

@@ -1,8 +1,8 @@
 """Measuring one child process from outside: CPU and memory of it and everything it starts. Linux alone.
 
 Workers that outlive their parent (a fork server does) would escape `wait`; this process adopts them, so their CPU
-counts too. Never measures two children at once, and must stay small: Linux counts the memory that this process has
-when it starts a child as the child's own peak.
+counts too. Measure one child at a time, and keep this process small: Linux counts the memory that it has when it
+starts a child as the child's own peak.
 """
 
 import ctypes
@@ -43,16 +43,16 @@ def measure(command: Sequence[str], cwd: Path) -> Measured:
         # Its end was seen by `_watch`, so Popen must not wait for it again.
         child.returncode = os.waitstatus_to_exitcode(status)
         took = time.perf_counter() - start
-        said, complaint = (
+        output, complaint = (
             pipe.read().decode("utf-8", "replace") if pipe else "" for pipe in (child.stdout, child.stderr)
         )
     if child.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{complaint.strip()[-2000:]}")
-    told = json.loads(said.splitlines()[-1])
-    if "missing" in told:
-        return Measured(0, 0, 0, 0, 0, took, {}, told["missing"])
-    spent = (cpu - told["cpu_before"] - told["open_cpu"]) / told["pieces"]
-    return Measured(told["wall"], spent, peak, told["open_wall"], told["open_cpu"], took, told["answer"])
+    answer = json.loads(output.splitlines()[-1])
+    if "missing" in answer:
+        return Measured(0, 0, 0, 0, 0, took, {}, answer["missing"])
+    spent = (cpu - answer["cpu_before"] - answer["open_cpu"]) / answer["pieces"]
+    return Measured(answer["wall"], spent, peak, answer["open_wall"], answer["open_cpu"], took, answer["answer"])
 
 
 def _watch(pid: int) -> tuple[float, float, int]:

@@ -25,7 +25,7 @@ def _built(traces: Path, work: Path, *, contents: bool) -> Answer:
 
 
 class _Queries:
-    """The package's queries by name; one that is not there says so when it is asked for."""
+    """The package's queries by name; one that is not there says so when it is used."""
 
     def __getattr__(self, name: str) -> Any:
         module = f"{_QUERIES}.{_MODULES[name]}"
@@ -81,19 +81,19 @@ def _show(show: Any, trace_id: str) -> Work:
 
 def main() -> None:
     """Do one operation and print what it cost."""
-    asked = arguments()
-    if asked.operation in ("ingest", "append"):
-        report(lambda: None, [lambda _: _built(asked.traces, asked.work, contents=False)])
-    if asked.operation == "contents":
-        report(lambda: None, [lambda _: _built(asked.traces, asked.work, contents=True)])
-    if asked.operation in floors.FLOORS:
-        report(lambda: None, [lambda _: floors.FLOORS[asked.operation](asked.traces)])
+    options = arguments()
+    if options.operation in ("ingest", "append"):
+        report(lambda: None, [lambda _: _built(options.traces, options.work, contents=False)])
+    if options.operation == "contents":
+        report(lambda: None, [lambda _: _built(options.traces, options.work, contents=True)])
+    if options.operation in floors.FLOORS:
+        report(lambda: None, [lambda _: floors.FLOORS[options.operation](options.traces)])
     works: list[Work] | NotThere
     try:
-        works = _works(asked.operation, asked.pattern, asked.ids)
+        works = _works(options.operation, options.pattern, options.ids)
     except NotThere as missing:
         works = missing
-    report(lambda: Store.open(asked.work / STORE), works)
+    report(lambda: Store.open(options.work / STORE), works)
 
 
 if __name__ == "__main__":

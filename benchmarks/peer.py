@@ -63,8 +63,8 @@ def _filters(**named: object) -> Any:
 
 def _overview(store: Any) -> Answer:
     seen = store.get_overview(_filters())
-    told = sum(group.error_span_count for group in seen.error_taxonomy)
-    return {"traces": seen.total_traces, "errors": seen.otel_error_span_count, "errors in groups": told}
+    grouped = sum(group.error_span_count for group in seen.error_taxonomy)
+    return {"traces": seen.total_traces, "errors": seen.otel_error_span_count, "errors in groups": grouped}
 
 
 def _errors(store: Any) -> Answer:
@@ -89,22 +89,22 @@ def _found(trace_id: str, pattern: str) -> Callable[[Any], Answer]:
 
 def main() -> None:
     """Do one operation and print what it cost."""
-    asked = arguments()
-    if asked.operation in ("ingest", "append"):
+    options = arguments()
+    if options.operation in ("ingest", "append"):
         from engine.traces import trace_index_builder  # noqa: F401 - imports are not part of the work
 
-        report(lambda: None, [lambda _: _indexed(asked.traces, asked.work)])
+        report(lambda: None, [lambda _: _indexed(options.traces, options.work)])
     from engine.traces import trace_store  # noqa: F401
     from engine.traces.models import trace_query_models  # noqa: F401
 
     works: dict[str, list[Callable[[Any], Answer]]] = {
         "overview": [_overview],
         "errors": [_errors],
-        "regex": [_matching(asked.pattern)],
-        "show": [_shown(trace) for trace in asked.ids],
-        "search_one": [_found(trace, asked.pattern) for trace in asked.ids],
+        "regex": [_matching(options.pattern)],
+        "show": [_shown(trace) for trace in options.ids],
+        "search_one": [_found(trace, options.pattern) for trace in options.ids],
     }
-    report(lambda: _store(asked.traces, asked.work), works[asked.operation])
+    report(lambda: _store(options.traces, options.work), works[options.operation])
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ Message = Mapping[str, Any]
 
 
 class Turn(NamedTuple):
-    """A message with marked text: what is said, the calls it asks for as (id, tool, arguments), and of which tool."""
+    """A message with marked text: its text, its calls as (id, tool, arguments), and of a result its tool."""
 
     role: str
     content: str
@@ -44,7 +44,7 @@ def spans_of(run: Mapping[str, Any], marks: Marks, rng: random.Random, *, fat: b
     turns = list(_turns(run["traj"], marks, rng))
     below = list(_below(turns, marks, rng, fat=fat))
     end = max(span["end_time"] for span in below) + 2 if below else 1
-    said = [turn.content for turn in turns if turn.content]
+    texts = [turn.content for turn in turns if turn.content]
     root = _span(marks, f"agent.{AGENT}", "AGENT", (0, end), "SPAN_KIND_INTERNAL")
     root["parent_span_id"] = ""
     root["span_id"] = marks.root()
@@ -56,13 +56,13 @@ def spans_of(run: Mapping[str, Any], marks: Marks, rng: random.Random, *, fat: b
         "task.seed": marks.copy(),
         "reward": marks.reward(float(run["reward"])),
         "input.value": next((turn.content for turn in turns if turn.role == "user"), ""),
-        "output.value": said[-1] if said else "",
+        "output.value": texts[-1] if texts else "",
     }
     return [_timed(span, marks) for span in [*below, root]]
 
 
 def _turns(messages: list[Message], marks: Marks, rng: random.Random) -> Iterator[Turn]:
-    """The messages with their marks; some tool results become errors. A harness's system prompt never changes."""
+    """The messages with their marks; some tool results become errors. System prompts stay as they are."""
     for message in messages:
         content = message.get("content") or ""
         if message["role"] == "tool":
@@ -83,17 +83,17 @@ def _turns(messages: list[Message], marks: Marks, rng: random.Random) -> Iterato
 
 def _below(turns: list[Turn], marks: Marks, rng: random.Random, *, fat: bool) -> Iterator[dict[str, Any]]:
     """LLM and TOOL spans in order; times are seconds from the trace's start."""
-    clock, told, arguments = 0.1, 0, ""
+    clock, shown, arguments = 0.1, 0, ""
     for place, turn in enumerate(turns):
         if turn.role == "assistant":
-            given = list(enumerate(turns[:place])) if fat else list(enumerate(turns[:place]))[told:]
+            given = list(enumerate(turns[:place])) if fat else list(enumerate(turns[:place]))[shown:]
             size = sum(len(t.content) for t in turns[:place]) // 4
             if rng.random() < MODEL_ERRORS:
                 yield _failed_reply(marks, given, (clock, clock + 0.4))
                 clock += 1.5
             took = 0.6 + len(turn.content) / 400
             yield _reply(marks, given, turn, (clock, clock + took), size, fat=fat)
-            clock, told = clock + took + 0.01, place + 1
+            clock, shown = clock + took + 0.01, place + 1
             arguments = turn.calls[0][2] if turn.calls else ""
         elif turn.role == "tool":
             yield _call(marks, turn, arguments, (clock, clock + 0.15))
@@ -103,21 +103,21 @@ def _below(turns: list[Turn], marks: Marks, rng: random.Random, *, fat: bool) ->
 
 
 def _reply(
-    marks: Marks, given: list[tuple[int, Turn]], said: Turn, times: tuple[float, float], size: int, *, fat: bool
+    marks: Marks, given: list[tuple[int, Turn]], reply: Turn, times: tuple[float, float], size: int, *, fat: bool
 ) -> dict[str, Any]:
     span = _span(marks, f"generation.{MODEL}", "LLM", times, "SPAN_KIND_CLIENT")
-    tokens_out = 12 + len(said.content) // 4 + sum(len(call[2]) // 4 for call in said.calls)
+    tokens_out = 12 + len(reply.content) // 4 + sum(len(call[2]) // 4 for call in reply.calls)
     tokens = marks.amount(size + 20), marks.amount(tokens_out)
-    told = span["attributes"]
-    told |= _model() | {"llm.token_count.prompt": tokens[0], "llm.token_count.completion": tokens[1]}
-    told |= {"inference.llm.input_tokens": tokens[0], "inference.llm.output_tokens": tokens[1]}
+    attributes = span["attributes"]
+    attributes |= _model() | {"llm.token_count.prompt": tokens[0], "llm.token_count.completion": tokens[1]}
+    attributes |= {"inference.llm.input_tokens": tokens[0], "inference.llm.output_tokens": tokens[1]}
     for number, turn in given:
-        told |= _flat("llm.input_messages", number, turn)
-    told |= _flat("llm.output_messages", 0, said)
+        attributes |= _flat("llm.input_messages", number, turn)
+    attributes |= _flat("llm.output_messages", 0, reply)
     if fat:
-        told["input.mime_type"] = told["output.mime_type"] = "application/json"
-        told["input.value"] = json.dumps([_message(turn) for _, turn in given], ensure_ascii=False)
-        told["output.value"] = json.dumps(_message(said), ensure_ascii=False)
+        attributes["input.mime_type"] = attributes["output.mime_type"] = "application/json"
+        attributes["input.value"] = json.dumps([_message(turn) for _, turn in given], ensure_ascii=False)
+        attributes["output.value"] = json.dumps(_message(reply), ensure_ascii=False)
     return span
 
 
@@ -190,11 +190,11 @@ def _model() -> dict[str, Any]:
 
 def _flat(prefix: str, number: int, turn: Turn) -> dict[str, Any]:
     start = f"{prefix}.{number}.message"
-    told = {f"{start}.role": turn.role, f"{start}.content": turn.content}
+    attributes = {f"{start}.role": turn.role, f"{start}.content": turn.content}
     for n, (call_id, tool, arguments) in enumerate(turn.calls):
         call = f"{start}.tool_calls.{n}.tool_call"
-        told |= {f"{call}.id": call_id, f"{call}.function.name": tool, f"{call}.function.arguments": arguments}
-    return told | ({f"{start}.name": turn.tool} if turn.tool else {})
+        attributes |= {f"{call}.id": call_id, f"{call}.function.name": tool, f"{call}.function.arguments": arguments}
+    return attributes | ({f"{start}.name": turn.tool} if turn.tool else {})
 
 
 def _message(turn: Turn) -> dict[str, Any]:

@@ -97,8 +97,12 @@ def measured(repeats: int, folder: Path) -> list[Row]:
     subprocess.run(build, cwd=folder, check=True, capture_output=True)
     for command in chosen.values():
         cpu_of(command, folder)
-    rounds = [{name: cpu_of(command, folder) for name, command in chosen.items()} for _ in range(repeats)]
+    rounds = [_round(chosen, folder) for _ in range(repeats)]
     return [_row(name, command, rounds) for name, command in chosen.items()]
+
+
+def _round(chosen: Mapping[str, Command], folder: Path) -> dict[str, float]:
+    return {name: cpu_of(command, folder) for name, command in chosen.items()}
 
 
 def _row(name: str, command: Command, rounds: Sequence[Mapping[str, float]]) -> Row:

@@ -1,7 +1,7 @@
 """The store against the HALO engine on the same files: `python -m benchmarks.store_bench --sizes 1k 10k`.
 
-Each operation runs in a fresh process, ours and the peer's in turn. Never measures two things at once, and leaves the
-files that it measured on as it found them.
+Each operation runs in a fresh process, ours and the peer's in turn, one at a time. The files that it measured on are
+afterwards as they were.
 """
 
 import argparse
@@ -48,26 +48,26 @@ class DataSet(NamedTuple):
 
 def main() -> None:
     """Make the data, measure, print the table, write everything."""
-    asked = _arguments()
+    options = _arguments()
     sides = {"ours": sys.executable}
-    python = None if asked.no_peer else peer.installed(asked.venv)
+    python = None if options.no_peer else peer.installed(options.venv)
     if python is not None:
         sides["peer"] = str(python)
-    elif not asked.no_peer:
+    elif not options.no_peer:
         _say("the peer cannot be installed here, so only ours is measured")
     raws: list[Raw] = []
     start = _machine(sides)
-    for shape in asked.shapes:
-        for count in asked.sizes:
-            data = _data(asked, shape, count)
-            raws.extend(_measured(data, sides, asked.repeats, asked.data / "work"))
+    for shape in options.shapes:
+        for count in options.sizes:
+            data = _data(options, shape, count)
+            raws.extend(_measured(data, sides, options.repeats, options.data / "work"))
     rows, remarks = rows_of(raws), differences(raws)
-    facts = {"machine": start, "load_at_end": os.getloadavg(), "runs": asked.runs.name, "repeats": asked.repeats}
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    told = {**facts, "rows": [row._asdict() for row in rows], "remarks": remarks, "raw": raws}
-    asked.out.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    facts = {"machine": start, "load_at_end": os.getloadavg(), "runs": options.runs.name, "repeats": options.repeats}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    results = {**facts, "rows": [row._asdict() for row in rows], "remarks": remarks, "raw": raws}
+    options.out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     print(text_of(rows, remarks))
-    _say(f"written to {asked.out}")
+    _say(f"written to {options.out}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -80,17 +80,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--venv", type=Path, default=HERE / ".venv-peer", help="the peer's own environment")
     parser.add_argument("--no-peer", action="store_true", help="measure ours and the floors alone")
     parser.add_argument("--out", type=Path, default=None, help="a JSON file; store_bench.json in --data by default")
-    asked = parser.parse_args()
-    asked.data, asked.venv, asked.runs = asked.data.resolve(), asked.venv.resolve(), asked.runs.resolve()
-    asked.out = asked.out or asked.data / "store_bench.json"
-    return asked
+    options = parser.parse_args()
+    options.data, options.venv, options.runs = options.data.resolve(), options.venv.resolve(), options.runs.resolve()
+    options.out = options.out or options.data / "store_bench.json"
+    return options
 
 
-def _data(asked: argparse.Namespace, shape: str, count: int) -> DataSet:
+def _data(options: argparse.Namespace, shape: str, count: int) -> DataSet:
     """The file, made when missing by a process of its own: see `measure` for why this one must stay small."""
     _say(f"making {count} {shape} traces, unless they are there")
-    command = [sys.executable, "-m", "benchmarks.make_traces", "--runs", str(asked.runs), "--shape", shape]
-    command += ["--data", str(asked.data)]
+    command = [sys.executable, "-m", "benchmarks.make_traces", "--runs", str(options.runs), "--shape", shape]
+    command += ["--data", str(options.data)]
     made = []
     for numbers in (["--size", str(count)], ["--size", str(APPENDED), "--first", str(count)]):
         done = subprocess.run([*command, *numbers], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
@@ -119,8 +119,8 @@ def _measured(data: DataSet, sides: dict[str, str], repeats: int, work: Path) ->
 
 
 def _one(data: DataSet, operation: str, side: str, python: str, *, repeat: int, work: Path) -> Raw:
-    asked = "regex" if operation == "iregex" else operation
-    command = [python, "-m", f"benchmarks.{side}", asked, str(data.path), str(work / side)]
+    work_name = "regex" if operation == "iregex" else operation
+    command = [python, "-m", f"benchmarks.{side}", work_name, str(data.path), str(work / side)]
     if operation in PATTERNS:
         command += ["--pattern", PATTERNS[operation]]
     if operation in ("show", "search_one"):
@@ -130,8 +130,8 @@ def _one(data: DataSet, operation: str, side: str, python: str, *, repeat: int, 
     words = found.missing or f"{found.wall:.4g} s, {found.cpu:.4g} s CPU, {found.peak_mb:.0f} MB"
     _say(f"{data.name} {repeat + 1}: {operation} {side}: {words}")
     size = data.path.stat().st_size
-    told = {"data": data.name, "operation": operation, "side": side, "repeat": repeat, "jsonl_bytes": size}
-    return told | found._asdict()
+    raw = {"data": data.name, "operation": operation, "side": side, "repeat": repeat, "jsonl_bytes": size}
+    return raw | found._asdict()
 
 
 @contextmanager
@@ -156,10 +156,10 @@ def _read(path: Path) -> None:
 
 def _machine(sides: dict[str, str]) -> dict[str, Any]:
     """What the numbers depend on."""
-    told = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo")}
+    processor = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo")}
     memory = next((line.split()[1] for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), "0")
     return {
-        "processor": told.get("model name", platform.machine()),
+        "processor": processor.get("model name", platform.machine()),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(int(memory) / 1e6, 1),
         "kernel": platform.release(),
@@ -173,8 +173,8 @@ def _machine(sides: dict[str, str]) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _lines(path: str) -> list[str]:

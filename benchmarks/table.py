@@ -69,15 +69,17 @@ def rows_of(raws: Sequence[Raw]) -> list[Row]:
 
 
 def _row(data: str, kind: _Kind, raws: list[Raw]) -> Row:
-    values = {
-        side: {r["repeat"]: kind.value(r) for r in raws if r["operation"] == kind.operation and r["side"] == side}
-        for side in ("ours", "peer")
-    }
-    ours, peer = values["ours"], values["peer"]
+    ours, peer = _by_repeat(raws, kind, "ours"), _by_repeat(raws, kind, "peer")
     # Paired by repeat: what slows the machine for a while slows both of a pair.
     ratios = [other / mine for at, mine in ours.items() if mine and (other := peer.get(at)) is not None]
     low, high = (min(ratios), max(ratios)) if ratios else (None, None)
     return Row(data, kind.name, kind.unit, _median(ours.values()), _median(peer.values()), _median(ratios), low, high)
+
+
+def _by_repeat(raws: list[Raw], kind: _Kind, side: str) -> dict[int, float | None]:
+    """The value of one kind of row for one side, by the number of the repeat."""
+    chosen = [raw for raw in raws if raw["operation"] == kind.operation and raw["side"] == side]
+    return {raw["repeat"]: kind.value(raw) for raw in chosen}
 
 
 def _floor_rows(data: str, raws: list[Raw]) -> list[Row]:
@@ -87,35 +89,37 @@ def _floor_rows(data: str, raws: list[Raw]) -> list[Row]:
         spent = _median(raw["cpu"] for raw in raws if raw["operation"] == floor)
         rows.append(Row(data, f"floor: {floor}, CPU", "s", spent, None, None, None, None))
     typed = _median(raw["cpu"] for raw in raws if raw["operation"] == "msgspec")
-    times = [
-        _median(raw["cpu"] / typed for raw in raws if raw["operation"] == "ingest" and raw["side"] == side)
-        if typed
-        else None
-        for side in ("ours", "peer")
-    ]
-    return [*rows, Row(data, "ingest, CPU over msgspec floor", "times", times[0], times[1], None, None, None)]
+    ours, peer = _times(raws, "ours", typed), _times(raws, "peer", typed)
+    return [*rows, Row(data, "ingest, CPU over msgspec floor", "times", ours, peer, None, None, None)]
+
+
+def _times(raws: list[Raw], side: str, floor: float | None) -> float | None:
+    """How many times the CPU of a floor one side's ingest costs."""
+    if not floor:
+        return None
+    return _median(raw["cpu"] / floor for raw in raws if raw["operation"] == "ingest" and raw["side"] == side)
 
 
 def _median(values: Iterable[float | None]) -> float | None:
-    told = [value for value in values if value is not None]
-    return statistics.median(told) if told else None
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def differences(raws: Sequence[Raw]) -> list[str]:
     """Where the two sides answered the same question differently, and which questions one could not answer."""
-    said: dict[str, None] = {}
+    found: dict[str, None] = {}
     answers: dict[tuple[str, str, str], Raw] = {(r["data"], r["operation"], r["side"]): r for r in raws}
     for (data, operation, side), raw in answers.items():
         if raw["missing"]:
-            said[f"{data} {operation}: {side}: {raw['missing']}"] = None
+            found[f"{data} {operation}: {side}: {raw['missing']}"] = None
             continue
         other = answers.get((data, operation, "peer"))
         if side == "peer" or other is None:
             continue
         for key, value in raw["answer"].items():
             if key != "bytes" and key in other["answer"] and other["answer"][key] != value:
-                said[f"{data} {operation}: {key} is {value} here, {other['answer'][key]} by the peer"] = None
-    return list(said)
+                found[f"{data} {operation}: {key} is {value} here, {other['answer'][key]} by the peer"] = None
+    return list(found)
 
 
 def text_of(rows: Sequence[Row], remarks: Sequence[str]) -> str:
@@ -137,4 +141,6 @@ def text_of(rows: Sequence[Row], remarks: Sequence[str]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

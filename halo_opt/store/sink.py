@@ -7,7 +7,7 @@ from Python row by row. A row too long for that reader's buffer is inserted by i
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
@@ -309,18 +309,16 @@ class Sink:
         return self._scratch.with_name(f"{self._scratch.name}.{table}.jsonl")
 
 
-_CHECKS = {table.name: tuple(values.FITS[column.type] for column in table.columns) for table in schema.TABLES}
-# Most values are texts: whether all of them are is asked in one go, and every other column by itself.
-_TEXT_CELLS = {
-    table.name: itemgetter(*(place for place, column in enumerate(table.columns) if column.type == "VARCHAR"), 0)
-    for table in schema.TABLES
-}
-_OTHER_CELLS = {
-    table.name: [
-        (place, values.FITS[column.type]) for place, column in enumerate(table.columns) if column.type != "VARCHAR"
-    ]
-    for table in schema.TABLES
-}
+_CHECKS: dict[str, tuple[Callable[[Any], bool], ...]] = {}
+# Most values are texts: those of a row are checked together, the values of all other columns one by one.
+_TEXT_CELLS: dict[str, Callable[[Row], tuple[Any, ...]]] = {}
+_OTHER_CELLS: dict[str, list[tuple[int, Callable[[Any], bool]]]] = {}
+for _table in schema.TABLES:
+    _checks = [values.FITS[column.type] for column in _table.columns]
+    _texts = [place for place, column in enumerate(_table.columns) if column.type == "VARCHAR"]
+    _CHECKS[_table.name] = tuple(_checks)
+    _TEXT_CELLS[_table.name] = itemgetter(*_texts, 0)
+    _OTHER_CELLS[_table.name] = [(place, fits) for place, fits in enumerate(_checks) if place not in _texts]
 _TEXT_TYPES = frozenset({str, type(None)})
 
 

@@ -109,8 +109,8 @@ def moment(value: Any) -> str | None:
 
 def call_hash(tool: str, arguments: str | None) -> int:
     """A number that is equal for equal calls, on every machine: 63 bits of a hash of tool and arguments."""
-    told = f"{tool}\0{arguments or ''}".encode("utf-8", "replace")
-    return int.from_bytes(blake2b(told, digest_size=8).digest(), "big") >> 1
+    call = f"{tool}\0{arguments or ''}".encode("utf-8", "replace")
+    return int.from_bytes(blake2b(call, digest_size=8).digest(), "big") >> 1
 
 
 def _whole(bits: int) -> Callable[[Any], bool]:

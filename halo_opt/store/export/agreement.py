@@ -88,8 +88,8 @@ def _completed(trace: Trace, records: list[SpanRecord], *, from_lines: bool) -> 
         lacking: dict[str, dict[str, Any]] = {}
         if not from_lines and not again:
             tools = {span.span_id for span in read.spans if span.kind == "TOOL"}
-            told = {call.span_id: call for call in read.tool_calls}
-            _lacking(lacking, CALL, ((c, told.get(c.span_id)) for c in trace.tool_calls if c.span_id in tools))
+            calls = {call.span_id: call for call in read.tool_calls}
+            _lacking(lacking, CALL, ((c, calls.get(c.span_id)) for c in trace.tool_calls if c.span_id in tools))
         if not from_lines and again:
             marked = {span.span_id for span in read.spans if span.step is not None}
             steps = {step.span_id: step for step in read.steps}
@@ -115,10 +115,10 @@ def _lacking(found: dict[str, dict[str, Any]], names: Mapping[str, str], pairs: 
 
 def _lacking_of(names: Mapping[str, str], wanted: Row, read: Row | None) -> dict[str, Any]:
     """The attributes for columns that are known and read otherwise."""
-    told = {name: getattr(wanted, name) for name in names}
+    expected = {name: getattr(wanted, name) for name in names}
     return {
         names[name]: value
-        for name, value in told.items()
+        for name, value in expected.items()
         if value is not None and (read is None or not _same(name, value, getattr(read, name)))
     }
 
@@ -131,8 +131,8 @@ def _same(column: str, one: Any, other: Any) -> bool:
 def _with(record: SpanRecord, more: Mapping[str, Any]) -> SpanRecord:
     if not more:
         return record
-    told = record.value.get("attributes")
-    return SpanRecord({**record.value, "attributes": {**(told if isinstance(told, dict) else {}), **more}})
+    attributes = record.value.get("attributes")
+    return SpanRecord({**record.value, "attributes": {**(attributes if isinstance(attributes, dict) else {}), **more}})
 
 
 def _differences(trace: Trace, read: Trace, *, from_lines: bool) -> Iterator[str]:

@@ -69,8 +69,8 @@ def _rows(store: Store, table: str, kind: type[R], trace_ids: list[str]) -> dict
     for row in store.rows(
         f"SELECT {', '.join(names)} FROM {table} {_OF_THESE} ORDER BY {_ORDER.get(table, 'rowid')}, rowid", [trace_ids]
     ):
-        told = {name: _plain(name, value) for name, value in zip(names, row, strict=True)}
-        found.setdefault(told["trace_id"], []).append(kind(**told))
+        cells = {name: _plain(name, value) for name, value in zip(names, row, strict=True)}
+        found.setdefault(cells["trace_id"], []).append(kind(**cells))
     return found
 
 

@@ -47,8 +47,8 @@ def write_trace(file: BinaryIO, records: Sequence[SpanRecord], scores: Sequence[
     groups: dict[bytes, dict[bytes, list[dict[str, Any]]]] = {}
     resources: dict[bytes, Any] = {}
     judged = [_evaluation(score) for score in scores if score.name != "reward" and score.source != "trace"]
-    told = [(_object(record.value.get("attributes")), _resource(record.value)) for record in records]
-    lone = len(judged) == 1 and all(names.outcome_of(*found) == (None, None) for found in told)
+    stated = [(_object(record.value.get("attributes")), _resource(record.value)) for record in records]
+    lone = len(judged) == 1 and all(names.outcome_of(*found) == (None, None) for found in stated)
     left_out, judged = (len(judged), []) if lone else (0, judged)
     for record in records:
         value = record.value
@@ -58,25 +58,24 @@ def write_trace(file: BinaryIO, records: Sequence[SpanRecord], scores: Sequence[
         root = not value.get("parent_span_id")
         groups.setdefault(key, {}).setdefault(inner, []).append(_span(value, judged if root else []))
         judged = [] if root else judged
-    batches = [
-        {
-            "resource": {"attributes": _attributes(resources[key])},
-            "scopeSpans": [{"scope": _scope(resources[inner]), "spans": spans} for inner, spans in scopes.items()],
-        }
-        for key, scopes in groups.items()
-    ]
+    batches = []
+    for key, scopes in groups.items():
+        scope_spans = [{"scope": _scope(resources[inner]), "spans": spans} for inner, spans in scopes.items()]
+        batches.append({"resource": {"attributes": _attributes(resources[key])}, "scopeSpans": scope_spans})
     file.write(encoded({"resourceSpans": batches}) + b"\n")
     return left_out + len(judged)
 
 
 def _span(value: Mapping[str, Any], judged: list[dict[str, Any]]) -> dict[str, Any]:
-    told = dict(_object(value.get("attributes")))
-    kind, events, links = told.pop(_KIND, None), told.pop(_EVENTS, None), told.pop(_LINKS, None)
-    state = told.pop(_STATE, None)
+    attributes = dict(_object(value.get("attributes")))
+    kind, events, links = attributes.pop(_KIND, None), attributes.pop(_EVENTS, None), attributes.pop(_LINKS, None)
+    state = attributes.pop(_STATE, None)
     spelled = str(kind or value.get("kind") or "").upper().removeprefix("SPAN_KIND_")
-    told.update({f"span.{name}": found for name, found in value.items() if name not in _LISTED})
+    attributes.update({f"span.{name}": found for name, found in value.items() if name not in _LISTED})
     ids = {name: str(value.get(name) or "") for name in ("trace_id", "span_id", "parent_span_id")}
-    told.update({f"halo.{name}": found for name, found in ids.items() if found and _hex(found, name) != found.lower()})
+    attributes.update(
+        {f"halo.{name}": found for name, found in ids.items() if found and _hex(found, name) != found.lower()}
+    )
     status = value.get("status")
     code, message = (status.get("code"), status.get("message")) if isinstance(status, dict) else (status, None)
     span = {
@@ -87,7 +86,7 @@ def _span(value: Mapping[str, Any], judged: list[dict[str, Any]]) -> dict[str, A
         "kind": _KINDS.get(spelled, 1),
         "startTimeUnixNano": str(_nanoseconds(value.get("start_time"))),
         "endTimeUnixNano": str(_nanoseconds(value.get("end_time"))),
-        "attributes": _attributes(told),
+        "attributes": _attributes(attributes),
         "status": {
             "code": _STATUS[STATUS.get(str(code).upper(), "unset")],
             **({"message": message} if message else {}),
@@ -108,13 +107,13 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def _evaluation(score: ScoreRow) -> dict[str, Any]:
     """A judgement as OpenTelemetry's event for one."""
-    told = {
+    attributes = {
         "gen_ai.evaluation.name": score.name,
         "gen_ai.evaluation.score.value": score.value,
         "gen_ai.evaluation.score.label": score.label,
         "gen_ai.evaluation.explanation": f"given by {score.source}",
     }
-    return _event({"name": _EVALUATION, "attributes": {name: v for name, v in told.items() if v is not None}})
+    return _event({"name": _EVALUATION, "attributes": {name: v for name, v in attributes.items() if v is not None}})
 
 
 def _resource(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -123,14 +122,14 @@ def _resource(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _scope(scope: Mapping[str, Any]) -> dict[str, Any]:
-    told = {name: str(scope[name]) for name in ("name", "version") if scope.get(name)}
+    named = {name: str(scope[name]) for name in ("name", "version") if scope.get(name)}
     rest = {name: value for name, value in scope.items() if name not in ("name", "version", "attributes")}
     rest.update(_object(scope.get("attributes")))
-    return {**told, **({"attributes": _attributes(rest)} if rest else {})}
+    return {**named, **({"attributes": _attributes(rest)} if rest else {})}
 
 
-def _attributes(told: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": name, "value": _value(value)} for name, value in told.items()]
+def _attributes(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": name, "value": _value(value)} for name, value in attributes.items()]
 
 
 def _value(value: Any) -> dict[str, Any]:

@@ -17,14 +17,19 @@ from halo_opt.core.errors import InputError
 def check_place(out: Path, *, force: bool, folder: bool = False) -> None:
     """Raise InputError when nothing may be written to this place."""
     if out.is_symlink() or (out.exists() and out.is_dir() is not folder):
-        kind = "a link" if out.is_symlink() else "a folder" if out.is_dir() else "a file"
-        raise InputError(f"{out} is {kind}; name {'a new folder' if folder else 'a file'} with --out")
+        raise InputError(f"{out} is {_kind(out)}; name {'a new folder' if folder else 'a file'} with --out")
     if not out.exists():
         return
     if not force:
         raise InputError(f"{out} is there already; name another place with --out, or replace it with --force")
     if folder and (foreign := [path.name for path in sorted(out.iterdir()) if path.suffix != ".parquet"]):
         raise InputError(f"{out} holds more than an export ({foreign[0]}), so it is not replaced; name another folder")
+
+
+def _kind(path: Path) -> str:
+    if path.is_symlink():
+        return "a link"
+    return "a folder" if path.is_dir() else "a file"
 
 
 @contextmanager

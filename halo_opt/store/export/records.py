@@ -102,10 +102,10 @@ def _of_spans(trace: Trace, spans: Sequence[SpanRow]) -> Made:
     given: dict[str, list[Message]] = {}
     for span in sorted(spans, key=lambda s: (s.started_at is None, s.started_at or "", s.line or 0)):
         if span.kind == "LLM":
-            said = names.messages_out(span.attributes)
+            reply = names.messages_out(span.attributes)
             new = of_span.get(span.span_id, [])
-            new = new[: len(new) - len(said)] if said and new[-len(said) :] == said else new
-            given[span.span_id] = prompts.given(new, said)
+            new = new[: len(new) - len(reply)] if reply and new[-len(reply) :] == reply else new
+            given[span.span_id] = prompts.given(new, reply)
     made = [_record(span, _spoken("input", given.get(span.span_id, []))) for span in spans]
     return Made([SpanRecord(value) for value in made], prompts.shortened)
 
@@ -115,9 +115,10 @@ def _with_replies(trace: Trace, spans: Sequence[SpanRow]) -> Made:
     turns, closing = _turns(trace.messages)
     places = _places_of(trace, turns)
     prompts = _Prompts()
-    prompted = [
-        prompts.given([(m.role, m.content) for m in given], [(said.role, said.content)]) for given, said in turns
-    ]
+    prompted: list[list[Message]] = []
+    for given, reply in turns:
+        new = [(message.role, message.content) for message in given]
+        prompted.append(prompts.given(new, [(reply.role, reply.content)]))
     resource = _resource(trace.attempt)
     silent = {step.span_id for step in trace.steps if step.reply is None}
     made: list[dict[str, Any]] = []
@@ -134,15 +135,15 @@ def _with_replies(trace: Trace, spans: Sequence[SpanRow]) -> Made:
     for span in spans:
         if span.span_id in places and done < places[span.span_id][0]:
             replies(places[span.span_id][0], _top(spans))
-        asked = {"input.value": trace.attempt.goal} if span is _top(spans) and trace.attempt.goal else {}
-        made.append(_record(span, asked, resource))
+        goal = {"input.value": trace.attempt.goal} if span is _top(spans) and trace.attempt.goal else {}
+        made.append(_record(span, goal, resource))
         if span.span_id in places:
             # A reply below a step is what the step said: where the format keeps it apart from that, it goes beside.
             replies(places[span.span_id][1], span if span.span_id not in silent else _top(spans))
     replies(len(turns), _top(spans))
     if closing:
-        told = [{"role": message.role, "content": message.content} for message in closing]
-        made[0]["attributes"][CLOSING] = json.dumps(told, ensure_ascii=False)
+        closing_messages = [{"role": message.role, "content": message.content} for message in closing]
+        made[0]["attributes"][CLOSING] = json.dumps(closing_messages, ensure_ascii=False)
     return Made([SpanRecord(value) for value in made], prompts.shortened)
 
 
@@ -168,8 +169,8 @@ def _places_of(trace: Trace, turns: Sequence[tuple[list[MessageRow], MessageRow]
     """Which replies (from, to) belong to which step's span: as messages say, else one each when there are as many."""
     steps = [step.span_id for step in trace.steps if step.span_id is not None]
     found: dict[str, tuple[int, int]] = {}
-    for number, (_, said) in enumerate(turns):
-        own = said.span_id if said.span_id in steps else None
+    for number, (_, reply) in enumerate(turns):
+        own = reply.span_id if reply.span_id in steps else None
         if own is None and len(turns) == len(trace.steps) == len(steps):
             own = steps[number]
         if own is not None:
@@ -186,7 +187,7 @@ class _Prompts:
         self._length = 0
         self._room = PROMPTS
 
-    def given(self, new: list[Message], said: list[Message]) -> list[Message]:
+    def given(self, new: list[Message], reply: list[Message]) -> list[Message]:
         """The prompt of the next call: all so far, or only what is new."""
         length = self._length + _length(new)
         # What is new must not look like the beginning of the prompt before, or readers take it for a repetition.
@@ -197,8 +198,8 @@ class _Prompts:
         else:
             prompt = [*self.before, *new]
         self._room -= length
-        self.before = [*prompt, *said]
-        self._length = length + _length(said)
+        self.before = [*prompt, *reply]
+        self._length = length + _length(reply)
         return prompt
 
 
@@ -207,7 +208,7 @@ def _length(messages: Sequence[Message]) -> int:
 
 
 def _reply(
-    above: SpanRow, number: int, prompt: list[Message], said: MessageRow, resource: Mapping[str, Any]
+    above: SpanRow, number: int, prompt: list[Message], reply: MessageRow, resource: Mapping[str, Any]
 ) -> dict[str, Any]:
     span = above._replace(
         span_id=f"reply-{number}",
@@ -220,38 +221,38 @@ def _reply(
         error_type=None,
         step=None,
     )
-    return _record(span, {**_spoken("input", prompt), **_spoken("output", [(said.role, said.content)])}, resource)
+    return _record(span, {**_spoken("input", prompt), **_spoken("output", [(reply.role, reply.content)])}, resource)
 
 
 def _spoken(way: str, messages: Sequence[Message]) -> dict[str, Any]:
     """Messages as flat attributes."""
-    told: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for number, (role, content) in enumerate(messages):
-        told[f"llm.{way}_messages.{number}.message.role"] = role
+        attributes[f"llm.{way}_messages.{number}.message.role"] = role
         if content is not None:
-            told[f"llm.{way}_messages.{number}.message.content"] = content
-    return told
+            attributes[f"llm.{way}_messages.{number}.message.content"] = content
+    return attributes
 
 
 def _resource(attempt: AttemptRow) -> dict[str, Any]:
-    told = {f"halo.{name}": getattr(attempt, name) for name in _OF_ATTEMPT}
-    return {"service.name": "halo-opt", **{name: value for name, value in told.items() if value is not None}}
+    columns = {f"halo.{name}": getattr(attempt, name) for name in _OF_ATTEMPT}
+    return {"service.name": "halo-opt", **{name: value for name, value in columns.items() if value is not None}}
 
 
 def _record(span: SpanRow, more: Mapping[str, Any], resource: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """A row in the flat layout. What its columns know and its attributes do not is said under OpenInference's names."""
-    told = dict(span.attributes)
-    if names.kind_of(told, span.name) != span.kind:
-        told["openinference.span.kind"] = span.kind
+    attributes = dict(span.attributes)
+    if names.kind_of(attributes, span.name) != span.kind:
+        attributes["openinference.span.kind"] = span.kind
     for column, (spelled, name) in _OF_KIND.get(span.kind, {}).items():
         value = getattr(span, column)
-        if value is not None and names.first(spelled, told) is None:
-            told[name] = value
+        if value is not None and names.first(spelled, attributes) is None:
+            attributes[name] = value
     own = dict(span.resource)
     scope = own.pop("scope", None)
     if scope is not None and not isinstance(scope, dict):
         own["scope"], scope = scope, None
-    kind = told.get("otlp.kind") or ("client" if span.kind == "LLM" else "internal")
+    kind = attributes.get("otlp.kind") or ("client" if span.kind == "LLM" else "internal")
     return {
         "trace_id": span.trace_id,
         "span_id": span.span_id,
@@ -263,7 +264,7 @@ def _record(span: SpanRow, more: Mapping[str, Any], resource: Mapping[str, Any] 
         "status": {"code": _CODES.get(span.status, _CODES["unset"]), "message": span.status_message or ""},
         "resource": {"attributes": own or dict(resource or {})},
         "scope": scope or {},
-        "attributes": {**told, **more},
+        "attributes": {**attributes, **more},
     }
 
 

@@ -1,4 +1,4 @@
-"""Listing the files under folders in a stable order, without folders that never hold traces."""
+"""Listing the files under folders in a stable order, without folders that hold no traces (`SKIPPED_FOLDERS`)."""
 
 import hashlib
 import os

@@ -19,7 +19,7 @@ MAX_SQL = 200_000
 KEPT = 64
 
 
-class _Asked:
+class _CachedAnswer:
     """One query: who asks it second waits for the answer of the first."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class GuardedRows:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: OrderedDict[str, _Asked] = OrderedDict()
+        self._known: OrderedDict[str, _CachedAnswer] = OrderedDict()
         self._lock = threading.Lock()
 
     def ready(self, sqls: Iterable[str]) -> None:
@@ -40,31 +40,31 @@ class GuardedRows:
 
         What may not run is told where it is asked for.
         """
-        asked = {sql: self._of(sql) for sql in dict.fromkeys(sqls)}
-        new = [sql for sql, one in asked.items() if one.answer is None]
+        entries = {sql: self._of(sql) for sql in dict.fromkeys(sqls)}
+        new = [sql for sql, one in entries.items() if one.answer is None]
         for sql, table in zip(new, self._ask(new), strict=True):
-            asked[sql].answer = _rows_of(table)
+            entries[sql].answer = _rows_of(table)
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of one query. Raises InputError where it may not run, fails, or has too much to say."""
         if params:
             raise InputError("a guarded query takes no parameters; write the values into it")
-        asked = self._of(sql)
-        with asked.lock:
-            if asked.answer is None:
+        entry = self._of(sql)
+        with entry.lock:
+            if entry.answer is None:
                 [table] = self._ask([sql])
-                asked.answer = _rows_of(table)
-        if isinstance(asked.answer, InputError):
-            raise asked.answer
-        return asked.answer
+                entry.answer = _rows_of(table)
+        if isinstance(entry.answer, InputError):
+            raise entry.answer
+        return entry.answer
 
-    def _of(self, sql: str) -> _Asked:
+    def _of(self, sql: str) -> _CachedAnswer:
         with self._lock:
-            asked = self._known.setdefault(sql, _Asked())
+            entry = self._known.setdefault(sql, _CachedAnswer())
             self._known.move_to_end(sql)
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
-            return asked
+            return entry
 
     def _ask(self, sqls: Sequence[str]) -> list[Table | Refused]:
         return guarded_queries(

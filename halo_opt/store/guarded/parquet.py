@@ -1,4 +1,4 @@
-"""A guarded answer as a Parquet file. Writes only the file that it is told to, and never runs the query itself."""
+"""Writing the answer of a guarded query to a Parquet file."""
 
 import json
 import os
@@ -15,15 +15,20 @@ _LARGEST = 2**63
 
 
 def write_parquet(table: Table, path: Path) -> None:
-    """Write the rows to `path`, beside first and then renamed. Column types are those that all values fit."""
+    """Write an answer to `path` under a temporary name, then rename it, so that no half-written file stays.
+
+    A column is BOOLEAN, BIGINT or DOUBLE where all its values are, otherwise VARCHAR.
+
+    Raises InputError where the answer has no columns or the file cannot be written.
+    """
     if not table.columns:
         raise InputError("the answer has no columns, so there is nothing to write")
-    columns = [[row[n] for row in table.rows] for n in range(len(table.columns))]
+    columns = [_column(table, place) for place in range(len(table.columns))]
     types = [_type(values) for values in columns]
     names = _unique(table.columns)
     listed = ", ".join(f"unnest(?::{kind}[]) AS {_quoted(name)}" for name, kind in zip(names, types, strict=True))
     values = [
-        [_text(v) for v in column] if kind == "VARCHAR" else column for column, kind in zip(columns, types, strict=True)
+        list(map(_text, column)) if kind == "VARCHAR" else column for column, kind in zip(columns, types, strict=True)
     ]
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
@@ -36,6 +41,10 @@ def write_parquet(table: Table, path: Path) -> None:
         raise InputError(f"{path} cannot be written: {error}; name another file with --out") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _column(table: Table, place: int) -> list[Any]:
+    return [row[place] for row in table.rows]
 
 
 def _type(values: Sequence[Any]) -> str:

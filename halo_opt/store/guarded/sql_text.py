@@ -25,13 +25,16 @@ def pieces(sql: str) -> Iterator[Piece]:
     for match in _TOKEN.finditer(sql):
         if match.start() > at:
             yield Piece("code", sql[at : match.start()])
-        kind: Literal["text", "name", "comment"] = (
-            "text" if match["text"] is not None else "name" if match["name"] is not None else "comment"
-        )
-        yield Piece(kind, match.group())
+        yield Piece(_kind(match), match.group())
         at = match.end()
     if at < len(sql):
         yield Piece("code", sql[at:])
+
+
+def _kind(match: re.Match[str]) -> Literal["text", "name", "comment"]:
+    if match["text"] is not None:
+        return "text"
+    return "name" if match["name"] is not None else "comment"
 
 
 def alone(sql: str) -> str:

@@ -108,10 +108,12 @@ class Build:
         except (SourceError, OSError) as error:
             self.sink.flush()
             self._forget(path)
-            told = isinstance(error, SourceError)
+            explained = isinstance(error, SourceError)
             # A file may vanish or be closed to us between finding and reading it.
             words = (
-                str(error) if told else f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; check it"
+                str(error)
+                if explained
+                else f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; check it"
             )
             self.refused.append(SourceError(source.path, words))
 
@@ -137,16 +139,16 @@ class Build:
 
     def _note(self, source: Source, place: Place | None, counts: dict[str, int]) -> None:
         """Keep how far a source was read, and what was counted on the way."""
-        path, told = str(source.path), {name: n for name, n in counts.items() if n}
+        path, counted = str(source.path), {name: n for name, n in counts.items() if n}
         read = None if place is None else place.offset
         known = self.known.get(path)
         if known is not None and known.counts and place is not None:
-            told = {name: told.get(name, 0) + known.counts.get(name, 0) for name in {*told, *known.counts}}
+            counted = {name: counted.get(name, 0) + known.counts.get(name, 0) for name in {*counted, *known.counts}}
         size = sum(file.stat().st_size for file in files_of(source.path))
         self.connection.execute("DELETE FROM inputs WHERE path = ?", [path])
         self.connection.execute(
             "INSERT INTO inputs VALUES (?, ?, NULL, ?, ?, ?, ?, ?)",
-            [path, source.format, size, stamp_of(source.path, read), read, place and place.lines, json.dumps(told)],
+            [path, source.format, size, stamp_of(source.path, read), read, place and place.lines, json.dumps(counted)],
         )
 
     def _forget(self, path: str) -> None:

@@ -50,14 +50,14 @@ class Options:
         rules = self.redact
         # Rules may name secrets, which a store must not hold.
         known = hashlib.sha256(repr(rules.known).encode("utf-8", "replace")).hexdigest() if rules else None
-        told = {
+        settings = {
             "format": self.format,
             "scores": str(self.scores.resolve()) if self.scores else None,
             "scores_stamp": fingerprint([self.scores]) if self.scores else None,
             "redact": [rules.environment, rules.personal] if rules else None,
             "known": known,
         }
-        return json.dumps(told)
+        return json.dumps(settings)
 
 
 def options_of(store_path: Path) -> Options | None:
@@ -67,9 +67,15 @@ def options_of(store_path: Path) -> Options | None:
             found = store.rows("SELECT value FROM meta WHERE key = 'options'")
     except InputError:
         return None
-    told = json.loads(found[0][0])
-    rules = RedactionRules(environment=told["redact"][0], personal=told["redact"][1]) if told["redact"] else None
-    return Options(format=told["format"], scores=Path(told["scores"]) if told["scores"] else None, redact=rules)
+    settings = json.loads(found[0][0])
+    rules = (
+        RedactionRules(environment=settings["redact"][0], personal=settings["redact"][1])
+        if settings["redact"]
+        else None
+    )
+    return Options(
+        format=settings["format"], scores=Path(settings["scores"]) if settings["scores"] else None, redact=rules
+    )
 
 
 def build_store(
@@ -179,7 +185,7 @@ def _connected(path: Path) -> duckdb.DuckDBPyConnection:
 
 def _reusable(connection: duckdb.DuckDBPyConnection, options: str) -> bool:
     try:
-        told = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('version', 'options')").fetchall())
+        meta = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('version', 'options')").fetchall())
     except duckdb.Error:
         return False  # a database, but no store
-    return told == {"version": str(schema.VERSION), "options": options}
+    return meta == {"version": str(schema.VERSION), "options": options}

@@ -154,7 +154,7 @@ class _Replies:
         words = self._words(place)
         if words is None and replies > 1:
             rest = self._ask(f"trace_id = ? QUALIFY {_NUMBER} > 1 ORDER BY {_NUMBER}", [trace_id])
-            words = next((said for row in rest if (said := self._words(row[1:-1])) is not None), None)
+            words = next((text for row in rest if (text := self._words(row[1:-1])) is not None), None)
         return words
 
     def _ask(self, condition: str, values: list[str]) -> list[tuple[Any, ...]]:

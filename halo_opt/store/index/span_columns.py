@@ -158,10 +158,10 @@ def _integers(values: Sequence[int | None]) -> NDArray[np.int64]:
     return np.array([NO_INTEGER if value is None else value for value in values], dtype=np.int64)
 
 
-def _error_types(said: Sequence[str | None], states: list[str], kinds: list[str]) -> Sequence[str | None]:
+def _error_types(named: Sequence[str | None], states: list[str], kinds: list[str]) -> Sequence[str | None]:
     if "error" not in states:
-        return said
-    found = list(said)
+        return named
+    found = list(named)
     for place, state in enumerate(states):
         if state == "error" and found[place] is None:
             found[place] = "tool_error" if kinds[place] == "TOOL" else "error"

@@ -57,8 +57,8 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
         return dict(connection.execute(sql).fetchall())
 
     counts: Counter[str] = Counter()
-    told = "SELECT counts FROM inputs UNION ALL SELECT value FROM meta WHERE key = 'counts'"
-    for (found,) in connection.execute(told).fetchall():
+    counts_sql = "SELECT counts FROM inputs UNION ALL SELECT value FROM meta WHERE key = 'counts'"
+    for (found,) in connection.execute(counts_sql).fetchall():
         counts.update(json.loads(found))
     files = connection.execute("SELECT path, format, sha256, bytes FROM inputs").fetchall()
     return ImportSummary(

@@ -5,7 +5,8 @@ so whoever prints it must make it safe for the terminal.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from halo_opt.core.records import Record
@@ -84,23 +85,29 @@ def cut(text: str, size: int, max_bytes: int, instead: str) -> str:
     return kept.decode("utf-8", "replace") + note.format(shown=len(kept), size=size, instead=instead)
 
 
+def cells_of(rows: Iterable[object], columns: Sequence[str]) -> list[list[Any]]:
+    """The attributes that some columns are named after, a list for each row."""
+    return [list(map(partial(getattr, row), columns)) for row in rows]
+
+
 def aligned(section: Section, clip: int) -> Iterator[str]:
     """A header and the rows in columns of equal width, numbers to the right."""
     if not section.rows:
         yield "(none)"
         return
-    table = [[one_line(value, clip) for value in row] for row in section.rows]
-    right = [all(isinstance(row[n], int | float | None) for row in section.rows) for n in range(len(section.columns))]
-    for row in [list(section.columns), *table]:
-        cells = [
-            text.rjust(width) if right[n] else text.ljust(width)
-            for n, (text, width) in enumerate(zip(row, _widths(section.columns, table), strict=True))
-        ]
+    columns: list[list[str]] = []
+    for place, name in enumerate(section.columns):
+        column = [row[place] for row in section.rows]
+        numeric = all(isinstance(value, int | float | None) for value in column)
+        columns.append(_padded([name, *(one_line(value, clip) for value in column)], right=numeric))
+    for cells in zip(*columns, strict=True):
         yield "  ".join(cells).rstrip()
 
 
-def _widths(columns: Sequence[str], table: Sequence[Sequence[str]]) -> list[int]:
-    return [max(len(name), *(len(row[n]) for row in table)) for n, name in enumerate(columns)]
+def _padded(cells: Sequence[str], *, right: bool) -> list[str]:
+    """The cells of a column, all as wide as the widest."""
+    width = max(map(len, cells))
+    return [cell.rjust(width) if right else cell.ljust(width) for cell in cells]
 
 
 def one_line(value: Any, clip: int) -> str:

@@ -66,8 +66,8 @@ class TraceFilter(Record):
         return found
 
 
-def _time(name: str, told: str) -> str:
-    moment = values.time(told)
+def _time(name: str, text: str) -> str:
+    moment = values.time(text)
     if moment is None:
-        raise InputError(f"{name} {told!r} is not a time; write it as 2026-05-04 or 2026-05-04T10:00:00Z")
+        raise InputError(f"{name} {text!r} is not a time; write it as 2026-05-04 or 2026-05-04T10:00:00Z")
     return moment

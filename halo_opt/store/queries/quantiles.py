@@ -2,7 +2,7 @@
 
 from halo_opt.core.records import Record
 from halo_opt.store.queries.actions import with_chosen
-from halo_opt.store.queries.answers import Answer, Section
+from halo_opt.store.queries.answers import Answer, Section, cells_of
 from halo_opt.store.queries.filters import TraceFilter
 from halo_opt.store.store import Store
 
@@ -46,7 +46,7 @@ class QuantileTable(Answer):
     def sections(self) -> list[Section]:
         """A row a quantity and outcome."""
         columns = list(Quantiles.model_fields)
-        return [Section("", columns, [[getattr(row, name) for name in columns] for row in self.rows])]
+        return [Section("", columns, cells_of(self.rows, columns))]
 
     def remarks(self) -> list[str]:
         """What is unknown."""
@@ -66,10 +66,10 @@ def latency(store: Store, chosen: TraceFilter | None = None) -> QuantileTable:
     return _table(store, chosen, _LATENCY)
 
 
-def _table(store: Store, chosen: TraceFilter | None, asked: tuple[tuple[str, str], ...]) -> QuantileTable:
+def _table(store: Store, chosen: TraceFilter | None, quantities: tuple[tuple[str, str], ...]) -> QuantileTable:
     head, params = with_chosen(chosen)
     found = []
-    for quantity, sql in asked:
+    for quantity, sql in quantities:
         rows = store.rows(
             f"{head} SELECT coalesce(outcome, 'unknown'), count(value), count(*) - count(value), sum(value)::DOUBLE,"
             " avg(value), min(value), quantile_cont(value, [0.25, 0.5, 0.75, 0.9]), max(value)"

@@ -88,14 +88,14 @@ def search(
 
     Raises InputError for a pattern that RE2 does not know, and when a trace file is not what the store was built from.
     """
-    asked, chosen = checked_pattern(pattern, ignore_case=ignore_case), chosen or TraceFilter()
+    checked, chosen = checked_pattern(pattern, ignore_case=ignore_case), chosen or TraceFilter()
     places = places_of(store, chosen, excerpts=limit, context=context)
-    found = run_tasks(asked, places.tasks, workers=workers, progress=progress)
+    found = run_tasks(checked, places.tasks, workers=workers, progress=progress)
     hits = list(_file_hits(store, places, found, limit))
     traces = {trace for one in found for trace in one.traces}
     matches, spans = sum(one.matches for one in found), sum(one.spans for one in found)
     if places.unplaced:
-        rows = list(search_tables(store, asked, chosen.where(), excerpts=limit - len(hits), context=context))
+        rows = list(search_tables(store, checked, chosen.where(), excerpts=limit - len(hits), context=context))
         traces.update(row[0] for row in rows)
         matches, spans = matches + sum(row[2] for row in rows), spans + len(rows)
         hits += _table_hits(store, rows[: limit - len(hits)])
@@ -115,8 +115,8 @@ def checked_pattern(pattern: str, *, ignore_case: bool) -> Pattern:
     try:
         compiled(pattern, ignore_case)
     except (re2.error, UnicodeEncodeError) as error:
-        told = error.args[0] if error.args else error
-        words = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+        reason = error.args[0] if error.args else error
+        words = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise InputError(
             f"{pattern!r} is not a pattern of RE2 ({words}); its syntax is that of Perl without lookaround"
             " ((?=...), (?<!...)) and back references (\\1)"

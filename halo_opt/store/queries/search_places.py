@@ -49,17 +49,19 @@ class Places:
 class _OfOne(Places):
     """The spans of one attempt, which are few: everything that is known of them is fetched at once."""
 
-    def __init__(self, store: Store, rows: list[tuple[Any, ...]], attempt: tuple[Any, ...], told: "_Told") -> None:
+    def __init__(
+        self, store: Store, rows: list[tuple[Any, ...]], attempt: tuple[Any, ...], options: "_TaskOptions"
+    ) -> None:
         placed = sorted((row for row in rows if row[1] is not None), key=lambda row: row[:2])
         lines = ((source, start, start + length) for source, start, length, *_ in placed)
-        super().__init__(store, told.tasks(_joined(lines)), unplaced=len(placed) < len(rows))
+        super().__init__(store, options.tasks(_joined(lines)), unplaced=len(placed) < len(rows))
         self._known = {row[:2]: Known(*row[3:], *attempt) for row in placed}
 
     def spans_at(self, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Known]:
         return {place: self._known[place] for place in places if place in self._known}
 
 
-class _Told(NamedTuple):
+class _TaskOptions(NamedTuple):
     """What every task gets besides its place."""
 
     excerpts: int
@@ -71,7 +73,7 @@ class _Told(NamedTuple):
 
 def places_of(store: Store, chosen: TraceFilter, *, excerpts: int, context: int) -> Places:
     """Where the spans of the chosen attempts are."""
-    told = _Told(excerpts, context)
+    options = _TaskOptions(excerpts, context)
     condition, params = chosen.where()
     if chosen.trace is not None:
         attempts = store.rows(f"SELECT task_id, outcome FROM attempts a WHERE {condition}", params)
@@ -82,12 +84,12 @@ def places_of(store: Store, chosen: TraceFilter, *, excerpts: int, context: int)
             for row in store.rows(f"SELECT {columns} FROM spans WHERE trace_id = ?", [chosen.trace])
         ]
         # An attempt without spans may have texts in other tables.
-        return _OfOne(store, rows, attempts[0], told) if rows else Places(store, [], unplaced=bool(attempts))
+        return _OfOne(store, rows, attempts[0], options) if rows else Places(store, [], unplaced=bool(attempts))
     semi = "" if chosen.is_empty else f"SEMI JOIN (SELECT trace_id FROM attempts a WHERE {condition}) USING (trace_id)"
     pieces = _pieces(store, semi, params)
     # Most stores are of span files alone, and tables that hold nothing take their time to say so.
     unplaced = bool(store.rows("SELECT 1 FROM spans WHERE byte_offset IS NULL LIMIT 1"))
-    return Places(store, told.tasks(pieces), unplaced=unplaced)
+    return Places(store, options.tasks(pieces), unplaced=unplaced)
 
 
 def _pieces(store: Store, semi: str, params: Sequence[Any]) -> list[tuple[str, int, int]]:

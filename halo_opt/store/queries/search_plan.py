@@ -1,9 +1,9 @@
-r"""What a line's raw bytes must hold if its decoded text matches a pattern. Pure: a pattern in, a plan out.
+r"""The plan of a search: what a line's raw bytes must hold if its decoded text matches a pattern.
 
 A search decodes only lines that hold a needle. Needles come from the literal text that every match must contain, in the
 spellings that JSON allows for it: `\n` for a newline, `\u00f6` or UTF-8 for an umlaut. A producer may write even plain
-letters as `\u0041`, so a line with such an escape is always decoded. Whatever this module does not understand for
-certain gives no needles, never wrong ones. The pattern itself must be one that RE2 has accepted.
+letters as `\u0041`, so a line with such an escape is always decoded. Syntax that this module does not know gives no
+needles, so every line is decoded. The pattern itself must be one that RE2 has accepted.
 """
 
 import re
@@ -83,7 +83,11 @@ def _needles(required: Required, *, folded: bool) -> tuple[tuple[str, ...], ...]
     if required is None:
         return None
     flag = "(?i)" if folded else ""
-    return tuple(tuple(flag + "".join(map(_spelled, text)) for text in group) for group in required)
+    return tuple(_spelled_group(group, flag) for group in required)
+
+
+def _spelled_group(group: tuple[str, ...], flag: str) -> tuple[str, ...]:
+    return tuple(flag + "".join(map(_spelled, text)) for text in group)
 
 
 def _folds_beyond_ascii(required: Required) -> bool:

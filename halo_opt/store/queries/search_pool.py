@@ -112,26 +112,26 @@ class _Answers:
 def _spread(pattern: Pattern, numbers: range, workers: int, answers: _Answers) -> None:
     """Processes that take a task each until none is left."""
     waiting = deque(numbers)
-    asked: dict[ChildProcess, int] = {}
+    pending: dict[ChildProcess, int] = {}
     processes: list[ChildProcess] = []
 
     def give_task(process: ChildProcess) -> None:
         if waiting:
-            asked[process] = waiting.popleft()
-            process.send(msgspec.json.encode(answers.task(asked[process])), _deadline())
+            pending[process] = waiting.popleft()
+            process.send(msgspec.json.encode(answers.task(pending[process])), _deadline())
 
     try:
         for _ in range(min(workers, len(numbers))):
             processes.append(_start())
             processes[-1].send(msgspec.json.encode(pattern), _deadline())
             give_task(processes[-1])
-        while asked:
-            ready = readable(asked, _deadline())
+        while pending:
+            ready = readable(pending, _deadline())
             if not ready:
                 raise TimeoutError
             for process in ready:
                 found = msgspec.json.decode(process.receive(_deadline()), type=Found)
-                answers.take(asked.pop(process), found)
+                answers.take(pending.pop(process), found)
                 give_task(process)
     except (ChildGone, BadMessage, TimeoutError, msgspec.MsgspecError) as error:
         raise HaloError("a worker process of the search ended before its time; search again with a filter") from error

@@ -55,13 +55,14 @@ def _by_span(rows: Iterator[tuple[str, str, str, str]]) -> dict[str, list[tuple[
 def _texts(store: Store, pattern: Pattern, where: tuple[str, Sequence[Any]]) -> Iterator[tuple[str, str, str, str]]:
     """(trace, span, field, text) that may match, a span's together. DuckDB's own RE2 goes through the long columns."""
     condition, params = where
-    asked = ("(?i)" if pattern.ignore_case else "") + pattern.pattern
+    regex = ("(?i)" if pattern.ignore_case else "") + pattern.pattern
     chosen = f"WITH chosen AS (SELECT a.trace_id FROM attempts a WHERE {WITHOUT_PLACE} AND {condition})"
+    fields = [(table, column) for table, columns in _FIELDS.items() for column in columns]
     parts = [
         f"SELECT trace_id, coalesce(span_id, '') AS span_id, {order} AS place, '{table}.{column}' AS field,"
         f" {column} AS text"
         f" FROM {table} SEMI JOIN chosen USING (trace_id) WHERE regexp_matches({column}, ?)"
-        for order, (table, column) in enumerate((t, c) for t, columns in _FIELDS.items() for c in columns)
+        for order, (table, column) in enumerate(fields)
     ]
     parts.append(
         "SELECT trace_id, span_id, -1, 'attributes', CAST(attributes AS VARCHAR) FROM spans SEMI JOIN chosen"
@@ -69,7 +70,7 @@ def _texts(store: Store, pattern: Pattern, where: tuple[str, Sequence[Any]]) -> 
     )
     rows = store.rows(
         f"{chosen} {' UNION ALL '.join(parts)} ORDER BY trace_id, place, span_id",
-        [*params, *[asked] * (len(parts) - 1)],
+        [*params, *[regex] * (len(parts) - 1)],
     )
     for trace_id, span_id, _, field, text in rows:
         if field != "attributes" or text is None:

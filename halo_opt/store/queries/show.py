@@ -3,7 +3,7 @@
 Texts come from the places in the trace files that the store knows, else from its tables.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -24,9 +24,11 @@ def show(store: Store, trace: str) -> TraceView:
     placed = _placed(rows)
     if placed:
         lines = lines_at([place for _, place in placed], store.path)
-        said = texts_in_lines([(view.span_id, view.kind, line) for (view, _), line in zip(placed, lines, strict=True)])
+        texts_of_span = texts_in_lines(
+            [(view.span_id, view.kind, line) for (view, _), line in zip(placed, lines, strict=True)]
+        )
     else:
-        said = texts_in_tables(store, trace_id)
+        texts_of_span = texts_in_tables(store, trace_id)
     ids = {row.view.span_id for row in rows}
     return TraceView(
         trace_id=trace_id,
@@ -34,11 +36,8 @@ def show(store: Store, trace: str) -> TraceView:
         scores=sorted(
             store.rows("SELECT name, value, label, source FROM scores WHERE trace_id = ?", [trace_id]), key=_nulls_last
         ),
-        unplaced=[_text(one) for span_id, texts in said.items() if span_id not in ids for one in texts],
-        spans=[
-            row.view.model_copy(update={"texts": [_text(one) for one in said.get(row.view.span_id, ())]})
-            for row in rows
-        ],
+        unplaced=[_text(one) for span_id, texts in texts_of_span.items() if span_id not in ids for one in texts],
+        spans=[_with_texts(row.view, texts_of_span.get(row.view.span_id, ())) for row in rows],
     )
 
 
@@ -47,12 +46,12 @@ def show_span(store: Store, trace: str, span: str) -> SpanDetail:
     trace_id = trace_id_of(store, trace)
     row = _span_row(_tree(store, trace_id), trace_id, span)
     if row.place is None:
-        said = texts_in_tables(store, trace_id).get(row.view.span_id, [])
-        attributes = {**attributes_of(store, trace_id, row.view.span_id), **{one.label: one.text for one in said}}
+        texts = texts_in_tables(store, trace_id).get(row.view.span_id, [])
+        attributes = {**attributes_of(store, trace_id, row.view.span_id), **{one.label: one.text for one in texts}}
     else:
         [line] = lines_at([row.place], store.path)
-        told = line.record.get("attributes")
-        attributes = told if isinstance(told, dict) else {}
+        stored = line.record.get("attributes")
+        attributes = stored if isinstance(stored, dict) else {}
     return SpanDetail(span=row.view, attributes=attributes)
 
 
@@ -182,5 +181,9 @@ def _seconds(start: Any, end: Any) -> float | None:
     return None if start is None or end is None else (end - start).total_seconds()
 
 
-def _text(said: LabelledText) -> Text:
-    return Text(label=said.label, text=said.text)
+def _with_texts(view: SpanView, texts: Iterable[LabelledText]) -> SpanView:
+    return view.model_copy(update={"texts": list(map(_text, texts))})
+
+
+def _text(labelled: LabelledText) -> Text:
+    return Text(label=labelled.label, text=labelled.text)

@@ -71,8 +71,8 @@ def texts_in_lines(lines: Sequence[tuple[str, str, SpanLine]]) -> dict[str, list
     found: dict[str, list[LabelledText]] = {}
     seen: set[tuple[str, str | None]] = set()
     for span_id, kind, line in lines:
-        told = line.record.get("attributes")
-        attributes = told if isinstance(told, dict) else {}
+        stored = line.record.get("attributes")
+        attributes = stored if isinstance(stored, dict) else {}
         found[span_id] = _of_model(attributes, seen) if kind == "LLM" else _of_other(attributes)
     return found
 
@@ -82,11 +82,11 @@ def _of_model(attributes: Mapping[str, Any], seen: set[tuple[str, str | None]]) 
     if not given:
         given = [("input", values.text(attributes.get("input.value")))]
     new = [message for message in given if message not in seen]
-    said = [LabelledText("", AGAIN.format(len(given) - len(new)))] if len(new) < len(given) else []
+    repeated = [LabelledText("", AGAIN.format(len(given) - len(new)))] if len(new) < len(given) else []
     answer = names.messages_out(attributes)
     seen.update(given, answer)
-    calls = [("call", f"{tool} {arguments or ''}".strip()) for tool, arguments in names.asked_calls(attributes)]
-    return said + [LabelledText(role or "message", text) for role, text in [*new, *answer, *calls] if text]
+    calls = [("call", f"{tool} {arguments or ''}".strip()) for tool, arguments in names.requested_calls(attributes)]
+    return repeated + [LabelledText(role or "message", text) for role, text in [*new, *answer, *calls] if text]
 
 
 def _of_other(attributes: Mapping[str, Any]) -> list[LabelledText]:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from halo_opt.core.records import Record
-from halo_opt.store.queries.answers import Answer, Rendered, Section, clipped
+from halo_opt.store.queries.answers import Answer, Rendered, Section, cells_of, clipped
 
 # How much of each text is shown of an attempt that is too big, from the most to the least that is of use.
 _CLIPS = (8_000, 2_000, 500, 120)
@@ -53,7 +53,7 @@ class TraceView(Answer):
     def sections(self) -> list[Section]:
         """The spans, without what they say."""
         columns = [name for name in SpanView.model_fields if name != "texts"]
-        return [Section("", columns, [[getattr(span, name) for name in columns] for span in self.spans])]
+        return [Section("", columns, cells_of(self.spans, columns))]
 
     def narrower(self) -> str:
         """What to ask instead."""
@@ -124,18 +124,18 @@ class RawLines(Answer):
 def _span_lines(span: SpanView, clip: int | None) -> Iterator[str]:
     """A heading with what is known, what went wrong, and the texts below it."""
     margin = "  " * min(span.depth, _DEEPEST)
-    told = [span.kind, span.name]
+    facts = [span.kind, span.name]
     if span.after is not None:
-        told.append(f"+{span.after:.3f}s")
+        facts.append(f"+{span.after:.3f}s")
     if span.seconds is not None:
-        told.append(f"took {span.seconds:.3f}s")
+        facts.append(f"took {span.seconds:.3f}s")
     if span.model is not None:
-        told.append(span.model)
+        facts.append(span.model)
     if span.tokens_in is not None or span.tokens_out is not None:
-        told.append(f"tokens {_known(span.tokens_in)} in {_known(span.tokens_out)} out")
+        facts.append(f"tokens {_known(span.tokens_in)} in {_known(span.tokens_out)} out")
     if span.cost_usd is not None:
-        told.append(f"${span.cost_usd:.6g}")
-    yield f"{margin}{'  '.join(told)}  [{span.span_id}]"
+        facts.append(f"${span.cost_usd:.6g}")
+    yield f"{margin}{'  '.join(facts)}  [{span.span_id}]"
     if span.status == "error" or span.error_type is not None:
         words = ": ".join(part for part in (span.error_type, span.status_message) if part)
         yield from _text_lines([Text(label="ERROR", text=words)], margin, clip)

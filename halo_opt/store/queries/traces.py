@@ -2,7 +2,7 @@
 
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Record
-from halo_opt.store.queries.answers import Answer, Section
+from halo_opt.store.queries.answers import Answer, Section, cells_of
 from halo_opt.store.queries.filters import ERROR_SPAN, TraceFilter
 from halo_opt.store.store import Store
 
@@ -62,7 +62,7 @@ class TraceList(Answer):
 
     def sections(self) -> list[Section]:
         """The page."""
-        return [Section("", SORTS, [[getattr(row, name) for name in SORTS] for row in self.rows])]
+        return [Section("", SORTS, cells_of(self.rows, SORTS))]
 
     def remarks(self) -> list[str]:
         """Which part of all attempts this is."""

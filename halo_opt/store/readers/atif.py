@@ -15,7 +15,7 @@ from halo_opt.store.readers.base import SourceError, derived_id, usable
 from halo_opt.store.readers.documents import document, leading_objects, records
 from halo_opt.store.readers.span_trace import derived_task
 from halo_opt.store.readers.synthetic import synthetic_spans
-from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
+from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, StepRow, Trace
 from halo_opt.store.sink import Sink
 
 Record = Mapping[str, Any]
@@ -72,9 +72,13 @@ class AtifReader:
         self._hand(_trace(trajectory or {}, result, known), sink)
 
     def _hand(self, trace: Trace, sink: Sink) -> None:
-        told = trace.attempt
-        trace.attempt = told._replace(attempt=sink.attempt_number(told.run_id, told.task_id, told.seed))
-        sink.run(RunRow(told.run_id, self.name, told.harness_revision, told.model, told.mode, None, told.source))
+        attempt = trace.attempt
+        trace.attempt = attempt._replace(attempt=sink.attempt_number(attempt.run_id, attempt.task_id, attempt.seed))
+        sink.run(
+            RunRow(
+                attempt.run_id, self.name, attempt.harness_revision, attempt.model, attempt.mode, None, attempt.source
+            )
+        )
         sink.trace(trace)
 
 
@@ -132,9 +136,11 @@ def _trace(record: Record, result: Record, known: AttemptRow) -> Trace:
     )
 
 
-def _edge(steps: list[Any], *, first: bool) -> str | None:
+def _edge(steps: list[StepRow], *, first: bool) -> str | None:
     times = [step.started_at for step in steps if step.started_at]
-    return (times[0] if first else times[-1]) if times else None
+    if not times:
+        return None
+    return times[0] if first else times[-1]
 
 
 def _rewards(result: Record) -> dict[str, float]:
@@ -156,8 +162,10 @@ def _outcome(result: Record) -> dict[str, Any]:
         cause = cause or ("time_limit" if broke == _TIMED_OUT else "harness_crashed")
     if cause is not None:
         return {"outcome": "error", "cause": cause, "end_reason": "error"}
-    ending = None if not broke else "time_limit" if broke == _TIMED_OUT else "error"
-    return {"outcome": values.outcome_of(score), "score": score, "end_reason": ending}
+    end_reason = None
+    if broke:
+        end_reason = "time_limit" if broke == _TIMED_OUT else "error"
+    return {"outcome": values.outcome_of(score), "score": score, "end_reason": end_reason}
 
 
 def _scores(attempt: AttemptRow, result: Record) -> list[ScoreRow]:

@@ -32,9 +32,9 @@ def steps_of(
         number = len(steps)
         made = _calls(trace_id, number, len(calls), record, results)
         calls.extend(made)
-        said = _words(record)
+        text = _words(record)
         thoughts = values.text(record.get("reasoning_content"))
-        reply = "\n\n".join(part for part in (thoughts, said) if part) or None
+        reply = "\n\n".join(part for part in (thoughts, text) if part) or None
         first = made[0] if made else None
         steps.append(
             StepRow(
@@ -44,7 +44,7 @@ def steps_of(
                 observation=seen,
                 reply=reply,
                 tool=first.tool if first else "respond",
-                arguments=first.arguments if first else said,
+                arguments=first.arguments if first else text,
                 result=first.result if first else _joined(results),
                 started_at=values.moment(record.get("timestamp")),
             )
@@ -70,9 +70,9 @@ def total(
 ) -> N | None:
     """A total as the trajectory tells it, else the trial's result, else the sum over the steps; None if none does."""
     for place, name in ((final, names[0]), (spent, names[1])):
-        told = read(place.get(name))
-        if told is not None:
-            return told
+        value = read(place.get(name))
+        if value is not None:
+            return value
     metrics = [record["metrics"] for record in listed if isinstance(record.get("metrics"), dict)]
     counts = [count for place in metrics if (count := read(place.get(names[2]))) is not None]
     return sum(counts) if counts else None
@@ -96,12 +96,12 @@ def _joined(results: Sequence[Record]) -> str | None:
 def _calls(trace_id: str, step: int, position: int, record: Record, results: Sequence[Record]) -> list[ToolCallRow]:
     """The calls of a step; results that name no call belong to the calls that nothing names, in order."""
     listed = record.get("tool_calls")
-    asked = [call for call in listed if isinstance(call, dict)] if isinstance(listed, list) else []
-    ids = {values.text(call.get("tool_call_id")) for call in asked}
+    calls = [call for call in listed if isinstance(call, dict)] if isinstance(listed, list) else []
+    ids = {values.text(call.get("tool_call_id")) for call in calls}
     by_id = {values.text(result.get("source_call_id")): result for result in reversed(results)}
     loose = iter([result for result in results if values.text(result.get("source_call_id")) not in ids - {None}])
     rows = []
-    for number, call in enumerate(asked):
+    for number, call in enumerate(calls):
         call_id = values.text(call.get("tool_call_id"))
         answer = by_id[call_id] if call_id is not None and call_id in by_id else next(loose, {})
         rows.append(

@@ -1,9 +1,4 @@
-"""What a reader is, and what several readers share. No format knowledge, no database.
-
-The contract: `sniff` looks at content, is cheap and never raises for what it finds; `read` hands every attempt to the
-sink and every line that it cannot use to `sink.reject`, and raises only for what makes the whole source useless
-(SourceError) or unreadable (OSError).
-"""
+"""The protocol that every reader of a trace format follows, and helpers that several readers share."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +16,10 @@ SNIFF_BYTES = 65_536
 
 
 class SourceError(InputError):
-    """A whole source is useless; beside others it is listed, alone it is what the user sees."""
+    """A source of which nothing can be read.
+
+    Among several sources it is listed and the others are read; where it is the only one, its message ends the command.
+    """
 
     def __init__(self, path: Path, message: str) -> None:
         super().__init__(message)
@@ -29,24 +27,74 @@ class SourceError(InputError):
 
 
 class Reader(Protocol):
-    """One trace format."""
+    """A reader of one trace format: recognises its files and turns them into rows.
+
+    An instance stands in `READERS` (in `readers/__init__.py`). No file may be recognised by two readers.
+
+    Failures: `sniff` answers False for content that it does not know, and for broken content. `read` reports a record
+    that it cannot use with `sink.reject` and goes on with the next. It raises `SourceError` where nothing of the source
+    can be used; an `OSError` of a file that cannot be opened passes through. Nothing else may leave either method.
+
+    Attributes:
+        name: what the user writes after `--format`, and what is stored with every run.
+        meaning: one line for the list of formats: what such a file looks like.
+
+    Example: a format with a line `{"task": ..., "passed": true}` for each attempt.
+
+        class PassedReader:
+            name = "passed"
+            meaning = "a line {task, passed} for each attempt"
+
+            def sniff(self, path: Path) -> bool:
+                return path.is_file() and any({"task", "passed"} <= record.keys() for record in first_objects(path))
+
+            def read(self, path: Path, sink: Sink) -> None:
+                run_id = sink.unique_run_id(path.stem)
+                sink.run(RunRow(run_id, self.name, None, None, None, None, str(path)))
+                for number, record in usable(path, records(path), problem_of, sink):
+                    attempt = AttemptRow(derived_id(run_id, number), run_id, str(record["task"]), line=number)
+                    passed = bool(record["passed"])
+                    sink.trace(Trace(attempt._replace(outcome="success" if passed else "failure", source=str(path))))
+
+    Here `problem_of(record)` returns why a record cannot be used (`missing field task`), or None.
+    """
 
     name: str
     meaning: str
 
     def sniff(self, path: Path) -> bool:
-        """Whether this path (a file, or a folder where the format is one) is of this format."""
+        """Whether a path is of this format, from its content; reads only the beginning of a file.
+
+        Args:
+            path: a file, or a folder where one attempt or run of the format is a folder.
+        """
         ...
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Hand all attempts and rejects of the path to the sink."""
+        """Pass every attempt of a path to `sink.trace`, and every record that cannot be used to `sink.reject`.
+
+        Args:
+            path: a path that `sniff` recognised, or that the user names with `--format`.
+            sink: takes the rows in the order in which they stand in the source.
+
+        Raises:
+            SourceError: nothing of the source can be used.
+            OSError: a file of it cannot be read.
+        """
         ...
 
 
 def usable(
     path: Path, lines: Iterable[Line], problem_of: Callable[[dict[str, Any]], str | None], sink: Sink
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The records of some lines with their numbers; lines without one and records with a problem are rejected."""
+    """The records of a source that can be used, each with its line number; the others are rejected.
+
+    Args:
+        path: the source, named in the rejects.
+        lines: its lines; a line that is no JSON object carries the reason instead of a record.
+        problem_of: why a record cannot be used, or None.
+        sink: takes the rejects.
+    """
     for line in lines:
         record = line.value
         problem = line.reason if record is None else problem_of(record)
@@ -72,7 +120,7 @@ def first_objects(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def first_bytes(path: Path) -> bytes:
-    """How a file begins."""
+    """The first 64 KiB of a file, unpacked."""
     with open_file(path) as file:
         return file.read(SNIFF_BYTES)
 
@@ -84,5 +132,5 @@ def whole(path: Path) -> bytes:
 
 
 def derived_id(*parts: object) -> str:
-    """32 hex digits from what names an attempt: the same input gives the same id on every machine."""
+    """A trace id for formats that have none: 32 hex digits of a hash of the parts, the same on every machine."""
     return hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()[:32]

@@ -1,7 +1,7 @@
 """Reader for experiment folders of BrowserGym, AgentLab and agisdk, from their `summary_info.json`.
 
-Steps and arguments are stored beside it as pickles, which must never be opened: loading a pickle runs it. So steps are
-a number only, and the task comes from JSON where there is some, else from the folder's name.
+Steps and arguments are stored beside it as pickles, which are not opened: loading a pickle runs code. So steps are a
+number only, and the task comes from JSON where there is some, else from the folder's name.
 """
 
 import re

@@ -55,10 +55,10 @@ class ChatReader:
         run_id = sink.unique_run_id(stem(path))
         for number, record in usable(path, _records(path), _problem, sink):
             trace = _trace(record, AttemptRow(derived_id(run_id, number), run_id, "", source=str(path), line=number))
-            told = trace.attempt
+            attempt = trace.attempt
             if _attempt_of(record) is None:
-                trace.attempt = told._replace(attempt=sink.attempt_number(run_id, told.task_id, told.seed))
-            sink.run(RunRow(run_id, self.name, None, told.model, None, None, str(path)))
+                trace.attempt = attempt._replace(attempt=sink.attempt_number(run_id, attempt.task_id, attempt.seed))
+            sink.run(RunRow(run_id, self.name, None, attempt.model, None, None, str(path)))
             sink.trace(trace)
 
 
@@ -101,30 +101,30 @@ def _problem(record: Record) -> str | None:
 def _trace(record: Record, known: AttemptRow) -> Trace:
     messages = talk.normal(record["messages"])
     steps, calls = talk.steps_of(known.trace_id, messages)
-    told = [record, *(record[name] for name in _NESTED if isinstance(record.get(name), dict))]
-    outcome, score = names.outcome_of(*told)
+    places = [record, *(record[name] for name in _NESTED if isinstance(record.get(name), dict))]
+    outcome, score = names.outcome_of(*places)
     if score is None and outcome != "error":
-        score = values.number(names.first(_REWARD, *told))
+        score = values.number(names.first(_REWARD, *places))
         outcome = outcome or values.outcome_of(score)
     if outcome is None and record.get("error"):
         outcome = "error"
     goal = talk.goal_of(messages)
     usage = record["usage"] if isinstance(record.get("usage"), dict) else {}
     attempt = known._replace(
-        task_id=_task(record, told, goal, known.trace_id),
-        seed=values.integer(names.first(_SEED, *told)),
+        task_id=_task(record, places, goal, known.trace_id),
+        seed=values.integer(names.first(_SEED, *places)),
         attempt=_attempt_of(record) or 0,
         outcome=outcome,
         score=score,
         end_reason="error" if outcome == "error" else None,
-        model=values.text(names.first(_MODEL, *told)),
+        model=values.text(names.first(_MODEL, *places)),
         goal=goal,
         steps=len(steps),
         tokens_in=_either(_count(usage, talk.TOKENS_IN), talk.total(messages, talk.TOKENS_IN, values.integer)),
         tokens_out=_either(_count(usage, talk.TOKENS_OUT), talk.total(messages, talk.TOKENS_OUT, values.integer)),
-        cost_usd=_either(values.number(names.first(_COST, *told)), talk.total(messages, talk.COST, values.number)),
-        started_at=values.moment(names.first(_START, *told)),
-        ended_at=values.moment(names.first(_END, *told)),
+        cost_usd=_either(values.number(names.first(_COST, *places)), talk.total(messages, talk.COST, values.number)),
+        started_at=values.moment(names.first(_START, *places)),
+        ended_at=values.moment(names.first(_END, *places)),
     )
     rest = {f"chat.{name}": value for name, value in record.items() if name != "messages"}
     return Trace(
@@ -133,13 +133,13 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
         messages=talk.message_rows(known.trace_id, messages),
         steps=steps,
         tool_calls=calls,
-        scores=_scores(attempt, told),
+        scores=_scores(attempt, places),
     )
 
 
-def _task(record: Record, told: list[Any], goal: str | None, trace_id: str) -> str:
+def _task(record: Record, places: list[Any], goal: str | None, trace_id: str) -> str:
     """The task as the record names it; else the same first words of the user are the same task, else its own id."""
-    named = names.first((*_TASK, "task"), *told)
+    named = names.first((*_TASK, "task"), *places)
     if isinstance(named, int) or (isinstance(named, str) and 0 < len(named) <= _LONGEST_NAME):
         return str(named)
     return derived_task(goal, values.text(record.get("id")) or trace_id)
@@ -149,20 +149,20 @@ def _attempt_of(record: Record) -> int | None:
     return values.integer(names.first(_ATTEMPT, record))
 
 
-def _either(told: N | None, summed: N | None) -> N | None:
-    return summed if told is None else told
+def _either(stated: N | None, summed: N | None) -> N | None:
+    return summed if stated is None else stated
 
 
 def _count(usage: Record, keys: tuple[str, ...]) -> int | None:
     return values.integer(names.first(keys, usage))
 
 
-def _scores(attempt: AttemptRow, told: list[Any]) -> list[ScoreRow]:
+def _scores(attempt: AttemptRow, places: list[Any]) -> list[ScoreRow]:
     rows = []
     if attempt.score is not None:
         rows.append(ScoreRow(attempt.trace_id, "reward", attempt.score, attempt.outcome, "chat"))
     for name in ("scores", "rewards", "score", "reward"):
-        parts = names.first((name,), *told)
+        parts = names.first((name,), *places)
         for part, value in parts.items() if isinstance(parts, dict) else ():
             number = values.number(value) if isinstance(value, int | float) else None
             if number is not None:

@@ -44,11 +44,11 @@ def chat(value: Any, role: str, depth: int = 0) -> list[ChatMessage]:
         return [message for item in value for message in chat(item, role, depth + 1)]
     if isinstance(value, dict) and _is_message(value):
         return [_message(value, role)]
-    told = value if isinstance(value, dict) else {}
-    wrapper = next((name for name in _WRAPPERS if told.get(name) is not None), None)
+    fields = value if isinstance(value, dict) else {}
+    wrapper = next((name for name in _WRAPPERS if fields.get(name) is not None), None)
     if wrapper is not None:
-        return chat(told[wrapper], role, depth + 1)
-    return [ChatMessage(role, values.text(told.get("text", value)), ())]
+        return chat(fields[wrapper], role, depth + 1)
+    return [ChatMessage(role, values.text(fields.get("text", value)), ())]
 
 
 def _is_message(value: Object) -> bool:
@@ -61,9 +61,9 @@ def _is_message(value: Object) -> bool:
 def _message(value: Object, role: str) -> ChatMessage:
     """One message; LangChain nests its fields in `kwargs` or `data` and names the role `type`."""
     inner = next((value[name] for name in ("kwargs", "data") if isinstance(value.get(name), dict)), value)
-    told = inner.get("role") or inner.get("type") or _class_role(value) or value.get("type") or role
+    author = inner.get("role") or inner.get("type") or _class_role(value) or value.get("type") or role
     content = inner.get("content", inner.get("parts"))
-    named = str(told)
+    named = str(author)
     return ChatMessage(_ROLES.get(named, named), _words(content), tuple(_calls(inner, content)))
 
 
@@ -79,29 +79,29 @@ def _words(content: Any) -> str | None:
     """The words of a content; of its parts those with text, calls left out, other parts named."""
     if not isinstance(content, list):
         return values.text(content)
-    said: list[str] = []
+    texts: list[str] = []
     for part in content:
         if not isinstance(part, dict):
-            said.append(values.text(part) or "")
+            texts.append(values.text(part) or "")
         elif part.get("type") in ("tool_use", "tool_call", "function_call", "thinking", "reasoning"):
             continue
         elif part.get("text") is not None:
-            said.append(values.text(part["text"]) or "")
+            texts.append(values.text(part["text"]) or "")
         elif part.get("content") is not None:
-            said.append(_words(part["content"]) or "")
+            texts.append(_words(part["content"]) or "")
         else:
-            said.append(f"[{part.get('type') or ', '.join(map(str, part))}]")
-    return "\n".join(said) if said else None
+            texts.append(f"[{part.get('type') or ', '.join(map(str, part))}]")
+    return "\n".join(texts) if texts else None
 
 
 def _calls(message: Object, content: Any) -> list[tuple[str, str | None]]:
     """The calls that a message asks for, by OpenAI's, LangChain's or Anthropic's names."""
-    asked = message.get("tool_calls")
-    if not isinstance(asked, list) or not asked:
+    requested = message.get("tool_calls")
+    if not isinstance(requested, list) or not requested:
         more = message.get("additional_kwargs")
-        asked = more.get("tool_calls") if isinstance(more, dict) else None
+        requested = more.get("tool_calls") if isinstance(more, dict) else None
     found: list[tuple[str, str | None]] = []
-    for call in asked if isinstance(asked, list) else []:
+    for call in requested if isinstance(requested, list) else []:
         if isinstance(call, dict):
             function = call["function"] if isinstance(call.get("function"), dict) else call
             found.append(_call(function, "arguments", "args", "input"))
@@ -110,9 +110,9 @@ def _calls(message: Object, content: Any) -> list[tuple[str, str | None]]:
     return found or [_call(part, "input", "arguments", "args") for part in parts if part.get("type") in kinds]
 
 
-def _call(told: Object, *names: str) -> tuple[str, str | None]:
-    given = next((told[name] for name in names if told.get(name) is not None), None)
-    return values.text(told.get("name")) or "unknown", values.text(given)
+def _call(function: Object, *names: str) -> tuple[str, str | None]:
+    given = next((function[name] for name in names if function.get(name) is not None), None)
+    return values.text(function.get("name")) or "unknown", values.text(given)
 
 
 def _attributes(prefix: str, messages: list[ChatMessage]) -> dict[str, Any]:

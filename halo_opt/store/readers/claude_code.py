@@ -58,7 +58,7 @@ class ClaudeCodeReader:
                     sessions.setdefault(key, _Session(key, line.number)).add(record)
         run_id = sink.unique_run_id(stem(path)) if sessions else ""
         for session in sessions.values():
-            if session.turns or session.said:
+            if session.turns or session.messages:
                 trace = session.trace(run_id, str(path))
                 if sink.trace(trace):
                     sink.run(run_of(trace.attempt, self.name))
@@ -93,7 +93,7 @@ class _Session:
     def __init__(self, key: str, line: int) -> None:
         self.key, self.line = key, line
         self.turns: list[Turn] = []
-        self.said: list[TranscriptMessage] = []
+        self.messages: list[TranscriptMessage] = []
         self.goal: str | None = None
         self.model: str | None = None
         self.facts: dict[str, Any] = {}
@@ -121,7 +121,7 @@ class _Session:
 
     def trace(self, run_id: str, source: str) -> Trace:
         """The attempt with all its rows."""
-        totals = {name: total(usage.get(name) for usage in self.usage.values()) for name in _USAGE}
+        totals = {name: self._total(name) for name in _USAGE}
         given = [totals[name] for name in _INPUT if totals[name] is not None]
         attempt = AttemptRow(
             self.key,
@@ -139,20 +139,20 @@ class _Session:
             source=source,
             line=self.line,
         )
-        told = {f"claude_code.{name}": value for name, value in self.facts.items()}
-        told["claude_code.usage"] = {name: total for name, total in totals.items() if total is not None}
-        return trace_of_turns(attempt, self.turns, self.said, told)
+        attributes = {f"claude_code.{name}": value for name, value in self.facts.items()}
+        attributes["claude_code.usage"] = {name: total for name, total in totals.items() if total is not None}
+        return trace_of_turns(attempt, self.turns, self.messages, attributes)
 
     def _reply(self, record: Object, message: Object, moment: str | None) -> None:
         failed = record.get("isApiErrorMessage") is True
         if message.get("model") == _SYNTHETIC and not failed:
-            self.said.append(("assistant", _text(message.get("content")), None))
+            self.messages.append(("assistant", _text(message.get("content")), None))
             return
         message_id = values.text(message.get("id")) or f"line of {record.get('uuid')}"
         number = self._numbers.setdefault(message_id, len(self.turns))
         if number == len(self.turns):
             self.turns.append(Turn("\n".join(self._seen) or None, started_at=moment))
-            self.said.append(("assistant", None, number))
+            self.messages.append(("assistant", None, number))
             self._seen = []
         turn = self.turns[number]
         for part in _parts(message.get("content")):
@@ -162,10 +162,17 @@ class _Session:
             turn.error = turn.reply or "the model call failed"
         elif self.model is None:
             self.model = values.text(message.get("model"))
-        self.end = "error" if failed else "done" if message.get("stop_reason") == "end_turn" else None
+        if failed:
+            self.end = "error"
+        else:
+            self.end = "done" if message.get("stop_reason") == "end_turn" else None
         if isinstance(message.get("usage"), dict):
             # Every line of a message repeats the usage; the last one is complete.
             self.usage[message_id] = message["usage"]
+
+    def _total(self, name: str) -> int | None:
+        """The sum of one kind of tokens over all messages of the model; None where no message counts it."""
+        return total(usage.get(name) for usage in self.usage.values())
 
     def _part(self, part: Object, turn: Turn, number: int) -> None:
         kind = part.get("type")
@@ -189,7 +196,7 @@ class _Session:
                 continue
             words = _part_text(part)
             self._seen.append(words or "")
-            self.said.append(("user", words, None))
+            self.messages.append(("user", words, None))
             own = record.get("isMeta") is True or record.get("isCompactSummary") is True
             if self.goal is None and words and not own and not words.lstrip().startswith(_NOT_A_GOAL):
                 self.goal = words
@@ -199,7 +206,7 @@ class _Session:
         words = words if words else values.text(structured)
         self._seen.append(words or "")
         call, number = self._calls.get(values.text(part.get("tool_use_id")) or "", (None, None))
-        self.said.append(("tool", words, number))
+        self.messages.append(("tool", words, number))
         if call is None or number is None:
             return
         turn = self.turns[number]
@@ -234,5 +241,5 @@ def _part_text(part: Object) -> str | None:
 
 
 def _text(content: Any) -> str | None:
-    said = [_part_text(part) for part in _parts(content)]
-    return "\n".join(words or "" for words in said) if said else None
+    texts = [_part_text(part) for part in _parts(content)]
+    return "\n".join(words or "" for words in texts) if texts else None

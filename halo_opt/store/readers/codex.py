@@ -64,7 +64,7 @@ class CodexReader:
             else:
                 moment = values.time(record.get("timestamp"))
                 session.add(values.text(record.get("type")) or "", record["payload"], moment)
-        if session.turns or session.said:
+        if session.turns or session.messages:
             trace = session.trace(sink.unique_run_id(stem(path)), path)
             if sink.trace(trace):
                 sink.run(run_of(trace.attempt, self.name))
@@ -83,10 +83,10 @@ class _Session:
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
-        self.said: list[TranscriptMessage] = []
+        self.messages: list[TranscriptMessage] = []
         self.meta: Object = {}
         self.model: str | None = None
-        self.asked: str | None = None
+        self.request: str | None = None
         self.first_words: str | None = None
         self.usage: Object = {}
         self.end: str | None = None
@@ -115,7 +115,7 @@ class _Session:
     def trace(self, run_id: str, path: Path) -> Trace:
         """The attempt with all its rows."""
         trace_id = values.text(self.meta.get("id")) or derived_id(run_id)
-        goal = self.asked or self.first_words
+        goal = self.request or self.first_words
         attempt = AttemptRow(
             trace_id,
             run_id,
@@ -131,16 +131,16 @@ class _Session:
             source=str(path),
             line=1,
         )
-        told = {f"codex.{name}": value for name, value in self.meta.items()}
-        told["codex.usage"] = {name: self.usage[name] for name in _USAGE if name in self.usage}
-        told["codex.events"] = self.events
-        return trace_of_turns(attempt, self.turns, self.said, told)
+        attributes = {f"codex.{name}": value for name, value in self.meta.items()}
+        attributes["codex.usage"] = {name: self.usage[name] for name in _USAGE if name in self.usage}
+        attributes["codex.events"] = self.events
+        return trace_of_turns(attempt, self.turns, self.messages, attributes)
 
     def _event(self, payload: Object) -> None:
         kind = values.text(payload.get("type")) or ""
         self.events[kind] = self.events.get(kind, 0) + 1
         if kind == "user_message":
-            self.asked = self.asked or values.text(payload.get("message"))
+            self.request = self.request or values.text(payload.get("message"))
             self.end = None
         elif kind == "token_count":
             self._tokens(payload.get("info"))
@@ -178,7 +178,7 @@ class _Session:
 
     def _heard(self, role: str, words: str | None) -> None:
         self._open = False
-        self.said.append((role, words, None))
+        self.messages.append((role, words, None))
         if role == "user":
             self._seen.append(words or "")
             if self.first_words is None and words and not words.lstrip().startswith(_NOT_A_GOAL):
@@ -188,7 +188,7 @@ class _Session:
         """The reply under way, or a new one when something came back since the last."""
         if not self._open:
             self._open = True
-            self.said.append(("assistant", None, len(self.turns)))
+            self.messages.append(("assistant", None, len(self.turns)))
             self.turns.append(Turn("\n".join(self._seen) or None, started_at=moment))
             self._seen = []
         self.turns[-1].ended_at = moment or self.turns[-1].ended_at
@@ -213,7 +213,7 @@ class _Session:
         result = _result(item.get("output"))
         call, number = self._calls.get(values.text(item.get("call_id")) or "", (None, None))
         self._seen.append(result.text or "")
-        self.said.append(("tool", result.text, number))
+        self.messages.append(("tool", result.text, number))
         if call is not None and number is not None:
             call.result = result.text
             self.turns[number].ended_at = moment or self.turns[number].ended_at
@@ -235,12 +235,12 @@ def _judge(call: Call, result: _Result) -> None:
 def _command(arguments: str | None) -> str:
     """The shell command in a call's arguments, as far as they hold one."""
     try:
-        told = json.loads(arguments or "")
+        decoded = json.loads(arguments or "")
     except (ValueError, RecursionError):
         return arguments or ""
-    if not isinstance(told, dict):
+    if not isinstance(decoded, dict):
         return ""
-    command = told.get("cmd", told.get("command"))
+    command = decoded.get("cmd", decoded.get("command"))
     if isinstance(command, list):
         # ["bash", "-lc", "..."]: the last word is the script.
         command = command[-1] if len(command) == 3 and command[1:2] == ["-lc"] else " ".join(map(str, command))
@@ -251,12 +251,12 @@ def _result(output: Any) -> _Result:
     """An output in any of its shapes: text, text that is JSON {output, metadata}, parts, {content, success}."""
     if isinstance(output, str) and output.startswith("{"):
         try:
-            told = json.loads(output)
+            decoded = json.loads(output)
         except (ValueError, RecursionError):
-            told = None
-        if isinstance(told, dict) and "output" in told:
-            metadata = told["metadata"] if isinstance(told.get("metadata"), dict) else {}
-            return _Result(values.text(told["output"]), values.integer(metadata.get("exit_code")), None)
+            decoded = None
+        if isinstance(decoded, dict) and "output" in decoded:
+            metadata = decoded["metadata"] if isinstance(decoded.get("metadata"), dict) else {}
+            return _Result(values.text(decoded["output"]), values.integer(metadata.get("exit_code")), None)
     if isinstance(output, dict) and "content" in output:
         return _Result(_text(output["content"]), None, values.boolean(output.get("success")))
     words = _text(output)
@@ -268,9 +268,9 @@ def _text(content: Any) -> str | None:
     """The words of some content: text as it is, parts joined, parts without text named."""
     if not isinstance(content, list):
         return values.text(content)
-    said = []
+    texts = []
     for part in content:
         if isinstance(part, dict):
             part = part["text"] if part.get("text") is not None else f"[{part.get('type')}]"  # noqa: PLW2901
-        said.append(values.text(part) or "")
-    return "\n".join(said) if said else None
+        texts.append(values.text(part) or "")
+    return "\n".join(texts) if texts else None

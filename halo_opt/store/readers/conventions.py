@@ -135,12 +135,12 @@ def first(names: tuple[str, ...], *sources: Attributes) -> Any:
 
 def kind_of(attributes: Attributes, name: str) -> str:
     """The OpenInference kind of a span: AGENT, CHAIN, LLM, TOOL, ... or SPAN when nothing tells."""
-    told = first(KIND[:2], attributes)
-    if isinstance(told, str) and told:
-        return _KINDS.get(told.lower(), told.upper())
-    told = first(KIND[2:], attributes)
-    if isinstance(told, str) and told.lower() in _KINDS:
-        return _KINDS[told.lower()]
+    kind = first(KIND[:2], attributes)
+    if isinstance(kind, str) and kind:
+        return _KINDS.get(kind.lower(), kind.upper())
+    kind = first(KIND[2:], attributes)
+    if isinstance(kind, str) and kind.lower() in _KINDS:
+        return _KINDS[kind.lower()]
     if first(TOKENS_OUT, attributes) is not None:
         return "LLM"
     if first(TOOL[:-1], attributes) is not None:
@@ -174,31 +174,31 @@ def without_prompts(attributes: Attributes) -> Attributes:
 
 
 class Talk(NamedTuple):
-    """(role, text) of the messages that an LLM span was given, and of what it answered."""
+    """The messages of an LLM span as (role, text): its prompt and its reply."""
 
-    given: list[RoleText]
-    said: list[RoleText]
+    prompt: list[RoleText]
+    reply: list[RoleText]
 
 
 def talk_of(attributes: Attributes) -> Talk:
-    """Both at once, as looking at every attribute takes longest."""
-    given: dict[int, dict[str, Any]] = {}
-    said: dict[int, dict[str, Any]] = {}
+    """Prompt and reply of a span in one pass over its attributes, which is what takes longest."""
+    prompt: dict[int, dict[str, Any]] = {}
+    reply: dict[int, dict[str, Any]] = {}
     for name, value in attributes.items():
         place = _place_in_list(name)
         if place is not None:
-            (given if place[0] else said).setdefault(place[1], {})[place[2]] = value
-    return Talk(_given(attributes, given), _said(attributes, said))
+            (prompt if place[0] else reply).setdefault(place[1], {})[place[2]] = value
+    return Talk(_prompt_of(attributes, prompt), _reply_of(attributes, reply))
 
 
 def messages_in(attributes: Attributes) -> list[RoleText]:
     """(role, text) of the messages that an LLM span was given; instructions kept apart from them come first."""
-    return talk_of(attributes).given
+    return talk_of(attributes).prompt
 
 
 def messages_out(attributes: Attributes) -> list[RoleText]:
     """(role, text) of what an LLM span answered; its plain output where no messages are kept."""
-    return talk_of(attributes).said
+    return talk_of(attributes).reply
 
 
 def messages_listed(value: Any) -> list[RoleText]:
@@ -206,7 +206,7 @@ def messages_listed(value: Any) -> list[RoleText]:
     return [(str(message.get("role") or ""), _listed_content(message)) for message in _listed(value)]
 
 
-def _given(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
+def _prompt_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
     found = _messages(attributes, flat, ("gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages"))
     instructions = attributes.get("gen_ai.system_instructions")
     if instructions is not None and not any(role == "system" for role, _ in found):
@@ -215,7 +215,7 @@ def _given(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> lis
     return found
 
 
-def _said(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
+def _reply_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
     found = _messages(attributes, flat, ("gen_ai.output.messages", "gen_ai.completion"))
     if found:
         return found
@@ -223,7 +223,7 @@ def _said(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list
     return [("assistant", values.text(plain))] if plain is not None else []
 
 
-def asked_calls(attributes: Attributes) -> list[tuple[str, str | None]]:
+def requested_calls(attributes: Attributes) -> list[tuple[str, str | None]]:
     """(tool, arguments) that an LLM span's answer asked for."""
     calls: dict[tuple[int, int], dict[str, Any]] = {}
     for name, value in attributes.items():
@@ -277,5 +277,5 @@ def _listed_content(message: Mapping[str, Any]) -> str | None:
     parts = message.get("parts")
     if not isinstance(parts, list):
         return values.text(message.get("content"))
-    said = [first(("content", "result", "response", "arguments"), p) for p in parts if isinstance(p, dict)]
-    return "\n".join(values.text(part) or "" for part in said)
+    texts = [first(("content", "result", "response", "arguments"), p) for p in parts if isinstance(p, dict)]
+    return "\n".join(values.text(part) or "" for part in texts)

@@ -91,15 +91,15 @@ def message_rows(trace_id: str, messages: Sequence[Message]) -> list[MessageRow]
 
 def total(messages: Sequence[Message], names: tuple[str, ...], read: Callable[[Any], N | None]) -> N | None:
     """The sum of what the assistant's messages, or their `usage`, tell under the first of some names; None if none."""
-    told: list[N] = []
+    counts: list[N] = []
     for message in messages:
         usage = message.get("usage")
         places = (message, usage) if isinstance(usage, dict) else (message,)
         found = (read(place[name]) for place in places for name in names if place.get(name) is not None)
         count = next(found, None) if message.get("role") == "assistant" else None
         if count is not None:
-            told.append(count)
-    return sum(told) if told else None
+            counts.append(count)
+    return sum(counts) if counts else None
 
 
 TOKENS_IN, TOKENS_OUT = ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")
@@ -143,8 +143,8 @@ def steps_of(trace_id: str, messages: Sequence[Message]) -> tuple[list[StepRow],
 def _reply(message: Message) -> str | None:
     """What the model said: its reasoning, where that is kept, and its words."""
     thoughts = next((values.text(message[name]) for name in _REASONING if message.get(name)), None)
-    said = [part for part in (thoughts, content_of(message)) if part]
-    return "\n\n".join(said) if thoughts else content_of(message)
+    parts = [part for part in (thoughts, content_of(message)) if part]
+    return "\n\n".join(parts) if thoughts else content_of(message)
 
 
 def _calls(trace_id: str, step: int, position: int, message: Message, after: Sequence[Message]) -> list[ToolCallRow]:
@@ -155,12 +155,12 @@ def _calls(trace_id: str, step: int, position: int, message: Message, after: Seq
             break
         results.append(later)
     listed = message.get("tool_calls")
-    asked = [call for call in (listed if isinstance(listed, list) else []) if _function(call) is not None]
-    ids = {values.text(call.get("id")) for call in asked} - {None}
+    calls = [call for call in (listed if isinstance(listed, list) else []) if _function(call) is not None]
+    ids = {values.text(call.get("id")) for call in calls} - {None}
     by_id = {_call_id(result): result for result in reversed(results)}
     without_id = iter([result for result in results if _call_id(result) not in ids])
     rows: list[ToolCallRow] = []
-    for call in asked:
+    for call in calls:
         function, call_id = _function(call) or {}, values.text(call.get("id"))
         answer = by_id[call_id] if call_id is not None and call_id in by_id else next(without_id, {})
         result = content_of(answer)

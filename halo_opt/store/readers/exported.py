@@ -191,8 +191,8 @@ def opened(value: Any) -> Any:
     """A value that was stored as JSON text, as what it stands for; anything else as it is."""
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", '"')):
         return value
-    told, reason = decode_json(value.encode("utf-8", "replace"))
-    return value if reason is not None else told
+    decoded, reason = decode_json(value.encode("utf-8", "replace"))
+    return value if reason is not None else decoded
 
 
 def text_id(value: Any) -> str | None:

@@ -157,7 +157,7 @@ def _problem(sample: Any) -> str | None:
 
 
 def _trace(sample: Object, known: AttemptRow, header: Object) -> Trace:
-    turns, said = _conversation(sample)
+    turns, messages = _conversation(sample)
     given = chat(_attached(sample.get("input"), an_object(sample.get("attachments"))), "user")
     scores = list(_scores(known.trace_id, an_object(sample.get("scores"))))
     usage = _usage(sample, known.model)
@@ -173,7 +173,7 @@ def _trace(sample: Object, known: AttemptRow, header: Object) -> Trace:
     facts = {f"inspect.{name}": sample.get(name) or None for name in _KEPT}
     facts["inspect.scores"] = sample.get("scores") or None
     facts["inspect.eval"] = {name: header.get(name) for name in ("eval", "status") if header.get(name) is not None}
-    trace = trace_of_turns(attempt, turns, said, without_nulls(facts))
+    trace = trace_of_turns(attempt, turns, messages, without_nulls(facts))
     trace.scores = scores
     return trace
 
@@ -204,7 +204,8 @@ def _scores(trace_id: str, scores: Object) -> Iterator[ScoreRow]:
         value = an_object(score).get("value")
         for name, part in value.items() if isinstance(value, dict) else [(None, value)]:
             number = _number(part)
-            label = part if isinstance(part, str) else None if number is not None else values.text(part)
+            # A number needs no label; anything else is kept as text.
+            label = None if number is not None and not isinstance(part, str) else values.text(part)
             if number is not None or label is not None:
                 yield ScoreRow(trace_id, scorer if name is None else f"{scorer}.{name}", number, label, "inspect")
 
@@ -228,7 +229,7 @@ def _conversation(sample: Object) -> tuple[list[Turn], list[TranscriptMessage]]:
     """Each reply of the assistant is a turn; tool messages are the results of its calls, found by id."""
     attachments = an_object(sample.get("attachments"))
     turns: list[Turn] = []
-    said: list[TranscriptMessage] = []
+    messages: list[TranscriptMessage] = []
     calls: dict[str, tuple[Call, int]] = {}
     seen: list[str] = []
     for message in objects(sample["messages"]):
@@ -240,17 +241,17 @@ def _conversation(sample: Object) -> tuple[list[Turn], list[TranscriptMessage]]:
                 made = _call(call)
                 turn.calls.append(made)
                 calls[made.call_id or ""] = made, len(turns)
-            said.append((role, words, len(turns)))
+            messages.append((role, words, len(turns)))
             turns.append(turn)
             seen = []
             continue
         made_by, number = calls.get(values.text(message.get("tool_call_id")) or "", (None, None))
         if role == "tool" and made_by is not None:
             _answer(made_by, words, message.get("error"))
-        said.append((role, words, number if role == "tool" else None))
+        messages.append((role, words, number if role == "tool" else None))
         if role != "system":
             seen.append(words or "")
-    return turns, said
+    return turns, messages
 
 
 def _words(message: Object, attachments: Object) -> str | None:

@@ -211,8 +211,8 @@ def _error(turn: _Turn, tool: str | None, command: str) -> tuple[str | None, str
 def _messages(trace_id: str, goal: str | None, turns: list[_Turn]) -> list[MessageRow]:
     spoken: list[tuple[str, str | None, str | None]] = [("user", goal, None)]
     for number, turn in enumerate(turns):
-        said = f"{turn.thought}\n{turn.action}" if turn.thought is not None else turn.action
-        spoken += [("assistant", said, step_span_id(number)), ("tool", turn.observation, step_span_id(number))]
+        reply = f"{turn.thought}\n{turn.action}" if turn.thought is not None else turn.action
+        spoken += [("assistant", reply, step_span_id(number)), ("tool", turn.observation, step_span_id(number))]
     return [MessageRow(trace_id, span, n, role, content) for n, (role, content, span) in enumerate(spoken)]
 
 

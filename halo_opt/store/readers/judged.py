@@ -57,11 +57,11 @@ class Judgement(NamedTuple):
 def judgement(name: Any, value: Any, source: str, *, label: Any = None, whole: bool = True) -> Judgement | None:
     """A judgement from a value of any kind; None where there is neither a number nor a word."""
     score = values.number(value) if isinstance(value, bool | int | float) else None
-    words = label if label is not None else value if score is None else None
-    told = values.text(words) if words not in ("", None) else None
-    if score is None and told is None:
+    words = value if label is None and score is None else label
+    verdict = values.text(words) if words not in ("", None) else None
+    if score is None and verdict is None:
         return None
-    return Judgement(values.text(name) or "score", score, told, source, whole)
+    return Judgement(values.text(name) or "score", score, verdict, source, whole)
 
 
 def judged(trace: Trace, judgements: Sequence[Judgement]) -> Trace:

@@ -93,19 +93,20 @@ def _problem(record: Object) -> str | None:
         if not _observations(record):
             return "a trace without observations"
         return None if _trace_id(record) else "missing field id"
-    told = snaked(record)
-    missing = next((name for name in ("id", "trace_id") if text_id(told.get(name)) is None), None)
+    fields = snaked(record)
+    missing = next((name for name in ("id", "trace_id") if text_id(fields.get(name)) is None), None)
     return None if missing is None else f"missing field {missing}"
 
 
 def _observations(record: Object) -> list[dict[str, Any]]:
-    return [told for o in objects(record.get("observations")) if text_id((told := snaked(o)).get("id")) is not None]
+    listed = [snaked(observation) for observation in objects(record.get("observations"))]
+    return [observation for observation in listed if text_id(observation.get("id")) is not None]
 
 
 def _trace_id(record: Object) -> str:
-    told = snaked(an_object(record["trace"]) if "trace" in record else record)
+    fields = snaked(an_object(record["trace"]) if "trace" in record else record)
     whole = "observations" in record
-    return (text_id(told.get("id")) if whole else text_id(told.get("trace_id"))) or ""
+    return (text_id(fields.get("id")) if whole else text_id(fields.get("trace_id"))) or ""
 
 
 def _trace(records: Records, run_id: str, source: str) -> Trace:
@@ -145,26 +146,28 @@ def _root(whole: Object, trace_id: str, source: str, line: int) -> Span:
     )
 
 
-def _span(told: Object, trace_id: str, root: Span | None, source: str, line: int) -> Span:
+def _span(observation: Object, trace_id: str, root: Span | None, source: str, line: int) -> Span:
     """A span from an observation; those at the top of a trace hang below its root."""
-    kind = told.get("type") if told.get("type") in _TYPES else "SPAN"
+    kind = observation.get("type") if observation.get("type") in _TYPES else "SPAN"
     attributes: dict[str, Any] = {"openinference.span.kind": kind}
     if kind == "GENERATION":
-        attributes |= input_attributes(opened(told.get("input"))) | output_attributes(opened(told.get("output")))
-        attributes |= _usage(told)
+        attributes |= input_attributes(opened(observation.get("input"))) | output_attributes(
+            opened(observation.get("output"))
+        )
+        attributes |= _usage(observation)
     else:
-        attributes |= _texts(told)
-    revision = told.get("release") or told.get("version")
+        attributes |= _texts(observation)
+    revision = observation.get("release") or observation.get("version")
     return Span(
         trace_id,
-        text_id(told.get("id")) or "",
-        text_id(told.get("parent_observation_id")) or (root.span_id if root else ""),
-        values.text(told.get("name")) or str(kind).lower(),
-        moment(told.get("start_time")),
-        moment(told.get("end_time")) or moment(told.get("start_time")),
-        "error" if told.get("level") == "ERROR" else "unset",
-        values.text(told.get("status_message")) or None,
-        {**attributes, **_rest(told)},
+        text_id(observation.get("id")) or "",
+        text_id(observation.get("parent_observation_id")) or (root.span_id if root else ""),
+        values.text(observation.get("name")) or str(kind).lower(),
+        moment(observation.get("start_time")),
+        moment(observation.get("end_time")) or moment(observation.get("start_time")),
+        "error" if observation.get("level") == "ERROR" else "unset",
+        values.text(observation.get("status_message")) or None,
+        {**attributes, **_rest(observation)},
         {"service.version": revision} if revision else {},
         {},
         source,
@@ -172,34 +175,39 @@ def _span(told: Object, trace_id: str, root: Span | None, source: str, line: int
     )
 
 
-def _usage(told: Object) -> dict[str, Any]:
+def _usage(observation: Object) -> dict[str, Any]:
     """Model, tokens and cost. Kinds of input (cached, audio, ...) are counted apart there, so they are added up."""
-    counts = an_object(opened(told.get("usage_details"))) or an_object(told.get("usage"))
+    counts = an_object(opened(observation.get("usage_details"))) or an_object(observation.get("usage"))
     tokens_in = total(value for name, value in counts.items() if "input" in name and "cost" not in name.lower())
     tokens_out = total(value for name, value in counts.items() if "output" in name and "cost" not in name.lower())
-    costs = an_object(opened(told.get("cost_details")))
+    costs = an_object(opened(observation.get("cost_details")))
     found = {
-        "gen_ai.request.model": told.get("model") or told.get("provided_model_name"),
-        "gen_ai.usage.input_tokens": told.get("prompt_tokens") if tokens_in is None else tokens_in,
-        "gen_ai.usage.output_tokens": told.get("completion_tokens") if tokens_out is None else tokens_out,
-        "gen_ai.usage.cost": _first(told.get("calculated_total_cost"), told.get("total_cost"), costs.get("total")),
+        "gen_ai.request.model": observation.get("model") or observation.get("provided_model_name"),
+        "gen_ai.usage.input_tokens": observation.get("prompt_tokens") if tokens_in is None else tokens_in,
+        "gen_ai.usage.output_tokens": observation.get("completion_tokens") if tokens_out is None else tokens_out,
+        "gen_ai.usage.cost": _first(
+            observation.get("calculated_total_cost"), observation.get("total_cost"), costs.get("total")
+        ),
     }
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _first(*told: Any) -> Any:
-    return next((value for value in told if value is not None), None)
+def _first(*candidates: Any) -> Any:
+    return next((value for value in candidates if value is not None), None)
 
 
-def _texts(told: Object) -> dict[str, Any]:
-    pairs = {"input.value": values.text(told.get("input")), "output.value": values.text(told.get("output"))}
+def _texts(observation: Object) -> dict[str, Any]:
+    pairs = {
+        "input.value": values.text(observation.get("input")),
+        "output.value": values.text(observation.get("output")),
+    }
     return {name: value for name, value in pairs.items() if value is not None}
 
 
-def _rest(told: Object) -> dict[str, Any]:
+def _rest(observation: Object) -> dict[str, Any]:
     """Metadata under names that conventions know, everything else under the format's name."""
-    rest = {f"langfuse.{name}": value for name, value in told.items() if name not in _USED and value is not None}
-    metadata = opened(told.get("metadata"))
+    rest = {f"langfuse.{name}": value for name, value in observation.items() if name not in _USED and value is not None}
+    metadata = opened(observation.get("metadata"))
     return {**rest, **(flat({"metadata": metadata}) if metadata not in (None, {}, "") else {})}
 
 

@@ -176,8 +176,8 @@ def _words(value: Any) -> str | None:
         named = next((value[name] for name in _TEXTS if isinstance(value.get(name), str)), None)
         if named is not None and len(value) <= 2:
             return str(named)
-        if "messages" in value and (said := chat(value["messages"], "user")):
-            return said[-1].content
+        if "messages" in value and (messages := chat(value["messages"], "user")):
+            return messages[-1].content
     return values.text(value)
 
 

@@ -125,10 +125,10 @@ def _record(raw: Mapping[str, Any], resource: Any, scope: Any) -> dict[str, Any]
         Event(values.text(e.get("name")) or "", _time(e, "time"), _attributes(e.get("attributes")))
         for e in _objects(raw.get("events"))
     ]
-    told = attributes_of_events(events, ended_well=ended_well)
+    from_events = attributes_of_events(events, ended_well=ended_well)
     rest = {
         "otlp.kind": _KINDS.get(str(raw.get("kind")).upper().removeprefix("SPAN_KIND_")),
-        "otlp.events": [event._asdict() for event in told.rest],
+        "otlp.events": [event._asdict() for event in from_events.rest],
         "otlp.links": raw.get("links"),
         "otlp.trace_state": _get(raw, "traceState", "trace_state"),
     }
@@ -139,11 +139,11 @@ def _record(raw: Mapping[str, Any], resource: Any, scope: Any) -> dict[str, Any]
         "name": raw.get("name"),
         "start_time": _time(raw, "startTime", "start_time"),
         "end_time": _time(raw, "endTime", "end_time"),
-        "status": {"code": status.get("code"), "message": status.get("message") or told.exception},
+        "status": {"code": status.get("code"), "message": status.get("message") or from_events.exception},
         "resource": {"attributes": _attributes(_object(resource).get("attributes"))},
         "scope": {name: value for name, value in _object(scope).items() if name in ("name", "version") and value},
         "attributes": {
-            **told.attributes,
+            **from_events.attributes,
             **{name: value for name, value in rest.items() if value},
             **_attributes(raw.get("attributes")),
         },
@@ -203,13 +203,13 @@ def _evaluations(span: Span) -> Iterator[ScoreRow]:
     """The judgements that a span's evaluation events tell."""
     events = span.attributes.get("otlp.events")
     for event in _objects(events):
-        told = event.get("attributes")
-        if event.get("name") == EVALUATION and isinstance(told, dict):
+        attributes = event.get("attributes")
+        if event.get("name") == EVALUATION and isinstance(attributes, dict):
             yield ScoreRow(
                 span.trace_id,
-                values.text(told.get("gen_ai.evaluation.name")) or "evaluation",
-                values.number(told.get("gen_ai.evaluation.score.value")),
-                values.text(told.get("gen_ai.evaluation.score.label")),
+                values.text(attributes.get("gen_ai.evaluation.name")) or "evaluation",
+                values.number(attributes.get("gen_ai.evaluation.score.value")),
+                values.text(attributes.get("gen_ai.evaluation.score.label")),
                 "trace",
             )
 

@@ -106,7 +106,7 @@ def _readable(name: str, value: Any) -> Any:
 
 def _exception(events: list[dict[str, Any]]) -> str | None:
     found = [flat(event) for event in events if event.get("name") == "exception"]
-    return next((values.text(told.get("attributes.exception.message")) for told in found), None)
+    return next((values.text(exception.get("attributes.exception.message")) for exception in found), None)
 
 
 def _annotations(record: Object) -> list[Judgement]:

@@ -109,21 +109,21 @@ def _result(value: dict[str, Any]) -> tuple[AttemptResult | None, str | None]:
 
 def _run(folder: Path, sink: Sink) -> RunRow:
     """What run.json says; a run without it, or with one that is not JSON, is still a run."""
-    path, told = folder / RUN, {}
+    path, fields = folder / RUN, {}
     if path.is_file():
         raw = path.read_bytes()
         value, reason = decode_json(raw)
         if isinstance(value, dict):
-            told = value
+            fields = value
         else:
             sink.reject(str(path), 1, reason or "not an object", head_of(raw))
     return RunRow(
-        run_id=sink.unique_run_id(values.text(told.get("run_id")) or folder.resolve().name),
+        run_id=sink.unique_run_id(values.text(fields.get("run_id")) or folder.resolve().name),
         format=RunFolderReader.name,
-        harness_revision=values.text(told.get("harness_revision")),
-        model=values.text(told.get("model")),
-        mode=values.text(told.get("mode")),
-        purpose=values.text(told.get("purpose")),
+        harness_revision=values.text(fields.get("harness_revision")),
+        model=values.text(fields.get("model")),
+        mode=values.text(fields.get("mode")),
+        purpose=values.text(fields.get("purpose")),
         source=str(folder),
     )
 

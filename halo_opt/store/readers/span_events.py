@@ -36,33 +36,33 @@ class EventAttributes(NamedTuple):
 
 def attributes_of_events(events: Sequence[Event], *, ended_well: bool) -> EventAttributes:
     """What events say. An exception in a span that ended well was dealt with, so it is no error of the span."""
-    told: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     exception: str | None = None
-    given: list[dict[str, Any]] = []
-    said: list[dict[str, Any]] = []
+    prompt: list[dict[str, Any]] = []
+    reply: list[dict[str, Any]] = []
     rest: list[Event] = []
     for event in events:
         found = event.attributes
         if event.name in _ROLES:
-            given.append(_message(found, _ROLES[event.name]))
+            prompt.append(_message(found, _ROLES[event.name]))
         elif event.name == _CHOICE:
-            said.append(_message(found, "assistant"))
+            reply.append(_message(found, "assistant"))
         elif event.name in _OLD and _OLD[event.name] in found:
-            told.setdefault(_OLD[event.name], found[_OLD[event.name]])
+            attributes.setdefault(_OLD[event.name], found[_OLD[event.name]])
         elif any(name in found for name in _WHOLE):
-            told.update({name: found[name] for name in _WHOLE if name in found})
+            attributes.update({name: found[name] for name in _WHOLE if name in found})
         else:
             rest.append(event)
             if event.name == "exception" and not ended_well:
-                told["error.type"] = values.text(found.get("exception.type")) or "exception"
+                attributes["error.type"] = values.text(found.get("exception.type")) or "exception"
                 exception = values.text(found.get("exception.message"))
-    for name, messages in (("gen_ai.input.messages", given), ("gen_ai.output.messages", said)):
+    for name, messages in (("gen_ai.input.messages", prompt), ("gen_ai.output.messages", reply)):
         if messages:
-            told.setdefault(name, messages)
+            attributes.setdefault(name, messages)
     evaluations = [event for event in rest if event.name == EVALUATION]
     if len(evaluations) == 1:
-        told.update(evaluations[0].attributes)
-    return EventAttributes(told, exception, rest)
+        attributes.update(evaluations[0].attributes)
+    return EventAttributes(attributes, exception, rest)
 
 
 def _message(found: Attributes, role: str) -> dict[str, Any]:

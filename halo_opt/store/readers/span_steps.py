@@ -67,15 +67,15 @@ def _marked_steps(
 
 
 def _marked_step(span: Span, number: int, calls: list[ToolCallRow], reply: str | None) -> StepRow:
-    told = span.attributes
+    attributes = span.attributes
     call = calls[0] if calls else None
-    error_type = values.text(told.get("halo.action.error_type")) or (call.error_type if call else None)
-    error = values.text(told.get("halo.action.error")) or (call.error if call else None)
+    error_type = values.text(attributes.get("halo.action.error_type")) or (call.error_type if call else None)
+    error = values.text(attributes.get("halo.action.error")) or (call.error if call else None)
     return StepRow(
         span.trace_id,
         number,
         span.span_id,
-        observation=values.text(told.get("input.value")),
+        observation=values.text(attributes.get("input.value")),
         reply=_own(span, "reply", reply),
         tool=_own(span, "tool", call.tool if call else None),
         arguments=_own(span, "arguments", call.arguments if call else None),
@@ -83,9 +83,9 @@ def _marked_step(span: Span, number: int, calls: list[ToolCallRow], reply: str |
         result=_own(span, "result", call.result if call else None),
         error=error if error_type else None,
         error_type=error_type,
-        page_changed=values.boolean(told.get("halo.page.changed")),
-        empty_fields=values.integer(told.get("halo.page.empty_fields")),
-        submits=values.boolean(told.get("halo.action.submits")),
+        page_changed=values.boolean(attributes.get("halo.page.changed")),
+        empty_fields=values.integer(attributes.get("halo.page.empty_fields")),
+        submits=values.boolean(attributes.get("halo.action.submits")),
         started_at=span.started_at,
         ended_at=span.ended_at,
     )
@@ -93,8 +93,8 @@ def _marked_step(span: Span, number: int, calls: list[ToolCallRow], reply: str |
 
 def _own(span: Span, name: str, otherwise: str | None) -> str | None:
     """What a step says of itself, else what its children say."""
-    told = values.text(span.attributes.get(f"halo.step.{name}"))
-    return otherwise if told is None else told
+    own = values.text(span.attributes.get(f"halo.step.{name}"))
+    return otherwise if own is None else own
 
 
 def _derived_steps(ordered: list[Span], kinds: dict[str, str], talks: Talks) -> tuple[list[StepRow], list[ToolCallRow]]:
@@ -117,7 +117,7 @@ def _derived_steps(ordered: list[Span], kinds: dict[str, str], talks: Talks) -> 
             made = _asked(reply, number, len(calls))
         calls.extend(made)
         talk = talks.of(reply) if reply is not None else None
-        observation = talk.given[-1][1] if talk and talk.given else seen
+        observation = talk.prompt[-1][1] if talk and talk.prompt else seen
         step = _derived_step(number, reply, tools, made, _reply(talk) if talk else None)
         steps.append(step._replace(observation=observation))
         seen = made[-1].result if made else None
@@ -125,7 +125,7 @@ def _derived_steps(ordered: list[Span], kinds: dict[str, str], talks: Talks) -> 
 
 
 def _derived_step(
-    number: int, reply: Span | None, tools: list[Span], calls: list[ToolCallRow], said: str | None
+    number: int, reply: Span | None, tools: list[Span], calls: list[ToolCallRow], answer: str | None
 ) -> StepRow:
     spans = [span for span in (reply, *tools) if span is not None]
     failed = next((call for call in calls if call.error_type), None)
@@ -133,9 +133,9 @@ def _derived_step(
         spans[0].trace_id,
         number,
         spans[0].span_id,
-        reply=said,
-        tool="respond" if said else None,
-        arguments=said,
+        reply=answer,
+        tool="respond" if answer else None,
+        arguments=answer,
         started_at=spans[0].started_at,
         ended_at=spans[-1].ended_at,
     )
@@ -150,19 +150,19 @@ def _derived_step(
 
 
 def _call(span: Span, step: int, position: int) -> ToolCallRow:
-    told = span.attributes
-    kind = values.text(told.get("error.type"))
+    attributes = span.attributes
+    kind = values.text(attributes.get("error.type"))
     if kind is None and span.status == "error":
         kind = "tool_error"
-    result = values.text(names.first(names.RESULT, told))
+    result = values.text(names.first(names.RESULT, attributes))
     return ToolCallRow(
         span.trace_id,
         span.span_id,
         step,
         position,
         tool=tool_of(span),
-        arguments=values.text(names.first(names.ARGUMENTS, told)),
-        target=values.text(told.get("halo.action.target")),
+        arguments=values.text(names.first(names.ARGUMENTS, attributes)),
+        target=values.text(attributes.get("halo.action.target")),
         result=result,
         error=(span.status_message or result or kind) if kind else None,
         error_type=kind,
@@ -171,20 +171,20 @@ def _call(span: Span, step: int, position: int) -> ToolCallRow:
 
 def tool_of(span: Span) -> str:
     """The tool that a TOOL span called."""
-    told = values.text(names.first(names.TOOL, span.attributes))
-    return told or span.name.removeprefix("execute_tool ") or "unknown"
+    tool = values.text(names.first(names.TOOL, span.attributes))
+    return tool or span.name.removeprefix("execute_tool ") or "unknown"
 
 
 def _asked(reply: Span, step: int, position: int) -> list[ToolCallRow]:
     """Calls that the model asked for where the producer made no TOOL spans."""
     return [
         ToolCallRow(reply.trace_id, reply.span_id, step, position + n, tool, arguments, None, None, None, None)
-        for n, (tool, arguments) in enumerate(names.asked_calls(reply.attributes))
+        for n, (tool, arguments) in enumerate(names.requested_calls(reply.attributes))
     ]
 
 
 def _reply(talk: names.Talk) -> str | None:
-    return talk.said[-1][1] if talk.said else None
+    return talk.reply[-1][1] if talk.reply else None
 
 
 def first_user_message(reply: Span) -> str | None:
@@ -199,15 +199,15 @@ def messages_of(spans: Sequence[Span], kinds: dict[str, str], talks: Talks) -> l
     for span in in_order(spans):
         if kinds[span.span_id] != "LLM":
             continue
-        given, said = talks.of(span)
+        prompt, reply = talks.of(span)
         same = 0
-        for old, new in zip_longest(before, given):
+        for old, new in zip_longest(before, prompt):
             if old is None or old != new:
                 break
             same += 1
-        for role, content in [*given[same:], *said]:
+        for role, content in [*prompt[same:], *reply]:
             rows.append(MessageRow(span.trace_id, span.span_id, len(rows), role, content))
-        before = [*given, *said]
+        before = [*prompt, *reply]
     for span in spans:
         for role, content in names.messages_listed(span.attributes.get(CLOSING)):
             rows.append(MessageRow(span.trace_id, span.span_id, len(rows), role, content))

@@ -38,7 +38,7 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
     steps, calls = steps_of(spans, kinds, talks)
     root = root_of(spans, kinds)
     replies = [span for span in in_order(spans) if kinds[span.span_id] == "LLM"]
-    words = (said for span in replies if (said := first_user_message(span)) is not None)
+    words = (request for span in replies if (request := first_user_message(span)) is not None)
     attempt = attempt_of(root, run_id, goal_of(root) or next(words, None))
     attempt = attempt._replace(
         model=attempt.model or values.text(_first_of(replies, names.MODEL)),
@@ -94,24 +94,24 @@ def goal_of(root: Span) -> str | None:
 
 def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
     """The attempt as far as its root span tells it; totals over all spans are the caller's."""
-    told, resource = root.attributes, root.resource
-    outcome, score = names.outcome_of(told, resource)
-    end_reason = values.text(told.get("halo.end_reason"))
+    attributes, resource = root.attributes, root.resource
+    outcome, score = names.outcome_of(attributes, resource)
+    end_reason = values.text(attributes.get("halo.end_reason"))
     return AttemptRow(
         root.trace_id,
-        values.text(names.first(("halo.run_id",), told, resource)) or run_id,
-        values.text(names.first(names.TASK, told, resource)) or derived_task(goal, root.trace_id),
-        seed=values.integer(names.first(names.SEED, told, resource)),
-        attempt=values.integer(names.first(("halo.attempt",), told, resource)) or 0,
+        values.text(names.first(("halo.run_id",), attributes, resource)) or run_id,
+        values.text(names.first(names.TASK, attributes, resource)) or derived_task(goal, root.trace_id),
+        seed=values.integer(names.first(names.SEED, attributes, resource)),
+        attempt=values.integer(names.first(("halo.attempt",), attributes, resource)) or 0,
         outcome=outcome,
         score=score,
-        cause=values.text(told.get("halo.cause")) or None,
+        cause=values.text(attributes.get("halo.cause")) or None,
         end_reason=end_reason or ("error" if root.status == "error" else None),
-        mode=values.text(names.first(("halo.mode",), told, resource)),
-        model=values.text(names.first(("halo.model",), told, resource)),
-        harness_revision=values.text(names.first(("halo.harness_revision", "service.version"), told, resource)),
+        mode=values.text(names.first(("halo.mode",), attributes, resource)),
+        model=values.text(names.first(("halo.model",), attributes, resource)),
+        harness_revision=values.text(names.first(("halo.harness_revision", "service.version"), attributes, resource)),
         goal=goal,
-        step_limit=values.integer(told.get("halo.step_limit")),
+        step_limit=values.integer(attributes.get("halo.step_limit")),
         source=root.source,
         line=root.line,
     )
@@ -119,8 +119,10 @@ def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
 
 def with_totals(attempt: AttemptRow, root: Span) -> AttemptRow:
     """The attempt with what its root says of the whole."""
-    told = {name: read(root.attributes[key]) for key, (name, read) in _TOTALS.items() if key in root.attributes}
-    return attempt._replace(**{name: value for name, value in told.items() if value is not None}) if told else attempt
+    totals = {name: read(root.attributes[key]) for key, (name, read) in _TOTALS.items() if key in root.attributes}
+    return (
+        attempt._replace(**{name: value for name, value in totals.items() if value is not None}) if totals else attempt
+    )
 
 
 def derived_task(goal: str | None, trace_id: str) -> str:
@@ -142,7 +144,7 @@ def _total(spans: list[Span], keys: tuple[str, ...], read: Callable[[Any], N | N
 
 def span_row(span: Span, kind: str) -> SpanRow:
     """The row of one span of this kind."""
-    told, llm = span.attributes, kind == "LLM"
+    attributes, llm = span.attributes, kind == "LLM"
     tool = tool_of(span) if kind == "TOOL" else None
     return SpanRow(
         span.trace_id,
@@ -154,27 +156,27 @@ def span_row(span: Span, kind: str) -> SpanRow:
         span.ended_at,
         span.status,
         span.status_message,
-        names.without_prompts(told),
+        names.without_prompts(attributes),
         {**span.resource, **({"scope": span.scope} if span.scope else {})},
         span.source,
         span.line,
         span.byte_offset,
         span.byte_length,
-        model=values.text(names.first(names.MODEL, told)) if llm else None,
-        tokens_in=values.integer(names.first(names.TOKENS_IN, told)) if llm else None,
-        tokens_out=values.integer(names.first(names.TOKENS_OUT, told)) if llm else None,
-        cost_usd=values.number(names.first(names.COST, told)) if llm else None,
+        model=values.text(names.first(names.MODEL, attributes)) if llm else None,
+        tokens_in=values.integer(names.first(names.TOKENS_IN, attributes)) if llm else None,
+        tokens_out=values.integer(names.first(names.TOKENS_OUT, attributes)) if llm else None,
+        cost_usd=values.number(names.first(names.COST, attributes)) if llm else None,
         tool=tool,
-        call_hash=values.call_hash(tool, values.text(names.first(names.ARGUMENTS, told))) if tool else None,
-        error_type=error_type_of(told.get("error.type"), span.status, kind),
-        step=values.integer(told.get(STEP_INDEX)),
+        call_hash=values.call_hash(tool, values.text(names.first(names.ARGUMENTS, attributes))) if tool else None,
+        error_type=error_type_of(attributes.get("error.type"), span.status, kind),
+        step=values.integer(attributes.get(STEP_INDEX)),
     )
 
 
-def error_type_of(told: Any, status: str, kind: str) -> str | None:
+def error_type_of(named: Any, status: str, kind: str) -> str | None:
     """The kind of a span's error: as it says, else by what failed; None when fine."""
-    if told is not None:
-        return values.text(told)
+    if named is not None:
+        return values.text(named)
     if status != "error":
         return None
     return "tool_error" if kind == "TOOL" else "error"

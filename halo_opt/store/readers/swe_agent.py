@@ -98,9 +98,9 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     info = _object(record.get("info"))
     old = "trajectory" in record
     history: Any = record.get("history") if old else record["messages"]
-    said = talk.normal(history) if talk.problem_of(history) is None else []
-    goal = next((talk.content_of(m) for m in said if m.get("role") == "user" and not m.get("is_demo")), None)
-    made = traj_steps(known.trace_id, record["trajectory"], goal) if old else mini_steps(known.trace_id, said)
+    messages = talk.normal(history) if talk.problem_of(history) is None else []
+    goal = next((talk.content_of(m) for m in messages if m.get("role") == "user" and not m.get("is_demo")), None)
+    made = traj_steps(known.trace_id, record["trajectory"], goal) if old else mini_steps(known.trace_id, messages)
     config, stats = _object(info.get("config")), _object(info.get("model_stats"))
     attempt = known._replace(
         **_outcome(record, info, stats, _object(config.get("agent"))),
@@ -122,7 +122,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     return Trace(
         attempt,
         spans=synthetic_spans(attempt, made.steps, made.calls, rest, made.about),
-        messages=talk.message_rows(known.trace_id, said),
+        messages=talk.message_rows(known.trace_id, messages),
         steps=made.steps,
         tool_calls=made.calls,
         scores=scores,

@@ -40,7 +40,10 @@ def traj_steps(trace_id: str, trajectory: Sequence[Record], goal: str | None) ->
     for number, turn in enumerate(trajectory):
         action, result = values.text(turn.get("action")) or "", values.text(turn.get("observation"))
         word = _WORD.match(action)
+        tool = word.group(1) if word else "bash"
         error = error_message(action, result or "", failed=False)
+        error_type = "tool_error" if error else None
+        acted = bool(action.strip())
         steps.append(
             StepRow(
                 trace_id,
@@ -48,11 +51,11 @@ def traj_steps(trace_id: str, trajectory: Sequence[Record], goal: str | None) ->
                 step_span_id(number),
                 observation=seen,
                 reply=values.text(turn.get("response")) or values.text(turn.get("thought")),
-                tool=(word.group(1) if word else "bash") if action.strip() else None,
+                tool=tool if acted else None,
                 arguments=action[word.end() :].strip() if word else action,
                 result=result,
-                error=error if action.strip() else result or "no action",
-                error_type=("tool_error" if error else None) if action.strip() else "format",
+                error=error if acted else result or "no action",
+                error_type=error_type if acted else "format",
             )
         )
         about[number] = {f"swe_agent.{name}": turn[name] for name in _KEPT if turn.get(name) is not None}
@@ -91,12 +94,14 @@ def mini_steps(trace_id: str, messages: Sequence[Record]) -> Made:
         steps.append(step)
         extra = {name: value for name, value in _extra(message).items() if name not in ("response", "actions")}
         about[number] = {f"swe_agent.{name}": value for name, value in extra.items()}
-    usage = [_usage(message) for message in messages if message.get("role") == "assistant"]
-    tokens = [
-        [count for told in usage if (count := values.integer(first(keys, told))) is not None]
-        for keys in (talk.TOKENS_IN, talk.TOKENS_OUT)
-    ]
-    return Made(steps, calls, about, *(sum(counts) if counts else None for counts in tokens))
+    usages = [_usage(message) for message in messages if message.get("role") == "assistant"]
+    return Made(steps, calls, about, _total(usages, talk.TOKENS_IN), _total(usages, talk.TOKENS_OUT))
+
+
+def _total(usages: Sequence[Record], names: tuple[str, ...]) -> int | None:
+    """The sum of the counts under the first of some names; None where no usage has one."""
+    counts = [count for usage in usages if (count := values.integer(first(names, usage))) is not None]
+    return sum(counts) if counts else None
 
 
 def _answers(after: Sequence[Record]) -> list[Record]:
@@ -113,8 +118,8 @@ def _answers(after: Sequence[Record]) -> list[Record]:
 def _commands(message: Record) -> list[str]:
     actions = _extra(message).get("actions")
     if isinstance(actions, list):
-        told = [values.text(action.get("command")) for action in actions if isinstance(action, dict)]
-        return [command for command in told if command is not None]
+        commands = [values.text(action.get("command")) for action in actions if isinstance(action, dict)]
+        return [command for command in commands if command is not None]
     match = _BLOCK.search(talk.content_of(message) or "")
     return [match.group(1)] if match else []
 

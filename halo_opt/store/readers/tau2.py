@@ -78,8 +78,8 @@ def _is_tau2(record: Record) -> bool:
         return True
     listed = record.get("simulations")
     first = listed[0] if isinstance(listed, list) and listed else record
-    told = first.keys() if isinstance(first, dict) else set()
-    return {"task_id", "termination_reason"} <= told or (first is not record and {"task_id", "messages"} <= told)
+    fields = first.keys() if isinstance(first, dict) else set()
+    return {"task_id", "termination_reason"} <= fields or (first is not record and {"task_id", "messages"} <= fields)
 
 
 def _problem(simulation: Any) -> str | None:
@@ -154,11 +154,11 @@ def _tasks(listed: Any) -> dict[str, Record]:
 
 def _goal(task: Record) -> str | None:
     """What the simulated user wants: the reason for the call and what it is told to do."""
-    told = _object(task.get("user_scenario")).get("instructions")
-    if isinstance(told, dict):
-        parts = [values.text(told.get(name)) for name in ("reason_for_call", "task_instructions")]
+    instructions = _object(task.get("user_scenario")).get("instructions")
+    if isinstance(instructions, dict):
+        parts = [values.text(instructions.get(name)) for name in ("reason_for_call", "task_instructions")]
         return "\n".join(part for part in parts if part) or None
-    return values.text(told) or values.text(task.get("ticket"))
+    return values.text(instructions) or values.text(task.get("ticket"))
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -73,9 +73,9 @@ class TerminalBenchReader:
                     source=str(path),
                     line=number,
                 )
-                told = _NUMBER.search(values.text(result.get("trial_name")) or "")
+                trial = _NUMBER.search(values.text(result.get("trial_name")) or "")
                 counted = sink.attempt_number(run_id, known.task_id, None)
-                known = known._replace(attempt=int(told.group(1)[:9]) - 1 if told else counted)
+                known = known._replace(attempt=int(trial.group(1)[:9]) - 1 if trial else counted)
                 sink.trace(_trace(result, known))
 
 
@@ -98,7 +98,9 @@ def _trace(result: Record, known: AttemptRow) -> Trace:
     mode = values.text(result.get("failure_mode")) or ""
     cause = _CAUSES.get(mode)
     resolved = values.boolean(result.get("is_resolved"))
-    outcome = None if resolved is None else "success" if resolved else "failure"
+    outcome = None
+    if resolved is not None:
+        outcome = "success" if resolved else "failure"
     attempt = known._replace(
         outcome="error" if cause else outcome,
         score=None if cause or resolved is None else float(resolved),

@@ -47,7 +47,7 @@ class Turn:
 
 
 def trace_of_turns(
-    attempt: AttemptRow, turns: Sequence[Turn], said: Sequence[TranscriptMessage], attributes: Mapping[str, Any]
+    attempt: AttemptRow, turns: Sequence[Turn], messages: Sequence[TranscriptMessage], attributes: Mapping[str, Any]
 ) -> Trace:
     """The attempt with all rows; `attributes` go to the root span, the number of steps into the attempt."""
     steps: list[StepRow] = []
@@ -60,15 +60,15 @@ def trace_of_turns(
     return Trace(
         known,
         spans=_spans(known, turns, steps, calls, attributes),
-        messages=[_message(known.trace_id, n, message, turns) for n, message in enumerate(said)],
+        messages=[_message(known.trace_id, n, message, turns) for n, message in enumerate(messages)],
         steps=steps,
         tool_calls=calls,
     )
 
 
-def total(told: Iterable[Any]) -> int | None:
+def total(counts: Iterable[Any]) -> int | None:
     """The sum of the whole numbers among some values; None where there is none."""
-    found = [number for value in told if (number := values.integer(value)) is not None]
+    found = [number for value in counts if (number := values.integer(value)) is not None]
     return sum(found) if found else None
 
 

@@ -1,6 +1,6 @@
 """Matching a pattern in pieces of trace files and in texts, one piece in memory at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import re2
@@ -15,6 +15,10 @@ _SAMPLE = 65_536
 _NO_EXCERPT: Excerpt = ("", "", "")
 
 
+def _compiled_needles(needles: Iterable[str]) -> list[Any]:
+    return [compiled(needle.encode(), False) for needle in needles]
+
+
 class Searcher:
     """One pattern, compiled."""
 
@@ -23,10 +27,8 @@ class Searcher:
         self._joined = pattern.joined
         self._folded = pattern.ignore_case
         self._literal = None if pattern.literal is None else pattern.literal.encode()
-        self._needles = pattern.needles and [
-            [compiled(needle.encode(), False) for needle in group] for group in pattern.needles
-        ]
-        self._always = [compiled(needle.encode(), False) for needle in pattern.always]
+        self._needles = pattern.needles and [_compiled_needles(group) for group in pattern.needles]
+        self._always = _compiled_needles(pattern.always)
         # The same without the backslash, which finds some lines more.
         self._always_bare = [compiled(needle.removeprefix("\\\\").encode(), False) for needle in pattern.always]
 
