@@ -71,8 +71,8 @@ class _Call(_Record):
 
     @classmethod
     def of(cls, model: str, messages: Sequence[Message], schema: type[BaseModel] | None) -> "_Call":
-        asked = None if schema is None else schema.model_json_schema()
-        hashes = [_digest(asked), *(_digest([message.role, message.content]) for message in messages)]
+        wanted = None if schema is None else schema.model_json_schema()
+        hashes = [_digest(wanted), *(_digest([message.role, message.content]) for message in messages)]
         return cls(key=_digest([model, *hashes]), model=model, parts=tuple(part[:_DIGITS] for part in hashes))
 
 

@@ -18,11 +18,11 @@ class Behaviour(BaseModel):
     which the behaviour applies; `step` is the first that shows it.
 
     Attributes:
-        needs: Columns as `table.column`. Where one is NULL throughout, the traces cannot tell and the behaviour is not
-            applicable, which differs from never seen.
+        needs: Columns as `table.column`. Where one is NULL throughout, the behaviour is "not applicable", which is not
+            the same as "not seen".
         remedies: Words of the playbook that whoever declared the behaviour adds to the playbook's own.
         category: Where the fault seems to lie before anybody has read the attempts.
-        consequence: It shows that an attempt goes wrong, not why, and is not ranked as a cause.
+        consequence: It is a symptom of failing, not a cause, and is not ranked.
         experimental: It is used only when asked for.
         source: The file or model that declares it, None for built-in ones; SQL of others runs guarded.
         actions: The actions that a sequence is made of.

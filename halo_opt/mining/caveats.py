@@ -1,4 +1,4 @@
-"""What a report says about itself: how it was made, and what a reader should hold against it."""
+"""The method and the caveats of a report."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,33 +15,41 @@ def method_of(measured: Sequence[Measured], first_steps: Mapping[str, int]) -> s
     """How the findings were made, for somebody who wants to do it again."""
     tested = [m for m in measured if m.p_value is not None]
     schemes = sorted({m.contrast.stratified_by for m in tested if m.contrast})
-    compared = "; ".join(HELD_FIXED[scheme].lower() for scheme in schemes) or "nothing could be compared"
+    compared = "; ".join(HELD_FIXED[scheme].lower() for scheme in schemes)
     sentences = [
         f"{len(measured)} behaviours were looked for and {len(tested)} could be tested (at least {MIN_FAILURES}"
         f" failures, {MIN_WITH} attempts that show the behaviour, and both outcomes).",
-        f"Attempts were compared: {compared}.",
+        f"Attempts were compared {compared}." if compared else "No attempts could be compared.",
         "p-values come from exact two-sided permutation tests of outcomes within these groups.",
         "Differences and ratios are Mantel-Haenszel estimates; each interval is the wider of Sato's and one clustered"
         " by task.",
         f"q-values are p-values after the Benjamini-Hochberg correction for all {len(tested)} tests; a finding is"
         f" called proven at q <= {FALSE_DISCOVERY}.",
-        "A proven finding is folded under another one if at least half of its failures show the other one too (more"
-        " than by chance), it adds nothing among attempts that are alike in the other one, and it does not come"
-        " first.",
-        "Proven findings are ranked by the failures that they explain, the others by how many failures show them.",
-        "Behaviours that show only that an attempt goes wrong, not why, are listed as consequences and not ranked.",
+        "A proven behaviour is listed under another one, as related to it, if three things hold: at least half of its"
+        " failures show the other one too, which is more than by chance; with the other one held fixed, attempts that"
+        " show it no longer fail measurably more often; and it is not seen before the other one.",
+        "Proven findings are ranked by the number of failures that they explain. Of the others, those with an"
+        " uncorrected p-value of at most 0.05 come first, then those that more failures show.",
+        "Behaviours that are symptoms of failing, such as reaching the step limit, are not ranked.",
         "No random sampling was used.",
     ]
     if first_steps:
         sentences.append(
-            "In runs where success ends an attempt, failures are longer in any case. There only the first steps are"
+            "In runs where success ends an attempt, failures are longer by construction. There only the first steps are"
             " compared, among attempts that lasted at least that long."
         )
     return " ".join(sentences)
 
 
 def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[str, int], *, found: int) -> list[str]:
-    """What a reader should hold against the report."""
+    """Limits of the data and of the comparison, one sentence or two each.
+
+    Args:
+        store: The attempts.
+        measured: Every measured behaviour.
+        first_steps: By run in which success ends an attempt: how many first steps are compared.
+        found: How many findings are proven.
+    """
     [(attempts, successes, failures, unknown, errors, tasks, runs)] = store.rows(
         "SELECT count(*), count(*) FILTER (outcome = 'success'), count(*) FILTER (outcome = 'failure'), count(*)"
         " FILTER (outcome IS NULL), count(*) FILTER (outcome = 'error'), count(DISTINCT task_id), count(DISTINCT"
@@ -60,23 +68,24 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
         )
     if runs > 1:
         notes.append(
-            f"The traces come from {runs} runs, with {_mixture(store)}. The overview has the success rate of each run,"
-            " and attempts were compared within runs."
+            f"The traces come from {runs} runs ({_mixture(store)}). The overview has the success rate of each run, and"
+            " attempts were compared within runs."
         )
     notes += _single_attempts(store)
     if first_steps:
         names = ", ".join(sorted(first_steps))
         notes.append(
-            f"In {names} an attempt goes on until it succeeds or runs out of steps, so failures are longer in any case."
+            "In these runs an attempt goes on until it succeeds or reaches the step limit, so failures are longer by"
+            f" construction and only first steps are compared: {names}."
         )
     if store.rows("SELECT count(*) FROM scores WHERE name = 'turn_reward'")[0][0]:
         notes.append(
             "Some runs were scored after every turn, and the agent may have seen these scores (InterCode's multi-turn"
-            " mode shows them). It then knew that it had not solved the task yet, which it would not know in real use."
+            " mode shows them). Such an agent knows whether it has solved the task; in real use it would not."
         )
     notes += [
         f"{m.behaviour.title}: {m.failures_with} of {m.failures} failures and {m.successes_with} of {m.successes}"
-        " successes. This shows that an attempt goes wrong, not why."
+        " successes. This is a symptom of failing, not a cause, so it is not a finding."
         for m in measured
         if m.state == "consequence" and m.failures_with
     ]
@@ -112,7 +121,8 @@ def _mixture(store: Rows) -> str:
     [(models, modes, revisions)] = store.rows(
         "SELECT count(DISTINCT model), count(DISTINCT mode), count(DISTINCT harness_revision) FROM attempts"
     )
-    return f"{models} models, {modes} modes and {revisions} harness revisions as far as the traces record them"
+    numbers = {"model": models, "mode": modes, "harness revision": revisions}
+    return ", ".join(counted(n, name) if n else f"{name} not recorded" for name, n in numbers.items())
 
 
 def _single_attempts(store: Rows) -> list[str]:
@@ -121,18 +131,17 @@ def _single_attempts(store: Rows) -> list[str]:
         " run_id, task_id)"
     )
     if largest == 1:
-        return [
-            "With one attempt per task in each run, it cannot be told whether a task is hard or the agent was unlucky."
-        ]
+        return ["Each run has one attempt per task, so a hard task cannot be distinguished from an unlucky attempt."]
     return []
 
 
 def too_long(standing: Sequence[Measured], judged: int) -> list[str]:
-    """A note on the findings that the triage had to leave out because its SQL would be too long."""
+    """A caveat on the findings that the triage leaves out because its SQL would be too long; none where it is not."""
     left = [m for m in standing if m.behaviour.category == "harness"][judged:]
     if not left:
         return []
     names = ", ".join(m.behaviour.name for m in left)
     return [
-        f"The triage uses the first {judged} proven findings only: with {names} its SQL would be too long to run again."
+        f"The triage uses the first {judged} proven findings only, because its SQL would be too long to run again with"
+        f" the others: {names}."
     ]

@@ -25,26 +25,29 @@ PREVALENT = 0.2
 NOTABLE = 0.05
 CLEARLY_MORE = 1.5
 MOST_DESCRIBED = 10
-# A finding whose attempts nearly all show another one too is part of it, which a reader must be told.
+# From this share of its failures that also show another finding, a finding names that one as a confounder.
 PART_OF = 0.9
 
 HELD_FIXED = {
     "task": "Within the same task",
     "run and task": "Within the same run and task",
-    "task, and run": "Within tasks and within runs (the weaker of the two)",
+    "task, and run": "Within tasks and, separately, within runs (the weaker result is given)",
     "run": "Within the same run",
     "none": "Across tasks",
 }
 
 
 def q_values(measured: Sequence[Measured]) -> dict[str, float | None]:
-    """Benjamini-Hochberg over every behaviour that was tested, by name; None for the others."""
+    """q-values (Benjamini-Hochberg over all that were tested) by behaviour; None for those that were not tested."""
     corrected = benjamini_hochberg([m.p_value for m in measured])
     return {m.behaviour.name: q for m, q in zip(measured, corrected, strict=True)}
 
 
 def proven(measured: Sequence[Measured], q: Mapping[str, float | None]) -> list[Measured]:
-    """Behaviours of failures that pass the test, by failures explained; of equals, named ones before patterns."""
+    """Behaviours that are significantly more common in failures, those that explain the most failures first.
+
+    Of two that explain as many, a named behaviour comes before a pattern that was found in the traces.
+    """
     passed = [
         m
         for m in measured
@@ -58,9 +61,16 @@ def _at_most(q: float | None, limit: float = FALSE_DISCOVERY) -> bool:
 
 
 def described(store: Rows, measured: Sequence[Measured], taken: Sequence[Measured], *, early: bool) -> list[Measured]:
-    """Behaviours of many failures that no test settled: those with a single p-value of at most 0.05 first, then by
-    prevalence among failures, then by how early they are seen: what comes first can cause the rest, not the other way
-    round. `early` says that failures are longer by construction, so that their counts alone prove nothing at all.
+    """Behaviours that many failures show but that are not proven, at most `MOST_DESCRIBED`.
+
+    Those with an uncorrected p-value of at most 0.05 come first, then the more common ones among failures, then those
+    that are seen earlier in an attempt: what comes first can cause the rest, not the other way round.
+
+    Args:
+        store: Where the behaviours' SQL runs.
+        measured: Every measured behaviour.
+        taken: Those that are findings already.
+        early: Failures are longer by construction in some runs, so that a higher count alone means nothing.
     """
     kept = [m for m in measured if m not in taken and _worth_a_look(m, early=early)]
     seen = {m.behaviour.name: _first_seen(store, m) for m in kept}
@@ -106,10 +116,19 @@ def write_up(
     folded: Sequence[Folded] = (),
     playbook: Playbook | None = None,
 ) -> list[Finding]:
-    """Findings in the order given, each with what is folded under it: F1, F2, ..., and M1, M2, ... where a model asked.
+    """Write findings up: claim, numbers, exemplars, counter-examples, remedies, confounders and consequences.
 
-    A model reads mining's report before it adds to it; so what it then calls F2 stays F2. `playbook` names the
-    remedies, the bundled one where none is given.
+    Ids are F1, F2, ... for what mining found and M1, M2, ... for what a model asked for. A model reads mining's report
+    before it adds to it; so what it then calls F2 stays F2.
+
+    Args:
+        store: Where the behaviours' SQL runs.
+        ranked: The behaviours to write up, in this order.
+        measured: Every measured behaviour; the q-values depend on all of them.
+        q: q-values by behaviour.
+        first_steps: By run in which success ends an attempt: how many first steps are compared.
+        folded: What is listed as a consequence, each under one of `ranked`.
+        playbook: Names the remedies; the bundled one where None.
     """
     book = playbook or load_playbook()
     failing = {m.behaviour.name: _failing_traces(store, m) for m in ranked}
@@ -145,7 +164,7 @@ def _id(m: Measured, before: Sequence[Finding]) -> str:
 
 
 def numbers_of(m: Measured, measured: Sequence[Measured], q: float | None) -> dict[str, Number]:
-    """Every number of a finding, each with the SQL (and statistic) that makes it again."""
+    """Every number of a finding, each with the SQL (and statistic) that computes it again."""
 
     def counted(value: int, outcome: Literal["failure", "success"], *, shown: bool) -> Number:
         return Number(value=value, sql=count_sql(m.behaviour, outcome=outcome, shown=shown))
@@ -176,8 +195,8 @@ def numbers_of(m: Measured, measured: Sequence[Measured], q: float | None) -> di
 
 
 def _remedies(m: Measured, folded: Sequence[Folded], playbook: Playbook) -> list[str]:
-    """Its own, then those of behaviours that the data cannot tell from it: theirs may be the ones that help."""
-    alike = [one.part.behaviour for one in folded if one.under is m and one.alike]
+    """Its own remedies, then those of behaviours that the data cannot distinguish from it: those may help as well."""
+    alike = [one.part.behaviour for one in folded if one.under is m and one.interchangeable]
     words = [
         word
         for behaviour in (m.behaviour, *alike)
@@ -188,35 +207,46 @@ def _remedies(m: Measured, folded: Sequence[Folded], playbook: Playbook) -> list
 
 def consequence_of(one: Folded) -> Consequence:
     """A folded behaviour as a consequence of its finding, with the reason in words and numbers."""
-    m, first = one.part, f"{one.shared} of the {one.failures} failures that show this also show the finding."
-    if one.timed:
-        first += (
-            f" In {one.first} of the {one.timed} attempts that show both, the finding comes first or at the same step."
+    m = one.part
+    sentences = [f"{one.shared_failures} of the {one.failures} failures that show this also show the finding."]
+    if one.both_timed:
+        sentences.append(
+            f"In {one.under_first} of the {one.both_timed} attempts that show both, the finding comes first or at the"
+            " same step."
         )
+    sentences.append(_adjusted_result(one.adjusted))
+    if one.interchangeable:
+        sentences.append("The data do not show which of the two is the cause.")
     return Consequence(
         behaviour=m.behaviour.name,
         title=m.behaviour.title,
-        claim=f"{first} Among attempts that are alike in the finding, those that show this do not fail measurably more"
-        f" often ({_left(one)})." + (" The data do not show which of the two is the cause." if one.alike else ""),
+        claim=" ".join(sentences),
         predicate_sql=m.behaviour.sql,
         numbers={
             "failures_with": Number(value=m.failures_with, sql=count_sql(m.behaviour, outcome="failure", shown=True)),
             "difference_with_it_held_fixed": Number(
-                value=one.alone.difference, sql=one.sql, statistic="stratified_difference"
+                value=one.adjusted.difference, sql=one.sql, statistic="stratified_difference"
             ),
-            "p_value_with_it_held_fixed": Number(value=one.alone.p_value, sql=one.sql, statistic="stratified_p"),
+            "p_value_with_it_held_fixed": Number(value=one.adjusted.p_value, sql=one.sql, statistic="stratified_p"),
         },
     )
 
 
-def _left(one: Folded) -> str:
-    if one.alone.difference is None:
-        return "nothing is left to compare"
-    return f"{_points(one.alone.difference)}, {_small('p', one.alone.p_value)}"
+def _adjusted_result(adjusted: Contrast) -> str:
+    """Whether the behaviour makes a difference of its own once its finding is held fixed, as a sentence."""
+    if adjusted.difference is None:
+        return (
+            "With the finding held fixed, no comparable attempts differ in both this behaviour and the outcome, so an"
+            " effect of its own cannot be measured."
+        )
+    return (
+        "With the finding held fixed, attempts that show this do not fail measurably more often than the others"
+        f" (difference {_points(adjusted.difference)}, {_small('p', adjusted.p_value)})."
+    )
 
 
 def q_sql(m: Measured, measured: Sequence[Measured]) -> str:
-    """Rows (this, p) of all p-values tested together; the p-values themselves carry their own SQL in `tested`."""
+    """The query for rows (this, p): all p-values that were tested together, with `this` true for that of `m`."""
     tested = [other for other in measured if other.p_value is not None or other is m]
     values = ", ".join(f"({str(other is m).lower()}, {_double(other.p_value)})" for other in tested)
     return f"SELECT this, p FROM (VALUES {values}) AS tested(this, p)"
@@ -228,38 +258,46 @@ def _double(p: float | None) -> str:
 
 
 def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
-    """One paragraph for people. `early` says that only the first steps were contrasted in some runs."""
+    """A finding's numbers as a paragraph.
+
+    Args:
+        m: The behaviour.
+        q: Its q-value, None where it was not tested.
+        early: Only first steps were compared in some runs, those where success ends an attempt.
+    """
     seen = f"Seen in {m.failures_with} of {m.failures} failures and {m.successes_with} of {m.successes} successes."
     c = m.contrast
     if m.behaviour.untestable or c is None or c.difference is None or c.interval is None or c.p_value is None:
-        return f"{seen} It is not shown to cause failures: {m.reason or 'there is nothing to compare with'}."
+        return f"{seen} Whether it causes failures was not tested: {m.reason or 'there is nothing to compare with'}."
     low, high = (f"{100 * end:.0f}" for end in c.interval)
     held = HELD_FIXED[c.stratified_by]
-    if early:
-        held += ", in runs where success does not end the attempt" if m.whole else ", going by the first steps alone"
+    if early and m.whole:
+        held += ", leaving out runs where success ends an attempt"
+    elif early:
+        held += ", counting only first steps in runs where success ends an attempt"
     interval = f"95% interval {low} to {high}, {_small('q', q)}"
     if c.difference <= 0:
-        oftener = m.failures_with * m.successes > m.successes_with * m.failures
-        harder = "harder tasks may show it more often, without its being the cause"
-        why = harder if oftener else "neither do they when all tasks are taken together"
-        none = f"do not fail more often ({_points(c.difference)}, {interval}): {why}"
-        return f"{seen} {held}, attempts that show it {none}."
-    more = f"{held}, attempts that show it fail {_points(c.difference)} more often ({interval})"
+        more_in_failures = m.failures_with * m.successes > m.successes_with * m.failures
+        harder = "Over all attempts, failures show it more often, perhaps only because harder tasks do."
+        overall = harder if more_in_failures else "Over all attempts, failures do not show it more often either."
+        return (
+            f"{seen} {held}, attempts that show it do not fail more often than the others (difference"
+            f" {_points(c.difference)}, {interval}). {overall}"
+        )
+    more = f"{held}, attempts that show it fail {_points(c.difference)} more often than the others ({interval})."
     if _at_most(q) and c.explained is not None and c.explained_interval is not None:
         least, most = (round(end) for end in c.explained_interval)
         return (
-            f"{seen} {more}. If it is the cause, about {round(c.explained)} failures ({least} to {most}) are due to it,"
-            f" and at most {m.failures_with} of {m.failures}."
+            f"{seen} {more} If it is the cause, about {round(c.explained)} of these {m.failures_with} failures"
+            f" ({least} to {most}) would have been successes without it."
         )
-    few = m.successes < FEW_SUCCESSES
-    lacking = "there are too few successes" if few else "this is not enough evidence"
-    why = f"{lacking} to say that it causes failures"
-    return f"{seen} {more}: {why}."
+    lacking = "There are too few successes" if m.successes < FEW_SUCCESSES else "This is not enough evidence"
+    return f"{seen} {more} {lacking} to say that it causes failures."
 
 
 def _points(rate: float) -> str:
     points = f"{100 * rate:.0f}"
-    return f"{points} point" if points in {"1", "-1"} else f"{points} points"
+    return f"{points} percentage point" if points in {"1", "-1"} else f"{points} percentage points"
 
 
 def _small(name: str, value: float | None) -> str:
@@ -269,22 +307,26 @@ def _small(name: str, value: float | None) -> str:
 
 
 def _confounders(m: Measured, whole: Sequence[Finding], first_steps: Mapping[str, int]) -> list[str]:
-    notes = [f"Nearly all failures that show it also show {f.id} ({f.title[0].lower()}{f.title[1:]})." for f in whole]
+    notes = []
+    if whole:
+        others = [f"{f.id} ({f.title[0].lower()}{f.title[1:]})" for f in whole]
+        listed = " and ".join([", ".join(others[:-1]), others[-1]] if len(others) > 1 else others)
+        notes.append(f"Nearly all failures that show it also show {listed}.")
     c = m.contrast
     if c is None or c.p_value is None:
         return notes
     if c.stratified_by in {"none", "run"}:
         notes.append("Each task was tried once, so harder tasks may show it more often without its being the cause.")
     if c.stratified_by == "task, and run":
-        notes.append("No run tried a task twice, so attempts were compared within tasks and within runs separately.")
+        notes.append("No run attempted a task twice, so attempts were compared once within tasks and once within runs.")
     if first_steps and m.whole:
         names = ", ".join(sorted(first_steps))
-        notes.append(f"In {names} success ends an attempt, so these runs are counted but not compared.")
+        notes.append(f"Success ends an attempt in these runs, so they are counted but not compared: {names}.")
     elif first_steps:
-        steps = ", ".join(f"{count} in {run}" for run, count in sorted(first_steps.items()))
+        steps = ", ".join(f"{count} steps of {run}" for run, count in sorted(first_steps.items()))
         notes.append(
-            f"In some runs success ends an attempt. There only the first steps ({steps}) are compared, among attempts"
-            " that lasted at least that long; the counts are over all steps."
+            "Where success ends an attempt, only first steps are compared, among attempts that lasted at least that"
+            f" long: {steps}. The counts are over all steps."
         )
     return notes
 
@@ -298,4 +340,5 @@ def _failing_traces(store: Rows, m: Measured) -> set[str]:
 
 
 def _part(part: set[str], whole: set[str]) -> float:
+    """The share of `part` that is in `whole`, 0 to 1."""
     return len(part & whole) / len(part) if part else 0.0

@@ -34,39 +34,55 @@ _COLUMNS: dict[Kind, str] = {
 
 
 def grouped(store: Rows, findings: Sequence[Finding], behaviours: Sequence[Behaviour]) -> list[Finding]:
-    """The findings with a table for each kind of group that these attempts hold several of."""
+    """Add to each finding a table for every kind of group that has several groups in these attempts.
+
+    The q-values of the tables are corrected over all tables of all findings (Benjamini-Hochberg).
+    """
     known = {behaviour.name: behaviour for behaviour in behaviours}
     kinds = kinds_of(store)
-    tables = {
-        finding.id: [group_table(store, known[finding.behaviour], kind, label) for kind, label in kinds.items()]
+    tables = [
+        (finding.id, group_table(store, known[finding.behaviour], kind, label))
         for finding in findings
         if finding.behaviour in known
-    }
-    q_values = iter(benjamini_hochberg([table.p_value for own in tables.values() for table in own]))
-    corrected = {name: [_corrected(table, next(q_values)) for table in own] for name, own in tables.items()}
+        for kind, label in kinds.items()
+    ]
+    q_values = benjamini_hochberg([table.p_value for _, table in tables])
+    corrected: dict[str, list[GroupTable]] = {}
+    for (name, table), q_value in zip(tables, q_values, strict=True):
+        corrected.setdefault(name, []).append(_corrected(table, q_value))
     return [finding.model_copy(update={"groups": corrected.get(finding.id, [])}) for finding in findings]
 
 
 def kinds_of(store: Rows) -> dict[Kind, str]:
-    """The kinds of groups that there are several of, with the SQL of an attempt's group; of two that divide the runs"
-    " in the same way only the first."""
+    """The SQL of an attempt's group, by each kind of group that has several groups in these attempts.
+
+    Of two kinds that divide the runs in the same way only the first is returned.
+    """
     found: dict[Kind, str] = {}
     if family := _family(store):
         found["task family"] = family
-    partitions: set[tuple[object, ...]] = set()
+    partitions: set[frozenset[tuple[object, ...]]] = set()
     for kind, column in _COLUMNS.items():
         rows = store.rows(f"SELECT DISTINCT run_id, coalesce({column}, '') FROM attempts ORDER BY ALL")
         groups = {group for _, group in rows}
         # Runs that each have a model of their own are the models again.
-        parts = tuple(sorted(tuple(run for run, group in rows if group == one) for one in groups))
-        if 2 <= len(groups - {""}) <= MOST_GROUPS and parts not in partitions:
-            partitions.add(parts)
+        partition = _partition(rows)
+        if 2 <= len(groups - {""}) <= MOST_GROUPS and partition not in partitions:
+            partitions.add(partition)
             found[kind] = column
     return found
 
 
+def _partition(rows: Sequence[tuple[object, ...]]) -> frozenset[tuple[object, ...]]:
+    """Rows (run, group), sorted, as the runs of each group: the same for two kinds that divide the runs alike."""
+    runs: dict[object, list[object]] = {}
+    for run, group in rows:
+        runs.setdefault(group, []).append(run)
+    return frozenset(tuple(members) for members in runs.values())
+
+
 def _family(store: Rows) -> str | None:
-    """The SQL of a task's family that makes some families of several tasks each; None where no way does."""
+    """The SQL of a task's family: the first of `_FAMILIES` that makes a few families of several tasks; else None."""
     for label in _FAMILIES:
         [(families, tasks)] = store.rows(
             f"SELECT count(DISTINCT {label}), count(DISTINCT task_id) FROM attempts WHERE {label} <> ''"
@@ -77,7 +93,14 @@ def _family(store: Rows) -> str | None:
 
 
 def group_table(store: Rows, behaviour: Behaviour, kind: Kind, label: str) -> GroupTable:
-    """A behaviour by the groups of one kind, among measured attempts to which it applies and whose group is known."""
+    """Count a behaviour in each group of one kind, and test whether the groups differ.
+
+    Args:
+        store: Where the SQL runs.
+        behaviour: The behaviour that is counted. Only measured attempts to which it applies take part.
+        kind: The kind of group, as named in the report.
+        label: The SQL expression of an attempt's group; attempts with an empty one are left out.
+    """
     sql = (
         f"WITH behaviour AS ({behaviour.sql})\nSELECT {label}, task_id, count(*),"
         " count(*) FILTER (value), count(*) FILTER (outcome = 'failure'), count(*) FILTER (value AND outcome ="
@@ -88,7 +111,11 @@ def group_table(store: Rows, behaviour: Behaviour, kind: Kind, label: str) -> Gr
 
 
 def table_of(kind: Kind, sql: str, rows: Sequence[tuple[object, ...]]) -> GroupTable:
-    """The table from rows (group, task, attempts, shown, failures, failures_shown). Pure; ValueError on other rows."""
+    """The table from rows (group, task, attempts, shown, failures, failures_shown), all counts of attempts.
+
+    Raises:
+        ValueError: A row does not have these six columns, or a count is not a number.
+    """
     cells: dict[str, list[GroupCell]] = {}
     failed: dict[str, tuple[int, int]] = {}
     for group, task, *counts in rows:
@@ -96,19 +123,19 @@ def table_of(kind: Kind, sql: str, rows: Sequence[tuple[object, ...]]) -> GroupT
         cells.setdefault(str(group), []).append(GroupCell(str(group), str(task), attempts, shown))
         before = failed.get(str(group), (0, 0))
         failed[str(group)] = (before[0] + failures, before[1] + failures_shown)
-    lines = [
-        GroupRow(
-            group=group,
-            attempts=sum(cell.attempts for cell in own),
-            shown=sum(cell.shown for cell in own),
-            interval=clustered_rate(cells=own),
-            failures=failed[group][0],
-            failures_shown=failed[group][1],
-        )
-        for group, own in cells.items()
-    ]
-    return GroupTable(
-        by=kind, rows=lines, p_value=heterogeneity_p(cells=[c for own in cells.values() for c in own]), sql=sql
+    lines = [_group_row(group, own, *failed[group]) for group, own in cells.items()]
+    every_cell = [cell for own in cells.values() for cell in own]
+    return GroupTable(by=kind, rows=lines, p_value=heterogeneity_p(cells=every_cell), sql=sql)
+
+
+def _group_row(group: str, cells: Sequence[GroupCell], failures: int, failures_shown: int) -> GroupRow:
+    return GroupRow(
+        group=group,
+        attempts=sum(cell.attempts for cell in cells),
+        shown=sum(cell.shown for cell in cells),
+        interval=clustered_rate(cells=cells),
+        failures=failures,
+        failures_shown=failures_shown,
     )
 
 
@@ -131,8 +158,10 @@ def note_of(table: GroupTable) -> str:
         if row.interval and shares.get(row.group, 1) <= FAR_RARER * top and row.interval[1] < least
     ]
     if not rare:
-        return "It is not equally common in these groups."
-    where = ", ".join(f"{row.group} ({row.shown} of {row.attempts})" for row in high)
-    lacking = ", ".join(f"{row.group} ({row.shown} of {row.attempts})" for row in rare)
-    fix = f" A fix may be needed for that {table.by} alone." if len(high) == 1 and table.by in {"model", "mode"} else ""
-    return f"Seen in {where} and rarely or never in {lacking}.{fix}"
+        return "Some of these groups show it more often than others."
+    fix = f" A fix may be needed for that {table.by} only." if len(high) == 1 and table.by in {"model", "mode"} else ""
+    return f"Common in {_listed(high)} and rare or absent in {_listed(rare)}.{fix}"
+
+
+def _listed(rows: Sequence[GroupRow]) -> str:
+    return ", ".join(f"{row.group} ({row.shown} of {row.attempts})" for row in rows)

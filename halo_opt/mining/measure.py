@@ -170,14 +170,14 @@ def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -
     state, reason = _state(behaviour, shown)
     got = contrast(cells) if counts[1] and counts[3] else None
     if state == "tested" and (got is None or got.p_value is None):
-        state, reason = "described", "no group that can be compared holds both outcomes, with and without it"
+        state, reason = "described", "no group of comparable attempts varies in both the behaviour and the outcome"
     return Measured(behaviour, state, reason, *shown, got, sql, whole=counts[6] > 0)
 
 
 def _state(behaviour: Behaviour, counts: tuple[int, int, int, int]) -> tuple[State, str]:
     failures_with, failures, successes_with, successes = counts
     if behaviour.consequence:
-        return "consequence", "it shows that an attempt goes wrong, not why"
+        return "consequence", "it is a symptom of failing, not a cause"
     hindrances = {
         behaviour.untestable: bool(behaviour.untestable),
         "there are no failures": failures == 0,

@@ -20,7 +20,7 @@ MOST_BETWEEN = 3
 MOST_OFFERED = 40
 # Rarer actions are in no pattern that enough attempts show; more kinds than this make no number of 40 bits.
 _MOST_WORDS = 1023
-# Two patterns, one within the other, with this share of attempts in common are one thing.
+# Of two patterns with this share of attempts in common, the one that the other contains is left out.
 SAME = 0.8
 # After the test: two findings, one within the other, with this share of failures in common are reported as one.
 SHARED_FAILURES = 0.5
@@ -39,16 +39,16 @@ def sequences(store: MaterializedStore) -> Offered:
     """The patterns that enough attempts show, without those that nearly always come as part of a longer one."""
     least, most = least_attempts(store)
     found = [pattern for pattern in _patterns(store, least) if pattern.attempts <= most]
-    closed = fold(found)
+    closed = closed_patterns(found)
     [(attempts,)] = store.rows("SELECT count(*) FROM attempts WHERE outcome IS DISTINCT FROM 'error'")
     # Those that about half of the attempts show can tell most.
     closed.sort(key=lambda p: (abs(2 * p.attempts - attempts), len(p.actions), p.actions, p.within or 0))
     chosen = closed[:MOST_OFFERED]
     method = (
         f"{len(found)} sequences of actions (2 to {LONGEST} in a row, or two with at most {MOST_BETWEEN} steps between)"
-        f" are shown by at least {least} attempts. Without those that nearly always come as part of a longer one"
-        f" {len(closed)} remain, and {len(chosen)} of these (at most {MOST_OFFERED}, chosen by how many attempts show"
-        " them, whatever the outcome) were tested."
+        f" occur in at least {least} attempts and not in nearly all. {len(closed)} of them are not mostly part of"
+        f" a longer one; {len(chosen)} of these (at most {MOST_OFFERED}, chosen by how many attempts show them,"
+        " regardless of outcome) were tested."
     )
     return Offered(tuple(_behaviour(pattern) for pattern in chosen), method)
 
@@ -74,7 +74,7 @@ def _patterns(store: MaterializedStore, least: int) -> list[Pattern]:
         code = " + ".join(f"lead(word, {n}) OVER w * {1024**n}::BIGINT" if n else "word" for n in range(length))
         grams = f"SELECT trace_id, {code} AS code FROM {coded} WINDOW w AS (PARTITION BY trace_id ORDER BY step)"
         found += [
-            Pattern(tuple(words[code // 1024**n % 1024] for n in range(length)), None, attempts)
+            Pattern(_decoded(code, length, words), None, attempts)
             for code, attempts in store.rows(_counted(grams, least))
         ]
     pairs = " UNION ALL ".join(
@@ -90,7 +90,13 @@ def _patterns(store: MaterializedStore, least: int) -> list[Pattern]:
     return found
 
 
+def _decoded(code: int, length: int, words: Sequence[str]) -> tuple[str, ...]:
+    """The actions of a pattern from its code: 10 bits an action, the first in the lowest bits."""
+    return tuple(words[code // 1024**n % 1024] for n in range(length))
+
+
 def _counted(grams: str, least: int) -> str:
+    """The query for rows (code, attempts) of the codes that at least `least` measured attempts show."""
     return (
         f"SELECT code, count(*) FROM (SELECT DISTINCT trace_id, code FROM ({grams}) WHERE code IS NOT NULL AND trace_id"
         " IN (SELECT trace_id FROM attempts WHERE outcome IS DISTINCT FROM 'error')) GROUP BY code HAVING count(*) >="
@@ -112,8 +118,12 @@ def contains(whole: Pattern | Behaviour, part: Pattern | Behaviour) -> bool:
     return any(longer[n] == first and second in longer[n + 1 : n + 1 + part.within] for n in range(len(longer)))
 
 
-def fold(patterns: Iterable[Pattern]) -> list[Pattern]:
-    """The patterns without those whose attempts nearly all show a longer pattern that contains them."""
+def closed_patterns(patterns: Iterable[Pattern]) -> list[Pattern]:
+    """The patterns without those whose attempts nearly all (`SAME`) show a longer pattern that contains them.
+
+    These are closed sequential patterns with a tolerance. Source: Yan, Han and Afshar 2003, "CloSpan: mining closed
+    sequential patterns in large datasets".
+    """
     # In a row before with a gap, long before short: the more specific pattern is kept.
     ordered = sorted(patterns, key=lambda p: (p.within is not None, -len(p.actions), p.actions))
     kept: list[Pattern] = []

@@ -92,11 +92,13 @@ def offered(store: MaterializedStore) -> Offered:
     least, most = least_attempts(store)
     found = signatures(store)
     common = [one for one in found if least <= one.attempts <= most]
-    chosen = [one for kind in _KINDS for one in [c for c in common if c.kind == kind][:MOST_OFFERED]]
+    chosen: list[Signature] = []
+    for kind in _KINDS:
+        chosen += [one for one in common if one.kind == kind][:MOST_OFFERED]
     method = (
-        f"Error messages and calls were reduced to {len(found)} templates. {len(common)} of them are shown by at least"
-        f" {least} attempts, and {len(chosen)} of these (at most {MOST_OFFERED} of each kind, the commonest) were"
-        " tested."
+        f"Error messages and calls were reduced to {len(found)} templates by masking names and numbers. {len(common)}"
+        f" of them occur in at least {least} attempts and not in nearly all; {len(chosen)} of these (the most common,"
+        f" at most {MOST_OFFERED} of each kind) were tested."
     )
     return Offered(tuple(_behaviour(one) for one in chosen), method)
 

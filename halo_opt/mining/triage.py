@@ -139,12 +139,14 @@ def triage_numbers(store: Rows, ctes: str) -> dict[str, Number]:
 def triage_method() -> str:
     """How attempts are judged, for the report's own account of itself."""
     rules = "; ".join(f"{rule} ({why})" for rule, why in RULES.items())
-    return f"Triage gives each failed attempt the first of these rules that applies: {rules}."
+    return f"Triage classifies each failed attempt by the first of these rules that applies: {rules}."
 
 
 def _reachable(store: Rows, ctes: str) -> dict[str, Number]:
-    """The success rate if failures of class harness succeeded as often as attempts at their task without the"
-    " behaviour."""
+    """The success rate if failures of class harness succeeded as often as other attempts at the task.
+
+    Only attempts by the same model that show no proven behaviour count as the others.
+    """
     sql = (
         f"{ctes},\nrates AS (SELECT task_id, model, avg((outcome = 'success')::DOUBLE) AS rate FROM done"
         " WHERE outcome <> 'error' AND trace_id NOT IN (SELECT trace_id FROM harness) GROUP BY ALL)\n"

@@ -21,6 +21,7 @@ from halo_opt.core.report_records import Number
 from halo_opt.core.text import visible
 
 MISSING = "not measured"
+SMALLEST_P_VALUE = 0.0001  # a smaller one is shown as "< 0.0001"
 MOST_LISTED = 3
 _CHANCE = re.compile(r"(^|_)[pq](_value)?(_|$)|p_adjusted|fdr")
 _DIFFERENCE = re.compile(r"difference|delta|(^|_)gain(_|$)|change|uplift")
@@ -49,11 +50,11 @@ def points(difference: float | None) -> str:
 
 
 def p_value_text(p: float | None) -> str:
-    """A p-value, never written as zero."""
+    """A p-value as text; a very small one as an upper bound, since zero would be wrong."""
     if p is None or not math.isfinite(p):
         return MISSING
-    if p < 0.0001:
-        return "< 0.0001"
+    if p < SMALLEST_P_VALUE:
+        return f"< {SMALLEST_P_VALUE:.4f}"
     return f"{p:.2g}" if p < 0.01 else f"{p:.3f}"
 
 

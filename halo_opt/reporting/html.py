@@ -81,7 +81,7 @@ def page(template: str, **values: Any) -> str:
 def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
     """The analysis report; `traces` make the appendix that exemplars link into."""
     shown = [e for finding in report.findings for e in (*finding.exemplars, *finding.counter_examples)]
-    quoted = [quote for finding in report.findings for said in finding.model_claims for quote in said.quotes]
+    quoted = [quote for finding in report.findings for claim in finding.model_claims for quote in claim.quotes]
     sections: list[TraceSection] = trace_sections(traces, [*shown, *quoted])
     return page(
         "report.html.j2",

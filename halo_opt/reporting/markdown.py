@@ -111,7 +111,7 @@ def _finding(finding: Finding) -> list[str]:
     elif finding.category == "harness":
         lines += [NO_OWN_REMEDY, ""]
     if finding.confounders:
-        lines += ["May be confounded with: " + ", ".join(escape(words) for words in finding.confounders) + ".", ""]
+        lines += ["**Limits of this comparison**", "", *(f"- {escape(words)}" for words in finding.confounders), ""]
     lines += claim_lines(finding, _escapes())
     if finding.consequences:
         lines += ["**Related behaviours**", ""]

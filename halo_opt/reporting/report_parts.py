@@ -6,8 +6,9 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from halo_opt.core.records import Interval, Value
-from halo_opt.core.report_records import Finding, Number, Report
+from halo_opt.core.report_records import Finding, GroupTable, Number, Report
 from halo_opt.reporting.formatting import (
+    SMALLEST_P_VALUE,
     Figure,
     count,
     figure,
@@ -22,7 +23,7 @@ from halo_opt.reporting.plots import Bar, bars
 
 WIDE, NARROW = 760, 340
 FALSE_DISCOVERY = 0.05  # what the reports' method calls proven
-NO_OWN_REMEDY = "No remedy of its own is known against this. General rules in the prompt may help."
+NO_OWN_REMEDY = "No specific remedy is known for this. General rules in the prompt may help."
 LONGEST_TILE = 14  # longer values (times, lists of models) stand in the list of numbers below the tiles
 
 
@@ -53,7 +54,6 @@ def group_lines(finding: Finding) -> list[GroupLines]:
     """Where a finding is seen, by each kind of group that its attempts fall into."""
     found = []
     for table in finding.groups:
-        note = f"{table.note or 'No group differs measurably.'} (q {p_value_text(table.q_value)})"
         rows = [
             (
                 row.group or "unknown",
@@ -63,8 +63,16 @@ def group_lines(finding: Finding) -> list[GroupLines]:
             )
             for row in table.rows
         ]
-        found.append(GroupLines(f"By {table.by}", note, rows, table.sql))
+        found.append(GroupLines(f"By {table.by}", _group_note(table), rows, table.sql))
     return found
+
+
+def _group_note(table: GroupTable) -> str:
+    if table.q_value is None:
+        return "These attempts do not allow a comparison of the groups."
+    sign = "" if table.q_value < SMALLEST_P_VALUE else "= "
+    note = table.note or "The groups do not differ measurably."
+    return f"{note} (q {sign}{p_value_text(table.q_value)})"
 
 
 class Plot(NamedTuple):

@@ -54,7 +54,7 @@ class AnswerEvidence(Record):
 
 
 class WrittenAnswer(Record):
-    """An answer as it was shown. `corrections` say what was struck from it; `cited` in the order of citing."""
+    """An answer as it was shown. `corrections` say what was removed from it; `cited` is in the order of citing."""
 
     text: str
     cited: list[int]

@@ -22,10 +22,17 @@ TOLERANCE = 1e-9
 
 
 def verify_report(report: Report, store: Rows, *, query: Query | None = None) -> list[Mismatch]:
-    """Everything in the report that a new run of its own SQL does not confirm; an empty list means that it holds.
+    """Run the SQL of a report again, and list everything that it does not confirm; empty for a correct report.
 
-    A report may come from anybody, so its SQL is hostile: give `query` a guarded route with no row cap below the
-    number of tasks. Without one the store itself is asked.
+    Args:
+        report: The report. It may come from anyone, so its SQL is not trusted.
+        store: The traces that the report was made from.
+        query: Runs the report's SQL, guarded, with a limit of at least as many rows as there are tasks. Without it the
+            SQL runs in the store without a guard.
+
+    Example:
+        >>> with Store.open(Path("traces.duckdb")) as store:
+        ...     assert verify_report(read_report(Path("report/report.json")), store) == []
     """
     ask = _remembering(query or store.rows)
     found = [m for where, number in numbers_of(report) for m in _check(where, number, ask)]

@@ -118,12 +118,12 @@ class MontyBackend:
     def _function(self, name: str, calls: HostCalls) -> Callable[..., Any]:
         def ask(*args: Any, **kwargs: Any) -> Any:
             try:
-                asked = json.dumps([args, kwargs], allow_nan=False)
+                arguments = json.dumps([args, kwargs], allow_nan=False)
             except (TypeError, ValueError, RecursionError) as error:
                 raise HostError(f"{name}() takes text, numbers, lists and dicts ({error})") from None
-            if len(asked) > self._limits.message_bytes:
+            if len(arguments) > self._limits.message_bytes:
                 raise HostError(f"the arguments of {name}() are too long; give fewer or shorter ones")
-            given = json.loads(asked)
+            given = json.loads(arguments)
             answer = calls.answer(name, *given)
             if answer.value is None:
                 raise HostError(answer.error)

@@ -39,9 +39,9 @@ def main(channel: "Channel") -> None:
     if ready["failures"]:
         os._exit(1)
     while True:
-        asked = channel.receive()
-        done = session.run(asked["cell"], asked["code"])
-        channel.write(encoded({"kind": "done", "cell": asked["cell"], **done}))
+        request = channel.receive()
+        done = session.run(request["cell"], request["code"])
+        channel.write(encoded({"kind": "done", "cell": request["cell"], **done}))
 
 
 def load(name: str) -> ModuleType:
@@ -119,13 +119,13 @@ def host_function(session: Any, name: str, cell: ModuleType, channel: "Channel",
     """A function that calls the host. Its arguments, of at most `max_bytes` bytes, and its result are JSON."""
 
     def ask(*args: Any, **kwargs: Any) -> Any:
-        asked = encoded({"kind": "call", "cell": session.cell, "name": name, "args": args, "kwargs": kwargs})
-        if len(asked) > max_bytes:
+        request = encoded({"kind": "call", "cell": session.cell, "name": name, "args": args, "kwargs": kwargs})
+        if len(request) > max_bytes:
             raise cell.HostError(
-                f"the arguments of {name}() are {len(asked):,} bytes long, over {max_bytes:,}; give fewer"
+                f"the arguments of {name}() are {len(request):,} bytes long, over {max_bytes:,}; give fewer"
             )
         with session.uninterrupted():
-            channel.write(asked)
+            channel.write(request)
             reply = channel.receive()
         if reply["error"] is not None:
             raise cell.HostError(reply["error"])

@@ -13,8 +13,8 @@ LOWER = Contrast("task", 9, -0.05, (-0.27, 0.17), 0.7, 0.01, 0.0, (0.0, 8.0))
 @pytest.mark.parametrize(
     ("failures_with", "successes_with", "words"),
     [
-        (60, 20, "harder tasks may show it more often, without its being the cause."),
-        (13, 35, "neither do they when all tasks are taken together."),
+        (60, 20, "Over all attempts, failures show it more often, perhaps only because harder tasks do."),
+        (13, 35, "Over all attempts, failures do not show it more often either."),
     ],
 )
 def test_only_what_failures_show_more_often_can_come_with_harder_tasks(
@@ -23,4 +23,4 @@ def test_only_what_failures_show_more_often_can_come_with_harder_tasks(
     behaviour = Behaviour(name="hands_over", title="Hands over", meaning="", sql="SELECT 1")
     measured = Measured(behaviour, "tested", "", failures_with, 116, successes_with, 84, LOWER, "SELECT 1")
     claim = claim_of(measured, 1.0, early=False)
-    assert claim.endswith(f"do not fail more often (-5 points, 95% interval -27 to 17, q = 1): {words}")
+    assert claim.endswith(f"than the others (difference -5 percentage points, 95% interval -27 to 17, q = 1). {words}")

@@ -33,7 +33,7 @@ def test_a_behaviour_of_one_model_is_said_to_be_its_own(tiny: TinyStore) -> None
     assert found.q_value is not None
     assert found.q_value < 0.001
     assert found.note == (
-        "Seen in small (40 of 80) and rarely or never in big (0 of 40). A fix may be needed for that model alone."
+        "Common in small (40 of 80) and rare or absent in big (0 of 40). A fix may be needed for that model only."
     )
 
 

@@ -36,7 +36,7 @@ def test_one_attempt_a_task_says_that_difficulty_cannot_be_held_fixed(tiny: Tiny
         "harder tasks may show it more often without its being the cause" in " ".join(f.confounders)
         for f in report.findings
     )
-    assert any("With one attempt per task in each run" in note for note in report.caveats)
+    assert any("Each run has one attempt per task" in note for note in report.caveats)
 
 
 def test_scores_between_nothing_and_all_are_failures_with_their_score_kept(tiny: TinyStore) -> None:

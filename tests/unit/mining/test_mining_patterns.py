@@ -9,7 +9,7 @@ from mining_fixture import TinyStore, step
 
 from halo_opt.mining.materialized import MaterializedStore
 from halo_opt.mining.mine import mine_store
-from halo_opt.mining.sequences import Pattern, contains, fold, sequences
+from halo_opt.mining.sequences import Pattern, closed_patterns, contains, sequences
 from halo_opt.mining.signatures import Offered, offered, signatures
 
 READ = step("read", '{"id": 1}', result="x")
@@ -47,7 +47,8 @@ def test_only_templates_that_enough_attempts_show_are_offered_and_the_rest_is_co
     with MaterializedStore(tiny) as materialized:
         found = offered(materialized)
     assert sorted(b.title for b in found.behaviours) == ["Calls: cat <path>", "Gets the error: cat: <path>: missing"]
-    assert "3 templates. 2 of them are shown by at least 10 attempts, and 2 " in found.method
+    assert "3 templates by masking names and numbers. 2 of them occur in at least 10 attempts" in found.method
+    assert "2 of these (the most common, at most 20 of each kind) were tested." in found.method
 
 
 def test_a_sequence_is_seen_where_it_is_completed(tiny: TinyStore) -> None:
@@ -113,12 +114,12 @@ def test_a_longer_pattern_stands_for_one_that_nearly_always_comes_with_it() -> N
         pattern("a", "b", attempts=10),
         pattern("b", "c", attempts=20),
     )
-    assert fold([short, long, other]) == [long, other]
+    assert closed_patterns([short, long, other]) == [long, other]
 
 
 @given(st.lists(st.tuples(st.lists(st.sampled_from("abc"), min_size=2, max_size=4), st.integers(1, 50)), max_size=12))
 def test_no_two_kept_patterns_are_one_thing(given_: list[tuple[list[str], int]]) -> None:
-    kept = fold([pattern(*actions, attempts=attempts) for actions, attempts in given_])
+    kept = closed_patterns([pattern(*actions, attempts=attempts) for actions, attempts in given_])
     assert not any(contains(a, b) and a.attempts >= 0.8 * b.attempts for a in kept for b in kept)
 
 

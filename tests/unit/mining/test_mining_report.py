@@ -51,7 +51,7 @@ def test_a_behaviour_that_separates_failures_is_proven_and_explains_them(tiny: T
     assert isinstance(numbers["q_value"], float)
     assert numbers["q_value"] < 0.001
     assert found.claim.startswith("Seen in 30 of 30 failures and 0 of 30 successes. Within the same task")
-    assert "100 points more often" in found.claim
+    assert "100 percentage points more often" in found.claim
     assert found.category == "harness"
     assert "loop_guard" in found.remedies
     assert found.counter_examples == []
@@ -84,8 +84,8 @@ def test_few_successes_describe_what_most_failures_show_without_claiming_a_cause
     found = finding(report, "repeated_action")
     assert "Seen in 20 of 30 failures and 0 of 2 successes." in found.claim
     assert (
-        "there are too few successes to say that it causes failures" in found.claim
-        or "It is not shown to cause failures" in found.claim
+        "There are too few successes to say that it causes failures" in found.claim
+        or "Whether it causes failures was not tested" in found.claim
     )
     assert any("Only 2 of 32 attempts succeeded" in note for note in report.caveats)
     assert report.triage["harness failures"].value == 0
@@ -99,7 +99,7 @@ def test_all_failures_are_described_and_never_contrasted(tiny: TinyStore) -> Non
     found = finding(report, "repeated_action")
     assert found.claim == (
         "Seen in 10 of 10 failures and 0 of 0 successes."
-        " It is not shown to cause failures: there are no successes to compare with."
+        " Whether it causes failures was not tested: there are no successes to compare with."
     )
     assert [found.numbers[name].value for name in ("difference", "p_value", "q_value", "explained")] == [None] * 4
     assert (
@@ -164,7 +164,7 @@ def test_a_consequence_is_reported_apart_and_never_ranked(tiny: TinyStore) -> No
     assert "hit_step_limit" not in {f.behaviour for f in report.findings}
     assert line(report, "hit_step_limit")["state"] == "consequence"
     note = "Runs into the step limit: 10 of 10 failures and 0 of 10 successes."
-    note += " This shows that an attempt goes wrong, not why."
+    note += " This is a symptom of failing, not a cause, so it is not a finding."
     assert note in report.caveats
 
 

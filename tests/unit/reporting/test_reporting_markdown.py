@@ -42,7 +42,7 @@ def test_the_report_is_readable_as_it_stands() -> None:
 
 def test_a_harness_finding_without_a_remedy_of_its_own_says_so() -> None:
     text = report_markdown(report(findings=[finding("F1", "Repeats", 3.0, remedies=[], category="harness")]))
-    assert "No remedy of its own is known against this. General rules in the prompt may help." in text
+    assert "No specific remedy is known for this. General rules in the prompt may help." in text
 
 
 def test_the_file_stays_short_because_the_sql_stays_in_the_json() -> None:
@@ -115,6 +115,6 @@ def test_what_comes_along_and_where_a_success_parts_are_told() -> None:
 
 def test_groups_stand_in_a_table_with_what_they_show() -> None:
     text = report_markdown(report())
-    assert "**By model.** Seen in small and hardly in big. (q 0.0004)" in text
+    assert "**By model.** Seen in small and hardly in big. (q = 0.0004)" in text
     assert "| small | 40 of 80 | 39% to 61% | 39 of 40 |" in text
     assert "| big | 0 of 40 | not measured | 0 of 20 |" in text
