@@ -184,6 +184,11 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> LoopConf
 
     Raises:
         ConfigError: Names the file, the key and the remedy.
+
+    Example:
+        >>> config = load_config(Path("loop.yaml"), {"collect.workers": 4})
+        >>> config.collect.workers
+        4
     """
     try:
         text = path.read_text(encoding="utf-8")
