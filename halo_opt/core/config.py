@@ -58,7 +58,7 @@ class TasksConfig(Section):
 
 
 class SplitConfig(Section):
-    """What is in one split. Seeds of different splits never overlap."""
+    """The tasks and seeds of one split. Different splits have different seeds."""
 
     tasks: int | list[str] = Field(description="How many tasks to draw at random, or a list of task ids")
     seeds: int = Field(ge=1, le=1000)

@@ -21,7 +21,7 @@ class ClaimNumber(Record):
 
 
 class Quote(Quoted):
-    """Words that stand in one attempt (at one step), exactly as they stand there."""
+    """An exact quote from one attempt (at one step)."""
 
     trace_id: str = Field(max_length=200)
     # What a step number can be at all; a larger one could not even be looked up.

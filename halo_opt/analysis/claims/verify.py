@@ -44,7 +44,7 @@ def verify_report(report: Report, store: Rows, *, query: Query | None = None) ->
 
 
 def _remembering(ask: Query) -> Query:
-    """The same query asked once: the numbers of a contrast share theirs, and a guarded route takes its time."""
+    """A query function that runs each SQL once: several numbers share one, and guarded queries are slow."""
     known: dict[str, Sequence[tuple[Any, ...]]] = {}
 
     def remembered(sql: str) -> Sequence[tuple[Any, ...]]:
@@ -72,7 +72,7 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
 
 
 def queries_of(report: Report) -> list[str]:
-    """The SQL that `verify_report` asks for as a rule, each once: a guarded route answers many together sooner."""
+    """The SQL that `verify_report` usually runs, each once, so that it can be run together, which is faster."""
     sqls = [number.sql for _, number in numbers_of(report)]
     sqls += [str(line.get("sql")) for line in report.tested if line.get("p_value") is not None]
     sqls += [table.sql for finding in report.findings for table in finding.groups]
@@ -161,7 +161,7 @@ def _lines(table: GroupTable) -> list[object]:
 
 
 def _check_finding(finding: Finding, store: Rows, ask: Query) -> Iterator[Mismatch]:
-    """Whether the exemplars are what they are said to be; one query tells where each of them shows the behaviour."""
+    """Check the numbers and examples of a finding; one query gives the steps at which attempts show it."""
     for name, number in finding.numbers.items():
         if name != "q_value" and finding.predicate_sql not in number.sql:
             yield Mismatch(f"{finding.id}.{name}", number.value, None, "its SQL is not about the finding's behaviour")
@@ -192,7 +192,7 @@ def _shown_sql(finding: Finding) -> str:
 
 
 def _wrong_with(exemplar: Exemplar, outcome: str, shown: dict[str, Any], store: Rows) -> str | None:
-    """What the store says against an exemplar; None when it stands."""
+    """Why an example is not confirmed by the store; None when it is."""
     trace = exemplar.trace_id
     if not store.rows("SELECT 1 FROM attempts WHERE trace_id = ? AND outcome = ?", (trace, outcome)):
         return f"no attempt {trace} with outcome {outcome}"
