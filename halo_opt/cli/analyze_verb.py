@@ -176,17 +176,20 @@ def _show(report: Report, paths: ReportPaths, console: Console, format_: Format)
     for caveat in report.caveats:
         console.say(f"note: {caveat}")
     if classes := _triage_summary(report):
-        console.say(f"triage: {classes}; {paths.json.with_name(TRIAGE_CSV)} has the class of each attempt")
+        console.say(f"{classes}; {paths.json.with_name(TRIAGE_CSV)} has the class of each attempt")
     console.say(f"report: {paths.html}")
 
 
 def _triage_summary(report: Report) -> str:
-    """The number of failures in each triage class, largest first; '' without failures."""
+    """How many failures triage attributes to what, largest part first; '' without failures."""
     counts = {name: report.triage[f"{name} failures"].value for name in CLASSES}
     held = sorted(((count, name) for name, count in counts.items() if isinstance(count, int) and count), reverse=True)
     failures = report.triage["failures"].value
-    of = "of 1 failure " if failures == 1 else f"of {failures} failures "
-    return of + ", ".join(f"{count} {name}" for count, name in held) if held else ""
+    if not held:
+        return ""
+    parts = ", ".join(f"{count} {name}" for count, name in held)
+    whole = "1 failure" if failures == 1 else f"{failures} failures"
+    return f"likely origin of {whole}: {parts}"
 
 
 def _finding_rows(report: Report) -> list[list[object]]:

@@ -1,6 +1,5 @@
 """The program `halo-opt`: a table of verbs, each imported when it is called, and the exit code of a call."""
 
-import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -163,19 +162,32 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         result = ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (head, less) is gone; Python would complain again while closing stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as end:
+        # typer ends the process itself, with exit code 1, when the reader of our output (head, less) is gone.
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
         return ExitCode.DONE
     except Exception as error:
         # Usage errors of the option parser carry their own message; anything else is a defect and shows its traceback.
         if not hasattr(error, "format_message"):
             raise
-        _fail(error.format_message())
+        _fail(_usage_message(error))
         return ExitCode.USAGE
     if result == ExitCode.INTERRUPTED:
         _fail("interrupted; finished work is kept, and the same command continues from there")
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _usage_message(error: Any) -> str:
+    """What is wrong with the arguments, in the option parser's words, and where the right ones are described."""
+    message = str(error.format_message()).replace("Value error, ", "").rstrip(".")
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    options = {option for parameter in context.command.params for option in parameter.opts}
+    if message.startswith("Got unexpected extra argument") and "--traces" in options:
+        message += ": name traces with --traces"
+    return f"{message}{'' if message.endswith('?') else '.'} See '{context.command_path} --help'."
 
 
 def _fail(message: str) -> None:

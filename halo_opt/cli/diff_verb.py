@@ -12,6 +12,7 @@ from halo_opt.core.console import Console, Format
 from halo_opt.core.errors import InputError
 from halo_opt.core.paths import CACHE, CachePaths, RunPaths
 from halo_opt.core.records import ScoreDiff
+from halo_opt.core.text import counted
 from halo_opt.experiment.diff import compare_with_first
 from halo_opt.experiment.results import attempts_of
 from halo_opt.mining.rates import rates
@@ -63,9 +64,12 @@ def _print(diff: ScoreDiff, console: Console, format_: Format) -> None:
         return
     headline = diff_headline(diff)
     console.text(f"{headline.title}: {headline.sentence}")
-    for table in diff_tables(diff):
+    shown = [shift for shift in diff.behaviours if shift.before or shift.after]
+    for table in diff_tables(diff.model_copy(update={"behaviours": shown})):
         console.text(f"\n{table.title}")
         console.table(table.columns, table.rows, format_)
+    if left_out := len(diff.behaviours) - len(shown):
+        console.say(f"not listed: {counted(left_out, 'behaviour')} that neither run shows; --json lists all")
 
 
 def _run_folder(name: str, config: Path) -> Path:

@@ -1,6 +1,6 @@
 """The parts of a report as frozen records: findings, their numbers, and a model's claims. Units as in `core.records`.
 
-What a model claimed stands in fields of its own, never among the numbers that mining made.
+What a model claimed stands in fields of its own, apart from the numbers that mining computed.
 """
 
 from typing import Literal
@@ -93,7 +93,7 @@ class Quoted(Record):
 
 
 class SuggestedFix(Record):
-    """Where a model would change the harness, in words; never an edit. `lines` is as it wrote them, '' for none."""
+    """Where a model would change the harness, in words. `lines` are as the model wrote them, '' for none."""
 
     path: str
     lines: str = ""

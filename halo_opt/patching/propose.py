@@ -14,6 +14,7 @@ from typing import NamedTuple
 from halo_opt.core.playbook import Playbook, Remedy, load_playbook
 from halo_opt.core.records import Edit, Prediction, Proposal, SetValue, Verdict
 from halo_opt.core.report_records import Finding, Report
+from halo_opt.core.text import counted
 from halo_opt.patching.edits import Files, apply_edits, in_force
 from halo_opt.patching.guard import EditRefused
 from halo_opt.patching.surface import HarnessDescription
@@ -147,6 +148,12 @@ def _options(
         if remedy.word not in found and (option := _option(remedy, description, files, notes)):
             option.because[""] = remedy.because
             general.append(option)
+    considered = dict.fromkeys([*found, *(remedy.word for remedy in playbook.otherwise)])
+    if missing := [word for word in considered if not description.remedies.get(word)]:
+        notes.append(
+            f"this harness does not offer {counted(len(missing), 'remedy', 'remedies')} that could be tried:"
+            f" {', '.join(missing)} (harness.describe prints those that it offers)"
+        )
     return [o for o in found.values() if o is not None], general
 
 
@@ -154,7 +161,6 @@ def _option(remedy: Remedy, description: HarnessDescription, files: Files, notes
     """The remedy by this harness's edits; None, with a note where it is worth one, when it cannot be tried."""
     offered = description.remedies.get(remedy.word)
     if not offered:
-        notes.append(f"the remedy {remedy.word} is not offered by this harness (harness.describe lists those that are)")
         return None
     edits = [e for e in offered if not in_force(files, e, config=description.settings)]
     if not edits:

@@ -40,6 +40,18 @@ def test_collect_analyze_diff_and_sql_work_on_one_run(harness: FakeHarness, caps
     assert json.loads(capsys.readouterr().out) == [{"n": 36}]
 
 
+def test_diff_lists_no_behaviour_that_neither_run_shows(
+    harness: FakeHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collect("--run-id", "first")
+    collect("--run-id", "second", "--attempt", "1")
+    capsys.readouterr()
+    assert run(["diff", "first", "second"]) == 0
+    printed = capsys.readouterr()
+    assert "provider_error" not in printed.out
+    assert "behaviours that neither run shows; --json lists all" in printed.err
+
+
 def test_a_report_whose_number_was_changed_does_not_verify(harness: FakeHarness, capsys) -> None:
     collect("--run-id", "first")
     run(["analyze", "traces/first", "--out", "out", "-q"])

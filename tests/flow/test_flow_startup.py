@@ -112,6 +112,29 @@ def test_a_verb_that_is_misspelt_is_suggested(capsys: pytest.CaptureFixture[str]
     assert "No such command 'serch'. Did you mean 'search'?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [["analyze"], ["traces", "--bogus"], ["stats", "nonsense"]])
+def test_wrong_usage_names_the_help_of_the_verb(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    assert f"See 'halo-opt {arguments[0]} --help'." in capsys.readouterr().err
+
+
+def test_a_wrong_choice_is_answered_with_the_choices_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["traces", "--outcome", "maybe"]) == 2
+    assert "Invalid value for '--outcome': 'maybe' is not one of 'success'," in capsys.readouterr().err
+
+
+def test_traces_given_as_an_argument_where_an_option_is_due(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["search", "refund", "traces/"]) == 2
+    assert "(traces/): name traces with --traces." in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_failure() -> None:
+    process = subprocess.Popen([sys.executable, "-m", "halo_opt", "schema"], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait() == 0
+
+
 def test_an_unknown_shell_is_an_error_that_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--show-completion", "csh"]) == 2
     assert "'csh' is not one of bash, zsh, fish, powershell" in capsys.readouterr().err

@@ -126,8 +126,14 @@ def test_findings_that_no_harness_can_answer_are_passed_over_and_said(descriptio
 
 def test_a_remedy_that_is_not_offered_is_passed_over_and_said(description: Any, files: Any) -> None:
     found = propose(THREE, description, files, playbook=BOOK)
-    assert any("few_shot_examples is not offered by this harness" in note for note in found.notes)
+    assert any("does not offer" in note and "few_shot_examples" in note for note in found.notes)
     assert all("few_shot" not in p.hypothesis for p in found.proposals)
+
+
+def test_remedies_that_are_not_offered_are_named_in_one_note(description: Any, files: Any) -> None:
+    offers_nothing = description.model_copy(update={"remedies": {}})
+    notes = propose(THREE, offers_nothing, files, playbook=BOOK).notes
+    assert sum("does not offer" in note for note in notes) == 1
 
 
 def test_a_behaviour_that_the_playbook_does_not_know_uses_the_words_of_the_analysis(
