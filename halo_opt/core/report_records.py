@@ -109,7 +109,7 @@ class ModelClaim(Record):
         numbers: The claim's own numbers, each as its SQL gave it when it was run again.
         category: Whose fault the model thinks it is.
         triaged: The triage class of more than half of the failures that show it; None where no class has so many.
-        corrections: What was changed in the claim or struck from it, and why.
+        corrections: What was changed in the claim or removed from it, and why.
     """
 
     claim: str = Field(description="id of the claim within the analysis")
