@@ -35,7 +35,7 @@ class ChildGone(Exception):
 
 
 class BadMessage(Exception):
-    """The child sent something that the program never sends."""
+    """The child sent something that is not a message of this protocol."""
 
 
 class Pipes:

@@ -20,7 +20,7 @@ def append_line(path: Path, line: bytes) -> None:
     """Append one whole line by one write; a torn last line of an earlier crash is closed off first.
 
     Writers wait for each other: one that looked at the end of the file while another writes would see a torn line.
-    Raises OSError with the file's name, also when only a part found room: such a line is torn, never half counted.
+    Raises OSError with the file's name, also when only a part of the line could be written.
     """
     try:
         _append(path, line + b"\n")

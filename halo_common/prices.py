@@ -1,7 +1,7 @@
 """What model calls cost in US dollars: by a price that the user stated, or by the list of genai-prices.
 
-An unknown price is None, never 0. The list is asked for a provider's own address only: a well-known name on an unknown
-server has no known price.
+An unknown price is None. The list applies to a provider's own address only: a well-known model on an unknown server has
+no known price.
 """
 
 from typing import TYPE_CHECKING

@@ -125,7 +125,7 @@ def _findings_part(markdown: str) -> str:
     """The findings as drawn, without what is said to have been struck and what is set apart as unsupported."""
     found = re.search(r"^## Findings\n(.*?)^## ", markdown, re.MULTILINE | re.DOTALL)
     lines = (found[1] if found else markdown).splitlines()
-    return "\n".join(line for line in lines if "was struck" not in line and "was corrected" not in line)
+    return "\n".join(line for line in lines if "was removed" not in line and "was corrected" not in line)
 
 
 def _stands(never: str, finding: dict[str, Any], said: dict[str, Any], classes: dict[str, str], store: Path) -> bool:

@@ -82,7 +82,7 @@ class AnswerPoint(Record):
 
 
 class CitedContrast(Record):
-    """A contrast or finding that a point cites, measured anew.
+    """A contrast or finding that a point cites, measured again.
 
     `counts` are failures_with, failures, successes_with, successes, and the difference of the failure rates (a
     fraction) where there is one; `sql` gives the counts, a row for each outcome.

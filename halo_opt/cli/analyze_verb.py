@@ -185,8 +185,11 @@ def _triage_summary(report: Report) -> str:
     counts = {name: report.triage[f"{name} failures"].value for name in CLASSES}
     held = sorted(((count, name) for name, count in counts.items() if isinstance(count, int) and count), reverse=True)
     failures = report.triage["failures"].value
+    if not held:
+        return ""
     parts = ", ".join(f"{count} {name}" for count, name in held)
-    return f"likely origin of {'1 failure' if failures == 1 else f'{failures} failures'}: {parts}" if held else ""
+    whole = "1 failure" if failures == 1 else f"{failures} failures"
+    return f"likely origin of {whole}: {parts}"
 
 
 def _finding_rows(report: Report) -> list[list[object]]:

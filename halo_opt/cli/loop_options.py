@@ -37,7 +37,7 @@ def configured(path: Path, model: str | None, **overrides: object) -> LoopConfig
     Args:
         path: The loop file.
         model: The value of `--model`, or None where it was not given.
-        **overrides: Values by key path with `__` between its parts (`collect__workers`); a None is left out.
+        **overrides: Values by key path with `__` between its parts (`collect__workers`); values of None are left out.
     """
     given = {key.replace("__", "."): value for key, value in overrides.items() if value is not None}
     if model is not None:

@@ -58,7 +58,7 @@ class TasksConfig(Section):
 
 
 class SplitConfig(Section):
-    """What is in one split. Seeds of different splits never overlap."""
+    """The tasks and seeds of one split. Different splits have different seeds."""
 
     tasks: int | list[str] = Field(description="How many tasks to draw at random, or a list of task ids")
     seeds: int = Field(ge=1, le=1000)
@@ -184,6 +184,11 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> LoopConf
 
     Raises:
         ConfigError: Names the file, the key and the remedy.
+
+    Example:
+        >>> config = load_config(Path("loop.yaml"), {"collect.workers": 4})
+        >>> config.collect.workers
+        4
     """
     try:
         text = path.read_text(encoding="utf-8")

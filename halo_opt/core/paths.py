@@ -90,7 +90,7 @@ class LoopPaths:
 
 @dataclass(frozen=True)
 class CachePaths:
-    """What can be made again: beside the loop file, never beside the user's traces."""
+    """Files that can be made again. They lie beside the loop file, so that the user's trace folders stay unchanged."""
 
     root: Path
 

@@ -1,6 +1,6 @@
 """The parts of a report as frozen records: findings, their numbers, and a model's claims. Units as in `core.records`.
 
-What a model claimed stands in fields of its own, never among the numbers that mining made.
+What a model claimed stands in fields of its own, apart from the numbers that mining computed.
 """
 
 from typing import Literal
@@ -93,7 +93,7 @@ class Quoted(Record):
 
 
 class SuggestedFix(Record):
-    """Where a model would change the harness, in words; never an edit. `lines` is as it wrote them, '' for none."""
+    """Where a model would change the harness, in words. `lines` are as the model wrote them, '' for none."""
 
     path: str
     lines: str = ""
@@ -109,7 +109,7 @@ class ModelClaim(Record):
         numbers: The claim's own numbers, each as its SQL gave it when it was run again.
         category: Whose fault the model thinks it is.
         triaged: The triage class of more than half of the failures that show it; None where no class has so many.
-        corrections: What was changed in the claim or struck from it, and why.
+        corrections: What was changed in the claim or removed from it, and why.
     """
 
     claim: str = Field(description="id of the claim within the analysis")

@@ -34,7 +34,16 @@ def compare(
 ) -> ScoreDiff:
     """Compare two sets of results. Several attempts at one task and seed are averaged before pairing.
 
-    `behaviours` are rates by behaviour name in each set; None where a behaviour does not apply.
+    Args:
+        before: The results of the first set.
+        after: The results of the second set.
+        names: The names of the two sets in the comparison.
+        rng: Draws the samples of the confidence interval.
+        behaviours: For each set, the rate of each behaviour by name; None where a behaviour does not apply.
+
+    Example:
+        >>> found = compare(before, after, names=("main", "patched"), rng=np.random.default_rng(0))
+        >>> print(found.rate_before, found.rate_after)
     """
     results = (list(before), list(after))
     old, new = by_pair(results[0]), by_pair(results[1])

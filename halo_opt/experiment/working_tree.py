@@ -38,7 +38,7 @@ class AttemptSelection:
         return self.split.value if self.tasks is None else "chosen tasks"
 
     def default_run_id(self, revision: str) -> str:
-        """The run's folder where none is named."""
+        """The name of the run's folder where the user gives none."""
         return f"{self.split.value if self.tasks is None else 'tasks'}-{revision[:12]}"
 
     def keys(self, known: Sequence[str], splits: Mapping[Split, list[AttemptKey]]) -> list[AttemptKey]:

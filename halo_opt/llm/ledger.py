@@ -1,7 +1,7 @@
 """What model calls spend: reserved before a call, settled after it. Held in memory; a callback gets every event.
 
 A reservation counts as spent until it is settled or released, so that callers at the same time cannot pass a limit
-together. Replaying the events gives the spend back; a call that was reserved and never settled (the process died in
+together. Replaying the events gives the spend back; a call that was reserved but not settled (the process died in
 it) stays counted at its reservation, because it may have been billed.
 """
 

@@ -37,7 +37,7 @@ class RoleSettings:
 
     `context_tokens` says how much a role's model can read and write together where that is known better; for a local
     model it is also what is served, 8192 if not given (or less, when the model was trained for less). `reply_tokens`
-    None is 4096; a reply is never longer than a quarter of the context. `call.max_tokens`, `server.slots` and
+    None is 4096; a reply is at most a quarter of the context. `call.max_tokens`, `server.slots` and
     `server.context` are not used: they follow from the others.
     """
 

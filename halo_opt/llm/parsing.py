@@ -43,7 +43,7 @@ def json_objects(text: str) -> Iterator[str]:
 
 
 def _closed(text: str, at: int) -> int:
-    """Where the braces that open here are closed; the end of the text if they never are.
+    """The position after the brace that closes the one at `at`; the end of the text if there is none.
 
     An object within one that was broken off is not what was meant.
     """

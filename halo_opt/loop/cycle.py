@@ -28,7 +28,7 @@ from halo_opt.loop.summary import LoopState, record_sealed_look, summarize
 
 
 def run_loop(config: LoopConfig, *, endpoint: Endpoint | None, console: Console) -> LoopSummary:
-    """Run or resume the loop of a loop file. Interrupted at any moment, the same call goes on where it was.
+    """Run the loop of a loop file, or continue it where it was interrupted.
 
     Args:
         config: The loop file.
@@ -41,6 +41,10 @@ def run_loop(config: LoopConfig, *, endpoint: Endpoint | None, console: Console)
     Raises:
         ConfigError: When the loop was started before with other settings.
         BudgetSpent: When `budget` of the loop file is used up.
+
+    Example:
+        >>> summary = run_loop(load_config(Path("loop.yaml")), endpoint=None, console=Console())
+        >>> print(summary.stopped_because)
     """
     began = monotonic()
     with Journal(LoopPaths(config.loop_folder).journal) as journal:

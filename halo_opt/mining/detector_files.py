@@ -121,6 +121,10 @@ def load_detectors(paths: Sequence[Path], *, experimental: bool = False, playboo
 
     Raises:
         ConfigError: a file cannot be read as detectors at all. An entry that cannot be used is skipped with a reason.
+
+    Example:
+        >>> detectors = load_detectors([Path("my_detectors.yaml")])
+        >>> print([behaviour.name for behaviour in detectors.behaviours], detectors.skipped)
     """
     every = built_in(experimental=True)
     taken = {behaviour.name for behaviour in every}

@@ -165,6 +165,11 @@ def mine_store(
 
     With no outcomes, or one only, it describes and says so. The arguments are those of `measured_store` and of
     `MinedStore.report`.
+
+    Example:
+        >>> with Store.open(path) as store:
+        ...     report = mine_store(store, store.summary().files, title="My agent", made_at="2026-01-01T00:00:00Z")
+        >>> print([finding.title for finding in report.findings])
     """
     with measured_store(store, behaviours=behaviours, detectors=detectors, guarded=guarded, patterns=patterns) as mined:
         return mined.report(inputs, title=title, made_at=made_at)

@@ -1,4 +1,4 @@
-"""Taking secrets out of text before it is stored or sent. Never a promise: what no rule knows stays in the text."""
+"""Removes secrets from text before it is stored or sent. A secret that matches no rule stays in the text."""
 
 from halo_opt.redaction.redactor import Redactor, redact
 from halo_opt.redaction.rules import RedactionRules

@@ -1,7 +1,7 @@
 r"""What keys, tokens and passwords look like, from the formats that their providers publish. Data only.
 
 RE2 syntax over UTF-8 bytes. Each pattern has exactly one group, the secret; it can hold neither a quote nor a
-backslash, so that a JSON string around it stays one, nor a bracket, so that `[redacted:...]` is never found again. Time
+backslash, so that a JSON string around it stays one, nor a bracket, so that `[redacted:...]` is not found again. Time
 stays linear because what may fail late is bounded in length: a pattern with a check, whose `more` is what a secret that
 passed goes on with, and all that comes before the last part of a pattern.
 """

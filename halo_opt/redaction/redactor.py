@@ -1,7 +1,7 @@
-"""Replacing secrets in text by `[redacted:<kind>]`. Pure save that it may read this process's environment when made.
+"""Replaces secrets in text by `[redacted:<kind>]`, in linear time (RE2 does not backtrack). JSON stays valid JSON.
 
-Best effort: a secret of no known shape and with no telling name before it stays. Never raises for what a text holds,
-never takes longer than linear time (RE2 has no backtracking), and never makes JSON text into something else.
+Best effort: a secret of no known shape, with no name before it that gives it away, stays. Any text is accepted. A
+redactor may read this process's environment when it is created.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""Reports as files and pages: drawn from records, never a source of numbers."""
+"""Reports as JSON, Markdown and HTML, rendered from records; no number is computed here."""

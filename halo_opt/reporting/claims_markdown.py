@@ -1,4 +1,4 @@
-"""A model's part of a report as Markdown: its words stand in block quotes and never become markup."""
+"""A model's part of a report as Markdown: its words are escaped and stand in block quotes."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""A model's part of a report as plain values: its claims of a finding, what was struck, what ran.
+"""A model's part of a report as plain values: its claims of a finding, what was removed, what ran.
 
 A model's words stay in fields of their own, so that no page can show them as ours.
 """
@@ -12,7 +12,7 @@ from halo_opt.reporting.formatting import Figure, Made, count
 
 MODELS_OWN_WORDS = (
     "The words and the opinions are the model's. Its figures and quotes were checked against the traces; those that the"
-    " traces do not support are struck."
+    " traces do not support are removed."
 )
 LISTED_BY_NAME = (
     "Its attempts are listed by name, not found by a rule. It may hold for these attempts and for no others."

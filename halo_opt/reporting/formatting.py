@@ -1,4 +1,4 @@
-"""Numbers, names, times and links as text. A missing number is `not measured`, never zero.
+"""Numbers, names, times and links as text. A missing number is written as `not measured`.
 
 A number's name says how to write it: `p_value` is a probability, `difference` is in points, a fraction
 between -1 and 1 is a percentage, `X_interval` is the interval of `X` (and plain `interval` that of `difference`), and

@@ -2,7 +2,7 @@
 
 No plotting library: a page must be one small file that is readable in light and dark, with text that a screen reader
 reads and that is escaped like all else. Three plots need some 200 lines; a library would bring megabytes, its own
-fonts and often its own script. Shape and words carry every difference, never colour alone.
+fonts and often its own script. Every difference is visible without colour.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,7 @@
-"""Stratified contrasts: does a behaviour go with failing? Too little data gives None.
+"""Stratified contrasts: how strongly a behaviour is associated with failing, within tasks and runs.
 
-The input is one row a (run, task) cell: how many attempts with and without the behaviour, and how many of each failed.
-Where tasks have repeated attempts, only attempts of the same task are compared: a hard task shows more failures and
-more of everything, and would make any symptom look like a cause.
+Where tasks have repeated attempts, only attempts at the same task are compared. A hard task has more failures and more
+of everything else, so that without stratification any symptom would look like a cause.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,11 +42,19 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """P(failure | behaviour) - P(failure | no behaviour) within strata, and the failures that it accounts for.
+    """Failure rates with and without a behaviour, compared within strata. Rates are fractions, 0 to 1.
 
-    `stratified_by` says what was held fixed. `informative` counts strata where both behaviour and outcome vary: only
-    these can tell. `p_floor` is the smallest p-value that these data could have given. `ratio` is the same contrast as
-    a ratio of rates; it is None where a side never fails.
+    Attributes:
+        stratified_by: What was held fixed.
+        informative: How many strata vary in both behaviour and outcome; the others carry no information.
+        difference: P(failure | behaviour) - P(failure | no behaviour), -1 to 1.
+        interval: Its confidence interval.
+        p_value: Two-sided exact p-value of no association.
+        p_floor: The smallest p-value that these margins allow.
+        explained: Failures attributable to the behaviour if it is the cause, in attempts.
+        explained_interval: Its confidence interval.
+        ratio: P(failure | behaviour) / P(failure | no behaviour); None where one of them is 0.
+        ratio_interval: Its confidence interval.
     """
 
     stratified_by: Scheme
@@ -63,15 +70,23 @@ class Contrast:
 
 
 def contrast(cells: Sequence[Cell], *, confidence: float = 0.95) -> Contrast:
-    """Contrast failures between attempts with and without a behaviour.
+    """Compare the failure rates of attempts with and without a behaviour.
 
-    Strata: (run, task) when at least half of the attempts share theirs with another; else, with several runs, the
-    contrast is made once within tasks and once within runs and the weaker of the two is reported; with each task seen
-    once, within runs; with one run of single attempts there is nothing to hold fixed.
-    The interval is the wider of Sato's, which takes attempts for independent, and the one clustered by task. Where the
-    exact test does not reject, it is stretched to hold 0.
-    Null: within each stratum outcomes are exchangeable (exact conditional test). Floor: no informative stratum, or only
-    one outcome, or only one side of the behaviour, gives None for every number.
+    The strata are (run, task) when at least half of the attempts share theirs with another attempt. Otherwise, with
+    several runs that share tasks, the contrast is made once within tasks and once within runs and the weaker result is
+    returned; with several runs that do not, within runs; with one run, over all attempts.
+
+    The null hypothesis is that outcomes are exchangeable within each stratum (exact conditional test). The interval is
+    the wider of Sato's, which takes attempts to be independent, and the one clustered by task; where the exact test
+    does not reject, it is extended to include 0.
+
+    Args:
+        cells: One cell for each run and task.
+        confidence: The level of the intervals, 0 to 1.
+
+    Returns:
+        The contrast. All its numbers are None without an informative stratum.
+
     Sources: Mantel and Haenszel 1959; Birch 1964 (exact test); Sato 1989 (variance); Greenland 1987 (explained).
     """
     scheme, keys = _scheme(cells)
@@ -126,6 +141,7 @@ def _scheme(cells: Sequence[Cell]) -> tuple[Scheme, list[Callable[[Cell], object
 
 
 def _repeated(cells: Sequence[Cell], key: Callable[[Cell], object]) -> float:
+    """The share of attempts, 0 to 1, that are not alone in their stratum."""
     sizes = [with_all + without_all for with_all, _, without_all, _ in _strata(cells, key)]
     return sum(size for size in sizes if size > 1) / max(1, sum(sizes))
 
@@ -135,6 +151,7 @@ def _strata(cells: Iterable[Cell], key: Callable[[Cell], object]) -> list[Table]
 
 
 def _summed(tables: Iterable[tuple[object, Table]]) -> list[Table]:
+    """The sum of the tables of each key, in order of first appearance."""
     sums: dict[object, Table] = {}
     for key, (with_all, with_failed, without_all, without_failed) in tables:
         w, wf, o, of = sums.get(key, (0, 0, 0, 0))
@@ -152,11 +169,18 @@ def _by_task(cells: Iterable[Cell], key: Callable[[Cell], object]) -> dict[str, 
 
 
 def exact_stratified_p(*, strata: Sequence[Table]) -> tuple[float, float]:
-    """Two-sided exact p-value of no association within strata, and the smallest p-value that the margins allow.
+    """Exact conditional test of no association within strata.
 
-    Null: within each stratum every assignment of its outcomes to its attempts is as likely (a permutation test, summed
-    over all permutations rather than drawn). Outcomes no more likely than the observed one count as as extreme.
-    Floor: the least likely margin-preserving table; never 0. Sources: Fisher 1935; Birch 1964; Gart 1970.
+    Under the null hypothesis every assignment of a stratum's outcomes to its attempts is equally likely: a permutation
+    test, summed over all permutations. Totals that are no more likely than the observed one count as equally extreme.
+
+    Args:
+        strata: 2 x 2 tables, see `halo_opt.stats.stratified`.
+
+    Returns:
+        (two-sided p-value, the smallest p-value that the margins of these tables allow), both above 0.
+
+    Sources: Fisher 1935; Birch 1964; Gart 1970.
     """
     known: dict[tuple[int, int, int], Floats] = {}
     total = np.ones(1)
@@ -174,7 +198,7 @@ def exact_stratified_p(*, strata: Sequence[Table]) -> tuple[float, float]:
 
 
 def _hypergeometric(with_all: int, without_all: int, failed: int) -> Floats:
-    """P(failures with the behaviour = k), k from the least to the most that the margins allow."""
+    """P(k failures with the behaviour) for every k that the margins allow, smallest k first."""
     # scipy.stats.hypergeom.pmf takes twice as long on tens of attempts and 1,000 times as long on thousands; its
     # logpmf takes 5 times as long, and its probabilities then miss a sum of 1 by 1e-11.
     from scipy.special import gammaln

@@ -1,6 +1,6 @@
-"""Is a behaviour as common in every group? Rates by group, and a test.
+"""Whether a behaviour is equally common in all groups of attempts: rates by group, and a test of homogeneity.
 
-Attempts at one task are alike, so an attempt does not count as if it were a task of its own.
+Attempts at one task are not independent, so both account for clustering by task.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,14 +27,17 @@ class GroupCell:
 
 
 def heterogeneity_p(*, cells: Sequence[GroupCell]) -> float | None:
-    """p-value of a behaviour being more common in some groups than in others.
+    """Test whether a behaviour is equally common in all groups.
 
-    Where tasks have attempts in several groups (models, modes): within tasks, by the generalised
-    Cochran-Mantel-Haenszel statistic. Where every task lies in one group (families): between tasks, by an analysis of
-    variance of the tasks' residuals under permutation. Both go by chi-squared with one degree less than there are
-    groups.
-    Null: within each task, or else among tasks, the behaviour does not depend on the group. Floor: fewer than two
-    groups, or too little information (`MIN_INFORMATION`, `MIN_TASKS`), gives None.
+    Where tasks have attempts in several groups (models, modes), groups are compared within tasks by the generalised
+    Cochran-Mantel-Haenszel statistic. Where every task lies in one group (families), tasks are compared by a
+    permutation analysis of variance of their residuals. The null hypothesis is that, within each task or among tasks,
+    the behaviour does not depend on the group. Both statistics are approximately chi-squared with one degree of
+    freedom less than there are groups.
+
+    Returns:
+        The p-value; None with fewer than two groups or too little data (`MIN_INFORMATION`, `MIN_TASKS`).
+
     Sources: Landis, Heyman and Koch 1978; Pitman 1938, Kruskal and Wallis 1952 (the permutation form).
     """
     groups = sorted({cell.group for cell in cells})
@@ -94,11 +97,12 @@ def _between(groups: Sequence[str], cells: Sequence[GroupCell]) -> float | None:
 
 
 def clustered_rate(*, cells: Sequence[GroupCell], confidence: float = 0.95) -> Interval | None:
-    """Interval of the share of attempts that show a behaviour, clustered by task.
+    """Confidence interval of the share of attempts that show a behaviour, clustered by task; None without attempts.
 
-    The linearised ratio with Student's t on tasks less one; where the tasks do not vary at all, or each has one
-    attempt, Wilson's interval of the tasks or attempts, which is never of zero width.
-    Null: none; an estimate. Floor: no attempts gives None. Sources: Cochran 1977, section 11.12; Wilson 1927.
+    The linearised ratio estimator with Student's t on (tasks - 1) degrees of freedom. Where each task has one attempt,
+    Wilson's interval of the attempts; where all tasks have the same share, Wilson's interval of the tasks.
+
+    Sources: Cochran 1977, section 11.12; Wilson 1927.
     """
     sizes: dict[str, int] = {}
     shown: dict[str, int] = {}

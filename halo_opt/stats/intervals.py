@@ -1,4 +1,4 @@
-"""Intervals of one rate or mean. Too little data gives None."""
+"""Confidence intervals of one rate or mean; None where there is too little data."""
 
 from collections.abc import Sequence
 from math import sqrt
@@ -11,9 +11,10 @@ Floats = NDArray[np.float64]
 
 
 def wilson(*, successes: int, n: int, confidence: float = 0.95) -> Interval | None:
-    """Interval of a binomial rate from `successes` of `n` independent attempts.
+    """Wilson's score interval of a binomial rate, from `successes` of `n` independent attempts; None for n = 0.
 
-    Null: inverts the score test of rate = p. Floor: n = 0 gives None. Stays within [0, 1] and is never of zero width.
+    It inverts the score test, lies within [0, 1], and has a positive width even for 0 or `n` successes.
+
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
     """
     # scipy.stats.binomtest(...).proportion_ci gives the same to 1e-15, in 1 ms instead of 1 us: it tests as well.
@@ -31,7 +32,7 @@ def wilson(*, successes: int, n: int, confidence: float = 0.95) -> Interval | No
 
 
 def cluster_sums(clusters: Sequence[str], values: Sequence[float]) -> tuple[Floats, Floats]:
-    """Per-cluster sums and sizes, in order of first appearance: two arrays of one entry a cluster."""
+    """(sums, sizes) of the clusters in order of first appearance, each of shape (clusters,)."""
     index: dict[str, int] = {}
     codes = [index.setdefault(name, len(index)) for name in clusters]
     sums = np.bincount(codes, weights=np.asarray(values, dtype=np.float64), minlength=len(index))
@@ -42,12 +43,22 @@ def cluster_sums(clusters: Sequence[str], values: Sequence[float]) -> tuple[Floa
 def cluster_t(
     *, clusters: Sequence[str], values: Sequence[float], low: float, high: float, confidence: float = 0.95
 ) -> Interval | None:
-    """Interval of the mean of `values` (each within [low, high]) when values of one cluster may move together.
+    """Confidence interval of a mean when values of one cluster may be correlated.
 
-    Null: the t statistic of the mean on cluster sums, clusters independent, (clusters - 1) degrees of freedom. Where
-    every cluster has the same mean there is no spread to estimate from; then a share of clusters that would have gone
-    unseen with the asked confidence is let move to the ends of the range (the "rule of three").
-    Floor: under two clusters gives None. Stays within [low, high].
+    The cluster-robust t interval with (clusters - 1) degrees of freedom. Where all clusters have the same mean there is
+    no variance to estimate from; the interval then allows for the largest share of clusters that could have gone
+    unseen at this confidence, with values at the ends of the range (as in the "rule of three").
+
+    Args:
+        clusters: The cluster of each value; clusters are taken to be independent.
+        values: The values, each within [low, high].
+        low: The smallest possible value.
+        high: The largest possible value.
+        confidence: The level of the interval, 0 to 1.
+
+    Returns:
+        The interval, within [low, high]; None with fewer than two clusters.
+
     Sources: Liang and Zeger 1986 (cluster-robust variance, here with the G/(G-1) correction); Hanley and
     Lippman-Hand 1983, "If nothing goes wrong, is everything all right?".
     """

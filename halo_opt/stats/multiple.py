@@ -1,15 +1,23 @@
-"""Correction for having tested many things."""
+"""Correction for multiple testing."""
 
 from collections.abc import Sequence
 
 
 def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
-    """Each p-value's q-value: the false discovery rate at which it would just be called.
+    """The q-value of each p-value: the lowest false discovery rate at which its test would be called significant.
 
-    A None (not tested) stays None and does not count as a test. Raises ValueError for a p-value outside [0, 1].
+    This controls the false discovery rate for independent or positively dependent tests.
 
-    Null: every tested null is true; controls the false discovery rate for independent or positively dependent tests.
-    Floor: q >= p. Source: Benjamini and Hochberg 1995, "Controlling the false discovery rate".
+    Args:
+        p_values: p-values within [0, 1]; None for what was not tested.
+
+    Returns:
+        q-values in the same order, each at least its p-value; None stays None and does not count as a test.
+
+    Raises:
+        ValueError: A p-value lies outside [0, 1].
+
+    Source: Benjamini and Hochberg 1995, "Controlling the false discovery rate".
     """
     tested = [p for p in p_values if p is not None]
     if not tested:

@@ -1,4 +1,4 @@
-"""Statistics of paired scores. The caller makes the pairs. Too little data gives None."""
+"""Tests and intervals for paired scores: the same attempts before and after a change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,19 @@ TIE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class PairedContrast:
-    """Scores of the same attempts before and after a change. `difference` is after minus before, over pairs."""
+    """Scores of the same attempts before and after a change; see `paired_contrast` for the p-values.
+
+    Attributes:
+        pairs: How many pairs of attempts were compared.
+        tasks: How many tasks they belong to.
+        difference: Mean of after minus before, -1 to 1.
+        interval: Its confidence interval, clustered by task.
+        p_better: One-sided p-value of "after is better" for tasks like these.
+        p_two_sided: Two-sided p-value for tasks like these.
+        p_better_here: One-sided p-value of "after is better" for these very tasks.
+        before: Mean score before.
+        after: Mean score after.
+    """
 
     pairs: int
     tasks: int
@@ -32,14 +44,21 @@ class PairedContrast:
 def paired_contrast(
     pairs: Sequence[tuple[str, float, float]], *, rng: np.random.Generator, confidence: float = 0.95
 ) -> PairedContrast:
-    """Compare pairs (task_id, score_before, score_after), scores within 0..1, clustered by task.
+    """Compare paired scores by sign-flip randomisation tests, clustered by task.
 
-    Null of `p_better` (one-sided for after > before) and `p_two_sided`: within each task, before and after could be
-    swapped (differences symmetric about 0), which speaks for tasks like these. Null of `p_better_here`, one-sided: each
-    pair by itself could be swapped, as when the change does nothing and only chance within attempts tells them apart;
-    it speaks for these very tasks, and is the sharper of the two. The interval is a cluster t over tasks in [-1, 1].
-    Floor: without pairs nothing; under two tasks a difference, no interval and no p-values. A p-value is never below
-    1 / 2**k for k tasks (pairs) that changed (all sign patterns enumerated up to 16), else 1 / 10000.
+    Under the null hypothesis of `p_better` and `p_two_sided` each task's summed difference is symmetric about 0; they
+    generalise to tasks like these. Under that of `p_better_here` each single difference is symmetric about 0, as when
+    the change does nothing and attempts differ by chance; it holds for these tasks only and has more power.
+
+    Args:
+        pairs: (task_id, score_before, score_after), scores within 0 to 1.
+        rng: Draws the signs where there are too many to enumerate.
+        confidence: The level of the interval, 0 to 1.
+
+    Returns:
+        The contrast. Without pairs all its numbers are None; with one task the interval and p-values are. The smallest
+        possible p-value is 1 / 2**k for k <= 16 tasks (or pairs) that changed, otherwise 1 / 10000.
+
     Sources: Fisher 1935 (sign-flip randomisation); Phipson and Smyth 2010 for (C + 1) / (n + 1); Liang and Zeger 1986.
     """
     if not pairs:
@@ -64,10 +83,18 @@ def paired_contrast(
 
 
 def sign_flip(*, sums: Floats, rng: np.random.Generator, draws: int = DRAWS) -> tuple[float, float]:
-    """One-sided (greater) and two-sided p-values of the total of `sums` (of tasks, or of single pairs) at random signs.
+    """Sign-flip randomisation test of the null hypothesis that each sum is symmetric about 0.
 
-    Null: each sum is symmetric about 0. Floor: 1 / 2**k with k sums that are not 0, or 1 / (draws + 1).
-    Sources: Fisher 1935; Phipson and Smyth 2010, "Permutation p-values should never be zero".
+    Args:
+        sums: Differences summed by task, or single differences; shape (n,).
+        rng: Draws the signs where more than `EXACT_TASKS` sums are not 0; all patterns are enumerated otherwise.
+        draws: How many sign patterns are drawn.
+
+    Returns:
+        (one-sided p-value of a positive total, two-sided p-value), at least 1 / 2**k for k sums that are not 0, or
+        1 / (draws + 1) where signs are drawn.
+
+    Sources: Fisher 1935; Phipson and Smyth 2010 (permutation p-values).
     """
     # scipy.stats.permutation_test gives the same exact p-values and takes 10 to 150 times as long.
     moved = sums[np.abs(sums) > TIE]

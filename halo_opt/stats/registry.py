@@ -1,7 +1,6 @@
-"""The named pure functions that turn the rows of a number's SQL into its value.
+"""The statistics that a report names: functions from the rows of a number's query to its value.
 
-None of them draws at random, so a report's numbers come out the same when they are run again. Rows come from a store; a
-wrong shape raises ValueError or TypeError.
+They are deterministic, so `verify` gets the same numbers again. Rows of another shape raise ValueError or TypeError.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ def _listed(interval: Interval | None) -> list[float] | None:
 
 
 def rate_interval(rows: Rows) -> list[float] | None:
-    """95% interval of a rate, rows (task, value 0..1): Wilson when tasks are seen once, else cluster t over tasks."""
+    """95% interval of a mean from rows (task, value 0..1): Wilson's for one 0/1 value a task, else `cluster_t`."""
     values = [float(value) for _, value in rows]
     tasks = [str(task) for task, _ in rows]
     if len(set(tasks)) == len(tasks) and set(values) <= {0.0, 1.0}:
@@ -35,12 +34,12 @@ def rate_interval(rows: Rows) -> list[float] | None:
 
 
 def mean_rate(rows: Rows) -> float | None:
-    """Mean of the second column, rows (task, value 0..1): what `rate_interval` is the interval of."""
+    """Mean of the values in rows (task, value 0..1); `rate_interval` is its confidence interval."""
     return sum(float(value) for _, value in rows) / len(rows) if rows else None
 
 
 def _passing(rows: Rows) -> tuple[float, Interval | None] | None:
-    """pass@k over tasks, rows (task, attempts, solved, k) with one k."""
+    """(pass@k, its interval) from rows (task, attempts, solved, k), k the same in all rows; None without rows."""
     ks = {int(k) for *_, k in rows}
     if len(ks) > 1:
         raise ValueError(f"pass@k needs one k, got {sorted(ks)}")
@@ -48,13 +47,13 @@ def _passing(rows: Rows) -> tuple[float, Interval | None] | None:
 
 
 def pass_at_k(rows: Rows) -> float | None:
-    """Mean over tasks of the chance that k attempts hold a success."""
+    """Mean over tasks of the probability that at least one of k attempts succeeds; rows as in `_passing`."""
     found = _passing(rows)
     return None if found is None else found[0]
 
 
 def pass_at_k_interval(rows: Rows) -> list[float] | None:
-    """Its 95% interval over tasks."""
+    """95% interval of `pass_at_k`, clustered by task; rows as in `_passing`."""
     found = _passing(rows)
     return None if found is None else _listed(found[1])
 

@@ -1,4 +1,4 @@
-"""How often a task is solved within k attempts. Too little data gives None."""
+"""pass@k: the probability that a task is solved within k attempts."""
 
 from collections.abc import Sequence
 from math import comb
@@ -7,10 +7,17 @@ from halo_opt.stats.intervals import Interval, cluster_t
 
 
 def pass_at_k(*, attempts: int, solved: int, k: int) -> float | None:
-    """Chance that at least one of `k` attempts at a task solves it, from `solved` of `attempts` independent ones.
+    """Unbiased estimate of the probability that at least one of `k` attempts solves a task.
 
-    Null: none; an unbiased estimate. Floor: None with fewer attempts than k. Source: Chen et al. 2021, "Evaluating
-    large language models trained on code".
+    Args:
+        attempts: Independent attempts at the task.
+        solved: How many of them succeeded.
+        k: How many attempts are allowed.
+
+    Returns:
+        The estimate, 0 to 1; None with fewer attempts than k.
+
+    Source: Chen et al. 2021, "Evaluating large language models trained on code".
     """
     if k < 1 or attempts < k:
         return None
@@ -18,11 +25,14 @@ def pass_at_k(*, attempts: int, solved: int, k: int) -> float | None:
 
 
 def mean_pass_at_k(*, tasks: Sequence[tuple[int, int]], k: int) -> tuple[float, Interval | None] | None:
-    """Mean of pass@k over tasks, each (attempts, solved), with a 95% interval over tasks.
+    """Mean of pass@k over tasks, with a 95% interval that takes tasks as the independent units (see `cluster_t`).
 
-    Null: none; t over tasks, which are the independent units, and the rule of three where all agree. Floor: tasks with
-    fewer than k attempts are left out, None when none is left; under two tasks there is no interval.
-    Source: as `pass_at_k` and `cluster_t`.
+    Args:
+        tasks: (attempts, solved) of each task. Tasks with fewer than `k` attempts are left out.
+        k: How many attempts are allowed.
+
+    Returns:
+        (mean, interval); None when no task is left, and no interval with fewer than two.
     """
     values = [pass_at_k(attempts=n, solved=c, k=k) for n, c in tasks]
     known = [value for value in values if value is not None]

@@ -1,7 +1,7 @@
-"""Differences and ratios of failure rates over 2 x 2 tables, one a stratum, with intervals. Too little data gives None.
+"""Stratified differences and ratios of failure rates (Mantel-Haenszel), with confidence intervals.
 
-A table is (attempts with the behaviour, failed of these, attempts without, failed of these). Every estimate compares
-within strata only, so that a stratum where everything fails pulls neither way.
+A stratum is a 2 x 2 table: (attempts with the behaviour, failed of these, attempts without, failed of these). Attempts
+are compared within strata only, so that a stratum in which everything fails has no influence.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,14 +12,15 @@ import numpy as np
 from halo_opt.stats.intervals import Interval, wilson
 
 Table = tuple[int, int, int, int]
-# With fewer clusters the spread between them says nothing about the next one.
+# With fewer clusters the variance between them is too poorly estimated.
 MIN_CLUSTERS = 5
 
 
 def mantel_haenszel_difference(*, strata: Sequence[Table]) -> float | None:
-    """The common difference of failure rates, with minus without, weighted by what each stratum can tell.
+    """The Mantel-Haenszel risk difference: failure rate with the behaviour minus without, -1 to 1.
 
-    Null: none; an estimate. Floor: None when no stratum holds attempts both with and without the behaviour.
+    None when no stratum has attempts both with and without the behaviour.
+
     Source: Mantel and Haenszel 1959; Greenland and Robins 1985 for the risk difference.
     """
     weight = sum(w * o / (w + o) for w, _, o, _ in strata if w and o)
@@ -29,10 +30,11 @@ def mantel_haenszel_difference(*, strata: Sequence[Table]) -> float | None:
 
 
 def sato_interval(*, strata: Sequence[Table], confidence: float = 0.95) -> Interval | None:
-    """Interval of the Mantel-Haenszel difference, sound for few large and for many small strata; within [-1, 1].
+    """Sato's interval of the Mantel-Haenszel risk difference, within [-1, 1]; None where the difference is None.
 
-    Where the variance estimate vanishes (behaviour and failure agree without exception), Newcombe's interval of the
-    pooled table is given, which is never of zero width. Floor: None where the difference is None.
+    It is consistent for few large and for many small strata. Where the variance estimate is 0 (behaviour and failure
+    agree without exception), Newcombe's interval of the pooled table is returned, whose width is positive.
+
     Sources: Sato 1989, "On the variance estimator for the Mantel-Haenszel risk difference"; Newcombe 1998, method 10.
     """
     both = [t for t in strata if t[0] and t[2]]
@@ -52,9 +54,9 @@ def sato_interval(*, strata: Sequence[Table], confidence: float = 0.95) -> Inter
 
 
 def newcombe(*, table: Table, confidence: float = 0.95) -> Interval | None:
-    """Interval of a difference of two independent rates. Floor: an empty side gives None.
+    """Newcombe's interval of a difference of two independent rates, from two Wilson intervals; None for an empty side.
 
-    Null: inverts score tests of the two rates. Source: Newcombe 1998, "Interval estimation for the difference between
+    Source: Newcombe 1998, "Interval estimation for the difference between
     independent proportions", method 10.
     """
     with_all, with_failed, without_all, without_failed = table
@@ -71,10 +73,19 @@ def newcombe(*, table: Table, confidence: float = 0.95) -> Interval | None:
 def failures_explained(
     *, strata: Sequence[Table], difference: float, interval: Interval | None
 ) -> tuple[float, Interval | None]:
-    """Failures that would have been successes had the behaviour not done its harm, with an interval.
+    """Attributable failures: those that would have been successes without the behaviour, if it is the cause.
 
-    The common difference times the attempts with the behaviour: an upper bound where something else causes both.
-    Null: none; an estimate. Floor: never below 0 nor above the failures that show the behaviour.
+    The risk difference times the attempts with the behaviour, limited to 0 and the failures that show it. Where
+    something else causes both behaviour and failure, it is an upper bound.
+
+    Args:
+        strata: The 2 x 2 tables.
+        difference: The risk difference.
+        interval: Its confidence interval.
+
+    Returns:
+        (attributable failures, their interval), in attempts.
+
     Source: Greenland 1987, "Variance estimators for attributable fraction estimates consistent in both large strata
     and sparse data".
     """
@@ -87,16 +98,17 @@ def failures_explained(
 
 
 def pooled(strata: Iterable[Table]) -> Table:
-    """All strata as one table."""
+    """The sum of all strata, as one table."""
     w, wf, o, of = (sum(parts) for parts in zip((0, 0, 0, 0), *strata, strict=True))
     return (w, wf, o, of)
 
 
 def mantel_haenszel_ratio(*, strata: Sequence[Table], confidence: float = 0.95) -> tuple[float, Interval] | None:
-    """The common ratio of failure rates, with over without, and its interval.
+    """The Mantel-Haenszel risk ratio, failure rate with the behaviour over without, and its interval (log-normal).
 
-    Null: ratio 1; an estimate, the interval is normal on the log scale. Floor: None when no stratum holds attempts both
-    with and without the behaviour, or when one side never fails, where no finite ratio or interval exists.
+    None when no stratum has attempts both with and without the behaviour, or when one side has no failures, where no
+    finite ratio or interval exists.
+
     Sources: Rothman and Boice 1979; Greenland and Robins 1985 for the variance.
     """
     both = [t for t in strata if t[0] and t[2]]
@@ -113,11 +125,18 @@ def mantel_haenszel_ratio(*, strata: Sequence[Table], confidence: float = 0.95) 
 
 
 def clustered_interval(*, cells: Mapping[str, Mapping[object, Table]], confidence: float = 0.95) -> Interval | None:
-    """Interval of the Mantel-Haenszel difference when the attempts of one cluster (a task) may move together, or when
-    the effect differs from cluster to cluster; within [-1, 1]. `cells` holds each cluster's tables by stratum.
+    """Jackknife interval of the Mantel-Haenszel risk difference when attempts of one cluster (a task) are correlated.
 
-    Null: the delete-one-cluster jackknife with a t quantile. Floor: None below five clusters that can tell, where the
-    spread between clusters is no estimate. Sources: Tukey 1958; Lipsitz, Dear and Zhao 1994.
+    The delete-one-cluster jackknife with a t quantile. It is also valid when the effect differs between clusters.
+
+    Args:
+        cells: Each cluster's 2 x 2 tables by stratum.
+        confidence: The level of the interval, 0 to 1.
+
+    Returns:
+        The interval, within [-1, 1]; None with fewer than `MIN_CLUSTERS` informative clusters.
+
+    Sources: Tukey 1958; Lipsitz, Dear and Zhao 1994.
     """
     whole: dict[object, Table] = {}
     for tables in cells.values():
@@ -132,7 +151,7 @@ def clustered_interval(*, cells: Mapping[str, Mapping[object, Table]], confidenc
             before, after = _parts(whole[stratum]), _parts(_plus(whole[stratum], table, -1))
             less_top += after[0] - before[0]
             less_weight += after[1] - before[1]
-        # A cluster that leaves both parts as they were tells nothing and would only pretend to be evidence.
+        # A cluster that changes neither part carries no information and must not count as a cluster.
         if (less_top, less_weight) != (top, weight) and less_weight > 1e-9:
             left_out.append(less_top / less_weight)
     count = len(left_out)
@@ -151,6 +170,6 @@ def _plus(one: Table, two: Table, sign: int) -> Table:
 
 
 def _parts(table: Table) -> tuple[float, float]:
-    """A stratum's share of numerator and weight of the Mantel-Haenszel difference."""
+    """A stratum's contributions to the numerator and to the denominator of the Mantel-Haenszel risk difference."""
     w, wf, o, of = table
     return ((wf * o - of * w) / (w + o), w * o / (w + o)) if w and o else (0.0, 0.0)

@@ -50,7 +50,12 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open a store file read-only. Raises InputError when it is missing, not a store, or of another version."""
+        """Open a store file read-only. Raises InputError when it is missing, not a store, or of another version.
+
+        Example:
+            >>> with Store.open(Path("traces.duckdb")) as store:
+            ...     print(store.rows("SELECT outcome, count(*) FROM attempts GROUP BY outcome"))
+        """
         if not path.is_file():
             raise InputError(f"{path} is not there; build a store with 'halo-opt import PATH'")
         try:

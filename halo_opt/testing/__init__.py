@@ -22,6 +22,11 @@ class ScriptedModel:
 
     The script is a list of replies in order, or a function of the messages. A reply is the text, an object (its JSON
     becomes the text) or an exception to raise. With a schema, the text must be a valid object of it.
+
+    Example:
+        >>> model = ScriptedModel(["yes", "no"])
+        >>> model.complete([Message(role="user", content="Is it open?")]).text
+        'yes'
     """
 
     def __init__(
@@ -107,6 +112,10 @@ class FakeHarness:
 
     Its attempts fail by looping and by aiming at targets that do not exist; two settings prevent that. `fault` is its
     FAKE_FAULT (see halo_opt/testing/fake_harness.py), `changes` are merged over the loop file's top-level keys.
+
+    Example:
+        >>> harness = FakeHarness.create(tmp_path, loop={"iterations": 1})
+        >>> config = load_config(harness.loop_file)
     """
 
     def __init__(self, folder: Path) -> None:

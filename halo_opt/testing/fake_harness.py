@@ -1,4 +1,4 @@
-"""A whole harness in one file that needs no browser and no model: FakeHarness copies it, halo_opt never imports it.
+"""A whole harness in one file that needs no browser and no model: FakeHarness copies it.
 
     python agent.py eval --attempts FILE --out DIR      runs attempts by the harness contract
     python agent.py describe | check | tasks            what loop.yaml's other commands ask for

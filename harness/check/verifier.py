@@ -63,7 +63,7 @@ def stale(action: Action, target: Element | None, now: Observation) -> ActionPro
 def new_error_message(before: Observation, after: Observation) -> str | None:
     """A text of the page that was not there before and reports an error.
 
-    Among many new texts it must stand in an alert, because ordinary content may mention errors.
+    Among many new texts it must be in an alert, because ordinary content may mention errors.
     """
     had = {(e.role, e.name) for e in before.elements}
     new = [e for e in after.elements if not e.is_control and (e.role, e.name) not in had]

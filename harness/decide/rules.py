@@ -33,7 +33,7 @@ def words_of(text: str) -> list[str]:
 
 
 def mentions(goal: str, name: str) -> bool:
-    """Whether all of `name` stands in the goal as whole words, in order."""
+    """Whether the goal contains all words of `name`, whole and in order."""
     plain = " ".join(words_of(name))
     return bool(plain) and f" {plain} " in f" {' '.join(words_of(goal))} "
 

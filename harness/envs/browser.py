@@ -32,7 +32,7 @@ def find_chromium(bundled: str | None = None) -> str:
     """The path of a Chromium: HALO_CHROMIUM, else Playwright's own download, else one on PATH.
 
     Raises:
-        EnvironmentMissing: None is found.
+        EnvironmentMissing: No Chromium is found.
     """
     chosen = os.environ.get("HALO_CHROMIUM")
     if chosen:

@@ -23,7 +23,7 @@ _LASTING_STATUS = frozenset({401, 403, 404})
 
 
 def _concerns_every_attempt(failure: Failure) -> bool:
-    """Whether no attempt can be served as things stand."""
+    """Whether an error (a wrong key, an unknown model) would end every attempt."""
     return failure.no_credit or failure.status in _LASTING_STATUS
 
 

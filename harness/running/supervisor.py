@@ -77,7 +77,7 @@ class Child:
         self._send({"do": "go on"})
 
     def stop(self) -> None:
-        """End it with its browser, whatever it is doing."""
+        """End the child process and its browser at once."""
         self.process.kill()
 
 

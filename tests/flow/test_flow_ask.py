@@ -61,8 +61,8 @@ def test_the_answer_is_checked_cited_followed_by_its_evidence_and_can_be_replaye
         f"    {FAILURES}",
         f'[2] attempt {failed}: "{WORDS}"',
     ]
-    assert "97 % was struck" in shown.err
-    assert "citation [9] was struck: there is no such evidence" in shown.err
+    assert "97 % was removed" in shown.err
+    assert "citation [9] was removed: there is no such evidence" in shown.err
     assert "point 2 was dropped" in shown.err
     assert f"halo-opt show {failed} --store" in shown.err
     assert document["answer"] == shown.out.splitlines()[0]

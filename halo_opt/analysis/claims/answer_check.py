@@ -1,10 +1,10 @@
-"""What stands of an answer as an agent submits it: each point, and each contrast that it cites, measured anew."""
+"""Checks the points of an answer that an agent submits, and measures the contrasts that they cite again."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from halo_opt.analysis.claims.check import claim_behaviour, measured_claim, quote_is_found, rerun_numbers
 from halo_opt.analysis.claims.evidence import combined_evidence, evidence, names_in_traces
-from halo_opt.analysis.claims.figures import strike_unsupported
+from halo_opt.analysis.claims.figures import remove_unsupported
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.claims.quotes import in_context
 from halo_opt.analysis.claims.records import Claim
@@ -23,9 +23,10 @@ from halo_opt.store.guarded.sql_checks import LISTED, predicate_basis
 def cited_contrast(
     name: str, report: Report, hypotheses: Hypotheses, rows: GuardedRows, first_steps: Mapping[str, int]
 ) -> CitedContrast:
-    """The contrast (`asked_...`) or the finding (`F1`) of this name, as the traces give it now.
+    """Measure the contrast (`asked_...`) or the finding (`F1`) of this name again.
 
-    The title of a contrast is its asker's own, unchecked. Raises InputError where there is none, or it shows nothing.
+    The title of a contrast was written by the model and is not checked here. Raises InputError where there is no such
+    contrast, or where it cannot be measured.
     """
     finding = next((one for one in report.findings if one.id.lower() == name.strip().lower()), None)
     if finding is not None:
@@ -40,7 +41,7 @@ def cited_contrast(
     if measured is None or basis == "outcome":
         raise InputError(f"{hypothesis.name} shows nothing: {'; '.join(reasons) or 'it goes by how attempts ended'}")
     if basis == "names":
-        # The counts are true; that these attempts fail more often is only how they were picked.
+        # The counts are correct, but a difference of the failure rates would follow from the selection by name.
         measured = measure(rows, claim_behaviour(claim, hypothesis.name, listed=True), first_steps)
     return _cited(hypothesis.name, measured)
 
@@ -51,7 +52,7 @@ def _behaviour(finding: Finding) -> Behaviour:
         title=finding.title,
         meaning="",
         sql=finding.predicate_sql,
-        # What mining does not hold against the outcome has no difference.
+        # A finding that mining did not test against the outcome has no difference.
         untestable="" if "difference" in finding.numbers else LISTED,
     )
 
@@ -79,7 +80,7 @@ def _cited(name: str, m: Measured) -> CitedContrast:
 def checked_answer(
     points: Sequence[AnswerPoint], against: ClaimSources, report: Report, hypotheses: Hypotheses
 ) -> Answer:
-    """What stands of an answer: a point that rests on nothing which stands is dropped."""
+    """The checked answer. A point without any confirmed evidence is dropped."""
     kept: list[CheckedPoint] = []
     dropped: list[str] = []
     for place, point in enumerate(points, 1):
@@ -104,7 +105,7 @@ def _contrasts(
             corrections.append(str(error))
             continue
         known = evidence(found.counts, {}, predicate=found.sql, names=names_in_traces(against.store))
-        yield found.model_copy(update={"title": strike_unsupported(found.title, known, corrections)})
+        yield found.model_copy(update={"title": remove_unsupported(found.title, known, corrections)})
 
 
 def _checked(
@@ -119,7 +120,7 @@ def _checked(
         return CheckedPoint(text="", contrasts=[], numbers=[], quotes=[], corrections=corrections)
     shown = [evidence(one.counts, {}, predicate=one.sql) for one in contrasts]
     return CheckedPoint(
-        text=strike_unsupported(point.text, combined_evidence([known, *shown]), corrections),
+        text=remove_unsupported(point.text, combined_evidence([known, *shown]), corrections),
         contrasts=contrasts,
         numbers=numbers,
         quotes=quotes,

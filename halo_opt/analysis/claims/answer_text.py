@@ -1,7 +1,7 @@
-"""The answer to a question, written by a model from checked evidence alone and checked against it as it is written.
+"""Has a model write the answer to a question from confirmed evidence, and checks it while it is written.
 
-The model that writes has no tools and sees no trace: only numbers that were re-run, quotes that stand, and the points
-that rest on them.
+The model that writes has no tools and reads no trace. It is given numbers that were run again, quotes that were found,
+and the points that cite them.
 """
 
 import re
@@ -54,7 +54,7 @@ class AnswerEvidence(Record):
 
 
 class WrittenAnswer(Record):
-    """An answer as it was shown. `corrections` say what was struck from it; `cited` in the order of citing."""
+    """An answer as it was shown. `corrections` say what was removed from it; `cited` is in the order of citing."""
 
     text: str
     cited: list[int]
@@ -64,7 +64,7 @@ class WrittenAnswer(Record):
 def contrast_words(piece: EvidenceItem) -> str:
     """The counts and the difference of a contrast in a sentence; '' for other pieces.
 
-    Without its interval, whose ends must not pass for the difference: that is for who reads the sources.
+    The interval is left out, so that its ends are not taken for the difference; the list of sources shows it.
     """
     if piece.kind != "contrast":
         return ""
@@ -89,7 +89,7 @@ def _share(part: float, whole: float) -> str:
 
 
 def answer_evidence(answer: Answer | None) -> AnswerEvidence:
-    """The numbered evidence of what the agents handed in; empty where nothing of it stands."""
+    """Number the evidence of the agents' answer; empty where nothing was confirmed."""
     pieces: dict[str, EvidenceItem] = {}
 
     def cite(**what: Any) -> int:
@@ -108,7 +108,7 @@ def answer_evidence(answer: Answer | None) -> AnswerEvidence:
 
 
 def write_answer(question: str, evidence: AnswerEvidence, model: Model, show: Callable[[str], None]) -> WrittenAnswer:
-    """Have the answer written, `show` given each sentence as soon as it is checked. Raises what the model raises."""
+    """Have the model write the answer; `show` is called with each checked sentence. Raises what the model raises."""
     checked = _checking(evidence, show)
     try:
         model.complete(_messages(question, evidence), on_text=checked.feed)
@@ -118,7 +118,7 @@ def write_answer(question: str, evidence: AnswerEvidence, model: Model, show: Ca
 
 
 def points_as_answer(evidence: AnswerEvidence, show: Callable[[str], None]) -> WrittenAnswer:
-    """The points themselves, cited: for when no model can be asked any more."""
+    """The list of points with their citations, as the answer where no model can write one."""
     checked = _checking(evidence, show)
     for place, point in enumerate(evidence.points):
         cited = ", ".join(map(str, point.citations))
@@ -141,7 +141,7 @@ def _checking(found: AnswerEvidence, show: Callable[[str], None]) -> Sentences:
 
 
 def _names(found: AnswerEvidence) -> frozenset[str]:
-    """Names with a digit: of attempts, and those that the check of the points has let stand."""
+    """The names with a digit, in lower case: of attempts, and those in the checked points."""
     words = [word.strip(".,;:!?()[]\"'`").lower() for point in found.points for word in point.text.split()]
     named = {word for word in words if re.search(r"\d", word) and re.match(r"[^\W\d]", word)}
     return frozenset(named | {piece.trace_id.lower() for piece in found.pieces if piece.trace_id})
@@ -169,7 +169,7 @@ def _messages(question: str, found: AnswerEvidence) -> list[Message]:
 
 
 def _figure(value: float | None) -> str:
-    """A number as it is to be written: a count without decimals."""
+    """A number as text; a whole number has no decimals."""
     if value is None:
         return ""
     return f"{value:.0f}" if value == int(value) else f"{value:.6g}"

@@ -1,7 +1,7 @@
-"""Checks a model's claim against the traces: numbers are run again, quotes looked up, the contrast measured anew.
+"""Checks a model's claim against the traces.
 
-Its SQL runs guarded, every count in it is replaced by what the store says, a quote
-that does not stand in the trace is struck, and so is a figure in its words that no checked number supports.
+The SQL of each number runs again (guarded) and gives its value, quotes are looked up, and the predicate is measured as
+a behaviour. Numbers, quotes and figures in the text that the traces do not support are removed.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.analysis.claims.evidence import Evidence, evidence, misnamed, names_in_traces
-from halo_opt.analysis.claims.figures import numbers_as_evidence, strike_unsupported
+from halo_opt.analysis.claims.figures import numbers_as_evidence, remove_unsupported
 from halo_opt.analysis.claims.hypotheses import behaviour_sql
 from halo_opt.analysis.claims.quotes import quote_problem
 from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote, Status
@@ -44,9 +44,19 @@ def check_claim(
     first_steps: Mapping[str, int],
     harness: Path | None = None,
 ) -> tuple[CheckedClaim, Measured | None]:
-    """The claim as far as it holds, and its behaviour as measured; None where the predicate cannot be measured.
+    """Check a claim.
 
-    `harness` is the folder that a fix must lie in; without one, where it lies is not checked.
+    Args:
+        claim: The claim as the model wrote it.
+        store: The traces.
+        rows: Runs the claim's SQL, guarded.
+        name: The name of the claim's behaviour.
+        first_steps: By run_id, the number of first steps to compare in runs whose failures reach the step limit.
+        harness: The folder that must hold the file of a fix. None: the file is not checked.
+
+    Returns:
+        The claim without what the traces do not support, with its status, corrections and reasons; and the measured
+        behaviour, None where the predicate cannot be measured.
     """
     corrections: list[str] = []
     behaviour = claim_behaviour(claim, name)
@@ -72,9 +82,9 @@ def check_claim(
     )
     kept = claim.model_copy(
         update={
-            "title": strike_unsupported(claim.title, known, corrections),
-            "claim": strike_unsupported(claim.claim, known, corrections),
-            "counter_evidence": strike_unsupported(claim.counter_evidence, known, corrections),
+            "title": remove_unsupported(claim.title, known, corrections),
+            "claim": remove_unsupported(claim.claim, known, corrections),
+            "counter_evidence": remove_unsupported(claim.counter_evidence, known, corrections),
             "numbers": numbers,
             "quotes": quotes,
             "remedies": list(_remedies(claim.remedies, corrections)),
@@ -87,7 +97,7 @@ def check_claim(
 
 
 def check_queries(claim: Claim, first_steps: Mapping[str, int]) -> Iterator[str]:
-    """What a check asks as a rule. It may be run in any order, for each answer is only used in its turn."""
+    """The SQL that `check_claim` usually runs, so that it can be run together and in any order."""
     behaviour = claim_behaviour(claim, "claim")
     for number in claim.numbers:
         yield from (number.sql, *probes(number.sql))
@@ -97,9 +107,13 @@ def check_queries(claim: Claim, first_steps: Mapping[str, int]) -> Iterator[str]
 
 
 def claim_behaviour(claim: Claim, name: str, *, model: str = "a model", listed: bool = False) -> Behaviour:
-    """The claim's predicate as a behaviour like any detector's, over measured attempts and unknown outcomes.
+    """The claim's predicate as a behaviour, over all attempts that did not end in an error.
 
-    Its SQL runs guarded wherever mining runs it, as that of a file does.
+    Args:
+        claim: The claim.
+        name: The name of the behaviour.
+        model: The model that made the claim. A behaviour with a source has its SQL run guarded.
+        listed: Whether the predicate lists attempts by name, so that it cannot be tested.
     """
     return Behaviour(
         name=name,
@@ -114,7 +128,7 @@ def claim_behaviour(claim: Claim, name: str, *, model: str = "a model", listed: 
 
 
 def predicate_problem(predicate: str) -> str | None:
-    """Why a predicate cannot be measured whatever the traces say; None where it may be run."""
+    """Why a predicate must not be measured over any traces; None where it may be."""
     if word := outcome_word(predicate):
         return f"its predicate looks at {word}: a behaviour defined by failing explains nothing"
     if word := random_word(predicate):
@@ -127,11 +141,15 @@ def predicate_problem(predicate: str) -> str | None:
 def measured_claim(
     predicate: str, behaviour: Behaviour, rows: GuardedRows, first_steps: Mapping[str, int]
 ) -> tuple[list[str], Measured | None]:
-    """A predicate's behaviour as measured, None where it cannot be; and the reasons why it supports no claim."""
+    """Measure a predicate's behaviour.
+
+    Returns:
+        The reasons why the predicate supports no claim, and the measurement; None where it cannot be measured.
+    """
     if reason := predicate_problem(predicate):
         return [reason], None
     try:
-        # By itself first: set into other SQL, half a statement could close the other one's brackets.
+        # Alone first: within other SQL, an incomplete statement could close the brackets around it.
         rows.rows(predicate)
     except InputError as error:
         return [f"its predicate cannot be run: {error}"], None
@@ -144,7 +162,7 @@ def measured_claim(
 
 
 def _no_way_of_failing(m: Measured) -> Iterator[str]:
-    """Why it cannot be how attempts fail: none does, or they fail less often with it, over all and within tasks."""
+    """Why a behaviour cannot be a failure mode: no failure shows it, or attempts that show it fail less often."""
     within = m.contrast.difference if m.contrast else None
     if m.failures_with == 0:
         yield "no failure shows it"
@@ -153,7 +171,7 @@ def _no_way_of_failing(m: Measured) -> Iterator[str]:
 
 
 def _counts(m: Measured) -> dict[str, Value]:
-    """What the store says of the predicate."""
+    """The measured counts of attempts, and the difference of the failure rates (a fraction)."""
     return {
         "failures_with": m.failures_with,
         "failures": m.failures,
@@ -166,24 +184,34 @@ def _counts(m: Measured) -> dict[str, Value]:
 def rerun_numbers(
     numbers: Sequence[ClaimNumber], store: Store, rows: GuardedRows, corrections: list[str]
 ) -> Iterator[ClaimNumber]:
-    """The numbers that their SQL counts, with its values; what was changed or struck goes into `corrections`."""
+    """Run the SQL of numbers again.
+
+    Args:
+        numbers: The numbers as the model wrote them.
+        store: The traces.
+        rows: Runs the SQL, guarded.
+        corrections: Receives a line for each number that was changed or removed.
+
+    Yields:
+        Each number that its SQL counts in the traces, with the value that the SQL gives.
+    """
     names = names_in_traces(store)
     for number in numbers:
         try:
             value = _cell(rows.rows(number.sql))
         except InputError as error:
-            corrections.append(f"number {number.name} was struck: its SQL cannot be run ({error})")
+            corrections.append(f"number {number.name} was removed: its SQL cannot be run ({error})")
             continue
         if value is None:
-            corrections.append(f"number {number.name} was struck: its SQL does not give one number")
+            corrections.append(f"number {number.name} was removed: its SQL does not give one number")
             continue
         if reason := number_problem(number.sql, value, store, rows.rows) or misnamed(number.name, number.sql):
-            corrections.append(f"number {number.name} was struck: {reason}")
+            corrections.append(f"number {number.name} was removed: {reason}")
             continue
         if not _same(number.value, value):
             corrections.append(f"number {number.name} was {number.value:g}; its SQL gives {value:g}")
         known = replace(numbers_as_evidence([value]), names=names)
-        yield number.model_copy(update={"name": strike_unsupported(number.name, known, corrections), "value": value})
+        yield number.model_copy(update={"name": remove_unsupported(number.name, known, corrections), "value": value})
 
 
 def _cell(found: Sequence[tuple[Any, ...]]) -> int | float | None:
@@ -198,7 +226,7 @@ def _same(one: float, two: float) -> bool:
 
 
 def quote_is_found(quote: Quote, store: Store, corrections: list[str]) -> bool:
-    """Whether the words stand in that attempt (at that step), letter by letter, white space aside."""
+    """Whether a quote is in the texts of its attempt (at its step); if not, the reason goes into `corrections`."""
     reason = quote_problem(quote, store)
     corrections += [reason] if reason else []
     return reason is None
@@ -209,30 +237,30 @@ def _remedies(words: Sequence[str], corrections: list[str]) -> Iterator[str]:
         if word in load_playbook().all_words():
             yield word
         else:
-            corrections.append(f"remedy {word} was struck: the playbook has no such word")
+            corrections.append(f"remedy {word} was removed: the playbook has no such remedy")
 
 
 def _fix(fix: Fix | None, harness: Path | None, known: Evidence, corrections: list[str]) -> Fix | None:
-    """The fix where its file is one of the harness's; its lines where the file has as many."""
+    """The fix with its text, file and lines checked; None where the harness does not have the file."""
     if fix is None:
         return None
-    kept = fix.model_copy(update={"words": strike_unsupported(fix.words, known, corrections)})
+    kept = fix.model_copy(update={"words": remove_unsupported(fix.words, known, corrections)})
     if harness is None:
-        corrections.append("the file of the fix was not looked up: there was no harness to look in")
+        corrections.append("the file of the fix was not checked: no folder of the harness was given")
         return kept
     lines = _lines_of(harness, fix.path)
     if lines is None:
-        corrections.append(f"the fix was struck: the harness has no file {fix.path}")
+        corrections.append(f"the fix was removed: the harness has no file {fix.path}")
         return None
     named = [int(digits) for digits in re.findall(r"[0-9]{1,9}", fix.lines)]
     if named and not (named[0] >= 1 and named[-1] <= lines):
-        corrections.append(f"lines {fix.lines} of the fix were struck: {fix.path} has {lines}")
+        corrections.append(f"lines {fix.lines} of the fix were removed: {fix.path} has {lines} lines")
         return kept.model_copy(update={"lines": ""})
     return kept
 
 
 def _lines_of(harness: Path, path: str) -> int | None:
-    """How many lines a plain file within the harness has; None where there is no such file."""
+    """The number of lines of a regular file within the harness; None where there is no such file."""
     try:
         root, file = harness.resolve(), (harness / path).resolve()
         if not file.is_relative_to(root) or not file.is_file():
@@ -245,13 +273,13 @@ def _lines_of(harness: Path, path: str) -> int | None:
 def _shown_by(
     quotes: Sequence[Quote], behaviour: Behaviour, rows: GuardedRows, corrections: list[str]
 ) -> Iterator[Quote]:
-    """Quotes of attempts that the predicate holds for; words of another attempt say nothing about it."""
+    """The quotes of attempts that show the behaviour."""
     shown = {str(trace) for (trace,) in rows.rows(_shown_sql(behaviour))} if quotes else set()
     for quote in quotes:
         if quote.trace_id in shown:
             yield quote
         else:
-            corrections.append(f"a quote was struck: attempt {quote.trace_id} does not show it")
+            corrections.append(f"a quote was removed: attempt {quote.trace_id} does not show it")
 
 
 def _shown_sql(behaviour: Behaviour) -> str:

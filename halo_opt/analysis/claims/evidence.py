@@ -1,6 +1,6 @@
-"""What can support a model's words about attempts: counts and numbers that were measured, quotes, and names.
+"""The evidence that can support a model's text about attempts: measured counts and numbers, quotes, and names.
 
-One rule for a claim when it is made and for a report when it is verified, so that what stands goes on standing.
+The check of a claim and the verification of a report use the same evidence, and so give the same result.
 """
 
 import re
@@ -26,11 +26,13 @@ NOUN = re.compile("|".join(rf"(?P<{base}>\b(?:{words})\b)" for base, words in NO
 
 @dataclass(frozen=True, slots=True)
 class KnownNumber:
-    """A checked number: of what, and what it is of it.
+    """A checked number.
 
-    A part (those that show it), its whole, or the share of the one in the other; how many end so ("ends") and at what
-    rate, of all or of those that show it; a difference; or a number by itself. A whole number is a count where it is an
-    int, else it may be a percentage.
+    Args:
+        value: The number. An int is a count; a float may also be a share or a percentage.
+        base: What is counted.
+        role: "part" (attempts that show the behaviour), "whole" (all of the base), "share" (part of whole), "ends"
+            (attempts with this outcome), "rate" (their share), "difference" (of two rates), or "number" (any other).
     """
 
     value: float
@@ -40,11 +42,17 @@ class KnownNumber:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that words may rest on.
+    """Everything that can support a text.
 
-    `quotes` are words that stand in the traces, `steps` where they stand, `names` what the traces call things (lower
-    case), `limits` the bounds that the predicate itself sets. `shares` say how many of a base show it, `effect` has the
-    sign of what it does to failing; None and absent where nobody measured.
+    Args:
+        known: Checked numbers.
+        quotes: Texts that were found in the traces.
+        steps: The step numbers of the quotes.
+        names: Names in the traces that contain a digit, in lower case.
+        limits: Constants that the predicate compares with.
+        shares: The share of each base that shows the behaviour; empty where not measured.
+        effect: The difference of the failure rates, with and without the behaviour; None where not measured.
+        failing: The failure rate of the attempts that show the behaviour; None where not measured.
     """
 
     known: Sequence[KnownNumber]
@@ -58,7 +66,7 @@ class Evidence:
 
 
 def combined_evidence(parts: Sequence[Evidence]) -> Evidence:
-    """The evidence of several things together. Shares and effect are kept where only one of them has any."""
+    """Combine evidence. Shares, effect and failure rate are kept only where a single part has shares."""
     sole = [part for part in parts if part.shares]
     one = sole[0] if len(sole) == 1 else None
     return Evidence(
@@ -74,11 +82,11 @@ def combined_evidence(parts: Sequence[Evidence]) -> Evidence:
 
 
 def named(match: re.Match[str]) -> Base:
-    """Of what a noun that `NOUN` found is."""
+    """What the noun of a match of `NOUN` counts."""
     return next(base for base in NOUNS if match[base])
 
 
-# Only what could be taken for a figure, and no sentence: a trace may call a tool "41 failures".
+# Only names with a digit and without white space: a tool called "41 failures" must not support a figure.
 _NAMES_SQL = (
     "SELECT DISTINCT lower(name) FROM (SELECT DISTINCT tool AS name FROM steps UNION ALL SELECT DISTINCT error_type"
     " FROM steps UNION ALL SELECT unnest([model, mode, run_id, task_id, harness_revision]) FROM"
@@ -92,7 +100,7 @@ _SAYS_SUCCESSES = re.compile(r"succe|solved|passed", re.IGNORECASE)
 
 
 def names_in_traces(store: Rows) -> frozenset[str]:
-    """What the traces call attempts, tools, errors, models, modes, runs and tasks with a digit in it, in lower case."""
+    """The names of attempts, tools, errors, models, modes, runs and tasks that contain a digit, in lower case."""
     return frozenset(str(name) for (name,) in store.rows(_NAMES_SQL))
 
 
@@ -104,12 +112,17 @@ def evidence(
     predicate: str = "",
     names: frozenset[str] = frozenset(),
 ) -> Evidence:
-    """All evidence for words about one behaviour.
+    """The evidence for a text about one behaviour.
 
-    `counts` has failures_with, failures, successes_with, successes and difference (fractions), None or absent where not
-    measured; `numbers` are name -> (value, SQL), each as run again.
+    Args:
+        counts: failures_with, failures, successes_with, successes (attempts) and difference (a fraction); None or
+            absent where not measured.
+        numbers: By name, the value and the SQL of each number as it was run again.
+        quotes: Quotes that were found in the traces.
+        predicate: The SQL of the behaviour's predicate.
+        names: The result of `names_in_traces`.
     """
-    standing = list(quotes)
+    found = list(quotes)
     parts = _parts(counts)
     shares = {base: part / whole for base, (part, whole) in parts.items() if whole}
     shown = parts["attempts"][0] if parts else 0.0
@@ -117,8 +130,8 @@ def evidence(
     effect = float(difference) if isinstance(difference, int | float) else _raw(shares)
     return Evidence(
         [*_measured(parts), *_numbers(numbers), *_difference(difference)],
-        quotes=tuple(quote.words for quote in standing),
-        steps=frozenset(quote.step for quote in standing if quote.step is not None),
+        quotes=tuple(quote.words for quote in found),
+        steps=frozenset(quote.step for quote in found if quote.step is not None),
         names=names,
         limits=bounds(predicate) if predicate else frozenset(),
         shares=shares,
@@ -128,7 +141,7 @@ def evidence(
 
 
 def _parts(counts: Mapping[str, Value]) -> dict[Base, tuple[float, float]]:
-    """How many of each base show it, and how many there are; empty where one of the counts is missing."""
+    """By base, the attempts that show the behaviour and all attempts; empty where one of the counts is missing."""
     four = [counts.get(name) for name in ("failures_with", "failures", "successes_with", "successes")]
     present = [float(value) for value in four if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(present) < len(four):
@@ -142,7 +155,7 @@ def _raw(shares: Mapping[Base, float]) -> float | None:
 
 
 def _measured(parts: Mapping[Base, tuple[float, float]]) -> Iterator[KnownNumber]:
-    """The counts in the forms in which people write them."""
+    """The counts as parts, wholes and shares, and the outcomes as counts and rates."""
     for base, (part, whole) in parts.items():
         yield KnownNumber(part, base, "part")
         yield KnownNumber(whole, base, "whole")
@@ -168,7 +181,7 @@ def _numbers(numbers: Mapping[str, tuple[Value, str]]) -> Iterator[KnownNumber]:
 
 
 def base_of(sql: str) -> Base:
-    """What a number's SQL is about, by the outcomes that it names: of one, of both, or of all attempts."""
+    """What a number's SQL counts: failures or successes where it names one outcome, attempts where it names none."""
     named = outcomes_named(sql)
     if named == {"failure"}:
         return "failures"
@@ -178,7 +191,7 @@ def base_of(sql: str) -> Base:
 
 
 def misnamed(name: str, sql: str) -> str | None:
-    """Why a number's name does not say what its SQL counts; None where it may."""
+    """Why a number's name contradicts what its SQL counts; None where it does not."""
     base = base_of(sql)
     says_failures, says_successes = _SAYS_FAILURES.search(name), _SAYS_SUCCESSES.search(name)
     if says_failures and not says_successes and base in {"successes", "attempts"}:

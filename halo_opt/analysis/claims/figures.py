@@ -1,7 +1,7 @@
-"""A model's prose without the figures and phrases that its evidence does not support.
+"""Removes the figures and phrases from a model's text that no checked number supports.
 
-A figure stays where a checked number says the same of the same thing: 12 of 40 failures are not 12 of 40 attempts.
-Numerals in words or in other scripts are figures like any other. English only; whether a sentence is true is not read.
+A figure is supported by a checked number of the same value that counts the same thing: 12 of 40 failures are not 12 of
+40 attempts. Numerals in words and in other scripts count as figures. Only English is read.
 """
 
 import re
@@ -11,8 +11,8 @@ from halo_opt.analysis.claims.evidence import NOUN, NOUNS, Base, Evidence, Known
 from halo_opt.analysis.claims.numerals import Figure, figures, plain
 from halo_opt.core.records import Value
 
-STRUCK = "[not confirmed]"
-# A share that is said in words (half, a third, nine in ten) is a rounded one.
+NOT_CONFIRMED = "[not confirmed]"
+# How far a share in words (half, a third, nine in ten) may be from the measured one.
 ROUNDED = 0.01
 
 _CLAUSE = re.compile(r"[.;:!?\n,()]")
@@ -43,7 +43,7 @@ _THING_AFTER = re.compile(
     r"\s(?!(?:of|in|out|per|percent|points?|times|more|less|fewer|or|and|to)\b)([a-z]+)\b", re.IGNORECASE
 )
 _TOKEN = re.compile(r"[^\s()\[\]{}\"'`,;!?]*\d[^\s()\[\]{}\"'`,;!?]*")
-# What holds the parts of a name together: where it goes on, a name is not yet whole.
+# Characters that join the parts of a name.
 _JOINS = "-._+~%@#$\u20ac\u00a3"
 _MAX_NAME = 200
 _GLUED = re.compile(r"(?P<word>[A-Za-z]+)\d")
@@ -55,38 +55,45 @@ _COUNTED = re.compile(
 )
 
 
-def strike_unsupported(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
-    """The words with every figure struck that no checked number supports, however it is written.
+def remove_unsupported(words: str, known: Sequence[Value] | Evidence, corrections: list[str]) -> str:
+    """Replace every figure and phrase that the evidence does not support by `[not confirmed]`.
 
-    Words that keep all their figures stay letter by letter, unless they hide characters that people do not see.
+    Args:
+        words: The text.
+        known: The evidence, or plain numbers that may count anything.
+        corrections: Receives a line for each figure that is removed.
+
+    Returns:
+        The text without hidden characters, with digits of all scripts as 0 to 9.
     """
     evidence = known if isinstance(known, Evidence) else numbers_as_evidence(known)
-    text, struck = plain(words), words
-    # What stands beside a figure that is gone may have had its meaning from it.
+    text = plain(words)
+    # A figure may lose its support when the figure beside it is removed, so the text is checked until nothing changes.
     while bad := sorted({*_unsupported_spans(text, evidence), *unsupported_phrases(text, evidence)}):
         done, at = "", 0
         for start, end in bad:
             if start >= at:
-                corrections.append(f"{text[start:end]} was struck from the words: no checked number says so")
-                done += text[at:start] + STRUCK
+                corrections.append(f"{text[start:end]} was removed from the text: no checked number supports it")
+                done += text[at:start] + NOT_CONFIRMED
                 at = end
-        text = struck = done + text[at:]
-    return text if text != words else struck
+        text = done + text[at:]
+    return text
 
 
 def unsupported_figures(words: str, known: Sequence[Value] | Evidence) -> list[str]:
-    """The figures that `strike` would strike; none of what it gave."""
+    """The corrections that `remove_unsupported` would make; empty for a text that it returned."""
     found: list[str] = []
-    strike_unsupported(words, known, found)
+    remove_unsupported(words, known, found)
     return found
 
 
 def numbers_as_evidence(known: Sequence[Value]) -> Evidence:
-    """Plain numbers as evidence: of anything, and by themselves."""
+    """Plain numbers as evidence, which may count anything."""
     return Evidence([KnownNumber(v) for v in known if isinstance(v, int | float) and not isinstance(v, bool)])
 
 
 def _unsupported_spans(text: str, evidence: Evidence) -> list[tuple[int, int]]:
+    """The (start, end) of each figure, or pair such as `12 of 40`, that the evidence does not support."""
     found = list(figures(text))
     bad: list[tuple[int, int]] = _names(text, evidence)
     skip = 0
@@ -108,7 +115,7 @@ def _unsupported_spans(text: str, evidence: Evidence) -> list[tuple[int, int]]:
 
 
 def _names(text: str, evidence: Evidence) -> list[tuple[int, int]]:
-    """Words with digits at their end that are counts in the guise of names: `failures41`."""
+    """The (start, end) of words that contain a count (`failures41`, `41failures`) and are no name in the traces."""
     bad = []
     for match in _TOKEN.finditer(text):
         glued, led = _GLUED.search(match.group()), _LED.match(match.group())
@@ -120,7 +127,7 @@ def _names(text: str, evidence: Evidence) -> list[tuple[int, int]]:
 
 
 def _pair(part: Figure, whole: Figure, base: Base, evidence: Evidence) -> bool:
-    """Whether "12 of 40 failures" holds as a pair, or as a share where both are small words (nine in ten)."""
+    """Whether "12 of 40 failures" is supported as a pair; or as a share where the whole is at most 20 (nine in ten)."""
     if part.unit == "percent":
         return _known(part, base, evidence, ("share", "number")) and _known(whole, base, evidence, ("whole", "number"))
     if _known(whole, base, evidence, ("whole", "number")) and _known(part, base, evidence, ("part", "number")):
@@ -133,9 +140,13 @@ def _pair(part: Figure, whole: Figure, base: Base, evidence: Evidence) -> bool:
 
 
 def _ends(text: str, figure: Figure, end: int, until: int) -> Base | None:
-    """The outcome that a figure says attempts end with ("9 of 10 runs fail", "90% success"), None for none.
+    """The outcome that a figure counts ("9 of 10 runs fail", "90% success"); None where it counts no outcome.
 
-    What is counted stands between `end` and `until`.
+    Args:
+        text: The text.
+        figure: The figure.
+        end: Where the words about the figure begin.
+        until: Where they end at the latest: at the next figure, or at the end of the text.
     """
     if found := _ENDS_IN.search(text[: figure.start]):
         return "failures" if found["what"].lower() == "fail" else "successes"
@@ -153,7 +164,7 @@ def _ends(text: str, figure: Figure, end: int, until: int) -> Base | None:
 
 
 def _ends_so(part: Figure, whole: Figure | None, base: Base, evidence: Evidence) -> bool:
-    """Whether so many, or that share, of all attempts (or of those that show it) end so."""
+    """Whether a number or share of attempts with an outcome is supported."""
     if part.unit == "percent" or part.rough:
         return _known(part, base, evidence, ("rate", "number"))
     if whole is None:
@@ -178,7 +189,7 @@ def _supported(text: str, figure: Figure, second: Figure | None, evidence: Evide
 
 
 def _written_so(text: str, figure: Figure, evidence: Evidence) -> bool:
-    """Whether a figure is no count but a place, a name or a bound, and stands so in quote, name or predicate."""
+    """Whether a figure is a step, a name or a bound, not a count, and is found in a quote, a name or the predicate."""
     before = text[: figure.start]
     if _WHERE.search(before):
         return figure.value in evidence.steps
@@ -198,18 +209,19 @@ def _written_so(text: str, figure: Figure, evidence: Evidence) -> bool:
 
 
 def _quoted(words: str, evidence: Evidence) -> bool:
-    """Whether these very words stand in a quote."""
+    """Whether a quote contains exactly these words."""
     return any(re.search(rf"(?<![\w.]){re.escape(words)}(?!\w)", quote) for quote in evidence.quotes)
 
 
 def _is_name(word: str, evidence: Evidence) -> bool:
-    """Whether the traces call something so, or a quote has it letter by letter."""
+    """Whether a word is a name in the traces, or part of a quote."""
     return word.lower() in evidence.names or _quoted(word, evidence)
 
 
 def _words_around(text: str, start: int, end: int) -> Iterator[str]:
-    """Everything without a space that a figure may be a part of and that is whole: `a-25` of `(a-25/b-3)`, no part of
-    `a-25-b`. Longest first.
+    """The words without white space that contain a figure, longest first.
+
+    In `(a-25/b-3)` the figure 25 has the word `a-25`. A part of a longer name (`a-25` in `a-25-b`) is no word.
     """
     low = max(text.rfind(mark, 0, start) for mark in " \n\t") + 1
     high = min((at for mark in " \n\t" if (at := text.find(mark, end)) >= 0), default=len(text))
@@ -225,7 +237,7 @@ def _begins(text: str, low: int, at: int) -> bool:
 
 
 def _ends_word(text: str, at: int, high: int) -> bool:
-    """Whether a word may end before this place: at its end, or where what follows does not hold it to more."""
+    """Whether a word may end before `at`: at the end of the text, or where no joined part follows."""
     if not (text[at - 1].isalnum() or text[at - 1] in "_%"):
         return False
     rest = text[at:high]
@@ -238,7 +250,7 @@ def _word_before(before: str) -> str:
 
 
 def _base(text: str, figure: Figure, second: Figure | None) -> Base:
-    """What a figure counts: the noun after it, else the one before it in its clause."""
+    """What a figure counts: the noun after it, or else the last noun before it in its clause."""
     end = len(text) if second is None else second.start
     stop = _CLAUSE.search(text, figure.end, end)
     after = text[figure.end : min(stop.start() if stop else end, figure.end + 60)]
@@ -251,7 +263,7 @@ def _base(text: str, figure: Figure, second: Figure | None) -> Base:
 
 
 def _difference(text: str, figure: Figure, second: Figure | None, evidence: Evidence) -> bool:
-    """Percentage points: the size must be known, and the direction where the words tell one."""
+    """Whether a difference in percentage points is supported: its size, and its direction where the text has one."""
     end = min(len(text) if second is None else second.start, figure.end + 40)
     after = text[figure.end : end]
     if evidence.effect is not None:
@@ -273,9 +285,10 @@ def _fits(known: KnownNumber, base: Base) -> bool:
 
 
 def _same(figure: Figure, known: KnownNumber) -> bool:
+    """Whether a figure has the value of a checked number, to the digits that the figure has."""
     shown = abs(known.value)
     if figure.unit in {"percent", "points"}:
-        # Numbers come as shares or as percentages; the words say which only to people.
+        # A checked number may be a share (0.3) or a percentage (30).
         if known.role in {"share", "rate", "difference"} or shown <= 1:
             shown *= 100
         elif isinstance(known.value, int):
@@ -320,7 +333,7 @@ _ALWAYS = re.compile(
 
 
 def unsupported_phrases(text: str, evidence: Evidence) -> list[tuple[int, int]]:
-    """Where quantifiers, roman numerals, mixed scripts and effects stand that the measurement does not support."""
+    """The (start, end) of quantifiers, effects, roman numerals and words of mixed scripts that lack support."""
     bad = [match.span() for match in _ROMAN.finditer(text)] + [m.span() for m in re.finditer(r"(?:\[\?\])+", text)]
     bad += [match.span() for match in re.finditer(r"\w+", text) if _mixed(match.group())]
     if evidence.shares:
@@ -334,12 +347,13 @@ def unsupported_phrases(text: str, evidence: Evidence) -> list[tuple[int, int]]:
 
 
 def _mixed(word: str) -> bool:
-    """Whether a word is written in letters of two alphabets: it is not the word that it looks like."""
+    """Whether a word mixes Latin letters with Greek, Cyrillic or Armenian ones that look like them."""
     latin = any("a" <= c <= "z" or "A" <= c <= "Z" for c in word)
     return latin and any("\u0370" <= c <= "\u058f" for c in word)
 
 
 def _how_many(match: re.Match[str], shares: Mapping[Base, float]) -> bool:
+    """Whether a quantifier ("most failures") agrees with the measured share."""
     share = shares.get(named(match))
     if share is None:
         return False
@@ -349,5 +363,4 @@ def _how_many(match: re.Match[str], shares: Mapping[Base, float]) -> bool:
         return share > 0.5
     if match["few"]:
         return 0 < share < 0.5
-    # "each failure" may lead on to anything; "all failures" says that they show it, "no failure" that none does.
     return share == 1.0 if match["all"] else share == 0.0

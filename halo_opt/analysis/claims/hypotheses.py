@@ -1,4 +1,4 @@
-"""Every predicate that was tested against the outcomes, confirmed or not: each counts in the correction."""
+"""The predicates that were tested against outcomes. Each counts in the correction for multiple tests."""
 
 import hashlib
 import threading
@@ -10,7 +10,7 @@ ROOT = "root"
 
 
 class Hypothesis(Record):
-    """A predicate over attempts (SQL that gives the trace_ids that show it) and what it is said to be."""
+    """A predicate over attempts (SQL that gives the trace_ids of those that show it) with a title."""
 
     name: str
     title: str
@@ -18,7 +18,7 @@ class Hypothesis(Record):
 
 
 def behaviour_sql(predicate: str) -> str:
-    """A predicate (SQL that gives trace_ids) as a behaviour's: a row for every attempt that is no error."""
+    """The SQL of a behaviour, one row per attempt that is no error, from a predicate (SQL that gives trace_ids)."""
     return (
         "SELECT a.trace_id, s.trace_id IS NOT NULL AS value, NULL::INTEGER AS step FROM attempts AS a LEFT JOIN"
         f" (SELECT DISTINCT trace_id::VARCHAR AS trace_id FROM (\n{alone(predicate)}\n) AS p)"
@@ -27,9 +27,9 @@ def behaviour_sql(predicate: str) -> str:
 
 
 class Hypotheses:
-    """All of one analysis. Safe to add to from several threads, and the same whichever agent was quicker.
+    """The hypotheses of one analysis; safe to use from several threads.
 
-    A hypothesis's name follows from its SQL. Agents work side by side, so the order is by agent, then by asking.
+    A name is derived from the SQL, and the order is by agent first, so that neither depends on which agent was faster.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Hypotheses:
         self._lock = threading.Lock()
 
     def add(self, title: str, predicate_sql: str, agent: str = ROOT) -> Hypothesis:
-        """The hypothesis of this predicate; the same SQL asked again is the same test."""
+        """Add a predicate and return its hypothesis. The same SQL from the same agent is added once."""
         key = layout_free(predicate_sql)
         name = f"asked_{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}"
         with self._lock:
@@ -47,18 +47,18 @@ class Hypotheses:
             return tested[name]
 
     def named(self, name: str) -> Hypothesis | None:
-        """The hypothesis of this name, whoever asked it; None where nobody did."""
+        """The hypothesis of this name, from any agent; None where there is none."""
         with self._lock:
             return next((tested[name] for tested in self._by_agent.values() if name in tested), None)
 
     def count(self, agent: str = ROOT) -> int:
-        """How many this agent asked; others that work at the same time are not in it."""
+        """The number of hypotheses of one agent."""
         with self._lock:
             return len(self._by_agent.get(agent, {}))
 
     @property
     def all(self) -> list[Hypothesis]:
-        """Each once: the root's in the order of asking, then those of root.1, root.1.1, root.2, ..."""
+        """All hypotheses, each once: first those of root in their order, then those of root.1, root.1.1, root.2, ..."""
         with self._lock:
             found: dict[str, Hypothesis] = {}
             for agent in sorted(self._by_agent, key=_place):
@@ -68,5 +68,5 @@ class Hypotheses:
 
 
 def _place(agent: str) -> tuple[tuple[bool, int, str], ...]:
-    """root.10 comes after root.9."""
+    """The sort key of an agent, with which root.10 comes after root.9."""
     return tuple((not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in agent.split("."))

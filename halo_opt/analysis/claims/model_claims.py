@@ -1,4 +1,4 @@
-"""The model claims of a report: setting them into findings, and the evidence that supports their words."""
+"""Adds model claims to the findings of a report, and collects the evidence that supports their text."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,16 +17,15 @@ _COUNTS = ("failures_with", "failures", "successes_with", "successes", "differen
 def with_claims(
     store: Rows, report: Report, placed: Mapping[str, Placement], claims: Mapping[str, ModelClaim]
 ) -> list[Finding]:
-    """The findings of a report, each with the model claims that stand at it.
+    """Add model claims to the findings that they belong to.
 
-    Whose fault an attempt is follows from the triage alone: a finding that is a model's own gets the class of most of
-    its failures.
+    A finding that only a model claims gets the triage class of most of its failures as its category.
 
     Args:
-        store: Where the report's SQL runs.
+        store: Runs the report's SQL.
         report: Mining's report with the claims' predicates as extra behaviours.
-        placed: Where each of these behaviours stands.
-        claims: What was claimed by each of these behaviours.
+        placed: By the name of the extra behaviour, the finding that it belongs to.
+        claims: The claim of each extra behaviour, by name.
     """
     at_finding: dict[str, list[ModelClaim]] = {}
     for name, where in placed.items():
@@ -67,7 +66,7 @@ def classes_of(rows: Iterable[tuple[object, ...]]) -> dict[str, Category]:
 
 
 def majority(classes: Mapping[str, Category], attempts: Iterable[str]) -> Category | None:
-    """The class of more than half of the failures among these attempts; None where no class has so many."""
+    """The class of more than half of the failures among these attempts; None where there is no such class."""
     counted = Counter(classes[trace] for trace in attempts if trace in classes)
     if not counted:
         return None

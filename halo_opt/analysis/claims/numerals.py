@@ -58,7 +58,7 @@ _FEW_COUNT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure where it stands in the plain text; a percentage is kept as it is written (30% is 30).
+    """A figure and its place in the plain text; the value of a percentage is as written (30% is 30).
 
     `rough` says that it is a share in words (half, a third), which people round.
     """

@@ -1,4 +1,4 @@
-"""Quotes of a model, looked up in the traces letter by letter; only white space may differ."""
+"""Looks up a model's quotes in the traces. Only white space may differ."""
 
 import re
 
@@ -15,15 +15,15 @@ _STEP_TEXTS = ("observation", "reply", "tool", "arguments", "target", "result", 
 
 
 def quote_problem(quote: Quoted, store: Rows) -> str | None:
-    """Why the quote does not stand in its attempt (at its step); None when it does."""
+    """Why a quote is not in the texts of its attempt (at its step); None when it is."""
     words = _plain(quote.words)
     where = f"attempt {quote.trace_id}" + ("" if quote.step is None else f", step {quote.step}")
     if len(words) < MIN_QUOTE:
-        return f"a quote of {where} was struck: fewer than {MIN_QUOTE} characters prove nothing"
+        return f"a quote of {where} was removed: fewer than {MIN_QUOTE} characters prove nothing"
     texts = _texts(quote, store)
     if any(words in text for text in texts):
         return None
-    return f"a quote was struck: its words do not stand in {where}" if texts else f"there is no {where}"
+    return f"a quote was removed: its words are not in {where}" if texts else f"there is no {where}"
 
 
 def _texts(quote: Quoted, store: Rows) -> list[str]:
@@ -38,9 +38,9 @@ def _texts(quote: Quoted, store: Rows) -> list[str]:
 
 
 def in_context(quote: Quoted, store: Rows) -> Quoted:
-    """A quote that stands, with the rest of its sentence on both sides as far as that is near.
+    """A quote extended to its whole sentence, by at most `REACH` characters on each side.
 
-    Cut out of "do not cancel the flight", the words "cancel the flight" stand in the trace and say the contrary.
+    Otherwise "cancel the flight", cut out of "do not cancel the flight", would be a correct quote of the contrary.
     """
     words = _plain(quote.words)
     for text in _texts(quote, store):

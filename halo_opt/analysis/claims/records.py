@@ -1,4 +1,4 @@
-"""What a model claims, and what is left of it after the check, as records."""
+"""The records of a model's claim and of a checked claim."""
 
 from typing import Literal
 
@@ -21,7 +21,7 @@ class ClaimNumber(Record):
 
 
 class Quote(Quoted):
-    """Words that stand in one attempt (at one step), exactly as they stand there."""
+    """An exact quote from one attempt (at one step)."""
 
     trace_id: str = Field(max_length=200)
     # What a step number can be at all; a larger one could not even be looked up.
@@ -38,7 +38,7 @@ class Fix(SuggestedFix):
 
 
 class Claim(Record):
-    """A failure mode as the model tells it. `predicate_sql` gives the trace_id of each attempt that shows it."""
+    """A failure mode that a model claims. `predicate_sql` gives the trace_id of each attempt that shows it."""
 
     title: str = Field(min_length=3, max_length=160, description="the way of failing, in a few words")
     claim: str = Field(max_length=MAX_TEXT, description="what happens and why")
@@ -62,11 +62,14 @@ Status = Literal["confirmed", "unsupported"]
 
 
 class CheckedClaim(Record):
-    """A claim after the check. `corrections` say what was changed or struck, `reasons` why it is unsupported.
+    """A claim after the check. Whether its failure mode separates failures from successes is tested by mining.
 
-    `claim` holds only what the traces support: its words without unconfirmed figures, the numbers as re-run, the
-    quotes that stand. Whether the failure mode separates failures from successes is for the contrast to say; where its
-    attempts are only `listed` by name, nothing can.
+    Args:
+        status: Whether the traces support the claim.
+        claim: What the traces support of the claim: text, numbers as their SQL gave them, quotes that were found.
+        corrections: What was changed or removed, a line each.
+        reasons: Why the claim is unsupported.
+        listed: Whether the predicate lists attempts by name, so that it cannot be tested.
     """
 
     status: Status

@@ -1,7 +1,7 @@
-"""A model's claims, checked once more and set into the report that mining makes.
+"""Checks a model's claims again and adds them to mining's report.
 
-Every predicate that the model tested against outcomes is measured with mining's own behaviours, in one correction. A
-claim that the traces do not support goes to the report's unsupported claims, which are no findings and become no patch.
+All predicates that the model tested are measured together with mining's behaviours, under one correction for multiple
+tests. Claims that the traces do not support are listed apart from the findings, and no patch is made from them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from halo_opt.analysis.claims.check import check_claim, check_queries, claim_behaviour, predicate_problem
 from halo_opt.analysis.claims.evidence import Evidence, names_in_traces
-from halo_opt.analysis.claims.figures import strike_unsupported
+from halo_opt.analysis.claims.figures import remove_unsupported
 from halo_opt.analysis.claims.hypotheses import Hypotheses, Hypothesis, behaviour_sql
 from halo_opt.analysis.claims.model_claims import claim_evidence, summary_evidence, with_claims
 from halo_opt.analysis.claims.quotes import in_context
@@ -41,7 +41,7 @@ BY_OUTCOME = "it goes by how attempts ended"
 
 @dataclass(frozen=True)
 class AnalysisOutput:
-    """What an analysis by a model leaves: its result, all hypotheses that it tested, and the harness it could read."""
+    """The output of an analysis by a model: its result, the hypotheses it tested, and the folder of the harness."""
 
     result: AnalysisResult
     hypotheses: Hypotheses = field(default_factory=Hypotheses)
@@ -51,13 +51,13 @@ class AnalysisOutput:
 def report_with_claims(
     mined: MinedStore, store: Store, inputs: Sequence[InputFile], output: AnalysisOutput, *, title: str, made_at: str
 ) -> Report:
-    """Mining's report with what a model claimed.
+    """Make the report of a store with the claims of a model.
 
     Args:
-        mined: What mining measured in `store`.
+        mined: The store with mining's measurements.
         store: The traces.
         inputs: The trace files that the report names.
-        output: What the analysis left.
+        output: The output of the model's analysis.
         title: The report's title.
         made_at: ISO 8601 time in UTC.
     """
@@ -84,7 +84,7 @@ def report_with_claims(
 def _checked(
     output: AnalysisOutput, store: Store, rows: GuardedRows, first_steps: Mapping[str, int]
 ) -> dict[str, CheckedClaim]:
-    """Each claim by its id as both checks left it: the one when it was made, and one now."""
+    """Each claim by its id, with the results of its first check and of a second one."""
     recorded_claims = output.result.claims
     rows.ready(sql for one in recorded_claims for sql in check_queries(one.checked.claim, first_steps))
     checked = {}
@@ -97,7 +97,7 @@ def _checked(
 
 
 def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim:
-    """Both checks in one: what the first corrected is gone from the claim, so only it can tell."""
+    """Combine the two checks of a claim. Corrections of the first are kept, as the second one cannot find them."""
     before = recorded.checked
     reasons = list(dict.fromkeys([*before.reasons, *again.reasons]))
     return again.model_copy(
@@ -137,7 +137,7 @@ def _not_claimed(
     taken: set[str],
     names: frozenset[str],
 ) -> list[ExtraBehaviour]:
-    """Every other predicate that was tested against outcomes: it counts in the correction. The same SQL is one test."""
+    """All other predicates that were tested, which count in the correction for multiple tests; each SQL once."""
     known = {layout_free(found.claim.predicate_sql) for found in checked.values() if found.status == "confirmed"}
     unsupported = [
         Hypothesis(name=f"claim_{place}", title=found.claim.title, predicate_sql=found.claim.predicate_sql)
@@ -147,7 +147,7 @@ def _not_claimed(
     extras = []
     for hypothesis in [*output.hypotheses.all, *unsupported]:
         key = layout_free(hypothesis.predicate_sql)
-        # What can never be run was no test.
+        # A predicate that cannot be run was not tested.
         if key not in known and predicate_problem(hypothesis.predicate_sql) is None:
             extras.append(ExtraBehaviour(_behaviour(hypothesis, model, rows, taken, names)))
         known.add(key)
@@ -160,7 +160,7 @@ def _behaviour(
     basis = predicate_basis(hypothesis.predicate_sql, rows.rows)
     return Behaviour(
         name=_free_name(hypothesis.name, taken),
-        title=strike_unsupported(hypothesis.title, Evidence([], names=names), []),
+        title=remove_unsupported(hypothesis.title, Evidence([], names=names), []),
         meaning="tested by a model and not claimed",
         sql=behaviour_sql(hypothesis.predicate_sql),
         source=model,
@@ -202,7 +202,7 @@ def _model_claim(recorded: RecordedClaim, found: CheckedClaim, model: str, store
 
 
 def _numbers(numbers: Sequence[ClaimNumber]) -> dict[str, Number]:
-    """The numbers by name; a second one of the same name gets another."""
+    """The numbers by name. A name that is taken gets ` (another)` appended."""
     found: dict[str, Number] = {}
     for number in numbers:
         name = number.name
@@ -215,7 +215,7 @@ def _numbers(numbers: Sequence[ClaimNumber]) -> dict[str, Number]:
 def _with_analysis(
     report: Report, result: AnalysisResult, names: frozenset[str], *, confirmed: int, predicates: int
 ) -> Report:
-    """The report with how the model's analysis went, its summary as far as it is supported, and caveats."""
+    """The report with the record of the model's analysis, its checked summary, and caveats."""
     corrections: list[str] = []
     analysis = ModelAnalysis(
         **{name: getattr(result, name) for name in _SAME},
@@ -223,7 +223,7 @@ def _with_analysis(
         claims=len(result.claims),
         confirmed=confirmed,
         predicates=predicates,
-        summary=strike_unsupported(result.summary, summary_evidence(report, names), corrections),
+        summary=remove_unsupported(result.summary, summary_evidence(report, names), corrections),
         corrections=corrections,
     )
     spend = {
@@ -246,7 +246,7 @@ _SAME = (
 
 
 def _with_supported_words(finding: Finding, names: frozenset[str]) -> Finding:
-    """The finding with every figure struck from a model's words that the numbers beside them do not support."""
+    """The finding with its model claims' texts checked against the numbers of the finding."""
     if not finding.model_claims:
         return finding
     claims = [_supported(finding, claim, names) for claim in finding.model_claims]
@@ -259,12 +259,12 @@ def _with_supported_words(finding: Finding, names: frozenset[str]) -> Finding:
 
 def _supported(finding: Finding, claim: ModelClaim, names: frozenset[str]) -> ModelClaim:
     known, corrections = claim_evidence(finding, claim, names), list(claim.corrections)
-    fix = claim.fix and claim.fix.model_copy(update={"words": strike_unsupported(claim.fix.words, known, corrections)})
+    fix = claim.fix and claim.fix.model_copy(update={"words": remove_unsupported(claim.fix.words, known, corrections)})
     return claim.model_copy(
         update={
-            "title": strike_unsupported(claim.title, known, corrections),
-            "words": strike_unsupported(claim.words, known, corrections),
-            "counter_evidence": strike_unsupported(claim.counter_evidence, known, corrections),
+            "title": remove_unsupported(claim.title, known, corrections),
+            "words": remove_unsupported(claim.words, known, corrections),
+            "counter_evidence": remove_unsupported(claim.counter_evidence, known, corrections),
             "fix": fix,
             "corrections": corrections,
         }
@@ -283,7 +283,7 @@ def _unsupported(recorded: RecordedClaim, found: CheckedClaim, result: AnalysisR
 
 
 def _caveats(report: Report, analysis: ModelAnalysis) -> list[str]:
-    """What a reader must know before believing a model's part of the report."""
+    """Notes on how far the model's part of the report can be believed."""
     notes = []
     if analysis.predicates:
         tested = sum(1 for line in report.tested if line.get("asked_by") and line.get("p_value") is not None)

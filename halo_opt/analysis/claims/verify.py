@@ -22,10 +22,17 @@ TOLERANCE = 1e-9
 
 
 def verify_report(report: Report, store: Rows, *, query: Query | None = None) -> list[Mismatch]:
-    """Everything in the report that a new run of its own SQL does not confirm; an empty list means that it holds.
+    """Run the SQL of a report again, and list everything that it does not confirm; empty for a correct report.
 
-    A report may come from anybody, so its SQL is hostile: give `query` a guarded route with no row cap below the
-    number of tasks. Without one the store itself is asked.
+    Args:
+        report: The report. It may come from anyone, so its SQL is not trusted.
+        store: The traces that the report was made from.
+        query: Runs the report's SQL, guarded, with a limit of at least as many rows as there are tasks. Without it the
+            SQL runs in the store without a guard.
+
+    Example:
+        >>> with Store.open(Path("traces.duckdb")) as store:
+        ...     assert verify_report(read_report(Path("report/report.json")), store) == []
     """
     ask = _remembering(query or store.rows)
     found = [m for where, number in numbers_of(report) for m in _check(where, number, ask)]
@@ -37,7 +44,7 @@ def verify_report(report: Report, store: Rows, *, query: Query | None = None) ->
 
 
 def _remembering(ask: Query) -> Query:
-    """The same query asked once: the numbers of a contrast share theirs, and a guarded route takes its time."""
+    """A query function that runs each SQL once: several numbers share one, and guarded queries are slow."""
     known: dict[str, Sequence[tuple[Any, ...]]] = {}
 
     def remembered(sql: str) -> Sequence[tuple[Any, ...]]:
@@ -65,7 +72,7 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
 
 
 def queries_of(report: Report) -> list[str]:
-    """The SQL that `verify_report` asks for as a rule, each once: a guarded route answers many together sooner."""
+    """The SQL that `verify_report` usually runs, each once, so that it can be run together, which is faster."""
     sqls = [number.sql for _, number in numbers_of(report)]
     sqls += [str(line.get("sql")) for line in report.tested if line.get("p_value") is not None]
     sqls += [table.sql for finding in report.findings for table in finding.groups]
@@ -154,7 +161,7 @@ def _lines(table: GroupTable) -> list[object]:
 
 
 def _check_finding(finding: Finding, store: Rows, ask: Query) -> Iterator[Mismatch]:
-    """Whether the exemplars are what they are said to be; one query tells where each of them shows the behaviour."""
+    """Check the numbers and examples of a finding; one query gives the steps at which attempts show it."""
     for name, number in finding.numbers.items():
         if name != "q_value" and finding.predicate_sql not in number.sql:
             yield Mismatch(f"{finding.id}.{name}", number.value, None, "its SQL is not about the finding's behaviour")
@@ -185,7 +192,7 @@ def _shown_sql(finding: Finding) -> str:
 
 
 def _wrong_with(exemplar: Exemplar, outcome: str, shown: dict[str, Any], store: Rows) -> str | None:
-    """What the store says against an exemplar; None when it stands."""
+    """Why an example is not confirmed by the store; None when it is."""
     trace = exemplar.trace_id
     if not store.rows("SELECT 1 FROM attempts WHERE trace_id = ? AND outcome = ?", (trace, outcome)):
         return f"no attempt {trace} with outcome {outcome}"

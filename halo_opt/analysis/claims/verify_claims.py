@@ -1,6 +1,6 @@
-"""Running again what a report keeps of a model's claims: their numbers' SQL, quotes, predicates and figures.
+"""Verifies the model claims of a report: quotes, predicates, the figures in the text, and what the numbers' SQL counts.
 
-The values of the numbers are checked with all others in `verify`; here is what makes them more than numbers.
+The values of the numbers are verified in `verify`, with those of all other numbers.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from halo_opt.store.protocols import Query, Rows
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A number or excerpt that did not come out again: where in the report, what it says, what came out, why."""
+    """A statement of a report that was not confirmed: its place, the reported and the recomputed value, the reason."""
 
     where: str
     reported: Value
@@ -34,7 +34,7 @@ _FAILS = (HaloError, duckdb.Error, ValueError, TypeError, KeyError)
 
 
 def verify_claims(report: Report, store: Rows, ask: Query) -> Iterator[Mismatch]:
-    """Everything in the report that a model claimed and a new run of its SQL does not confirm."""
+    """The parts of a report's model claims that a new run of their SQL does not confirm."""
     names = names_in_traces(store)
     with_claims = [finding for finding in report.findings if finding.model_claims]
     if with_claims:
@@ -68,7 +68,7 @@ def claim_queries(report: Report) -> list[str]:
 def _check_predicate(
     finding: Finding, claim: ModelClaim, where: str, classes: dict[str, Category], ask: Query
 ) -> Iterator[Mismatch]:
-    """Whether it picks the finding's attempts, by a rule, and whose fault the triage says these are."""
+    """Check that a claim's predicate is a rule that selects the finding's attempts, and check its triage class."""
     try:
         attempts = _shown(behaviour_sql(claim.predicate_sql), ask)
         written_up = [finding.predicate_sql, *[one.predicate_sql for one in finding.consequences]]
@@ -91,7 +91,7 @@ def _check_predicate(
 
 
 def _check_evidence(claim: ModelClaim, where: str, store: Rows, ask: Query) -> Iterator[Mismatch]:
-    """Whether its numbers say something about the traces, and its quotes stand in attempts that show it."""
+    """Check that a claim's numbers count something in the traces, and that its quotes are in attempts that show it."""
     for name, number in claim.numbers.items():
         if reason := number_problem(number.sql, number.value, store, ask) or misnamed(name, number.sql):
             yield Mismatch(f"{where}.{name}", number.value, None, reason)

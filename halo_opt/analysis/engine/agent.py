@@ -201,7 +201,7 @@ class Agent:
         self._agents_below += result.agents
 
     def _finish(self, ended: Ended, reason: str, parent: Span) -> AgentResult:
-        """Make one final call for what the agent has so far; without it, what was recorded stands."""
+        """Make one final call for what the agent has so far; if it fails, the recorded claims are the result."""
         root = self._task.depth == 0
         if root:
             self._calls.ledger.release_held_back_call()

@@ -1,4 +1,4 @@
-"""An analysis by a model, from a store to a written report in which every claim of the model was checked."""
+"""Runs an analysis by a model over a store, and writes the report with the model's checked claims."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -27,7 +27,7 @@ from halo_opt.store import ImportSummary, Store
 
 @dataclass(frozen=True)
 class Subject:
-    """What is looked at. `read_as` stands for how the traces were read and for the user's detectors."""
+    """The traces of an analysis. `read_as` is a hash of the import options and of the user's detectors."""
 
     store: Path
     summary: ImportSummary
@@ -36,7 +36,7 @@ class Subject:
     read_as: str
 
     def identity(self, question: str | None = None) -> dict[str, Any]:
-        """What a journal belongs to, wherever the files lie, as JSON data."""
+        """The inputs that a journal belongs to, as JSON data: hashes of the traces, not their paths."""
         return {
             "traces": sorted(file.sha256 for file in self.summary.files),
             "reading": self.read_as,
@@ -55,7 +55,7 @@ class OpenTraces:
 
 @contextmanager
 def open_traces(subject: Subject) -> Iterator[OpenTraces]:
-    """Open a subject's store and mine it, once for all that follows."""
+    """Open a subject's store and mine it once."""
     with Store.open(subject.store) as store, mined_by(store, subject.detectors) as mined:
         yield OpenTraces(subject, store, mined)
 
@@ -63,12 +63,12 @@ def open_traces(subject: Subject) -> Iterator[OpenTraces]:
 def question_traces(
     traces: OpenTraces, session: Session, options: AnalysisOptions, task: Task, *, watch: Callable[[Event], None]
 ) -> tuple[Hypotheses, AnalysisResult]:
-    """Run the agents over the traces and what mining knows of them."""
+    """Run the agents over the traces and mining's report; return the hypotheses that they tested and the result."""
     hypotheses = Hypotheses()
     subject = traces.subject
     context = ToolContext(
         store=traces.store,
-        # Without a time, for what the agents read must not change when the same traces are analyzed again.
+        # Without a time: prompts must be the same when the same traces are analyzed again.
         report=traces.mined.report(subject.summary.files, title=subject.title, made_at=""),
         hypotheses=hypotheses,
         harness=options.harness,
@@ -96,9 +96,26 @@ def analyze_traces(
     during: Callable[[], AbstractContextManager[None]],
     writing: Callable[[], AbstractContextManager[None]],
 ) -> tuple[Report, ReportPaths, AnalysisResult]:
-    """Let the agents look, then measure all that they asked and write the report.
+    """Run the agents over the traces, check and measure their claims, and write the report.
 
-    `during` is entered while the traces are mined and the agents look, `writing` for the rest.
+    Args:
+        subject: The traces.
+        out: The folder of the report.
+        session: The models.
+        options: Limits, and the folder of the harness.
+        watch: Called with each event of the agents.
+        during: A context manager that is entered while the traces are mined and the agents run.
+        writing: A context manager that is entered while the claims are checked and the report is written.
+
+    Returns:
+        The report, the paths of its files, and the result of the agents.
+
+    Example:
+        >>> with open_session(options, budget, journal=out / "analysis.jsonl", subject=subject.identity(),
+        ...                   remedy="choose another folder") as session:
+        ...     report, paths, result = analyze_traces(
+        ...         subject, out, session, options, watch=print, during=nullcontext, writing=nullcontext
+        ...     )
     """
     with ExitStack() as stack:
         with during():
@@ -117,7 +134,7 @@ def analyze_traces(
 
 
 def _own_trace(session: Session, title: str) -> SpanSink | None:
-    """Where the analysis logs itself, beside its journal: an attempt for each sitting. A replay logs nothing."""
+    """Where the analysis writes a trace of itself, beside its journal: one attempt per start. None in a replay."""
     if session.sitting is None:
         return None
     folder = session.journal.with_name(f"{session.journal.stem}{OWN_TRACE}")

@@ -1,4 +1,4 @@
-"""A question about traces: agents investigate, their points are checked, and the answer is written from these alone."""
+"""Answers a question about traces: agents collect evidence, and the answer is written from what was confirmed."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -25,7 +25,7 @@ from halo_opt.llm.model import ModelError
 
 @dataclass(frozen=True)
 class QuestionResult:
-    """What was found and what was written of it. `result` says why it ended, also when only the writing was cut."""
+    """The evidence for a question and the written answer. `result` says why the run ended, also while writing."""
 
     question: str
     store: Path
@@ -36,15 +36,15 @@ class QuestionResult:
 
     @property
     def unsupported(self) -> list[str]:
-        """What the agents or the writer said that did not hold."""
+        """What was removed from the points of the agents and from the written answer, a line each."""
         answer = self.result.answer
         points = [line for point in answer.points for line in point.corrections] if answer else []
         return [*(answer.dropped if answer else []), *points, *self.written.corrections]
 
     def document(self) -> dict[str, Any]:
-        """All of it as JSON data."""
+        """The result as JSON data."""
         cited = set(self.written.cited)
-        # A sum of which no part is known is not nothing.
+        # The cost is unknown, not 0, when no call has a price.
         cost = None if 0 < self.spent.unpriced_calls == self.spent.calls else self.spent.cost_usd
         pieces = [{**json_of(piece), "cited": piece.number in cited} for piece in self.evidence.pieces]
         return {
@@ -73,9 +73,19 @@ def answer_question(
     during: Callable[[], AbstractContextManager[None]],
     show: Callable[[str], None],
 ) -> QuestionResult:
-    """Let the agents look (`during` is entered for that long), then write the answer, `show` given each sentence.
+    """Run the agents, then write the answer from the evidence that was confirmed.
 
-    A limit or a model that fails is no error here: `result` says so, and the points stand for the answer then.
+    A limit that is reached or a model that fails raises nothing: `result` says so, and the answer is then the list of
+    points.
+
+    Args:
+        subject: The traces.
+        question: The question.
+        session: The models.
+        options: Limits, and the folder of the harness.
+        watch: Called with each event of the agents.
+        during: A context manager that is entered while the agents run.
+        show: Called with each checked sentence of the answer.
     """
     with during(), open_traces(subject) as traces:
         _, result = question_traces(traces, session, options, QuestionTask(question=question), watch=watch)

@@ -1,4 +1,4 @@
-"""What an analysis may cost, before any call: prices, a budget where none was given, a rough estimate in words."""
+"""Prices, the default budget and a rough cost estimate of an analysis, before its first call."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ from halo_opt.llm.prices import estimate
 from halo_opt.llm.roles import Role
 from halo_opt.llm.spec import PathModel, RemoteModel, parse_spec
 
-# A bill that nobody expected is worse than an analysis that stops early and goes on when asked again.
+# The default budget is small: an analysis that stops early can be continued with a larger one.
 CAUTIOUS_TOKENS = 500_000
 # Per call, roughly: the tools' descriptions, mining's report and some answers in, one turn out.
 FEW_TOKENS, MANY_TOKENS, REPLY_TOKENS = 6_000, 20_000, 500
@@ -26,7 +26,7 @@ Priced = Mapping[Role, Endpoint | None]
 
 
 def priced(options: AnalysisOptions) -> Priced:
-    """Addresses and prices of the roles.
+    """The address and the price of each role's model.
 
     Raises EnvironmentMissing where a key is not set, InputError for a model's or the prices' file that is not there.
     """
@@ -45,7 +45,7 @@ def priced(options: AnalysisOptions) -> Priced:
 
 
 def budget_for(options: AnalysisOptions, prices: Priced, *, cautious_usd: float) -> tuple[Budget, str]:
-    """The budget to keep and what is to be said of it.
+    """The budget of an analysis, and a line for the user about it.
 
     Raises InputError for a budget in dollars over a model without a known price, before anything is spent.
     """
@@ -69,7 +69,7 @@ def budget_for(options: AnalysisOptions, prices: Priced, *, cautious_usd: float)
 
 
 def estimate_words(limits: AnalysisLimits, prices: Priced) -> str:
-    """How many calls, tokens and dollars it may come to, roughly; the budget holds whatever this says."""
+    """A rough estimate of the calls, tokens and dollars of an analysis, as a text. The budget is the actual limit."""
     most = limits.turns + (min(limits.agents - 1, 3 * limits.depth) * limits.sub_turns if limits.depth else 0)
     few = min(FEW_TURNS, most)
     amounts = f"rough estimate: {few} to {most} calls, {few * FEW_TOKENS:,} to {most * MANY_TOKENS:,} tokens"

@@ -1,4 +1,4 @@
-"""What the user asked for, as values: models, budget, limits and time, parsed from the command line's words."""
+"""The options of an analysis: models, budget, limits and time, parsed from the command line."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,16 @@ _SECONDS = {"h": 3600.0, "min": 60.0, "s": 1.0}
 
 
 class AnalysisOptions(Record):
-    """One analysis or question as the user wants it done.
+    """The options of one analysis or question.
 
-    `models` has a spec for "root" and for each role that differs; it is empty where nothing but a recording answers.
-    `budget` None leaves it to us. `context_tokens` is the user's word on every model's context.
+    Args:
+        models: The spec of the model for "root" and for each role that has another one; empty for a replay.
+        budget: The limits of what is spent; None for a default.
+        limits: The limits of turns, agents, depth and time.
+        harness: The folder of the harness that agents can read.
+        prices: A file with prices of models.
+        context_tokens: The size of every model's context window, in tokens; None where it is looked up.
+        replay: The recording that answers instead of a model.
     """
 
     models: dict[Role, str]
@@ -40,9 +46,9 @@ class AnalysisOptions(Record):
     replay: Path | None = None
 
     def fixed(self) -> dict[str, Any]:
-        """What must stay the same between two starts that share a journal, as JSON data.
+        """The options that must not change when a journal is continued, as JSON data.
 
-        Budget, time, parallelism and a server's address are not among it: no prompt depends on them.
+        Budget, time, parallelism and a server's address may change: no prompt depends on them.
         """
         limits = self.limits.model_dump(exclude={"seconds", "parallel"})
         return {
@@ -54,7 +60,7 @@ class AnalysisOptions(Record):
 
 
 def _who(text: str) -> str:
-    """A model by its name alone, wherever it is served."""
+    """A model's spec without the address of its server."""
     spec = parse_spec(text)
     return str(spec.model_copy(update={"base_url": None}) if isinstance(spec, RemoteModel) else spec)
 
@@ -120,7 +126,7 @@ def parse_time(text: str | None) -> float | None:
 
 
 def budget_words(budget: Budget) -> str:
-    """A budget as people say it: `$5.00 and 100 calls`; `no limit` where there is none."""
+    """A budget as text: `$5.00 and 100 calls`, or `no limit`."""
     parts = [
         *([f"${budget.usd:,.2f}"] if budget.usd is not None else []),
         *([counted(budget.tokens, "token")] if budget.tokens is not None else []),

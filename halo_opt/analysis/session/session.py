@@ -1,13 +1,13 @@
-"""The models of one analysis, open: journal, cassette, ledger and roles together. A call in the journal is not paid.
+"""Opens the models of one analysis, with its journal, cassette and ledger. The events of the journal are:
 
-    analysis_started   what was asked for: must be the same at a second start
-    models             the roles as they were opened: prompts depend on their lengths
-    reply              a finished call, see llm/cassette.py
+    analysis_started   the inputs and options; they must be the same when the journal is continued
+    models             the roles as they were opened, with their context sizes, on which prompts depend
+    reply              a finished call, see llm/cassette.py; it is not paid again
     spend              see llm/ledger.py
-    session_started    a sitting begins
-    session_ended      how long a sitting took, and what it had from the journal
+    session_started    the analysis was started or continued
+    session_ended      its seconds, and the number of calls that the journal answered
 
-A journal is a cassette too: `--replay` reads one, writes nothing, and opens no model.
+`--replay` uses a journal as a cassette: it opens no model and writes nothing.
 """
 
 import json
@@ -35,16 +35,23 @@ from halo_opt.llm.roles import ROLES, Roles
 if TYPE_CHECKING:
     from halo_opt.llm.open_roles import RoleSettings
 
-# Of a setting that differs, in the error; hashes of many files tell nobody anything.
+# The most characters of a differing setting that an error shows; longer ones are lists of hashes.
 SHOWN = 500
 
 
 @dataclass(frozen=True)
 class Session:
-    """What an engine needs of models. `recorded` calls were in `journal`, or the replayed file, before it began.
+    """The open models of an analysis.
 
-    `sitting` counts how often it was begun before; None in a replay. `faults` counts single tries that failed, by kind,
-    also where a later try of the same call did not.
+    Args:
+        roles: The model of each role.
+        ledger: Counts what is spent.
+        cassette: Answers calls that are recorded.
+        budget: The limits of what is spent.
+        journal: The file of the journal, or of the recording that is replayed.
+        recorded: The number of calls that the journal held at the start.
+        sitting: How many times the analysis was started before; None in a replay.
+        faults: The number of failed requests by kind, including those that succeeded when they were repeated.
     """
 
     roles: Roles
@@ -58,17 +65,17 @@ class Session:
 
     @property
     def taken_over(self) -> int:
-        """How many calls were answered from the recording so far, and not paid."""
+        """The number of calls that were answered from the recording so far and not paid."""
         return self.recorded - self.cassette.unplayed
 
     @property
     def spent(self) -> Spend:
-        """What all sittings used, without what is set aside for calls that are under way."""
+        """What the analysis has spent since its first start, without reservations of unfinished calls."""
         return self.ledger.spent
 
 
 def set_aside(journal: Path) -> Path | None:
-    """Move an earlier journal out of the way and say where it is now; None where there is none. Nothing is deleted."""
+    """Rename an earlier journal and return its new path; None where there is none."""
     if not journal.exists():
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
@@ -84,10 +91,17 @@ def open_session(
     subject: Mapping[str, Any],
     remedy: str,
 ) -> Iterator[Session]:
-    """A session over paid models whose every call is journalled. Run again it goes on where it was.
+    """Open the models of an analysis and record every call in its journal; an existing journal is continued.
 
-    `subject` is what is asked about (hashes of inputs, the question) as JSON data; `remedy` ends the error that is
-    raised when the journal was begun for something else.
+    Args:
+        options: The models and their settings.
+        budget: The limits of what is spent.
+        journal: The file of the journal.
+        subject: The inputs (hashes of the traces, the question) as JSON data.
+        remedy: The end of the error for a journal that was begun with other inputs or options.
+
+    Raises:
+        InputError: The journal was begun with other inputs or options.
     """
     # The providers' clients take seconds to import, and mining alone never calls a model.
     from halo_opt.llm.open_roles import open_roles
@@ -132,9 +146,9 @@ def open_session(
 
 @contextmanager
 def replayed_session(path: Path, *, subject: Mapping[str, Any]) -> Iterator[Session]:
-    """A session that answers from a recording alone, without key, network or spending. It writes nothing.
+    """Open a session that answers from a recording, without key, network or spending. Nothing is written.
 
-    Raises InputError where the file is no recording or was made of other inputs.
+    Raises InputError where the file is no recording, or one of other inputs.
     """
     recording = Recording.read(path)
     if different := [name for name, value in subject.items() if recording.began.get(name) != value]:
@@ -151,7 +165,7 @@ Note = Callable[[str, dict[str, Any]], None]
 
 
 def _writer(journal: Journal) -> Note:
-    """A way to append from any thread: cassette and ledger each hold a lock of their own, and not the same one."""
+    """A function that appends to the journal from any thread; cassette and ledger call it under different locks."""
     lock = threading.Lock()
 
     def note(kind: str, data: dict[str, Any]) -> None:
@@ -162,7 +176,7 @@ def _writer(journal: Journal) -> Note:
 
 
 def _begin(journal: Journal, note: Note, kind: str, now: dict[str, Any], remedy: str) -> None:
-    """Write down how it is begun, or hold it against how it was begun. Raises InputError where that differs."""
+    """Record the first event of a kind; InputError where the journal already has one with other data."""
     now = json.loads(json.dumps(now))
     before = first(journal.events, kind)
     if before is None:
@@ -179,7 +193,7 @@ def _settings(options: AnalysisOptions) -> "RoleSettings":
     from halo_opt.llm.providers import CallSettings
 
     return RoleSettings(
-        # A server that hangs must not hold up an analysis for longer than all of it may take.
+        # A call may not take longer than the whole analysis.
         call=CallSettings(timeout_s=min(CALL_SECONDS, options.limits.seconds or CALL_SECONDS)),
         parallel=options.limits.parallel,
         context_tokens=dict.fromkeys(ROLES, options.context_tokens) if options.context_tokens else {},

@@ -1,4 +1,4 @@
-"""The events of an analysis's journal, and a journal read as a recording: settings, models and every reply."""
+"""Names of the events in an analysis's journal, and the reading of a journal as a recording."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ STARTED, ENDED = "session_started", "session_ended"
 
 @dataclass(frozen=True)
 class Recording:
-    """`began` is what was asked for, as JSON data; `replies` are entries of a tape."""
+    """A recorded analysis: `began` holds its inputs and options as JSON data, `replies` the entries of a cassette."""
 
     path: Path
     began: dict[str, Any]
@@ -28,7 +28,7 @@ class Recording:
 
     @classmethod
     def read(cls, path: Path) -> "Recording":
-        """The recording in a file. Raises InputError where there is none."""
+        """Read the recording in a file. Raises InputError where there is none."""
         if not path.is_file():
             wrong = "is not a file" if path.exists() else "does not exist"
             raise InputError(f"{path} {wrong}; name a file that --record or analyze wrote")

@@ -1,8 +1,7 @@
-"""What models have cost, from the journals of the analyses and loops that paid for them.
+"""What model calls have cost, read from the journals of analyses and loops.
 
-A journal's "spend" events say what calls used, its "models" which model a purpose had, "attempt_finished" what the
-attempts of a loop used and, where the harness said so, cost (else they are priced as the loop itself does), and
-"session_ended" how many calls were answered from an earlier session for nothing.
+The events used are "spend" (a call's use), "models" (the model of each purpose), "attempt_finished" (an attempt's use,
+and its cost where the harness reports one) and "session_ended" (how many calls the journal answered without cost).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from halo_opt.llm.prices import attempt_cost
 from halo_opt.llm.spec import RemoteModel, parse_spec
 
 ATTEMPTS = "attempts"
-# What --fresh set aside was paid too; a question's journal is named by a hash.
+# The last pattern matches journals that --fresh renamed, and those of questions, which are named by a hash.
 _NAMES = (LOOP_JOURNAL, ANALYSIS_JOURNAL, "analysis.*.jsonl")
 REPLAYED = "from the journal"
 
@@ -51,7 +50,7 @@ class SpendRow(Record):
     replayed: int = 0
 
     def plus(self, amount: dict[str, Any], *, open_: bool = False) -> "SpendRow":
-        """This row and one more call."""
+        """This row with one more call added."""
         cost = amount.get("cost_usd")
         return self.model_copy(
             update={
@@ -66,7 +65,7 @@ class SpendRow(Record):
 
 
 def spend_rows(path: Path) -> list[SpendRow]:
-    """The rows of one journal, the dearest first. Raises InputError where it is damaged."""
+    """The rows of one journal, the most expensive first. Raises InputError where the journal is damaged."""
     events = read_events(path)
     models = _models(events)
     server = _served(models.get(ATTEMPTS))
@@ -93,7 +92,7 @@ def spend_rows(path: Path) -> list[SpendRow]:
 
 
 def _last_of_calls(events: Iterable[Event]) -> Iterator[SpendEvent]:
-    """The last word on each call that was not released."""
+    """The last spend event of each call whose reservation was not released."""
     calls: dict[int, SpendEvent] = {}
     for event in events:
         if event.kind == "spend":
@@ -103,7 +102,7 @@ def _last_of_calls(events: Iterable[Event]) -> Iterator[SpendEvent]:
 
 
 def _served(model: str | None) -> Endpoint | None:
-    """Where a loop's model is, as far as prices go by it; None where a harness brings its own, or nobody said."""
+    """The endpoint of a loop's model, for its price; None where the harness brings its own model or none is named."""
     try:
         spec = parse_spec(model or "")
         if isinstance(spec, RemoteModel):
@@ -114,7 +113,7 @@ def _served(model: str | None) -> Endpoint | None:
 
 
 def _models(events: Iterable[Event]) -> dict[str, str]:
-    """Which model did what: of an analysis as it was opened, of a loop as it was started."""
+    """The model of each purpose, from the events that open an analysis or start a loop."""
     found: dict[str, str] = {}
     for event in events:
         if event.kind == "models":
@@ -126,7 +125,7 @@ def _models(events: Iterable[Event]) -> dict[str, str]:
 
 
 def total(rows: Sequence[SpendRow]) -> SpendRow:
-    """All rows as one."""
+    """The sum of all rows."""
     known = [row.cost_usd for row in rows if row.cost_usd is not None]
     counts = ("calls", "tokens_in", "tokens_out", "tokens_cached", "unpriced", "open_calls", "replayed")
     sums: dict[str, Any] = dict.fromkeys(counts, 0)
@@ -137,7 +136,7 @@ def total(rows: Sequence[SpendRow]) -> SpendRow:
 
 
 def journals_in(place: Path, *, needed: bool = True) -> list[Path]:
-    """The journals of a report folder, of a loop, or of everything below; or the one that is named.
+    """The journals in a folder and all folders below it; or the file itself where `place` is a file.
 
     Raises InputError where there is none and one is `needed`.
     """

@@ -42,10 +42,16 @@ def write_analysis(
     detectors: Detectors = NO_DETECTORS,
     output: AnalysisOutput | None = None,
 ) -> tuple[Report, ReportPaths]:
-    """Mine a store and write report.json, .md, .html and triage.csv into `folder`; `detectors` are the user's own.
+    """Mine a store and write report.json, report.md, report.html and triage.csv.
 
-    `output` is what an analysis by a model left: its claims are checked once more, measured with all other behaviours,
-    and written up as far as the traces support them.
+    Args:
+        store_path: The store.
+        folder: Where the files are written.
+        title: The title of the report.
+        summary: The summary of the import; None to read it from the store.
+        detectors: The user's own detectors.
+        output: The output of an analysis by a model. Its claims are checked again, measured together with all other
+            behaviours, and added to the report as far as the traces support them.
     """
     with Store.open(store_path) as store, mined_by(store, detectors) as mined:
         files = (summary or store.summary()).files
@@ -53,7 +59,7 @@ def write_analysis(
 
 
 def mined_by(store: Store, detectors: Detectors = NO_DETECTORS) -> AbstractContextManager[MinedStore]:
-    """The store with every behaviour measured, the user's too."""
+    """Measure all behaviours in a store, including those of the user's detectors."""
     return measured_store(store, detectors=detectors, guarded=guarded_rows(store))
 
 
@@ -66,7 +72,7 @@ def write_mined(
     title: str,
     output: AnalysisOutput | None = None,
 ) -> tuple[Report, ReportPaths]:
-    """Write the report of a store that is mined already; the arguments are those of `write_analysis`."""
+    """Write the report of a store that is already mined; for the arguments see `write_analysis`."""
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     if output is None:
         report = mined.report(inputs, title=title, made_at=made_at)
@@ -78,7 +84,7 @@ def write_mined(
 
 
 def guarded_rows(store: Store) -> Query:
-    """The way to run a detector's SQL: in a process of its own, with limits."""
+    """A function that runs a detector's SQL in a separate process, with limits."""
 
     def ask(sql: str) -> list[tuple[object, ...]]:
         table = guarded_query(store, sql, max_rows=DETECTOR_ROWS, max_bytes=DETECTOR_BYTES, seconds=DETECTOR_SECONDS)
@@ -90,7 +96,7 @@ def guarded_rows(store: Store) -> Query:
 
 
 def trace_views(store: Store, findings: Sequence[Finding]) -> list[TraceView]:
-    """Every attempt that a finding points to, with its steps, for the report's appendix."""
+    """The attempts that findings refer to, with their steps, for the appendix of the report."""
     wanted = dict.fromkeys(trace_id for finding in findings for trace_id in _attempts_of(finding))
     return [view for trace_id in wanted if (view := _view(store, trace_id)) is not None]
 

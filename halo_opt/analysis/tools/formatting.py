@@ -1,6 +1,6 @@
 """Formatting a tool's answer: a summary, data between marks and a note, within a limit of bytes.
 
-Whatever is cut is said to be cut.
+Each cut is marked in the text.
 """
 
 import json

@@ -79,6 +79,10 @@ def guarded_query(
     Raises Refused, which is an InputError, for SQL that is not allowed, cannot run, or takes longer than `seconds`.
     `max_sql` is for who sets such SQL into more of his own. With one thread of `threads`, rows that nothing orders
     come in the same order each time.
+
+    Example:
+        >>> table = guarded_query(store, "SELECT tool, count(*) AS calls FROM steps GROUP BY tool", max_rows=10)
+        >>> print(table.columns, table.rows)
     """
     [answer] = guarded_queries(
         store, [sql], max_rows=max_rows, max_bytes=max_bytes, seconds=seconds, max_sql=max_sql, threads=threads

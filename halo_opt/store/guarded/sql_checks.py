@@ -1,7 +1,7 @@
-"""Checks of predicates and numbers that a model wrote in SQL.
+"""Checks of the SQL of predicates and numbers that a model wrote.
 
-A predicate must be a rule about what attempts did. One that looks at how they ended explains every failure; one that
-names its attempts holds for no others; both would pass any test. A number must be counted in the traces.
+A predicate must be a rule about what attempts did. A predicate that reads outcomes or lists attempts by name separates
+failures from successes without explaining them. A number must be counted in the traces.
 """
 
 import re
@@ -15,9 +15,9 @@ from halo_opt.store.guarded.sql_text import alone, bare, pieces
 from halo_opt.store.guarded.sql_tree import figure_in_sql
 from halo_opt.store.protocols import Query, Rows
 
-# Values that true shares and counts have where columns are empty.
+# Values that correct shares and counts may have even where all columns are empty.
 _ANYWHERE = (1, 100)
-# Leaves room, under the guard, for the SQL of the numbers that are counted over a behaviour.
+# Bytes; below the limit of guarded queries, because the predicate is set into longer SQL.
 MAX_SQL = 8_000
 LISTED = "its attempts are listed by name, not found by a rule"
 
@@ -29,7 +29,7 @@ _UNSTEADY = re.compile(
     re.IGNORECASE,
 )
 _SCHEMA = re.compile(r"(?<![\w.])main\s*\.\s*(?=\w|$)", re.IGNORECASE)
-# Other names and other endings for the same attempts. What a rule finds is found again under these.
+# Changed names and outcomes of the same attempts. A rule selects the same attempts under these.
 _NAMES = {
     "attempts": "md5(trace_id) AS trace_id, md5(task_id) AS task_id, NULL::BIGINT AS line, NULL::VARCHAR AS source",
     "spans": "md5(trace_id) AS trace_id, NULL::BIGINT AS line, NULL::VARCHAR AS source",
@@ -46,13 +46,13 @@ _ENDINGS = {
 
 
 def outcome_word(sql: str) -> str | None:
-    """The word by which SQL looks at how attempts ended, None where it names none; errors may be left out."""
+    """The column of outcomes or scores that SQL reads; None for none. Leaving out errors is allowed."""
     found = _JUDGES.search(_ERRORS_OUT.sub("", bare(sql)))
     return found.group(0).lower() if found else None
 
 
 def random_word(sql: str) -> str | None:
-    """The word by which SQL asks for chance or the clock, so that it gives something else each time."""
+    """The function in SQL that depends on chance or the clock; None for none."""
     found = _UNSTEADY.search(bare(sql))
     return found.group(0).lower() if found else None
 
@@ -95,7 +95,7 @@ def _is_zero(rows: Sequence[tuple[Any, ...]]) -> bool:
 
 
 def _differ_sql(predicate: str, changed: dict[str, str], *, named: str) -> str | None:
-    """How many attempts only one of two gives: the predicate here, and where these columns of attempts are changed."""
+    """SQL that counts the attempts selected either with the real or with the changed columns, but not with both."""
     plain = _unqualified(predicate)
     shadows = ",\n".join(
         f"{table} AS (SELECT * REPLACE ({replaced}) FROM main.{table})"
@@ -117,8 +117,15 @@ def _names(sql: str, table: str) -> bool:
 
 
 def number_problem(sql: str, value: Value, store: Rows, ask: Query) -> str | None:
-    """Why a number's SQL says nothing about the traces; None where it does. A number that the SQL itself holds would be
-    confirmed by it whatever the traces say. `store` names two attempts, `ask` runs the SQL.
+    """Why a number's SQL does not count anything in the traces; None where it does.
+
+    SQL that contains its own result would confirm a number over any traces.
+
+    Args:
+        sql: The SQL of the number.
+        value: What it gave.
+        store: Counts the attempts.
+        ask: Runs the number's SQL.
     """
     if word := random_word(sql):
         return f"its SQL asks for {word}, which is something else each time"
@@ -129,13 +136,13 @@ def number_problem(sql: str, value: Value, store: Rows, ask: Query) -> str | Non
         return None
     if value not in _ANYWHERE and _gives(_over_blank(sql), value, ask):
         return "its SQL gives the same for an attempt of which nothing is known"
-    # Counts and shares of many attempts do not come out of any single one as well.
+    # A count or share of many attempts differs from that of a single attempt.
     same = re.search(r"\d", sql) and all(_gives(_over_one(sql, which), value, ask) for which in ("min", "max"))
     return "its SQL gives the same for any one attempt" if same else None
 
 
 def probes(sql: str) -> list[str]:
-    """What `says_nothing` asks as a rule, so that it can be asked together."""
+    """The SQL that `number_problem` usually runs, so that it can be run together."""
     return [*filter(None, [_renamed_number(sql)]), _over_blank(sql), *(_over_one(sql, one) for one in ("min", "max"))]
 
 
@@ -158,7 +165,7 @@ def _renamed_number(sql: str) -> str | None:
 
 
 def _picks_out(sql: str, value: Value, ask: Query) -> str | None:
-    """In words, where a number is another one over the same attempts with other names."""
+    """The reason where a number changes when the attempts get other names; None where it does not."""
     renamed = _renamed_number(sql)
     if renamed is None:
         return None
@@ -176,17 +183,17 @@ def _float(value: Value) -> float:
 
 
 def _unqualified(sql: str) -> str:
-    """A statement in which no table is named with its schema: so it would be reached around the names before it."""
+    """The statement without the schema in table names, so that each table is the one that a WITH clause defines."""
     return "".join(_SCHEMA.sub("", one.words) if one.kind == "code" else one.words for one in pieces(alone(sql)))
 
 
 def _over_one(sql: str, which: str) -> str:
-    """The SQL over the first or the last attempt alone."""
+    """The SQL over the attempt with the smallest (`min`) or largest (`max`) trace_id alone."""
     return _over(sql, f"SELECT * FROM main.{{table}} WHERE trace_id = (SELECT {which}(trace_id) FROM main.attempts)")
 
 
 def _over_blank(sql: str) -> str:
-    """The SQL over one attempt of which only the id is known, with a row in each table."""
+    """The SQL over one attempt that has a row in each table, in which all columns except trace_id are NULL."""
     one = "(SELECT min(trace_id) AS trace_id FROM main.attempts)"
     return _over(
         sql, f"SELECT one.trace_id, t.* EXCLUDE (trace_id) FROM {one} AS one LEFT JOIN main.{{table}} AS t ON false"
@@ -194,6 +201,6 @@ def _over_blank(sql: str) -> str:
 
 
 def _over(sql: str, rows: str) -> str:
-    """The SQL over other rows of each table, from a SELECT with `{table}` in it."""
+    """The SQL with each table replaced by the SELECT `rows`, in which `{table}` is the table's name."""
     tables = ",\n".join(f"{table} AS ({rows.format(table=table)})" for table in _NAMES if _names(sql, table))
     return (f"WITH {tables}\n" if tables else "") + f"SELECT * FROM (\n{_unqualified(sql)}\n) AS asked"

@@ -1,6 +1,6 @@
-"""Reads the parsed tree of a SELECT: whether its figure is written in it, which outcomes and bounds it names.
+"""Reads the syntax tree of a SELECT: whether it contains its own result, and which outcomes and bounds it names.
 
-Only for SQL that has run guarded before, and so can be parsed without harm.
+The SQL must have run guarded before, so that parsing it is safe.
 """
 
 import json
@@ -16,7 +16,7 @@ from halo_opt.store.schema import BY_NAME
 
 # Constants that turn a count into a share, a percentage or another unit.
 _SCALING = {0.0, 1.0, 60.0, 100.0, 1000.0}
-# Functions whose further arguments say where or how exactly, not how much.
+# Functions whose arguments after the first are places or precisions, not amounts.
 _PLACES = {
     "round", "trunc", "quantile", "quantile_cont", "quantile_disc", "approx_quantile", "left", "right", "substr",
     "substring", "lpad", "rpad", "split_part", "list_extract", "array_extract", "date_part", "date_trunc",
@@ -27,7 +27,7 @@ _COUNTING = {"count_star", "count", "sum"}
 
 
 def figure_in_sql(sql: str) -> str | None:
-    """In words, where a SELECT brings its figure along instead of counting it in the traces; None where it counts."""
+    """Why the result of a SELECT is not counted in the traces (a constant, rows of its own); None where it is."""
     try:
         statement = _tree(sql)
         nodes = list(_every(statement))
@@ -45,7 +45,7 @@ def figure_in_sql(sql: str) -> str | None:
 
 
 def outcomes_named(sql: str) -> set[str]:
-    """The outcomes (`failure`, `success`) that SQL which has run compares with; both where it takes what is not one."""
+    """The outcomes (`failure`, `success`) that SQL compares with; both where it excludes one of them."""
     nodes = list(_every(_tree(sql)))
     named = set(_outcomes(nodes))
     negated = any(str(node.get("type")) in _NEGATED and any(_outcomes(_every(node))) for node in nodes)
@@ -58,7 +58,7 @@ def _outcomes(nodes: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def bounds(sql: str) -> frozenset[float]:
-    """The constants that SQL which has run holds columns and counts against: `steps > 30` has 30."""
+    """The constants that SQL compares columns and counts with: `steps > 30` has 30."""
     found = set()
     for node in _every(_tree(sql)):
         sides = [node.get(side) for side in ("left", "right")]
@@ -72,13 +72,13 @@ _LOCK = threading.Lock()
 
 @cache
 def _parser() -> duckdb.DuckDBPyConnection:
-    """Opened once: that takes longer than reading any statement."""
+    """The connection that parses SQL. It is opened once, as opening takes longer than parsing."""
     return duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "1"})
 
 
 @lru_cache(maxsize=256)
 def _tree(sql: str) -> dict[str, Any]:
-    """The statement as DuckDB reads it; shared, so nobody may change it. Empty where it reads none."""
+    """The syntax tree of the first statement; empty where there is none. It is cached: callers must not change it."""
     with _LOCK:
         [(text,)] = _parser().execute("SELECT json_serialize_sql(?)", [alone(sql)]).fetchall()
     return dict((json.loads(text).get("statements") or [{}])[0])
@@ -96,7 +96,7 @@ def _every(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _tables(nodes: list[dict[str, Any]]) -> set[str]:
-    """Tables that are read and not defined by the query."""
+    """The tables that a query reads, without those that it defines itself."""
     ctes = {entry["key"].lower() for node in nodes for entry in (node.get("cte_map") or {}).get("map", [])}
     return {str(node["table_name"]).lower() for node in nodes if node.get("type") == "BASE_TABLE"} - ctes
 
@@ -111,7 +111,7 @@ def _makes_rows(node: dict[str, Any]) -> bool:
 
 
 def _reads(part: Any) -> bool:
-    """Whether an expression holds something of a row: a column, or the count of rows."""
+    """Whether an expression reads the rows: a column, or a count of rows."""
     return any(
         node.get("class") in {"COLUMN_REF", "STAR", "POSITIONAL_REFERENCE"} or node.get("function_name") in _COUNTING
         for node in _every(part)
@@ -119,7 +119,7 @@ def _reads(part: Any) -> bool:
 
 
 def _of_its_own(expression: Any) -> bool:
-    """Whether an expression holds a figure that is no scale, no place and no bound of a comparison."""
+    """Whether an expression contains a constant that is no scale, place or precision, or bound of a comparison."""
     stack: list[tuple[Any, bool]] = [(expression, False)]
     while stack:
         part, place = stack.pop()
@@ -145,21 +145,21 @@ def _compares(part: dict[str, Any]) -> bool:
 
 
 def _cancels(name: str, sides: list[Any]) -> bool:
-    """A product with zero, or a thing divided by or taken from itself: what is left is no measurement."""
+    """Whether a function removes what was measured: a product with 0, `x / x` or `x - x`."""
     if name == "*":
         return any(_constant(side) == 0.0 for side in sides)
     return name in {"/", "//", "-"} and len(sides) == 2 and _text(_unscaled(sides[0])) == _text(_unscaled(sides[1]))
 
 
 def _brings_along(name: str, arguments: list[Any]) -> bool:
-    """Whether a function makes something of constants alone: `length('xx')` is 2 whatever the traces say."""
+    """Whether a function has only constant arguments: `length('xx')` is 2 over any traces."""
     if not arguments or _reads(arguments) or name in _COUNTING:
         return False
     return not (name in {"-", "+"} and all(abs(_constant(side) or 0.0) in _SCALING for side in arguments))
 
 
 def _unscaled(part: Any) -> Any:
-    """An expression without what it is multiplied with that says nothing of a row, and without casts."""
+    """An expression without constant factors and casts."""
     while isinstance(part, dict):
         arguments = [argument.get("expression", argument) for argument in part.get("arguments") or []]
         others = [argument for argument in arguments if _reads(argument)]
@@ -173,14 +173,14 @@ def _unscaled(part: Any) -> Any:
 
 
 def _text(part: Any) -> str:
-    """An expression without where in the query it stands."""
+    """An expression as text, without its positions in the query."""
     if isinstance(part, dict):
         return "{" + ",".join(f"{k}:{_text(v)}" for k, v in sorted(part.items()) if "query_location" not in k) + "}"
     return "[" + ",".join(map(_text, part)) + "]" if isinstance(part, list) else repr(part)
 
 
 def _constant(part: Any) -> float | None:
-    """The number of a constant; None for what is none."""
+    """The value of a numeric constant; None for any other expression."""
     if not isinstance(part, dict) or part.get("class") != "CONSTANT":
         return None
     try:

@@ -90,6 +90,10 @@ def build_store(
     What an earlier store at that path holds of them already is kept: of flat span files only new bytes are read, other
     sources are read again when they changed. Raises InputError when a path is missing, a run folder has no results, or
     nothing at all is recognised. Lines that cannot be used are counted and kept in the table `rejects`.
+
+    Example:
+        >>> summary = build_store([Path("traces/")], Path("traces.duckdb"))
+        >>> print([file.path for file in summary.files])
     """
     # The readers of all formats: what only opens a store does without them.
     from halo_opt.store.index.build import Build

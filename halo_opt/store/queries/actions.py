@@ -38,17 +38,17 @@ OUTCOME_COLUMNS = (*Outcomes.model_fields, "success_rate")
 
 
 def outcomes(row: Sequence[int]) -> Outcomes:
-    """From the columns of `OUTCOMES`."""
+    """The outcomes in the columns that the SQL `OUTCOMES` selects."""
     return Outcomes(**dict(zip(Outcomes.model_fields, row, strict=True)))
 
 
 def outcome_cells(found: Outcomes) -> tuple[object, ...]:
-    """The same as cells of a table."""
+    """Outcomes as cells of a table."""
     return (found.attempts, found.success, found.failure, found.error, found.unknown, found.rate)
 
 
 def rate(success: int, failure: int) -> float | None:
-    """The share of successes, None where nothing was measured."""
+    """The share of successes; None without successes and failures."""
     return success / (success + failure) if success + failure else None
 
 

@@ -39,11 +39,11 @@ class Answer(Record, ABC):
         """The tables of the answer, the one that CSV holds first."""
 
     def remarks(self) -> list[str]:
-        """What the numbers leave out, each as a sentence."""
+        """What the numbers leave out or do not know, each as a sentence."""
         return []
 
     def narrower(self) -> str:
-        """What to ask instead when the answer is too big."""
+        """The narrower query to make when the answer is too big."""
         return "ask with a lower limit or a filter"
 
     def lines(self, clip: int | None = None) -> Iterator[str]:
@@ -64,7 +64,7 @@ class Answer(Record, ABC):
         return self._smaller(text, size, max_bytes, remarks)
 
     def _smaller(self, text: str, size: int, max_bytes: int, remarks: bool) -> Rendered:  # noqa: ARG002
-        """What is shown of an answer that is too big: here its beginning."""
+        """The part of an answer that is shown where all of it is too big: here its beginning."""
         return Rendered(cut(text, size, max_bytes, self.narrower()), size, True)
 
     def _text(self, clip: int | None, *, remarks: bool) -> str:
@@ -77,7 +77,7 @@ def _size(text: str) -> int:
 
 
 def cut(text: str, size: int, max_bytes: int, instead: str) -> str:
-    """As many whole lines as fit together with the sentence that says what is missing."""
+    """The whole lines of a text that fit into a number of bytes, and the sentence on what is missing."""
     note = "[cut: {shown} of {size} bytes are shown; {instead}]\n"
     room = max_bytes - len(note.format(shown=size, size=size, instead=instead).encode("utf-8", "replace"))
     kept = text.encode("utf-8", "replace")[: max(0, room)]

@@ -1,4 +1,4 @@
-"""Which attempts a query is about, as a record and as SQL over `attempts a` with parameters."""
+"""The filter of a query: which attempts it covers, as a record and as SQL over `attempts a` with parameters."""
 
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ OutcomeName = Literal["success", "failure", "error", "unknown"]
 
 
 class TraceFilter(Record):
-    """Conditions that all must hold; what is None does not matter. `*`, `?` and `[...]` are wildcards in names."""
+    """Conditions of which all must hold; None means no condition. `*`, `?` and `[...]` are wildcards in names."""
 
     outcome: OutcomeName | None = None
     task: str | None = None

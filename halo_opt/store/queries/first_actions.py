@@ -33,7 +33,7 @@ class FirstActions(Answer):
 
 
 def first_actions(store: Store, chosen: TraceFilter | None = None, *, limit: int = 50) -> FirstActions:
-    """The tool of each attempt's first call, with the outcomes of the attempts that begin with it."""
+    """The tools of the attempts' first calls, each with the outcomes of the attempts that begin with it."""
     head, params = with_actions(chosen)
     rows = store.rows(
         f"{head} SELECT tool, {OUTCOMES} FROM chosen LEFT JOIN (SELECT trace_id, tool FROM actions WHERE n = 1)"

@@ -14,7 +14,7 @@ AT_LEAST = 5
 
 
 class Gram(Record):
-    """Some actions in a row; `difference` is the success rate with them less that without, None if one is unknown."""
+    """A sequence of actions; `difference` is the success rate with them less that without, None if one is unknown."""
 
     actions: list[str]
     outcomes: Outcomes
@@ -24,7 +24,7 @@ class Gram(Record):
 
 
 class Grams(Answer):
-    """Actions in a row, those with the greatest difference first."""
+    """Sequences of actions, those with the greatest difference first."""
 
     n: int
     at_least: int
@@ -67,7 +67,7 @@ class Grams(Answer):
 def ngrams(
     store: Store, chosen: TraceFilter | None = None, *, n: int = 3, at_least: int = AT_LEAST, limit: int = 50
 ) -> Grams:
-    """Every `n` calls in a row, with how the attempts ended that have them anywhere, and those that do not."""
+    """Every sequence of `n` calls, with the outcomes of the attempts that contain it and of those that do not."""
     if not 1 <= n <= LONGEST:
         raise InputError(f"n is {n}; choose 1 to {LONGEST} actions in a row")
     head, params = with_actions(chosen)

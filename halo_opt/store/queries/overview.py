@@ -10,7 +10,7 @@ from halo_opt.store.store import Store
 
 
 class ModelUse(Record):
-    """What one model did. `attempts` name it as theirs, `calls` are LLM spans with it; None where nothing tells."""
+    """The use of one model: `attempts` that name it, `calls` (LLM spans) with it; None where it is unknown."""
 
     model: str | None
     attempts: int
@@ -107,7 +107,7 @@ class Overview(Answer):
 
 
 def overview(store: Store, *, limit: int = 20) -> Overview:
-    """The store at a glance; `limit` is how many tools and kinds of errors are listed, the rest is counted."""
+    """The overview of a store; `limit` is how many tools and kinds of errors are listed, the rest is counted."""
     [counts] = store.rows(
         "SELECT count(DISTINCT run_id), count(DISTINCT task_id), count(*), CAST(min(started_at) AS VARCHAR),"
         " CAST(max(ended_at) AS VARCHAR), sum(tokens_in)::BIGINT, sum(tokens_out)::BIGINT, sum(cost_usd),"
@@ -153,7 +153,7 @@ def _counts(store: Store, sql: str) -> dict[str, int]:
 
 
 def _models(store: Store) -> list[ModelUse]:
-    """Models of attempts and of LLM spans side by side: either may name what the other does not."""
+    """The models of attempts and of LLM spans together: one may name a model that the other does not."""
     rows = store.rows(
         """SELECT model, sum(attempts)::BIGINT, sum(calls)::BIGINT,
                   sum(tokens_in)::BIGINT, sum(tokens_out)::BIGINT, sum(cost_usd)

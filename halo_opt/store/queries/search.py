@@ -69,7 +69,7 @@ class SearchAnswer(Answer):
         return remarks
 
     def narrower(self) -> str:
-        """What to ask instead."""
+        """The narrower query to make."""
         return "ask with a lower --limit or --context, a filter, or --count for the counts alone"
 
 
@@ -125,7 +125,7 @@ def checked_pattern(pattern: str, *, ignore_case: bool) -> Pattern:
 
 
 def _file_hits(store: Store, places: Places, found: Sequence[Found], limit: int) -> Iterator[SpanHit]:
-    """The first hits, with what the store knows of the spans at their places, which must be those of the lines."""
+    """The first hits in files, with the store's facts of their spans. Raises InputError where a file has changed."""
     for task, one in zip(places.tasks, found, strict=True):
         if one.problem is not None:
             raise changed(task.path, store.path) if one.problem == "has changed" else gone(task.path, one.problem)
@@ -139,7 +139,7 @@ def _file_hits(store: Store, places: Places, found: Sequence[Found], limit: int)
 
 
 def _table_hits(store: Store, rows: Sequence[TableHit]) -> list[SpanHit]:
-    """Hits in tables, with what the store knows of their spans."""
+    """Hits in tables, with the store's facts of their spans."""
     if not rows:
         return []
     found = store.rows(

@@ -62,7 +62,7 @@ class _OfOne(Places):
 
 
 class _TaskOptions(NamedTuple):
-    """What every task gets besides its place."""
+    """The options that every task gets besides its place."""
 
     excerpts: int
     context: int
@@ -113,7 +113,7 @@ def _pieces(store: Store, semi: str, params: Sequence[Any]) -> list[tuple[str, i
 def _line_by_line(
     store: Store, semi: str, params: Sequence[Any], pieces: Sequence[tuple[str, int]]
 ) -> list[tuple[str, int, int]]:
-    """The same for pieces in which other things lie between the lines."""
+    """The pieces, found line by line, where other bytes lie between the lines."""
     import numpy as np
 
     names = sorted({source for source, _ in pieces})

@@ -38,7 +38,7 @@ Atom = str | Required | _NoRoom
 
 
 class Plan(NamedTuple):
-    """How to skip what cannot match.
+    """How a search skips lines that cannot match.
 
     `needles`: groups of raw patterns, one of each of which the bytes of every matching line hold, save lines that hold
     one of `always`, which may hide them; None to decode every line.

@@ -73,7 +73,7 @@ def _scanned(searcher: Searcher, tasks: Sequence[Task], threads: int) -> Generat
 
 
 class _Answers:
-    """The answers so far, and the progress that they are."""
+    """The answers so far and the progress of the search."""
 
     def __init__(self, tasks: Sequence[Task], progress: Progress | None) -> None:
         self._tasks = tasks
@@ -105,7 +105,7 @@ class _Answers:
             self._progress(self._done, self._total)
 
     def in_order(self) -> list[Found]:
-        """All of them, in the order of the tasks."""
+        """All answers, in the order of the tasks."""
         return [self._found[number] for number in range(len(self._tasks))]
 
 

@@ -170,7 +170,7 @@ def _span_row(rows: Sequence[_Row], trace_id: str, span: str) -> _Row:
 
 
 def _facts(store: Store, trace_id: str) -> dict[str, Any]:
-    """What is known of an attempt; nothing when there is none of this id."""
+    """The columns of an attempt that hold something; empty where there is no attempt with this id."""
     sql = "SELECT * REPLACE (CAST(started_at AS VARCHAR) AS started_at, CAST(ended_at AS VARCHAR) AS ended_at)"
     sql += " FROM attempts WHERE trace_id = ?"
     return {k: v for row in store.records(sql, [trace_id]) for k, v in row.items() if v is not None}

@@ -13,7 +13,7 @@ AGAIN = "(messages that are shown above: {})"
 
 
 class LabelledText(NamedTuple):
-    """A text of a span: what it is (input, output, a role) and the text."""
+    """A text of a span and its label: input, output or a role."""
 
     label: str
     text: str

@@ -1,4 +1,4 @@
-"""An attempt and its spans as they are shown: records and their text. Pure: no store, no files."""
+"""Records of an attempt and its spans, and how they are shown as text."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _DEEPEST = 20
 
 
 class Text(Record):
-    """Something that a span says: `label` is input, output, call or the role of a message."""
+    """A text of a span; `label` is input, output, call or the role of a message."""
 
     label: str
     text: str
@@ -122,7 +122,7 @@ class RawLines(Answer):
 
 
 def _span_lines(span: SpanView, clip: int | None) -> Iterator[str]:
-    """A heading with what is known, what went wrong, and the texts below it."""
+    """The heading of a span with its facts, its error, and its texts below."""
     margin = "  " * min(span.depth, _DEEPEST)
     facts = [span.kind, span.name]
     if span.after is not None:

@@ -67,7 +67,7 @@ def _neighbours(places: Sequence[LinePlace]) -> Iterator[list[LinePlace]]:
 
 
 def _all_of(file: FileIO, size: int) -> bytes:
-    """So many bytes, or what is left of the file."""
+    """Bytes of a file, fewer only at its end."""
     parts = []
     while size and (part := file.read(size)):
         parts.append(part)
@@ -92,12 +92,12 @@ def _object(raw: bytes) -> dict[str, Any] | None:
 
 
 def changed(source: str, store_path: Path) -> InputError:
-    """The file holds something else than when it was imported."""
+    """The error for a file that has changed since it was imported."""
     return InputError(f"{source} has changed since {store_path} was built from it; run 'halo-opt import' on it again")
 
 
 def gone(source: str, why: str) -> InputError:
-    """The file cannot be read."""
+    """The error for a file that cannot be read."""
     return InputError(
         f"{source} cannot be read ({why}), and its spans' texts are only there; put it back, or import what is left"
     )

@@ -31,7 +31,7 @@ class Taxonomy(Record):
 
 
 def error_taxonomy(store: Store, *, limit: int = 20) -> Taxonomy:
-    """All error spans by signature, the commonest `limit` of them listed.
+    """All error spans grouped by signature; the commonest `limit` groups are listed.
 
     A message is taken apart once however many spans repeat it: real stores have many errors and few texts.
     """

@@ -37,14 +37,14 @@ class AtifReader:
     meaning = "ATIF trajectories {schema_version: ATIF-v1.x, agent, steps}, or Harbor trial folders with result.json"
 
     def sniff(self, path: Path) -> bool:
-        """A trial folder, or a file whose schema version is ATIF's."""
+        """Whether it is a trial folder, or a file whose `schema_version` is ATIF's."""
         if path.is_dir():
             result = path / RESULT
             return result.is_file() and any({"trial_name", "task_name"} <= r.keys() for r in leading_objects(result))
         return path.is_file() and any(_is_atif(record) for record in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """The trial, or every trajectory of the file. Raises SourceError when a trial's result is not JSON."""
+        """Read the trial, or every trajectory of the file. Raises SourceError when a trial's result is not JSON."""
         if path.is_dir():
             self._trial(path, sink)
             return
@@ -94,7 +94,7 @@ def _problem(record: Record) -> str | None:
 
 
 def _trace(record: Record, result: Record, known: AttemptRow) -> Trace:
-    """The attempt of a trajectory and of a trial's result; either may be empty."""
+    """The attempt that a trajectory and a trial's result describe; either of them may be empty."""
     listed = record.get("steps") or []
     steps, calls, about = steps_of(known.trace_id, listed)
     messages = messages_of(known.trace_id, listed)
@@ -153,7 +153,7 @@ def _rewards(result: Record) -> dict[str, float]:
 
 
 def _outcome(result: Record) -> dict[str, Any]:
-    """What a trial's result says: an agent that ran out of time was graded all the same, a trial that broke was not."""
+    """Outcome, score, cause and end_reason. An agent that ran out of time has been graded, a broken trial not."""
     rewards = _rewards(result)
     score = rewards.get("reward", next(iter(rewards.values())) if len(rewards) == 1 else None)
     broke = values.text(_object(result.get("exception_info")).get("exception_type"))

@@ -19,7 +19,7 @@ _OURS = {"step_id", "timestamp", "source", "message", "reasoning_content", "tool
 def steps_of(
     trace_id: str, listed: Sequence[Record]
 ) -> tuple[list[StepRow], list[ToolCallRow], dict[int, dict[str, Any]]]:
-    """The steps, the calls, and the other attributes of each step."""
+    """The steps, their tool calls, and by number of the step the attributes that no column holds."""
     steps: list[StepRow] = []
     calls: list[ToolCallRow] = []
     about: dict[int, dict[str, Any]] = {}
@@ -55,7 +55,7 @@ def steps_of(
 
 
 def messages_of(trace_id: str, listed: Sequence[Record]) -> list[MessageRow]:
-    """What was said, and what the calls brought back, in order."""
+    """The messages of user and agent and the results of tool calls, in order."""
     spoken: list[tuple[str, str | None]] = []
     for record in listed:
         source = values.text(record.get("source")) or ""
@@ -68,7 +68,15 @@ def messages_of(trace_id: str, listed: Sequence[Record]) -> list[MessageRow]:
 def total(
     final: Record, spent: Record, listed: Sequence[Record], names: tuple[str, str, str], read: Callable[[Any], N | None]
 ) -> N | None:
-    """A total as the trajectory tells it, else the trial's result, else the sum over the steps; None if none does."""
+    """A total of the attempt: the trajectory's, else the trial's, else the sum over the steps; None where all lack it.
+
+    Args:
+        final: the trajectory's `final_metrics`.
+        spent: the `agent_result` of the trial.
+        listed: the steps, whose `metrics` are added up.
+        names: the name of the total in each of these three places.
+        read: turns a value into a number, or into None.
+    """
     for place, name in ((final, names[0]), (spent, names[1])):
         value = read(place.get(name))
         if value is not None:
@@ -94,7 +102,7 @@ def _joined(results: Sequence[Record]) -> str | None:
 
 
 def _calls(trace_id: str, step: int, position: int, record: Record, results: Sequence[Record]) -> list[ToolCallRow]:
-    """The calls of a step; results that name no call belong to the calls that nothing names, in order."""
+    """The tool calls of a step. Results without a call id belong, in order, to the calls that no result names."""
     listed = record.get("tool_calls")
     calls = [call for call in listed if isinstance(call, dict)] if isinstance(listed, list) else []
     ids = {values.text(call.get("tool_call_id")) for call in calls}

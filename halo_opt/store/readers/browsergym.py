@@ -42,13 +42,13 @@ class BrowserGymReader:
     meaning = "BrowserGym, AgentLab or agisdk experiment folders with summary_info.json (pickles are not opened)"
 
     def sniff(self, path: Path) -> bool:
-        """A folder whose summary tells a cumulative reward, or that summary itself."""
+        """Whether it is a folder whose summary has a cumulative reward, or that summary itself."""
         summary = path / SUMMARY if path.is_dir() else path
         found = leading_objects(summary) if summary.is_file() else ()
         return any("cum_reward" in record and "n_steps" in record for record in found)
 
     def read(self, path: Path, sink: Sink) -> None:
-        """The folder's one attempt."""
+        """Read the one attempt of the folder."""
         folder, file = (path, path / SUMMARY) if path.is_dir() else (path.parent, path)
         raw = whole(file)
         summary, reason = decode_json(raw)
@@ -66,14 +66,14 @@ class BrowserGymReader:
 
 
 def _arguments(folder: Path) -> dict[str, Any]:
-    """The experiment's arguments where someone wrote them as JSON."""
+    """The experiment's arguments, from a JSON file beside the summary where there is one."""
     file = folder / ARGUMENTS
     value = decode_json(whole(file))[0] if file.is_file() else None
     return value if isinstance(value, dict) else {}
 
 
 def _named(name: str, arguments: Record, summary: Record) -> AttemptRow:
-    """Task, seed, agent and model, from arguments and summary where they tell, else from the folder's name."""
+    """Task, seed, agent and model: from arguments and summary, else from the folder's name."""
     match = _NAME.fullmatch(name)
     parts = match.groupdict() if match else {}
     env, agent = _object(arguments.get("env_args")), _object(arguments.get("agent_args"))
@@ -124,7 +124,7 @@ def _ending(summary: Record, limit: int | None, complaint: str | None) -> str | 
 
 
 def _cause(complaint: str, stack: str) -> str:
-    """Who broke it, as the message tells, else the stack."""
+    """The cause of an error, by its message, else by its stack trace."""
     for text in (complaint, stack):
         for cause, pattern in _CAUSES:
             if pattern.search(text):

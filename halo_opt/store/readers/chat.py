@@ -47,11 +47,11 @@ class ChatReader:
     )
 
     def sniff(self, path: Path) -> bool:
-        """A record with messages among the first ones, or an array of messages."""
+        """Whether one of the first records has messages, or the file is an array of messages."""
         return path.is_file() and (any(_is_chat(record) for record in leading_objects(path)) or _is_bare(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every record that holds messages; the others are rejected."""
+        """Read every record that holds messages; reject the others."""
         run_id = sink.unique_run_id(stem(path))
         for number, record in usable(path, _records(path), _problem, sink):
             trace = _trace(record, AttemptRow(derived_id(run_id, number), run_id, "", source=str(path), line=number))
@@ -76,7 +76,7 @@ def _is_message(value: Any) -> bool:
 
 
 def _is_bare(path: Path) -> bool:
-    """Whether the file is an array of messages: one conversation without anything around it."""
+    """Whether the file is an array of messages, which is one conversation without a record around it."""
     return is_document(path) and any(
         _is_message(found) and found.keys() & {"content", "tool_calls"} and "messages" not in found
         for found in leading_objects(path)
@@ -138,7 +138,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
 
 
 def _task(record: Record, places: list[Any], goal: str | None, trace_id: str) -> str:
-    """The task as the record names it; else the same first words of the user are the same task, else its own id."""
+    """The task: as the record names it, else derived from the first message of the user, else from the record's id."""
     named = names.first((*_TASK, "task"), *places)
     if isinstance(named, int) or (isinstance(named, str) and 0 < len(named) <= _LONGEST_NAME):
         return str(named)

@@ -17,7 +17,7 @@ _DEEPEST = 6
 
 
 class ChatMessage(NamedTuple):
-    """A message: its role, its words and the calls, (tool, arguments), that it asks for."""
+    """A message: its role, its text and the calls that it requests as (tool, arguments)."""
 
     role: str
     content: str | None
@@ -25,17 +25,23 @@ class ChatMessage(NamedTuple):
 
 
 def input_attributes(value: Any) -> dict[str, Any]:
-    """Attributes of a model call's input; text becomes one message of the user."""
+    """The attributes of a model call's input; bare text is one message of the user."""
     return _attributes("llm.input_messages", chat(value, "user"))
 
 
 def output_attributes(value: Any) -> dict[str, Any]:
-    """Attributes of what a model answered."""
+    """The attributes of a model call's output."""
     return _attributes("llm.output_messages", chat(value, "assistant"))
 
 
 def chat(value: Any, role: str, depth: int = 0) -> list[ChatMessage]:
-    """The messages in a value; `role` is whose words bare text is."""
+    """The messages in a value as any client library writes it.
+
+    Args:
+        value: a message, a list of messages, parts or generations, or bare text.
+        role: the role of text that has none.
+        depth: how deep the value is nested in the one that was read.
+    """
     if value is None or depth > _DEEPEST:
         return []
     if isinstance(value, list):
@@ -76,7 +82,10 @@ def _class_role(value: Object) -> str | None:
 
 
 def _words(content: Any) -> str | None:
-    """The words of a content; of its parts those with text, calls left out, other parts named."""
+    """The text of a content.
+
+    Of its parts, calls and reasoning are left out; another part without text becomes its type in brackets.
+    """
     if not isinstance(content, list):
         return values.text(content)
     texts: list[str] = []
@@ -95,7 +104,7 @@ def _words(content: Any) -> str | None:
 
 
 def _calls(message: Object, content: Any) -> list[tuple[str, str | None]]:
-    """The calls that a message asks for, by OpenAI's, LangChain's or Anthropic's names."""
+    """The calls that a message requests, in the layout of OpenAI, LangChain or Anthropic."""
     requested = message.get("tool_calls")
     if not isinstance(requested, list) or not requested:
         more = message.get("additional_kwargs")

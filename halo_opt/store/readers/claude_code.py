@@ -35,14 +35,14 @@ class ClaudeCodeReader:
     meaning = "Claude Code sessions, JSONL of {type, uuid, parentUuid, sessionId, message, ...}"
 
     def sniff(self, path: Path) -> bool:
-        """A message with a session and a parent among the first lines."""
+        """Whether one of the first lines is a message with a session and a parent."""
         return path.is_file() and any(
             line.get("type") in _SPOKEN and "parentUuid" in line and "sessionId" in line and "message" in line
             for line in first_objects(path)
         )
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every session of the file, usually one, and its sub-agents."""
+        """Read every session of the file (usually one) and its sub-agents."""
         sessions: dict[str, _Session] = {}
         chains: dict[str, str] = {}
         seen: set[str] = set()
@@ -65,7 +65,7 @@ class ClaudeCodeReader:
 
 
 def _problem(line: Line) -> str | None:
-    """Why a line cannot be used, or None when it can be, or has nothing to do with a conversation."""
+    """Why a line of a conversation cannot be used, or None; other lines have no problem."""
     if line.value is None:
         return line.reason or "no object"
     if line.value.get("type") not in _SPOKEN:
@@ -76,7 +76,7 @@ def _problem(line: Line) -> str | None:
 
 
 def _key(record: Object, uuid: str, chains: dict[str, str]) -> str:
-    """The session, or the sub-agent in it: by its id or, where it has none, by the first message of its chain."""
+    """The key of a line's attempt: its session, with the sub-agent's id or the first message of its chain."""
     session = values.text(record.get("sessionId")) or ""
     if record.get("isSidechain") is not True:
         return session
@@ -88,7 +88,7 @@ def _key(record: Object, uuid: str, chains: dict[str, str]) -> str:
 
 
 class _Session:
-    """One conversation as it is read, line by line."""
+    """One conversation, built up line by line."""
 
     def __init__(self, key: str, line: int) -> None:
         self.key, self.line = key, line
@@ -105,7 +105,7 @@ class _Session:
         self._seen: list[str] = []
 
     def add(self, record: Object) -> None:
-        """Take in one line of type user, assistant or system."""
+        """Add one line of type user, assistant or system."""
         moment = values.time(record.get("timestamp"))
         if moment is not None:
             self.times.append(moment)
@@ -234,7 +234,7 @@ def _parts(content: Any) -> Iterator[Object]:
 
 
 def _part_text(part: Object) -> str | None:
-    """The words of a part; a part of another kind is named, or kept as JSON where it is small enough to read."""
+    """The text of a part. Of another kind of part: its JSON where that is short, else its type in brackets."""
     if part.get("type") in ("image", "document"):
         return f"[{part['type']}]"
     return values.text(part["text"]) if "text" in part else values.text(part)

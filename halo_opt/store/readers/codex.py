@@ -46,14 +46,14 @@ class CodexReader:
     meaning = "Codex sessions (rollouts), JSONL of {timestamp, type, payload}"
 
     def sniff(self, path: Path) -> bool:
-        """A session's or turn's description, or an item of one, among the first lines."""
+        """Whether one of the first lines describes a session or a turn, or is an item of one."""
         return path.is_file() and any(
             line.get("type") in _TYPES and isinstance(line.get("payload"), dict) and "timestamp" in line
             for line in first_objects(path)
         )
 
     def read(self, path: Path, sink: Sink) -> None:
-        """The file's one session."""
+        """Read the one session of the file."""
         session = _Session()
         for line in read_objects(path):
             record = line.value
@@ -71,7 +71,7 @@ class CodexReader:
 
 
 class _Result(NamedTuple):
-    """What a call gave back; None where its output does not tell."""
+    """The result of a call; a field is None where the output lacks it."""
 
     text: str | None
     exit_code: int | None
@@ -79,7 +79,7 @@ class _Result(NamedTuple):
 
 
 class _Session:
-    """One session as it is read, line by line."""
+    """One session, built up line by line."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
@@ -97,7 +97,7 @@ class _Session:
         self._open = False
 
     def add(self, kind: str, payload: Object, moment: str | None) -> None:
-        """Take in one line."""
+        """Add one line."""
         if moment is not None:
             self.times.append(moment)
         if kind == "session_meta":
@@ -155,7 +155,7 @@ class _Session:
                 _judge(call, _Result(values.text(payload.get("aggregated_output")), code, success))
 
     def _tokens(self, info: Any) -> None:
-        """The running total of the session, and what the last reply took."""
+        """Keep the session's running total of tokens and give the last reply its own tokens."""
         if not isinstance(info, dict):
             return
         if isinstance(info.get("total_token_usage"), dict):
@@ -185,7 +185,7 @@ class _Session:
                 self.first_words = words
 
     def _turn(self, moment: str | None) -> Turn:
-        """The reply under way, or a new one when something came back since the last."""
+        """The turn that is going on, or a new one where a result has come since the last reply."""
         if not self._open:
             self._open = True
             self.messages.append(("assistant", None, len(self.turns)))
@@ -221,7 +221,7 @@ class _Session:
 
 
 def _judge(call: Call, result: _Result) -> None:
-    """Mark a call as failed when its output says so; an exit status may be an answer, as grep's is."""
+    """Mark a call as failed where its output shows it. An exit status other than 0 may be an answer, as grep's is."""
     words = (result.text or "").lstrip()
     kind = next((kind for begin, kind in _REFUSALS if words.startswith(begin)), None)
     if kind is None and result.success is False:
@@ -233,7 +233,7 @@ def _judge(call: Call, result: _Result) -> None:
 
 
 def _command(arguments: str | None) -> str:
-    """The shell command in a call's arguments, as far as they hold one."""
+    """The shell command in a call's arguments; empty where they hold none."""
     try:
         decoded = json.loads(arguments or "")
     except (ValueError, RecursionError):
@@ -248,7 +248,7 @@ def _command(arguments: str | None) -> str:
 
 
 def _result(output: Any) -> _Result:
-    """An output in any of its shapes: text, text that is JSON {output, metadata}, parts, {content, success}."""
+    """The result in an output: text, JSON text {output, metadata}, a list of parts, or {content, success}."""
     if isinstance(output, str) and output.startswith("{"):
         try:
             decoded = json.loads(output)
@@ -265,7 +265,7 @@ def _result(output: Any) -> _Result:
 
 
 def _text(content: Any) -> str | None:
-    """The words of some content: text as it is, parts joined, parts without text named."""
+    """The text of a content: its parts joined; a part without text becomes its type in brackets."""
     if not isinstance(content, list):
         return values.text(content)
     texts = []

@@ -1,4 +1,4 @@
-"""What span attributes mean: OpenInference, OTel GenAI (older names too), the HALO engine's own, and ours.
+"""The meaning of span attributes: OpenInference, OTel GenAI (older names too), the HALO engine's own, and ours.
 
 Of each list of names the first that is present counts; the order is from most to least specific.
 """
@@ -124,7 +124,7 @@ _FLAT = re.compile(r"(?:llm\.(?:input|output)_messages|gen_ai\.(?:prompt|complet
 
 
 def first(names: tuple[str, ...], *sources: Attributes) -> Any:
-    """The first of some names that any source has, or None."""
+    """The value under the first of some names that any source has; None where none has one."""
     for name in names:
         for source in sources:
             value = source.get(name)
@@ -149,7 +149,7 @@ def kind_of(attributes: Attributes, name: str) -> str:
 
 
 def outcome_of(*sources: Attributes) -> tuple[str | None, float | None]:
-    """(outcome, score) from whatever says either; an error has no score."""
+    """The outcome and score in some attributes, each None where nothing states it; an error has no score."""
     score = values.number(first(SCORE, *sources))
     outcome = _OUTCOMES.get(str(first(LABEL, *sources)).lower()) or values.outcome_of(score)
     return outcome, None if outcome == "error" else score
@@ -163,7 +163,7 @@ def _is_prompt(name: str) -> bool:
 
 @lru_cache(maxsize=65_536)
 def _place_in_list(name: str) -> tuple[bool, int, str] | None:
-    """Whether a flattened name is of what was given, the number of its message, and the name within the message."""
+    """Of a flattened name: whether it belongs to the prompt, its message's number, and the name in that message."""
     match = _FLAT.fullmatch(name)
     return (name.startswith(_GIVEN), int(match.group(1)), match.group(2)) if match else None
 
@@ -192,12 +192,12 @@ def talk_of(attributes: Attributes) -> Talk:
 
 
 def messages_in(attributes: Attributes) -> list[RoleText]:
-    """(role, text) of the messages that an LLM span was given; instructions kept apart from them come first."""
+    """The prompt of an LLM span as (role, text); instructions kept apart from the messages come first."""
     return talk_of(attributes).prompt
 
 
 def messages_out(attributes: Attributes) -> list[RoleText]:
-    """(role, text) of what an LLM span answered; its plain output where no messages are kept."""
+    """The reply of an LLM span as (role, text); its plain output where no messages are kept."""
     return talk_of(attributes).reply
 
 
@@ -224,7 +224,7 @@ def _reply_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> 
 
 
 def requested_calls(attributes: Attributes) -> list[tuple[str, str | None]]:
-    """(tool, arguments) that an LLM span's answer asked for."""
+    """The calls that the reply of an LLM span requests, as (tool, arguments)."""
     calls: dict[tuple[int, int], dict[str, Any]] = {}
     for name, value in attributes.items():
         if "tool_calls" in name and (match := _ASKED.fullmatch(name)):
@@ -256,7 +256,7 @@ def _messages(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]], who
 
 
 def _flat_content(fields: Mapping[str, Any]) -> str | None:
-    """The text of a flattened message: its content, its text parts, or the calls that it asks for."""
+    """The text of a flattened message: its content, its text parts, or the calls that it requests."""
     if fields.get("content") is not None:
         return values.text(fields["content"])
     parts = [value for name, value in fields.items() if name.endswith((".text", ".content", "function.arguments"))]

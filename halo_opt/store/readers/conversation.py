@@ -17,7 +17,7 @@ _REASONING = ("reasoning_content", "reasoning", "thinking")
 
 
 def problem_of(messages: Any) -> str | None:
-    """Why a value is not a conversation, as words that go after the name of its field, or None when it is one."""
+    """Why a value is not a conversation (words to follow the name of its field), or None when it is one."""
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         return "is not a list of messages"
     return None
@@ -90,7 +90,7 @@ def message_rows(trace_id: str, messages: Sequence[Message]) -> list[MessageRow]
 
 
 def total(messages: Sequence[Message], names: tuple[str, ...], read: Callable[[Any], N | None]) -> N | None:
-    """The sum of what the assistant's messages, or their `usage`, tell under the first of some names; None if none."""
+    """The sum of a number over the assistant's messages, by the first of some names that each has; None without any."""
     counts: list[N] = []
     for message in messages:
         usage = message.get("usage")
@@ -141,7 +141,7 @@ def steps_of(trace_id: str, messages: Sequence[Message]) -> tuple[list[StepRow],
 
 
 def _reply(message: Message) -> str | None:
-    """What the model said: its reasoning, where that is kept, and its words."""
+    """The model's reply: its reasoning, where that is kept, and its text."""
     thoughts = next((values.text(message[name]) for name in _REASONING if message.get(name)), None)
     parts = [part for part in (thoughts, content_of(message)) if part]
     return "\n\n".join(parts) if thoughts else content_of(message)
@@ -195,7 +195,7 @@ def _call_id(result: Message) -> str | None:
 
 
 def _failed(answer: Message, result: str | None) -> bool:
-    """A flag decides where there is one; else a result that begins with the word Error, as tau-bench's tools write."""
+    """Whether a call failed: by its flag, else by a result that begins with Error, as tau-bench's tools write."""
     for flag in ("is_error", "error"):
         if isinstance(answer.get(flag), bool):
             return bool(answer[flag])

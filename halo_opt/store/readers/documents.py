@@ -22,7 +22,7 @@ _CLOSER = {b"[": b"]", b"{": b"}"}
 
 
 def leading_objects(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects that a file begins with, as far as its first bytes tell them: what is cut off there is left out.
+    """The objects at the beginning of a file, as far as its first 64 KiB hold them; members cut off there are left out.
 
     For one document that is the document, for an array its first element, otherwise the records of the first lines.
     """
@@ -69,7 +69,7 @@ def elements(path: Path, parts: Callable[[Any], Iterable[Any]]) -> Iterator[Line
 
 
 def document(path: Path) -> tuple[dict[str, Any] | None, str | None]:
-    """The object that a whole file is, or None and the reason why it is none."""
+    """The one object that a file holds, and None; or None, and the reason why it holds no object."""
     value, reason = decode_json(whole(path).lstrip())
     if reason is not None or isinstance(value, dict):
         return value, reason

@@ -1,4 +1,4 @@
-"""What exports of tracing platforms share: records in JSONL or in one document, times in any unit, nested names.
+"""Helpers for exports of tracing platforms: records in JSONL or one document, times in any unit, nested names.
 
 Of JSONL one trace at a time is in memory.
 """
@@ -34,7 +34,7 @@ _SECONDS, _MILLISECONDS, _MICROSECONDS = 1e11, 1e14, 1e17
 
 
 def sniffed(path: Path) -> list[dict[str, Any]]:
-    """The first records of a file, whichever way it holds them; none for what is no JSON."""
+    """The first records of a file in JSONL or one document; none where it is not JSON."""
     if not path.is_file():
         return []
     status = path.stat()
@@ -58,7 +58,7 @@ def _sniffed(path: Path, _changed: int, _size: int) -> list[dict[str, Any]]:
 
 
 def records(path: Path) -> Iterator[Line]:
-    """Every record with its number: of a line in JSONL, of its place in a document."""
+    """Every record with its number: its line in JSONL, its position in a document."""
     return read_objects(path) if _is_lines(path) else elements(path, _unwrapped)
 
 
@@ -112,7 +112,7 @@ class Platform(NamedTuple):
 
 
 def import_traces(path: Path, sink: Sink, platform: Platform) -> None:
-    """Hand every trace of a file to the sink."""
+    """Pass every trace of a file to the sink."""
     run_id: str | None = None
     for found in by_trace(path, platform.problem_of, platform.trace_id, sink):
         run_id = run_id or sink.unique_run_id(stem(path))
@@ -188,7 +188,7 @@ def _flatten(value: Any, name: str, depth: int, found: dict[str, Any]) -> None:
 
 
 def opened(value: Any) -> Any:
-    """A value that was stored as JSON text, as what it stands for; anything else as it is."""
+    """The value of a JSON text; anything else as it is."""
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", '"')):
         return value
     decoded, reason = decode_json(value.encode("utf-8", "replace"))

@@ -60,7 +60,7 @@ class InspectReader:
     meaning = "Inspect logs, .eval archives (with the extra: pip install 'halo-opt[inspect]') and JSON"
 
     def sniff(self, path: Path) -> bool:
-        """An archive with the members of a log, or a document that begins as a log does."""
+        """Whether it is an archive with the members of a log, or a document that begins like a log."""
         if not path.is_file():
             return False
         head = first_bytes(path)
@@ -69,7 +69,7 @@ class InspectReader:
         return _DOCUMENT.match(head.removeprefix(BOM)) is not None
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every sample of the log. Raises SourceError when the log cannot be read or the extra is missing."""
+        """Read every sample of the log. Raises SourceError when the log cannot be read or the extra is missing."""
         archive = first_bytes(path).startswith(_ARCHIVE)
         header, samples = _archived(path) if archive else _document(path)
         spec = an_object(header.get("eval"))
@@ -131,7 +131,7 @@ def _archived(path: Path) -> tuple[Object, Iterator[Any]]:
 
 
 def _unreadable(path: Path, error: Exception) -> SourceError:
-    """The library raises anything at all for a damaged archive, so every error of it means the same."""
+    """The SourceError for an exception of the library, which may raise any type for a damaged archive."""
     first = str(error).strip().partition("\n")[0][:200]
     return SourceError(path, f"{path} cannot be read by inspect-ai ({type(error).__name__}: {first}); log it again")
 
@@ -179,12 +179,12 @@ def _trace(sample: Object, known: AttemptRow, header: Object) -> Trace:
 
 
 def _tells(row: ScoreRow) -> bool:
-    """Whether a score is on a scale from 0 to 1; a count or a length is no outcome."""
+    """Whether a score is on a scale from 0 to 1 and so gives an outcome; a count or a length does not."""
     return row.value is not None and 0 <= row.value <= 1
 
 
 def _ending(sample: Object, score: float | None) -> dict[str, Any]:
-    """Outcome, score, cause and end: an error is no measurement, a limit that was hit is a failure unless scored."""
+    """Outcome, score, cause and end_reason. A limit that was reached is a failure unless the sample was scored."""
     if sample.get("error") is not None:
         message = values.text(an_object(sample["error"]).get("message")) or ""
         cause = Cause.INTERRUPTED if message.startswith("CancelledError") else Cause.HARNESS_CRASHED
@@ -260,7 +260,7 @@ def _words(message: Object, attachments: Object) -> str | None:
 
 
 def _attached(content: Any, attachments: Object) -> Any:
-    """The content with long texts, which a log keeps apart, put back in their places."""
+    """The content with its attachments (long texts that a log stores separately) put back in place."""
     if isinstance(content, str) and content.startswith(_ATTACHMENT):
         return attachments.get(content.removeprefix(_ATTACHMENT), content)
     if isinstance(content, list):

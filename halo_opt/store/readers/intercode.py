@@ -43,14 +43,14 @@ class InterCodeReader:
     meaning = "InterCode results, one JSON object of {id: {task_id, query, turn_history, summary}}"
 
     def sniff(self, path: Path) -> bool:
-        """An object that soon has a turn_history with actions."""
+        """Whether the file begins with an object in which a turn_history has actions."""
         if not path.is_file():
             return False
         head = first_bytes(path).removeprefix(b"\xef\xbb\xbf").lstrip()
         return head.startswith(b"{") and b'"turn_history"' in head and b'"actions"' in head
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every record with a turn history; a file that is not JSON as a whole is one reject."""
+        """Read every record with a turn history; a file that is not JSON as a whole is one reject."""
         raw = whole(path)
         records, reason = decode_json(raw)
         if reason is not None or not isinstance(records, dict):
@@ -125,7 +125,7 @@ def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
 
 
 def _turns(history: Mapping[str, Any]) -> list[_Turn]:
-    """The parallel lists as turns; a list that is missing or too short leaves None."""
+    """The turns in a history of parallel lists; a list that is missing or too short gives None."""
     actions = history["actions"]
 
     def column(name: str) -> list[Any]:
@@ -188,7 +188,7 @@ def _action(action: str, *, react: bool) -> tuple[str | None, str]:
 
 
 def _error(turn: _Turn, tool: str | None, command: str) -> tuple[str | None, str | None]:
-    """(kind, words) of what went wrong in a turn; InterCode's valid_action is whether the command exited with 0.
+    """The error of a turn as (type, message); InterCode's valid_action is whether the command exited with 0.
 
     A message of the shell says more than the exit status, so it comes first. A submit repeats the observation and the
     validity of the turn before it and cannot fail itself.

@@ -55,7 +55,15 @@ class Judgement(NamedTuple):
 
 
 def judgement(name: Any, value: Any, source: str, *, label: Any = None, whole: bool = True) -> Judgement | None:
-    """A judgement from a value of any kind; None where there is neither a number nor a word."""
+    """A judgement from a value of any type; None where there is neither a number nor a text.
+
+    Args:
+        name: what is judged.
+        value: a number or boolean becomes the score, anything else the label.
+        source: who judged.
+        label: a verdict in words beside the value.
+        whole: whether the judgement is of the whole trace, not of one span.
+    """
     score = values.number(value) if isinstance(value, bool | int | float) else None
     words = value if label is None and score is None else label
     verdict = values.text(words) if words not in ("", None) else None
@@ -65,7 +73,7 @@ def judgement(name: Any, value: Any, source: str, *, label: Any = None, whole: b
 
 
 def judged(trace: Trace, judgements: Sequence[Judgement]) -> Trace:
-    """The trace with these judgements as scores and, where it had none, its outcome from the one that tells it."""
+    """The trace with judgements as scores; without an outcome it gets that of the judgement of the task's result."""
     attempt = trace.attempt
     rows = [ScoreRow(attempt.trace_id, j.name, j.value, j.label, j.source) for j in judgements]
     trace.scores.extend(rows)

@@ -71,11 +71,11 @@ class LangfuseReader:
     meaning = "Langfuse exports, JSONL or JSON of observations {id, traceId, type, ...} or of traces with observations"
 
     def sniff(self, path: Path) -> bool:
-        """An observation, or a trace with some, among the first records."""
+        """Whether one of the first records is an observation, or a trace with observations."""
         return any(_is_observation(snaked(record)) or _is_trace(record) for record in sniffed(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every trace of the file."""
+        """Read every trace of the file."""
         import_traces(path, sink, Platform(self.name, _problem, _trace_id, _trace))
 
 
@@ -126,7 +126,7 @@ def _trace(records: Records, run_id: str, source: str) -> Trace:
 
 
 def _root(whole: Object, trace_id: str, source: str, line: int) -> Span:
-    """A span for the trace itself: what it was asked, what it answered, and its metadata."""
+    """A span for the trace itself, with its input, output and metadata."""
     attributes = {"openinference.span.kind": "AGENT", **_texts(whole), **_rest(whole)}
     revision = whole.get("release") or whole.get("version")
     return Span(
@@ -205,7 +205,7 @@ def _texts(observation: Object) -> dict[str, Any]:
 
 
 def _rest(observation: Object) -> dict[str, Any]:
-    """Metadata under names that conventions know, everything else under the format's name."""
+    """Metadata under the names that `conventions` reads, all else under `langfuse.`."""
     rest = {f"langfuse.{name}": value for name, value in observation.items() if name not in _USED and value is not None}
     metadata = opened(observation.get("metadata"))
     return {**rest, **(flat({"metadata": metadata}) if metadata not in (None, {}, "") else {})}

@@ -60,26 +60,26 @@ class LangSmithReader:
     meaning = "LangSmith runs, JSONL or JSON of {id, trace_id, parent_run_id, run_type, inputs, outputs, ...}"
 
     def sniff(self, path: Path) -> bool:
-        """A run among the first records."""
+        """Whether one of the first records is a run."""
         return any(
             {"id", "run_type"} <= record.keys() and ("dotted_order" in record or "start_time" in record)
             for record in sniffed(path)
         )
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every trace of the file."""
+        """Read every trace of the file."""
         import_traces(path, sink, Platform(self.name, _problem, _trace_id, _trace))
 
 
 def _problem(record: Object) -> str | None:
-    """Why a record is no run."""
+    """Why a record is not a run, or None."""
     if text_id(record.get("id")) is None:
         return "missing field id"
     return None if isinstance(record.get("run_type"), str) else "missing field run_type"
 
 
 def _trace_id(record: Object) -> str:
-    """The trace; its root's id, which is also the first in the dotted order, where the run does not name it."""
+    """The trace id of a run; where it has none, the root's id, which is the first in its dotted order."""
     order = _order(record)
     return text_id(record.get("trace_id")) or (order[0] if order else None) or text_id(record["id"]) or ""
 
@@ -106,7 +106,7 @@ def _trace(records: Records, run_id: str, source: str) -> Trace:
 
 
 def _with_children(record: Object, depth: int) -> Iterator[Object]:
-    """A run and the runs inside it, which name their parent only by where they stand."""
+    """A run and the runs inside it, which get the id of the run that contains them as their parent."""
     yield record
     for child in objects(record.get("child_runs")) if depth < _DEEPEST else []:
         if _problem(child) is None:
@@ -169,7 +169,7 @@ def _either(run: Object, usage: Object, name: str, other: str) -> Any:
 
 
 def _words(value: Any) -> str | None:
-    """What a chain or tool was given or gave: its one text, the last message of a conversation, else JSON."""
+    """The text of a run's inputs or outputs: the only text, the last message of a conversation, else JSON."""
     if isinstance(value, dict):
         if len(value) == 1 and isinstance(only := next(iter(value.values())), str):
             return only
@@ -182,7 +182,7 @@ def _words(value: Any) -> str | None:
 
 
 def _rest(run: Object, extra: Object, metadata: Object) -> dict[str, Any]:
-    """Metadata under names that conventions know, everything else under the format's name."""
+    """Metadata under the names that `conventions` reads, all else under `langsmith.`."""
     rest = {name: value for name, value in run.items() if name not in _USED}
     rest["extra"] = {name: value for name, value in extra.items() if name != "metadata"} or None
     events = [event for event in objects(run.get("events")) if event.get("name") != "new_token"]

@@ -46,16 +46,16 @@ class MlflowReader:
     meaning = "MLflow traces, JSONL or JSON of {info: {trace_id, state, ...}, data: {spans: [...]}}"
 
     def sniff(self, path: Path) -> bool:
-        """A trace with info and spans among the first records."""
+        """Whether one of the first records is a trace with info and spans."""
         return any(_problem(record) is None for record in sniffed(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every trace of the file."""
+        """Read every trace of the file."""
         import_traces(path, sink, Platform(self.name, _problem, _trace_id, _trace))
 
 
 def _problem(record: Object) -> str | None:
-    """Why a record is no trace."""
+    """Why a record is not a trace, or None."""
     info = an_object(record.get("info"))
     if text_id(info.get("trace_id")) is None and text_id(info.get("request_id")) is None:
         return "missing field info.trace_id"
@@ -131,19 +131,19 @@ def _attributes(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def _asked(raw: Object) -> Any:
-    """The model that the call's own inputs name."""
+    """The model named in the inputs of the call."""
     return an_object(raw.get(_IN)).get("model")
 
 
 def _words(value: Any) -> str | None:
-    """Inputs are the arguments of a function by name: of a function with one text argument, that text."""
+    """The text of a span's inputs, a function's arguments by name: of one text argument alone, that text."""
     if isinstance(value, dict) and len(value) == 1 and isinstance(only := next(iter(value.values())), str):
         return only
     return values.text(value)
 
 
 def _facts(info: Object, metadata: Object) -> dict[str, Any]:
-    """What the trace tells beyond its spans; its tags and metadata may name the task."""
+    """The attributes of the trace itself; its tags and metadata may name the task."""
     tags = an_object(info.get("tags"))
     names = ("state", "status", "execution_duration", "execution_duration_ms", "execution_time_ms", "trace_location")
     plain = {name: value for name, value in {**metadata, **tags}.items() if not str(name).startswith("mlflow.")}

@@ -36,11 +36,11 @@ class OtlpReader:
     meaning = "OTLP JSON, documents or lines of {resourceSpans: [{scopeSpans: [{spans: [...]}]}]}"
 
     def sniff(self, path: Path) -> bool:
-        """A file that begins with a record of resource spans."""
+        """Whether the file begins with a record of resource spans."""
         return path.is_file() and any(_batches(record) is not None for record in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every trace of the file; a run for each run id that its spans name, else one with the file's name."""
+        """Read every trace of the file. A run for each run id in its spans, else one named after the file."""
         own_name = sink.unique_run_id(stem(path))
         for spans in _traces(path, sink.reject):
             trace = trace_of(spans, run_id=own_name)
@@ -151,7 +151,7 @@ def _record(raw: Mapping[str, Any], resource: Any, scope: Any) -> dict[str, Any]
 
 
 def _time(raw: Mapping[str, Any], *names: str) -> str | None:
-    """The time under any of some names; 0 is what exporters write for a time that they do not know."""
+    """The time under the first of some names; None for 0, which exporters write for an unknown time."""
     spelled = [f"{name}{ending}" for name in names for ending in ("UnixNano", "_unix_nano")]
     return values.moment(_get(raw, *spelled, *names))
 
@@ -200,7 +200,7 @@ def _parent(value: Any) -> str:
 
 
 def _evaluations(span: Span) -> Iterator[ScoreRow]:
-    """The judgements that a span's evaluation events tell."""
+    """The scores in a span's evaluation events."""
     events = span.attributes.get("otlp.events")
     for event in _objects(events):
         attributes = event.get("attributes")

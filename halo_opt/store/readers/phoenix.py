@@ -41,11 +41,11 @@ class PhoenixReader:
     meaning = "Arize Phoenix spans, JSONL or JSON of {context: {trace_id, span_id}, parent_id, span_kind, attributes}"
 
     def sniff(self, path: Path) -> bool:
-        """A span of the dataframe or of the interface among the first records."""
+        """Whether one of the first records is a span of the dataframe or of the interface."""
         return any(_context(record, "trace_id") and "span_kind" in record for record in sniffed(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every trace of the file."""
+        """Read every trace of the file."""
         import_traces(path, sink, Platform(self.name, _problem, _trace_id, _trace))
 
 
@@ -92,7 +92,7 @@ def _span(record: Object, source: str, line: int, place: int) -> Span:
 
 
 def _attributes(record: Object) -> dict[str, Any]:
-    """The span's attributes under their own dotted names, whichever way the record nests them."""
+    """The attributes of the span under dotted names, from a flat or a nested record."""
     columns = {name.removeprefix(_PREFIX): value for name, value in record.items() if name.startswith(_PREFIX)}
     found = flat({name: _readable(name, value) for name, value in columns.items()})
     nested = an_object(opened(record.get("attributes")))
@@ -100,7 +100,7 @@ def _attributes(record: Object) -> dict[str, Any]:
 
 
 def _readable(name: str, value: Any) -> Any:
-    """Metadata as an object, also where it was kept as text: it may name the task."""
+    """The attributes with metadata decoded where it is JSON text: it may name the task."""
     return opened(value) if name == "metadata" else value
 
 

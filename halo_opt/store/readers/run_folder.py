@@ -32,11 +32,11 @@ class RunFolderReader:
     meaning = "a run folder with run.json, results.jsonl and span files"
 
     def sniff(self, path: Path) -> bool:
-        """A folder that holds run.json or results.jsonl."""
+        """Whether it is a folder with run.json or results.jsonl."""
         return path.is_dir() and ((path / RUN).is_file() or (path / RESULTS).is_file())
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every finished attempt of the run. Raises SourceError when there is none."""
+        """Read every finished attempt of the run. Raises SourceError when there is none."""
         run = _run(path, sink)
         results = _Results(path, sink)
         if not results.chosen:
@@ -108,7 +108,7 @@ def _result(value: dict[str, Any]) -> tuple[AttemptResult | None, str | None]:
 
 
 def _run(folder: Path, sink: Sink) -> RunRow:
-    """What run.json says; a run without it, or with one that is not JSON, is still a run."""
+    """The run that run.json describes; without it, or where it is not JSON, a run named after the folder."""
     path, fields = folder / RUN, {}
     if path.is_file():
         raw = path.read_bytes()
@@ -129,7 +129,7 @@ def _run(folder: Path, sink: Sink) -> RunRow:
 
 
 def _finished(trace: Trace, result: AttemptResult, line: int, run: RunRow) -> Trace:
-    """The trace with what its result line says, which counts above what its spans say."""
+    """The trace with the values of its result line, which take precedence over those of its spans."""
     spans_say = trace.attempt
     score = None if result.outcome is Outcome.ERROR else result.score
     trace.attempt = spans_say._replace(

@@ -32,7 +32,7 @@ def error_message(command: str, output: str, *, failed: bool) -> str | None:
 
 
 def answers_by_status(command: str) -> bool:
-    """Whether the last program of a command says no by its exit status, as grep and diff do."""
+    """Whether the last program of a command answers with its exit status, as grep and diff do."""
     return _ANSWERS.search(command.strip()) is not None
 
 

@@ -27,7 +27,7 @@ class Event(NamedTuple):
 
 
 class EventAttributes(NamedTuple):
-    """Attributes that events stand for, the words of an exception, and the events that still say something else."""
+    """The attributes that events hold, the message of an exception, and the events that are neither."""
 
     attributes: dict[str, Any]
     exception: str | None
@@ -35,7 +35,7 @@ class EventAttributes(NamedTuple):
 
 
 def attributes_of_events(events: Sequence[Event], *, ended_well: bool) -> EventAttributes:
-    """What events say. An exception in a span that ended well was dealt with, so it is no error of the span."""
+    """The content of a span's events. An exception in a span that ended well was handled and is no error."""
     attributes: dict[str, Any] = {}
     exception: str | None = None
     prompt: list[dict[str, Any]] = []
@@ -66,7 +66,7 @@ def attributes_of_events(events: Sequence[Event], *, ended_well: bool) -> EventA
 
 
 def _message(found: Attributes, role: str) -> dict[str, Any]:
-    """A message event as a message of parts; its body lies in attributes, or as JSON in one of them."""
+    """A message event as a message with parts; its body is in its attributes, or as JSON text in one of them."""
     body = {**found, **_object(found.get("gen_ai.event.content"))}
     body = {**body, **_object(body.get("message"))}
     content = body.get("content")

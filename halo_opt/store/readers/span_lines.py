@@ -20,7 +20,7 @@ STATUS = {"STATUS_CODE_OK": "ok", "OK": "ok", "1": "ok", "STATUS_CODE_ERROR": "e
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One span as its line says it; times are UTC text or None, `line` its place in the file."""
+    """One span of a file. Times are UTC text or None; `line` is the number of its line."""
 
     trace_id: str
     span_id: str
@@ -96,7 +96,7 @@ def span_of(
     byte_offset: int | None = None,
     byte_length: int | None = None,
 ) -> Span:
-    """A span from its JSON object, which must be without a `problem_of`."""
+    """The span of a JSON object for which `problem_of` is None."""
     status = record.get("status")
     code, message = (status.get("code"), status.get("message")) if isinstance(status, dict) else (status, None)
     resource = _object(record.get("resource"))

@@ -1,4 +1,4 @@
-"""Steps, tool calls and messages from the spans of one attempt. Pure: spans in, rows out.
+"""Steps, tool calls and messages from the spans of one attempt.
 
 Our own harness marks each step with a CHAIN span that carries `halo.step.index`. For any other producer a step is an
 LLM span with the TOOL spans that follow it until the next LLM span; a TOOL span before any LLM span begins a step too.
@@ -20,18 +20,18 @@ CLOSING = "halo.closing_messages"
 
 
 def in_order(spans: Sequence[Span]) -> list[Span]:
-    """By start, ties and missing times by place in the file: a producer may write children before parents."""
+    """The spans by their start, then by their place in the file: a producer may write children before parents."""
     return sorted(spans, key=lambda span: (span.started_at is None, span.started_at or "", span.line))
 
 
 class Talks:
-    """What the LLM spans of one attempt were given and answered, read once however often it is asked for."""
+    """The prompts and replies of one attempt's LLM spans, each read once and kept."""
 
     def __init__(self) -> None:
         self._known: dict[int, names.Talk] = {}
 
     def of(self, span: Span) -> names.Talk:
-        """The talk of a span, which must live as long as this does."""
+        """Prompt and reply of a span, which must live as long as this object: it is known by its identity."""
         talk = self._known.get(id(span))
         if talk is None:
             talk = self._known[id(span)] = names.talk_of(span.attributes)
@@ -92,7 +92,7 @@ def _marked_step(span: Span, number: int, calls: list[ToolCallRow], reply: str |
 
 
 def _own(span: Span, name: str, otherwise: str | None) -> str | None:
-    """What a step says of itself, else what its children say."""
+    """An attribute that a step's own span has, else the value from its children."""
     own = values.text(span.attributes.get(f"halo.step.{name}"))
     return otherwise if own is None else own
 
@@ -176,7 +176,7 @@ def tool_of(span: Span) -> str:
 
 
 def _asked(reply: Span, step: int, position: int) -> list[ToolCallRow]:
-    """Calls that the model asked for where the producer made no TOOL spans."""
+    """The calls that a reply requests, for producers that write no TOOL spans."""
     return [
         ToolCallRow(reply.trace_id, reply.span_id, step, position + n, tool, arguments, None, None, None, None)
         for n, (tool, arguments) in enumerate(names.requested_calls(reply.attributes))
@@ -188,12 +188,12 @@ def _reply(talk: names.Talk) -> str | None:
 
 
 def first_user_message(reply: Span) -> str | None:
-    """What the first user message of an LLM span's prompt says."""
+    """The text of the first user message in an LLM span's prompt, or None."""
     return next((content for role, content in names.messages_in(reply.attributes) if role == "user"), None)
 
 
 def messages_of(spans: Sequence[Span], kinds: dict[str, str], talks: Talks) -> list[MessageRow]:
-    """The conversation: of each prompt only what goes beyond the conversation that the prompt before it began with."""
+    """The conversation of an attempt: of each prompt only the messages after those that the one before began with."""
     rows: list[MessageRow] = []
     before: list[tuple[str, str | None]] = []
     for span in in_order(spans):

@@ -1,4 +1,4 @@
-"""One attempt from its spans: the attributes of its root, and all rows below it."""
+"""The attempt of one trace's spans: its facts from the root span, its rows from all spans."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -32,7 +32,12 @@ _TOTALS = {f"halo.total.{name}": (name, read) for name, read in TOTALS.items()}
 
 
 def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
-    """The attempt of these spans (one trace, at least one span) with all its rows. What no attribute tells is None."""
+    """The attempt of a trace's spans with all its rows; what no attribute holds is None.
+
+    Args:
+        spans: all spans of one trace, at least one, in the order of the file.
+        run_id: the run of the attempt where its root names none.
+    """
     kinds = {span.span_id: names.kind_of(span.attributes, span.name) for span in spans}
     talks = Talks()
     steps, calls = steps_of(spans, kinds, talks)
@@ -55,7 +60,7 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
 
 
 def scores_of(attempt: AttemptRow) -> list[ScoreRow]:
-    """The reward that a trace tells of itself."""
+    """The reward in the attributes of a trace."""
     if attempt.score is None:
         return []
     return [ScoreRow(attempt.trace_id, "reward", attempt.score, attempt.outcome, "trace")]
@@ -75,8 +80,7 @@ def run_of(attempt: AttemptRow, format_name: str, purpose: str | None = None) ->
 
 
 def root_of(spans: Sequence[Span], kinds: dict[str, str]) -> Span:
-    """The span above all others: one without a parent, else one whose parent is not there; of those the first AGENT,
-    else the first."""
+    """The root span: one without a parent, else one whose parent is missing; of several the first AGENT."""
     ids = {span.span_id for span in spans}
     ordered = in_order(spans)
     tops = (
@@ -88,12 +92,12 @@ def root_of(spans: Sequence[Span], kinds: dict[str, str]) -> Span:
 
 
 def goal_of(root: Span) -> str | None:
-    """What the root says the agent was asked to reach."""
+    """The goal of the agent in the root's attributes, or None."""
     return values.text(names.first(("halo.goal", "input.value"), root.attributes))
 
 
 def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
-    """The attempt as far as its root span tells it; totals over all spans are the caller's."""
+    """The attempt with the facts of its root span; the caller adds the totals over all spans."""
     attributes, resource = root.attributes, root.resource
     outcome, score = names.outcome_of(attributes, resource)
     end_reason = values.text(attributes.get("halo.end_reason"))
@@ -118,7 +122,7 @@ def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
 
 
 def with_totals(attempt: AttemptRow, root: Span) -> AttemptRow:
-    """The attempt with what its root says of the whole."""
+    """The attempt with the totals that its root states."""
     totals = {name: read(root.attributes[key]) for key, (name, read) in _TOTALS.items() if key in root.attributes}
     return (
         attempt._replace(**{name: value for name, value in totals.items() if value is not None}) if totals else attempt
@@ -126,7 +130,7 @@ def with_totals(attempt: AttemptRow, root: Span) -> AttemptRow:
 
 
 def derived_task(goal: str | None, trace_id: str) -> str:
-    """A name where the format has none: the same goal is the same task; without a goal each attempt is its own."""
+    """A task id for formats that have none: equal goals give equal ids; without a goal it is the trace's id."""
     if not goal:
         return trace_id
     return f"goal-{hashlib.sha256(goal.encode('utf-8', 'replace')).hexdigest()[:8]}"
@@ -137,13 +141,13 @@ def _first_of(spans: list[Span], keys: tuple[str, ...]) -> Any:
 
 
 def _total(spans: list[Span], keys: tuple[str, ...], read: Callable[[Any], N | None]) -> N | None:
-    """A sum over the spans that have a number which fits their own row; None where none has one."""
+    """The sum over the spans that have a number their row can hold; None where none has one."""
     found = [number for span in spans if (number := read(names.first(keys, span.attributes))) is not None]
     return sum(found) if found else None
 
 
 def span_row(span: Span, kind: str) -> SpanRow:
-    """The row of one span of this kind."""
+    """The row of a span, whose kind is `kind`."""
     attributes, llm = span.attributes, kind == "LLM"
     tool = tool_of(span) if kind == "TOOL" else None
     return SpanRow(
@@ -174,7 +178,7 @@ def span_row(span: Span, kind: str) -> SpanRow:
 
 
 def error_type_of(named: Any, status: str, kind: str) -> str | None:
-    """The kind of a span's error: as it says, else by what failed; None when fine."""
+    """The type of a span's error: as its attributes name it, else by the span's kind; None without an error."""
     if named is not None:
         return values.text(named)
     if status != "error":

@@ -19,11 +19,11 @@ class SpansReader:
     meaning = "flat OpenTelemetry span JSONL, a line {trace_id, span_id, parent_span_id, name, attributes, ...}"
 
     def sniff(self, path: Path) -> bool:
-        """A file with a span among its first lines."""
+        """Whether one of the first lines is a span."""
         return path.is_file() and any(problem_of(line) is None for line in first_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every trace of the file; a run for each run id that its spans name, else one with the file's name."""
+        """Read every trace of the file. A run for each run id in its spans, else one named after the file."""
         own_name: str | None = None
         for _, spans in traces_of(path, sink.reject):
             if own_name is None:

@@ -50,11 +50,11 @@ class SweAgentReader:
     meaning = "SWE-agent .traj {trajectory, history, info} and mini-swe-agent {info, messages, trajectory_format}"
 
     def sniff(self, path: Path) -> bool:
-        """A document with a trajectory of actions, or with messages and the info of mini-swe-agent."""
+        """Whether it is a document with a trajectory of actions, or with messages and the info of mini-swe-agent."""
         return path.is_file() and any(_is_traj(record) or _is_mini(record) for record in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """The trajectory, or all of a file that holds several."""
+        """Read the trajectory, or all of a file with several."""
         name = stem(path).removesuffix(".traj")
         folder = path.resolve().parent
         run_id = sink.run_id_of(folder.parent if folder.name == name else folder)
@@ -130,7 +130,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
 
 
 def _outcome(record: Record, info: Record, stats: Record, agent: Record) -> dict[str, Any]:
-    """A verdict where one was written into the file; a crash is an error, a limit without submission a failure."""
+    """The outcome: the verdict in the file; error for a crash, failure for a limit without a submission."""
     status = values.text(info.get("exit_status")) or ""
     ending = next((name for name, pattern in _ENDINGS if pattern.search(status)), None)
     if status == "LimitsExceeded":

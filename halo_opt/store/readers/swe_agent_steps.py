@@ -105,7 +105,7 @@ def _total(usages: Sequence[Record], names: tuple[str, ...]) -> int | None:
 
 
 def _answers(after: Sequence[Record]) -> list[Record]:
-    """What came back: the messages up to the next reply, without the note that the agent ended."""
+    """The outputs of a reply's commands: the messages up to the next reply, without the note that the agent ended."""
     found: list[Record] = []
     for message in after:
         if message.get("role") == "assistant":
@@ -153,7 +153,7 @@ def _extra(message: Record) -> Record:
 
 
 def _usage(message: Record) -> Record:
-    """Where the model's own answer, which mini-swe-agent keeps, tells its tokens."""
+    """The token counts in the model's raw response, which mini-swe-agent keeps."""
     extra = _extra(message)
     response = extra.get("response")
     for place in (extra, response if isinstance(response, dict) else {}, message):

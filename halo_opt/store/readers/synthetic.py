@@ -14,12 +14,12 @@ ROOT = "root"
 
 
 def step_span_id(step: int) -> str:
-    """The id of the made-up span of a step."""
+    """The id of the span made for a step."""
     return f"step-{step}"
 
 
 def call_span_id(position: int) -> str:
-    """The id of the made-up span of a call."""
+    """The id of the span made for a call."""
     return f"call-{position}"
 
 
@@ -90,7 +90,7 @@ def _called(step: SpanRow, call: ToolCallRow) -> SpanRow:
 
 
 def call_of(step: StepRow, position: int) -> ToolCallRow | None:
-    """The tool call of a step that made at most one; None where no action could be read."""
+    """The tool call of a step with at most one; None where no action could be read."""
     if step.tool is None:
         return None
     return ToolCallRow(

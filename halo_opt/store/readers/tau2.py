@@ -44,11 +44,11 @@ class Tau2Reader:
     meaning = "tau2-bench results, {info, tasks, simulations: [{task_id, trial, messages, reward_info, ...}]}"
 
     def sniff(self, path: Path) -> bool:
-        """A document with simulations or with the info that stands before them, or a simulation by itself."""
+        """Whether it is a document with simulations, or with the info before them, or a single simulation."""
         return path.is_file() and any(_is_tau2(record) for record in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every simulation that names a task and holds messages; the others are rejected."""
+        """Read every simulation that names a task and holds messages; reject the others."""
         run_id = sink.unique_run_id(stem(path))
         for line in records(path):
             record = line.value
@@ -153,7 +153,7 @@ def _tasks(listed: Any) -> dict[str, Record]:
 
 
 def _goal(task: Record) -> str | None:
-    """What the simulated user wants: the reason for the call and what it is told to do."""
+    """The instructions of the simulated user: the reason for the call and the task."""
     instructions = _object(task.get("user_scenario")).get("instructions")
     if isinstance(instructions, dict):
         parts = [values.text(instructions.get(name)) for name in ("reason_for_call", "task_instructions")]

@@ -32,11 +32,11 @@ class TauBenchReader:
     meaning = "tau-bench results, JSONL or one JSON array of {task_id, trial, reward, info, traj}"
 
     def sniff(self, path: Path) -> bool:
-        """A record with task_id, traj and reward among the first lines, or the start of an array of them."""
+        """Whether one of the first lines, or of the first elements of an array, has task_id, traj and reward."""
         return path.is_file() and any({"task_id", "traj", "reward"} <= found.keys() for found in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every record that names a task and holds messages; the others are rejected."""
+        """Read every record that names a task and holds messages; reject the others."""
         run_id = sink.unique_run_id(stem(path))
         domain, model = _names(stem(path))
         sink.run(RunRow(run_id, self.name, None, model, None, None, str(path)))
@@ -62,7 +62,7 @@ class TauBenchReader:
 
 
 def _names(stem: str) -> tuple[str, str | None]:
-    """Domain and model, as far as a file name like gpt-4o-airline tells them plainly."""
+    """Domain and model from a file name such as gpt-4o-airline; the model is None where the name has none."""
     match = _DOMAIN.search(stem)
     domain = match.group(1) if match else "tau"
     model = stem.removesuffix(f"-{domain}")
@@ -100,7 +100,7 @@ def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
 
 
 def _outcome(record: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
-    """tau-bench writes reward 0 and `info.error` when its own program broke: that was not a measurement."""
+    """Outcome and score. Reward 0 with `info.error` means that tau-bench's own program broke, which is an error."""
     if info.get("error") is not None:
         return {"outcome": "error", "score": None, "cause": "harness_crashed", "end_reason": "error"}
     score = values.number(record.get("reward"))

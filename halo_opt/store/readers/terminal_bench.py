@@ -44,12 +44,12 @@ class TerminalBenchReader:
     meaning = "terminal-bench results.json, {results: [{task_id, is_resolved, failure_mode, parser_results, ...}]}"
 
     def sniff(self, path: Path) -> bool:
-        """A document whose results tell of resolved tasks, or one such result."""
+        """Whether it is a document with results of tasks, or one such result."""
         found = leading_objects(path) if path.is_file() else ()
         return any(_is_result(one) for record in found for one in _listed(record)[:1])
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Every result that names a task."""
+        """Read every result that names a task."""
         about = _metadata(path.with_name(_METADATA))
         run_id = sink.run_id_of(path.parent)
         model, revision = values.text(about.get("model_name")), values.text(about.get("commit_hash"))
@@ -89,7 +89,7 @@ def _is_result(value: Any) -> bool:
 
 
 def _metadata(path: Path) -> dict[str, Any]:
-    """What the run says of itself, in a file beside the results."""
+    """The metadata of the run, from a file beside the results."""
     value = decode_json(whole(path))[0] if path.is_file() else None
     return value if isinstance(value, dict) else {}
 

@@ -18,7 +18,7 @@ TranscriptMessage = tuple[str, str | None, int | None]
 
 @dataclass(slots=True)
 class Call:
-    """One call of a tool and, once it is known, what came back."""
+    """One tool call and, once it is known, its result."""
 
     call_id: str | None
     tool: str
@@ -30,7 +30,7 @@ class Call:
 
 @dataclass(slots=True)
 class Turn:
-    """One reply of the model: what it saw before, what it said, what it called; `attributes` go to the step's span."""
+    """One reply of the model: the observation before it, its text, its calls; `attributes` go to the step's span."""
 
     observation: str | None = None
     reply: str | None = None
@@ -41,7 +41,7 @@ class Turn:
     attributes: dict[str, Any] = field(default_factory=dict)
 
     def say(self, words: str | None) -> None:
-        """Add words to the reply, which may come in several parts."""
+        """Add text to the reply, which may come in several parts."""
         if words:
             self.reply = f"{self.reply}\n{words}" if self.reply else words
 
@@ -49,7 +49,14 @@ class Turn:
 def trace_of_turns(
     attempt: AttemptRow, turns: Sequence[Turn], messages: Sequence[TranscriptMessage], attributes: Mapping[str, Any]
 ) -> Trace:
-    """The attempt with all rows; `attributes` go to the root span, the number of steps into the attempt."""
+    """The attempt with all its rows.
+
+    Args:
+        attempt: the attempt without its number of steps, which is set here.
+        turns: the replies of the model, each a step.
+        messages: the conversation.
+        attributes: what goes to the root span.
+    """
     steps: list[StepRow] = []
     calls: list[ToolCallRow] = []
     for number, turn in enumerate(turns):
@@ -123,7 +130,7 @@ def _spans(
     calls: Sequence[ToolCallRow],
     attributes: Mapping[str, Any],
 ) -> list[SpanRow]:
-    """The made-up spans, those of the steps with what their turns tell beyond the columns."""
+    """The spans made for root, steps and calls; those of the steps have the attributes of their turns."""
     more = {step_span_id(number): turn.attributes for number, turn in enumerate(turns) if turn.attributes}
     return [
         span._replace(attributes={**span.attributes, **more[span.span_id]}) if span.span_id in more else span

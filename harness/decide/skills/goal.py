@@ -83,7 +83,7 @@ def _date(text: str) -> date | None:
 
 
 def goal_has_word(goal: str, words: Sequence[str]) -> bool:
-    """Whether one of the words stands in the goal, outside of its values."""
+    """Whether the goal contains one of the words outside of its values."""
     rest = goal
     for start, end, _ in reversed(values(goal)):
         rest = rest[:start] + " " * (end - start) + rest[end:]

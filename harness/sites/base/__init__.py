@@ -1,1 +1,1 @@
-"""What every stand-in site shares: state and its changes, sessions, pages, the protocol. Knows no site."""
+"""What every stand-in site shares: state and its changes, sessions, pages, the protocol. Depends on no site."""

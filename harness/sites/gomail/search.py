@@ -21,7 +21,7 @@ def _words(text: str) -> list[str]:
 
 
 def _contains(text: str, phrase: str) -> bool:
-    """Whether the phrase's words stand in the text in a row, the last one perhaps only begun."""
+    """Whether the text contains the phrase's words in a row; the last one may be the start of a longer word."""
     want, have = _words(phrase), _words(text)
     if not want:
         return phrase.casefold() in text.casefold()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_opt.analysis.claims.figures import STRUCK
+from halo_opt.analysis.claims.figures import NOT_CONFIRMED
 from halo_opt.analysis.claims.sentences import Sentences
 
 QUOTE = "the refund was denied because the fare is basic"
@@ -35,28 +35,30 @@ def test_a_sentence_is_shown_when_it_is_over_and_not_before() -> None:
 
 def test_a_figure_that_nothing_bears_out_is_struck() -> None:
     shown, sentences = checked("It happens in 43 of 42 attempts, 25 % of all. ")
-    assert "".join(shown) == f"It happens in {STRUCK} attempts, 25 % of all. "
-    assert sentences.corrections == ["43 of 42 was struck from the words: no checked number says so"]
+    assert "".join(shown) == f"It happens in {NOT_CONFIRMED} attempts, 25 % of all. "
+    assert sentences.corrections == ["43 of 42 was removed from the text: no checked number supports it"]
 
 
 def test_a_citation_that_does_not_exist_is_struck_and_the_others_stay() -> None:
     shown, sentences = checked("Fares are the cause [1, 7]. Nothing else is [9].")
-    assert "".join(shown) == f"Fares are the cause [1]. Nothing else is {STRUCK}."
+    assert "".join(shown) == f"Fares are the cause [1]. Nothing else is {NOT_CONFIRMED}."
     assert sentences.cited == [1]
     assert sentences.corrections == [
-        "citation [7] was struck: there is no such evidence",
-        "citation [9] was struck: there is no such evidence",
+        "citation [7] was removed: there is no such evidence",
+        "citation [9] was removed: there is no such evidence",
     ]
 
 
 def test_a_quotation_stands_only_as_it_stands_in_the_evidence() -> None:
     shown, _ = checked(f'It said "{QUOTE}" [1]. ', 'It said "the refund was granted because of 3 errors" [1]. ')
-    assert "".join(shown) == f'It said "{QUOTE}" [1]. It said {STRUCK} [1]. '
+    assert "".join(shown) == f'It said "{QUOTE}" [1]. It said {NOT_CONFIRMED} [1]. '
 
 
 def test_a_name_in_quotation_marks_is_no_quotation() -> None:
     shown, _ = checked('The tool "cancel_reservation" is called [1]. The "42 rule" and the "43 rule".')
-    assert "".join(shown) == (f'The tool "cancel_reservation" is called [1]. The "42 rule" and the "{STRUCK} rule".')
+    assert "".join(shown) == (
+        f'The tool "cancel_reservation" is called [1]. The "42 rule" and the "{NOT_CONFIRMED} rule".'
+    )
 
 
 def test_a_sentence_that_never_ends_is_not_waited_for() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halo_opt.analysis.claims.evidence import Evidence, evidence, misnamed
-from halo_opt.analysis.claims.figures import STRUCK, strike_unsupported, unsupported_figures
+from halo_opt.analysis.claims.figures import NOT_CONFIRMED, remove_unsupported, unsupported_figures
 from halo_opt.analysis.claims.numerals import figures, plain, spelled
 from halo_opt.core.report_records import Quoted
 from halo_opt.store.guarded.sql_tree import bounds, figure_in_sql, outcomes_named
@@ -46,7 +46,7 @@ def measured() -> Evidence:
     ],
 )
 def test_what_was_measured_quoted_or_named_stays_letter_by_letter(words: str, measured: Evidence) -> None:
-    assert strike_unsupported(words, measured, []) == words
+    assert remove_unsupported(words, measured, []) == words
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_what_was_measured_quoted_or_named_stays_letter_by_letter(words: str, me
 )  # fmt: skip
 def test_what_nothing_bears_out_is_struck_however_it_is_written(words: str, measured: Evidence) -> None:
     corrections: list[str] = []
-    assert STRUCK in strike_unsupported(words, measured, corrections)
-    assert "no checked number says so" in corrections[0]
+    assert NOT_CONFIRMED in remove_unsupported(words, measured, corrections)
+    assert "no checked number supports it" in corrections[0]
 
 
 @pytest.mark.parametrize(
@@ -79,40 +79,40 @@ def test_what_nothing_bears_out_is_struck_however_it_is_written(words: str, meas
         ("12.0 of 1,040", [12, 1040], "12.0 of 1,040"),
         ("30% more", [0.3], "30% more"),
         ("30.4% more", [0.3041], "30.4% more"),
-        ("31% more", [0.3041], f"{STRUCK} more"),
+        ("31% more", [0.3041], f"{NOT_CONFIRMED} more"),
         ("down -5 points", [5.0], "down -5 points"),
-        ("down -5 points", [5], f"down {STRUCK}"),
+        ("down -5 points", [5], f"down {NOT_CONFIRMED}"),
         ("gpt-4o at step3", [], "gpt-4o at step3"),
         ("v2.gomail", [], "v2.gomail"),
-        ("7 times", ["7", None], f"{STRUCK} times"),
-        ("93 percent", [93], STRUCK),
+        ("7 times", ["7", None], f"{NOT_CONFIRMED} times"),
+        ("93 percent", [93], NOT_CONFIRMED),
         ("93 per cent", [0.93], "93 per cent"),
-        ("9x more", [3], f"{STRUCK} more"),
+        ("9x more", [3], f"{NOT_CONFIRMED} more"),
         ("1e5 calls", [100_000], "1e5 calls"),
         ("ninety-three failures", [93], "ninety-three failures"),
-        ("ninety-three failures", [94], f"{STRUCK} failures"),
-        ("nine out of ten fail", [], f"{STRUCK} fail"),
-        ("half of them, three quarters of those", [0.5], f"half of them, {STRUCK} of those"),
-        ("dozens, hundreds", [], f"{STRUCK}, {STRUCK}"),
-        ("\u00bd of all, \u2460", [], f"{STRUCK} of all, {STRUCK}"),
-        ("\uff19\uff13 fail", [12], f"{STRUCK} fail"),
+        ("ninety-three failures", [94], f"{NOT_CONFIRMED} failures"),
+        ("nine out of ten fail", [], f"{NOT_CONFIRMED} fail"),
+        ("half of them, three quarters of those", [0.5], f"half of them, {NOT_CONFIRMED} of those"),
+        ("dozens, hundreds", [], f"{NOT_CONFIRMED}, {NOT_CONFIRMED}"),
+        ("\u00bd of all, \u2460", [], f"{NOT_CONFIRMED} of all, {NOT_CONFIRMED}"),
+        ("\uff19\uff13 fail", [12], f"{NOT_CONFIRMED} fail"),
         ("one of the tools, two in a row", [], "one of the tools, two in a row"),
         ("a tenth try, weekend", [], "a tenth try, weekend"),
     ],
 )
 def test_only_figures_that_a_checked_number_says_stay(words: str, known: list[float], kept: str) -> None:
-    assert strike_unsupported(words, known, []) == kept
+    assert remove_unsupported(words, known, []) == kept
 
 
 def test_what_is_left_holds_nothing_that_would_be_struck_again(measured: Evidence) -> None:
-    left = strike_unsupported("30 of 41 failures, 9 of 116, half of 84 and 30 of them.", measured, [])
+    left = remove_unsupported("30 of 41 failures, 9 of 116, half of 84 and 30 of them.", measured, [])
     assert unsupported_figures(left, measured) == []
 
 
 @given(st.text(max_size=200))
 def test_any_text_can_be_read_and_is_stable_once_struck(words: str) -> None:
-    left = strike_unsupported(words, [12, 0.3], [])
-    assert strike_unsupported(left, [12, 0.3], []) == left
+    left = remove_unsupported(words, [12, 0.3], [])
+    assert remove_unsupported(left, [12, 0.3], []) == left
 
 
 @given(st.integers(0, 999))

@@ -231,7 +231,7 @@ def test_the_bundled_playbook_uses_the_vocabulary_and_gives_reasons() -> None:
 def test_a_behaviour_without_a_remedy_of_its_own_gets_the_general_one_with_that_reason() -> None:
     [remedy] = load_playbook().remedies_for(finding(1, "never_declines"))
     assert (remedy.word, remedy.lowers) == ("state_rules", ("never_declines",))
-    assert "No remedy of its own is known" in remedy.because
+    assert "No specific remedy is known" in remedy.because
 
 
 def test_a_behaviour_that_the_playbook_does_not_list_has_no_remedy() -> None:

@@ -21,7 +21,7 @@ from halo_opt.core.report_records import (
 )
 from halo_opt.reporting.trace_sections import StepView, TraceView
 
-STRUCK = "[not confirmed]"
+NOT_CONFIRMED = "[not confirmed]"
 TRACE_A, TRACE_B = "a" * 32, "b3" * 16
 COUNT_SQL = "SELECT count(*) FROM attempts WHERE outcome = 'failure'"
 
@@ -108,7 +108,7 @@ def model_claim(**changes: Any) -> ModelClaim:
         "model": "qwen2.5-1.5b",
         "agent": "root.1",
         "title": "Clicks Login before the password is filled",
-        "words": f"In 41 failures it clicks Login at once; {STRUCK} of them never see the password field.",
+        "words": f"In 41 failures it clicks Login at once; {NOT_CONFIRMED} of them never see the password field.",
         "counter_evidence": "One success does the same and then fills it.",
         "predicate_sql": "SELECT trace_id FROM steps WHERE step = 0 AND target LIKE '%Login%'",
         "listed": True,
@@ -130,9 +130,9 @@ def unsupported() -> UnsupportedClaim:
         claim="C2",
         model="qwen2.5-1.5b",
         title="The site was down",
-        words=f"In {STRUCK} failures the site was down.",
+        words=f"In {NOT_CONFIRMED} failures the site was down.",
         reasons=["no attempt shows it"],
-        corrections=["412 was struck from the words: no checked number says so"],
+        corrections=["412 was removed from the text: no checked number supports it"],
     )
 
 
@@ -157,7 +157,7 @@ def analyst(**changes: Any) -> ModelAnalysis:
         "confirmed": 1,
         "predicates": 5,
         "summary": "Most failures click too early.",
-        "corrections": ["93 was struck from the words: no checked number says so"],
+        "corrections": ["93 was removed from the text: no checked number supports it"],
     }
     return ModelAnalysis(**(fields | changes))
 

@@ -113,5 +113,5 @@ def test_step_numbers_beyond_the_column_are_unknown(tmp_path, number):
         summary = build_store([path], tmp_path / "s.duckdb", options=options)
         assert (summary.spans, summary.rejects) == (2, 0)
         with Store.open(tmp_path / "s.duckdb") as store:
-            assert store.rows("SELECT steps, step_limit FROM attempts") == [(0, None)]
+            assert store.rows("SELECT steps, step_limit FROM attempts") == [(None, None)]
             assert store.rows("SELECT count(step) FROM spans") == [(0,)]

@@ -1,4 +1,4 @@
-"""Exports: what comes back when they are imported again, and what is said where something does not."""
+"""Exports: what comes back when they are imported again, and what is reported where something does not."""
 
 import gzip
 import io
@@ -19,11 +19,11 @@ from halo_opt.store.export.records import SpanRecord
 @pytest.mark.parametrize("source", SOURCES)
 def test_message_formats_come_back_equal_from_their_spans(tmp_path, source):
     build_store([DATA / source], tmp_path / "a.duckdb")
-    said = export_traces(tmp_path / "a.duckdb", tmp_path / "out.jsonl", target="spans")
+    exported = export_traces(tmp_path / "a.duckdb", tmp_path / "out.jsonl", target="spans")
     build_store([tmp_path / "out.jsonl"], tmp_path / "b.duckdb")
     assert tables(tmp_path / "b.duckdb") == tables(tmp_path / "a.duckdb")
-    assert (said.left_out, said.lost) == ({}, {})
-    assert said.spans == len((tmp_path / "out.jsonl").read_text().splitlines())
+    assert (exported.left_out, exported.lost) == ({}, {})
+    assert exported.spans == len((tmp_path / "out.jsonl").read_text().splitlines())
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -54,9 +54,9 @@ def test_lines_of_span_files_go_out_byte_for_byte(tmp_path):
     spaced = '{ "trace_id":"t1" , "span_id" : "d","parent_span_id":"root","attributes":{"n":1.0e0,"nan":NaN} }'
     root = json.dumps(span(resource={"attributes": {"halo.run_id": "r1"}}, attributes={"halo.task_id": "k"}))
     store = stored(tmp_path, root, odd, spaced)
-    said = export_traces(store, tmp_path / "out.jsonl", target="spans")
+    exported = export_traces(store, tmp_path / "out.jsonl", target="spans")
     assert (tmp_path / "out.jsonl").read_text().splitlines() == [root, odd, spaced]
-    assert (said.traces, said.spans, said.lost) == (1, 3, {})
+    assert (exported.traces, exported.spans, exported.lost) == (1, 3, {})
 
 
 def test_only_the_root_is_changed_where_a_scores_file_knows_more(tmp_path):
@@ -87,8 +87,8 @@ NAMES = st.sampled_from(
 )
 SPANS = st.lists(
     st.builds(
-        lambda kind, told, status, time, resource: span(
-            attributes={"openinference.span.kind": kind, **told},
+        lambda kind, attributes, status, time, resource: span(
+            attributes={"openinference.span.kind": kind, **attributes},
             status={"code": status, "message": "m"},
             start_time=time,
             resource=resource,
@@ -109,8 +109,8 @@ SPANS = st.lists(
 def test_any_spans_come_back_equal(tmp_path_factory, spans):
     folder = tmp_path_factory.mktemp("spans")
     named = [
-        {**told, "span_id": f"s{n}", "parent_span_id": "s0" if n else "", "trace_id": f"t{n % 2}"}
-        for n, told in enumerate(spans)
+        {**one, "span_id": f"s{n}", "parent_span_id": "s0" if n else "", "trace_id": f"t{n % 2}"}
+        for n, one in enumerate(spans)
     ]
     store = stored(folder, *named)
     export_traces(store, folder / "out.jsonl", target="spans")
@@ -123,14 +123,14 @@ def test_any_spans_come_back_equal(tmp_path_factory, spans):
 @given(spans=SPANS)
 def test_packed_spans_come_back_equal_though_their_lines_have_no_place(tmp_path_factory, spans):
     folder = tmp_path_factory.mktemp("packed")
-    lines = [{**told, "span_id": f"s{n}", "parent_span_id": "s0" if n else ""} for n, told in enumerate(spans)]
+    lines = [{**one, "span_id": f"s{n}", "parent_span_id": "s0" if n else ""} for n, one in enumerate(spans)]
     (folder / "a.jsonl.gz").write_bytes(gzip.compress("\n".join(map(json.dumps, lines)).encode()))
     build_store([folder / "a.jsonl.gz"], folder / "a.duckdb")
-    said = export_traces(folder / "a.duckdb", folder / "out.jsonl", target="spans")
+    exported = export_traces(folder / "a.duckdb", folder / "out.jsonl", target="spans")
     build_store([folder / "out.jsonl"], folder / "b.duckdb")
     before, after = tables(folder / "a.duckdb"), tables(folder / "b.duckdb")
     differing = {name for name in KEPT if before[name] != after[name]}
-    assert differing == {name.split(".")[0] for name in said.lost}
+    assert differing == {name.split(".")[0] for name in exported.lost}
 
 
 def plain(value: dict[str, Any]) -> Any:
@@ -145,16 +145,16 @@ def plain(value: dict[str, Any]) -> Any:
     return int(inner) if kind == "intValue" else inner
 
 
-@given(told=st.dictionaries(st.text(max_size=6), JSON, max_size=6))
-def test_otlp_attributes_keep_their_types(told):
+@given(attributes=st.dictionaries(st.text(max_size=6), JSON, max_size=6))
+def test_otlp_attributes_keep_their_types(attributes):
     file = io.BytesIO()
-    otlp.write_trace(file, [SpanRecord(span(attributes=told))], [])
+    otlp.write_trace(file, [SpanRecord(span(attributes=attributes))], [])
     [batch] = json.loads(file.getvalue())["resourceSpans"]
     [pair] = batch["resource"]["attributes"]
     assert pair == {"key": "service.name", "value": {"stringValue": "theirs"}}
     found = plain({"kvlistValue": {"values": batch["scopeSpans"][0]["spans"][0]["attributes"]}})
     del found["halo.trace_id"], found["halo.span_id"]
-    assert repr(found) == repr(as_otlp_holds(told))
+    assert repr(found) == repr(as_otlp_holds(attributes))
 
 
 def as_otlp_holds(value: Any) -> Any:
@@ -198,22 +198,22 @@ def test_scores_beside_the_reward_are_events_in_otlp_and_told_as_missing_in_span
     build_store([DATA / SOURCES[0]], tmp_path / "a.duckdb")
     with Store.open(tmp_path / "a.duckdb") as store:
         [(count,)] = store.rows("SELECT count(*) FROM scores WHERE name <> 'reward'")
-    told = export_traces(tmp_path / "a.duckdb", tmp_path / "o.jsonl", target="otlp")
+    exported = export_traces(tmp_path / "a.duckdb", tmp_path / "o.jsonl", target="otlp")
     assert (tmp_path / "o.jsonl").read_text().count("gen_ai.evaluation.result") == count > 0
-    assert told.notes == []
-    told = export_traces(tmp_path / "a.duckdb", tmp_path / "s.jsonl", target="spans")
-    assert told.notes == [f"{count} scores beside the reward have no place in this format"]
+    assert exported.notes == []
+    exported = export_traces(tmp_path / "a.duckdb", tmp_path / "s.jsonl", target="spans")
+    assert exported.notes == [f"{count} scores beside the reward have no place in this format"]
 
 
 def test_long_conversations_are_not_repeated_in_every_prompt(tmp_path):
-    said = [{"role": role, "content": f"{n} {'x' * 300_000}"} for n in range(12) for role in ("user", "assistant")]
+    messages = [{"role": role, "content": f"{n} {'x' * 300_000}"} for n in range(12) for role in ("user", "assistant")]
     # What is new looks like the beginning here: it must not be taken for a repetition.
-    record = {"task_id": 1, "trial": 0, "reward": 1.0, "traj": [*said, *said[:2], *said[:2]]}
+    record = {"task_id": 1, "trial": 0, "reward": 1.0, "traj": [*messages, *messages[:2], *messages[:2]]}
     record["info"] = {"task": {"instruction": "go"}}
     (tmp_path / "long.jsonl").write_text(json.dumps(record) + "\n")
     build_store([tmp_path / "long.jsonl"], tmp_path / "a.duckdb")
-    told = export_traces(tmp_path / "a.duckdb", tmp_path / "out.jsonl", target="spans")
-    assert "prompts hold only what is new" in told.notes[0]
+    exported = export_traces(tmp_path / "a.duckdb", tmp_path / "out.jsonl", target="spans")
+    assert "prompts hold only what is new" in exported.notes[0]
     assert (tmp_path / "out.jsonl").stat().st_size < 30_000_000
     build_store([tmp_path / "out.jsonl"], tmp_path / "b.duckdb")
     assert tables(tmp_path / "b.duckdb") == tables(tmp_path / "a.duckdb")
@@ -224,6 +224,6 @@ def test_what_does_not_come_back_is_told(tmp_path):
     record["traj"] = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]
     (tmp_path / "tau.jsonl").write_text(json.dumps(record) + "\n")
     build_store([tmp_path / "tau.jsonl"], tmp_path / "a.duckdb")
-    said = export_traces(tmp_path / "a.duckdb", tmp_path / "out.jsonl", target="spans")
+    exported = export_traces(tmp_path / "a.duckdb", tmp_path / "out.jsonl", target="spans")
     # Spans cannot say that there is no goal: readers take the user's first words for one.
-    assert said.lost == {"attempts.goal": 1}
+    assert exported.lost == {"attempts.goal": 1}

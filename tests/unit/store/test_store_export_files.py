@@ -1,4 +1,4 @@
-"""The files that an export writes: Parquet, packed files, what is left out, and what is never replaced."""
+"""The files that an export writes: Parquet, packed files, what is left out, and what is not replaced."""
 
 import gzip
 import json
@@ -27,8 +27,8 @@ def test_parquet_holds_every_table_as_it_is(tmp_path):
 def test_parquet_of_one_trace_holds_that_trace_alone(tmp_path):
     build_store([DATA / source for source in SOURCES], tmp_path / "a.duckdb")
     wanted = "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
-    said = export_traces(tmp_path / "a.duckdb", tmp_path / "out", target="parquet", trace_ids=[wanted])
-    assert said.traces == 1
+    exported = export_traces(tmp_path / "a.duckdb", tmp_path / "out", target="parquet", trace_ids=[wanted])
+    assert exported.traces == 1
     with duckdb.connect() as other:
         for table in ("attempts", "spans", "steps", "messages"):
             file = tmp_path / "out" / f"{table}.parquet"
@@ -39,8 +39,8 @@ def test_parquet_of_one_trace_holds_that_trace_alone(tmp_path):
 def test_parquet_of_an_index_says_that_contents_are_missing(tmp_path):
     stored(tmp_path, span())
     build_store([tmp_path / "theirs.jsonl"], tmp_path / "index.duckdb", options=Options(contents=False))
-    said = export_traces(tmp_path / "index.duckdb", tmp_path / "out", target="parquet")
-    assert said.notes == ["1 traces have no messages, steps or tool calls: their contents were not imported"]
+    exported = export_traces(tmp_path / "index.duckdb", tmp_path / "out", target="parquet")
+    assert exported.notes == ["1 traces have no messages, steps or tool calls: their contents were not imported"]
 
 
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
@@ -63,8 +63,8 @@ def test_traces_whose_file_changed_are_left_out_with_the_reason(tmp_path):
     gone.write_text(json.dumps(span()) + "\n")
     build_store([kept, gone], tmp_path / "s.duckdb")
     gone.write_text(json.dumps(span(trace_id="t9")) + "\n")
-    said = export_traces(tmp_path / "s.duckdb", tmp_path / "out", target="spans")
-    assert (said.traces, said.left_out) == (1, {f"{gone} is gone or has changed since it was imported": 1})
+    exported = export_traces(tmp_path / "s.duckdb", tmp_path / "out", target="spans")
+    assert (exported.traces, exported.left_out) == (1, {f"{gone} is gone or has changed since it was imported": 1})
     kept.unlink()
     with pytest.raises(InputError, match=r"no trace could be exported: .*gone\.jsonl is gone"):
         export_traces(tmp_path / "s.duckdb", tmp_path / "none", target="otlp")

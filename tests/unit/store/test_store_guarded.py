@@ -154,7 +154,7 @@ def test_connection_alone_withstands_what_the_check_refuses(store, tmp_path, mon
 
 
 def test_queries_after_one_that_fails_are_answered_and_know_nothing_of_those_before(store):
-    asked = [
+    queries = [
         "SELECT count(*) FROM attempts",
         "SELECT * FROM range(3) LIMIT 2",
         "SELECT error('no')",
@@ -163,7 +163,7 @@ def test_queries_after_one_that_fails_are_answered_and_know_nothing_of_those_bef
         "WITH attempts AS (SELECT 1 AS n) SELECT n FROM attempts",
         "SELECT count(*) FROM attempts",
     ]
-    answers = guarded_queries(store, asked)
+    answers = guarded_queries(store, queries)
     assert [isinstance(answer, Refused) for answer in answers] == [False, False, True, True, True, False, False]
     assert answers[0] == answers[-1]
 

@@ -133,10 +133,10 @@ def test_rebuild_swaps_under_an_open_reader(tmp_path, run):
 
 
 def test_progress_names_each_source_and_ends_complete(tmp_path):
-    told = []
-    build_store([DATA / "intercode"], tmp_path / "s.duckdb", progress=lambda *event: told.append(event))
-    assert [event[:2] for event in told] == [(0, 2), (1, 2), (2, 2)]
-    assert told[0][2].endswith("ic_bash_multiturn_gpt-3.5_10_turns_fs_1.json")
+    events = []
+    build_store([DATA / "intercode"], tmp_path / "s.duckdb", progress=lambda *event: events.append(event))
+    assert [event[:2] for event in events] == [(0, 2), (1, 2), (2, 2)]
+    assert events[0][2].endswith("ic_bash_multiturn_gpt-3.5_10_turns_fs_1.json")
 
 
 def test_two_files_of_one_stem_are_two_runs(tmp_path):

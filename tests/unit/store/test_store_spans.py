@@ -36,13 +36,13 @@ def stored(tmp_path: Path, *spans: dict[str, Any]) -> Store:
     return Store.open(tmp_path / "s.duckdb")
 
 
-def openinference_llm(span_id: str, second: int, given: list[tuple[str, str]], said: str) -> dict[str, Any]:
+def openinference_llm(span_id: str, second: int, given: list[tuple[str, str]], reply: str) -> dict[str, Any]:
     attributes: dict[str, Any] = {"openinference.span.kind": "LLM", "llm.model_name": "m", "llm.token_count.prompt": 5}
     for n, (role, content) in enumerate(given):
         attributes[f"llm.input_messages.{n}.message.role"] = role
         attributes[f"llm.input_messages.{n}.message.content"] = content
     attributes["llm.output_messages.0.message.role"] = "assistant"
-    attributes["llm.output_messages.0.message.content"] = said
+    attributes["llm.output_messages.0.message.content"] = reply
     return span(span_id, second, attributes)
 
 
@@ -81,12 +81,12 @@ def test_prompts_are_not_kept_twice_but_other_attributes_are(tmp_path):
 
 def test_gen_ai_names_are_understood(tmp_path):
     given = [{"role": "user", "parts": [{"type": "text", "content": "Find it"}]}]
-    said = [{"role": "assistant", "parts": [{"type": "tool_call", "name": "look", "arguments": {"q": 1}}]}]
+    messages = [{"role": "assistant", "parts": [{"type": "tool_call", "name": "look", "arguments": {"q": 1}}]}]
     llm = {
         "gen_ai.operation.name": "chat",
         "gen_ai.request.model": "m",
         "gen_ai.input.messages": json.dumps(given),
-        "gen_ai.output.messages": json.dumps(said),
+        "gen_ai.output.messages": json.dumps(messages),
         "gen_ai.usage.input_tokens": 7,
         "gen_ai.usage.output_tokens": 3,
     }

@@ -1,4 +1,4 @@
-"""SQL as text: strings, names and comments are told from code."""
+"""SQL as text: strings, names and comments are kept apart from code."""
 
 import pytest
 from hypothesis import given
@@ -36,5 +36,5 @@ def test_a_schema_goes_from_before_the_tables_alone() -> None:
     sql = (
         "SELECT main.attempts.steps, 'main.attempts', x.main.attempts FROM MAIN . attempts, main.runs, domain.attempts"
     )
-    told = "SELECT attempts.steps, 'main.attempts', x.main.attempts FROM attempts, main.runs, domain.attempts"
-    assert without_schema(sql, ["attempts"]) == told
+    expected = "SELECT attempts.steps, 'main.attempts', x.main.attempts FROM attempts, main.runs, domain.attempts"
+    assert without_schema(sql, ["attempts"]) == expected

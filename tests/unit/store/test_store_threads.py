@@ -61,23 +61,23 @@ def test_a_temporary_table_stays_with_the_thread_that_made_it(store: Store) -> N
 
 def test_a_closed_store_answers_in_no_thread_and_lets_the_file_be_written(path: Path) -> None:
     store = Store.open(path)
-    asked, closed = threading.Event(), threading.Event()
+    started, closed = threading.Event(), threading.Event()
 
     def late() -> str:
         store.rows("SELECT 1")
-        asked.set()
+        started.set()
         closed.wait()
         with pytest.raises(InputError) as raised:
             store.rows("SELECT 1")
         return str(raised.value)
 
     with ThreadPoolExecutor(1) as threads:
-        told = threads.submit(late)
-        asked.wait()
+        answer = threads.submit(late)
+        started.wait()
         store.close()
         # A connection that was left open with other settings would refuse this.
         build_store([DATA / "tau-bench" / "gpt-4o-airline.jsonl"], path)
         closed.set()
-        assert "cannot run" in told.result()
+        assert "cannot run" in answer.result()
     with pytest.raises(InputError, match="cannot run"):
         store.rows("SELECT 1")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from halo_opt.analysis.claims.check import check_claim, check_queries
-from halo_opt.analysis.claims.figures import STRUCK
+from halo_opt.analysis.claims.figures import NOT_CONFIRMED
 from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote
 from halo_opt.store import Store
 from halo_opt.store.guarded.guarded_rows import GuardedRows
@@ -87,7 +87,7 @@ def test_a_number_without_a_query_that_gives_it_is_struck(store: Store, failure:
 
 def test_figures_in_the_words_that_nothing_bears_out_are_struck(store: Store, failure: tuple[str, int, str]) -> None:
     found = checked(store, claim(failure, claim="It is seen in 93 of 412 failures (23%)."))
-    assert found.claim.claim == f"It is seen in {STRUCK} failures ({STRUCK})."
+    assert found.claim.claim == f"It is seen in {NOT_CONFIRMED} failures ({NOT_CONFIRMED})."
     assert len(found.corrections) == 2
 
 
@@ -227,8 +227,8 @@ def test_a_number_that_its_own_sql_holds_is_struck(store: Store, failure: tuple[
     ]
     for (sql, reason), found in zip(OWN_FIGURES, all_checked(store, told), strict=True):
         assert found.claim.numbers == [], sql
-        assert found.corrections[0].startswith(f"number n was struck: {reason}"), sql
-        assert found.claim.claim == f"It is seen {STRUCK} times.", sql
+        assert found.corrections[0].startswith(f"number n was removed: {reason}"), sql
+        assert found.claim.claim == f"It is seen {NOT_CONFIRMED} times.", sql
 
 
 def test_a_number_of_the_traces_stays_however_its_sql_ends(store: Store, failure: tuple[str, int, str]) -> None:
@@ -247,7 +247,7 @@ def test_a_number_of_the_traces_stays_however_its_sql_ends(store: Store, failure
 def test_remedies_that_are_no_words_of_the_playbook_are_struck(store: Store, failure: tuple[str, int, str]) -> None:
     found = checked(store, claim(failure, remedies=["loop_guard", "run COPY", "https://example.org"]))
     assert found.claim.remedies == ["loop_guard"]
-    assert found.corrections[0] == "remedy run COPY was struck: the playbook has no such word"
+    assert found.corrections[0] == "remedy run COPY was removed: the playbook has no such remedy"
 
 
 @pytest.mark.parametrize(

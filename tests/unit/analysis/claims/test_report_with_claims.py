@@ -5,7 +5,7 @@ from typing import Any
 
 from claims_handed_in import LONG, OWN, claimed, handed_in, written, wrong
 
-from halo_opt.analysis.claims.figures import STRUCK
+from halo_opt.analysis.claims.figures import NOT_CONFIRMED
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.session.write_report import write_analysis
 from halo_opt.core.records import AppendText
@@ -87,8 +87,10 @@ def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: S
         assert reason in reasons[name]
     [finding] = report.findings
     [said] = finding.model_claims
-    assert finding.title == said.title == f"It fails {STRUCK} times"
-    assert said.words == said.counter_evidence == f"In {STRUCK} failures ({STRUCK}), {STRUCK} in all."
+    assert finding.title == said.title == f"It fails {NOT_CONFIRMED} times"
+    assert (
+        said.words == said.counter_evidence == f"In {NOT_CONFIRMED} failures ({NOT_CONFIRMED}), {NOT_CONFIRMED} in all."
+    )
     assert (said.numbers, [q.words for q in said.quotes], finding.remedies) == ({}, [quote["words"]], [])
     assert report.model_analysis is not None
     assert "931" not in report.model_analysis.summary
@@ -118,7 +120,7 @@ def test_a_summary_may_say_what_mining_counted(store: Store) -> None:
     report = written(store, handed_in([], summary=summary), behaviours=(OWN,))
     assert [finding.behaviour for finding in report.findings] == [OWN.name]
     assert report.model_analysis is not None
-    assert report.model_analysis.summary == f"{said}, not {STRUCK} failures. Most attempts are short."
+    assert report.model_analysis.summary == f"{said}, not {NOT_CONFIRMED} failures. Most attempts are short."
     assert wrong(report, store) == []
 
 
@@ -133,7 +135,7 @@ def test_everything_that_was_asked_is_tested_and_corrected_for(store: Store, quo
                                       asked=asked))  # fmt: skip
     lines = {line["behaviour"]: line for line in report.tested}
     assert set(lines) == {"claim_1", uses.name, peeks.name, "claim_2"}
-    assert lines[uses.name]["title"] == f"Uses a tool {STRUCK} times in {TASK}"
+    assert lines[uses.name]["title"] == f"Uses a tool {NOT_CONFIRMED} times in {TASK}"
     assert lines[uses.name]["asked_by"] == "big"
     assert (lines[peeks.name]["state"], lines[peeks.name]["p_value"]) == ("described", None)
     assert "it goes by how attempts ended" in str(lines[peeks.name]["reason"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from engine_world import World, scripted, sql, turn
 
-from halo_opt.analysis.claims.figures import STRUCK
+from halo_opt.analysis.claims.figures import NOT_CONFIRMED
 from halo_opt.analysis.records import AnalysisLimits, Ended, QuestionTask
 from halo_opt.core.report_records import Finding, Report
 from halo_opt.llm.model import InvalidReply, ModelError
@@ -56,7 +56,7 @@ def test_what_does_not_hold_is_corrected_struck_or_dropped(world: Made, engine_s
     result = world(scripted([turn(answer(lie, invented, bare))]), task=QUESTION).run()
     assert result.answer is not None
     [point] = result.answer.points
-    assert point.text == f"There are {STRUCK}."
+    assert point.text == f"There are {NOT_CONFIRMED}."
     assert [number.value for number in point.numbers] == [count]
     assert point.corrections[0] == f"number attempts was 777; its SQL gives {count}"
     assert result.answer.dropped == [

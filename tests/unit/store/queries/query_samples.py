@@ -26,14 +26,14 @@ def span(trace_id: str, span_id: str, attributes: dict[str, Any], *, second: int
 
 
 def root(trace_id: str, reward: float | None = None, **changes: Any) -> dict[str, Any]:
-    told = {"openinference.span.kind": "AGENT", "task_id": f"task-{trace_id[0]}", "agent": f"agent of {trace_id}"}
-    told |= {} if reward is None else {"reward": reward}
-    return span(trace_id, "root", told, parent_span_id="", name="agent", **changes)
+    attributes = {"openinference.span.kind": "AGENT", "task_id": f"task-{trace_id[0]}", "agent": f"agent of {trace_id}"}
+    attributes |= {} if reward is None else {"reward": reward}
+    return span(trace_id, "root", attributes, parent_span_id="", name="agent", **changes)
 
 
 def tool(trace_id: str, number: int, name: str, given: str = "{}", **changes: Any) -> dict[str, Any]:
-    told = {"openinference.span.kind": "TOOL", "tool.name": name, "input.value": given, "output.value": "done"}
-    return span(trace_id, f"call-{number}", told, second=number, **changes)
+    attributes = {"openinference.span.kind": "TOOL", "tool.name": name, "input.value": given, "output.value": "done"}
+    return span(trace_id, f"call-{number}", attributes, second=number, **changes)
 
 
 def failed(message: str) -> dict[str, Any]:

@@ -12,16 +12,16 @@ from halo_opt.store.queries.traces import SORTS, traces
 
 
 def test_overview_counts_everything_and_says_what_is_unknown(mixed):
-    told = overview(mixed)
-    assert told.attempts == sum(told.outcomes.values()) == sum(told.formats.values()) == 17
-    assert set(told.formats) == {"intercode", "run-folder", "tau-bench"}
-    assert (told.tokens_in, told.without_tokens) == (604, 14)
-    assert told.cost_usd is None
-    assert told.first == "2026-05-04 10:00:00"
-    text = told.render().text
+    answer = overview(mixed)
+    assert answer.attempts == sum(answer.outcomes.values()) == sum(answer.formats.values()) == 17
+    assert set(answer.formats) == {"intercode", "run-folder", "tau-bench"}
+    assert (answer.tokens_in, answer.without_tokens) == (604, 14)
+    assert answer.cost_usd is None
+    assert answer.first == "2026-05-04 10:00:00"
+    text = answer.render().text
     assert "14 of 17 attempts have no token counts" in text
     assert "kinds of errors" in text
-    assert json.loads(told.model_dump_json())["errors"]["error_spans"] == told.errors.error_spans
+    assert json.loads(answer.model_dump_json())["errors"]["error_spans"] == answer.errors.error_spans
 
 
 def test_rejected_lines_are_counted_by_reason(tmp_path):
@@ -80,7 +80,7 @@ def some(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("conditions", "expected"),
     [
         ({}, ["a1", "b1", "b2", "c1"]),
         ({"outcome": "success"}, ["a1"]),
@@ -96,10 +96,10 @@ def some(tmp_path):
         ({"trace": "b1"}, ["b1"]),
     ],
 )
-def test_each_filter_keeps_what_it_says(some, told, expected):
-    listed = traces(some, TraceFilter(**told), sort="trace_id")
+def test_each_filter_keeps_what_it_says(some, conditions, expected):
+    listed = traces(some, TraceFilter(**conditions), sort="trace_id")
     found = [row.trace_id for row in listed.rows]
-    if told.keys() == {"min_steps", "max_steps"}:
+    if conditions.keys() == {"min_steps", "max_steps"}:
         steps = {row[0]: row[1] for row in some.rows("SELECT trace_id, steps FROM attempts")}
         expected = sorted(t for t, n in steps.items() if 1 <= n <= 2)
     assert (found, listed.total) == (expected, len(expected))

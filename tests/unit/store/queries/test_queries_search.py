@@ -20,9 +20,9 @@ from halo_opt.store.queries.search import search
 
 
 def test_quotes_newlines_and_unicode_match_as_people_read_them(tmp_path):
-    said = span("t1", "x", {"note": 'he said "stop"\nGr\u00f6\u00dfe \u20ac\\n'})
+    quoted = span("t1", "x", {"note": 'he said "stop"\nGr\u00f6\u00dfe \u20ac\\n'})
     for ascii_only in (True, False):
-        with stored(tmp_path, [root("t1"), said], ascii_only=ascii_only) as store:
+        with stored(tmp_path, [root("t1"), quoted], ascii_only=ascii_only) as store:
             for pattern in (
                 r'"stop"$'.replace("$", r"\nGr"),
                 "Gr\u00f6\u00dfe",
@@ -37,8 +37,8 @@ def test_quotes_newlines_and_unicode_match_as_people_read_them(tmp_path):
 
 
 def test_hits_tell_field_surroundings_and_counts(tmp_path):
-    told = span("t1", "x", {"a": "nothing", "b": ["one fish", "two fish"]}, name="fishing")
-    with stored(tmp_path, [root("t1", 1.0), told, *trace("t2", 0.0, "fish")]) as store:
+    fishing = span("t1", "x", {"a": "nothing", "b": ["one fish", "two fish"]}, name="fishing")
+    with stored(tmp_path, [root("t1", 1.0), fishing, *trace("t2", 0.0, "fish")]) as store:
         answer = search(store, "fish", context=4)
         [first, second] = answer.hits
         assert (first.trace_id, first.task_id, first.outcome, first.matches) == ("t1", "task-t", "success", 3)
@@ -71,13 +71,17 @@ def test_filters_and_one_trace_narrow_a_search(tmp_path):
 def test_worker_processes_find_the_same_and_report_progress(tmp_path):
     spans = [one for n in range(30) for one in trace(f"t{n:02}", None, "look", "Look")]
     with stored(tmp_path, spans) as store:
-        told: list[tuple[int, int]] = []
+        progress_calls: list[tuple[int, int]] = []
         alone = search(store, "look", ignore_case=True, workers=0)
         spread = search(
-            store, "look", ignore_case=True, workers=2, progress=lambda done, total: told.append((done, total))
+            store,
+            "look",
+            ignore_case=True,
+            workers=2,
+            progress=lambda done, total: progress_calls.append((done, total)),
         )
         assert spread == alone
-        assert told[-1][0] == told[-1][1] == alone.searched_bytes
+        assert progress_calls[-1][0] == progress_calls[-1][1] == alone.searched_bytes
 
 
 def test_many_pieces_in_threads_give_the_same_hits_in_the_same_order(tmp_path, monkeypatch):
@@ -180,8 +184,8 @@ def test_formats_without_spans_of_their_own_are_searched_in_the_tables(mixed):
 
 
 def test_spans_without_a_place_in_a_file_are_searched_in_the_tables(tmp_path):
-    told = tool("t1", 1, "look", 'a needle "x"', **failed("lost needle"))
-    stored(tmp_path, [root("t1"), told, span("t1", "y", {"own": {"deep": 'needle "x"'}})]).close()
+    call = tool("t1", 1, "look", 'a needle "x"', **failed("lost needle"))
+    stored(tmp_path, [root("t1"), call, span("t1", "y", {"own": {"deep": 'needle "x"'}})]).close()
     with duckdb.connect(str(tmp_path / "s.duckdb")) as connection:
         connection.execute("UPDATE spans SET byte_offset = NULL, byte_length = NULL")
     (tmp_path / "spans.jsonl").unlink()

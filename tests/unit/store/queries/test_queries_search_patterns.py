@@ -41,8 +41,8 @@ def lines(draw: st.DrawFn) -> bytes:
     if draw(st.booleans()):
         parts.append(f'"deep": {{"list": [1, {spelled(draw, draw(texts))}, null]}}')
     name, message = spelled(draw, draw(texts)), spelled(draw, draw(texts))
-    told = f'{{"trace_id": "t", "span_id": "s", "name": {name}, "status": {{"message": {message}}}, '
-    return (told + f'"attributes": {{{", ".join(parts)}}}}}').encode()
+    start = f'{{"trace_id": "t", "span_id": "s", "name": {name}, "status": {{"message": {message}}}, '
+    return (start + f'"attributes": {{{", ".join(parts)}}}}}').encode()
 
 
 atoms = st.one_of(
@@ -82,7 +82,8 @@ def accepted(pattern: str, ignore_case: bool):
 def every_text(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    inner = list(value.values()) if isinstance(value, dict) else value
+    inner = inner if isinstance(inner, list) else []
     return [text for one in inner for text in every_text(one)]
 
 
@@ -105,7 +106,8 @@ def test_search_agrees_with_reading_every_line(tmp_path_factory, pattern, ignore
     found = searcher.run(Task(str(path), 0, path.stat().st_size, 10, 5))
     assert found.problem is None
     assert (found.matches, found.spans) == (sum(expected), sum(map(bool, expected)))
-    starts = [sum(len(raw) + 1 for raw in made[:n]) for n in range(len(made))]
+    lengths = [len(raw) + 1 for raw in made]
+    starts = [sum(lengths[:n]) for n in range(len(made))]
     assert [hit.offset for hit in found.hits] == [start for start, n in zip(starts, expected, strict=True) if n]
     without_excerpts = searcher.run(Task(str(path), 0, path.stat().st_size, 0, 5))
     assert without_excerpts.matches == found.matches

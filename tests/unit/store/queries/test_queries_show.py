@@ -11,12 +11,12 @@ from halo_opt.store import Store
 from halo_opt.store.queries.show import raw_lines, show, show_span
 
 
-def llm(span_id: str, second: int, *messages: tuple[str, str], said: str, **more: object) -> dict:
-    told: dict = {"openinference.span.kind": "LLM", "llm.model_name": "m", "llm.token_count.prompt": 7, **more}
+def llm(span_id: str, second: int, *messages: tuple[str, str], reply: str, **more: object) -> dict:
+    attributes: dict = {"openinference.span.kind": "LLM", "llm.model_name": "m", "llm.token_count.prompt": 7, **more}
     for n, (role, content) in enumerate(messages):
-        told |= {f"llm.input_messages.{n}.message.role": role, f"llm.input_messages.{n}.message.content": content}
-    told |= {"llm.output_messages.0.message.role": "assistant", "llm.output_messages.0.message.content": said}
-    return span("t1", span_id, told, second=second)
+        attributes |= {f"llm.input_messages.{n}.message.role": role, f"llm.input_messages.{n}.message.content": content}
+    attributes |= {"llm.output_messages.0.message.role": "assistant", "llm.output_messages.0.message.content": reply}
+    return span("t1", span_id, attributes, second=second)
 
 
 def test_children_come_after_their_parents_in_order_of_time_with_what_they_say(tmp_path):
@@ -39,9 +39,9 @@ def test_children_come_after_their_parents_in_order_of_time_with_what_they_say(t
 
 
 def test_a_message_that_prompts_repeat_is_shown_once(tmp_path):
-    first = llm("l1", 1, ("system", "be good"), ("user", "find it"), said="I look")
+    first = llm("l1", 1, ("system", "be good"), ("user", "find it"), reply="I look")
     second = llm(
-        "l2", 2, ("system", "be good"), ("user", "find it"), ("assistant", "I look"), ("user", "and?"), said="42"
+        "l2", 2, ("system", "be good"), ("user", "find it"), ("assistant", "I look"), ("user", "and?"), reply="42"
     )
     with stored(tmp_path, [root("t1"), first, second]) as store:
         text = show(store, "t1").render().text

@@ -4,6 +4,7 @@ import copy
 import gzip
 import json
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,11 @@ def all_rows(path: Path) -> list[list[tuple[Any, ...]]]:
 
 def _spots(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     found = [path] if path else []
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    pairs: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        pairs = value.items()
+    elif isinstance(value, list):
+        pairs = enumerate(value)
     for key, inner in pairs:
         found += _spots(inner, (*path, key))
     return found

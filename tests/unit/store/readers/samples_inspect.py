@@ -9,7 +9,7 @@ from platform_tools import document
 
 def inspect_sample(name: str, epoch: int, answer: str, grade: Any, **fields: Any) -> dict[str, Any]:
     question = {"id": "q", "role": "user", "source": "input", "content": "What is the capital?"}
-    asked = {
+    call = {
         "id": "a1",
         "role": "assistant",
         "source": "generate",
@@ -29,7 +29,7 @@ def inspect_sample(name: str, epoch: int, answer: str, grade: Any, **fields: Any
         "epoch": epoch,
         "input": "What is the capital?",
         "target": "Paris",
-        "messages": [question, asked, found, {"id": "a2", "role": "assistant", "content": answer}],
+        "messages": [question, call, found, {"id": "a2", "role": "assistant", "content": answer}],
         "output": {"model": "mockllm/model", "choices": [], "completion": answer},
         "scores": {} if grade is None else {"match": {"value": grade, "answer": answer, "explanation": answer}},
         "metadata": {"level": 1},

@@ -109,8 +109,8 @@ def test_instructions_kept_apart_are_the_system_message(tmp_path):
 
 def test_evaluation_events_are_scores_and_one_alone_is_the_outcome(tmp_path):
     def judged(name: str, score: float) -> dict:
-        told = typed(gen_ai__evaluation__name=name, gen_ai__evaluation__score__value=score)
-        return {"name": "gen_ai.evaluation.result", "attributes": told}
+        attributes = typed(gen_ai__evaluation__name=name, gen_ai__evaluation__score__value=score)
+        return {"name": "gen_ai.evaluation.result", "attributes": attributes}
 
     one = otlp_span(1, "agent", [], events=[judged("right", 1.0)])
     two = otlp_span(1, "agent", [], traceId="a" * 32, events=[judged("right", 1.0), judged("kind", 0.5)])

@@ -32,8 +32,8 @@ def test_actions_are_steps_with_what_the_shell_complained_about(tmp_path):
             ("user",),
             ("assistant",),
         ]
-        [(told,)] = store.rows("SELECT attributes FROM spans WHERE span_id = 'step-0'")
-        assert json.loads(told)["swe_agent.state"] == '{"working_dir": "/repo"}'
+        [(attributes,)] = store.rows("SELECT attributes FROM spans WHERE span_id = 'step-0'")
+        assert json.loads(attributes)["swe_agent.state"] == '{"working_dir": "/repo"}'
 
 
 def test_mini_reads_commands_from_blocks_and_status_from_outputs(tmp_path):
