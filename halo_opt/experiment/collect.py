@@ -170,12 +170,22 @@ class Collector:
         self._take_results()
 
 
-def collect(job: Job, *, on_result: Callable[[AttemptResult], None] = lambda _result: None) -> ResultsTail:
+def _ignore(_result: AttemptResult) -> None:
+    """Take no notice of a result."""
+
+
+def collect(
+    job: Job,
+    *,
+    on_result: Callable[[AttemptResult], None] = _ignore,
+    on_existing: Callable[[AttemptResult], None] = _ignore,
+) -> ResultsTail:
     """Run what is missing of a job. Killed at any moment it loses at most the attempts in flight.
 
     Args:
         job: The run to collect.
         on_result: Called once for each result line that appears during this call, in file order.
+        on_existing: Called once for each result line that was there before, in file order.
 
     Returns:
         All results of the run folder.
@@ -192,7 +202,8 @@ def collect(job: Job, *, on_result: Callable[[AttemptResult], None] = lambda _re
         paths.attempts.write_text(lines, encoding="utf-8")
         end_torn_line(paths.results)
         tail = ResultsTail(paths.results)
-        tail.poll()
+        for result in tail.poll():
+            on_existing(result)
         Collector(job, tail, on_result).run()
     return tail
 

@@ -122,7 +122,6 @@ class AttemptRunner:
         folder = self.folder(name)
         purpose = name.split(".", maxsplit=1)[0]
         run = new_run(self.config, folder.name, purpose=purpose, revision=revision, model=self.model)
-        self._record_unjournaled(folder)
         already = len(keys) - len(read_results(RunPaths(folder).results).missing(keys, retry_errors=0))
         with worktree(top, revision, tree), self.console.progress(len(keys), already=already, words=label) as progress:
             tail = self._collect_with_restarts(run, keys, folder, tree / inside, progress)
@@ -138,25 +137,25 @@ class AttemptRunner:
             progress.advance(result.outcome, cost, final=result.outcome is not Outcome.ERROR)
             self._check_budget()
 
+        def existing(result: AttemptResult) -> None:
+            """Count a result that reached the disk after the last event of a session that was killed."""
+            if result.trace_id not in journaled:
+                self._record(run.run_id, result)
+
         restarts_left = SERVER_RESTARTS if self.endpoint is not None and self.endpoint.provider == "local" else 0
         while True:
             if self.endpoint is not None:
                 self.endpoint.ensure_alive()
             env = harness_environment(self.config, self.endpoint, run)
             job = Job(run, keys, folder, cwd, env, self.config.collect)
+            events = self.journal.events
+            journaled = {event.data["trace_id"] for event in events if event.kind == "attempt_finished"}
             try:
-                return collect(job, on_result=finished)
+                return collect(job, on_result=finished, on_existing=existing)
             except EnvironmentMissing:
                 if restarts_left == 0:
                     raise
                 restarts_left -= 1
-
-    def _record_unjournaled(self, folder: Path) -> None:
-        """Journal the results that reached the disk after the last event of a session that was killed."""
-        seen = {event.data["trace_id"] for event in self.journal.events if event.kind == "attempt_finished"}
-        for result in read_results(RunPaths(folder).results).results.values():
-            if result.trace_id not in seen:
-                self._record(folder.name, result)
 
     def _record(self, run_id: str, result: AttemptResult) -> float | None:
         """Write a finished attempt to the journal and count it; its price in US dollars, None when not known."""

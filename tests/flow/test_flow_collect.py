@@ -50,6 +50,14 @@ def test_every_attempt_is_run_once_and_a_second_call_runs_nothing(harness: FakeH
     assert len(lines_of(work.folder)) == len(KEYS)
 
 
+def test_results_of_an_earlier_session_are_handed_over_once_each(harness: FakeHarness) -> None:
+    work = job(harness)
+    collect(work)
+    seen: list[AttemptResult] = []
+    collect(work, on_existing=seen.append)
+    assert Counter(result.key for result in seen) == Counter(KEYS)
+
+
 def test_a_lost_result_is_the_only_one_run_again(harness: FakeHarness) -> None:
     work = job(harness)
     collect(work)
