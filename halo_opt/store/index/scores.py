@@ -92,7 +92,7 @@ def _lines(path: Path, sink: Sink, problems: list[str]) -> Iterator[_Line]:
     for number, record in _records(path):
         if isinstance(record, Mapping):
             label, score = _stated(record, _LABELS), _stated(record, _SCORES)
-            verdict = verdict_of(label)
+            verdict = verdict_of(label) or (Outcome.ERROR if score == Outcome.ERROR else None)
             if score is None and verdict is None and values.number(label) is not None:
                 score = label
             yield _Line(number, record, verdict, score)
@@ -119,7 +119,7 @@ def _apply(connection: duckdb.DuckDBPyConnection, line: _Line, sink: Sink, path:
     if problem is None and ratings and score.number is not None:
         problem = _RATING
     number = None if problem is not None else score.number
-    outcome = line.verdict or verdict_of(None if number is not None else line.score) or sink.rule.outcome(number)
+    outcome = line.verdict or sink.rule.outcome(number)
     if problem is not None and outcome is None:
         reason = f"the score {shown(line.score)} {problem}; {REMEDY}"
         sink.reject_score(str(path), line.number, reason, shown(line.score))
