@@ -23,7 +23,6 @@ _SPOKEN = ("user", "assistant")
 # What Claude Code itself writes in the user's place.
 _NOT_A_GOAL = ("<command-", "<local-command", "Caveat: ", "[Request interrupted")
 _SYNTHETIC = "<synthetic>"
-_REFUSED = "The user doesn't want to "
 _INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _KEPT = ("cwd", "gitBranch", "version", "entrypoint", "slug", "agentId", "permissionMode", "userType")
 
@@ -211,17 +210,10 @@ class _Session:
             return
         turn = self.turns[number]
         call.result, turn.ended_at = words, moment or turn.ended_at
-        if part.get("is_error") is True:
-            call.error, call.error_type = words, _error_type(words or "")
+        call.failed = values.boolean(part.get("is_error"))
 
 
 _USAGE = (*_INPUT, "output_tokens")
-
-
-def _error_type(words: str) -> str:
-    if words.startswith(_REFUSED):
-        return "blocked"
-    return "invalid_arguments" if "InputValidationError" in words else "tool_error"
 
 
 def _parts(content: Any) -> Iterator[Object]:
