@@ -4,10 +4,11 @@ A format may say that a call failed, by a flag or an exit status. Most do not, a
 They count where a message stands first or alone: what a tool was asked to read may hold any words.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from halo_opt.store import values
 from halo_opt.store.readers.error_words import FIRST_WORDS, OF_HARNESSES, UNREADABLE
@@ -46,6 +47,7 @@ _READING = re.compile(
 )
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _COMMAND_FIELDS = ("command", "cmd", "script", "code", "input", "keystrokes", "query")
+_LOGIN_SHELL = re.compile(r"(?:\S*/)?(?:ba|z)?sh -l?c (?=['\"])")
 _LABEL = re.compile(
     r"(?:(?:Observation|OBSERVATION|Result|RESULT|Output|Tool (?:output|result)|Action result|stderr|STDERR)\s*:\s*)+"
 )
@@ -112,22 +114,20 @@ def reply_error(answer: str | None) -> CallError | None:
 
 
 def command_of(arguments: str | None) -> str:
-    """The command or code in a call's arguments: plain text, or a field of JSON."""
-    given = (arguments or "").strip()
-    if not given.startswith("{"):
-        return given
-    try:
-        record = json.loads(given)
-    except (ValueError, RecursionError):
-        return given
-    if not isinstance(record, dict):
-        return given
-    command = next((record[name] for name in _COMMAND_FIELDS if record.get(name) is not None), "")
-    if isinstance(command, list):
+    """The command or code in a call's arguments: plain text, a list of words, or a field of JSON."""
+    given: Any = (arguments or "").strip()
+    if given.startswith(("{", "[")):
+        with contextlib.suppress(ValueError, RecursionError):
+            given = json.loads(given)
+    if isinstance(given, dict):
+        given = next((given[name] for name in _COMMAND_FIELDS if given.get(name) is not None), "")
+    if isinstance(given, list):
         # ["bash", "-lc", "..."]: the last word is the script.
-        script = len(command) == 3 and command[1] in ("-lc", "-c")
-        command = command[-1] if script else " ".join(map(str, command))
-    return values.text(command) or ""
+        script = len(given) == 3 and given[1] in ("-lc", "-c")
+        given = given[-1] if script else " ".join(map(str, given))
+    text = values.text(given) or ""
+    match = _LOGIN_SHELL.match(text)
+    return text[match.end() :].strip("'\"") if match else text
 
 
 def _of_harness(text: str) -> CallError | None:
