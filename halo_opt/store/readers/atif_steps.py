@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.readers.conversation import content_of
-from halo_opt.store.readers.synthetic import call_span_id, step_span_id
+from halo_opt.store.readers.synthetic import call_span_id, judged_call, judged_reply, step_span_id, with_calls
 from halo_opt.store.rows import MessageRow, StepRow, ToolCallRow
 
 Record = Mapping[str, Any]
@@ -35,20 +35,18 @@ def steps_of(
         text = _words(record)
         thoughts = values.text(record.get("reasoning_content"))
         reply = "\n\n".join(part for part in (thoughts, text) if part) or None
-        first = made[0] if made else None
-        steps.append(
-            StepRow(
-                trace_id,
-                number,
-                step_span_id(number),
-                observation=seen,
-                reply=reply,
-                tool=first.tool if first else "respond",
-                arguments=first.arguments if first else text,
-                result=first.result if first else _joined(results),
-                started_at=values.moment(record.get("timestamp")),
-            )
+        step = StepRow(
+            trace_id,
+            number,
+            step_span_id(number),
+            observation=seen,
+            reply=reply,
+            tool="respond",
+            arguments=text,
+            result=_joined(results),
+            started_at=values.moment(record.get("timestamp")),
         )
+        steps.append(with_calls(step, made) if made else judged_reply(step, step.result))
         about[number] = {f"atif.{name}": value for name, value in record.items() if name not in _OURS}
         seen = _joined(results)
     return steps, calls, about
@@ -140,18 +138,17 @@ def _calls(trace_id: str, step: int, position: int, record: Record, results: Seq
     for number, call in enumerate(calls):
         call_id = values.text(call.get("tool_call_id"))
         answer = by_id[call_id] if call_id is not None and call_id in by_id else next(loose, {})
-        rows.append(
-            ToolCallRow(
-                trace_id,
-                call_span_id(position + number),
-                step,
-                position + number,
-                tool=values.text(call.get("function_name")) or "unknown",
-                arguments=values.text(call.get("arguments")),
-                target=None,
-                result=content_of(answer),
-                error=None,
-                error_type=None,
-            )
+        row = ToolCallRow(
+            trace_id,
+            call_span_id(position + number),
+            step,
+            position + number,
+            tool=values.text(call.get("function_name")) or "unknown",
+            arguments=values.text(call.get("arguments")),
+            target=None,
+            result=content_of(answer),
+            error=None,
+            error_type=None,
         )
+        rows.append(judged_call(row))
     return rows

@@ -26,7 +26,6 @@ _SPOKEN = ("user", "assistant")
 # What Claude Code itself writes in the user's place.
 _NOT_A_GOAL = ("<command-", "<local-command", "Caveat: ", "[Request interrupted")
 _SYNTHETIC = "<synthetic>"
-_REFUSED = "The user doesn't want to "
 _INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _KEPT = ("cwd", "gitBranch", "version", "entrypoint", "slug", "agentId", "permissionMode", "userType")
 
@@ -322,8 +321,7 @@ class Session:
         if call is not None and number is not None:
             turn = self.turns[number]
             call.result, turn.ended_at = words, moment or turn.ended_at
-            if part.get("is_error") is True:
-                call.error, call.error_type = words, _error_type(words or "")
+            call.failed = values.boolean(part.get("is_error"))
         return words or ""
 
 
@@ -332,12 +330,6 @@ _USAGE = (*_INPUT, "output_tokens")
 
 def _output_of(usage: Any) -> int:
     return (values.integer(usage.get("outputTokens")) or 0) if isinstance(usage, dict) else 0
-
-
-def _error_type(words: str) -> str:
-    if words.startswith(_REFUSED):
-        return "blocked"
-    return "invalid_arguments" if "InputValidationError" in words else "tool_error"
 
 
 def _parts(content: Any) -> Iterator[Object]:
