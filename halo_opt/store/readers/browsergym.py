@@ -55,7 +55,7 @@ class BrowserGymReader:
         """Whether it is a folder of an experiment, finished or not, or the summary of a finished one."""
         summary = path / SUMMARY if path.is_dir() else path
         if path.is_dir() and not summary.is_file():
-            return (path / PICKLED_ARGUMENTS).is_file()
+            return (path / PICKLED_ARGUMENTS).is_file() and _NAME.fullmatch(path.name) is not None
         found = leading_objects(summary) if summary.is_file() else ()
         return any("cum_reward" in record and "n_steps" in record for record in found)
 
