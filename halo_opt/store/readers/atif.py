@@ -121,8 +121,8 @@ def _trace(record: Record, result: Record, known: AttemptRow) -> Trace:
             final, spent, listed, ("total_completion_tokens", "n_output_tokens", "completion_tokens"), values.integer
         ),
         cost_usd=total(final, spent, listed, ("total_cost_usd", "cost_usd", "cost_usd"), values.number),
-        started_at=values.moment(result.get("started_at")) or _edge(steps, first=True),
-        ended_at=values.moment(result.get("finished_at")) or _edge(steps, first=False),
+        started_at=values.time(result.get("started_at")) or _edge(steps, first=True),
+        ended_at=values.time(result.get("finished_at")) or _edge(steps, first=False),
     )
     rest = {f"atif.{name}": value for name, value in record.items() if name != "steps"}
     rest |= {f"harbor.{name}": value for name, value in result.items()}

@@ -46,7 +46,7 @@ def steps_of(
                 tool=first.tool if first else "respond",
                 arguments=first.arguments if first else text,
                 result=first.result if first else _joined(results),
-                started_at=values.moment(record.get("timestamp")),
+                started_at=values.time(record.get("timestamp")),
             )
         )
         about[number] = {f"atif.{name}": value for name, value in record.items() if name not in _OURS}

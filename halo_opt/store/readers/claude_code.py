@@ -107,7 +107,7 @@ class _Session:
     def add(self, record: Object) -> None:
         """Add one line of type user, assistant or system."""
         moment = values.time(record.get("timestamp"))
-        if moment is not None:
+        if moment:
             self.times.append(moment)
         self.facts.update({name: record[name] for name in _KEPT if record.get(name) is not None})
         message = record.get("message")
