@@ -112,7 +112,7 @@ def queries(depth: int) -> st.SearchStrategy[str]:
     inner = queries(depth - 1)
 
     def with_ctes(parts: tuple[list[tuple[str, str]], str]) -> str:
-        ctes = {defined: sql for defined, sql in parts[0]}
+        ctes = dict(parts[0])
         listed = ", ".join(f"{defined} AS ({sql})" for defined, sql in ctes.items())
         # DuckDB looks into a CTE only where it is read.
         return f"WITH {listed} SELECT 1 AS q FROM ({parts[1]}) AS t, {', '.join(ctes)}"
