@@ -178,8 +178,19 @@ class BehaviourShift(Record):
     after: float | None
 
 
+class UnpairedAttempt(Record):
+    """A task (and seed, where the pairs have one) that was measured on one side of a comparison only."""
+
+    task_id: str
+    seed: int | None
+    measured_in: Literal["before", "after"]
+
+
 class ScoreDiff(Record):
-    """Two runs compared, paired by task and seed, clustered by task. Too little data leaves numbers None."""
+    """Two sets of attempts compared, in pairs, clustered by task. Too little data leaves numbers None.
+
+    `attempts_*` counts all attempts of a side, `errors_*` and `unknown_*` those without a measured outcome.
+    """
 
     before: str
     after: str
@@ -196,7 +207,12 @@ class ScoreDiff(Record):
     behaviours: list[BehaviourShift]
     errors_before: int
     errors_after: int
-    unpaired: list[AttemptKey]
+    unpaired: list[UnpairedAttempt]
+    paired_by: Literal["task and seed", "task"] = "task and seed"
+    attempts_before: int = 0
+    attempts_after: int = 0
+    unknown_before: int = Field(default=0, description="attempts whose traces do not say how they ended")
+    unknown_after: int = 0
 
 
 class Verdict(Record):

@@ -76,6 +76,7 @@ class SpanRow(NamedTuple):
     call_hash: int | None = None
     error_type: str | None = None
     step: int | None = None
+    agent: str | None = None
 
 
 class MessageRow(NamedTuple):
@@ -86,6 +87,7 @@ class MessageRow(NamedTuple):
     position: int
     role: str
     content: str | None
+    agent: str | None = None
 
 
 class ToolCallRow(NamedTuple):
@@ -101,6 +103,7 @@ class ToolCallRow(NamedTuple):
     result: str | None
     error: str | None
     error_type: str | None
+    agent: str | None = None
 
 
 class StepRow(NamedTuple):
@@ -122,6 +125,7 @@ class StepRow(NamedTuple):
     submits: bool | None = None
     started_at: str | None = None
     ended_at: str | None = None
+    agent: str | None = None
 
 
 class ScoreRow(NamedTuple):
