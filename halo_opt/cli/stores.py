@@ -97,6 +97,11 @@ def report_import(summary: ImportSummary, console: Console) -> None:
         )
     if summary.vanished:
         console.warn(f"{counted(summary.vanished, 'span')} had disappeared from their files when their texts were read")
+    if summary.totals_differ:
+        console.warn(
+            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"
+            " trajectory beside it; those of the result file count"
+        )
     if summary.redacted:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.redacted.items())
         console.say(f"redacted before storing: {kinds}; best effort, so keep traces secret all the same")
