@@ -107,7 +107,7 @@ class ToolCallRow(NamedTuple):
 
 
 class StepRow(NamedTuple):
-    """One observe-decide-act turn; the tool columns are those of its first call."""
+    """One observe-decide-act turn; of several calls the tool columns show the first that failed, else the first."""
 
     trace_id: str
     step: int

@@ -51,18 +51,19 @@ def _apply(connection: duckdb.DuckDBPyConnection, record: Mapping[str, Any], sin
     outcome, score = outcome_of({"score": score, "outcome": label})
     if outcome is None:
         return "neither a score nor an outcome"
-    found = _attempts(connection, record)
+    found = _attempts(connection, record, sink)
     for (trace_id,) in found:
         connection.execute("UPDATE attempts SET outcome = ?, score = ? WHERE trace_id = ?", [outcome, score, trace_id])
         sink.score(ScoreRow(trace_id, "reward", score, outcome, source))
     return None if found else "no attempt of that id"
 
 
-def _attempts(connection: duckdb.DuckDBPyConnection, record: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def _attempts(connection: duckdb.DuckDBPyConnection, record: Mapping[str, Any], sink: Sink) -> list[tuple[Any, ...]]:
     for name in _IDS:
         wanted = values.text(record.get(name))
         if not wanted:
             continue
+        wanted = sink.key(wanted)
         found = connection.execute("SELECT trace_id FROM attempts WHERE trace_id = ?", [wanted]).fetchall()
         if not found:
             seed = values.bigint(record.get("seed"))

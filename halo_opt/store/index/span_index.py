@@ -127,7 +127,9 @@ class _Batches:
         columns, self._columns, self._rows = self._columns, {}, 0
         if not columns:
             return
-        cleaned = {"trace_id": self._sink.keys, "name": self._sink.clean, "status_message": self._sink.clean}
+        ids = dict.fromkeys(("trace_id", "span_id", "parent_span_id"), self._sink.keys)
+        texts = dict.fromkeys(("name", "status_message", "model", "tool", "error_type"), self._sink.clean)
+        cleaned = {**ids, **texts}
         arrays = {name: _joined(parts, cleaned.get(name)) for name, parts in columns.items()}
         self._connection.register("new_spans", arrays)
         try:
