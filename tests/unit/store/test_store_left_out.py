@@ -1,4 +1,4 @@
-"""What an import says of files that gave no attempt: which, why, and what to do. Files beside traces need no warning."""
+"""What an import says of files that gave no attempt: which, why, and what to do."""
 
 import json
 from pathlib import Path
