@@ -45,6 +45,9 @@ class ImportSummary(Record):
         default=0, description="JSON keys that one object had twice, counted while contents were read"
     )
     vanished: int = Field(default=0, description="spans whose line was gone when their contents were read")
+    totals_differ: int = Field(
+        default=0, description="attempts whose result file states other tokens or costs than their trajectory"
+    )
 
 
 def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRecognised]) -> ImportSummary:
@@ -86,4 +89,5 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
         wrong_types=counts["wrong_types"],
         duplicate_keys=counts["duplicate_keys"],
         vanished=counts["vanished"],
+        totals_differ=counts["totals_differ"],
     )
