@@ -188,8 +188,8 @@ def _trace(segments: Sequence[Record], result: Record, known: AttemptRow) -> Tra
         tokens_in=stated.tokens_in if stated.tokens_in is not None else counted.tokens_in,
         tokens_out=stated.tokens_out if stated.tokens_out is not None else counted.tokens_out,
         cost_usd=stated.cost_usd if stated.cost_usd is not None else counted.cost_usd,
-        started_at=values.moment(result.get("started_at")) or _edge(steps, first=True),
-        ended_at=values.moment(result.get("finished_at")) or _edge(steps, first=False),
+        started_at=values.time(result.get("started_at")) or _edge(steps, first=True),
+        ended_at=values.time(result.get("finished_at")) or _edge(steps, first=False),
     )
     rest = {f"atif.{name}": value for name, value in record.items() if name != "steps"}
     rest |= {f"harbor.{name}": value for name, value in result.items()}

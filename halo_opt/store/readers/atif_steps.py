@@ -44,7 +44,7 @@ def steps_of(
             tool="respond",
             arguments=text,
             result=_joined(results),
-            started_at=values.moment(record.get("timestamp")),
+            started_at=values.time(record.get("timestamp")),
         )
         steps.append(with_calls(step, made) if made else judged_reply(step, step.result))
         about[number] = {f"atif.{name}": value for name, value in record.items() if name not in _OURS}

@@ -76,7 +76,7 @@ def session_of(paths: Iterable[Path], reject: Reject) -> "Session | None":
     for path in paths:
         for number, uuid, record in _lines(path, reject):
             key = uuid if record.get("uuid") else f"{path} {number}"
-            found.setdefault(key, (values.moment(record.get("timestamp")) or "", record))
+            found.setdefault(key, (values.time(record.get("timestamp")) or "", record))
     session = Session("", 1)
     for _, record in sorted(found.values(), key=itemgetter(0)):
         session.add(record)
@@ -169,7 +169,7 @@ class Session:
     def add(self, record: Object) -> None:
         """Add one line of type user, assistant, system or result."""
         moment = values.time(record.get("timestamp"))
-        if moment is not None:
+        if moment:
             self.times.append(moment)
         self.facts.update({name: record[name] for name in _KEPT if record.get(name) is not None})
         message = record.get("message")

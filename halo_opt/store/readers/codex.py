@@ -86,7 +86,7 @@ class _Session:
 
     def add(self, kind: str, payload: Object, moment: str | None) -> None:
         """Add one line."""
-        if moment is not None:
+        if moment:
             self.times.append(moment)
         if kind == "session_meta":
             # A forked session repeats the lines of the one that it came from; its own description is the first.

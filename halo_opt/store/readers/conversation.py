@@ -122,7 +122,7 @@ def steps_of(trace_id: str, messages: Sequence[Message]) -> tuple[list[StepRow],
             step_span_id(number),
             observation=content_of(messages[index - 1]) if index else None,
             reply=_reply(message),
-            started_at=values.moment(message.get("timestamp")),
+            started_at=values.time(message.get("timestamp")),
         )
         if made:
             step = with_calls(step, made)

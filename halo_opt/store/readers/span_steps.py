@@ -23,7 +23,7 @@ CLOSING = "halo.closing_messages"
 
 def in_order(spans: Sequence[Span]) -> list[Span]:
     """The spans by their start, then by their place in the file: a producer may write children before parents."""
-    return sorted(spans, key=lambda span: (span.started_at is None, span.started_at or "", span.line))
+    return sorted(spans, key=lambda span: (not span.started_at, span.started_at or "", span.source, span.line))
 
 
 class Talks:
@@ -88,8 +88,8 @@ def _marked_step(span: Span, number: int, calls: list[ToolCallRow], reply: str |
         page_changed=values.boolean(attributes.get("halo.page.changed")),
         empty_fields=values.integer(attributes.get("halo.page.empty_fields")),
         submits=values.boolean(attributes.get("halo.action.submits")),
-        started_at=span.started_at,
-        ended_at=span.ended_at,
+        started_at=span.started_at or None,
+        ended_at=span.ended_at or None,
     )
 
 
@@ -137,8 +137,8 @@ def _derived_step(
         reply=answer,
         tool="respond" if answer else None,
         arguments=answer,
-        started_at=spans[0].started_at,
-        ended_at=spans[-1].ended_at,
+        started_at=spans[0].started_at or None,
+        ended_at=spans[-1].ended_at or None,
     )
     step = with_calls(step, calls)
     if step.error_type is None and reply is not None and reply.status == "error":
