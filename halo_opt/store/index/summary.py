@@ -48,6 +48,9 @@ class ImportSummary(Record):
         default_factory=list, description="what was recognised and gave attempts without steps or without tool calls"
     )
     vanished: int = Field(default=0, description="spans whose line was gone when their contents were read")
+    totals_differ: int = Field(
+        default=0, description="attempts whose result file states other tokens or costs than their trajectory"
+    )
 
 
 def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRecognised]) -> ImportSummary:
@@ -92,4 +95,5 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
         duplicate_keys=counts["duplicate_keys"],
         vanished=counts["vanished"],
         warnings=empty_sources(connection),
+        totals_differ=counts["totals_differ"],
     )
