@@ -108,5 +108,5 @@ def report_import(summary: ImportSummary, console: Console) -> None:
         console.say(f"redacted before storing: {kinds}; best effort, so keep traces secret all the same")
     if summary.unfinished:
         console.say(f"{counted(summary.unfinished, 'attempt')} did not finish and were left out")
-    for note in notes_on_files(summary):
-        console.warn(note)
+    for warning in [*summary.warnings, *notes_on_files(summary)]:
+        console.warn(warning)
