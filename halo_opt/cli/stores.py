@@ -6,10 +6,12 @@ from pathlib import Path
 
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError
+from halo_opt.core.input_paths import path_problem, shown
 from halo_opt.core.text import counted
 from halo_opt.redaction import RedactionRules
 from halo_opt.store import ImportSummary, Options, build_store, default_store_path, expanded, fresh, options_of
 from halo_opt.store import Store as TraceStore
+from halo_opt.store.index.summary import notes_on_files
 from halo_opt.store.outcomes import REMEDY, SCORE_FIELD, checked_threshold
 
 # Of scores that cannot be used, so many values are named.
@@ -112,12 +114,12 @@ def open_store(
         return found
     inputs = [Path(path) for (path,) in found.rows("SELECT path FROM inputs")]
     found.close()
-    gone = [path for path in inputs if not path.exists()]
-    if gone:
-        raise InputError(
-            f"{store} must be read again from {gone[0]}, which does not exist, for"
-            f" {'its message texts' if lacks_contents else '--success-at'}; restore it"
-        )
+    for path in inputs:
+        if problem := path_problem(path):
+            raise InputError(
+                f"{store} must be read again from {shown(path)}, which {problem}, for"
+                f" {'its message texts' if lacks_contents else '--success-at'}; restore it"
+            )
     return TraceStore.open(built_store(inputs, store, console, success_at=success_at, contents=contents)[0])
 
 
@@ -144,10 +146,15 @@ def report_import(summary: ImportSummary, console: Console) -> None:
         )
     if summary.vanished:
         console.warn(f"{counted(summary.vanished, 'span')} had disappeared from their files when their texts were read")
+    if summary.totals_differ:
+        console.warn(
+            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"
+            " trajectory beside it; those of the result file count"
+        )
     if summary.redacted:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.redacted.items())
         console.say(f"redacted before storing: {kinds}; best effort, so keep traces secret all the same")
     if summary.unfinished:
         console.say(f"{counted(summary.unfinished, 'attempt')} did not finish and were left out")
-    for path in summary.not_recognised:
-        console.warn(f"{path.path} was left out: {path.reason}")
+    for warning in [*summary.warnings, *notes_on_files(summary)]:
+        console.warn(warning)

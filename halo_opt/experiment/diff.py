@@ -1,6 +1,7 @@
-"""Two sets of attempts compared, paired by task and seed, clustered by task.
+"""Two sets of attempts compared in pairs, clustered by task.
 
-Unpaired attempts and errors are listed apart and enter no average.
+A pair is a task and seed that both measured; where the two share no seed at any task, a pair is a task. Unpaired
+attempts, errors and attempts without an outcome are listed apart and enter no average.
 """
 
 from collections import defaultdict
@@ -8,35 +9,36 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from halo_opt.core.records import AttemptKey, AttemptResult, BehaviourShift, Outcome, ScoreDiff, TaskFlip
+from halo_opt.core.records import BehaviourShift, Outcome, ScoreDiff, TaskFlip, UnpairedAttempt
+from halo_opt.experiment.attempt_sets import Attempt, AttemptSet
 from halo_opt.experiment.scores import measured, success
 from halo_opt.stats.paired import paired_contrast
 
-Pair = tuple[str, int]
+Pair = tuple[str, int | None]
 Rates = Mapping[str, float | None]
 
 
-def by_pair(results: Iterable[AttemptResult]) -> dict[Pair, float]:
-    """Mean success of the measured attempts at each task and seed."""
+def by_pair(results: Iterable[Attempt], *, seeds: bool = True) -> dict[Pair, float]:
+    """Mean success of the measured attempts at each task and seed, or at each task under the seed None."""
     scores: dict[Pair, list[float]] = defaultdict(list)
     for result in measured(results):
-        scores[result.task_id, result.seed].append(success(result))
+        scores[result.task_id, result.seed if seeds else None].append(success(result))
     return {pair: sum(values) / len(values) for pair, values in scores.items()}
 
 
 def compare(
-    before: Iterable[AttemptResult],
-    after: Iterable[AttemptResult],
+    before: Iterable[Attempt],
+    after: Iterable[Attempt],
     *,
     names: tuple[str, str],
     rng: np.random.Generator,
     behaviours: tuple[Rates, Rates] = ({}, {}),
 ) -> ScoreDiff:
-    """Compare two sets of results. Several attempts at one task and seed are averaged before pairing.
+    """Compare two sets of attempts. Several attempts of one pair are averaged first.
 
     Args:
-        before: The results of the first set.
-        after: The results of the second set.
+        before: The attempts of the first set.
+        after: The attempts of the second set.
         names: The names of the two sets in the comparison.
         rng: Draws the samples of the confidence interval.
         behaviours: For each set, the rate of each behaviour by name; None where a behaviour does not apply.
@@ -47,7 +49,10 @@ def compare(
     """
     results = (list(before), list(after))
     old, new = by_pair(results[0]), by_pair(results[1])
-    shared = sorted(old.keys() & new.keys())
+    seeds = bool(old.keys() & new.keys()) or not {task for task, _ in old} & {task for task, _ in new}
+    if not seeds:
+        old, new = by_pair(results[0], seeds=False), by_pair(results[1], seeds=False)
+    shared = sorted(old.keys() & new.keys(), key=_pair_order)
     contrast = paired_contrast([(task, old[task, seed], new[task, seed]) for task, seed in shared], rng=rng)
     gained, lost = _flips(shared, old, new)
     return ScoreDiff(
@@ -66,34 +71,39 @@ def compare(
         behaviours=_shifts(behaviours),
         errors_before=sum(result.outcome is Outcome.ERROR for result in results[0]),
         errors_after=sum(result.outcome is Outcome.ERROR for result in results[1]),
-        unpaired=[AttemptKey(task_id=task, seed=seed) for task, seed in sorted(old.keys() ^ new.keys())],
+        unpaired=_unpaired(old, new),
+        paired_by="task and seed" if seeds and any(seed is not None for _, seed in shared) else "task",
+        attempts_before=len(results[0]),
+        attempts_after=len(results[1]),
+        unknown_before=sum(result.outcome is None for result in results[0]),
+        unknown_after=sum(result.outcome is None for result in results[1]),
     )
 
 
-def compare_with_first(
-    names: Sequence[str], results: Sequence[Iterable[AttemptResult]], behaviours: Sequence[Rates]
-) -> list[ScoreDiff]:
-    """Compare each run after the first with the first one.
-
-    Args:
-        names: The runs' names.
-        results: The attempts of each run.
-        behaviours: The rates of behaviours in each run, by name.
-
-    Returns:
-        One comparison for each run after the first, in their order.
-    """
-    runs = list(zip(names, results, behaviours, strict=True))
-    first_name, first_results, first_rates = runs[0]
+def compare_with_first(sets: Sequence[AttemptSet]) -> list[ScoreDiff]:
+    """Compare each set of attempts after the first with the first one; the comparisons come in their order."""
+    first = sets[0]
     return [
         compare(
-            first_results,
-            after,
-            names=(first_name, name),
+            first.attempts,
+            other.attempts,
+            names=(first.name, other.name),
             rng=np.random.default_rng(0),
-            behaviours=(first_rates, rates),
+            behaviours=(first.rates, other.rates),
         )
-        for name, after, rates in runs[1:]
+        for other in sets[1:]
+    ]
+
+
+def _pair_order(pair: Pair) -> tuple[str, int]:
+    return pair[0], -1 if pair[1] is None else pair[1]
+
+
+def _unpaired(old: dict[Pair, float], new: dict[Pair, float]) -> list[UnpairedAttempt]:
+    """The pairs that one side lacks, by task and seed."""
+    return [
+        UnpairedAttempt(task_id=pair[0], seed=pair[1], measured_in="before" if pair in old else "after")
+        for pair in sorted(old.keys() ^ new.keys(), key=_pair_order)
     ]
 
 

@@ -2,18 +2,31 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from halo_opt.core.loop_records import BestOfK, ScoreEstimate
 from halo_opt.core.records import AttemptResult, Outcome
 from halo_opt.stats.intervals import cluster_t
 
 
-def measured(results: Iterable[AttemptResult]) -> list[AttemptResult]:
-    """The attempts that were measurements."""
-    return [result for result in results if result.outcome is not Outcome.ERROR]
+class HasOutcome(Protocol):
+    """An attempt with its outcome; None where its traces do not say how it ended."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended."""
+        ...
 
 
-def success(result: AttemptResult) -> float:
+A = TypeVar("A", bound=HasOutcome)
+
+
+def measured(results: Iterable[A]) -> list[A]:
+    """The attempts that were measurements: successes and failures."""
+    return [result for result in results if result.outcome in (Outcome.SUCCESS, Outcome.FAILURE)]
+
+
+def success(result: HasOutcome) -> float:
     """1.0 for a success, 0.0 for a failure."""
     return float(result.outcome is Outcome.SUCCESS)
 

@@ -21,7 +21,7 @@ FRAMES = {
     "whole": _STEPS.format("UNBOUNDED FOLLOWING"),
 }
 # Columns of `steps` that are narrow enough to be kept for many detectors; others are reached through facts.
-NARROW = ("trace_id", "step", "tool", "error_type", "page_changed", "empty_fields", "submits")
+NARROW = ("trace_id", "step", "tool", "error_type", "page_changed", "empty_fields", "submits", "agent")
 
 
 class Condition(BaseModel):

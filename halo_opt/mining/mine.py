@@ -18,7 +18,7 @@ from halo_opt.mining.findings import described, proven, q_values, write_up
 from halo_opt.mining.folding import fold
 from halo_opt.mining.groups import grouped
 from halo_opt.mining.materialized import MaterializedStore
-from halo_opt.mining.measure import Measured, applicable, literal, measure, steps_where_success_ends
+from halo_opt.mining.measure import Measured, applicable, measure, steps_where_success_ends
 from halo_opt.mining.sequences import sequences, without_contained
 from halo_opt.mining.signatures import offered
 from halo_opt.mining.totals import ceiling, overview
@@ -207,37 +207,65 @@ def behaviour_rates(
     store: Rows,
     names: Iterable[str] | None = None,
     *,
-    run_id: str | None = None,
     behaviours: Sequence[Behaviour] | None = None,
     guarded: Query | None = None,
 ) -> dict[str, float | None]:
-    """How often each behaviour is seen among measured attempts (of one run, or of all), 0..1.
+    """How often each behaviour is seen among the attempts that did not end in an error, 0..1.
 
-    None where the traces cannot tell or nothing was measured. Raises InputError for a name that is no behaviour.
+    None where the traces cannot tell or there is no such attempt. Raises InputError for a name that is no behaviour.
+    """
+    found = behaviour_rates_by(store, None, names, behaviours=behaviours, guarded=guarded)
+    return found[None]
+
+
+def behaviour_rates_by(
+    store: Rows,
+    column: str | None,
+    names: Iterable[str] | None = None,
+    *,
+    behaviours: Sequence[Behaviour] | None = None,
+    guarded: Query | None = None,
+) -> dict[str | None, dict[str, float | None]]:
+    """The same for each group of attempts, by the values of a column of `attempts`.
+
+    Args:
+        store: The traces.
+        column: The column; None for one group of all attempts, whose value is None.
+        names: The behaviours to measure; None for all.
+        behaviours: The behaviours that there are; None for the built-in ones.
+        guarded: Runs the SQL of the user's own detectors.
     """
     every = built_in(experimental=True) if behaviours is None else behaviours
     known = {behaviour.name: behaviour for behaviour in every}
     wanted = [_named(name, known) for name in (known if names is None else names)]
+    group = column or "NULL::VARCHAR"
+    groups: list[str | None] = [None]
+    if column is not None:
+        groups = [value for (value,) in store.rows(f"SELECT DISTINCT {column} FROM attempts ORDER BY 1")]
+    found: dict[str | None, dict[str, float | None]] = {value: {} for value in groups}
     with MaterializedStore(store, guarded=guarded) as materialized:
         materialized.add(wanted)
-        return {behaviour.name: _rate(materialized, behaviour, run_id) for behaviour in wanted}
+        for behaviour in wanted:
+            rates = _rates_by(materialized, behaviour, group)
+            for value in groups:
+                found[value][behaviour.name] = rates.get(value)
+    return found
 
 
-def _rate(store: Rows, behaviour: Behaviour, run_id: str | None) -> float | None:
+def _rates_by(store: Rows, behaviour: Behaviour, group: str) -> dict[str | None, float | None]:
     if not applicable(store, behaviour):
-        return None
-    of_run = "" if run_id is None else f" AND run_id = {literal(run_id)}"
+        return {}
     try:
         rows = store.rows(
-            f"WITH behaviour AS ({behaviour.sql})\nSELECT avg(value::DOUBLE) FROM behaviour"
-            f" JOIN attempts USING (trace_id) WHERE outcome IN ('success', 'failure'){of_run}"
+            f"WITH behaviour AS ({behaviour.sql})\nSELECT {group}, avg(value::DOUBLE) FROM behaviour"
+            " JOIN attempts USING (trace_id) WHERE outcome IS DISTINCT FROM 'error' GROUP BY 1"
         )
     except InputError:
         if behaviour.source is None:
             raise
         # A user's detector that cannot run tells nothing, and the report has said so.
-        return None
-    return None if rows[0][0] is None else float(rows[0][0])
+        return {}
+    return {value: None if rate is None else float(rate) for value, rate in rows}
 
 
 def _named(name: str, known: Mapping[str, Behaviour]) -> Behaviour:

@@ -41,6 +41,19 @@ def rates(
     return [_kept(folder, stores) for folder in folders]
 
 
+def rates_in(store: Store, column: str | None) -> dict[str | None, Rates]:
+    """The rates of the built-in behaviours in each group of a store's attempts, by the values of a column.
+
+    Args:
+        store: The traces.
+        column: A column of `attempts`; None for one group of all attempts, whose value is None.
+    """
+    from halo_opt.mining.detector_files import built_in
+    from halo_opt.mining.mine import behaviour_rates_by
+
+    return behaviour_rates_by(store, column, behaviours=built_in())
+
+
 def _measured(
     folder: Path,
     stores: Path,

@@ -3,15 +3,17 @@
 A difference whose interval includes 0 is called not reliable.
 """
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from halo_opt.core.records import AttemptKey, ScoreDiff, TaskFlip
+from halo_opt.core.records import BehaviourShift, ScoreDiff, TaskFlip
 from halo_opt.reporting.formatting import MISSING, interval_text, p_value_text, percent, points
 
 Kind = Literal["gain", "worse", "unsure", "unmeasured"]
 SIGNIFICANT = 0.05
-UNPAIRED_LISTED = 50  # more would bury the answer; the count is always given
+# More rows would bury the answer; how many there are is always given.
+TASKS_LISTED = 50
+BEHAVIOURS_LISTED = 20
+UNPAIRED_LISTED = 10
 
 
 class NamedTable(NamedTuple):
@@ -64,25 +66,71 @@ def diff_headline(diff: ScoreDiff) -> Headline:
         "unmeasured": "Nothing to compare",
     }[kind]
     if kind == "unmeasured":
-        return Headline(kind, title, "No task and seed was measured in both runs.")
+        return Headline(kind, title, _why_unmeasured(diff))
     rates = f"{percent(diff.rate_before)} to {percent(diff.rate_after)}"
     over = f"over {diff.pairs} pairs of {diff.tasks} tasks"
-    return Headline(kind, title, f"{rates} {over}: {change_text(diff.difference, diff.interval, diff.p_value)}.")
+    # The p-value is of "better": beside a loss it would only confuse.
+    change = change_text(diff.difference, diff.interval, None if kind == "worse" else diff.p_value)
+    return Headline(kind, title, f"{rates} {over}: {change}.")
+
+
+def _why_unmeasured(diff: ScoreDiff) -> str:
+    if not diff.unpaired:
+        return "Neither side says how its attempts ended, so only behaviours are compared."
+    sides = {unpaired.measured_in for unpaired in diff.unpaired}
+    if len(sides) == 1:
+        other = diff.after if sides == {"before"} else diff.before
+        return f"{other} does not say how its attempts ended, so only behaviours are compared."
+    return "No task was measured on both sides, so only behaviours are compared."
 
 
 def diff_tables(diff: ScoreDiff) -> list[NamedTable]:
-    """The comparison as tables. Empty ones are left out, except the first."""
-    rates = [
-        ["success rate", percent(diff.rate_before, digits=1), percent(diff.rate_after, digits=1)],
-        ["errors (not measured)", str(diff.errors_before), str(diff.errors_after)],
-    ]
+    """The comparison as tables, cut to what moved. Empty ones are left out, except the first."""
+    rates = [["success rate of pairs", percent(diff.rate_before, digits=1), percent(diff.rate_after, digits=1)]]
+    if diff.attempts_before or diff.attempts_after:
+        rates.append(["attempts", f"{diff.attempts_before:,}", f"{diff.attempts_after:,}"])
+    rates.append(["errors (not measured)", str(diff.errors_before), str(diff.errors_after)])
+    if diff.unknown_before or diff.unknown_after:
+        rates.append(["without an outcome", str(diff.unknown_before), str(diff.unknown_after)])
+    flips, moved = flip_rows(diff), moved_behaviours(diff)
+    count = len(diff.unpaired)
     tables = [
         NamedTable("Scores", ["", diff.before, diff.after], rates, [1, 2]),
-        NamedTable("Tasks that changed", ["task", "before", "after", "change"], flip_rows(diff), [1, 2]),
-        NamedTable("Behaviours", ["behaviour", "before", "after", "change"], _shift_rows(diff), [1, 2, 3]),
-        NamedTable(f"Unpaired attempts ({len(diff.unpaired)})", ["task", "seed", "attempt"], _unpaired(diff), [1, 2]),
+        NamedTable(
+            "Tasks that changed", ["task", "before", "after", "change"], _first(flips, TASKS_LISTED, len(flips)), [1, 2]
+        ),
+        NamedTable(
+            "Behaviours that changed most",
+            ["behaviour", "before", "after", "change"],
+            _first([_shift_row(shift) for shift in moved[:BEHAVIOURS_LISTED]], BEHAVIOURS_LISTED, len(moved)),
+            [1, 2, 3],
+        ),
+        NamedTable(
+            f"Measured on one side only ({count})",
+            ["task", "seed", "measured in"],
+            _first(_unpaired(diff), UNPAIRED_LISTED, count),
+            [1],
+        ),
     ]
     return [t for n, t in enumerate(tables) if n == 0 or t.rows]
+
+
+def moved_behaviours(diff: ScoreDiff) -> list[BehaviourShift]:
+    """The behaviours whose rate differs between the sides, and is known on both, the largest change first."""
+    moved = [shift for shift in diff.behaviours if _change(shift)]
+    return sorted(moved, key=lambda shift: (-abs(_change(shift)), shift.behaviour))
+
+
+def _change(shift: BehaviourShift) -> float:
+    return 0.0 if shift.before is None or shift.after is None else shift.after - shift.before
+
+
+def _first(rows: list[list[str]], limit: int, total: int) -> list[list[str]]:
+    """The first rows, and a row that counts the rest of `total`."""
+    if total <= limit:
+        return rows
+    width = len(rows[0])
+    return [*rows[:limit], [f"and {total - limit} more", *[""] * (width - 1)]]
 
 
 def flip_rows(diff: ScoreDiff) -> list[list[str]]:
@@ -94,20 +142,13 @@ def _flip(flip: TaskFlip, what: str) -> list[str]:
     return [flip.task_id, f"{flip.before:g}/{flip.pairs}", f"{flip.after:g}/{flip.pairs}", what]
 
 
-def _shift_rows(diff: ScoreDiff) -> list[list[str]]:
-    return [
-        [
-            shift.behaviour,
-            percent(shift.before),
-            percent(shift.after),
-            MISSING if shift.before is None or shift.after is None else points(shift.after - shift.before),
-        ]
-        for shift in diff.behaviours
-    ]
+def _shift_row(shift: BehaviourShift) -> list[str]:
+    return [shift.behaviour, percent(shift.before), percent(shift.after), points(_change(shift))]
 
 
 def _unpaired(diff: ScoreDiff) -> list[list[str]]:
-    listed: Sequence[AttemptKey] = diff.unpaired[:UNPAIRED_LISTED]
-    rows = [[key.task_id, str(key.seed), str(key.attempt)] for key in listed]
-    left = len(diff.unpaired) - len(listed)
-    return [*rows, [f"and {left} more", "", ""]] if left else rows
+    sides = {"before": diff.before, "after": diff.after}
+    return [
+        [pair.task_id, MISSING if pair.seed is None else str(pair.seed), sides[pair.measured_in]]
+        for pair in diff.unpaired[:UNPAIRED_LISTED]
+    ]

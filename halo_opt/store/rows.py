@@ -81,6 +81,7 @@ class SpanRow(NamedTuple):
     call_hash: int | None = None
     error_type: str | None = None
     step: int | None = None
+    agent: str | None = None
 
 
 class MessageRow(NamedTuple):
@@ -91,6 +92,7 @@ class MessageRow(NamedTuple):
     position: int
     role: str
     content: str | None
+    agent: str | None = None
 
 
 class ToolCallRow(NamedTuple):
@@ -106,10 +108,11 @@ class ToolCallRow(NamedTuple):
     result: str | None
     error: str | None
     error_type: str | None
+    agent: str | None = None
 
 
 class StepRow(NamedTuple):
-    """One observe-decide-act turn; the tool columns are those of its first call."""
+    """One observe-decide-act turn; of several calls the tool columns show the first that failed, else the first."""
 
     trace_id: str
     step: int
@@ -127,6 +130,7 @@ class StepRow(NamedTuple):
     submits: bool | None = None
     started_at: str | None = None
     ended_at: str | None = None
+    agent: str | None = None
 
 
 class ScoreRow(NamedTuple):
@@ -158,7 +162,10 @@ Row = RunRow | AttemptRow | SpanRow | MessageRow | ToolCallRow | StepRow | Score
 
 @dataclass(slots=True)
 class Trace:
-    """One attempt with everything that belongs to it: the unit that a reader hands to the sink."""
+    """One attempt with everything that belongs to it: the unit that a reader hands to the sink.
+
+    `rejects` are the records of it that were left out.
+    """
 
     attempt: AttemptRow
     spans: list[SpanRow] = field(default_factory=list)
@@ -166,3 +173,4 @@ class Trace:
     steps: list[StepRow] = field(default_factory=list)
     tool_calls: list[ToolCallRow] = field(default_factory=list)
     scores: list[ScoreRow] = field(default_factory=list)
+    rejects: list[RejectRow] = field(default_factory=list)

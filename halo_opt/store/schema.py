@@ -6,7 +6,7 @@ store of another version counts as stale; nothing is migrated in place.
 
 from typing import NamedTuple
 
-VERSION = 3
+VERSION = 4
 
 
 class Column(NamedTuple):
@@ -104,6 +104,7 @@ TABLES: tuple[Table, ...] = (
             "call_hash BIGINT hash of tool and arguments: equal for equal calls; NULL for other spans",
             "error_type VARCHAR kind of error, as the producer or format names it; NULL when fine",
             "step INTEGER step that the span marks; NULL for other spans",
+            "agent VARCHAR agent that the span belongs to; NULL where the trace has one agent without a name",
         ),
     ),
     Table(
@@ -115,6 +116,7 @@ TABLES: tuple[Table, ...] = (
             "position INTEGER position in the conversation, from 0",
             "role VARCHAR system, user, assistant or tool",
             "content VARCHAR text of the message",
+            "agent VARCHAR agent that sent or got it; NULL where the trace has one agent without a name",
         ),
     ),
     Table(
@@ -131,11 +133,12 @@ TABLES: tuple[Table, ...] = (
             "result VARCHAR what came back",
             "error VARCHAR what went wrong, in words; NULL when fine",
             "error_type VARCHAR kind of error; NULL when fine",
+            "agent VARCHAR agent that made the call; NULL where the trace has one agent without a name",
         ),
     ),
     Table(
         "steps",
-        "one observe-decide-act turn; tool columns are those of its first call",
+        "one observe-decide-act turn; of several calls its tool columns show the first that failed, else the first",
         _columns(
             "trace_id VARCHAR attempt",
             "step INTEGER number of the step, from 0",
@@ -154,6 +157,7 @@ TABLES: tuple[Table, ...] = (
             "submits BOOLEAN the target submits a form; NULL when not known",
             "started_at TIMESTAMP start, UTC",
             "ended_at TIMESTAMP end, UTC",
+            "agent VARCHAR agent that took the step; NULL where the trace has one agent without a name",
         ),
     ),
     Table(

@@ -4,8 +4,10 @@ Rows pass through a temporary JSONL file per table because DuckDB's own JSON rea
 from Python row by row. A row too long for that reader's buffer is inserted by itself.
 """
 
-import hashlib
+import hmac
 import json
+import os
+import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -32,6 +34,12 @@ CHECKED_BYTES = 1_000_000
 _FAST = msgspec.json.Encoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 _TEXTS = ("VARCHAR", "JSON")
+NOT_A_TIME = (
+    "not a time: write ISO 8601, such as 2026-05-04T10:00:00Z, or a number of seconds, milliseconds, microseconds or"
+    " nanoseconds since 1970"
+)
+# The file beside the store that holds the key of the hashes in redacted ids.
+HASH_KEY = "redaction.key"
 _NOT_JSON = (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError)
 
 
@@ -64,6 +72,7 @@ class Sink:
         self._files: dict[str, BinaryIO] = {}
         self._pending = 0
         self._keys: dict[str, str] = {}
+        self._hash_key: bytes | None = None
         self._seen: set[str] = set()
         self._runs: set[str] = set()
         self._run_ids: set[str] = set()
@@ -101,21 +110,38 @@ class Sink:
             return list(texts)
         return [text and self._redactor.redact(text)[0] for text in texts]
 
-    def keys(self, trace_ids: Sequence[str]) -> Sequence[str]:
-        """The ids under which attempts are stored; of most texts none holds a secret, so all are looked at together."""
-        joined = "\n".join(trace_ids)
+    def keys(self, ids: Sequence[str | None]) -> Sequence[str | None]:
+        """The ids as they are stored; most hold no secret, so all are searched together first."""
+        joined = "\n".join(filter(None, ids))
         if self._redactor is None or not self._redactor.may_hold_secrets(joined.encode("utf-8", "replace")):
-            return trace_ids
-        return [self.key(trace_id) for trace_id in trace_ids]
+            return ids
+        return [each and self.key(each) for each in ids]
 
-    def key(self, trace_id: str) -> str:
-        """The id under which an attempt is stored: without secrets, and still different from every other."""
-        if trace_id not in self._keys:
-            text = _utf8(trace_id)
-            clean = text if self._redactor is None else self._redactor.redact(text)[0]
-            digest = hashlib.sha256(trace_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-            self._keys[trace_id] = trace_id if clean == trace_id else f"{clean}-{digest}"
-        return self._keys[trace_id]
+    def key(self, native: str) -> str:
+        """An id as it is stored: itself, or redacted and followed by a hash, so that different ids stay different."""
+        if native not in self._keys:
+            self._keys[native] = self._stored_id(native)
+        return self._keys[native]
+
+    def _stored_id(self, native: str) -> str:
+        text = _utf8(native)
+        clean = text if self._redactor is None else self._redactor.redact(text)[0]
+        if clean == native:
+            return native
+        digest = self._digest(native)
+        stored = f"{clean}-{digest}"
+        # The hash may look like a secret where it stands, and an id that is stored must not be redacted again.
+        again = stored if self._redactor is None else self._redactor.redact(stored)[0]
+        return stored if again == stored else f"id-{digest}"
+
+    def _digest(self, native: str) -> str:
+        """A keyed hash of an id that holds a secret: without the key, the secret cannot be found by trying."""
+        if self._hash_key is None:
+            try:
+                self._hash_key = _hash_key(self._scratch.parent)
+            except OSError as error:
+                raise StoreNotWritten(self._scratch.parent / HASH_KEY, error) from error
+        return hmac.new(self._hash_key, native.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:12]
 
     def unique_run_id(self, wanted: str) -> str:
         """`wanted`, or `wanted~2` and so on when another source has that name: two files may share a stem."""
@@ -135,16 +161,16 @@ class Sink:
 
     def attempt_number(self, run_id: str, task_id: str, seed: int | None) -> int:
         """0, 1, ... for the attempts of a run that have the same task and seed and no number of their own."""
-        key = (run_id, task_id, seed)
+        key = (self.key(run_id), self.key(task_id), seed)
         self._tries[key] += 1
         return self._tries[key] - 1
 
     def run(self, row: RunRow) -> None:
         """Add a run, once however many of its attempts name it."""
-        if isinstance(row.run_id, str) and row.run_id in self._runs:
+        if isinstance(row.run_id, str) and self.key(row.run_id) in self._runs:
             return
         if self._add("runs", row, row.source, 0):
-            self._runs.add(row.run_id)
+            self._runs.add(self.key(row.run_id))
 
     def trace(self, trace: Trace) -> bool:
         """Add an attempt with all its rows; False and a reject when its trace id is already taken."""
@@ -184,6 +210,8 @@ class Sink:
         """Add what stands below an attempt: its spans, messages, steps and calls."""
         for span in trace.spans:
             self.span(span)
+        for reject in trace.rejects:
+            self.put_reject(reject)
         below: dict[str, Sequence[Row]] = {
             "messages": trace.messages,
             "steps": trace.steps,
@@ -195,7 +223,11 @@ class Sink:
 
     def reject(self, source: str, line: int, reason: str, head: str, byte_offset: int | None = None) -> None:
         """Count a line that cannot be used and keep its place."""
-        self._put("rejects", RejectRow(source, line, byte_offset, reason, head[:HEAD]))
+        self.put_reject(RejectRow(source, line, byte_offset, reason, head[:HEAD]))
+
+    def put_reject(self, row: RejectRow) -> None:
+        """Count a line, or one value of it, that cannot be used and keep its place."""
+        self._put("rejects", row)
 
     def reject_score(self, source: str, line: int, reason: str, score: str) -> None:
         """Count a score that no outcome can be made from and keep its place."""
@@ -237,6 +269,8 @@ class Sink:
             column = schema.BY_NAME[table].columns[place]
             field, head = f"{table}.{column.name}", _words([*row][place])[:HEAD]
             reason = f"the value does not fit {column.type}, the type of {field}"
+            if column.type == "TIMESTAMP":
+                reason = NOT_A_TIME
             reject = RejectRow(source, line or 0, byte_offset, reason, head, field)
             self._put("rejects", _without(reject, _misfits("rejects", reject)))
         if 0 in misfits:
@@ -283,8 +317,17 @@ class Sink:
         if self._redactor is None or self._redactor.redact(text)[0] == text:
             return line
         cells = json.loads(text)
-        texts = {c.name: cells[c.name] for c in schema.BY_NAME[table].columns if c.type in _TEXTS}
-        return _encode({**cells, **json.loads(self._redact(_encode(texts).decode()))})
+        columns = schema.BY_NAME[table].columns
+        ids = {c.name: self._id(cells[c.name]) for c in columns if _is_id(c)}
+        texts = {c.name: cells[c.name] for c in columns if c.type in _TEXTS and c.name not in ids}
+        return _encode({**cells, **json.loads(self._redact(_encode(texts).decode())), **ids})
+
+    def _id(self, value: str | None) -> str | None:
+        """An id as it is stored; what is redacted in it is counted."""
+        if not value or self._redactor is None:
+            return value
+        self._redact(value)
+        return self.key(value)
 
     def _redact(self, text: str) -> str:
         if self._redactor is None:
@@ -317,14 +360,41 @@ class Sink:
 
     def _insert_alone(self, table: str, row: Row) -> None:
         cells = [_encode(cell).decode() if isinstance(cell, Mapping) else _utf8(cell) for cell in row]
-        types = [column.type for column in schema.BY_NAME[table].columns]
-        cells = [
-            self._redact(cell) if cell and kind in _TEXTS else cell for cell, kind in zip(cells, types, strict=True)
-        ]
+        for place, column in enumerate(schema.BY_NAME[table].columns):
+            if _is_id(column):
+                cells[place] = self._id(cells[place])
+            elif cells[place] and column.type in _TEXTS:
+                cells[place] = self._redact(cells[place])
         self._connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(cells))})", cells)
 
     def _path(self, table: str) -> Path:
         return self._scratch.with_name(f"{self._scratch.name}.{table}.jsonl")
+
+
+def _is_id(column: schema.Column) -> bool:
+    return column.name.endswith("_id")
+
+
+def _hash_key(folder: Path) -> bytes:
+    """The key of the hashes in redacted ids: of the stores in one folder, and in a file that only its owner can read.
+
+    It stands outside the store, so that whoever gets the store alone cannot try passwords against an id.
+    """
+    path = folder / HASH_KEY
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        made = folder / f"{HASH_KEY}.{os.getpid()}.{secrets.token_hex(4)}"
+    number = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(number, "wb") as file:
+        file.write(secrets.token_hex(32).encode())
+    try:
+        os.link(made, path)  # whole or not at all, and the first of two that build at the same time wins
+    except FileExistsError:
+        pass
+    finally:
+        made.unlink()
+    return path.read_bytes()
 
 
 _CHECKS: dict[str, tuple[Callable[[Any], bool], ...]] = {}

@@ -69,7 +69,7 @@ def test_files_are_written_whole_or_not_at_all(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["a", "b", "a", "--out", "out"], "--out writes one comparison; name two runs"),
+        (["a", "b", "a", "--out", "out"], "--out writes one comparison; name two sets"),
         (["a", "b", "--out", "a/results.jsonl"], "a/results.jsonl is a file"),
     ],
 )
@@ -118,3 +118,71 @@ def test_rates_are_measured_again_when_a_detector_changed(
     assert behaviours(capsys) != before
     monkeypatch.setattr("halo_opt.mining.rates._detectors_hash", lambda: "another")
     assert behaviours(capsys) == before
+
+
+def conversations(path: str, solved: dict[str, bool | None], **more: object) -> None:
+    """A file of short conversations, one for each task, solved or not; None for a record without a reward."""
+    records = []
+    for task, won in solved.items():
+        record: dict[str, object] = {
+            "task_id": task,
+            "messages": [{"role": "user", "content": f"do {task}"}, {"role": "assistant", "content": "done"}],
+            **more,
+        }
+        records.append(record if won is None else record | {"reward": float(won)})
+    Path(path).write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def found(capsys: pytest.CaptureFixture[str], *words: str) -> ScoreDiff:
+    assert run(["diff", *words, "-q", "--json"]) == 0
+    return ScoreDiff.model_validate_json(capsys.readouterr().out)
+
+
+def test_two_files_of_traces_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = [f"t{n}" for n in range(8)]
+    conversations("old.jsonl", dict.fromkeys(tasks, False))
+    conversations("new.jsonl", dict.fromkeys(tasks, True))
+    diff = found(capsys, "old.jsonl", "new.jsonl")
+    assert (diff.before, diff.after, diff.pairs, diff.difference) == ("old", "new", 8, 1.0)
+
+
+def test_a_store_is_compared_with_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["import", "a", "--store", "a.duckdb", "-q"]) == 0
+    capsys.readouterr()
+    diff = found(capsys, "a.duckdb", "b")
+    assert (diff.pairs > 0, diff.difference) == (True, 0.0)
+
+
+def test_models_within_one_folder_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mixed").mkdir()
+    conversations("mixed/x.jsonl", {"t1": True, "t2": True}, model="m-x")
+    conversations("mixed/y.jsonl", {"t1": False, "t2": True}, model="m-y")
+    diff = found(capsys, "mixed", "--by", "model")
+    assert (diff.before, diff.after, diff.rate_before, diff.rate_after) == ("m-x", "m-y", 1.0, 0.5)
+
+
+def test_one_group_is_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    conversations("one.jsonl", {"t1": True}, model="m-x")
+    assert run(["diff", "one.jsonl", "--by", "model"]) == 2
+    assert "all of them have model m-x" in capsys.readouterr().err
+
+
+def test_without_outcomes_behaviours_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    conversations("old.jsonl", {"t1": None, "t2": None})
+    conversations("new.jsonl", {"t1": None, "t2": None})
+    assert run(["diff", "old.jsonl", "new.jsonl"]) == 0
+    printed = capsys.readouterr()
+    assert "Neither side says how its attempts ended, so only behaviours are compared" in printed.out
+    assert "without an outcome" in printed.out
+
+
+def test_seeds_that_differ_everywhere_are_paired_by_task(capsys: pytest.CaptureFixture[str]) -> None:
+    conversations("old.jsonl", {"t1": True, "t2": False}, seed=1)
+    conversations("new.jsonl", {"t1": True, "t2": True}, seed=2)
+    diff = found(capsys, "old.jsonl", "new.jsonl")
+    assert (diff.pairs, diff.paired_by) == (2, "task")
+
+
+def test_what_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diff", "a", "gone"]) == 2
+    assert "there is no gone; name a trace file or folder, a run, or a store" in capsys.readouterr().err

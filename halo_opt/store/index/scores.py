@@ -124,7 +124,7 @@ def _apply(connection: duckdb.DuckDBPyConnection, line: _Line, sink: Sink, path:
         reason = f"the score {shown(line.score)} {problem}; {REMEDY}"
         sink.reject_score(str(path), line.number, reason, shown(line.score))
         return reason
-    found = _attempts(connection, line.record) if outcome is not None else []
+    found = _attempts(connection, line.record, sink) if outcome is not None else []
     if not found:
         reason = "neither a score nor an outcome" if outcome is None else "no attempt of that id"
         sink.reject(str(path), line.number, reason, str(line.record)[:200])
@@ -140,12 +140,13 @@ def _apply(connection: duckdb.DuckDBPyConnection, line: _Line, sink: Sink, path:
     return None
 
 
-def _attempts(connection: duckdb.DuckDBPyConnection, record: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def _attempts(connection: duckdb.DuckDBPyConnection, record: Mapping[str, Any], sink: Sink) -> list[tuple[Any, ...]]:
     """The attempts that a line means, each with its outcome so far."""
     for name in _IDS:
         wanted = values.text(record.get(name))
         if not wanted:
             continue
+        wanted = sink.key(wanted)
         found = connection.execute("SELECT trace_id, outcome FROM attempts WHERE trace_id = ?", [wanted]).fetchall()
         if not found:
             seed = values.bigint(record.get("seed"))

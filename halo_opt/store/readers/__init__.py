@@ -6,6 +6,7 @@ from halo_opt.store.readers.browsergym import BrowserGymReader
 from halo_opt.store.readers.chat import ChatReader
 from halo_opt.store.readers.claude_code import ClaudeCodeReader
 from halo_opt.store.readers.codex import CodexReader
+from halo_opt.store.readers.codex_exec import CodexExecReader
 from halo_opt.store.readers.inspect_ai import InspectReader
 from halo_opt.store.readers.intercode import InterCodeReader
 from halo_opt.store.readers.langfuse import LangfuseReader
@@ -34,6 +35,7 @@ READERS: tuple[Reader, ...] = (
     TerminalBenchReader(),
     ClaudeCodeReader(),
     CodexReader(),
+    CodexExecReader(),
     LangfuseReader(),
     LangSmithReader(),
     PhoenixReader(),

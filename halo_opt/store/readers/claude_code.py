@@ -1,18 +1,21 @@
-"""Reader for Claude Code sessions: JSONL with a line for each part of a message. Sessions have no outcome.
+"""Reader for Claude Code: session files, and what `claude -p --output-format stream-json` or `json` prints.
 
-A session is an attempt, and so is each of its sub-agents (mode `subagent`), because a sub-agent has a conversation of
-its own. Lines that share a message id are one reply of the model, hence one step. Lines that are no part of a
-conversation (snapshots, progress, titles) are skipped.
+Both have a line for each part of a message, and neither has an outcome. A session is an attempt. In session files each
+sub-agent is an attempt too (mode `subagent`), because it has a conversation of its own; what a command prints has one
+total for all of them, so there their steps belong to the session. Lines that share a message id are one reply of the
+model, hence one step. Lines that are no part of a conversation (snapshots, progress, titles) are skipped.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.files.lines import Line, read_objects
 from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import first_objects
+from halo_opt.store.readers.documents import is_document, leading_objects, records
+from halo_opt.store.readers.span_lines import Reject
 from halo_opt.store.readers.span_trace import derived_task, run_of
 from halo_opt.store.readers.transcript import Call, TranscriptMessage, Turn, total, trace_of_turns
 from halo_opt.store.rows import AttemptRow, Trace
@@ -23,56 +26,112 @@ _SPOKEN = ("user", "assistant")
 # What Claude Code itself writes in the user's place.
 _NOT_A_GOAL = ("<command-", "<local-command", "Caveat: ", "[Request interrupted")
 _SYNTHETIC = "<synthetic>"
-_REFUSED = "The user doesn't want to "
 _INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _KEPT = ("cwd", "gitBranch", "version", "entrypoint", "slug", "agentId", "permissionMode", "userType")
 
 
+# How a run of the command ended, by the subtype of its result.
+_ENDS = {"success": "done", "error_max_turns": "step_limit", "error_max_budget_usd": "cost_limit"}
+
+
 class ClaudeCodeReader:
-    """Claude Code session files."""
+    """Claude Code session files and printed streams."""
 
     name = "claude-code"
-    meaning = "Claude Code sessions, JSONL of {type, uuid, parentUuid, sessionId, message, ...}"
+    meaning = (
+        "Claude Code sessions, JSONL of {type, uuid, parentUuid, sessionId, message, ...}, or the output of"
+        " `claude -p --output-format stream-json` (or `json`)"
+    )
 
     def sniff(self, path: Path) -> bool:
-        """Whether one of the first lines is a message with a session and a parent."""
-        return path.is_file() and any(
-            line.get("type") in _SPOKEN and "parentUuid" in line and "sessionId" in line and "message" in line
-            for line in first_objects(path)
-        )
+        """Whether one of the first lines is a message of a session or tells of a run of the command."""
+        if not path.is_file():
+            return False
+        found = leading_objects(path) if is_document(path) else first_objects(path)
+        return any(_is_session_line(line) or _is_stream_line(line) for line in found)
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every session of the file (usually one) and its sub-agents."""
-        sessions: dict[str, _Session] = {}
-        chains: dict[str, str] = {}
-        seen: set[str] = set()
-        for line in read_objects(path):
-            record, problem = line.value, _problem(line)
-            if problem is not None:
-                sink.reject(str(path), line.number, problem, line.head or values.text(record) or "")
-            elif record is not None and record.get("type") in (*_SPOKEN, "system"):
-                uuid = values.text(record.get("uuid")) or f"line {line.number}"
-                if uuid not in seen:
-                    seen.add(uuid)
-                    key = _key(record, uuid, chains)
-                    sessions.setdefault(key, _Session(key, line.number)).add(record)
+        sessions = sessions_of(path, sink.reject)
         run_id = sink.unique_run_id(stem(path)) if sessions else ""
-        for session in sessions.values():
-            if session.turns or session.messages:
-                trace = session.trace(run_id, str(path))
-                if sink.trace(trace):
-                    sink.run(run_of(trace.attempt, self.name))
+        for session in sessions:
+            trace = session.trace(run_id, str(path))
+            if sink.trace(trace):
+                sink.run(run_of(trace.attempt, self.name))
 
 
-def _problem(line: Line) -> str | None:
+def sessions_of(path: Path, reject: Reject) -> list["Session"]:
+    """The sessions of a file that say anything, each sub-agent after its session; bad lines go to `reject`."""
+    sessions: dict[str, Session] = {}
+    chains: dict[str, str] = {}
+    for number, uuid, record in _lines(path, reject):
+        key = _key(record, uuid, chains)
+        sessions.setdefault(key, Session(key, number)).add(record)
+    return [session for session in sessions.values() if session.turns or session.messages]
+
+
+def session_of(paths: Iterable[Path], reject: Reject) -> "Session | None":
+    """All lines of some files as one session, by their times: a session and its sub-agents; None without any reply."""
+    found: dict[str, tuple[str, Object]] = {}
+    for path in paths:
+        for number, uuid, record in _lines(path, reject):
+            key = uuid if record.get("uuid") else f"{path} {number}"
+            found.setdefault(key, (values.time(record.get("timestamp")) or "", record))
+    session = Session("", 1)
+    for _, record in sorted(found.values(), key=itemgetter(0)):
+        session.add(record)
+    return session if session.turns or session.messages else None
+
+
+def _lines(path: Path, reject: Reject) -> Iterator[tuple[int, str, Object]]:
+    """Each line of a conversation once, as (number, uuid, record with a sessionId)."""
+    seen: set[str] = set()
+    stream = ""
+    for line in records(path):
+        record = line.value
+        if record is not None and _is_stream_line(record):
+            stream = values.text(record.get("session_id")) or stream
+        if record is not None and stream and "sessionId" not in record:
+            record = {**record, "sessionId": values.text(record.get("session_id")) or stream}
+        problem = line.reason or "no object" if record is None else _problem(record)
+        if record is None or problem is not None:
+            reject(str(path), line.number, problem or "", line.head or values.text(record) or "")
+        elif record.get("type") in (*_SPOKEN, "system", "result"):
+            uuid = values.text(record.get("uuid")) or f"line {line.number}"
+            if uuid not in seen:
+                seen.add(uuid)
+                yield line.number, uuid, record
+
+
+def _is_session_line(line: Object) -> bool:
+    return line.get("type") in _SPOKEN and "parentUuid" in line and "sessionId" in line and "message" in line
+
+
+def _is_stream_line(line: Object) -> bool:
+    """Whether it is the first line of a printed stream, a message of one, or the result of a run."""
+    if not isinstance(line.get("session_id"), str) or "parentUuid" in line:
+        return False
+    kind, told = line.get("type"), line.get("subtype")
+    if kind == "result":
+        return isinstance(told, str) and ("num_turns" in line or "is_error" in line)
+    return (kind == "system" and told == "init") or (kind in _SPOKEN and isinstance(line.get("message"), dict))
+
+
+def _problem(record: Object) -> str | None:
     """Why a line of a conversation cannot be used, or None; other lines have no problem."""
-    if line.value is None:
-        return line.reason or "no object"
-    if line.value.get("type") not in _SPOKEN:
+    if record.get("type") not in _SPOKEN:
         return None
-    if not isinstance(line.value.get("sessionId"), str) or not line.value["sessionId"]:
+    if not isinstance(record.get("sessionId"), str) or not record["sessionId"]:
         return "missing field sessionId"
-    return None if isinstance(line.value.get("message"), dict) else "missing field message"
+    return None if isinstance(record.get("message"), dict) else "missing field message"
+
+
+def _agent(record: Object) -> str | None:
+    """The sub-agent that a line belongs to; None for the session's own."""
+    parent = values.text(record.get("parent_tool_use_id"))
+    if parent is None and record.get("isSidechain") is True:
+        return values.text(record.get("agentId")) or "subagent"
+    return parent
 
 
 def _key(record: Object, uuid: str, chains: dict[str, str]) -> str:
@@ -87,7 +146,7 @@ def _key(record: Object, uuid: str, chains: dict[str, str]) -> str:
     return f"{session}:{agent}"
 
 
-class _Session:
+class Session:
     """One conversation, built up line by line."""
 
     def __init__(self, key: str, line: int) -> None:
@@ -100,28 +159,38 @@ class _Session:
         self.usage: dict[str, Object] = {}
         self.times: list[str] = []
         self.end: str | None = None
+        self.results: list[Object] = []
         self._numbers: dict[str, int] = {}
         self._calls: dict[str, tuple[Call, int]] = {}
-        self._seen: list[str] = []
+        self._first_agent: str | None = None
+        # What each agent of the session has seen since its last reply.
+        self._seen: dict[str | None, list[str]] = {}
 
     def add(self, record: Object) -> None:
-        """Add one line of type user, assistant or system."""
+        """Add one line of type user, assistant, system or result."""
         moment = values.time(record.get("timestamp"))
-        if moment is not None:
+        if moment:
             self.times.append(moment)
         self.facts.update({name: record[name] for name in _KEPT if record.get(name) is not None})
         message = record.get("message")
+        if isinstance(message, dict) and not self.messages:
+            self._first_agent = _agent(record)
         if record.get("type") == "assistant" and isinstance(message, dict):
             self._reply(record, message, moment)
         elif record.get("type") == "user" and isinstance(message, dict):
             self._heard(record, message, moment)
+        elif record.get("type") == "result":
+            self._ended(record)
+        elif record.get("subtype") == "init" and "tools" in record:
+            self.model = self.model or values.text(record.get("model"))
+            self.facts["version"] = record.get("claude_code_version") or self.facts.get("version")
         elif record.get("subtype") is not None:
             counted = self.facts.setdefault("system", {})
             counted[str(record["subtype"])] = counted.get(str(record["subtype"]), 0) + 1
 
     def trace(self, run_id: str, source: str) -> Trace:
         """The attempt with all its rows."""
-        totals = {name: self._total(name) for name in _USAGE}
+        totals = self._totals()
         given = [totals[name] for name in _INPUT if totals[name] is not None]
         attempt = AttemptRow(
             self.key,
@@ -134,6 +203,7 @@ class _Session:
             goal=self.goal,
             tokens_in=total(given),
             tokens_out=totals["output_tokens"],
+            cost_usd=self._cost(),
             started_at=min(self.times, default=None),
             ended_at=max(self.times, default=None),
             source=source,
@@ -141,19 +211,57 @@ class _Session:
         )
         attributes = {f"claude_code.{name}": value for name, value in self.facts.items()}
         attributes["claude_code.usage"] = {name: total for name, total in totals.items() if total is not None}
-        return trace_of_turns(attempt, self.turns, self.messages, attributes)
+        if self.results:
+            last = self.results[-1]
+            attributes["claude_code.result"] = {name: value for name, value in last.items() if name != "result"}
+        trace = trace_of_turns(attempt, self.turns, self.messages, attributes)
+        if not self.turns and self.results:
+            # `--output-format json` prints the result alone.
+            trace.attempt = trace.attempt._replace(steps=total(found.get("num_turns") for found in self.results))
+        return trace
+
+    def _ended(self, record: Object) -> None:
+        """Take the result of one run of the command."""
+        self.results.append(record)
+        failed = record.get("is_error") is True
+        self.end = _ENDS.get(str(record.get("subtype")), "error")
+        if self.end == "done" and failed:
+            self.end = "error"
+        words = values.text(record.get("result"))
+        if words and not self.turns:
+            self.messages.append(("assistant", words, None))
+        used = record.get("modelUsage")
+        if self.model is None and isinstance(used, dict) and used:
+            self.model = max(used, key=lambda name: _output_of(used[name]))
+
+    def _totals(self) -> dict[str, int | None]:
+        """The tokens by kind: as the one result states them, else the sums over the messages."""
+        summed = {name: self._total(name) for name in _USAGE}
+        stated = [record["usage"] for record in self.results if isinstance(record.get("usage"), dict)]
+        known = total(stated[0].get(name) for name in _USAGE) if len(stated) == 1 else None
+        if known or not any(summed.values()):
+            return {name: total(usage.get(name) for usage in stated) for name in _USAGE}
+        return summed
+
+    def _cost(self) -> float | None:
+        """The cost in dollars: a running total that each result of one process repeats, else the sum of several."""
+        stated = (record.get("total_cost_usd", record.get("cost_usd")) for record in self.results)
+        costs = [cost for value in stated if (cost := values.finite(value)) is not None]
+        if not costs:
+            return None
+        return costs[-1] if costs == sorted(costs) else sum(costs)
 
     def _reply(self, record: Object, message: Object, moment: str | None) -> None:
-        failed = record.get("isApiErrorMessage") is True
+        failed = record.get("isApiErrorMessage") is True or record.get("error") is not None
+        agent = _agent(record)
         if message.get("model") == _SYNTHETIC and not failed:
             self.messages.append(("assistant", _text(message.get("content")), None))
             return
         message_id = values.text(message.get("id")) or f"line of {record.get('uuid')}"
         number = self._numbers.setdefault(message_id, len(self.turns))
         if number == len(self.turns):
-            self.turns.append(Turn("\n".join(self._seen) or None, started_at=moment))
+            self.turns.append(Turn("\n".join(self._seen.pop(agent, [])) or None, started_at=moment))
             self.messages.append(("assistant", None, number))
-            self._seen = []
         turn = self.turns[number]
         for part in _parts(message.get("content")):
             self._part(part, turn, number)
@@ -190,38 +298,38 @@ class _Session:
             turn.say(_part_text(part))
 
     def _heard(self, record: Object, message: Object, moment: str | None) -> None:
+        agent = _agent(record)
+        seen = self._seen.setdefault(agent, [])
         for part in _parts(message.get("content")):
             if part.get("type") == "tool_result":
-                self._result(part, record.get("toolUseResult"), moment)
+                seen.append(self._result(part, record.get("toolUseResult", record.get("tool_use_result")), moment))
                 continue
             words = _part_text(part)
-            self._seen.append(words or "")
+            seen.append(words or "")
             self.messages.append(("user", words, None))
             own = record.get("isMeta") is True or record.get("isCompactSummary") is True
-            if self.goal is None and words and not own and not words.lstrip().startswith(_NOT_A_GOAL):
+            asked = not own and agent == self._first_agent
+            if self.goal is None and words and asked and not words.lstrip().startswith(_NOT_A_GOAL):
                 self.goal = words
 
-    def _result(self, part: Object, structured: Any, moment: str | None) -> None:
+    def _result(self, part: Object, structured: Any, moment: str | None) -> str:
+        """Give a call its result; returns the result's text."""
         words = _text(part.get("content"))
         words = words if words else values.text(structured)
-        self._seen.append(words or "")
         call, number = self._calls.get(values.text(part.get("tool_use_id")) or "", (None, None))
         self.messages.append(("tool", words, number))
-        if call is None or number is None:
-            return
-        turn = self.turns[number]
-        call.result, turn.ended_at = words, moment or turn.ended_at
-        if part.get("is_error") is True:
-            call.error, call.error_type = words, _error_type(words or "")
+        if call is not None and number is not None:
+            turn = self.turns[number]
+            call.result, turn.ended_at = words, moment or turn.ended_at
+            call.failed = values.boolean(part.get("is_error"))
+        return words or ""
 
 
 _USAGE = (*_INPUT, "output_tokens")
 
 
-def _error_type(words: str) -> str:
-    if words.startswith(_REFUSED):
-        return "blocked"
-    return "invalid_arguments" if "InputValidationError" in words else "tool_error"
+def _output_of(usage: Any) -> int:
+    return (values.integer(usage.get("outputTokens")) or 0) if isinstance(usage, dict) else 0
 
 
 def _parts(content: Any) -> Iterator[Object]:

@@ -6,7 +6,7 @@ Recognising a file parses only its beginning, however large its one document is.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from halo_opt.store.files.lines import BOM, HEAD, Line, decode_json, decode_object, head_of, read_objects
 from halo_opt.store.files.opening import open_file
@@ -19,6 +19,30 @@ _SNIFF_ALL = 16_000_000
 # No format nests deeper, and a run of brackets must not cost its square.
 _DEEPEST = 200
 _CLOSER = {b"[": b"]", b"{": b"}"}
+# What programs call the member of a document that holds its records.
+WRAPPERS = ("logs", "results", "trajectories", "data", "records", "samples", "items", "episodes", "rows", "runs")
+
+
+class Wrapped(NamedTuple):
+    """The records in a document, by name or position, and what else the document says."""
+
+    records: list[tuple[str, Any]]
+    around: dict[str, Any]
+
+
+def wrapped(value: Any) -> Wrapped | None:
+    """The records of a document that holds them in one member (`{meta, logs: {id: record}}`, `{results: [record]}`).
+
+    Returns None for a document without such a member: it is a record itself, or holds none.
+    """
+    for name in WRAPPERS if isinstance(value, dict) else ():
+        held = value.get(name)
+        inner = list(held.values()) if isinstance(held, dict) else held
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+            names = map(str, held if isinstance(held, dict) else range(1, len(inner) + 1))
+            around = {key: other for key, other in value.items() if key != name}
+            return Wrapped(list(zip(names, inner, strict=True)), around)
+    return None
 
 
 def leading_objects(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Reader for InterCode result files: one JSON object of `{id: {task_id, query, turn_history, summary}}`.
+"""Reader for InterCode result files: `{id: {task_id, query, turn_history, summary}}`, alone or as `{meta, logs}`.
 
 A step is a turn. In multi-turn mode the agent writes a command each turn, is told the reward and is stopped at reward
 1; in ReAct mode it writes a thought and `execute[command]` or `submit`, and only submitting is rewarded. Per-turn
@@ -16,52 +16,55 @@ from halo_opt.store.files.lines import decode_json, head_of
 from halo_opt.store.files.opening import stem
 from halo_opt.store.outcomes import DEFAULT_RULE, reward_rows, stated_score
 from halo_opt.store.readers.base import derived_id, first_bytes, whole
-from halo_opt.store.readers.shell import answers_by_status, error_message
+from halo_opt.store.readers.call_errors import call_error
+from halo_opt.store.readers.documents import Wrapped, wrapped
+from halo_opt.store.readers.model_names import model_of_path
 from halo_opt.store.readers.synthetic import call_of, call_span_id, step_span_id, synthetic_spans
 from halo_opt.store.rows import AttemptRow, MessageRow, RunRow, ScoreRow, StepRow, Trace
 from halo_opt.store.sink import Sink
 
-_MODEL = re.compile(r"(?:^|_)(gpt-\d(?:\.\d)?o?(?:-mini|-turbo)?)(?:_|$)")
 _MODE = re.compile(r"(?:^|_)(multiturn|react|plan_solve)(?:_|$)")
 _EXECUTE = re.compile(r"\s*execute\[(.*)\]\s*", re.DOTALL)
 # Written by InterCode's own loop, not by the agent, when the turns are used up.
 _FORCED = "EXCEEDED MAX TURNS"
-_MALFORMED = "Malformed command"
-_NOT_BASH = "did not contain bash code"
 
 
 class _Turn(NamedTuple):
+    """One turn; `step` is the step of the agent's plan that it works on."""
+
     thought: str | None
     action: str
     observation: str | None
     reward: float | None
     valid: bool | None
+    step: str | None = None
 
 
 class InterCodeReader:
     """InterCode bash (and sibling) result files."""
 
     name = "intercode"
-    meaning = "InterCode results, one JSON object of {id: {task_id, query, turn_history, summary}}"
+    meaning = "InterCode results, JSON of {id: {task_id, query, turn_history, summary}}, also as {meta, logs}"
 
     def sniff(self, path: Path) -> bool:
-        """Whether the file begins with an object in which a turn_history has actions."""
+        """Whether the file begins with an object or array in which a turn_history has actions."""
         if not path.is_file():
             return False
         head = first_bytes(path).removeprefix(b"\xef\xbb\xbf").lstrip()
-        return head.startswith(b"{") and b'"turn_history"' in head and b'"actions"' in head
+        return head.startswith((b"{", b"[")) and b'"turn_history"' in head and b'"actions"' in head
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record with a turn history; a file that is not JSON as a whole is one reject."""
         raw = whole(path)
-        records, reason = decode_json(raw)
-        if reason is not None or not isinstance(records, dict):
+        document, reason = decode_json(raw)
+        if reason is not None or not isinstance(document, dict | list):
             sink.reject(str(path), 1, reason or "not an object", head_of(raw))
             return
+        found = _records(document)
         run_id = sink.unique_run_id(stem(path))
-        model, mode = _group(_MODEL, stem(path)), _group(_MODE, stem(path))
+        model, mode = _model(found.around) or model_of_path(path), _group(_MODE, stem(path))
         sink.run(RunRow(run_id, self.name, None, model, mode, None, str(path)))
-        for number, (key, record) in enumerate(records.items(), start=1):
+        for number, (key, record) in enumerate(found.records, start=1):
             problem = _problem(record)
             if problem is not None:
                 sink.reject(str(path), number, problem, f"{key}: {values.text(record)}")
@@ -78,6 +81,21 @@ class InterCodeReader:
                 line=number,
             )
             sink.trace(_trace(record, known))
+
+
+def _records(document: dict[str, Any] | list[Any]) -> Wrapped:
+    """The records of a document, which are its members, its elements, or those of one member beside `meta`."""
+    if isinstance(document, list):
+        return Wrapped([(str(number), record) for number, record in enumerate(document, start=1)], {})
+    if _problem(document) is None:
+        return Wrapped([("1", document)], {})
+    return wrapped(document) or Wrapped(list(document.items()), {})
+
+
+def _model(around: Mapping[str, Any]) -> str | None:
+    """The model that the settings beside the records name."""
+    meta = around["meta"] if isinstance(around.get("meta"), dict) else around
+    return next((found for name in ("model", "model_name") if isinstance(found := meta.get(name), str)), None)
 
 
 def _group(pattern: re.Pattern[str], stem: str) -> str | None:
@@ -134,12 +152,11 @@ def _turns(history: Mapping[str, Any]) -> list[_Turn]:
         cells = found if isinstance(found, list) else []
         return [*cells[: len(actions)], *[None] * (len(actions) - len(cells))]
 
-    rows = zip(
-        column("thoughts"), actions, column("observations"), column("rewards"), column("valid_action"), strict=True
-    )
+    names = ("thoughts", "observations", "rewards", "valid_action", "steps")
+    rows = zip(actions, *map(column, names), strict=True)
     return [
-        _Turn(values.text(t), values.text(a) or "", values.text(o), values.number(r), values.boolean(v))
-        for t, a, o, r, v in rows
+        _Turn(values.text(t), values.text(a) or "", values.text(o), values.number(r), values.boolean(v), values.text(s))
+        for a, t, o, r, v, s in rows
     ]
 
 
@@ -166,7 +183,7 @@ def _steps(trace_id: str, goal: str | None, turns: list[_Turn]) -> list[StepRow]
                 number,
                 step_span_id(number),
                 observation=seen,
-                reply=turn.thought,
+                reply=turn.thought if turn.step is None else turn.step,
                 tool=tool,
                 arguments=arguments,
                 result=turn.observation,
@@ -191,22 +208,12 @@ def _action(action: str, *, react: bool) -> tuple[str | None, str]:
 def _error(turn: _Turn, tool: str | None, command: str) -> tuple[str | None, str | None]:
     """The error of a turn as (type, message); InterCode's valid_action is whether the command exited with 0.
 
-    A message of the shell says more than the exit status, so it comes first. A submit repeats the observation and the
-    validity of the turn before it and cannot fail itself.
+    A submit repeats the observation and the validity of the turn before it and cannot fail itself.
     """
-    output = turn.observation or ""
     if tool == "submit":
         return None, None
-    if _NOT_BASH in output:
-        return "format", output.strip()
-    if output.strip() == _MALFORMED:
-        return "invalid_action", _MALFORMED
-    message = error_message(command, output, failed=turn.valid is False)
-    if message is not None:
-        return "tool_error", message
-    if turn.valid is False and not answers_by_status(command):
-        return "invalid_action", "the command ended with a non-zero exit status and no message"
-    return None, None
+    failed = None if turn.valid is None else not turn.valid
+    return call_error(tool or "execute", command, turn.observation, failed=failed) or (None, None)
 
 
 def _messages(trace_id: str, goal: str | None, turns: list[_Turn]) -> list[MessageRow]:

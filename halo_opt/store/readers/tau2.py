@@ -15,6 +15,7 @@ from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id
 from halo_opt.store.readers.documents import leading_objects, records
+from halo_opt.store.readers.message_layouts import normal
 from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
@@ -107,7 +108,7 @@ def _known(simulation: Record, info: Record, row: AttemptRow) -> AttemptRow:
 
 
 def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -> Trace:
-    messages = talk.normal(simulation["messages"])
+    messages = normal(simulation["messages"])
     steps, calls = talk.steps_of(known.trace_id, messages)
     task = tasks.get(values.text(simulation["task_id"]) or "", {})
     judged = _object(simulation.get("reward_info"))
@@ -123,8 +124,8 @@ def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -
         tokens_in=talk.total(messages, talk.TOKENS_IN, values.integer),
         tokens_out=talk.total(messages, talk.TOKENS_OUT, values.integer),
         cost_usd=values.number(simulation.get("agent_cost")),
-        started_at=values.moment(simulation.get("start_time")),
-        ended_at=values.moment(simulation.get("end_time")),
+        started_at=values.time(simulation.get("start_time")),
+        ended_at=values.time(simulation.get("end_time")),
     )
     rest = {f"tau2.{name}": value for name, value in simulation.items() if name != "messages"}
     return Trace(

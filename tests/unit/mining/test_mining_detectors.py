@@ -10,7 +10,7 @@ from mining_fixture import TinyStore, step
 
 from halo_opt.core.playbook import load_playbook
 from halo_opt.mining.detector_files import built_in, load_detectors
-from halo_opt.mining.mine import behaviour_rates
+from halo_opt.mining.mine import behaviour_rates, behaviour_rates_by
 
 ALL = built_in(experimental=True)
 BY_NAME = {behaviour.name: behaviour for behaviour in ALL}
@@ -144,8 +144,7 @@ def test_rates_are_over_measured_attempts_and_none_where_traces_cannot_tell(tiny
     tiny.add([LS, LS], outcome="error")
     rates = behaviour_rates(tiny, ["repeated_action", "action_no_effect"])
     assert rates == {"repeated_action": 0.5, "action_no_effect": None}
-    assert behaviour_rates(tiny, ["repeated_action"], run_id="other") == {"repeated_action": 0.0}
-    assert behaviour_rates(tiny, ["repeated_action"], run_id="absent") == {"repeated_action": None}
+    assert behaviour_rates_by(tiny, "run_id", ["repeated_action"])["other"] == {"repeated_action": 0.0}
     assert set(behaviour_rates(tiny)) == set(BY_NAME)
 
 

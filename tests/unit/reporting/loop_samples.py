@@ -13,7 +13,6 @@ from halo_opt.core.loop_records import (
 )
 from halo_opt.core.records import (
     AppendText,
-    AttemptKey,
     BehaviourShift,
     Interval,
     Prediction,
@@ -22,6 +21,7 @@ from halo_opt.core.records import (
     ScoreDiff,
     SetValue,
     TaskFlip,
+    UnpairedAttempt,
     Verdict,
 )
 
@@ -48,7 +48,7 @@ def score_diff(before: float, after: float, interval: Interval | None, p: float 
         ],
         "errors_before": 1,
         "errors_after": 0,
-        "unpaired": [AttemptKey(task_id="miniwob.book-flight", seed=2)],
+        "unpaired": [UnpairedAttempt(task_id="miniwob.book-flight", seed=2, measured_in="before")],
     }
     return ScoreDiff(**(fields | changes))
 

@@ -53,7 +53,7 @@ PAYLOADS = [
 ]
 
 
-FIXED_WORDS = frozenset({"category", "triaged", "type", "direction", "outcome", "by"})
+FIXED_WORDS = frozenset({"category", "triaged", "type", "direction", "outcome", "by", "paired_by", "measured_in"})
 
 
 def poisoned(value: Any, payloads: Iterator[str]) -> Any:

@@ -2,7 +2,7 @@
 
 from loop_samples import empty_diff, score_diff
 
-from halo_opt.core.records import AttemptKey
+from halo_opt.core.records import UnpairedAttempt
 from halo_opt.reporting.diff_files import diff_markdown
 from halo_opt.reporting.diff_view import UNPAIRED_LISTED, diff_headline, diff_tables
 
@@ -34,21 +34,20 @@ def test_runs_without_a_common_attempt_are_not_compared() -> None:
 
 def test_flips_both_ways_behaviours_errors_and_unpaired_attempts_are_listed_apart() -> None:
     tables = {t.title: t.rows for t in diff_tables(score_diff(0.1, 0.4, (0.1, 0.5), 0.01))}
-    assert tables["Scores"] == [["success rate", "10.0%", "40.0%"], ["errors (not measured)", "1", "0"]]
+    assert tables["Scores"] == [["success rate of pairs", "10.0%", "40.0%"], ["errors (not measured)", "1", "0"]]
     assert tables["Tasks that changed"] == [
         ["miniwob.login-user", "0/3", "3/3", "gained"],
         ["miniwob.enter-text", "1/3", "2/3", "gained"],
         ["miniwob.click-tab-2", "3/3", "2/3", "lost"],
     ]
-    assert tables["Behaviours"][0] == ["repeated_action", "62%", "11%", "-51.0 points"]
-    assert tables["Behaviours"][1] == ["long_idle_start", "not measured", "not measured", "not measured"]
-    assert tables["Unpaired attempts (1)"] == [["miniwob.book-flight", "2", "0"]]
+    assert tables["Behaviours that changed most"] == [["repeated_action", "62%", "11%", "-51.0 points"]]
+    assert tables["Measured on one side only (1)"] == [["miniwob.book-flight", "2", "run-1"]]
 
 
 def test_many_unpaired_attempts_are_counted_and_the_first_listed() -> None:
-    unpaired = [AttemptKey(task_id="t", seed=n) for n in range(UNPAIRED_LISTED + 7)]
+    unpaired = [UnpairedAttempt(task_id="t", seed=n, measured_in="after") for n in range(UNPAIRED_LISTED + 7)]
     shown = diff_tables(score_diff(0.1, 0.4, None, None, unpaired=unpaired))[-1]
-    assert shown.title == "Unpaired attempts (57)"
+    assert shown.title == "Measured on one side only (17)"
     assert shown.rows[-1] == ["and 7 more", "", ""]
     assert len(shown.rows) == UNPAIRED_LISTED + 1
 

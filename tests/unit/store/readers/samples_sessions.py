@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from platform_tools import lines
+from platform_tools import document, lines
 
 CLAUDE_USAGE = {"input_tokens": 3, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 20}
 
@@ -156,3 +156,136 @@ CODEX = [
 
 def codex(folder: Path) -> Path:
     return lines(folder / "rollout-2026-05-04-0199.jsonl", *CODEX)
+
+
+def claude_printed(kind: str, **fields: Any) -> dict[str, Any]:
+    """A line that `claude -p --output-format stream-json` prints."""
+    return {"type": kind, "session_id": "5e55", **fields}
+
+
+def claude_said(message_id: str, part: dict[str, Any], parent: str | None = None) -> dict[str, Any]:
+    message = {"id": message_id, "role": "assistant", "model": "claude-x", "content": [part], "usage": CLAUDE_USAGE}
+    return claude_printed("assistant", message=message, parent_tool_use_id=parent)
+
+
+CLAUDE_RESULT = claude_printed(
+    "result",
+    subtype="success",
+    is_error=False,
+    num_turns=3,
+    result="Two files.",
+    total_cost_usd=0.25,
+    usage={"input_tokens": 9, "cache_read_input_tokens": 1000, "output_tokens": 70},
+    modelUsage={"claude-small": {"outputTokens": 1}, "claude-x": {"outputTokens": 69}},
+)
+CLAUDE_STREAM = [
+    claude_printed("system", subtype="init", tools=["Task", "Bash"], model="claude-x", claude_code_version="2.1.0"),
+    claude_said("m1", {"type": "tool_use", "id": "t1", "name": "Task", "input": {"subagent_type": "explore"}}),
+    claude_printed("user", message={"role": "user", "content": "Count files"}, parent_tool_use_id="t1"),
+    claude_said("m2", {"type": "tool_use", "id": "t2", "name": "Bash", "input": {"command": "ls"}}, parent="t1"),
+    claude_printed("user", message=claude_result("t2", "a b"), parent_tool_use_id="t1"),
+    claude_printed("stream_event", event={"type": "message_start"}, parent_tool_use_id=None),
+    claude_printed("user", message=claude_result("t1", "2 files"), parent_tool_use_id=None),
+    claude_said("m3", {"type": "text", "text": "Two files."}),
+    CLAUDE_RESULT,
+]
+
+
+def claude_stream(folder: Path) -> Path:
+    return lines(folder / "out.jsonl", *CLAUDE_STREAM)
+
+
+def claude_verbose_json(folder: Path) -> Path:
+    """What `claude -p --output-format json --verbose` prints: all of it as one array."""
+    return document(folder / "out.json", CLAUDE_STREAM, indent=None)
+
+
+def claude_json(folder: Path) -> Path:
+    return document(folder / "out.json", CLAUDE_RESULT, indent=None)
+
+
+CODEX_EXEC = [
+    {"type": "thread.started", "thread_id": "0199-exec"},
+    {"type": "turn.started"},
+    {"type": "item.completed", "item": {"id": "i0", "type": "reasoning", "text": "Look first"}},
+    {
+        "type": "item.started",
+        "item": {"id": "i1", "type": "command_execution", "command": "bash -lc pytest", "status": "in_progress"},
+    },
+    {
+        "type": "item.completed",
+        "item": {
+            "id": "i1",
+            "type": "command_execution",
+            "command": "bash -lc pytest",
+            "aggregated_output": "1 failed",
+            "exit_code": 1,
+            "status": "failed",
+        },
+    },
+    {
+        "type": "item.completed",
+        "item": {"id": "i2", "type": "file_change", "changes": [{"path": "a.py", "kind": "update"}]},
+    },
+    {
+        "type": "item.completed",
+        "item": {
+            "id": "i3",
+            "type": "mcp_tool_call",
+            "server": "docs",
+            "tool": "find",
+            "arguments": {"q": "x"},
+            "error": {"message": "no such page"},
+            "status": "failed",
+        },
+    },
+    {"type": "item.completed", "item": {"id": "i4", "type": "agent_message", "text": "Done."}},
+    {"type": "turn.completed", "usage": {"input_tokens": 120, "cached_input_tokens": 20, "output_tokens": 12}},
+]
+
+
+def codex_exec(folder: Path) -> Path:
+    return lines(folder / "codex.jsonl", *CODEX_EXEC)
+
+
+CODEX_EXEC_OLD = [
+    {"model": "gpt-5", "provider": "openai", "sandbox": "read-only"},
+    {"prompt": "Fix the failing test"},
+    {"id": "0", "msg": {"type": "task_started", "model_context_window": 272000}},
+    {"id": "0", "msg": {"type": "agent_reasoning", "text": "Look first"}},
+    {"id": "0", "msg": {"type": "exec_command_begin", "call_id": "c1", "command": ["bash", "-lc", "pytest"]}},
+    {
+        "id": "0",
+        "msg": {"type": "exec_command_end", "call_id": "c1", "stdout": "", "stderr": "1 failed", "exit_code": 1},
+    },
+    {
+        "id": "0",
+        "msg": {"type": "token_count", "info": {"total_token_usage": {"input_tokens": 90, "output_tokens": 8}}},
+    },
+    {
+        "id": "0",
+        "msg": {
+            "type": "mcp_tool_call_begin",
+            "call_id": "c2",
+            "invocation": {"server": "docs", "tool": "find", "arguments": {"q": "x"}},
+        },
+    },
+    {
+        "id": "0",
+        "msg": {
+            "type": "mcp_tool_call_end",
+            "call_id": "c2",
+            "result": {"Ok": {"content": [{"type": "text", "text": "page 1"}], "is_error": False}},
+        },
+    },
+    {"id": "0", "msg": {"type": "agent_message", "message": "Done."}},
+    {
+        "id": "0",
+        "msg": {"type": "token_count", "info": {"total_token_usage": {"input_tokens": 120, "output_tokens": 12}}},
+    },
+    {"id": "0", "msg": {"type": "task_complete", "last_agent_message": "Done."}},
+]
+
+
+def codex_exec_old(folder: Path) -> Path:
+    return lines(folder / "codex.jsonl", *CODEX_EXEC_OLD)

@@ -1,0 +1,111 @@
+"""Sets of attempts to compare, read from a run folder's results or from a store."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from halo_opt.core.errors import InputError
+from halo_opt.core.paths import RunPaths
+from halo_opt.core.records import Outcome
+from halo_opt.experiment.results import attempts_of
+from halo_opt.mining.rates import Rates
+from halo_opt.store import Store
+
+# The column of an attempt that names its set, by what a user asks for.
+GROUP_COLUMNS: Mapping[str, str] = {
+    "model": "model",
+    "run": "run_id",
+    "mode": "mode",
+    "revision": "harness_revision",
+}
+
+
+class Attempt(Protocol):
+    """What a comparison reads of an attempt. `outcome` is None where its traces do not say how it ended."""
+
+    @property
+    def task_id(self) -> str:
+        """The task."""
+        ...
+
+    @property
+    def seed(self) -> int | None:
+        """Its seed, where it has one."""
+        ...
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the attempt ended."""
+        ...
+
+    @property
+    def score(self) -> float | None:
+        """Its score, 0 to 1."""
+        ...
+
+
+class StoredAttempt(NamedTuple):
+    """An attempt of a store."""
+
+    task_id: str
+    seed: int | None
+    outcome: Outcome | None
+    score: float | None
+
+
+class AttemptSet(NamedTuple):
+    """A set of attempts with a name, and how often each behaviour occurs among them (0 to 1; None: not known)."""
+
+    name: str
+    attempts: list[Attempt]
+    rates: Rates
+
+
+def run_folder_set(folder: Path, rates: Rates) -> AttemptSet:
+    """The attempts of a run folder, from its results.jsonl. Raises InputError when no line of it can be used."""
+    return AttemptSet(folder.name, list(attempts_of(folder)), rates)
+
+
+def stored_sets(
+    store: Store, by: str | None, name: str, rates_by: Callable[[Store, str | None], dict[str | None, Rates]]
+) -> list[AttemptSet]:
+    """The attempts of a store: one set, or one set for each value of the column that `by` names, sorted by value.
+
+    Args:
+        store: The traces.
+        by: A key of `GROUP_COLUMNS`, or None for one set.
+        name: The name of the one set.
+        rates_by: Measures the behaviours of each group of a column, or of all attempts under the key None.
+
+    Raises:
+        InputError: The attempts have fewer than two different values in that column.
+    """
+    column = GROUP_COLUMNS[by] if by else None
+    rates = rates_by(store, column)
+    if column is None:
+        return [AttemptSet(name, _attempts(store, "true", []), rates.get(None, {}))]
+    values = [
+        value
+        for (value,) in store.rows(f"SELECT DISTINCT {column} FROM attempts WHERE {column} IS NOT NULL ORDER BY 1")
+    ]
+    if len(values) < 2:
+        found = f"all of them have {by} {values[0]}" if values else f"none of them names its {by}"
+        raise InputError(f"--by {by} needs attempts of two groups or more; {found}. Other groups: {_others(by)}")
+    return [AttemptSet(value, _attempts(store, f"{column} = ?", [value]), rates.get(value, {})) for value in values]
+
+
+def is_run_folder(path: Path) -> bool:
+    """Whether a folder is a run that `halo-opt collect` made, or that a harness wrote in the same layout."""
+    return RunPaths(path).results.is_file()
+
+
+def _attempts(store: Store, where: str, params: list[str]) -> list[Attempt]:
+    rows = store.rows(
+        f"SELECT task_id, seed, outcome, score FROM attempts WHERE {where} ORDER BY run_id, task_id, seed, attempt",
+        params,
+    )
+    return [StoredAttempt(task, seed, Outcome(end) if end else None, score) for task, seed, end, score in rows]
+
+
+def _others(by: str | None) -> str:
+    return ", ".join(name for name in GROUP_COLUMNS if name != by)
