@@ -14,6 +14,7 @@ from halo_opt.store.readers.labelled_failures import AgentRxReader, WhoAndWhenRe
 from halo_opt.store.readers.langfuse import LangfuseReader
 from halo_opt.store.readers.langsmith import LangSmithReader
 from halo_opt.store.readers.mlflow import MlflowReader
+from halo_opt.store.readers.openhands import OpenHandsReader
 from halo_opt.store.readers.otlp import OtlpReader
 from halo_opt.store.readers.phoenix import PhoenixReader
 from halo_opt.store.readers.run_folder import RunFolderReader
@@ -44,6 +45,7 @@ READERS: tuple[Reader, ...] = (
     MlflowReader(),
     InspectReader(),
     AgentDojoReader(),
+    OpenHandsReader(),
     WhoAndWhenReader(),
     AgentRxReader(),
     ChatReader(),
