@@ -29,7 +29,11 @@ N = TypeVar("N", int, float)
 # A record with one of these is of another format that holds messages too.
 _FOREIGN = {
     "eval",
+    "injection_task_id",
+    "mistake_agent",
+    "mistake_step",
     "observations",
+    "pipeline_name",
     "projectId",
     "resourceSpans",
     "run_type",
