@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -10,11 +11,14 @@ import pytest
 
 from halo_opt.cli.app import run
 
-DATA = Path(__file__).parents[1] / "data"
+SAMPLES = Path(__file__).parents[1] / "data"
+DATA = Path("data")
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("intercode", "run-folder", "tau-bench"):
+        shutil.copytree(SAMPLES / name, tmp_path / DATA / name)
     monkeypatch.chdir(tmp_path)
 
 

@@ -12,6 +12,6 @@ from halo_opt.store import Store, build_store
 @pytest.fixture(scope="session")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     path: Path = tmp_path_factory.mktemp("mixed") / "s.duckdb"
-    build_store([DATA], path)
+    build_store([DATA / name for name in ("intercode", "run-folder", "tau-bench")], path)
     with Store.open(path) as store:
         yield store
