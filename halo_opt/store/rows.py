@@ -157,7 +157,18 @@ class RejectRow(NamedTuple):
     field: str | None = None
 
 
-Row = RunRow | AttemptRow | SpanRow | MessageRow | ToolCallRow | StepRow | ScoreRow | RejectRow
+class ArtifactRow(NamedTuple):
+    """An image that stood in a text of an attempt."""
+
+    trace_id: str
+    id: str
+    span_id: str | None
+    media_type: str
+    bytes: int
+    data: str | None
+
+
+Row = RunRow | AttemptRow | SpanRow | MessageRow | ToolCallRow | StepRow | ScoreRow | RejectRow | ArtifactRow
 
 
 @dataclass(slots=True)

@@ -210,6 +210,18 @@ TABLES: tuple[Table, ...] = (
         _columns("key VARCHAR version, options, fingerprint, counts or summary", "value VARCHAR text or JSON"),
         "key",
     ),
+    Table(
+        "artifacts",
+        "an image that stood in a text of an attempt, where a placeholder with the beginning of its id stands now",
+        _columns(
+            "trace_id VARCHAR attempt",
+            "id VARCHAR SHA-256 of its bytes",
+            "span_id VARCHAR first span in which it stood; NULL when not known",
+            "media_type VARCHAR kind, such as image/png",
+            "bytes BIGINT size in bytes",
+            "data VARCHAR its bytes as base64; NULL where they may hold a secret",
+        ),
+    ),
 )
 
 BY_NAME = {table.name: table for table in TABLES}
