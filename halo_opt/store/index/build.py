@@ -24,6 +24,7 @@ from halo_opt.store.index.scores import add_scores
 from halo_opt.store.index.span_attempts import finish_attempts
 from halo_opt.store.index.span_index import FORMAT as INDEXED
 from halo_opt.store.index.span_index import Place, index_file
+from halo_opt.store.name_map import NameMap
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import SourceError
 from halo_opt.store.sink import Sink
@@ -59,6 +60,7 @@ class Build:
         redactor: Redactor | None,
         contents: bool,
         scores: Path | None,
+        names: NameMap | None = None,
     ) -> None:
         self.connection = connection
         self.sources = sources
@@ -69,7 +71,7 @@ class Build:
         self.readers = {reader.name: reader for reader in READERS}
         self.run_names: dict[str, str] = {}
         self.refused: list[SourceError] = []
-        self.sink = Sink(connection, scratch, redactor)
+        self.sink = Sink(connection, scratch, redactor, names)
 
     def run(self, progress: Progress | None) -> list[SourceError]:
         """Bring the tables up to date; returns what is useless as a whole. Raises InputError without any attempt."""
@@ -118,7 +120,12 @@ class Build:
             self.refused.append(SourceError(source.path, words))
 
     def _indexed(self, source: Source) -> bool:
-        """Whether places in the source can be sought, so that its texts can stay there."""
+        """Whether places in the source can be sought, so that its texts can stay there.
+
+        A mapping file gives the texts other names than the file has, so they are read whole into the store.
+        """
+        if self.sink.names is not None:
+            return False
         try:
             return source.format == INDEXED and not is_packed(source.path)
         except OSError:

@@ -124,6 +124,7 @@ class _Collected(Sink):
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self.counts = sink.counts
+        self.names = sink.names
         self.traces: list[Trace] = []
 
     def unique_run_id(self, wanted: str) -> str:
