@@ -23,6 +23,7 @@ from halo_opt.redaction import RedactionRules, Redactor
 from halo_opt.store import schema
 from halo_opt.store.index.location import fingerprint
 from halo_opt.store.index.summary import ImportSummary, NotRecognised, summarize
+from halo_opt.store.outcomes import OutcomeRule, checked_threshold
 from halo_opt.store.sink import StoreNotWritten
 from halo_opt.store.store import Store
 
@@ -37,6 +38,7 @@ class Options:
     `contents`: also read what was said and done (messages, steps, tool calls, attributes), not the index alone.
     `format`: the reader to use for every file, instead of what its content looks like.
     `scores`: a file with outcomes that lie outside the traces.
+    `success_at`: the score from which on an attempt is a success, where no verdict is stated; None for a full score.
     `names`: a mapping file, with the user's own names of attributes and fields.
     `redact`: which secrets are taken out before anything is stored; None stores everything as it is.
     """
@@ -44,6 +46,7 @@ class Options:
     contents: bool = True
     format: str | None = None
     scores: Path | None = None
+    success_at: float | None = None
     names: Path | None = None
     redact: RedactionRules | None = field(default_factory=RedactionRules)
 
@@ -56,6 +59,7 @@ class Options:
             "format": self.format,
             "scores": str(self.scores.resolve()) if self.scores else None,
             "scores_stamp": fingerprint([self.scores]) if self.scores else None,
+            "success_at": checked_threshold(self.success_at),
             "names": str(self.names.resolve()) if self.names else None,
             "names_stamp": fingerprint([self.names]) if self.names else None,
             "redact": [rules.environment, rules.personal] if rules else None,
@@ -80,6 +84,7 @@ def options_of(store_path: Path) -> Options | None:
     return Options(
         format=settings["format"],
         scores=Path(settings["scores"]) if settings["scores"] else None,
+        success_at=settings["success_at"],
         names=Path(settings["names"]) if settings["names"] else None,
         redact=rules,
     )
@@ -123,6 +128,7 @@ def build_store(
                     redactor=redactor,
                     contents=options.contents,
                     scores=options.scores,
+                    rule=OutcomeRule(options.success_at),
                     names=names,
                 )
                 useless = [NotRecognised(path=str(e.path), reason=str(e)) for e in build.run(progress)]
