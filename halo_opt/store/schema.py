@@ -102,7 +102,8 @@ TABLES: tuple[Table, ...] = (
             "cost_usd DOUBLE cost of an LLM span in US dollars",
             "tool VARCHAR tool of a TOOL span",
             "call_hash BIGINT hash of tool and arguments: equal for equal calls; NULL for other spans",
-            "error_type VARCHAR kind of error, as the producer or format names it; NULL when fine",
+            "error_type VARCHAR kind of error, as the producer names it or, once the contents are read, as the"
+            " result of the call shows; NULL when fine",
             "step INTEGER step that the span marks; NULL for other spans",
             "agent VARCHAR agent that the span belongs to; NULL where the trace has one agent without a name",
         ),
