@@ -11,6 +11,7 @@ from halo_opt.core.text import counted
 from halo_opt.redaction import RedactionRules
 from halo_opt.store import ImportSummary, Options, build_store, default_store_path, expanded, fresh, options_of
 from halo_opt.store import Store as TraceStore
+from halo_opt.store.index.summary import notes_on_files
 
 # The tables and columns that an index without contents lacks.
 _CONTENTS = re.compile(r"\b(messages|steps|tool_calls|attributes|resource)\b", re.IGNORECASE)
@@ -107,5 +108,5 @@ def report_import(summary: ImportSummary, console: Console) -> None:
         console.say(f"redacted before storing: {kinds}; best effort, so keep traces secret all the same")
     if summary.unfinished:
         console.say(f"{counted(summary.unfinished, 'attempt')} did not finish and were left out")
-    for path in summary.not_recognised:
-        console.warn(f"{path.path} was left out: {path.reason}")
+    for warning in [*summary.warnings, *notes_on_files(summary)]:
+        console.warn(warning)

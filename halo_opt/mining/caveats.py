@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from halo_opt.core.text import counted
+from halo_opt.core.text import counted, listed
 from halo_opt.mining.findings import FALSE_DISCOVERY, HELD_FIXED
 from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured
+from halo_opt.mining.totals import MOST_RUNS
+from halo_opt.store.index.summary import ImportSummary, notes_on_files
 from halo_opt.store.protocols import Rows
 
 _FEW_TASKS = 10
@@ -67,13 +69,20 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
             " successes."
         )
     if runs > 1:
+        shown = "the success rate of each run" if runs <= MOST_RUNS else f"the success rates of {MOST_RUNS} of them"
+        mixture = _mixture(store)
         notes.append(
-            f"The traces come from {runs} runs ({_mixture(store)}). The overview has the success rate of each run, and"
-            " attempts were compared within runs."
+            f"The traces come from {runs} runs ({mixture}). The overview has {shown}, and attempts were compared within"
+            " runs."
         )
+        if runs > MOST_RUNS:
+            notes.append(
+                f"For the rates of all {runs} runs: halo-opt sql \"SELECT run_id, avg((outcome = 'success')::INT)"
+                " FROM attempts WHERE outcome IN ('success', 'failure') GROUP BY run_id ORDER BY run_id\" --store STORE"
+            )
     notes += _single_attempts(store)
     if first_steps:
-        names = ", ".join(sorted(first_steps))
+        names = listed(sorted(first_steps))
         notes.append(
             "In these runs an attempt goes on until it succeeds or reaches the step limit, so failures are longer by"
             f" construction and only first steps are compared: {names}."
@@ -89,9 +98,25 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
         for m in measured
         if m.state == "consequence" and m.failures_with
     ]
+    notes += _import_notes(store)
     notes += [
         f"Detector {m.behaviour.name} failed and was skipped: {m.reason}" for m in measured if m.state == "failed"
     ]
+    return notes
+
+
+def _import_notes(store: Rows) -> list[str]:
+    """What the import of the traces left out, or found stated in two ways."""
+    found = store.rows("SELECT value FROM meta WHERE key = 'summary'")
+    if not found:
+        return []
+    summary = ImportSummary.model_validate_json(found[0][0])
+    notes = [f"{note[0].upper()}{note[1:]}." for note in notes_on_files(summary)]
+    if summary.totals_differ:
+        notes.append(
+            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"
+            " trajectory beside it: those of the result file are used."
+        )
     return notes
 
 
@@ -140,7 +165,7 @@ def too_long(standing: Sequence[Measured], judged: int) -> list[str]:
     left = [m for m in standing if m.behaviour.category == "harness"][judged:]
     if not left:
         return []
-    names = ", ".join(m.behaviour.name for m in left)
+    names = listed([m.behaviour.name for m in left])
     return [
         f"The triage uses the first {judged} proven findings only, because its SQL would be too long to run again with"
         f" the others: {names}."

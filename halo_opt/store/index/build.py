@@ -211,9 +211,15 @@ class Build:
         if self.refused:
             raise self.refused[0]
         first = self.connection.execute("SELECT line, source, reason FROM rejects LIMIT 1").fetchall()
-        where = "; the first: line {} of {}, {}".format(*first[0]) if first else ""
         names = ", ".join(str(source.path) for source in self.sources[:3])
-        raise InputError(f"no attempts could be read from {names}: every line was rejected{where}")
+        if not first:
+            known = " and ".join(sorted({source.format for source in self.sources}))
+            raise InputError(
+                f"no attempts could be read from {names}: nothing in it is an attempt of the format {known}; 'halo-opt"
+                " formats' shows an example of each"
+            )
+        where = "line {} of {}, {}".format(*first[0])
+        raise InputError(f"no attempts could be read from {names}: every line was rejected; the first: {where}")
 
 
 def stamp_of(path: Path, read_bytes: int | None) -> str:
