@@ -73,7 +73,7 @@ def _gather(connection: duckdb.DuckDBPyConnection) -> str:
     kind = "TABLE" if touched < _FEW * known else "VIEW"
     connection.execute(
         f"CREATE TEMP {kind} touched_spans AS SELECT rowid AS place, {_NEEDED} FROM spans"
-        " WHERE trace_id IN (SELECT trace_id FROM touched)"
+        " WHERE byte_offset IS NOT NULL AND trace_id IN (SELECT trace_id FROM touched)"
     )
     return kind
 
@@ -81,13 +81,12 @@ def _gather(connection: duckdb.DuckDBPyConnection) -> str:
 def _drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink, *, copied: bool) -> None:
     """Keep the best copy of every span (see `best_copy`) and reject the copies that contradict it."""
     [(repeated,)] = connection.execute(
-        "SELECT count(*) - count(DISTINCT hash(trace_id, span_id)) FROM touched_spans WHERE byte_offset IS NOT NULL"
+        "SELECT count(*) - count(DISTINCT hash(trace_id, span_id)) FROM touched_spans"
     ).fetchall()
     if not repeated:
         return
     found = connection.execute(
         "SELECT place, trace_id, span_id, source, line, byte_offset, byte_length FROM touched_spans"
-        " WHERE byte_offset IS NOT NULL"
         " QUALIFY count(*) OVER (PARTITION BY trace_id, span_id) > 1 ORDER BY trace_id, span_id, place"
     ).fetchall()
     dropped: list[int] = []
@@ -124,7 +123,7 @@ def _count_once(connection: duckdb.DuckDBPyConnection, *, copied: bool) -> None:
     """
     columns = ", ".join(SpanRow._fields)
     found = connection.execute(
-        f"SELECT rowid, {columns} FROM spans WHERE trace_id IN ("
+        f"SELECT rowid, {columns} FROM spans WHERE byte_offset IS NOT NULL AND trace_id IN ("
         "  SELECT trace_id FROM touched_spans WHERE hash(trace_id, parent_span_id) IN ("
         "    SELECT hash(trace_id, span_id) FROM touched_spans WHERE kind IN ('LLM', 'TOOL') OR error_type IS NOT NULL"
         "      OR tokens_in IS NOT NULL OR tokens_out IS NOT NULL OR cost_usd IS NOT NULL)"

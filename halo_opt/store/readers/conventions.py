@@ -54,7 +54,7 @@ COST = ("llm.cost.total", "gen_ai.usage.cost", "inference.llm.cost.total")
 # What Pydantic AI writes on the span of an agent, which has no kind; its model calls have one.
 AGENT_RUN = "agent_name"
 # Kinds of spans whose tokens are no prompts and replies.
-NO_TOKENS = ("EMBEDDING", "RERANKER")
+NO_TOKENS = ("EMBEDDING", "RERANKER", "TOOL")
 # The last one also names spans that are no tools.
 TOOL = ("gen_ai.tool.name", "tool.name", "inference.tool.name", "ai.toolCall.name", "traceloop.entity.name")
 ARGUMENTS = (
