@@ -9,6 +9,7 @@ from pydantic import Field
 
 from halo_opt.core.records import Record
 from halo_opt.core.report_records import InputFile
+from halo_opt.store.outcomes import SCORE_FIELD
 
 UNKNOWN_FORMAT = "its content is of no known trace format"
 _REMEDIES = {UNKNOWN_FORMAT: "'halo-opt formats' shows what is understood, and --map FILE makes other names known"}
@@ -37,6 +38,10 @@ class ImportSummary(Record):
     rejected_values: dict[str, int] = Field(
         default_factory=dict, description="values that their columns cannot hold, by column; each is in rejects too"
     )
+    unusable_scores: dict[str, int] = Field(
+        default_factory=dict, description="scores that no outcome can be made from, as stated: how often each"
+    )
+    kept_errors: int = Field(default=0, description="errors that a scores file gives no success to, and so stay errors")
     unfinished: int = Field(description="traces in run folders without a result line: killed in flight")
     retried_errors: int = Field(default=0, description="error tries that a later try of the same key replaced")
     superseded: int = Field(default=0, description="other result lines that a later line of the same key replaced")
@@ -110,6 +115,13 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
         rejects=one("SELECT count(*) FROM rejects WHERE field IS NULL"),
         rejected_values=pairs(
             "SELECT field, count(*) FROM rejects WHERE field IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+        ),
+        unusable_scores=pairs(
+            f"SELECT head, count(*) FROM rejects WHERE field = '{SCORE_FIELD}' GROUP BY 1 ORDER BY 2 DESC, 1"
+        ),
+        kept_errors=one(
+            "SELECT count(DISTINCT trace_id) FROM scores JOIN attempts a USING (trace_id)"
+            " WHERE name = 'reward' AND label = 'failure' AND a.outcome = 'error'"
         ),
         unfinished=counts["unfinished"],
         retried_errors=counts["retried_errors"],

@@ -12,11 +12,12 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import decode_json, head_of
+from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers.base import derived_id, whole
 from halo_opt.store.readers.conventions import first
 from halo_opt.store.readers.documents import leading_objects
 from halo_opt.store.readers.synthetic import synthetic_spans
-from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
+from halo_opt.store.rows import AttemptRow, RunRow, Trace
 from halo_opt.store.sink import Sink
 
 Record = Mapping[str, Any]
@@ -133,13 +134,13 @@ def _model_in(agent: str | None) -> str | None:
 
 
 def _trace(summary: Record, known: AttemptRow) -> Trace:
-    score = values.number(summary.get("cum_reward"))
+    score = summary.get("cum_reward")
     ended = summary.get("terminated") is True or summary.get("truncated") is True
     complaint = values.text(summary.get("err_msg"))
     # An agent that gave up is truncated and complains too; only what neither ended nor was cut off had crashed.
     crashed = bool(complaint) and not ended
     attempt = known._replace(
-        outcome="error" if crashed else values.outcome_of(score),
+        outcome="error" if crashed else None,
         score=None if crashed else score,
         cause=_cause(complaint or "", values.text(summary.get("stack_trace")) or "") if crashed else None,
         end_reason="error" if crashed else _ending(summary, known.step_limit, complaint),
@@ -149,8 +150,7 @@ def _trace(summary: Record, known: AttemptRow) -> Trace:
         cost_usd=values.number(first(COST, summary)),
     )
     rest = {f"browsergym.{name}": value for name, value in summary.items()}
-    scores = [] if attempt.score is None else [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "browsergym")]
-    return Trace(attempt, spans=synthetic_spans(attempt, [], [], rest), scores=scores)
+    return Trace(attempt, spans=synthetic_spans(attempt, [], [], rest), scores=reward_rows(attempt, "browsergym"))
 
 
 def _ending(summary: Record, limit: int | None, complaint: str | None) -> str | None:
