@@ -11,10 +11,10 @@ from itertools import zip_longest
 
 from halo_opt.store import values
 from halo_opt.store.readers import conventions as names
-from halo_opt.store.readers.call_errors import call_error
+from halo_opt.store.readers.call_errors import CallError, call_error
 from halo_opt.store.readers.counting import parts_of_calls
 from halo_opt.store.readers.span_lines import Span
-from halo_opt.store.readers.synthetic import with_calls
+from halo_opt.store.readers.synthetic import judged_call, judged_reply, with_calls
 from halo_opt.store.rows import MessageRow, SpanRow, StepRow, ToolCallRow
 
 STEP_INDEX = "halo.step.index"
@@ -139,12 +139,15 @@ def _derived_steps(
     seen: str | None = None
     for number, (reply, tools) in enumerate(turns):
         made = [_call(tool, number, len(calls) + n, parts) for n, tool in enumerate(tools)]
+        heard = _heard(reply, turns[number + 1][0] if number + 1 < len(turns) else None, talks)
         if reply is not None and not tools:
-            made = _asked(reply, number, len(calls))
+            made = _asked(reply, number, len(calls), heard)
         calls.extend(made)
         talk = talks.of(reply) if reply is not None else None
         observation = talk.prompt[-1][1] if talk and talk.prompt else seen
         step = _derived_step(number, reply, tools, made, _reply(talk) if talk else None)
+        if not made and step.error_type is None and heard:
+            step = judged_reply(step, heard[0][1])
         steps.append(step._replace(observation=observation))
         seen = made[-1].result if made else None
     return steps, calls
@@ -193,6 +196,9 @@ def _call(span: Span, step: int, position: int, parts: Parts) -> ToolCallRow:
     words = (failing.status_message if failing is not None else None) or row.result
     found = call_error(row.tool, row.arguments, words, failed=failed)
     if found is None:
+        # A status of grep's kind is an answer, but here the producer calls it an error.
+        found = CallError("tool_error", words or "the call failed and gave no message") if failed else None
+    if found is None:
         return row
     return row._replace(error=found.message if words else named or found.message, error_type=named or found.error_type)
 
@@ -203,12 +209,26 @@ def tool_of(span: Span) -> str:
     return tool or span.name.removeprefix("execute_tool ") or "unknown"
 
 
-def _asked(reply: Span, step: int, position: int) -> list[ToolCallRow]:
-    """The calls that a reply requests, for producers that write no TOOL spans."""
-    return [
-        ToolCallRow(reply.trace_id, reply.span_id, step, position + n, tool, arguments, None, None, None, None)
-        for n, (tool, arguments) in enumerate(names.requested_calls(reply.attributes))
-    ]
+def _heard(reply: Span | None, following: Span | None, talks: Talks) -> list[names.RoleText]:
+    """What came after a reply: the last messages of the next prompt, where that continues the same conversation."""
+    if reply is None or following is None:
+        return []
+    before, after = talks.of(reply).prompt, talks.of(following).prompt
+    if len(after) <= len(before) or after[:1] != before[:1]:
+        return []
+    spoken = [n for n, (role, _) in enumerate(after) if role in ("assistant", "model", "ai")]
+    return after[spoken[-1] + 1 :] if spoken else []
+
+
+def _asked(reply: Span, step: int, position: int, heard: Sequence[names.RoleText]) -> list[ToolCallRow]:
+    """The calls that a reply requests, with their results in order, for producers that write no TOOL spans."""
+    results = [text for role, text in heard if role in ("tool", "function")]
+    rows = []
+    for n, (tool, arguments) in enumerate(names.requested_calls(reply.attributes)):
+        result = results[n] if n < len(results) else None
+        row = ToolCallRow(reply.trace_id, reply.span_id, step, position + n, tool, arguments, None, result, None, None)
+        rows.append(judged_call(row))
+    return rows
 
 
 def _reply(talk: names.Talk) -> str | None:
