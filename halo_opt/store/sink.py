@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 import msgspec
@@ -26,6 +26,9 @@ from halo_opt.store.files.lines import HEAD
 from halo_opt.store.outcomes import DEFAULT_RULE, SCORE_FIELD, OutcomeRule, shown
 from halo_opt.store.queries.scanning.readable import Image, may_change_in, readable_values
 from halo_opt.store.rows import ArtifactRow, AttemptRow, RejectRow, Row, RunRow, ScoreRow, SpanRow, Trace
+
+if TYPE_CHECKING:
+    from halo_opt.store.name_map import NameMap
 
 BATCH_BYTES = 64_000_000
 # DuckDB takes twice this as buffer per thread; 64 MB was measured to cost over 600 MB of memory.
@@ -66,11 +69,14 @@ class Sink:
         scratch: Path,
         redactor: Redactor | None = None,
         rule: OutcomeRule = DEFAULT_RULE,
+        names: "NameMap | None" = None,
     ) -> None:
         self.rule = rule
         self._connection = connection
         self._scratch = scratch
         self._redactor = redactor
+        # The user's own names of attributes and fields, for the readers of spans and conversations.
+        self.names = names
         self._unchecked: dict[str, list[bytes]] = {}
         self._unchecked_size = 0
         self._files: dict[str, BinaryIO] = {}

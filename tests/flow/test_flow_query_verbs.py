@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shutil
 from pathlib import Path
 
 import duckdb
@@ -11,14 +10,11 @@ import pytest
 
 from halo_opt.cli.app import run
 
-SAMPLES = Path(__file__).parents[1] / "data"
-DATA = Path("data")
+DATA = Path(__file__).parents[1] / "data" / "[irt]*"  # without tests/data/cases
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("intercode", "run-folder", "tau-bench"):
-        shutil.copytree(SAMPLES / name, tmp_path / DATA / name)
     monkeypatch.chdir(tmp_path)
 
 

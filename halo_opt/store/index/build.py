@@ -24,6 +24,7 @@ from halo_opt.store.index.scores import add_scores, leave_out_ratings
 from halo_opt.store.index.span_attempts import finish_attempts
 from halo_opt.store.index.span_index import FORMAT as INDEXED
 from halo_opt.store.index.span_index import Place, index_file
+from halo_opt.store.name_map import NameMap
 from halo_opt.store.outcomes import OutcomeRule
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import SourceError
@@ -61,6 +62,7 @@ class Build:
         contents: bool,
         scores: Path | None,
         rule: OutcomeRule,
+        names: NameMap | None = None,
     ) -> None:
         self.connection = connection
         self.sources = sources
@@ -71,7 +73,7 @@ class Build:
         self.readers = {reader.name: reader for reader in READERS}
         self.run_names: dict[str, str] = {}
         self.refused: list[SourceError] = []
-        self.sink = Sink(connection, scratch, redactor, rule)
+        self.sink = Sink(connection, scratch, redactor, rule, names)
 
     def run(self, progress: Progress | None) -> list[SourceError]:
         """Bring the tables up to date; returns what is useless as a whole. Raises InputError without any attempt."""
@@ -120,7 +122,12 @@ class Build:
             self.refused.append(SourceError(source.path, words))
 
     def _indexed(self, source: Source) -> bool:
-        """Whether places in the source can be sought, so that its texts can stay there."""
+        """Whether places in the source can be sought, so that its texts can stay there.
+
+        A mapping file gives the texts other names than the file has, so they are read whole into the store.
+        """
+        if self.sink.names is not None:
+            return False
         try:
             return source.format == INDEXED and not is_packed(source.path)
         except OSError:

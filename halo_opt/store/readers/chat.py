@@ -73,6 +73,8 @@ _MODEL = ("model", "model_name", "llm_model")
 _REWARD = ("final_reward", "total_reward")
 _START, _END = ("started_at", "start_time", "created_at", "created", "timestamp"), ("ended_at", "end_time")
 _COST = ("cost_usd", "total_cost", "cost")
+# Names that a mapping file gives to fields of any name.
+RUN, GOAL, MODE = "halo.run_id", "halo.goal", "halo.mode"
 _LONGEST_NAME = 200
 
 
@@ -90,13 +92,15 @@ class ChatReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that holds messages; reject the others."""
-        run_id = sink.unique_run_id(stem(path))
-        for number, record in usable(path, _records(path), _problem, sink):
-            trace = _trace(record, AttemptRow(derived_id(run_id, number), run_id, "", source=str(path), line=number))
+        own_name = sink.unique_run_id(stem(path))
+        lines = _records(path) if sink.names is None else map(sink.names.line, _records(path))
+        for number, record in usable(path, lines, _problem, sink):
+            run_id = values.text(record.get(RUN)) or own_name
+            trace = _trace(record, AttemptRow(derived_id(own_name, number), run_id, "", source=str(path), line=number))
             attempt = trace.attempt
             if _attempt_of(record) is None:
                 trace.attempt = attempt._replace(attempt=sink.attempt_number(run_id, attempt.task_id, attempt.seed))
-            sink.run(RunRow(run_id, self.name, None, attempt.model, None, None, str(path)))
+            sink.run(RunRow(run_id, self.name, None, attempt.model, attempt.mode, None, str(path)))
             sink.trace(trace)
 
 
@@ -217,7 +221,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
         score = names.first(_REWARD, *places)
     if outcome is None and stated_score(score).number is None and record.get("error"):
         outcome = "error"
-    goal = talk.goal_of(messages)
+    goal = values.text(record.get(GOAL)) or talk.goal_of(messages)
     usage = record["usage"] if isinstance(record.get("usage"), dict) else {}
     attempt = known._replace(
         task_id=_task(record, places, goal, known.trace_id),
@@ -226,6 +230,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
         outcome=outcome,
         score=score,
         end_reason="error" if outcome == "error" else None,
+        mode=values.text(record.get(MODE)),
         model=values.text(names.first(_MODEL, *places)),
         goal=goal,
         steps=len(steps),

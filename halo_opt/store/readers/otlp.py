@@ -42,7 +42,8 @@ class OtlpReader:
     def read(self, path: Path, sink: Sink) -> None:
         """Read every trace of the file. A run for each run id in its spans, else one named after the file."""
         own_name = sink.unique_run_id(stem(path))
-        for spans in _traces(path, sink.reject):
+        for found in _traces(path, sink.reject):
+            spans = found if sink.names is None else sink.names.spans(found)
             trace = trace_of(spans, run_id=own_name)
             trace.scores.extend(score for span in trace.spans for score in _evaluations(span))
             if sink.trace(trace):

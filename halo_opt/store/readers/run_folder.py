@@ -51,7 +51,8 @@ class RunFolderReader:
         for file in files_under(path, skip=_NO_SPANS_HERE):
             if file.suffix != ".jsonl" or (file.parent == path and file.name in _NOT_SPANS):
                 continue
-            for trace_id, spans in traces_of(file, sink.reject):
+            for trace_id, found in traces_of(file, sink.reject, own_fields=sink.names is not None):
+                spans = found if sink.names is None else sink.names.spans(found)
                 if trace_id in waiting:
                     result, line = waiting.pop(trace_id)
                     sink.trace(_finished(trace_of(spans, run_id=run.run_id), result, line, run, sink.rule))

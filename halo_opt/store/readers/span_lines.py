@@ -16,6 +16,10 @@ from halo_opt.store.files.opening import is_packed, open_seekable
 Attributes = Mapping[str, Any]
 Reject = Callable[[str, int, str, str], None]
 
+_FIELDS = {
+    *("trace_id", "span_id", "parent_span_id", "name", "kind", "start_time", "end_time", "status", "attributes"),
+    *("resource", "scope", "events", "links", "trace_state"),
+}
 STATUS = {"STATUS_CODE_OK": "ok", "OK": "ok", "1": "ok", "STATUS_CODE_ERROR": "error", "ERROR": "error", "2": "error"}
 
 
@@ -40,8 +44,10 @@ class Span:
     byte_length: int | None = None
 
 
-def traces_of(path: Path, reject: Reject) -> Iterator[tuple[str, list[Span]]]:
+def traces_of(path: Path, reject: Reject, *, own_fields: bool = False) -> Iterator[tuple[str, list[Span]]]:
     """(trace id, its spans in file order) for every trace of a file, in the order of their first spans.
+
+    With `own_fields` the fields of a line that no span has are among its span's attributes.
 
     The file is read twice, first for where each trace's lines are: traces may be interleaved, and holding all of a
     large file's spans at once would cost several times its size in memory.
@@ -56,13 +62,13 @@ def traces_of(path: Path, reject: Reject) -> Iterator[tuple[str, list[Span]]]:
     packed = is_packed(path)
     with open_seekable(path) as file:
         for trace_id, spots in places.items():
-            spans = list(_spans_at(file, spots, str(path), reject, packed=packed))
+            spans = list(_spans_at(file, spots, str(path), reject, packed=packed, own_fields=own_fields))
             if spans:
                 yield trace_id, spans
 
 
 def _spans_at(
-    file: BinaryIO, spots: list[tuple[int, int]], source: str, reject: Reject, *, packed: bool
+    file: BinaryIO, spots: list[tuple[int, int]], source: str, reject: Reject, *, packed: bool, own_fields: bool
 ) -> Iterator[Span]:
     for offset, number in spots:
         file.seek(offset)
@@ -70,6 +76,8 @@ def _spans_at(
         record, _ = decode_object(raw)
         # A file that is rewritten between the two readings may hold something else there now.
         if record is not None and problem_of(record) is None:
+            if own_fields:
+                record = _with_own_fields(record)
             if packed:
                 yield span_of(record, source, number)
             else:
@@ -77,6 +85,12 @@ def _spans_at(
                 yield span_of(record, source, number, byte_offset=offset, byte_length=length)
         else:
             reject(source, number, "the file changed while it was read", head_of(raw))
+
+
+def _with_own_fields(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with the fields that no span has among its attributes."""
+    own = {name: value for name, value in record.items() if name not in _FIELDS}
+    return {**record, "attributes": {**own, **_object(record.get("attributes"))}}
 
 
 def each_once(spans: Sequence[Span]) -> tuple[list[Span], list[Span]]:

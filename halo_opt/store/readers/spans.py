@@ -25,7 +25,8 @@ class SpansReader:
     def read(self, path: Path, sink: Sink) -> None:
         """Read every trace of the file. A run for each run id in its spans, else one named after the file."""
         own_name: str | None = None
-        for _, spans in traces_of(path, sink.reject):
+        for _, found in traces_of(path, sink.reject, own_fields=sink.names is not None):
+            spans = found if sink.names is None else sink.names.spans(found)
             if own_name is None:
                 own_name = sink.unique_run_id(stem(path))
             trace = trace_of(spans, run_id=own_name)
