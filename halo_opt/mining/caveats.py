@@ -67,10 +67,7 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
             " successes."
         )
     if runs > 1:
-        notes.append(
-            f"The traces come from {runs} runs ({_mixture(store)}). The overview has the success rate of each run, and"
-            " attempts were compared within runs."
-        )
+        notes += _runs(store, runs)
     notes += _single_attempts(store)
     if first_steps:
         names = ", ".join(sorted(first_steps))
@@ -114,6 +111,20 @@ def _outcomes(attempts: int, successes: int, failures: int, unknown: int) -> lis
             f"Only {successes} of {successes + failures} attempts succeeded. What failures have in common can be"
             " described, but there is little to compare it with."
         )
+    return notes
+
+
+def _runs(store: Rows, runs: int) -> list[str]:
+    """That there are several runs, and how they are compared."""
+    [(singles,)] = store.rows("SELECT count(*) FROM (SELECT 1 FROM attempts GROUP BY run_id HAVING count(*) = 1)")
+    notes = []
+    if runs - singles > 1:
+        notes.append(
+            f"The traces come from {runs} runs ({_mixture(store)}). The overview has the success rate of each run, and"
+            " attempts were compared within runs."
+        )
+    if singles > 1:
+        notes.append(f"{singles} runs have one attempt each. These attempts were compared with each other, as one run.")
     return notes
 
 

@@ -45,8 +45,9 @@ def overview(store: Rows) -> dict[str, Number]:
 
 
 def _by_run(store: Rows) -> dict[str, Number]:
-    """Success rate of each run, where there are several: a mixture's rate is nobody's."""
-    runs = [str(run) for (run,) in store.rows("SELECT DISTINCT run_id FROM attempts ORDER BY run_id")]
+    """Success rate of each run of several attempts, where there are several: a mixture's rate is nobody's."""
+    of_several = "SELECT run_id FROM attempts GROUP BY run_id HAVING count(*) > 1 ORDER BY run_id"
+    runs = [str(run) for (run,) in store.rows(of_several)]
     if len(runs) < 2:
         return {}
     numbers: dict[str, Number] = {}

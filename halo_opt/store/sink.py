@@ -23,6 +23,7 @@ from halo_opt.redaction import Redactor
 from halo_opt.store import schema, values
 from halo_opt.store.files.lines import HEAD
 from halo_opt.store.rows import AttemptRow, RejectRow, Row, RunRow, ScoreRow, SpanRow, Trace
+from halo_opt.store.run_names import RunNames, folder_of
 
 BATCH_BYTES = 64_000_000
 # DuckDB takes twice this as buffer per thread; 64 MB was measured to cost over 600 MB of memory.
@@ -51,7 +52,13 @@ class StoreNotWritten(EnvironmentMissing):
 class Sink:
     """Collects rows of all tables. `close()` writes what is left; counts are right at any time, `redacted` after it."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        scratch: Path,
+        redactor: Redactor | None = None,
+        names: RunNames | None = None,
+    ) -> None:
         self._connection = connection
         self._scratch = scratch
         self._redactor = redactor
@@ -64,7 +71,9 @@ class Sink:
         self._seen: set[str] = set()
         self._runs: set[str] = set()
         self._run_ids: set[str] = set()
-        self._folder_runs: dict[Path, str] = {}
+        self._place_runs: dict[Path, str] = {}
+        self._sources_of_runs: dict[str, str] = {}
+        self._names = names or RunNames()
         self._tries: Counter[tuple[str, str, int | None]] = Counter()
         self.counts: Counter[str] = Counter()
         self.redacted: Counter[str] = Counter()
@@ -77,7 +86,7 @@ class Sink:
         runs = self._connection.execute("SELECT run_id, source FROM runs").fetchall()
         self._runs = {row[0] for row in runs}
         self._run_ids = set(self._runs)
-        self._folder_runs = {Path(source).resolve(): run_id for run_id, source in runs if Path(source).is_dir()}
+        self._place_runs = {Path(source).resolve(): run_id for run_id, source in runs}
         if not attempts:
             return
         self._seen = {row[0] for row in self._connection.execute("SELECT trace_id FROM attempts").fetchall()}
@@ -132,7 +141,7 @@ class Sink:
         return hmac.new(self._hash_key, native.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:12]
 
     def unique_run_id(self, wanted: str) -> str:
-        """`wanted`, or `wanted~2` and so on when another source has that name: two files may share a stem."""
+        """`wanted`, or `wanted~2` and so on when another source has that name."""
         name, count = wanted, 1
         while name in self._run_ids:
             count += 1
@@ -140,12 +149,27 @@ class Sink:
         self._run_ids.add(name)
         return name
 
-    def run_id_of(self, folder: Path) -> str:
-        """The run of a folder whose sources hold one attempt each: named like the folder, the same for all of them."""
-        place = folder.resolve()
-        if place not in self._folder_runs:
-            self._folder_runs[place] = self.unique_run_id(place.name or "traces")
-        return self._folder_runs[place]
+    def run_of_file(self, path: Path) -> str:
+        """The run of a file that holds one run, named like the file."""
+        return self._run_at(path, self._names.of_file(path))
+
+    def run_of_folder(self, folder: Path) -> str:
+        """The run of a folder whose sources make up one run, named like the folder."""
+        return self._run_at(folder, self._names.of_folder(folder))
+
+    def run_of(self, path: Path, format_name: str) -> str:
+        """The run of a file that is a part of one: that of its folder, or the file's own where it is alone there."""
+        if self._names.is_alone(path, format_name):
+            return self.run_of_file(path)
+        folder = folder_of(path.resolve())
+        return self.run_of_folder(path.parent if folder == path.parent.resolve() else folder)
+
+    def _run_at(self, source: Path, name: str) -> str:
+        place = source.resolve()
+        if place not in self._place_runs:
+            self._place_runs[place] = self.unique_run_id(name)
+        self._sources_of_runs[self._place_runs[place]] = str(source)
+        return self._place_runs[place]
 
     def attempt_number(self, run_id: str, task_id: str, seed: int | None) -> int:
         """0, 1, ... for the attempts of a run that have the same task and seed and no number of their own."""
@@ -157,6 +181,7 @@ class Sink:
         """Add a run, once however many of its attempts name it."""
         if isinstance(row.run_id, str) and self.key(row.run_id) in self._runs:
             return
+        row = row._replace(source=self._sources_of_runs.get(row.run_id, row.source))
         if self._add("runs", row, row.source, 0):
             self._runs.add(self.key(row.run_id))
 

@@ -26,6 +26,7 @@ from halo_opt.store.index.span_index import FORMAT as INDEXED
 from halo_opt.store.index.span_index import Place, index_file
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import SourceError
+from halo_opt.store.run_names import RunNames
 from halo_opt.store.sink import Sink
 
 # Called before each source with how many are done, how many there are, and the next one's path.
@@ -69,7 +70,8 @@ class Build:
         self.readers = {reader.name: reader for reader in READERS}
         self.run_names: dict[str, str] = {}
         self.refused: list[SourceError] = []
-        self.sink = Sink(connection, scratch, redactor)
+        names = RunNames((source.path, source.format) for source in sources)
+        self.sink = Sink(connection, scratch, redactor, names)
 
     def run(self, progress: Progress | None) -> list[SourceError]:
         """Bring the tables up to date; returns what is useless as a whole. Raises InputError without any attempt."""

@@ -48,7 +48,7 @@ class AtifReader:
         if path.is_dir():
             self._trial(path, sink)
             return
-        run_id = sink.run_id_of(path.parent)
+        run_id = sink.run_of_folder(path.parent)
         for number, record in usable(path, records(path), _problem, sink):
             known = AttemptRow(derived_id(run_id, path.name, number), run_id, "", source=str(path), line=number)
             self._hand(_trace(record, {}, known), sink)
@@ -66,7 +66,7 @@ class AtifReader:
             if trajectory is None or problem is not None:
                 sink.reject(str(file), 1, problem or "no record", str(trajectory or ""))
                 trajectory = None
-        run_id = sink.run_id_of(folder.resolve().parent)
+        run_id = sink.run_of_folder(folder.resolve().parent)
         trace_id = derived_id(run_id, result.get("id"), folder.name)
         known = AttemptRow(trace_id, run_id, "", source=str(folder / RESULT), line=1)
         self._hand(_trace(trajectory or {}, result, known), sink)

@@ -49,7 +49,7 @@ class Reader(Protocol):
                 return path.is_file() and any({"task", "passed"} <= record.keys() for record in first_objects(path))
 
             def read(self, path: Path, sink: Sink) -> None:
-                run_id = sink.unique_run_id(path.stem)
+                run_id = sink.run_of_file(path)
                 sink.run(RunRow(run_id, self.name, None, None, None, None, str(path)))
                 for number, record in usable(path, records(path), problem_of, sink):
                     attempt = AttemptRow(derived_id(run_id, number), run_id, str(record["task"]), line=number)

@@ -55,7 +55,7 @@ class BrowserGymReader:
         if not isinstance(summary, dict):
             sink.reject(str(file), 1, reason or "not an object", head_of(raw))
             return
-        run_id = sink.run_id_of(folder.resolve().parent)
+        run_id = sink.run_of_folder(folder.resolve().parent)
         known = _named(folder.resolve().name, _arguments(folder), summary)
         known = known._replace(
             run_id=run_id, trace_id=derived_id(run_id, folder.name, known.task_id), source=str(file), line=1

@@ -5,12 +5,12 @@ kept on the root span. Without a reward or a verdict in the record there is no o
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import Line, decode_json
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id, usable, whole
@@ -52,9 +52,12 @@ class ChatReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that holds messages; reject the others."""
-        run_id = sink.unique_run_id(stem(path))
-        for number, record in usable(path, _records(path), _problem, sink):
-            trace = _trace(record, AttemptRow(derived_id(run_id, number), run_id, "", source=str(path), line=number))
+        found = usable(path, _records(path), _problem, sink)
+        first = list(islice(found, 2))
+        run_id = sink.run_of(path, self.name) if len(first) == 1 else sink.run_of_file(path)
+        for number, record in chain(first, found):
+            trace_id = derived_id(run_id, path.name, number)
+            trace = _trace(record, AttemptRow(trace_id, run_id, "", source=str(path), line=number))
             attempt = trace.attempt
             if _attempt_of(record) is None:
                 trace.attempt = attempt._replace(attempt=sink.attempt_number(run_id, attempt.task_id, attempt.seed))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import first_objects
 from halo_opt.store.readers.documents import is_document, leading_objects, records
 from halo_opt.store.readers.span_lines import Reject
@@ -53,7 +52,7 @@ class ClaudeCodeReader:
     def read(self, path: Path, sink: Sink) -> None:
         """Read every session of the file (usually one) and its sub-agents."""
         sessions = sessions_of(path, sink.reject)
-        run_id = sink.unique_run_id(stem(path)) if sessions else ""
+        run_id = sink.run_of(path, self.name) if sessions else ""
         for session in sessions:
             trace = session.trace(run_id, str(path))
             if sink.trace(trace):

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import read_objects
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import derived_id, first_objects
 from halo_opt.store.readers.shell import answers_by_status
 from halo_opt.store.readers.span_trace import derived_task, run_of
@@ -65,7 +64,7 @@ class CodexReader:
                 moment = values.time(record.get("timestamp"))
                 session.add(values.text(record.get("type")) or "", record["payload"], moment)
         if session.turns or session.messages:
-            trace = session.trace(sink.unique_run_id(stem(path)), path)
+            trace = session.trace(sink.run_of(path, self.name), path)
             if sink.trace(trace):
                 sink.run(run_of(trace.attempt, self.name))
 

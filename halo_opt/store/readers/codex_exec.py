@@ -11,7 +11,6 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import read_objects
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import derived_id, first_objects
 from halo_opt.store.readers.shell import answers_by_status
 from halo_opt.store.readers.span_lines import Reject
@@ -45,7 +44,7 @@ class CodexExecReader:
         """Read the one thread of the file."""
         thread = thread_of(path, sink.reject)
         if thread.turns or thread.messages:
-            trace = thread.trace(sink.unique_run_id(stem(path)), path)
+            trace = thread.trace(sink.run_of(path, self.name), path)
             if sink.trace(trace):
                 sink.run(run_of(trace.attempt, self.name))
 

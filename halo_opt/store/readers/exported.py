@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import BOM, HEAD, Line, decode_json, decode_object, read_objects
-from halo_opt.store.files.opening import open_file, open_seekable, stem
+from halo_opt.store.files.opening import open_file, open_seekable
 from halo_opt.store.readers.base import first_bytes, first_objects
 from halo_opt.store.readers.documents import elements
 from halo_opt.store.readers.span_lines import Span
@@ -115,7 +115,7 @@ def import_traces(path: Path, sink: Sink, platform: Platform) -> None:
     """Pass every trace of a file to the sink."""
     run_id: str | None = None
     for found in by_trace(path, platform.problem_of, platform.trace_id, sink):
-        run_id = run_id or sink.unique_run_id(stem(path))
+        run_id = run_id or sink.run_of(path, platform.name)
         trace = platform.trace_of(found, run_id, str(path))
         if sink.trace(trace):
             sink.run(run_of(trace.attempt, platform.name))

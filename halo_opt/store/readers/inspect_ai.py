@@ -13,7 +13,6 @@ from typing import Any
 from halo_opt.core.records import Cause
 from halo_opt.store import values
 from halo_opt.store.files.lines import BOM, decode_json
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import SourceError, derived_id, first_bytes, whole
 from halo_opt.store.readers.chat_attributes import chat
 from halo_opt.store.readers.exported import an_object, moment, objects, text_id, without_nulls
@@ -73,7 +72,7 @@ class InspectReader:
         archive = first_bytes(path).startswith(_ARCHIVE)
         header, samples = _archived(path) if archive else _document(path)
         spec = an_object(header.get("eval"))
-        run_id = sink.unique_run_id(stem(path))
+        run_id = sink.run_of_file(path)
         revision, model = values.text(an_object(spec.get("revision")).get("commit")), values.text(spec.get("model"))
         run = RunRow(run_id, self.name, revision, model, None, values.text(spec.get("task")), str(path))
         for number, sample in enumerate(samples, start=1):

@@ -13,7 +13,7 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD, Line
-from halo_opt.store.files.opening import open_file, stem
+from halo_opt.store.files.opening import open_file
 from halo_opt.store.readers.documents import is_document, leading_objects, records
 from halo_opt.store.readers.span_events import EVALUATION, Event, attributes_of_events
 from halo_opt.store.readers.span_lines import Reject, Span, problem_of, span_of
@@ -41,7 +41,7 @@ class OtlpReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every trace of the file. A run for each run id in its spans, else one named after the file."""
-        own_name = sink.unique_run_id(stem(path))
+        own_name = sink.run_of(path, self.name)
         for spans in _traces(path, sink.reject):
             trace = trace_of(spans, run_id=own_name)
             trace.scores.extend(score for span in spans for score in _evaluations(span))

@@ -5,7 +5,6 @@ Neither task nor outcome is needed. A folder of such files is read file by file;
 
 from pathlib import Path
 
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import first_objects
 from halo_opt.store.readers.span_lines import problem_of, traces_of
 from halo_opt.store.readers.span_trace import run_of, trace_of
@@ -27,7 +26,7 @@ class SpansReader:
         own_name: str | None = None
         for _, spans in traces_of(path, sink.reject):
             if own_name is None:
-                own_name = sink.unique_run_id(stem(path))
+                own_name = sink.run_of(path, self.name)
             trace = trace_of(spans, run_id=own_name)
             if sink.trace(trace):
                 sink.run(run_of(trace.attempt, self.name))

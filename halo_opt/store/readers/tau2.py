@@ -10,7 +10,6 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id
 from halo_opt.store.readers.documents import leading_objects, records
@@ -49,7 +48,7 @@ class Tau2Reader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every simulation that names a task and holds messages; reject the others."""
-        run_id = sink.unique_run_id(stem(path))
+        run_id = sink.run_of_file(path)
         for line in records(path):
             record = line.value
             if record is None:

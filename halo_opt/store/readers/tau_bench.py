@@ -37,7 +37,7 @@ class TauBenchReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that names a task and holds messages; reject the others."""
-        run_id = sink.unique_run_id(stem(path))
+        run_id = sink.run_of_file(path)
         domain, model = _names(stem(path))
         sink.run(RunRow(run_id, self.name, None, model, None, None, str(path)))
         for line in records(path):

@@ -51,7 +51,7 @@ class TerminalBenchReader:
     def read(self, path: Path, sink: Sink) -> None:
         """Read every result that names a task."""
         about = _metadata(path.with_name(_METADATA))
-        run_id = sink.run_id_of(path.parent)
+        run_id = sink.run_of_folder(path.parent)
         model, revision = values.text(about.get("model_name")), values.text(about.get("commit_hash"))
         sink.run(RunRow(run_id, self.name, revision, model, values.text(about.get("agent_name")), None, str(path)))
         for line in records(path):
