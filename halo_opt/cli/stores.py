@@ -93,6 +93,11 @@ def report_import(summary: ImportSummary, console: Console) -> None:
             f"{counted(summary.wrong_types, 'line')} with values of a wrong type, "
             f"{counted(summary.duplicate_keys, 'repeated key')} in JSON objects"
         )
+    if summary.totals_differ:
+        console.warn(
+            f"{counted(summary.totals_differ, 'trial')} with other totals in the run's results than in a result file of"
+            " its own; its own counts"
+        )
     if summary.vanished:
         console.warn(f"{counted(summary.vanished, 'span')} had disappeared from their files when their texts were read")
     if summary.redacted:

@@ -145,10 +145,11 @@ def steps_where_success_ends(store: Rows) -> dict[str, int]:
     """
     rows = store.rows(
         "WITH m AS (SELECT run_id, steps, outcome, coalesce(end_reason = 'step_limit', steps >= step_limit, false) AS"
-        f" cut FROM ({COMPARED_SQL}) WHERE outcome IN ('success', 'failure') AND steps IS NOT NULL) SELECT run_id,"
-        " greatest(2, floor(median(steps) FILTER (outcome = 'success'))) FROM m GROUP BY run_id HAVING count(*) FILTER (outcome ="
-        " 'success') >= 2 AND count(*) FILTER (outcome = 'failure') >= 2 AND avg(cut::INT) FILTER (outcome ="
-        " 'failure') - avg(cut::INT) FILTER (outcome = 'success') > 0.5 ORDER BY run_id"
+        f" cut FROM ({COMPARED_SQL}) WHERE outcome IN ('success', 'failure') AND steps IS NOT NULL)"
+        " SELECT run_id, greatest(2, floor(median(steps) FILTER (outcome = 'success'))) FROM m GROUP BY run_id"
+        " HAVING count(*) FILTER (outcome = 'success') >= 2 AND count(*) FILTER (outcome = 'failure') >= 2"
+        " AND avg(cut::INT) FILTER (outcome = 'failure') - avg(cut::INT) FILTER (outcome = 'success') > 0.5"
+        " ORDER BY run_id"
     )
     return {str(run): int(steps) for run, steps in rows}
 

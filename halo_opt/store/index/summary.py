@@ -44,6 +44,9 @@ class ImportSummary(Record):
     duplicate_keys: int = Field(
         default=0, description="JSON keys that one object had twice, counted while contents were read"
     )
+    totals_differ: int = Field(
+        default=0, description="trials whose own result file and their run's results differ; the trial's own counts"
+    )
     vanished: int = Field(default=0, description="spans whose line was gone when their contents were read")
 
 
@@ -86,4 +89,5 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
         wrong_types=counts["wrong_types"],
         duplicate_keys=counts["duplicate_keys"],
         vanished=counts["vanished"],
+        totals_differ=counts["totals_differ"],
     )
