@@ -1,7 +1,9 @@
 """The program `halo-opt`: a table of verbs, each imported when it is called, and the exit code of a call."""
 
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -65,7 +67,27 @@ class VerbOnDemand(TyperCommand):
         function = getattr(import_module(f"halo_opt.cli.{self.name}_verb"), f"{self.name}_verb")
         verb = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
         verb.command(self.name)(function)
-        return get_command(verb).make_context(*args, **options)
+        context = get_command(verb).make_context(*args, **options)
+        if not context.resilient_parsing:
+            context.params = {name: _readable(name, value) for name, value in context.params.items()}
+        return context
+
+
+# Options that name what a verb writes.
+_WRITTEN = {"out", "record", "store"}
+
+
+def _readable(name: str, value: Any) -> Any:
+    """The value of a parameter; a path that is read and leads to a pipe becomes the path of a file with its content."""
+    if name in _WRITTEN:
+        return value
+    if isinstance(value, list):
+        return [_readable(name, one) for one in value]
+    if not isinstance(value, Path):
+        return value
+    from halo_opt.core.input_paths import as_file
+
+    return as_file(value)
 
 
 class OwnOption(TyperOption):
@@ -167,6 +189,15 @@ def run(arguments: list[str]) -> int:
         if not isinstance(end.__context__, BrokenPipeError):
             raise
         return ExitCode.DONE
+    except OSError as error:
+        if not isinstance(error.filename, str | bytes):
+            raise
+        from halo_opt.core.input_paths import shown
+
+        # A path that the user gave, or one below it, of which the system says why it cannot be used.
+        where = shown(Path(os.fsdecode(error.filename)))
+        _fail(f"{where} cannot be used: {error.strerror}; check the path and its permissions")
+        return ExitCode.USAGE
     except Exception as error:
         # Usage errors of the option parser carry their own message; anything else is a defect and shows its traceback.
         if not hasattr(error, "format_message"):

@@ -23,6 +23,7 @@ from halo_opt.cli.options import (
 from halo_opt.cli.stores import built_store, import_options
 from halo_opt.core.console import Console
 from halo_opt.core.errors import EnvironmentMissing, InputError, NegativeAnswer
+from halo_opt.core.input_paths import as_file
 from halo_opt.core.paths import CACHE, CachePaths
 from halo_opt.core.text import counted
 from halo_opt.mining.detector_files import NO_DETECTORS
@@ -91,7 +92,7 @@ def _traces_and_question(words: list[str]) -> tuple[list[Path], str]:
         raise InputError(
             f"the question has {len(question.strip()):,} characters, more than {MAX_QUESTION:,}; shorten it"
         )
-    return [Path(place) for place in places], question.strip()
+    return [as_file(Path(place)) for place in places], question.strip()
 
 
 def _is_path(words: str) -> bool:

@@ -11,6 +11,7 @@ from halo_opt.cli.stores import built_store, open_store
 from halo_opt.core.config import load_config
 from halo_opt.core.console import Console, Format
 from halo_opt.core.errors import InputError
+from halo_opt.core.input_paths import as_file
 from halo_opt.core.paths import CACHE, CachePaths
 from halo_opt.core.records import ScoreDiff
 from halo_opt.core.text import counted
@@ -116,7 +117,7 @@ def _is_store(path: Path) -> bool:
 
 def _path_of(name: str, config: Path) -> Path:
     """The path that a name stands for: itself, or a run of that name where the loop keeps its runs."""
-    path = Path(name)
+    path = as_file(Path(name))
     if path.exists() or any(found.exists() for found in _matches(path)):
         return path
     tried = [path]

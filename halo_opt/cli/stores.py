@@ -6,6 +6,7 @@ from pathlib import Path
 
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError
+from halo_opt.core.input_paths import path_problem, shown
 from halo_opt.core.text import counted
 from halo_opt.redaction import RedactionRules
 from halo_opt.store import ImportSummary, Options, build_store, default_store_path, expanded, fresh, options_of
@@ -65,11 +66,12 @@ def open_store(traces: list[Path] | None, store: Path | None, console: Console, 
         return found
     inputs = [Path(path) for (path,) in found.rows("SELECT path FROM inputs")]
     found.close()
-    gone = [path for path in inputs if not path.exists()]
-    if gone:
-        raise InputError(
-            f"{store} holds no message texts, and {gone[0]}, which they would be read from, does not exist; restore it"
-        )
+    for path in inputs:
+        if problem := path_problem(path):
+            raise InputError(
+                f"{store} holds no message texts, and {shown(path)}, which they would be read from, {problem}; restore"
+                " it"
+            )
     return TraceStore.open(built_store(inputs, store, console)[0])
 
 
@@ -93,13 +95,13 @@ def report_import(summary: ImportSummary, console: Console) -> None:
             f"{counted(summary.wrong_types, 'line')} with values of a wrong type, "
             f"{counted(summary.duplicate_keys, 'repeated key')} in JSON objects"
         )
-    if summary.totals_differ:
-        console.warn(
-            f"{counted(summary.totals_differ, 'trial')} with other totals in the run's results than in a result file of"
-            " its own; its own counts"
-        )
     if summary.vanished:
         console.warn(f"{counted(summary.vanished, 'span')} had disappeared from their files when their texts were read")
+    if summary.totals_differ:
+        console.warn(
+            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other totals than the"
+            " trajectory or the run; those of the result file count"
+        )
     if summary.redacted:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.redacted.items())
         console.say(f"redacted before storing: {kinds}; best effort, so keep traces secret all the same")

@@ -8,6 +8,7 @@ from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, ReportAr
 from halo_opt.cli.stores import built_store
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError, NegativeAnswer
+from halo_opt.core.input_paths import path_problem, shown
 from halo_opt.core.report_records import Report
 from halo_opt.core.text import counted
 from halo_opt.reporting.report_files import read_report
@@ -69,9 +70,9 @@ def _store_of(report: Report, console: Console) -> Path:
     """The store of the trace files that a report was made from."""
     inputs = [Path(file.path) for file in report.inputs]
     for path in inputs:
-        if not path.exists():
+        if problem := path_problem(path):
             raise InputError(
-                f"{path}, which the report was made from, does not exist; restore it, or name an index with --store"
+                f"{shown(path)}, which the report was made from, {problem}; restore it, or name an index with --store"
             )
     path, summary = built_store(inputs, None, console)
     now = {file.path: file.sha256 for file in summary.files}

@@ -4,7 +4,6 @@ Text from traces may hold control sequences, so everything passes `printable` fi
 rich is imported where something is drawn, because most commands draw nothing.
 """
 
-import csv
 import io
 import json
 import math
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from halo_common.csv_text import csv_text
 from halo_opt.core.progress import Progress
 from halo_opt.core.records import json_of
 from halo_opt.core.text import printable, visible
@@ -99,18 +99,14 @@ class Console:
     # --- data, to stdout
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], format: Format = "table") -> None:
-        """Rows as an aligned table, a JSON list of objects, or CSV with a header (values as they are)."""
+        """Rows as an aligned table, a JSON list of objects, or CSV with a header (see `csv_text`)."""
         if format == "json":
             names = _unique(columns)
             self.document([dict(zip(names, row, strict=True)) for row in rows])
         elif format == "csv":
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(columns)
-            for row in rows:
-                writer.writerow(["" if value is None else value for value in row])
-            # A file gets the values untouched; a terminal never does.
-            self._data(printable(text.getvalue()) if self._out.isatty() else text.getvalue())
+            text = csv_text([columns, *rows])
+            # A file gets control sequences as they are; a terminal would obey them.
+            self._data(printable(text) if self._out.isatty() else text)
         else:
             self._data(self._drawn(columns, rows))
 

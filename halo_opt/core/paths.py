@@ -16,6 +16,7 @@ report/                     what analyze writes: report.json, .md, .html, triage
     analysis-trace/         the analysis itself as a run: an attempt for each start
 .halo_opt/                  caches that may be deleted at any time
     stores/  models/  worktrees/  logs/
+    streams/<hash>/stdin    what was piped into a command, by a hash of its bytes
     asked/analysis.<hash>.jsonl     the same of a question
 """
 
@@ -103,6 +104,11 @@ class CachePaths:
     def stores(self) -> Path:
         """DuckDB indexes."""
         return self.root / "stores"
+
+    @property
+    def streams(self) -> Path:
+        """Copies of what was piped into commands."""
+        return self.root / "streams"
 
     @property
     def asked(self) -> Path:

@@ -54,24 +54,24 @@ BigInt = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 class AttemptResult(BaseModel):
     """A line of results.jsonl: one finished attempt, as the harness reports it. Unlisted fields are kept out.
 
-    A number that no column of the store can hold makes the line invalid.
+    A number that no column of the store can hold makes the line invalid. The descriptions complete "must be ...".
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    task_id: str
-    seed: BigInt
-    attempt: BigInt
-    trace_id: str
-    outcome: Outcome
-    score: float | None = Field(default=None, ge=0.0, le=1.0)
-    cause: Cause | str | None = None
-    steps: Integer = 0
-    tokens_in: BigInt | None = None
-    tokens_out: BigInt | None = None
-    cost_usd: float | None = Field(default=None, allow_inf_nan=False)
-    started_at: str
-    ended_at: str
+    task_id: str = Field(description="a text")
+    seed: BigInt = Field(description="a whole number of 64 bits")
+    attempt: BigInt = Field(description="a whole number of 64 bits")
+    trace_id: str = Field(description="a text")
+    outcome: Outcome = Field(description="success, failure or error")
+    score: float | None = Field(default=None, ge=0.0, le=1.0, description="a number from 0 to 1, or null")
+    cause: Cause | str | None = Field(default=None, description="a text, or null")
+    steps: Integer = Field(default=0, description="a whole number below 2,147,483,648")
+    tokens_in: BigInt | None = Field(default=None, description="a whole number of 64 bits, or null")
+    tokens_out: BigInt | None = Field(default=None, description="a whole number of 64 bits, or null")
+    cost_usd: float | None = Field(default=None, allow_inf_nan=False, description="a finite number, or null")
+    started_at: str = Field(description='a time such as "2026-05-04T10:00:00Z"')
+    ended_at: str = Field(description='a time such as "2026-05-04T10:00:00Z"')
 
     @property
     def key(self) -> AttemptKey:

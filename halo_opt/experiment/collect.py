@@ -36,7 +36,8 @@ BATCHES_PER_WORKER = 2
 class Batch:
     """A harness process and its attempts that are not finished yet, the one in flight first.
 
-    `progress_at` is the time of its last finished attempt by the monotonic clock, in seconds.
+    `progress_at` is the time of its last finished attempt by the monotonic clock, in seconds; `rejected_before` is how
+    many lines of results.jsonl had been rejected when it began.
     """
 
     process: HarnessProcess
@@ -44,6 +45,7 @@ class Batch:
     file: Path
     progress_at: float
     finished: int = 0
+    rejected_before: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ class Collector:
             env=self.job.env,
             log=paths.logs / "harness.log",
         )
-        self.batches.append(Batch(process, list(keys), file, time.monotonic() + START_SECONDS))
+        start = time.monotonic() + START_SECONDS
+        self.batches.append(Batch(process, list(keys), file, start, rejected_before=len(self.tail.rejected)))
 
     def _take_results(self) -> None:
         for result in self.tail.poll():
@@ -130,6 +133,9 @@ class Collector:
             return
         self._take_results()
         self._end(batch)
+        if batch.keys and (unusable := self.tail.unusable(since=batch.rejected_before)):
+            # Going on would pay for attempts whose outcome is lost, and more often for one outcome than for the other.
+            raise InputError(f"{unusable}; mend the harness and run this again: finished attempts are kept")
         if not batch.keys or (status == 0 and batch.finished):
             return
         if status == ExitCode.ENVIRONMENT:

@@ -42,8 +42,9 @@ def attempt_issues(config: LoopConfig, *, endpoint: Endpoint | None, folder: Pat
     except HaloError as error:
         yield ContractIssue(part="command", required=True, message=str(error))
         return
-    for line, reason in tail.rejected:
-        yield ContractIssue(part="results.jsonl", required=True, message=f"line {line}: {reason}")
+    for rejected in tail.rejected:
+        message = f"line {rejected.line}: {rejected.reason}"
+        yield ContractIssue(part="results.jsonl", required=True, message=message)
     result = tail.results[key]
     if result.outcome is Outcome.ERROR:
         printed = last_lines((RunPaths(folder / "check").logs / "harness.log").read_text(encoding="utf-8"))

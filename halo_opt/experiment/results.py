@@ -1,10 +1,11 @@
 """results.jsonl: appended by harness processes, read while it grows."""
 
 import os
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -12,7 +13,18 @@ from halo_common.files import append_line
 from halo_opt.core.errors import InputError
 from halo_opt.core.paths import RunPaths
 from halo_opt.core.records import AttemptKey, AttemptResult, Outcome
-from halo_opt.core.validation import first_problem
+from halo_opt.core.text import counted
+from halo_opt.core.validation import result_problem
+
+LINES_NAMED = 3
+
+
+class RejectedLine(NamedTuple):
+    """A line of results.jsonl that cannot be used. `torn` where it is no JSON object, as a killed writer leaves one."""
+
+    line: int
+    reason: str
+    torn: bool
 
 
 @dataclass
@@ -25,7 +37,7 @@ class ResultsTail:
     path: Path
     results: dict[AttemptKey, AttemptResult] = field(default_factory=dict)
     error_tries: Counter[AttemptKey] = field(default_factory=Counter)
-    rejected: list[tuple[int, str]] = field(default_factory=list)
+    rejected: list[RejectedLine] = field(default_factory=list)
     _offset: int = 0
     _lines: int = 0
 
@@ -51,7 +63,9 @@ class ResultsTail:
         try:
             result = AttemptResult.model_validate_json(line)
         except ValidationError as error:
-            self.rejected.append((self._lines, first_problem(error)))
+            torn = error.errors(include_url=False, include_input=False)[0]["type"] in ("json_invalid", "model_type")
+            reason = "it is not a JSON object" if torn else result_problem(error)
+            self.rejected.append(RejectedLine(self._lines, reason, torn))
             return None
         if result.outcome is Outcome.ERROR:
             self.error_tries[result.key] += 1
@@ -59,6 +73,22 @@ class ResultsTail:
         if kept is None or kept.outcome is Outcome.ERROR or result.outcome is not Outcome.ERROR:
             self.results[result.key] = result
         return result
+
+    def unusable(self, *, since: int = 0) -> str:
+        """Which lines cannot be used and why, one clause for each reason; '' where all can be used.
+
+        Args:
+            since: How many rejected lines were looked at before; torn lines do not count.
+        """
+        lines: dict[str, list[int]] = defaultdict(list)
+        for rejected in self.rejected[since:]:
+            if not rejected.torn:
+                lines[rejected.reason].append(rejected.line)
+        clauses = [f"{reason} ({_listed(numbers)})" for reason, numbers in lines.items()]
+        if not clauses:
+            return ""
+        total = sum(map(len, lines.values()))
+        return f"{counted(total, 'line')} of {self.path} cannot be used: {'; '.join(clauses)}"
 
     def missing(self, keys: Iterable[AttemptKey], *, retry_errors: int) -> list[AttemptKey]:
         """The attempts that are still to run, in order: those without a result, and errors below the cap of retries."""
@@ -81,9 +111,19 @@ def attempts_of(folder: Path) -> list[AttemptResult]:
     """The result that counts for each attempt of a run folder; raises InputError when there is none."""
     path = RunPaths(folder).results
     tail = read_results(path)
+    if not tail.results and (unusable := tail.unusable()):
+        raise InputError(unusable)
     if not tail.results:
         raise InputError(f"{path} holds no attempts; run 'halo-opt collect' to fill it")
     return list(tail.results.values())
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """The first numbers, and how many more there are."""
+    first = ", ".join(map(str, numbers[:LINES_NAMED]))
+    left = len(numbers) - LINES_NAMED
+    word = "line" if len(numbers) == 1 else "lines"
+    return f"{word} {first} and {left} more" if left > 0 else f"{word} {first}"
 
 
 def append_result(path: Path, result: AttemptResult) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from halo_opt.core.text import counted
+from halo_opt.core.text import counted, listed
 from halo_opt.mining.findings import FALSE_DISCOVERY, HELD_FIXED
 from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured
+from halo_opt.mining.totals import MOST_RUNS
 from halo_opt.store.protocols import Rows
 
 _FEW_TASKS = 10
@@ -70,7 +71,7 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
         notes += _runs(store, runs)
     notes += _single_attempts(store)
     if first_steps:
-        names = ", ".join(sorted(first_steps))
+        names = listed(sorted(first_steps))
         notes.append(
             "In these runs an attempt goes on until it succeeds or reaches the step limit, so failures are longer by"
             f" construction and only first steps are compared: {names}."
@@ -117,11 +118,18 @@ def _outcomes(attempts: int, successes: int, failures: int, unknown: int) -> lis
 def _runs(store: Rows, runs: int) -> list[str]:
     """That there are several runs, and how they are compared."""
     [(singles,)] = store.rows("SELECT count(*) FROM (SELECT 1 FROM attempts GROUP BY run_id HAVING count(*) = 1)")
+    several = runs - singles
     notes = []
-    if runs - singles > 1:
+    if several > 1:
+        shown = "the success rate of each run" if several <= MOST_RUNS else f"the success rates of {MOST_RUNS} of them"
         notes.append(
-            f"The traces come from {runs} runs ({_mixture(store)}). The overview has the success rate of each run, and"
-            " attempts were compared within runs."
+            f"The traces come from {runs} runs ({_mixture(store)}). The overview has {shown}, and attempts were"
+            " compared within runs."
+        )
+    if several > MOST_RUNS:
+        notes.append(
+            f"For the rates of all {runs} runs: halo-opt sql \"SELECT run_id, avg((outcome = 'success')::INT)"
+            " FROM attempts WHERE outcome IN ('success', 'failure') GROUP BY run_id ORDER BY run_id\" --store STORE"
         )
     if singles > 1:
         notes.append(f"{singles} runs have one attempt each. These attempts were compared with each other, as one run.")
@@ -151,7 +159,7 @@ def too_long(standing: Sequence[Measured], judged: int) -> list[str]:
     left = [m for m in standing if m.behaviour.category == "harness"][judged:]
     if not left:
         return []
-    names = ", ".join(m.behaviour.name for m in left)
+    names = listed([m.behaviour.name for m in left])
     return [
         f"The triage uses the first {judged} proven findings only, because its SQL would be too long to run again with"
         f" the others: {names}."

@@ -10,6 +10,7 @@ from typing import Literal
 
 from halo_opt.core.playbook import Playbook, load_playbook
 from halo_opt.core.report_records import Consequence, Finding, Number
+from halo_opt.core.text import listed
 from halo_opt.mining.exemplars import nearest_success, pick
 from halo_opt.mining.folding import Folded
 from halo_opt.mining.measure import Measured, count_sql
@@ -309,9 +310,8 @@ def _small(name: str, value: float | None) -> str:
 def _confounders(m: Measured, whole: Sequence[Finding], first_steps: Mapping[str, int]) -> list[str]:
     notes = []
     if whole:
-        others = [f"{f.id} ({f.title[0].lower()}{f.title[1:]})" for f in whole]
-        listed = " and ".join([", ".join(others[:-1]), others[-1]] if len(others) > 1 else others)
-        notes.append(f"Nearly all failures that show it also show {listed}.")
+        others = [f"{f.id} ({f.title[0].lower()}{f.title[1:].rstrip(' .:;')})" for f in whole]
+        notes.append(f"Nearly all failures that show it also show {listed(others)}.")
     c = m.contrast
     if c is None or c.p_value is None:
         return notes
@@ -320,10 +320,10 @@ def _confounders(m: Measured, whole: Sequence[Finding], first_steps: Mapping[str
     if c.stratified_by == "task, and run":
         notes.append("No run attempted a task twice, so attempts were compared once within tasks and once within runs.")
     if first_steps and m.whole:
-        names = ", ".join(sorted(first_steps))
+        names = listed(sorted(first_steps))
         notes.append(f"Success ends an attempt in these runs, so they are counted but not compared: {names}.")
     elif first_steps:
-        steps = ", ".join(f"{count} steps of {run}" for run, count in sorted(first_steps.items()))
+        steps = listed([f"{count} steps of {run}" for run, count in sorted(first_steps.items())])
         notes.append(
             "Where success ends an attempt, only first steps are compared, among attempts that lasted at least that"
             f" long: {steps}. The counts are over all steps."

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from halo_opt.core.report_records import Finding, GroupRow, GroupTable
+from halo_opt.core.text import listed
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.stats.heterogeneity import GroupCell, clustered_rate, heterogeneity_p
 from halo_opt.stats.multiple import benjamini_hochberg
@@ -165,4 +166,4 @@ def note_of(table: GroupTable) -> str:
 
 
 def _listed(rows: Sequence[GroupRow]) -> str:
-    return ", ".join(f"{row.group} ({row.shown} of {row.attempts})" for row in rows)
+    return listed([f"{row.group} ({row.shown} of {row.attempts})" for row in rows])

@@ -8,6 +8,8 @@ from halo_opt.store.protocols import Rows
 # Somewhat under what guarded SQL accepts.
 MAX_SQL_BYTES = 19_000
 MOST_GROUPS = 20
+# The runs whose success rates the overview shows.
+MOST_RUNS = 20
 MOST_ATTEMPTS = 8
 _MEASURED = "outcome IN ('success', 'failure')"
 _SCORED = f"SELECT task_id, (outcome = 'success')::DOUBLE FROM attempts WHERE {_MEASURED}"
@@ -51,7 +53,7 @@ def _by_run(store: Rows) -> dict[str, Number]:
     if len(runs) < 2:
         return {}
     numbers: dict[str, Number] = {}
-    for run in runs[:20]:
+    for run in runs[:MOST_RUNS]:
         of_run = f"AND run_id = {literal(run)}"
         rate = f"SELECT avg((outcome = 'success')::DOUBLE) FROM attempts WHERE {_MEASURED} {of_run}"
         numbers[f"success_rate of {run}"] = number(store, rate)

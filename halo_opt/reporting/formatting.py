@@ -82,11 +82,12 @@ def count(value: float) -> str:
 
 
 def title_of(name: str) -> str:
-    """`median_steps` as `Median steps`, `p_value` as `p-value`."""
+    """`median_steps` as `Median steps`, `p_value` as `p-value`; of `success_rate of my_run` the run keeps its name."""
     if name in _TITLES:
         return _TITLES[name]
-    words = visible(name).replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
+    measure, of, group = visible(name).partition(" of ")
+    words = measure.replace("_", " ").strip()
+    return f"{words[:1].upper()}{words[1:]}{of}{group}"
 
 
 def figure(name: str, value: Value) -> str:  # noqa: PLR0911 one return a kind of value reads best

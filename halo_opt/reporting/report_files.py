@@ -1,11 +1,10 @@
 """The analysis report on disk: report.json, and report.md and report.html, which are drawn from it."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from halo_common.csv_text import csv_text
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Report
 from halo_opt.reporting.files import json_text, read_record, write_files
@@ -43,21 +42,6 @@ def write_report(
         texts[folder / TRIAGE_CSV] = csv_text(triage)
     write_files(texts)
     return paths
-
-
-def csv_text(rows: Iterable[Sequence[Value]]) -> str:
-    """Rows as CSV. A cell that a spreadsheet would run as a formula gets an apostrophe in front."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(map(_cells, rows))
-    return text.getvalue()
-
-
-def _cells(row: Sequence[Value]) -> list[Value]:
-    return [_cell(value) for value in row]
-
-
-def _cell(value: Value) -> Value:
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def read_report(path: Path) -> Report:

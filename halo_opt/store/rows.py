@@ -107,7 +107,7 @@ class ToolCallRow(NamedTuple):
 
 
 class StepRow(NamedTuple):
-    """One observe-decide-act turn; the tool columns are those of its first call."""
+    """One observe-decide-act turn; of several calls the tool columns show the first that failed, else the first."""
 
     trace_id: str
     step: int
@@ -157,7 +157,10 @@ Row = RunRow | AttemptRow | SpanRow | MessageRow | ToolCallRow | StepRow | Score
 
 @dataclass(slots=True)
 class Trace:
-    """One attempt with everything that belongs to it: the unit that a reader hands to the sink."""
+    """One attempt with everything that belongs to it: the unit that a reader hands to the sink.
+
+    `rejects` are the records of it that were left out.
+    """
 
     attempt: AttemptRow
     spans: list[SpanRow] = field(default_factory=list)
@@ -165,3 +168,4 @@ class Trace:
     steps: list[StepRow] = field(default_factory=list)
     tool_calls: list[ToolCallRow] = field(default_factory=list)
     scores: list[ScoreRow] = field(default_factory=list)
+    rejects: list[RejectRow] = field(default_factory=list)

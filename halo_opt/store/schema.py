@@ -136,7 +136,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "steps",
-        "one observe-decide-act turn; tool columns are those of its first call",
+        "one observe-decide-act turn; of several calls its tool columns show the first that failed, else the first",
         _columns(
             "trace_id VARCHAR attempt",
             "step INTEGER number of the step, from 0",

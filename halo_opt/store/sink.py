@@ -34,6 +34,10 @@ CHECKED_BYTES = 1_000_000
 _FAST = msgspec.json.Encoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 _TEXTS = ("VARCHAR", "JSON")
+NOT_A_TIME = (
+    "not a time: write ISO 8601, such as 2026-05-04T10:00:00Z, or a number of seconds, milliseconds, microseconds or"
+    " nanoseconds since 1970"
+)
 # The file beside the store that holds the key of the hashes in redacted ids.
 HASH_KEY = "redaction.key"
 _NOT_JSON = (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError)
@@ -217,6 +221,8 @@ class Sink:
         """Add what stands below an attempt: its spans, messages, steps and calls."""
         for span in trace.spans:
             self.span(span)
+        for reject in trace.rejects:
+            self.put_reject(reject)
         below: dict[str, Sequence[Row]] = {
             "messages": trace.messages,
             "steps": trace.steps,
@@ -228,7 +234,11 @@ class Sink:
 
     def reject(self, source: str, line: int, reason: str, head: str, byte_offset: int | None = None) -> None:
         """Count a line that cannot be used and keep its place."""
-        self._put("rejects", RejectRow(source, line, byte_offset, reason, head[:HEAD]))
+        self.put_reject(RejectRow(source, line, byte_offset, reason, head[:HEAD]))
+
+    def put_reject(self, row: RejectRow) -> None:
+        """Count a line, or one value of it, that cannot be used and keep its place."""
+        self._put("rejects", row)
 
     def close(self) -> None:
         """Write what is pending and remove the temporary files."""
@@ -266,6 +276,8 @@ class Sink:
             column = schema.BY_NAME[table].columns[place]
             field, head = f"{table}.{column.name}", _words([*row][place])[:HEAD]
             reason = f"the value does not fit {column.type}, the type of {field}"
+            if column.type == "TIMESTAMP":
+                reason = NOT_A_TIME
             reject = RejectRow(source, line or 0, byte_offset, reason, head, field)
             self._put("rejects", _without(reject, _misfits("rejects", reject)))
         if 0 in misfits:

@@ -2,14 +2,24 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
 # A whole number that no column holds.
 _BEYOND = 2**64
 _NANOSECONDS = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1)
+# Of a count only what makes a time from 2000 until 2100 (in seconds since 1970) is one.
+_FIRST, _LAST = 946_684_800, 4_102_444_800
+# What languages write for a time that is not known.
+_ZEROS = (_EPOCH, datetime(1, 1, 1))
+_BASIC_DATE = len("20260504")
+_SHOWN = 200
+_ZONE_NAME = re.compile(r"\s*(?:UTC|GMT|[zZ])$|(?<=[+-]\d{4})\s+[A-Z]{1,5}$")
+_OFFSET = re.compile(r"\d\s*[+-]\d{2}:?(?:\d{2})?$")
 
 
 def text(value: Any) -> str | None:
@@ -77,34 +87,85 @@ def boolean(value: Any) -> bool | None:
     return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None
 
 
-def time(value: Any) -> str | None:
-    """A time as UTC text without zone, from ISO 8601 or nanoseconds since 1970; a time without zone is taken as UTC."""
-    try:
-        if isinstance(value, str) and not value.isdigit():
-            moment = datetime.fromisoformat(value)
-        else:
-            moment = datetime.fromtimestamp(int(value) / _NANOSECONDS, UTC)
-        if moment.tzinfo is not None and moment.tzinfo is not UTC:
-            moment = moment.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None
-    return moment.replace(tzinfo=None).isoformat(" ")
+class UnreadTime(str):
+    """A value that should be a time and cannot be read as one, as text.
 
-
-def moment(value: Any) -> str | None:
-    """A time as `time` gives it, where a number may also count seconds, milli- or microseconds since 1970.
-
-    The unit is told by the size: until the year 5138 no count of one unit is a sensible count of the next.
+    It is false, so that it never counts as a time; where it reaches a column, the sink stores NULL and lists the value
+    in `rejects`.
     """
-    words = isinstance(value, str) and not value.replace(".", "", 1).isdigit()
-    count = None if words or isinstance(value, bool) else finite(value)
-    if count is None:
-        return time(value) if isinstance(value, str) else None
-    if count <= 0:
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def time(value: Any) -> str | None:
+    """A time as UTC text without zone.
+
+    Args:
+        value: ISO 8601 text in any of its forms (without a zone it is UTC), or a number of seconds, milliseconds,
+            microseconds or nanoseconds since 1970, also as text. The size of a number says its unit.
+
+    Returns:
+        The time; None where there is none (also for a zero, which exporters write for a time that is not known); an
+        `UnreadTime` for anything else.
+    """
+    if value is None or value == "":
         return None
-    while count < 1e17:
-        count *= 1000
-    return time(int(count))
+    if isinstance(value, str) and not _is_numeral(value):
+        moment = _from_iso(value)
+    else:
+        number = value if isinstance(value, int | float) and not isinstance(value, bool) else finite(value)
+        if number == 0:
+            return None
+        moment = _from_count(number)
+        if moment is None and isinstance(value, str) and len(value) == _BASIC_DATE:
+            moment = _from_iso(value)
+    if moment is None:
+        return UnreadTime(_beginning(value))
+    return None if moment in _ZEROS else moment.isoformat(" ")
+
+
+def _beginning(value: Any) -> str:
+    try:
+        return (text(value) or "")[:_SHOWN]
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "(a number of more than 4,300 digits)"
+
+
+def _is_numeral(words: str) -> bool:
+    return words.replace(".", "", 1).isdigit()
+
+
+def _from_iso(words: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(words)
+    except ValueError:
+        # As other languages print it: 2026/05/04 10:00:00.5 +0000 UTC.
+        plain = _ZONE_NAME.sub("", words.strip()).replace("/", "-")
+        zone = "" if _OFFSET.search(plain) else "+00:00"
+        try:
+            moment = datetime.fromisoformat(plain + zone)
+        except ValueError:
+            return _from_count(finite(words))  # 1.7e9
+    try:
+        return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        return None
+
+
+def _from_count(number: float | None) -> datetime | None:
+    """The time of a number of seconds, milli-, micro- or nanoseconds since 1970, from 2000 until 2100; else None."""
+    if number is None or number is True or not _FIRST <= number < _LAST * _NANOSECONDS:
+        return None
+    unit = next(unit for unit in (1, 10**3, 10**6, 10**9) if number < _LAST * unit)
+    if number < _FIRST * unit:
+        return None
+    seconds = int(number // unit)
+    rest = number - seconds * unit
+    microseconds = rest * 10**6 // unit if isinstance(rest, int) else round(rest * 10**6 / unit)
+    return _EPOCH + timedelta(seconds=seconds, microseconds=microseconds)
 
 
 def call_hash(tool: str, arguments: str | None) -> int:
@@ -126,6 +187,8 @@ def _finite(value: Any) -> bool:
 
 
 def _utc(value: Any) -> bool:
+    if isinstance(value, UnreadTime):
+        return False
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):

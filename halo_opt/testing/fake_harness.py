@@ -187,7 +187,8 @@ def evaluate(attempts: Path, out: Path) -> int:
             result = {"outcome": "error", "score": None, "cause": "environment_error"}
         counts = {"steps": len(outcome[2]), "tokens_in": 90 * len(outcome[2]), "tokens_out": 12 * len(outcome[2])}
         times = {"started_at": started, "ended_at": now()}
-        append_line(out / "results.jsonl", {**key, "trace_id": trace, **result, **counts, "cost_usd": None, **times})
+        line_data = {**key, "trace_id": trace, **result, **counts, "cost_usd": None, **times, **fault.get("result", {})}
+        append_line(out / "results.jsonl", line_data)
     return 0
 
 

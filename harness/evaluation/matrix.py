@@ -6,8 +6,6 @@
 <out>/errors.jsonl   a line for each attempt that is not a measurement, and for each mode that could not run
 """
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from halo_common.csv_text import csv_text
 from harness.core.errors import EnvironmentMissing
 from harness.evaluation.metrics import counting, metrics, shown, wall_seconds
 from harness.evaluation.run_folder import (
@@ -95,15 +94,13 @@ def write(out: Path, columns: Sequence[Column]) -> None:
 
 def as_csv(columns: Sequence[Column]) -> str:
     """A line for each attempt that counts."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["mode", *_OF_RESULT, *_OF_ROOT])
+    rows: list[list[Any]] = [["mode", *_OF_RESULT, *_OF_ROOT]]
     for column in columns:
         for result in column.results:
             figures = {**result.model_dump(), "wall_seconds": round(wall_seconds(result), 3)}
             root = column.root(result).model_dump()
-            rows.writerow([column.setup.mode, *(figures[k] for k in _OF_RESULT), *(root[k] for k in _OF_ROOT)])
-    return text.getvalue()
+            rows.append([column.setup.mode, *(figures[k] for k in _OF_RESULT), *(root[k] for k in _OF_ROOT)])
+    return csv_text(rows)
 
 
 def errors(columns: Sequence[Column]) -> list[dict[str, Any]]:

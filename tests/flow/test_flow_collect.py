@@ -50,6 +50,28 @@ def test_every_attempt_is_run_once_and_a_second_call_runs_nothing(harness: FakeH
     assert len(lines_of(work.folder)) == len(KEYS)
 
 
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        ({"score": float("nan")}, "score must be a number from 0 to 1, or null, and is NaN"),
+        ({"started_at": None}, "started_at must be a time such as"),
+    ],
+)
+def test_unusable_results_end_the_run_with_their_reason(
+    harness: FakeHarness, result: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(InputError, match="cannot be used") as caught:
+        collect(job(harness, env=fault(result=result)))
+    assert reason in str(caught.value)
+    assert str(caught.value).count(reason) == 1
+
+
+def test_after_the_harness_is_mended_only_what_is_missing_is_run(harness: FakeHarness) -> None:
+    with pytest.raises(InputError):
+        collect(job(harness, env=fault(result={"score": 7})))
+    assert set(collect(job(harness)).results) == set(KEYS)
+
+
 def test_results_of_an_earlier_session_are_handed_over_once_each(harness: FakeHarness) -> None:
     work = job(harness)
     collect(work)

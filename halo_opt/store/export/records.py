@@ -100,7 +100,7 @@ def _of_spans(trace: Trace, spans: Sequence[SpanRow]) -> Made:
     for message in trace.messages:
         of_span.setdefault(message.span_id, []).append((message.role, message.content))
     given: dict[str, list[Message]] = {}
-    for span in sorted(spans, key=lambda s: (s.started_at is None, s.started_at or "", s.line or 0)):
+    for span in sorted(spans, key=lambda s: (not s.started_at, s.started_at or "", s.line or 0)):
         if span.kind == "LLM":
             reply = names.messages_out(span.attributes)
             new = of_span.get(span.span_id, [])

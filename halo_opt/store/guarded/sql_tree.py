@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from halo_opt.store.guarded.sql_text import alone
+from halo_opt.store.guarded.worker import folded, nodes_with_ctes
 from halo_opt.store.schema import BY_NAME
 
 # Constants that turn a count into a share, a percentage or another unit.
@@ -33,7 +34,7 @@ def figure_in_sql(sql: str) -> str | None:
         nodes = list(_every(statement))
     except RecursionError:
         return "its SQL is nested too deeply to be read"
-    if not _tables(nodes) & set(BY_NAME):
+    if not _tables(statement) & set(BY_NAME):
         return "its SQL looks at no table"
     if any(_makes_rows(node) for node in nodes):
         return "its SQL makes rows of its own"
@@ -95,10 +96,11 @@ def _every(value: Any) -> Iterator[dict[str, Any]]:
             stack.extend(top)
 
 
-def _tables(nodes: list[dict[str, Any]]) -> set[str]:
-    """The tables that a query reads, without those that it defines itself."""
-    ctes = {entry["key"].lower() for node in nodes for entry in (node.get("cte_map") or {}).get("map", [])}
-    return {str(node["table_name"]).lower() for node in nodes if node.get("type") == "BASE_TABLE"} - ctes
+def _tables(statement: dict[str, Any]) -> set[str]:
+    """The tables that a query reads, without the CTEs that it defines itself."""
+    found = [(node, ctes) for node, ctes in nodes_with_ctes(statement) if node.get("type") == "BASE_TABLE"]
+    named = [(folded(node["table_name"]), bool(node.get("schema_name")), ctes) for node, ctes in found]
+    return {name for name, qualified, ctes in named if qualified or name not in ctes}
 
 
 def _makes_rows(node: dict[str, Any]) -> bool:

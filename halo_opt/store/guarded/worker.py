@@ -7,6 +7,7 @@ import importlib.util
 import json
 import resource
 import signal
+import string
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -88,6 +89,8 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "temp_directory": "",
 }
 
+
+ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 # DuckDB asks these how much memory and how many processors there are, and ends the process if it may not.
 MACHINE = ("/proc/self/cgroup", "/proc/self/mountinfo", "/proc/meminfo", "/sys/fs/cgroup", "/sys/devices/system/cpu")
@@ -213,25 +216,39 @@ def check(tree: dict[str, Any], tables: set[str], functions: set[str]) -> None:
         raise RefusedSql(f"{message}; {ALLOWED}")
     if len(tree.get("statements", [])) != 1:
         raise RefusedSql(f"not exactly one statement; {ALLOWED}")
-    nodes = list(every_node(tree["statements"][0]))
-    named = tables | {entry["key"] for node in nodes if "cte_map" in node for entry in node["cte_map"].get("map", [])}
-    for node in nodes:
-        check_node(node, named, functions)
+    for node, ctes in nodes_with_ctes(tree["statements"][0]):
+        check_node(node, tables, ctes, functions)
 
 
-def every_node(value: Any) -> Iterator[dict[str, Any]]:
-    """All objects of the tree, without recursion: its depth is the asker's."""
-    stack = [value]
+def nodes_with_ctes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """All objects of a syntax tree, each with the names of the CTEs that are visible there.
+
+    A CTE is visible in the query that its WITH belongs to, in all that this query contains, and in the CTEs after it.
+    A recursive one is also visible in its own recursive part. Nothing here recurses, as the SQL sets the tree's depth.
+    """
+    stack: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
     while stack:
-        top = stack.pop()
-        if isinstance(top, dict):
-            yield top
-            stack.extend(top.values())
-        elif isinstance(top, list):
-            stack.extend(top)
+        part, ctes = stack.pop()
+        if isinstance(part, list):
+            stack.extend((item, ctes) for item in part)
+        elif isinstance(part, dict):
+            for entry in (part.get("cte_map") or {}).get("map", []):
+                stack.append((entry["value"], ctes))
+                ctes |= {folded(entry["key"])}
+            yield part, ctes
+            recursive = part.get("type") == "RECURSIVE_CTE_NODE"
+            for key, inner in part.items():
+                own = {folded(part["cte_name"])} if recursive and key == "right" else set()
+                if key != "cte_map":
+                    stack.append((inner, ctes | own))
 
 
-def check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> None:
+def folded(name: str) -> str:
+    """A name as DuckDB compares it: without the case of ASCII letters. Other letters stay as they are."""
+    return name.translate(ASCII_LOWER)
+
+
+def check_node(node: dict[str, Any], tables: set[str], ctes: frozenset[str], functions: set[str]) -> None:
     """Refuse one object of the tree unless it is of an allowed kind."""
     kind = node.get("type")
     if "class" in node:
@@ -244,7 +261,7 @@ def check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> N
     ):
         raise RefusedSql(f"{kind} is not allowed; {ALLOWED}")
     if kind == "BASE_TABLE":
-        check_table(node, tables)
+        check_table(node, tables, ctes)
     elif kind == "TABLE_FUNCTION":
         name = str(node["function"].get("function_name"))
         if name.lower() not in TABLE_FUNCTIONS:
@@ -257,12 +274,15 @@ def check_node(node: dict[str, Any], tables: set[str], functions: set[str]) -> N
         check_function(node, functions)
 
 
-def check_table(node: dict[str, Any], tables: set[str]) -> None:
-    """Only tables of the store and names that the query itself defines."""
-    name = node["table_name"]
-    if node.get("catalog_name") or node.get("schema_name") not in ("", "main") or node.get("at_clause") is not None:
+def check_table(node: dict[str, Any], tables: set[str], ctes: frozenset[str]) -> None:
+    """Only tables of the store and, by their plain names, the CTEs that are visible there."""
+    name, schema = node["table_name"], node.get("schema_name")
+    path = (node.get("qualified_name") or {}).get("path", [name])
+    if node.get("catalog_name") or node.get("at_clause") is not None or path not in ([name], ["main", name]):
         raise RefusedSql(f"{name} is not a plain table of the store; {ALLOWED}")
-    if name.lower() not in {table.lower() for table in tables}:
+    if schema == "" and folded(name) in ctes:
+        return
+    if schema not in ("", "main") or folded(name) not in {folded(table) for table in tables}:
         raise RefusedSql(f"there is no table {name[:100]!r}; tables are {', '.join(sorted(tables))[:500]}; {ALLOWED}")
 
 

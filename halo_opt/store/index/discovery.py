@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from halo_opt.core.errors import InputError
+from halo_opt.core.input_paths import path_problem, shown
 from halo_opt.store.files.folders import SKIPPED_FOLDERS
 from halo_opt.store.index.summary import NotRecognised
 from halo_opt.store.readers import READERS
@@ -37,8 +38,8 @@ def discover(inputs: Sequence[Path], *, format_name: str | None = None) -> tuple
     sources: dict[Path, Source] = {}
     unknown: dict[Path, NotRecognised] = {}
     for path in inputs:
-        if not path.exists():
-            raise InputError(f"{path} is not there; give a trace file, a run folder, or a folder that holds some")
+        if problem := path_problem(path):
+            raise InputError(f"{shown(path)} {problem}; give a trace file, a run folder, or a folder that holds some")
         for candidate in _candidates(path, format_name):
             name, reason = (format_name, "") if format_name and candidate.is_file() else _recognise(candidate)
             if name is not None:

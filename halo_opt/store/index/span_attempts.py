@@ -4,6 +4,8 @@ Only traces that a build has touched are made anew, so an append costs what it a
 """
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import duckdb
@@ -11,9 +13,9 @@ import numpy as np
 
 from halo_opt.store.index.span_index import FORMAT
 from halo_opt.store.index.span_places import SpanLines
-from halo_opt.store.readers.span_lines import Span
+from halo_opt.store.readers.span_lines import Span, best_copy, contradicts
 from halo_opt.store.readers.span_steps import first_user_message
-from halo_opt.store.readers.span_trace import attempt_of, goal_of, run_of, with_totals
+from halo_opt.store.readers.span_trace import attempt_of, goal_of, repeated_id, run_of, with_totals
 from halo_opt.store.sink import Sink
 
 # A copy of few spans is small and saves a search for them in each query; that of most would fill the memory.
@@ -71,23 +73,42 @@ def _gather(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def _drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink, *, copied: bool) -> None:
-    """Of spans with one id in one trace keep the first, reject the others: a file may have been copied or resent."""
+    """Keep the best copy of every span (see `best_copy`) and reject the copies that contradict it."""
     [(repeated,)] = connection.execute(
         "SELECT count(*) - count(DISTINCT hash(trace_id, span_id)) FROM touched_spans WHERE byte_offset IS NOT NULL"
     ).fetchall()
     if not repeated:
         return
     found = connection.execute(
-        "SELECT place, trace_id, span_id, source, line, byte_offset FROM touched_spans WHERE byte_offset IS NOT NULL"
-        " QUALIFY row_number() OVER (PARTITION BY trace_id, span_id ORDER BY place) > 1 ORDER BY place"
+        "SELECT place, trace_id, span_id, source, line, byte_offset, byte_length FROM touched_spans"
+        " WHERE byte_offset IS NOT NULL"
+        " QUALIFY count(*) OVER (PARTITION BY trace_id, span_id) > 1 ORDER BY trace_id, span_id, place"
     ).fetchall()
-    for _, trace_id, span_id, source, line, offset in found:
-        sink.reject(source, line, "span id used twice", f"{trace_id} {span_id}", byte_offset=offset)
-    connection.register("repeated", {"id": np.array([row[0] for row in found], dtype=np.int64)})
+    dropped: list[int] = []
+    with SpanLines() as lines:
+        for _, copies in groupby(found, key=itemgetter(1, 2)):
+            dropped += _worse(list(copies), lines, sink)
+    connection.register("repeated", {"id": np.array(dropped, dtype=np.int64)})
     connection.execute("DELETE FROM spans WHERE rowid IN (SELECT id FROM repeated)")
     if copied:
         connection.execute("DELETE FROM touched_spans WHERE place IN (SELECT id FROM repeated)")
     connection.unregister("repeated")
+
+
+def _worse(copies: list[tuple[Any, ...]], lines: SpanLines, sink: Sink) -> list[int]:
+    """The rowids of all copies of a span but the best; those that contradict it are rejected."""
+    raws = {lines.raw(source, offset, length) for *_, source, _, offset, length in copies}
+    if len(raws) == 1:
+        return [copy[0] for copy in copies[1:]]
+    spans = {place: lines.read(*where) for place, _, _, *where in copies}
+    known = {place: span for place, span in spans.items() if span is not None}
+    if not known:  # the files are gone
+        return [copy[0] for copy in copies[1:]]
+    best = best_copy(list(known.values()))
+    for span in known.values():
+        if contradicts(span, best):
+            sink.put_reject(repeated_id(span))
+    return [place for place, span in spans.items() if span is not best]
 
 
 # What follows from the spans of a trace together. A root is a span without parent, else one whose parent is not there,

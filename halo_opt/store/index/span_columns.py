@@ -55,8 +55,8 @@ class Line(msgspec.Struct, gc=False):
     span_id: _Id
     name: str
     parent_span_id: str | None = None
-    start_time: str | None = None
-    end_time: str | None = None
+    start_time: str | int | float | None = None
+    end_time: str | int | float | None = None
     status: _Status = _Status()
     attributes: _SpanAttributes = msgspec.field(default_factory=_SpanAttributes)
 

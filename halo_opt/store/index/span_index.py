@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from halo_opt.store.index import span_decode
 from halo_opt.store.index.span_columns import NO_INTEGER, Column
-from halo_opt.store.sink import Sink
+from halo_opt.store.rows import RejectRow
+from halo_opt.store.sink import NOT_A_TIME, Sink
+from halo_opt.store.values import UnreadTime
 from halo_opt.store.values import time as time_of
 
 FORMAT = "spans"
@@ -27,7 +29,8 @@ CHUNK = 1 << 20
 BATCH_ROWS = 30_720
 # A row group of DuckDB's: as many are written as they are, fewer would go through its log, more would fill the memory.
 COMMIT_ROWS = 122_880
-_TIMES = ("start_time", "end_time")
+_TIMES = {"start_time": "started_at", "end_time": "ended_at"}
+_TEXT_OR_NONE = frozenset({str, type(None)})
 
 
 @dataclass(frozen=True)
@@ -130,17 +133,32 @@ class _Batches:
         arrays = {name: _joined(parts, cleaned.get(name)) for name, parts in columns.items()}
         self._connection.register("new_spans", arrays)
         try:
-            strange = " OR ".join(f"NOT {_in_utc(name)}" for name in _TIMES)
-            if self._connection.execute(f"SELECT 1 FROM new_spans WHERE {strange} LIMIT 1").fetchall():
-                arrays.update({name: np.array(list(map(_time, arrays[name])), dtype=object) for name in _TIMES})
+            if not self._has_usual_times(arrays):
+                arrays.update({name: self._times_in(arrays, name) for name in _TIMES})
                 self._connection.register("new_spans", arrays)
-                self._sink.counts["wrong_types"] += _unread(self._connection)
             self._connection.execute(
                 f"INSERT INTO spans ({', '.join(_SELECTED)}) SELECT {', '.join(_SELECTED.values())} FROM new_spans",
                 [self._source],
             )
         finally:
             self._connection.unregister("new_spans")
+
+    def _has_usual_times(self, arrays: dict[str, NDArray[Any]]) -> bool:
+        """Whether DuckDB casts all times as `values.time` reads them."""
+        if any(not _TEXT_OR_NONE.issuperset(map(type, arrays[name])) for name in _TIMES):
+            return False
+        strange = " OR ".join(f"NOT {_is_usual(name)}" for name in _TIMES)
+        return not self._connection.execute(f"SELECT 1 FROM new_spans WHERE {strange} LIMIT 1").fetchall()
+
+    def _times_in(self, arrays: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
+        """A column of times as `values.time` reads them; those that it cannot read are rejected."""
+        times = list(map(time_of, arrays[name]))
+        for place, moment in enumerate(times):
+            if isinstance(moment, UnreadTime):
+                line, offset = int(arrays["line"][place]), int(arrays["byte_offset"][place])
+                field = f"spans.{_TIMES[name]}"
+                self._sink.put_reject(RejectRow(self._source, line, offset, NOT_A_TIME, str(moment), field))
+        return np.array([moment or None for moment in times], dtype=object)
 
 
 def _joined(parts: Sequence[Column], clean: Callable[[list[Any]], Sequence[Any]] | None) -> NDArray[Any]:
@@ -164,26 +182,14 @@ _SELECTED = {
     **{name: _known(name) for name in ("tokens_in", "tokens_out", "call_hash")},
     "step": _known("step"),
     "parent_span_id": "coalesce(parent_span_id, '')",
-    "started_at": f"TRY_CAST({_TIMES[0]} AS TIMESTAMP)",
-    "ended_at": f"TRY_CAST({_TIMES[1]} AS TIMESTAMP)",
+    **{column: f"TRY_CAST({name} AS TIMESTAMP)" for name, column in _TIMES.items()},
     "status_message": "nullif(status_message, '')",
     "cost_usd": "CASE WHEN isnan(cost_usd) THEN NULL ELSE cost_usd END",
     "source": "?",
 }
 
 
-def _unread(connection: duckdb.DuckDBPyConnection) -> int:
-    """How many times are there that are no times."""
-    counts = (f"count({name}) - count(TRY_CAST({name} AS TIMESTAMP))" for name in _TIMES)
-    [(unread,)] = connection.execute(f"SELECT {' + '.join(counts)} FROM new_spans").fetchall()
-    return int(unread)
-
-
-def _in_utc(name: str) -> str:
+def _is_usual(name: str) -> str:
     """SQL: whether a time is missing or of the one form that DuckDB casts as we mean it (it drops other zones)."""
-    return f"({name} IS NULL OR (suffix({name}, 'Z') AND length({name}) BETWEEN 20 AND 30))"
-
-
-def _time(value: Any) -> str | None:
-    # What cannot be read stays as it is, to be counted.
-    return None if value is None else time_of(value) or str(value)
+    form = f"prefix({name}, '20') AND suffix({name}, 'Z') AND length({name}) BETWEEN 20 AND 30"
+    return f"({name} IS NULL OR ({form} AND TRY_CAST({name} AS TIMESTAMP) IS NOT NULL))"

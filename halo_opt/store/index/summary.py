@@ -44,10 +44,10 @@ class ImportSummary(Record):
     duplicate_keys: int = Field(
         default=0, description="JSON keys that one object had twice, counted while contents were read"
     )
-    totals_differ: int = Field(
-        default=0, description="trials whose own result file and their run's results differ; the trial's own counts"
-    )
     vanished: int = Field(default=0, description="spans whose line was gone when their contents were read")
+    totals_differ: int = Field(
+        default=0, description="attempts whose own result file states other totals than their trajectory or run"
+    )
 
 
 def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRecognised]) -> ImportSummary:

@@ -68,6 +68,6 @@ class TraceFilter(Record):
 
 def _time(name: str, text: str) -> str:
     moment = values.time(text)
-    if moment is None:
+    if not moment:
         raise InputError(f"{name} {text!r} is not a time; write it as 2026-05-04 or 2026-05-04T10:00:00Z")
     return moment

@@ -1,18 +1,21 @@
 """Reader for ATIF trajectories (Harbor's interchange format, versions 1.x) and for the folders of Harbor's trials.
 
-The outcome is in the trial's `result.json`, so a trial folder is one source. Its other files, logs and artifacts of any
-size, are not read.
+The outcome is in the trial's `result.json`, so a trial folder is one source; the trials of a job are one run. A
+trajectory may go on in further files (`trajectory.cont-1.json`). Where there is none, the steps come from the agent's
+raw session. Other files, logs and artifacts of any size, are not read.
 """
 
+import glob
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.readers.atif_steps import messages_of, steps_of, total
+from halo_opt.store.readers.atif_steps import counted_totals, messages_of, object_of, stated_totals, steps_of
 from halo_opt.store.readers.base import SourceError, derived_id, usable
 from halo_opt.store.readers.documents import document, leading_objects, records
+from halo_opt.store.readers.harbor_sessions import raw_trace
 from halo_opt.store.readers.span_trace import derived_task
 from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, StepRow, Trace
@@ -20,7 +23,10 @@ from halo_opt.store.sink import Sink
 
 Record = Mapping[str, Any]
 
-RESULT, TRAJECTORY = "result.json", Path("agent", "trajectory.json")
+RESULT, CONFIG, AGENT, TRAJECTORY = "result.json", "config.json", "agent", "trajectory.json"
+_CONTINUATION = re.compile(r"(.+)\.cont-(\d+)\.json")
+# Costs are sums of rounded prices.
+_ROUNDED = 1e-6
 _TIMED_OUT = "AgentTimeoutError"
 # By the type of the exception that ended a trial; what is not here was the agent's own doing where it was graded.
 _CAUSES = (
@@ -28,6 +34,10 @@ _CAUSES = (
     ("environment_error", re.compile(r"Environment|Docker|Setup|Verifier|Reward|Download|Sandbox")),
     ("model_unreachable", re.compile(r"RateLimit|Connection|Unavailable|InternalServer|Overloaded|Authentication")),
 )
+
+
+# Counted for the summary of an import: trials whose result states other totals than their trajectory.
+TOTALS_DIFFER = "totals_differ"
 
 
 class AtifReader:
@@ -39,8 +49,7 @@ class AtifReader:
     def sniff(self, path: Path) -> bool:
         """Whether it is a trial folder, or a file whose `schema_version` is ATIF's."""
         if path.is_dir():
-            result = path / RESULT
-            return result.is_file() and any({"trial_name", "task_name"} <= r.keys() for r in leading_objects(result))
+            return _is_trial(path)
         return path.is_file() and any(_is_atif(record) for record in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
@@ -48,28 +57,34 @@ class AtifReader:
         if path.is_dir():
             self._trial(path, sink)
             return
+        if _continues_another(path):
+            sink.counts["continuations"] += 1
+            return
         run_id = sink.run_of_folder(path.parent)
         for number, record in usable(path, records(path), _problem, sink):
             known = AttemptRow(derived_id(run_id, path.name, number), run_id, "", source=str(path), line=number)
-            self._hand(_trace(record, {}, known), sink)
+            self._hand(_trace([record, *_continuations(path, record, sink)], {}, known), sink)
 
     def _trial(self, folder: Path, sink: Sink) -> None:
+        if not (folder / RESULT).is_file():
+            sink.counts["unfinished"] += 1
+            return
         result, reason = document(folder / RESULT)
         if result is None:
             raise SourceError(
                 folder, f"{folder / RESULT} cannot be used: {reason}; run the trial again, or leave it out"
             )
-        file, trajectory = folder / TRAJECTORY, None
-        if file.is_file():
-            trajectory, problem = document(file)
-            problem = _problem(trajectory) if trajectory is not None else problem
-            if trajectory is None or problem is not None:
-                sink.reject(str(file), 1, problem or "no record", str(trajectory or ""))
-                trajectory = None
         run_id = sink.run_of_folder(folder.resolve().parent)
         trace_id = derived_id(run_id, result.get("id"), folder.name)
         known = AttemptRow(trace_id, run_id, "", source=str(folder / RESULT), line=1)
-        self._hand(_trace(trajectory or {}, result, known), sink)
+        places = [folder / AGENT] if (folder / AGENT).is_dir() else sorted(folder.glob(f"steps/*/{AGENT}"))
+        segments = [segment for place in places for segment in _segments(place / TRAJECTORY, sink)]
+        trace = _trace(segments, result, known)
+        if not segments:
+            raw = raw_trace(places, known, sink)
+            trace = trace if raw is None else _with_result(raw, trace)
+        sink.counts[TOTALS_DIFFER] += _differ(segments, result)
+        self._hand(trace, sink)
 
     def _hand(self, trace: Trace, sink: Sink) -> None:
         attempt = trace.attempt
@@ -86,6 +101,65 @@ def _is_atif(record: Record) -> bool:
     return str(record.get("schema_version")).startswith("ATIF-v")
 
 
+def _is_trial(folder: Path) -> bool:
+    """Whether a folder is a trial: its result names trial and task, or, of one cut off, its configuration does."""
+    result, config = folder / RESULT, folder / CONFIG
+    if result.is_file():
+        return any({"trial_name", "task_name"} <= found.keys() for found in leading_objects(result))
+    return config.is_file() and any({"trial_name", "task", "agent"} <= c.keys() for c in leading_objects(config))
+
+
+def _segments(file: Path, sink: Sink) -> list[Record]:
+    """A trial's trajectory with all its continuations; nothing where it is missing or unusable."""
+    if not file.is_file():
+        return []
+    trajectory = _usable_document(file, sink)
+    return [] if trajectory is None else [trajectory, *_continuations(file, trajectory, sink)]
+
+
+def _usable_document(file: Path, sink: Sink) -> Record | None:
+    trajectory, problem = document(file)
+    problem = _problem(trajectory) if trajectory is not None else problem
+    if problem is not None:
+        sink.reject(str(file), 1, problem, str(trajectory or ""))
+        return None
+    return trajectory
+
+
+def _continuations(file: Path, record: Record, sink: Sink) -> list[Record]:
+    """The trajectories that go on after a file's: those that it and each next one name, then those of later numbers."""
+    found: dict[Path, Record] = {}
+    while (following := _named_next(file, record)) is not None and following not in found:
+        trajectory = _usable_document(following, sink)
+        if trajectory is None:
+            break
+        found[following] = record = trajectory
+    for path in sorted(file.parent.glob(f"{glob.escape(file.stem)}.cont-*.json"), key=_number):
+        trajectory = None if path in found or not _number(path) else _usable_document(path, sink)
+        if trajectory is not None:
+            found[path] = trajectory
+    return list(found.values())
+
+
+def _named_next(file: Path, record: Record) -> Path | None:
+    """The file beside another that its trajectory names as its continuation."""
+    name = record.get("continued_trajectory_ref")
+    beside = file.with_name(Path(name).name) if isinstance(name, str) and Path(name).name else None
+    return beside if beside is not None and beside != file and beside.is_file() else None
+
+
+def _number(path: Path) -> int:
+    """The number of a continuation file, 0 for any other."""
+    match = _CONTINUATION.fullmatch(path.name)
+    return int(match.group(2)[:9]) if match else 0
+
+
+def _continues_another(path: Path) -> bool:
+    """Whether the file is read with the trajectory beside it that it continues."""
+    match = _CONTINUATION.fullmatch(path.name)
+    return match is not None and path.with_name(f"{match.group(1)}.json").is_file()
+
+
 def _problem(record: Record) -> str | None:
     steps = record.get("steps")
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
@@ -93,36 +167,29 @@ def _problem(record: Record) -> str | None:
     return None
 
 
-def _trace(record: Record, result: Record, known: AttemptRow) -> Trace:
-    """The attempt that a trajectory and a trial's result describe; either of them may be empty."""
-    listed = record.get("steps") or []
+def _trace(segments: Sequence[Record], result: Record, known: AttemptRow) -> Trace:
+    """The attempt that a trajectory, in one or several parts, and a trial's result describe; either may be empty."""
+    record = segments[0] if segments else {}
+    listed = [step for segment in segments for step in segment["steps"] if step.get("is_copied_context") is not True]
     steps, calls, about = steps_of(known.trace_id, listed)
     messages = messages_of(known.trace_id, listed)
-    final, agent, info = (
-        _object(record.get("final_metrics")),
-        _object(record.get("agent")),
-        _object(result.get("agent_info")),
-    )
-    spent = _object(result.get("agent_result"))
+    agent, info = object_of(record.get("agent")), object_of(result.get("agent_info"))
     goal = next((message.content for message in messages if message.role == "user"), None)
     task = values.text(result.get("task_name"))
+    stated, counted = stated_totals(result), counted_totals(segments)
     attempt = known._replace(
         task_id=task or derived_task(goal, values.text(record.get("session_id")) or known.trace_id),
         **_outcome(result),
         mode=values.text(agent.get("name") or info.get("name")),
-        model=values.text(agent.get("model_name") or _object(info.get("model_info")).get("name")),
+        model=values.text(agent.get("model_name") or object_of(info.get("model_info")).get("name")),
         harness_revision=values.text(agent.get("version") or info.get("version")),
         goal=goal,
-        steps=len(steps) if record else None,
-        tokens_in=total(
-            final, spent, listed, ("total_prompt_tokens", "n_input_tokens", "prompt_tokens"), values.integer
-        ),
-        tokens_out=total(
-            final, spent, listed, ("total_completion_tokens", "n_output_tokens", "completion_tokens"), values.integer
-        ),
-        cost_usd=total(final, spent, listed, ("total_cost_usd", "cost_usd", "cost_usd"), values.number),
-        started_at=values.moment(result.get("started_at")) or _edge(steps, first=True),
-        ended_at=values.moment(result.get("finished_at")) or _edge(steps, first=False),
+        steps=len(steps) if segments else None,
+        tokens_in=stated.tokens_in if stated.tokens_in is not None else counted.tokens_in,
+        tokens_out=stated.tokens_out if stated.tokens_out is not None else counted.tokens_out,
+        cost_usd=stated.cost_usd if stated.cost_usd is not None else counted.cost_usd,
+        started_at=values.time(result.get("started_at")) or _edge(steps, first=True),
+        ended_at=values.time(result.get("finished_at")) or _edge(steps, first=False),
     )
     rest = {f"atif.{name}": value for name, value in record.items() if name != "steps"}
     rest |= {f"harbor.{name}": value for name, value in result.items()}
@@ -136,6 +203,34 @@ def _trace(record: Record, result: Record, known: AttemptRow) -> Trace:
     )
 
 
+def _with_result(raw: Trace, trial: Trace) -> Trace:
+    """The steps of a raw session under the attempt that the trial's result describes, which counts before it."""
+    session, result = raw.attempt, trial.attempt
+    raw.attempt = result._replace(
+        model=result.model or session.model,
+        goal=result.goal or session.goal,
+        steps=session.steps,
+        end_reason=result.end_reason or session.end_reason,
+        tokens_in=session.tokens_in if result.tokens_in is None else result.tokens_in,
+        tokens_out=session.tokens_out if result.tokens_out is None else result.tokens_out,
+        cost_usd=session.cost_usd if result.cost_usd is None else result.cost_usd,
+        started_at=result.started_at or session.started_at,
+        ended_at=result.ended_at or session.ended_at,
+    )
+    root = trial.spans[0]
+    spans = [
+        span._replace(attributes={**root.attributes, **span.attributes}) if not span.parent_span_id else span
+        for span in raw.spans
+    ]
+    return Trace(raw.attempt, spans, raw.messages, raw.steps, raw.tool_calls, trial.scores)
+
+
+def _differ(segments: Sequence[Record], result: Record) -> bool:
+    """Whether a trial's result and its trajectory state different totals."""
+    pairs = zip(stated_totals(result), counted_totals(segments), strict=True)
+    return any(one is not None and other is not None and abs(one - other) > _ROUNDED for one, other in pairs)
+
+
 def _edge(steps: list[StepRow], *, first: bool) -> str | None:
     times = [step.started_at for step in steps if step.started_at]
     if not times:
@@ -145,7 +240,7 @@ def _edge(steps: list[StepRow], *, first: bool) -> str | None:
 
 def _rewards(result: Record) -> dict[str, float]:
     """The verifier's rewards by name; older results hold a single one."""
-    verdict = _object(result.get("verifier_result"))
+    verdict = object_of(result.get("verifier_result"))
     rewards = verdict.get("rewards")
     listed = rewards if isinstance(rewards, dict) else {"reward": verdict.get("reward")}
     found = {name: values.number(value) for name, value in listed.items() if isinstance(value, int | float)}
@@ -156,7 +251,7 @@ def _outcome(result: Record) -> dict[str, Any]:
     """Outcome, score, cause and end_reason. An agent that ran out of time has been graded, a broken trial not."""
     rewards = _rewards(result)
     score = rewards.get("reward", next(iter(rewards.values())) if len(rewards) == 1 else None)
-    broke = values.text(_object(result.get("exception_info")).get("exception_type"))
+    broke = values.text(object_of(result.get("exception_info")).get("exception_type"))
     cause = next((name for name, pattern in _CAUSES if broke and broke != _TIMED_OUT and pattern.search(broke)), None)
     if broke and not rewards:
         cause = cause or ("time_limit" if broke == _TIMED_OUT else "harness_crashed")
@@ -171,7 +266,3 @@ def _outcome(result: Record) -> dict[str, Any]:
 def _scores(attempt: AttemptRow, result: Record) -> list[ScoreRow]:
     rows = [] if attempt.outcome == "error" else list(_rewards(result).items())
     return [ScoreRow(attempt.trace_id, name, value, None, "harbor") for name, value in rows]
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -1,11 +1,11 @@
 """Steps, calls and messages of an ATIF trajectory. A step is one whose source is the agent."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.readers.conversation import content_of
-from halo_opt.store.readers.synthetic import call_span_id, step_span_id
+from halo_opt.store.readers.synthetic import call_span_id, judged_call, judged_reply, step_span_id, with_calls
 from halo_opt.store.rows import MessageRow, StepRow, ToolCallRow
 
 Record = Mapping[str, Any]
@@ -35,20 +35,18 @@ def steps_of(
         text = _words(record)
         thoughts = values.text(record.get("reasoning_content"))
         reply = "\n\n".join(part for part in (thoughts, text) if part) or None
-        first = made[0] if made else None
-        steps.append(
-            StepRow(
-                trace_id,
-                number,
-                step_span_id(number),
-                observation=seen,
-                reply=reply,
-                tool=first.tool if first else "respond",
-                arguments=first.arguments if first else text,
-                result=first.result if first else _joined(results),
-                started_at=values.moment(record.get("timestamp")),
-            )
+        step = StepRow(
+            trace_id,
+            number,
+            step_span_id(number),
+            observation=seen,
+            reply=reply,
+            tool="respond",
+            arguments=text,
+            result=_joined(results),
+            started_at=values.time(record.get("timestamp")),
         )
+        steps.append(with_calls(step, made) if made else judged_reply(step, step.result))
         about[number] = {f"atif.{name}": value for name, value in record.items() if name not in _OURS}
         seen = _joined(results)
     return steps, calls, about
@@ -65,25 +63,53 @@ def messages_of(trace_id: str, listed: Sequence[Record]) -> list[MessageRow]:
     return [MessageRow(trace_id, None, n, role, content) for n, (role, content) in enumerate(spoken)]
 
 
-def total(
-    final: Record, spent: Record, listed: Sequence[Record], names: tuple[str, str, str], read: Callable[[Any], N | None]
-) -> N | None:
-    """A total of the attempt: the trajectory's, else the trial's, else the sum over the steps; None where all lack it.
+class Totals(NamedTuple):
+    """Tokens and cost of an attempt; None where nothing states them."""
 
-    Args:
-        final: the trajectory's `final_metrics`.
-        spent: the `agent_result` of the trial.
-        listed: the steps, whose `metrics` are added up.
-        names: the name of the total in each of these three places.
-        read: turns a value into a number, or into None.
+    tokens_in: int | None
+    tokens_out: int | None
+    cost_usd: float | None
+
+
+def stated_totals(result: Record) -> Totals:
+    """What a trial's result states as its agent's totals."""
+    spent = object_of(result.get("agent_result"))
+    return Totals(
+        values.integer(spent.get("n_input_tokens")),
+        values.integer(spent.get("n_output_tokens")),
+        values.number(spent.get("cost_usd")),
+    )
+
+
+def counted_totals(segments: Sequence[Record]) -> Totals:
+    """The totals of a trajectory in one or several parts."""
+    return Totals(
+        _total(segments, "total_prompt_tokens", "prompt_tokens", values.integer),
+        _total(segments, "total_completion_tokens", "completion_tokens", values.integer),
+        _total(segments, "total_cost_usd", "cost_usd", values.number),
+    )
+
+
+def _total(segments: Sequence[Record], name: str, of_step: str, read: Callable[[Any], N | None]) -> N | None:
+    """A total by its name in `final_metrics`, else the sum over the steps.
+
+    Each part of a continued trajectory may state its own total or, as Harbor does, the total so far. The last one
+    counts when it is at least what all steps add up to; otherwise the parts are added up.
     """
-    for place, name in ((final, names[0]), (spent, names[1])):
-        value = read(place.get(name))
-        if value is not None:
-            return value
-    metrics = [record["metrics"] for record in listed if isinstance(record.get("metrics"), dict)]
-    counts = [count for place in metrics if (count := read(place.get(names[2]))) is not None]
-    return sum(counts) if counts else None
+    finals = [read(object_of(segment.get("final_metrics")).get(name)) for segment in segments]
+    stated = [value for value in finals if value is not None]
+    metrics = [object_of(step.get("metrics")) for segment in segments for step in segment["steps"]]
+    counts = [count for place in metrics if (count := read(place.get(of_step))) is not None]
+    summed = sum(counts) if counts else None
+    if not stated or (len(stated) < len(segments) and summed is not None):
+        return summed
+    so_far = len(segments) == 1 or (stated == sorted(stated) and (summed is None or stated[-1] >= summed))
+    return stated[-1] if so_far else sum(stated)
+
+
+def object_of(value: Any) -> dict[str, Any]:
+    """The value where it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 def _words(record: Record) -> str | None:
@@ -112,18 +138,17 @@ def _calls(trace_id: str, step: int, position: int, record: Record, results: Seq
     for number, call in enumerate(calls):
         call_id = values.text(call.get("tool_call_id"))
         answer = by_id[call_id] if call_id is not None and call_id in by_id else next(loose, {})
-        rows.append(
-            ToolCallRow(
-                trace_id,
-                call_span_id(position + number),
-                step,
-                position + number,
-                tool=values.text(call.get("function_name")) or "unknown",
-                arguments=values.text(call.get("arguments")),
-                target=None,
-                result=content_of(answer),
-                error=None,
-                error_type=None,
-            )
+        row = ToolCallRow(
+            trace_id,
+            call_span_id(position + number),
+            step,
+            position + number,
+            tool=values.text(call.get("function_name")) or "unknown",
+            arguments=values.text(call.get("arguments")),
+            target=None,
+            result=content_of(answer),
+            error=None,
+            error_type=None,
         )
+        rows.append(judged_call(row))
     return rows

@@ -126,8 +126,8 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
         tokens_in=_either(_count(usage, talk.TOKENS_IN), talk.total(messages, talk.TOKENS_IN, values.integer)),
         tokens_out=_either(_count(usage, talk.TOKENS_OUT), talk.total(messages, talk.TOKENS_OUT, values.integer)),
         cost_usd=_either(values.number(names.first(_COST, *places)), talk.total(messages, talk.COST, values.number)),
-        started_at=values.moment(names.first(_START, *places)),
-        ended_at=values.moment(names.first(_END, *places)),
+        started_at=values.time(names.first(_START, *places)),
+        ended_at=values.time(names.first(_END, *places)),
     )
     rest = {f"chat.{name}": value for name, value in record.items() if name != "messages"}
     return Trace(

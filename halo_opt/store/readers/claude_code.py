@@ -6,7 +6,8 @@ total for all of them, so there their steps belong to the session. Lines that sh
 model, hence one step. Lines that are no part of a conversation (snapshots, progress, titles) are skipped.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ _SPOKEN = ("user", "assistant")
 # What Claude Code itself writes in the user's place.
 _NOT_A_GOAL = ("<command-", "<local-command", "Caveat: ", "[Request interrupted")
 _SYNTHETIC = "<synthetic>"
-_REFUSED = "The user doesn't want to "
 _INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _KEPT = ("cwd", "gitBranch", "version", "entrypoint", "slug", "agentId", "permissionMode", "userType")
 
@@ -63,6 +63,27 @@ def sessions_of(path: Path, reject: Reject) -> list["Session"]:
     """The sessions of a file that say anything, each sub-agent after its session; bad lines go to `reject`."""
     sessions: dict[str, Session] = {}
     chains: dict[str, str] = {}
+    for number, uuid, record in _lines(path, reject):
+        key = _key(record, uuid, chains)
+        sessions.setdefault(key, Session(key, number)).add(record)
+    return [session for session in sessions.values() if session.turns or session.messages]
+
+
+def session_of(paths: Iterable[Path], reject: Reject) -> "Session | None":
+    """All lines of some files as one session, by their times: a session and its sub-agents; None without any reply."""
+    found: dict[str, tuple[str, Object]] = {}
+    for path in paths:
+        for number, uuid, record in _lines(path, reject):
+            key = uuid if record.get("uuid") else f"{path} {number}"
+            found.setdefault(key, (values.time(record.get("timestamp")) or "", record))
+    session = Session("", 1)
+    for _, record in sorted(found.values(), key=itemgetter(0)):
+        session.add(record)
+    return session if session.turns or session.messages else None
+
+
+def _lines(path: Path, reject: Reject) -> Iterator[tuple[int, str, Object]]:
+    """Each line of a conversation once, as (number, uuid, record with a sessionId)."""
     seen: set[str] = set()
     stream = ""
     for line in records(path):
@@ -78,9 +99,7 @@ def sessions_of(path: Path, reject: Reject) -> list["Session"]:
             uuid = values.text(record.get("uuid")) or f"line {line.number}"
             if uuid not in seen:
                 seen.add(uuid)
-                key = _key(record, uuid, chains)
-                sessions.setdefault(key, Session(key, line.number)).add(record)
-    return [session for session in sessions.values() if session.turns or session.messages]
+                yield line.number, uuid, record
 
 
 def _is_session_line(line: Object) -> bool:
@@ -104,6 +123,14 @@ def _problem(record: Object) -> str | None:
     if not isinstance(record.get("sessionId"), str) or not record["sessionId"]:
         return "missing field sessionId"
     return None if isinstance(record.get("message"), dict) else "missing field message"
+
+
+def _agent(record: Object) -> str | None:
+    """The sub-agent that a line belongs to; None for the session's own."""
+    parent = values.text(record.get("parent_tool_use_id"))
+    if parent is None and record.get("isSidechain") is True:
+        return values.text(record.get("agentId")) or "subagent"
+    return parent
 
 
 def _key(record: Object, uuid: str, chains: dict[str, str]) -> str:
@@ -134,16 +161,19 @@ class Session:
         self.results: list[Object] = []
         self._numbers: dict[str, int] = {}
         self._calls: dict[str, tuple[Call, int]] = {}
-        # What each agent of the session, the main one by None, has seen since its last reply.
+        self._first_agent: str | None = None
+        # What each agent of the session has seen since its last reply.
         self._seen: dict[str | None, list[str]] = {}
 
     def add(self, record: Object) -> None:
         """Add one line of type user, assistant, system or result."""
         moment = values.time(record.get("timestamp"))
-        if moment is not None:
+        if moment:
             self.times.append(moment)
         self.facts.update({name: record[name] for name in _KEPT if record.get(name) is not None})
         message = record.get("message")
+        if isinstance(message, dict) and not self.messages:
+            self._first_agent = _agent(record)
         if record.get("type") == "assistant" and isinstance(message, dict):
             self._reply(record, message, moment)
         elif record.get("type") == "user" and isinstance(message, dict):
@@ -222,7 +252,7 @@ class Session:
 
     def _reply(self, record: Object, message: Object, moment: str | None) -> None:
         failed = record.get("isApiErrorMessage") is True or record.get("error") is not None
-        agent = values.text(record.get("parent_tool_use_id"))
+        agent = _agent(record)
         if message.get("model") == _SYNTHETIC and not failed:
             self.messages.append(("assistant", _text(message.get("content")), None))
             return
@@ -267,7 +297,7 @@ class Session:
             turn.say(_part_text(part))
 
     def _heard(self, record: Object, message: Object, moment: str | None) -> None:
-        agent = values.text(record.get("parent_tool_use_id"))
+        agent = _agent(record)
         seen = self._seen.setdefault(agent, [])
         for part in _parts(message.get("content")):
             if part.get("type") == "tool_result":
@@ -276,8 +306,9 @@ class Session:
             words = _part_text(part)
             seen.append(words or "")
             self.messages.append(("user", words, None))
-            own = record.get("isMeta") is True or record.get("isCompactSummary") is True or agent is not None
-            if self.goal is None and words and not own and not words.lstrip().startswith(_NOT_A_GOAL):
+            own = record.get("isMeta") is True or record.get("isCompactSummary") is True
+            asked = not own and agent == self._first_agent
+            if self.goal is None and words and asked and not words.lstrip().startswith(_NOT_A_GOAL):
                 self.goal = words
 
     def _result(self, part: Object, structured: Any, moment: str | None) -> str:
@@ -289,8 +320,7 @@ class Session:
         if call is not None and number is not None:
             turn = self.turns[number]
             call.result, turn.ended_at = words, moment or turn.ended_at
-            if part.get("is_error") is True:
-                call.error, call.error_type = words, _error_type(words or "")
+            call.failed = values.boolean(part.get("is_error"))
         return words or ""
 
 
@@ -299,12 +329,6 @@ _USAGE = (*_INPUT, "output_tokens")
 
 def _output_of(usage: Any) -> int:
     return (values.integer(usage.get("outputTokens")) or 0) if isinstance(usage, dict) else 0
-
-
-def _error_type(words: str) -> str:
-    if words.startswith(_REFUSED):
-        return "blocked"
-    return "invalid_arguments" if "InputValidationError" in words else "tool_error"
 
 
 def _parts(content: Any) -> Iterator[Object]:

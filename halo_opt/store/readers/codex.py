@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from halo_opt.store import values
 from halo_opt.store.files.lines import read_objects
 from halo_opt.store.readers.base import derived_id, first_objects
-from halo_opt.store.readers.shell import answers_by_status
 from halo_opt.store.readers.span_trace import derived_task, run_of
 from halo_opt.store.readers.transcript import Call, TranscriptMessage, Turn, trace_of_turns
 from halo_opt.store.rows import AttemptRow, Trace
@@ -24,17 +23,6 @@ _TYPES = ("session_meta", "turn_context", "response_item", "event_msg", "compact
 # What Codex itself writes in the user's place.
 _NOT_A_GOAL = ("<", "# AGENTS.md instructions")
 _EXIT = re.compile(r"^(?:Process exited with code|Exit code:) (-?\d+)\s*$", re.MULTILINE)
-# Codex's own words for calls that it could not carry out, with what they mean.
-_REFUSALS = (
-    ("failed to parse function arguments", "invalid_arguments"),
-    ("unsupported call", "unknown_action"),
-    ("unsupported custom tool call", "unknown_action"),
-    ("exec command rejected", "blocked"),
-    ("patch rejected", "blocked"),
-    ("aborted by user", "blocked"),
-    ("execution error", "tool_error"),
-    ("apply_patch verification failed", "tool_error"),
-)
 _USAGE = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens", "total_tokens")
 
 
@@ -97,7 +85,7 @@ class _Session:
 
     def add(self, kind: str, payload: Object, moment: str | None) -> None:
         """Add one line."""
-        if moment is not None:
+        if moment:
             self.times.append(moment)
         if kind == "session_meta":
             # A forked session repeats the lines of the one that it came from; its own description is the first.
@@ -220,30 +208,11 @@ class _Session:
 
 
 def _judge(call: Call, result: _Result) -> None:
-    """Mark a call as failed where its output shows it. An exit status other than 0 may be an answer, as grep's is."""
-    words = (result.text or "").lstrip()
-    kind = next((kind for begin, kind in _REFUSALS if words.startswith(begin)), None)
-    if kind is None and result.success is False:
-        kind = "tool_error"
-    if kind is None and result.exit_code not in (None, 0) and not answers_by_status(_command(call.arguments)):
-        kind = "tool_error"
-    if kind is not None and call.error_type is None:
-        call.error, call.error_type = result.text or f"exit code {result.exit_code}", kind
-
-
-def _command(arguments: str | None) -> str:
-    """The shell command in a call's arguments; empty where they hold none."""
-    try:
-        decoded = json.loads(arguments or "")
-    except (ValueError, RecursionError):
-        return arguments or ""
-    if not isinstance(decoded, dict):
-        return ""
-    command = decoded.get("cmd", decoded.get("command"))
-    if isinstance(command, list):
-        # ["bash", "-lc", "..."]: the last word is the script.
-        command = command[-1] if len(command) == 3 and command[1:2] == ["-lc"] else " ".join(map(str, command))
-    return values.text(command) or ""
+    """Note what the output of a call says of how it went."""
+    if result.success is False:
+        call.failed = True
+    call.status = result.exit_code if result.exit_code is not None else call.status
+    call.result = result.text if call.result is None else call.result
 
 
 def _result(output: Any) -> _Result:

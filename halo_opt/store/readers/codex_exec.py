@@ -3,8 +3,6 @@
 A file is a thread and an attempt, without an outcome. A step is the model's texts and calls up to the next result.
 """
 
-import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ from typing import Any
 from halo_opt.store import values
 from halo_opt.store.files.lines import read_objects
 from halo_opt.store.readers.base import derived_id, first_objects
-from halo_opt.store.readers.shell import answers_by_status
 from halo_opt.store.readers.span_lines import Reject
 from halo_opt.store.readers.span_trace import derived_task, run_of
 from halo_opt.store.readers.transcript import Call, TranscriptMessage, Turn, trace_of_turns
@@ -26,7 +23,6 @@ _MESSAGES = ("agent_message", "assistant_message")
 # Events of the oldest layout, {id, msg: {type, ...}}: a call's beginning and end by the name of what is called.
 _BEGIN, _END = "_begin", "_end"
 _CALLED = {"exec_command": "shell", "patch_apply": "apply_patch", "web_search": "web_search", "mcp_tool_call": "mcp"}
-_LOGIN_SHELL = re.compile(r"^(?:/bin/)?(?:bash|zsh|sh) -lc ")
 _USAGE = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens")
 
 
@@ -185,10 +181,10 @@ class Thread:
         self._open = False
         self._seen.append(result or "")
         self.messages.append(("tool", result, number))
-        answered = bool(code) and not declined and answers_by_status(_script(call.arguments or ""))
-        if (failed or bool(code)) and not answered:
-            call.error = result or (f"exit code {code}" if code is not None else "the call failed")
-            call.error_type = "blocked" if declined else "tool_error"
+        # A status that a command answers with, as grep does, stands beside a flag that it failed.
+        call.failed, call.status = (failed or None) if code is None else None, code
+        if declined:
+            call.error, call.error_type = result or "the call was declined", "blocked"
 
     def _turn(self) -> Turn:
         """The turn that is going on, or a new one where a result has come since the last reply."""
@@ -298,14 +294,3 @@ def _joined(content: list[Any]) -> str:
         words = block.get("text", f"[{block.get('type')}]") if isinstance(block, dict) else block
         texts.append(values.text(words) or "")
     return "\n".join(texts)
-
-
-def _script(command: str) -> str:
-    """The command inside `bash -lc '...'`, which may also be a JSON list of words."""
-    try:
-        words = json.loads(command)
-    except (ValueError, RecursionError):
-        words = None
-    if isinstance(words, list):
-        return str(words[-1]) if words[1:2] == ["-lc"] else " ".join(map(str, words))
-    return _LOGIN_SHELL.sub("", command).strip("'\"")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from halo_opt.store import values
-from halo_opt.store.readers.synthetic import call_span_id, step_span_id
+from halo_opt.store.readers.synthetic import call_span_id, judged_call, judged_reply, step_span_id, with_calls
 from halo_opt.store.rows import MessageRow, StepRow, ToolCallRow
 
 Message = Mapping[str, Any]
@@ -122,20 +122,13 @@ def steps_of(trace_id: str, messages: Sequence[Message]) -> tuple[list[StepRow],
             step_span_id(number),
             observation=content_of(messages[index - 1]) if index else None,
             reply=_reply(message),
-            started_at=values.moment(message.get("timestamp")),
+            started_at=values.time(message.get("timestamp")),
         )
         if made:
-            first = next((call for call in made if call.error_type), made[0])
-            step = step._replace(
-                tool=made[0].tool,
-                arguments=made[0].arguments,
-                result=made[0].result,
-                error=first.error,
-                error_type=first.error_type,
-            )
+            step = with_calls(step, made)
         else:
-            heard = messages[index + 1] if index + 1 < len(messages) else {}
-            step = step._replace(tool="respond", arguments=content_of(message), result=content_of(heard))
+            heard = content_of(messages[index + 1]) if index + 1 < len(messages) else None
+            step = judged_reply(step._replace(tool="respond", arguments=content_of(message), result=heard), heard)
         steps.append(step)
     return steps, calls
 
@@ -163,22 +156,19 @@ def _calls(trace_id: str, step: int, position: int, message: Message, after: Seq
     for call in calls:
         function, call_id = _function(call) or {}, values.text(call.get("id"))
         answer = by_id[call_id] if call_id is not None and call_id in by_id else next(without_id, {})
-        result = content_of(answer)
-        failed = _failed(answer, result)
-        rows.append(
-            ToolCallRow(
-                trace_id,
-                call_span_id(position + len(rows)),
-                step,
-                position + len(rows),
-                tool=values.text(function.get("name")) or "unknown",
-                arguments=values.text(function.get("arguments")),
-                target=None,
-                result=result,
-                error=(result or "the tool failed without words") if failed else None,
-                error_type="tool_error" if failed else None,
-            )
+        row = ToolCallRow(
+            trace_id,
+            call_span_id(position + len(rows)),
+            step,
+            position + len(rows),
+            tool=values.text(function.get("name")) or "unknown",
+            arguments=values.text(function.get("arguments")),
+            target=None,
+            result=content_of(answer),
+            error=None,
+            error_type=None,
         )
+        rows.append(judged_call(row, failed=_failed(answer)))
     return rows
 
 
@@ -194,9 +184,9 @@ def _call_id(result: Message) -> str | None:
     return values.text(result.get("tool_call_id", result.get("id")))
 
 
-def _failed(answer: Message, result: str | None) -> bool:
-    """Whether a call failed: by its flag, else by a result that begins with Error, as tau-bench's tools write."""
-    for flag in ("is_error", "error"):
-        if isinstance(answer.get(flag), bool):
-            return bool(answer[flag])
-    return answer.get("status") == "error" or (result is not None and result.startswith("Error"))
+def _failed(answer: Message) -> bool | None:
+    """Whether the message with a result says that the call failed; None where it says nothing."""
+    flags = [answer[name] for name in ("is_error", "isError", "error") if isinstance(answer.get(name), bool)]
+    if flags:
+        return bool(flags[0])
+    return {"error": True, "success": False}.get(str(answer.get("status")))

@@ -1,4 +1,4 @@
-"""Helpers for exports of tracing platforms: records in JSONL or one document, times in any unit, nested names.
+"""Helpers for exports of tracing platforms: records in JSONL or one document, nested names.
 
 Of JSONL one trace at a time is in memory.
 """
@@ -14,7 +14,6 @@ from halo_opt.store.files.lines import BOM, HEAD, Line, decode_json, decode_obje
 from halo_opt.store.files.opening import open_file, open_seekable
 from halo_opt.store.readers.base import first_bytes, first_objects
 from halo_opt.store.readers.documents import elements
-from halo_opt.store.readers.span_lines import Span
 from halo_opt.store.readers.span_trace import run_of
 from halo_opt.store.rows import Trace
 from halo_opt.store.sink import Sink
@@ -30,7 +29,6 @@ _WRAPPERS = ("data", "traces", "runs", "spans", "observations")
 _IS_RECORD = {"id", "info", "trace"}
 _DEEPEST = 12
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
-_SECONDS, _MILLISECONDS, _MICROSECONDS = 1e11, 1e14, 1e17
 
 
 def sniffed(path: Path) -> list[dict[str, Any]]:
@@ -155,19 +153,6 @@ def _unwrapped(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
 
-def moment(value: Any) -> str | None:
-    """A time as UTC text, from ISO 8601 or from a number of seconds, milli-, micro- or nanoseconds since 1970."""
-    if isinstance(value, str) and values.number(value) is None:
-        return values.time(value)
-    number = values.finite(value)
-    if number is None or isinstance(value, bool) or number <= 0:
-        return None
-    for limit, factor in ((_SECONDS, 10**9), (_MILLISECONDS, 10**6), (_MICROSECONDS, 10**3)):
-        if number < limit:
-            return values.time(int(number * factor))
-    return values.time(value)
-
-
 def flat(value: Object, prefix: str = "") -> dict[str, Any]:
     """Nested objects and lists of objects under dotted names (`llm.input_messages.0.message.role`), without nulls."""
     found: dict[str, Any] = {}
@@ -210,11 +195,6 @@ def an_object(value: Any) -> Object:
 def without_nulls(attributes: Object) -> dict[str, Any]:
     """The attributes that have a value."""
     return {name: value for name, value in attributes.items() if value is not None}
-
-
-def each_once(spans: Sequence[Span]) -> list[Span]:
-    """The last of each id: exports of overlapping times repeat records."""
-    return list({span.span_id: span for span in spans}.values())
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

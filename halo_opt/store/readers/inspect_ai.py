@@ -15,7 +15,7 @@ from halo_opt.store import values
 from halo_opt.store.files.lines import BOM, decode_json
 from halo_opt.store.readers.base import SourceError, derived_id, first_bytes, whole
 from halo_opt.store.readers.chat_attributes import chat
-from halo_opt.store.readers.exported import an_object, moment, objects, text_id, without_nulls
+from halo_opt.store.readers.exported import an_object, objects, text_id, without_nulls
 from halo_opt.store.readers.transcript import Call, TranscriptMessage, Turn, total, trace_of_turns
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
@@ -165,8 +165,8 @@ def _trace(sample: Object, known: AttemptRow, header: Object) -> Trace:
         tokens_in=total(usage.get(name) for name in _INPUTS),
         tokens_out=values.integer(usage.get("output_tokens")),
         cost_usd=values.number(usage.get("total_cost")),
-        started_at=moment(sample.get("started_at")),
-        ended_at=moment(sample.get("completed_at")),
+        started_at=values.time(sample.get("started_at")),
+        ended_at=values.time(sample.get("completed_at")),
         **_ending(sample, next((row.value for row in scores if _tells(row)), None)),
     )
     facts = {f"inspect.{name}": sample.get(name) or None for name in _KEPT}

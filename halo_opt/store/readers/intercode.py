@@ -14,9 +14,9 @@ from halo_opt.store import values
 from halo_opt.store.files.lines import decode_json, head_of
 from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import derived_id, first_bytes, whole
+from halo_opt.store.readers.call_errors import call_error
 from halo_opt.store.readers.documents import Wrapped, wrapped
 from halo_opt.store.readers.model_names import model_of_path
-from halo_opt.store.readers.shell import answers_by_status, error_message
 from halo_opt.store.readers.synthetic import call_of, call_span_id, step_span_id, synthetic_spans
 from halo_opt.store.rows import AttemptRow, MessageRow, RunRow, ScoreRow, StepRow, Trace
 from halo_opt.store.sink import Sink
@@ -27,8 +27,6 @@ _DATA_SET = re.compile(r"(?:^|[_/.-])(fs_\d+)(?=[_/.-]|$)")
 _EXECUTE = re.compile(r"\s*execute\[(.*)\]\s*", re.DOTALL)
 # Written by InterCode's own loop, not by the agent, when the turns are used up.
 _FORCED = "EXCEEDED MAX TURNS"
-_MALFORMED = "Malformed command"
-_NOT_BASH = "did not contain bash code"
 
 
 class _Turn(NamedTuple):
@@ -224,22 +222,12 @@ def _action(action: str, *, react: bool) -> tuple[str | None, str]:
 def _error(turn: _Turn, tool: str | None, command: str) -> tuple[str | None, str | None]:
     """The error of a turn as (type, message); InterCode's valid_action is whether the command exited with 0.
 
-    A message of the shell says more than the exit status, so it comes first. A submit repeats the observation and the
-    validity of the turn before it and cannot fail itself.
+    A submit repeats the observation and the validity of the turn before it and cannot fail itself.
     """
-    output = turn.observation or ""
     if tool == "submit":
         return None, None
-    if _NOT_BASH in output:
-        return "format", output.strip()
-    if output.strip() == _MALFORMED:
-        return "invalid_action", _MALFORMED
-    message = error_message(command, output, failed=turn.valid is False)
-    if message is not None:
-        return "tool_error", message
-    if turn.valid is False and not answers_by_status(command):
-        return "invalid_action", "the command ended with a non-zero exit status and no message"
-    return None, None
+    failed = None if turn.valid is None else not turn.valid
+    return call_error(tool or "execute", command, turn.observation, failed=failed) or (None, None)
 
 
 def _messages(trace_id: str, goal: str | None, turns: list[_Turn]) -> list[MessageRow]:

@@ -14,10 +14,8 @@ from halo_opt.store.readers.exported import (
     Platform,
     Records,
     an_object,
-    each_once,
     flat,
     import_traces,
-    moment,
     objects,
     opened,
     snaked,
@@ -122,7 +120,7 @@ def _trace(records: Records, run_id: str, source: str) -> Trace:
             judgements += [j for s in objects(scores) if (j := _judgement(snaked(s))) is not None]
         else:
             spans.append(_span(snaked(record), _trace_id(record), None, source, line))
-    return judged(trace_of(each_once(spans), run_id=run_id), judgements)
+    return judged(trace_of(spans, run_id=run_id), judgements)
 
 
 def _root(whole: Object, trace_id: str, source: str, line: int) -> Span:
@@ -134,7 +132,7 @@ def _root(whole: Object, trace_id: str, source: str, line: int) -> Span:
         _ROOT,
         "",
         values.text(whole.get("name")) or _ROOT,
-        moment(whole.get("timestamp")),
+        values.time(whole.get("timestamp")),
         None,
         "unset",
         None,
@@ -163,8 +161,8 @@ def _span(observation: Object, trace_id: str, root: Span | None, source: str, li
         text_id(observation.get("id")) or "",
         text_id(observation.get("parent_observation_id")) or (root.span_id if root else ""),
         values.text(observation.get("name")) or str(kind).lower(),
-        moment(observation.get("start_time")),
-        moment(observation.get("end_time")) or moment(observation.get("start_time")),
+        values.time(observation.get("start_time")),
+        values.time(observation.get("start_time") if kind == "EVENT" else observation.get("end_time")),
         "error" if observation.get("level") == "ERROR" else "unset",
         values.text(observation.get("status_message")) or None,
         {**attributes, **_rest(observation)},

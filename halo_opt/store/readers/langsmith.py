@@ -17,7 +17,6 @@ from halo_opt.store.readers.exported import (
     an_object,
     flat,
     import_traces,
-    moment,
     objects,
     opened,
     sniffed,
@@ -96,12 +95,12 @@ def _parent(record: Object) -> str:
 
 
 def _trace(records: Records, run_id: str, source: str) -> Trace:
-    runs = {text_id(r["id"]): (line, r) for line, record in records for r in _with_children(record, 0)}
+    runs = [(line, run) for line, record in records for run in _with_children(record, 0)]
     trace_id = _trace_id(records[0][1])
-    spans = [_span(record, trace_id, source, line) for line, record in runs.values()]
+    spans = [_span(record, trace_id, source, line) for line, record in runs]
     return judged(
         trace_of(spans, run_id=run_id),
-        [j for _, record in runs.values() for j in _feedback(record, whole=not _parent(record))],
+        [j for _, record in runs for j in _feedback(record, whole=not _parent(record))],
     )
 
 
@@ -134,8 +133,8 @@ def _span(record: Object, trace_id: str, source: str, line: int) -> Span:
         text_id(run["id"]) or "",
         _parent(run),
         values.text(run.get("name")) or kind,
-        moment(run.get("start_time")),
-        moment(run.get("end_time")),
+        values.time(run.get("start_time")),
+        values.time(run.get("end_time")),
         "error" if error or run.get("status") == "error" else "unset",
         error,
         {**attributes, **_rest(run, extra, metadata)},

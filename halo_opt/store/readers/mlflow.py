@@ -15,10 +15,8 @@ from halo_opt.store.readers.exported import (
     Platform,
     Records,
     an_object,
-    each_once,
     flat,
     import_traces,
-    moment,
     objects,
     opened,
     sniffed,
@@ -80,9 +78,9 @@ def _trace(records: Records, run_id: str, source: str) -> Trace:
     line, record = records[-1]
     info, trace_id = an_object(record["info"]), _trace_id(record)
     spans = [_span(span, info, trace_id, source, line) for span in _spans(record)]
-    trace = judged(trace_of(each_once(spans), run_id=run_id), list(_assessments(info)))
-    if trace.attempt.started_at is None:
-        begun = moment(info.get("request_time") or info.get("timestamp_ms"))
+    trace = judged(trace_of(spans, run_id=run_id), list(_assessments(info)))
+    if not trace.attempt.started_at:
+        begun = values.time(info.get("request_time") or info.get("timestamp_ms"))
         trace.attempt = trace.attempt._replace(started_at=begun)
     return trace
 
@@ -101,8 +99,8 @@ def _span(span: Object, info: Object, trace_id: str, source: str, line: int) -> 
         _span_id(span) or "",
         parent,
         values.text(span.get("name")) or "",
-        moment(span.get("start_time_unix_nano", span.get("start_time"))),
-        moment(span.get("end_time_unix_nano", span.get("end_time"))),
+        values.time(span.get("start_time_unix_nano", span.get("start_time"))),
+        values.time(span.get("end_time_unix_nano", span.get("end_time"))),
         _STATUS.get(str(code).upper(), "unset"),
         values.text(message) or None,
         attributes if parent else {**attributes, **_facts(info, metadata)},

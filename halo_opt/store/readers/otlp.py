@@ -18,7 +18,7 @@ from halo_opt.store.readers.documents import is_document, leading_objects, recor
 from halo_opt.store.readers.span_events import EVALUATION, Event, attributes_of_events
 from halo_opt.store.readers.span_lines import Reject, Span, problem_of, span_of
 from halo_opt.store.readers.span_trace import run_of, trace_of
-from halo_opt.store.rows import ScoreRow
+from halo_opt.store.rows import ScoreRow, SpanRow
 from halo_opt.store.sink import Sink
 
 _TRACE_ID = re.compile(rb'"trace_?[iI]d"\s*:\s*"([^"]*)"')
@@ -44,7 +44,7 @@ class OtlpReader:
         own_name = sink.run_of(path, self.name)
         for spans in _traces(path, sink.reject):
             trace = trace_of(spans, run_id=own_name)
-            trace.scores.extend(score for span in spans for score in _evaluations(span))
+            trace.scores.extend(score for span in trace.spans for score in _evaluations(span))
             if sink.trace(trace):
                 sink.run(run_of(trace.attempt, self.name))
 
@@ -153,7 +153,7 @@ def _record(raw: Mapping[str, Any], resource: Any, scope: Any) -> dict[str, Any]
 def _time(raw: Mapping[str, Any], *names: str) -> str | None:
     """The time under the first of some names; None for 0, which exporters write for an unknown time."""
     spelled = [f"{name}{ending}" for name in names for ending in ("UnixNano", "_unix_nano")]
-    return values.moment(_get(raw, *spelled, *names))
+    return values.time(_get(raw, *spelled, *names))
 
 
 def _attributes(listed: Any) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def _parent(value: Any) -> str:
     return "" if not text.strip("0") else text
 
 
-def _evaluations(span: Span) -> Iterator[ScoreRow]:
+def _evaluations(span: SpanRow) -> Iterator[ScoreRow]:
     """The scores in a span's evaluation events."""
     events = span.attributes.get("otlp.events")
     for event in _objects(events):

@@ -14,10 +14,8 @@ from halo_opt.store.readers.exported import (
     Platform,
     Records,
     an_object,
-    each_once,
     flat,
     import_traces,
-    moment,
     objects,
     opened,
     sniffed,
@@ -64,7 +62,7 @@ def _trace_id(record: Object) -> str:
 def _trace(records: Records, run_id: str, source: str) -> Trace:
     spans = [_span(record, source, line, place) for place, (line, record) in enumerate(records)]
     judgements = [j for _, record in records for j in _annotations(record)]
-    return judged(trace_of(each_once(spans), run_id=run_id), judgements)
+    return judged(trace_of(spans, run_id=run_id), judgements)
 
 
 def _span(record: Object, source: str, line: int, place: int) -> Span:
@@ -79,8 +77,8 @@ def _span(record: Object, source: str, line: int, place: int) -> Span:
         _context(record, "span_id") or f"row-{place}",
         text_id(record.get("parent_id")) or "",
         values.text(record.get("name")) or "",
-        moment(record.get("start_time")),
-        moment(record.get("end_time")),
+        values.time(record.get("start_time")),
+        values.time(record.get("end_time")),
         _STATUS.get(status, "unset"),
         values.text(record.get("status_message")) or _exception(events),
         {**attributes, **({"phoenix.events": events} if events else {})},

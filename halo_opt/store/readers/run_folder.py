@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from halo_opt.core.records import AttemptKey, AttemptResult, Outcome
+from halo_opt.core.validation import result_problem
 from halo_opt.store import values
 from halo_opt.store.files.folders import SKIPPED_FOLDERS, files_under
 from halo_opt.store.files.lines import decode_json, head_of, read_objects
@@ -68,6 +69,7 @@ class _Results:
         self.path = folder / RESULTS
         self.folder = folder
         self.rejected = 0
+        self.first_problem = ""
         self.trace_ids: set[str] = set()
         self.chosen: dict[AttemptKey, tuple[AttemptResult, int]] = {}
         if self.path.is_file():
@@ -77,7 +79,7 @@ class _Results:
         """One sentence on why no attempt can be read."""
         again = "collect into it again with 'halo-opt collect'"
         if self.rejected:
-            return f"{self.folder}: none of the {self.rejected} lines of {RESULTS} can be used; {again}"
+            return f"no line of {self.path} can be used, the first because {self.first_problem}; {again}"
         return f"{self.folder} is an empty run, {RESULTS} holds no finished attempt; {again}, or leave it out"
 
     def _read(self, sink: Sink) -> None:
@@ -85,6 +87,7 @@ class _Results:
             result, problem = (None, line.reason) if line.value is None else _result(line.value)
             if result is None:
                 self.rejected += 1
+                self.first_problem = self.first_problem or problem or "it holds no result"
                 sink.reject(str(self.path), line.number, problem or "no result", line.head or str(line.value))
                 continue
             self.trace_ids.add(result.trace_id)
@@ -103,8 +106,7 @@ def _result(value: dict[str, Any]) -> tuple[AttemptResult | None, str | None]:
     try:
         return AttemptResult.model_validate(value), None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        return None, f"{'.'.join(map(str, first['loc'])) or 'line'}: {first['msg']}"
+        return None, result_problem(error)
 
 
 def _run(folder: Path, sink: Sink) -> RunRow:

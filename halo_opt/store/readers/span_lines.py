@@ -3,7 +3,8 @@
 Ids may have any length (the HALO engine writes 24 hex digits where OpenTelemetry has 16), attributes any values.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -76,6 +77,63 @@ def _spans_at(
                 yield span_of(record, source, number, byte_offset=offset, byte_length=length)
         else:
             reject(source, number, "the file changed while it was read", head_of(raw))
+
+
+def each_once(spans: Sequence[Span]) -> tuple[list[Span], list[Span]]:
+    """The spans of one trace without repeated ids, and the copies that contradict the one that is kept.
+
+    Programs write a span when it starts and again when it has ended, and files are copied and sent again. Earlier
+    states and equal copies of the kept span are not returned.
+    """
+    copies: dict[str, list[Span]] = {}
+    for span in spans:
+        copies.setdefault(span.span_id, []).append(span)
+    if len(copies) == len(spans):
+        return list(spans), []
+    kept: list[Span] = []
+    contradicting: list[Span] = []
+    for group in copies.values():
+        best = best_copy(group)
+        kept.append(best)
+        contradicting += [span for span in group if contradicts(span, best)]
+    return kept, contradicting
+
+
+def best_copy(copies: Sequence[Span]) -> Span:
+    """The copy of a span that says most of how it ended, whatever the order of the copies.
+
+    An ended one comes first, then one with a status, the latest end, most attributes. Among copies that agree in all
+    this the text decides, so that any order of the same copies gives the same span.
+    """
+    if len(copies) == 1:
+        return copies[0]
+    ranked = sorted(copies, key=_state, reverse=True)
+    equals = [span for span in ranked if _state(span) == _state(ranked[0])]
+    return min(equals, key=lambda span: (_content_text(span), span.source, span.line))
+
+
+def contradicts(copy: Span, best: Span) -> bool:
+    """Whether a copy of a span is neither equal to the best one nor an earlier state of it."""
+    if copy is best or _content(copy) == _content(best):
+        return False
+    if (best.ended_at and not copy.ended_at) or (copy.status == "unset" and best.status != "unset"):
+        return False
+    if any(best.attributes.get(name) != value for name, value in copy.attributes.items()):
+        return True
+    return copy.ended_at == best.ended_at and len(copy.attributes) == len(best.attributes)
+
+
+def _state(span: Span) -> tuple[bool, bool, str, int]:
+    return bool(span.ended_at), span.status != "unset", span.ended_at or "", len(span.attributes)
+
+
+def _content(span: Span) -> tuple[Any, ...]:
+    own = (span.parent_span_id, span.name, span.started_at, span.ended_at, span.status, span.status_message)
+    return (*own, span.attributes, span.resource, span.scope)
+
+
+def _content_text(span: Span) -> str:
+    return json.dumps(_content(span), sort_keys=True, default=str)
 
 
 def problem_of(record: Mapping[str, Any]) -> str | None:

@@ -11,7 +11,9 @@ from itertools import zip_longest
 
 from halo_opt.store import values
 from halo_opt.store.readers import conventions as names
+from halo_opt.store.readers.call_errors import call_error
 from halo_opt.store.readers.span_lines import Span
+from halo_opt.store.readers.synthetic import with_calls
 from halo_opt.store.rows import MessageRow, StepRow, ToolCallRow
 
 STEP_INDEX = "halo.step.index"
@@ -21,7 +23,7 @@ CLOSING = "halo.closing_messages"
 
 def in_order(spans: Sequence[Span]) -> list[Span]:
     """The spans by their start, then by their place in the file: a producer may write children before parents."""
-    return sorted(spans, key=lambda span: (span.started_at is None, span.started_at or "", span.line))
+    return sorted(spans, key=lambda span: (not span.started_at, span.started_at or "", span.source, span.line))
 
 
 class Talks:
@@ -68,7 +70,7 @@ def _marked_steps(
 
 def _marked_step(span: Span, number: int, calls: list[ToolCallRow], reply: str | None) -> StepRow:
     attributes = span.attributes
-    call = calls[0] if calls else None
+    call = next((call for call in calls if call.error_type), calls[0] if calls else None)
     error_type = values.text(attributes.get("halo.action.error_type")) or (call.error_type if call else None)
     error = values.text(attributes.get("halo.action.error")) or (call.error if call else None)
     return StepRow(
@@ -86,8 +88,8 @@ def _marked_step(span: Span, number: int, calls: list[ToolCallRow], reply: str |
         page_changed=values.boolean(attributes.get("halo.page.changed")),
         empty_fields=values.integer(attributes.get("halo.page.empty_fields")),
         submits=values.boolean(attributes.get("halo.action.submits")),
-        started_at=span.started_at,
-        ended_at=span.ended_at,
+        started_at=span.started_at or None,
+        ended_at=span.ended_at or None,
     )
 
 
@@ -128,7 +130,6 @@ def _derived_step(
     number: int, reply: Span | None, tools: list[Span], calls: list[ToolCallRow], answer: str | None
 ) -> StepRow:
     spans = [span for span in (reply, *tools) if span is not None]
-    failed = next((call for call in calls if call.error_type), None)
     step = StepRow(
         spans[0].trace_id,
         number,
@@ -136,26 +137,20 @@ def _derived_step(
         reply=answer,
         tool="respond" if answer else None,
         arguments=answer,
-        started_at=spans[0].started_at,
-        ended_at=spans[-1].ended_at,
+        started_at=spans[0].started_at or None,
+        ended_at=spans[-1].ended_at or None,
     )
-    if calls:
-        first = calls[0]
-        step = step._replace(tool=first.tool, arguments=first.arguments, target=first.target, result=first.result)
-    if failed is not None:
-        return step._replace(error=failed.error, error_type=failed.error_type)
-    if reply is not None and reply.status == "error":
+    step = with_calls(step, calls)
+    if step.error_type is None and reply is not None and reply.status == "error":
         return step._replace(error=reply.status_message or "the model call failed", error_type="execution")
     return step
 
 
 def _call(span: Span, step: int, position: int) -> ToolCallRow:
     attributes = span.attributes
-    kind = values.text(attributes.get("error.type"))
-    if kind is None and span.status == "error":
-        kind = "tool_error"
-    result = values.text(names.first(names.RESULT, attributes))
-    return ToolCallRow(
+    named = values.text(attributes.get("error.type"))
+    failed = True if named is not None or span.status == "error" else None
+    row = ToolCallRow(
         span.trace_id,
         span.span_id,
         step,
@@ -163,10 +158,16 @@ def _call(span: Span, step: int, position: int) -> ToolCallRow:
         tool=tool_of(span),
         arguments=values.text(names.first(names.ARGUMENTS, attributes)),
         target=values.text(attributes.get("halo.action.target")),
-        result=result,
-        error=(span.status_message or result or kind) if kind else None,
-        error_type=kind,
+        result=values.text(names.first(names.RESULT, attributes)),
+        error=None,
+        error_type=None,
     )
+    # The status of a span has the error's words; a result beside it is often empty.
+    words = span.status_message if failed and span.status_message else row.result
+    found = call_error(row.tool, row.arguments, words, failed=failed)
+    if found is None:
+        return row
+    return row._replace(error=found.message if words else named or found.message, error_type=named or found.error_type)
 
 
 def tool_of(span: Span) -> str:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.readers import conventions as names
-from halo_opt.store.readers.span_lines import Span
+from halo_opt.store.readers.span_lines import Span, each_once
 from halo_opt.store.readers.span_steps import (
     STEP_INDEX,
     Talks,
@@ -16,7 +16,7 @@ from halo_opt.store.readers.span_steps import (
     steps_of,
     tool_of,
 )
-from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, SpanRow, Trace
+from halo_opt.store.rows import AttemptRow, RejectRow, RunRow, ScoreRow, SpanRow, Trace
 
 N = TypeVar("N", int, float)
 # What a root may say of the whole attempt; it counts above what follows from the spans, as a result line does.
@@ -38,6 +38,7 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
         spans: all spans of one trace, at least one, in the order of the file.
         run_id: the run of the attempt where its root names none.
     """
+    spans, contradicting = each_once(spans)
     kinds = {span.span_id: names.kind_of(span.attributes, span.name) for span in spans}
     talks = Talks()
     steps, calls = steps_of(spans, kinds, talks)
@@ -56,7 +57,21 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
     )
     attempt = with_totals(attempt, root)
     rows = [span_row(span, kinds[span.span_id]) for span in spans]
-    return Trace(attempt, rows, messages_of(spans, kinds, talks), steps, calls, scores_of(attempt))
+    return Trace(
+        attempt,
+        rows,
+        messages_of(spans, kinds, talks),
+        steps,
+        calls,
+        scores_of(attempt),
+        rejects=[repeated_id(span) for span in contradicting],
+    )
+
+
+def repeated_id(span: Span) -> RejectRow:
+    """The reject of a copy of a span that contradicts the one that is kept."""
+    head = f"{span.trace_id} {span.span_id}"
+    return RejectRow(span.source, span.line, span.byte_offset, "span id used twice", head)
 
 
 def scores_of(attempt: AttemptRow) -> list[ScoreRow]:

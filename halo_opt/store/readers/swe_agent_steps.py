@@ -1,7 +1,4 @@
-"""Steps of SWE-agent's and mini-swe-agent's trajectories.
-
-A command that ended with a non-zero status is a tool error, unless the status is the program's answer.
-"""
+"""Steps of SWE-agent's and mini-swe-agent's trajectories."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,16 +6,15 @@ from typing import Any, NamedTuple
 
 from halo_opt.store import values
 from halo_opt.store.readers import conversation as talk
+from halo_opt.store.readers.call_errors import CallError, call_error
 from halo_opt.store.readers.conventions import first
-from halo_opt.store.readers.shell import answers_by_status, error_message
-from halo_opt.store.readers.synthetic import call_of, call_span_id, step_span_id
+from halo_opt.store.readers.synthetic import call_of, call_span_id, judged_call, step_span_id, with_calls
 from halo_opt.store.rows import StepRow, ToolCallRow
 
 Record = Mapping[str, Any]
 
 _WORD = re.compile(r"\s*([A-Za-z_][\w.-]*)(?:\s+|$)")
 _BLOCK = re.compile(r"```(?:bash|sh|mswea_bash_command)\s*\n(.*?)\n?```", re.DOTALL)
-_STATUS = re.compile(r"<returncode>\s*(-?\d{1,9})\s*</returncode>")
 _KEPT = ("state", "execution_time", "extra_info")
 
 
@@ -41,9 +37,8 @@ def traj_steps(trace_id: str, trajectory: Sequence[Record], goal: str | None) ->
         action, result = values.text(turn.get("action")) or "", values.text(turn.get("observation"))
         word = _WORD.match(action)
         tool = word.group(1) if word else "bash"
-        error = error_message(action, result or "", failed=False)
-        error_type = "tool_error" if error else None
         acted = bool(action.strip())
+        error = call_error("bash", action, result) if acted else CallError("format", result or "no action")
         steps.append(
             StepRow(
                 trace_id,
@@ -54,8 +49,8 @@ def traj_steps(trace_id: str, trajectory: Sequence[Record], goal: str | None) ->
                 tool=tool if acted else None,
                 arguments=action[word.end() :].strip() if word else action,
                 result=result,
-                error=error if acted else result or "no action",
-                error_type=error_type if acted else "format",
+                error=error.message if error else None,
+                error_type=error.error_type if error else None,
             )
         )
         about[number] = {f"swe_agent.{name}": turn[name] for name in _KEPT if turn.get(name) is not None}
@@ -83,11 +78,7 @@ def mini_steps(trace_id: str, messages: Sequence[Record]) -> Made:
         step = StepRow(trace_id, number, step_span_id(number), reply=talk.content_of(message))
         step = step._replace(observation=talk.content_of(messages[index - 1]) if index else None)
         if made:
-            failed = next((call for call in made if call.error_type), made[0])
-            step = step._replace(
-                tool=made[0].tool, arguments=made[0].arguments, result=made[0].result, error=failed.error
-            )
-            step = step._replace(error_type=failed.error_type)
+            step = with_calls(step, made)
         elif answers and answers[0].get("role") == "user":
             heard = talk.content_of(answers[0])
             step = step._replace(result=heard, error=heard or "no command", error_type="format")
@@ -126,25 +117,8 @@ def _commands(message: Record) -> list[str]:
 
 def _call(trace_id: str, step: int, position: int, command: str, answer: Record) -> ToolCallRow:
     result = talk.content_of(answer)
-    status = values.integer(_extra(answer).get("returncode"))
-    match = _STATUS.search(result or "")
-    if status is None and match:
-        status = int(match.group(1))
-    error = error_message(command, result or "", failed=True) if status else None
-    if error is None and status and not answers_by_status(command):
-        error = f"the command ended with exit status {status}"
-    return ToolCallRow(
-        trace_id,
-        call_span_id(position),
-        step,
-        position,
-        tool="bash",
-        arguments=command,
-        target=None,
-        result=result,
-        error=error,
-        error_type="tool_error" if error else None,
-    )
+    row = ToolCallRow(trace_id, call_span_id(position), step, position, "bash", command, None, result, None, None)
+    return judged_call(row, status=values.integer(_extra(answer).get("returncode")))
 
 
 def _extra(message: Record) -> Record:

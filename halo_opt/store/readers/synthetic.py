@@ -7,6 +7,7 @@ everywhere.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from halo_opt.store.readers.call_errors import call_error, reply_error
 from halo_opt.store.rows import AttemptRow, SpanRow, StepRow, ToolCallRow
 from halo_opt.store.values import call_hash
 
@@ -87,6 +88,36 @@ def _called(step: SpanRow, call: ToolCallRow) -> SpanRow:
         call_hash=call_hash(call.tool, call.arguments),
         error_type=call.error_type,
     )
+
+
+def with_calls(step: StepRow, calls: Sequence[ToolCallRow]) -> StepRow:
+    """The step with the columns of its first call that failed, or of its first call where none did.
+
+    All columns are those of one call, so that an error stands beside the call that gave it.
+    """
+    if not calls:
+        return step
+    shown = next((call for call in calls if call.error_type is not None), calls[0])
+    return step._replace(
+        tool=shown.tool,
+        arguments=shown.arguments,
+        target=shown.target,
+        result=shown.result,
+        error=shown.error,
+        error_type=shown.error_type,
+    )
+
+
+def judged_call(call: ToolCallRow, *, failed: bool | None = None, status: int | None = None) -> ToolCallRow:
+    """The call with the error that its result shows; `failed` and `status` are what the format says of it."""
+    found = call_error(call.tool, call.arguments, call.result, failed=failed, status=status)
+    return call if found is None else call._replace(error=found.message, error_type=found.error_type)
+
+
+def judged_reply(step: StepRow, answer: str | None) -> StepRow:
+    """A step without a call, with the error that the answer to it shows: a harness could not use the reply."""
+    found = reply_error(answer)
+    return step if found is None else step._replace(error=found.message, error_type=found.error_type)
 
 
 def call_of(step: StepRow, position: int) -> ToolCallRow | None:

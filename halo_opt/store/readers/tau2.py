@@ -121,8 +121,8 @@ def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -
         tokens_in=talk.total(messages, talk.TOKENS_IN, values.integer),
         tokens_out=talk.total(messages, talk.TOKENS_OUT, values.integer),
         cost_usd=values.number(simulation.get("agent_cost")),
-        started_at=values.moment(simulation.get("start_time")),
-        ended_at=values.moment(simulation.get("end_time")),
+        started_at=values.time(simulation.get("start_time")),
+        ended_at=values.time(simulation.get("end_time")),
     )
     rest = {f"tau2.{name}": value for name, value in simulation.items() if name != "messages"}
     return Trace(

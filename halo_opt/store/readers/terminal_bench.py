@@ -179,8 +179,8 @@ def _trace(result: Record, known: AttemptRow) -> Trace:
         tokens_in=values.integer(result.get("total_input_tokens")),
         tokens_out=values.integer(result.get("total_output_tokens")),
         cost_usd=values.number(result.get("total_cost")),
-        started_at=values.moment(result.get("trial_started_at")),
-        ended_at=values.moment(result.get("trial_ended_at")),
+        started_at=values.time(result.get("trial_started_at")),
+        ended_at=values.time(result.get("trial_ended_at")),
     )
     rest = {f"terminal_bench.{name}": value for name, value in result.items() if name != "instruction"}
     return Trace(attempt, spans=synthetic_spans(attempt, [], [], rest), scores=_scores(attempt, result))

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.readers.synthetic import call_span_id, step_span_id, synthetic_spans
+from halo_opt.store.readers.synthetic import (
+    call_span_id,
+    judged_call,
+    judged_reply,
+    step_span_id,
+    synthetic_spans,
+    with_calls,
+)
 from halo_opt.store.rows import AttemptRow, MessageRow, SpanRow, StepRow, ToolCallRow, Trace
 
 # A message: role, text (None: what its turn replied), number of its turn (None: no turn of the agent).
@@ -18,7 +25,11 @@ TranscriptMessage = tuple[str, str | None, int | None]
 
 @dataclass(slots=True)
 class Call:
-    """One tool call and, once it is known, its result."""
+    """One tool call and, once it is known, its result.
+
+    `failed` and `status` (an exit status) are what the format says of the call. `error` and `error_type` are set where
+    the format has them in fields of their own; else the result shows them.
+    """
 
     call_id: str | None
     tool: str
@@ -26,6 +37,8 @@ class Call:
     result: str | None = None
     error: str | None = None
     error_type: str | None = None
+    failed: bool | None = None
+    status: int | None = None
 
 
 @dataclass(slots=True)
@@ -62,7 +75,8 @@ def trace_of_turns(
     for number, turn in enumerate(turns):
         made = [_call(attempt.trace_id, number, len(calls) + n, call) for n, call in enumerate(turn.calls)]
         calls.extend(made)
-        steps.append(_step(attempt.trace_id, number, turn, made))
+        answer = turns[number + 1].observation if number + 1 < len(turns) else None
+        steps.append(_step(attempt.trace_id, number, turn, made, answer))
     known = attempt._replace(steps=len(steps))
     return Trace(
         known,
@@ -88,7 +102,7 @@ def _message(trace_id: str, position: int, message: TranscriptMessage, turns: Se
 
 
 def _call(trace_id: str, step: int, position: int, call: Call) -> ToolCallRow:
-    return ToolCallRow(
+    row = ToolCallRow(
         trace_id,
         call_span_id(position),
         step,
@@ -100,9 +114,11 @@ def _call(trace_id: str, step: int, position: int, call: Call) -> ToolCallRow:
         call.error,
         call.error_type,
     )
+    return row if call.error_type is not None else judged_call(row, failed=call.failed, status=call.status)
 
 
-def _step(trace_id: str, number: int, turn: Turn, calls: Sequence[ToolCallRow]) -> StepRow:
+def _step(trace_id: str, number: int, turn: Turn, calls: Sequence[ToolCallRow], answer: str | None) -> StepRow:
+    """The step of a turn; `answer` is what came after a reply without calls."""
     step = StepRow(
         trace_id,
         number,
@@ -114,13 +130,12 @@ def _step(trace_id: str, number: int, turn: Turn, calls: Sequence[ToolCallRow]) 
     )
     if turn.error is not None:
         step = step._replace(error=turn.error, error_type="execution")
-    if not calls:
-        return step._replace(tool="respond", arguments=turn.reply) if turn.reply and turn.error is None else step
-    failed = next((call for call in calls if call.error_type), None)
-    if failed is not None:
-        step = step._replace(error=failed.error, error_type=failed.error_type)
-    first = calls[0]
-    return step._replace(tool=first.tool, arguments=first.arguments, result=first.result)
+    if calls:
+        shown = with_calls(step, calls)
+        return shown if shown.error_type else shown._replace(error=step.error, error_type=step.error_type)
+    if turn.error is not None or not turn.reply:
+        return step
+    return judged_reply(step._replace(tool="respond", arguments=turn.reply), answer)
 
 
 def _spans(

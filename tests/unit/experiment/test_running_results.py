@@ -22,7 +22,7 @@ def test_a_half_written_line_waits_and_a_bad_one_is_placed(tmp_path: Path) -> No
     path.write_bytes(whole + b"not json\n" + whole[:20])
     tail = ResultsTail(path)
     assert [result.task_id for result in tail.poll()] == ["a"]
-    assert [number for number, _ in tail.rejected] == [2]
+    assert [rejected.line for rejected in tail.rejected] == [2]
     path.write_bytes(path.read_bytes() + whole[20:])
     assert [result.task_id for result in tail.poll()] == ["a"]
 
@@ -65,10 +65,40 @@ def test_a_number_that_no_column_of_the_store_holds_refuses_its_line(tmp_path: P
     text = json.dumps({**whole, field: "HERE"}).replace('"HERE"', number)
     path.write_text(text + "\n" + json.dumps(whole) + "\n")
     tail = read_results(path)
-    assert [(place, reason.partition(":")[0]) for place, reason in tail.rejected] == [(1, field)]
+    assert [(rejected.line, rejected.reason.split()[0]) for rejected in tail.rejected] == [(1, field)]
     assert len(tail.results) == 1
 
 
 def test_steps_beyond_an_integer_refuse_their_line() -> None:
     tail = ResultsTail(Path("unused"))
     assert tail._take(line("a", "success").model_dump_json().replace('"steps":0', f'"steps":{2**31}').encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"score": float("nan")}, "score must be a number from 0 to 1, or null, and is NaN"),
+        ({"score": 62}, "score must be a number from 0 to 1, or null, and is 62"),
+        ({"score": "secret words"}, "score must be a number from 0 to 1, or null"),
+        ({"outcome": "passed"}, "outcome must be success, failure or error"),
+        ({"started_at": None}, 'started_at must be a time such as "2026-05-04T10:00:00Z", and is null'),
+        ({"seed": None}, "seed must be a whole number of 64 bits, and is null"),
+    ],
+)
+def test_why_a_line_cannot_be_used_is_said_with_the_right_form(
+    tmp_path: Path, change: dict[str, object], reason: str
+) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text(json.dumps({**json.loads(line("a", "success").model_dump_json()), **change}) + "\n")
+    assert [rejected.reason for rejected in read_results(path).rejected] == [reason]
+
+
+def test_each_reason_is_said_once_with_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    whole = json.loads(line("a", "success").model_dump_json())
+    bad = [json.dumps({**whole, "score": 7})] * 5 + [json.dumps({**whole, "outcome": "x"}), "torn"]
+    path.write_text("\n".join(bad) + "\n")
+    assert read_results(path).unusable() == (
+        f"6 lines of {path} cannot be used: score must be a number from 0 to 1, or null, and is 7 (lines 1, 2, 3 and "
+        "2 more); outcome must be success, failure or error (line 6)"
+    )

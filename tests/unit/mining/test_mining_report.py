@@ -191,6 +191,14 @@ def test_several_runs_are_told_apart(tiny: TinyStore) -> None:
     assert any(note.startswith("The traces come from 2 runs") for note in report.caveats)
 
 
+def test_above_twenty_runs_the_report_says_which_it_shows(tiny: TinyStore) -> None:
+    for number in range(21):
+        tiny.add(FINE, run=f"run-{number:02}")
+    report = report_of(tiny)
+    assert any("The overview has the success rates of 20 of them" in note for note in report.caveats)
+    assert any(note.startswith("For the rates of all 21 runs: halo-opt sql") for note in report.caveats)
+
+
 def test_errors_are_triaged_by_cause_and_take_part_in_no_rate(tiny: TinyStore) -> None:
     loops_fail(tiny, tasks=2)
     tiny.add(LOOP, outcome="error", cause="browser_died")

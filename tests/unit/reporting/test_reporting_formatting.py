@@ -149,3 +149,7 @@ def test_only_relative_paths_and_web_addresses_become_links(target: str, link: s
 def test_no_payload_becomes_a_link_with_a_scheme_or_a_quote(payload: str) -> None:
     link = formatting.safe_link(payload)
     assert link is None or not set(link) & set("\"'<> :")
+
+
+def test_a_run_keeps_its_name_in_the_title_of_its_rate() -> None:
+    assert formatting.title_of("success_rate of my_run_2") == "Success rate of my_run_2"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from halo_opt.store import Store, build_store
-from halo_opt.store.readers.shell import answers_by_status, error_message
+from halo_opt.store.readers.shell_errors import answers_by_status, error_message
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -124,7 +124,7 @@ def test_several_calls_in_one_message_find_their_results_by_id(tmp_path):
             ("tool_a", "fine", None),
             ("tool_b", "Error: no", "tool_error"),
         ]
-        assert store.rows("SELECT tool, result, error FROM steps") == [("tool_a", "fine", "Error: no")]
+        assert store.rows("SELECT tool, result, error FROM steps") == [("tool_b", "Error: no", "Error: no")]
 
 
 def test_intercode_runs_are_named_by_file_with_mode_and_plain_model(intercode):

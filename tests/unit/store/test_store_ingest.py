@@ -19,7 +19,8 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_mixed_formats_in_one_folder_are_read_by_their_own_readers(tmp_path):
-    summary = build_store([DATA], tmp_path / "s.duckdb")
+    inputs = [DATA / name for name in ("run-folder", "tau-bench", "intercode", "attacks.sql")]
+    summary = build_store(inputs, tmp_path / "s.duckdb")
     assert summary.by_format == {"run-folder": 4, "tau-bench": 4, "intercode": 9}
     assert {Path(file.path).name for file in summary.not_recognised} >= {"LICENSE", "attacks.sql"}
     assert summary.rejects == 0
@@ -99,9 +100,12 @@ def test_empty_run_beside_a_good_one_is_listed_not_fatal(tmp_path, run):
     assert "empty run" in summary.not_recognised[0].reason
 
 
-def test_run_of_only_bad_result_lines_says_how_many(tmp_path, run):
+def test_run_of_only_bad_result_lines_says_why(tmp_path, run):
     (run / "results.jsonl").write_text('{"task_id": "a"}\nnot json\n')
-    with pytest.raises(InputError, match=r"none of the 2 lines of results.jsonl can be used"):
+    with pytest.raises(
+        InputError,
+        match=r"no line of .*results.jsonl can be used, the first because seed is missing",
+    ):
         build_store([run], tmp_path / "s.duckdb")
 
 

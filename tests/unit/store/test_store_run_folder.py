@@ -72,7 +72,7 @@ def test_bad_result_lines_are_placed_and_good_ones_kept(run):
         assert store.rows("SELECT line, reason FROM rejects ORDER BY line") == [
             (6, "not an object but null"),
             (7, "not UTF-8 (byte 0)"),
-            (8, "seed: Field required"),
+            (8, "seed is missing; it must be a whole number of 64 bits"),
             (9, "last line is cut off"),
         ]
 
@@ -82,7 +82,7 @@ def test_score_out_of_range_is_rejected_not_clipped(run):
     with built(run) as store:
         [(line, reason)] = store.rows("SELECT line, reason FROM rejects")
         assert line == 6
-        assert reason.startswith("score: ")
+        assert reason == "score must be a number from 0 to 1, or null, and is 1.5"
 
 
 def test_run_without_run_json_takes_the_folder_name(run):
@@ -118,4 +118,4 @@ def test_result_line_with_a_number_that_no_column_holds_is_refused_and_the_other
     with built(run) as store:
         [(line, reason)] = store.rows("SELECT line, reason FROM rejects")
         assert store.summary().attempts > 0
-    assert (line, reason.partition(":")[0]) == (before + 1, field)
+    assert (line, reason.split()[0]) == (before + 1, field)

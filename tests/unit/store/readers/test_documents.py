@@ -56,10 +56,10 @@ def test_lines_longer_than_what_is_sniffed_hide_nothing_behind_them(tmp_path):
 @pytest.mark.parametrize(
     "value", [1_777_888_800, 1_777_888_800_000, "1777888800000000000", 1_777_888_800.0, "2026-05-04T10:00:00Z"]
 )
-def test_moment_is_told_in_any_unit(value):
-    assert values.moment(value) == "2026-05-04 10:00:00"
+def test_time_is_read_in_any_unit(value):
+    assert values.time(value) == "2026-05-04 10:00:00"
 
 
 @pytest.mark.parametrize("value", [0, -1, "0", None, "soon", [], {}, True, 10**400, float("inf")])
-def test_what_is_no_moment_is_not_known(value):
-    assert values.moment(value) is None
+def test_what_is_no_time_is_not_known(value):
+    assert not values.time(value)

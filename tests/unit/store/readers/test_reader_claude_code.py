@@ -18,7 +18,7 @@ def test_lines_of_one_message_are_one_step(tmp_path):
     with stored(claude_code(tmp_path)) as store:
         assert store.rows("SELECT step, observation, reply, tool, error_type FROM steps ORDER BY step") == [
             (0, "Fix the failing cart test", "I run the test.", "Bash", "tool_error"),
-            (1, "Exit code 1\n1 failed", None, "Read", "blocked"),
+            (1, "Exit code 1\n1 failed", None, "Edit", "blocked"),
             (2, "x = 1\nThe user doesn't want to proceed with this tool use.", "I leave it.", "respond", None),
         ]
 

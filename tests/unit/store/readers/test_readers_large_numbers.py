@@ -113,7 +113,7 @@ COLUMNS = {
     "langfuse traces": {"spans.cost_usd", "scores.value", *SPAN_TOKENS},
     "langsmith": {"attempts.seed", "scores.value", *SPAN_TOKENS},
     "phoenix": {"scores.value", *SPAN_TOKENS},
-    "mlflow": {"scores.value"},
+    "mlflow": {"scores.value", "spans.started_at", "spans.ended_at"},
 }
 
 

@@ -1,0 +1,156 @@
+"""Recognising in the output of a command or a program that it failed, and the line that says why.
+
+Output may hold any words: what `cat` or `grep` print is the content of files. So a line counts as a message only when
+it has the form `program: words` and the command runs that program (or it is the shell), or when it is one of few fixed
+sentences. Tracebacks and compilers' messages count only where a command runs something.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+
+def word_set(names: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(names.split())
+
+
+_SHELL = re.compile(r"^(?:\S*/)?-?(?:ba|da|z|fi|k)?sh: |^zsh:\d+: ")
+_PROGRAM = re.compile(r"^(?:[\w./+-]*/)?([\w.+\[-]{1,30}): \S")
+# Sentences that hardly any file begins a line with.
+_FIXED = re.compile(
+    r"^Command timed out|: -c: line \d+: |: command not found$|command not found: \S+$"
+    r"|is not recognized as (?:an internal or external command|the name of a cmdlet)"
+    r"|^(?:fish: )?Unknown command: \S+$|^OCI runtime exec failed|^Error response from daemon: "
+)
+# How programs begin a message, and files a line.
+_PLAIN = re.compile(
+    r"^(?:error|E|ERROR|fatal|FATAL|usage|Usage|npm ERR!|npm error|panic)\b:? |^ERROR \d+ \(\w+\)|^Segmentation fault"
+    r"|^Killed$|^make(?:\[\d+\])?: \*\*\* |^Exception in thread |^Permission denied|^No such file or directory"
+    r"|^(?:Unknown|Invalid|Unrecognized) (?:option|flag|argument|command|subcommand)\b"
+    r"|^(?:Could not|Cannot|Can't|Unable to|Failed to) (?!find any)\w+"
+)
+_COMPLAINT = re.compile(
+    r"(?i)no such file|not found|cannot |can't |denied|not permitted|invalid|missing|unknown|unrecognized|illegal|"
+    r"syntax error|unexpected|must |requires|is a directory|not a |failed|unable|bad |too many|extra operand|error|"
+    r"no match|ambiguous|range-endpoints|timed out|not supported|not installed|does not exist|refused|unterminated"
+)
+# What compilers and runtimes print anywhere in their output.
+_COMPILER = re.compile(
+    r"^\S+:\d+(?::\d+)?: (?:fatal )?error: |^error(?:\[E\d+\])?: |^(?:npm ERR!|npm error) |^fatal: |^panic: "
+    r"|panicked at |^make(?:\[\d+\])?: \*\*\* |^Segmentation fault|^Exception in thread |^\S+\.go:\d+:\d+: "
+    r"|^(?:PHP )?(?:Parse|Fatal) error: |\): error TS\d+: "
+)
+_TRACEBACK = "Traceback (most recent call last)"
+_PLACE = re.compile(r'^\s+File ".*", line \d+')
+_EXCEPTION = re.compile(
+    r"^(?:E\s+)?(?:Uncaught )?(?:[A-Za-z_][\w$]*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Timeout|Expired|"
+    r"Group|NotFound|DoesNotExist|Iteration)\w*(?: \[\w+\])?(?:: .*|:)?$"
+)
+_ANY_EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:: .+|:)?$")
+_STACK = re.compile(r"^\s+at \S")
+
+# Programs whose non-zero exit is an answer ("no match", "they differ"), not a failure.
+_ANSWERS = re.compile(r"(?:^|[|;&(]\s*)(?:[efz]?grep|rg|ag|diff|cmp|which|type|command|test|pgrep|\[|\[\[)\s[^|;&]*$")
+# Programs that print what they are given to read.
+_READING = word_set(
+    "cat tac nl head tail less more grep egrep fgrep zgrep rg ag ack sed awk gawk mawk cut sort uniq tr jq yq column"
+    " strings zcat bzcat xzcat diff cmp comm echo printf man tldr info history journalctl dmesg xxd od hexdump wc bat"
+    " ls tree find fd locate stat file du df env printenv get-content type fold paste rev sdiff look open goto"
+    " scroll_up scroll_down search_dir search_file find_file"
+)
+_READING_GIT = word_set("log show diff grep blame cat-file status branch")
+# Programs that print nothing of their own.
+_SILENT = word_set("cd pushd popd export set source . true : sleep pwd unset alias date clear")
+_START = re.compile(
+    r"(?:^|[|;&(`\n]|\$\(|\b(?:do|then|else|if|while|until|not)\s|!\s)\s*"
+    r"(?:(?:sudo|time|nohup|env|exec|command|xargs|timeout\s+\S+|nice|stdbuf\s+\S+)\s+(?:-\S+\s+)*)*(?:\w+=\S*\s+)*"
+    r"([\w./+\[-]+)(?:\s+([\w-]+))?"
+)
+_STARTED_BY = re.compile(
+    r"(?:\bsudo|\bxargs|\bexec|-exec(?:dir)?|-ok|\btime|\benv|\bnohup|\btimeout)\s+(?:-\S+\s+)*([\w./+\[-]+)"
+)
+_ENDS = re.compile(r"\|\||&&|[;\n&]")
+_QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
+_OTHER_NAMES = {"awk": ("gawk", "mawk"), "python": ("python3",), "python3": ("python",), "sh": ("dash",)}
+
+
+def error_message(command: str, output: str, *, failed: bool | None) -> str | None:
+    """The error message in what a command printed, or None.
+
+    Args:
+        command: the command that was run.
+        output: what it printed.
+        failed: whether it ended with a non-zero status; None when that is not known. After a failure a message anywhere
+            counts. Otherwise only a first line that complains, because a command may grumble about one file and still
+            do its work, and what a program that was run says of its end.
+    """
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    if not lines:
+        return None
+    reading = only_reads(command)
+    if not reading and failed is not False and (found := exception_in(lines)) is not None:
+        return found
+    programs = programs_of(command)
+    complaint_needed = failed is not True or len(lines) > 1
+    for line in lines if failed else lines[:1]:
+        if _is_message(line, programs, reading=reading, complaint_needed=complaint_needed):
+            return line.strip()
+    if failed is None:
+        for line in lines[1:]:
+            if _FIXED.search(line) or _SHELL.search(line) or (not reading and _COMPILER.search(line)):
+                return line.strip()
+    return None
+
+
+def exception_in(lines: Sequence[str]) -> str | None:
+    """The last line of the last traceback or stack trace in some lines that are not blank; None without one."""
+    places = [n for n, line in enumerate(lines) if _TRACEBACK in line]
+    if places:
+        after = lines[places[-1] + 1 :]
+        named = [line for line in after if _EXCEPTION.match(line)]
+        named = named or [line for line in after if _ANY_EXCEPTION.match(line)]
+        return (named or after[-1:] or [lines[places[-1]]])[0].strip()
+    for place, line in enumerate(lines):
+        if _PLACE.match(line):
+            named = [following for following in lines[place + 1 : place + 6] if _EXCEPTION.match(following)]
+            if named:
+                return named[0].strip()
+    return next(
+        (line.strip() for line, below in pairwise(lines) if _EXCEPTION.match(line) and _STACK.match(below)), None
+    )
+
+
+def answers_by_status(command: str) -> bool:
+    """Whether the last program of a command answers with its exit status, as grep and diff do."""
+    return _ANSWERS.search(command.strip()) is not None
+
+
+def only_reads(command: str) -> bool:
+    """Whether a command runs nothing but programs that print what they read, so that its output is content."""
+    # The first program of a pipeline decides: `pytest | tail` prints what pytest says.
+    found = [match for part in _ENDS.split(_QUOTED.sub("Q", command)) if (match := _START.match(part))]
+    heads = [(match.group(1).rpartition("/")[2].lower(), match.group(2)) for match in found]
+    running = [(name, verb) for name, verb in heads if name not in _SILENT]
+    return bool(running) and all(_reads(name, verb) for name, verb in running)
+
+
+def programs_of(command: str) -> set[str]:
+    """The names of the programs that a command runs."""
+    bare = _QUOTED.sub(" ", command)
+    started = [match.group(1) for match in _START.finditer(bare)] + _STARTED_BY.findall(bare)
+    names = {name.rpartition("/")[2] for name in started}
+    return names.union(*(_OTHER_NAMES.get(name, ()) for name in names))
+
+
+def _reads(name: str, verb: str | None) -> bool:
+    return name in _READING or (name == "git" and verb in _READING_GIT)
+
+
+def _is_message(line: str, programs: set[str], *, reading: bool, complaint_needed: bool) -> bool:
+    if _SHELL.search(line) or _FIXED.search(line) or (not reading and _PLAIN.search(line)):
+        return True
+    match = _PROGRAM.match(line)
+    if match is None or (complaint_needed and _COMPLAINT.search(line) is None):
+        return False
+    return match.group(1) in programs
