@@ -84,6 +84,11 @@ def report_import(summary: ImportSummary, console: Console) -> None:
     """Print what was read, rejected and left out."""
     formats = ", ".join(f"{count} from {name}" for name, count in summary.by_format.items())
     console.say(f"{counted(summary.attempts, 'attempt')} ({formats}), {counted(summary.spans, 'span')}")
+    if summary.found_again:
+        console.say(
+            f"{counted(summary.found_again, 'copy', 'copies')} of attempts were found and left out, so that each"
+            " attempt counts once; the table duplicates lists them"
+        )
     for reason, count in summary.reject_reasons.items():
         console.warn(f"{counted(count, 'line')} could not be used: {reason}; the table rejects lists them")
     for column, count in summary.rejected_values.items():

@@ -38,6 +38,15 @@ class RunNames:
         place = folder.resolve()
         return self._folders.get(place, place.name) or "traces"
 
+    def differ(self, others: "RunNames", path: Path, format_name: str) -> bool:
+        """Whether a source's run has another name among other sources."""
+        folder = folder_of(path.resolve())
+        return (
+            self.is_alone(path, format_name) != others.is_alone(path, format_name)
+            or self.of_file(path) != others.of_file(path)
+            or self.of_folder(folder) != others.of_folder(folder)
+        )
+
     def is_alone(self, path: Path, format_name: str) -> bool:
         """Whether a file is the only one of its format in its folder."""
         return self._sources[folder_of(path.resolve()), format_name] <= 1

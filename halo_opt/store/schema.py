@@ -72,6 +72,7 @@ TABLES: tuple[Table, ...] = (
             "ended_at TIMESTAMP end, UTC",
             "source VARCHAR file that holds the attempt's result",
             "line BIGINT line or record in that file, from 1",
+            "source_id VARCHAR the attempt's id in its source; a hash of its content where the source gives none",
         ),
         "trace_id",
     ),
@@ -197,6 +198,16 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "duplicates",
+        "an attempt that stands in the inputs again; it counts once",
+        _columns(
+            "trace_id VARCHAR attempt that counts",
+            "source VARCHAR file in which it stands again",
+            "line BIGINT line or record in that file, from 1",
+            "reason VARCHAR how it was recognised: by its id, or by its content",
+        ),
+    ),
+    Table(
         "pending",
         "an attempt whose contents (messages, steps, tool_calls, attributes) are not read from its trace file yet",
         _columns("trace_id VARCHAR attempt"),
@@ -211,6 +222,9 @@ TABLES: tuple[Table, ...] = (
 )
 
 BY_NAME = {table.name: table for table in TABLES}
+
+# Tables whose rows belong to an attempt.
+OF_ATTEMPTS = ("attempts", "spans", "messages", "tool_calls", "steps", "scores", "pending")
 
 # Tables in which one attempt is found without looking at all. While an index is there DuckDB does not take up the room
 # of deleted rows, so whoever deletes many spans drops them first; every build ends by making those that are missing.

@@ -11,12 +11,13 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from halo_opt.store.index.shared_ids import tell_apart
 from halo_opt.store.index.span_index import FORMAT
 from halo_opt.store.index.span_places import SpanLines
 from halo_opt.store.readers.span_lines import Span, best_copy, contradicts
 from halo_opt.store.readers.span_steps import first_user_message
 from halo_opt.store.readers.span_trace import attempt_of, goal_of, repeated_id, run_of, with_totals
-from halo_opt.store.sink import Sink
+from halo_opt.store.sink import BY_ID, Sink
 
 # A copy of few spans is small and saves a search for them in each query; that of most would fill the memory.
 _FEW = 0.1
@@ -31,6 +32,7 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
 
     `run_names` gives the run of a file whose spans name none.
     """
+    tell_apart(connection, sink, run_names)
     kind = _gather(connection)
     _drop_repeated(connection, sink, copied=kind == "TABLE")
     connection.execute(
@@ -84,6 +86,7 @@ def _drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink, *, copied:
         " WHERE byte_offset IS NOT NULL"
         " QUALIFY count(*) OVER (PARTITION BY trace_id, span_id) > 1 ORDER BY trace_id, span_id, place"
     ).fetchall()
+    before = connection.execute(_FILES).fetchall()
     dropped: list[int] = []
     with SpanLines() as lines:
         for _, copies in groupby(found, key=itemgetter(1, 2)):
@@ -93,6 +96,13 @@ def _drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink, *, copied:
     if copied:
         connection.execute("DELETE FROM touched_spans WHERE place IN (SELECT id FROM repeated)")
     connection.unregister("repeated")
+    left = {row[:2] for row in connection.execute(_FILES).fetchall()}
+    for trace_id, source, line in before:
+        if (trace_id, source) not in left:
+            sink.found_again(trace_id, source, line, BY_ID)
+
+
+_FILES = "SELECT trace_id, source, min(line) FROM touched_spans WHERE byte_offset IS NOT NULL GROUP BY ALL ORDER BY ALL"
 
 
 def _worse(copies: list[tuple[Any, ...]], lines: SpanLines, sink: Sink) -> list[int]:
@@ -143,6 +153,8 @@ SELECT * EXCLUDE (place) FROM tops WHERE place = 1 UNION ALL SELECT * EXCLUDE (p
 def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name: str) -> None:
     attempt = attempt_of(root, run_name, goal)
     attempt = attempt._replace(
+        trace_id=row["trace_id"],
+        source_id=sink.key(root.trace_id),
         model=attempt.model or row["model"],
         steps=row["marked"] or row["replies"] + bool(row["tool_first"]),
         tokens_in=row["tokens_in"],

@@ -22,6 +22,9 @@ class NotRecognised(Record):
 class ImportSummary(Record):
     """Counts of one import. Attempts are those that count; what was left out is counted beside them."""
 
+    found_again: int = Field(
+        default=0, description="times that an attempt stood in the inputs once more; the table duplicates lists them"
+    )
     files: list[InputFile] = Field(description="recognised files; a run folder counts as one")
     attempts: int
     spans: int
@@ -66,6 +69,7 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
     files = connection.execute("SELECT path, format, sha256, bytes FROM inputs").fetchall()
     return ImportSummary(
         files=[InputFile(path=p, format=f, sha256=s or "", bytes=b) for p, f, s, b in files],
+        found_again=one("SELECT count(*) FROM duplicates"),
         attempts=one("SELECT count(*) FROM attempts"),
         spans=one("SELECT count(*) FROM spans"),
         rejects=one("SELECT count(*) FROM rejects WHERE field IS NULL"),

@@ -111,7 +111,7 @@ def _trace(summary: Record, known: AttemptRow) -> Trace:
     )
     rest = {f"browsergym.{name}": value for name, value in summary.items()}
     scores = [] if attempt.score is None else [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "browsergym")]
-    return Trace(attempt, spans=synthetic_spans(attempt, [], [], rest), scores=scores)
+    return Trace(attempt, named=False, spans=synthetic_spans(attempt, [], [], rest), scores=scores)
 
 
 def _ending(summary: Record, limit: int | None, complaint: str | None) -> str | None:

@@ -101,7 +101,7 @@ class _Session:
 
     def trace(self, run_id: str, path: Path) -> Trace:
         """The attempt with all its rows."""
-        trace_id = values.text(self.meta.get("id")) or derived_id(run_id)
+        trace_id = values.text(self.meta.get("id")) or derived_id(run_id, path.name)
         goal = self.request or self.first_words
         attempt = AttemptRow(
             trace_id,
@@ -121,7 +121,9 @@ class _Session:
         attributes = {f"codex.{name}": value for name, value in self.meta.items()}
         attributes["codex.usage"] = {name: self.usage[name] for name in _USAGE if name in self.usage}
         attributes["codex.events"] = self.events
-        return trace_of_turns(attempt, self.turns, self.messages, attributes)
+        trace = trace_of_turns(attempt, self.turns, self.messages, attributes)
+        trace.named = "id" in self.meta
+        return trace
 
     def _event(self, payload: Object) -> None:
         kind = values.text(payload.get("type")) or ""

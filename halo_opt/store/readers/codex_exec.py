@@ -117,7 +117,9 @@ class Thread:
             line=1,
         )
         attributes = {"codex.usage": self.usage, "codex.plan": self.plan}
-        return trace_of_turns(attempt, self.turns, self.messages, attributes)
+        trace = trace_of_turns(attempt, self.turns, self.messages, attributes)
+        trace.named = self.thread_id is not None
+        return trace
 
     def _item(self, item: Object, *, finished: bool) -> None:
         kind = values.text(item.get("type") or item.get("item_type")) or ""

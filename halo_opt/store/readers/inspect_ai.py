@@ -81,7 +81,7 @@ class InspectReader:
                 sink.reject(str(path), number, problem, values.text(sample) or "null")
                 continue
             known = AttemptRow(
-                text_id(sample.get("uuid")) or derived_id(run_id, sample["id"], sample.get("epoch")),
+                _id(sample, spec) or derived_id(run_id, sample["id"], sample.get("epoch")),
                 run_id,
                 f"{spec.get('task') or 'task'}/{sample['id']}",
                 seed=values.integer(sample.get("epoch")),
@@ -90,7 +90,9 @@ class InspectReader:
                 source=str(path),
                 line=number,
             )
-            if sink.trace(_trace(sample, known, header)):
+            trace = _trace(sample, known, header)
+            trace.named = _id(sample, spec) is not None
+            if sink.trace(trace):
                 sink.run(run)
 
 
@@ -145,6 +147,14 @@ def _document(path: Path) -> tuple[Object, Iterator[Any]]:
     if not isinstance(samples, list) or not samples:
         raise SourceError(path, f"{path} holds no samples; run the evaluation with log_samples on")
     return header, iter(samples)
+
+
+def _id(sample: Object, spec: Object) -> str | None:
+    """The sample's own id; in older logs one made of the evaluation's id. None where the log has neither."""
+    evaluation = text_id(spec.get("eval_id")) or text_id(spec.get("task_id"))
+    if own := text_id(sample.get("uuid")):
+        return own
+    return evaluation and derived_id(evaluation, spec.get("run_id"), sample["id"], sample.get("epoch"))
 
 
 def _problem(sample: Any) -> str | None:

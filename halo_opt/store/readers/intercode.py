@@ -149,6 +149,7 @@ def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
     calls = [c._replace(position=place, span_id=call_span_id(place)) for place, c in enumerate(made)]
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, steps, calls, {f"intercode.{name}": value for name, value in rest.items()}),
         messages=_messages(known.trace_id, goal, turns),
         steps=steps,

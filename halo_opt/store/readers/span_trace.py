@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.readers import conventions as names
-from halo_opt.store.readers.span_lines import Span, each_once
+from halo_opt.store.readers.span_lines import Span, each_once, files_again
 from halo_opt.store.readers.span_steps import (
     STEP_INDEX,
     Talks,
@@ -38,6 +38,7 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
         spans: all spans of one trace, at least one, in the order of the file.
         run_id: the run of the attempt where its root names none.
     """
+    again = list(files_again(spans))
     spans, contradicting = each_once(spans)
     kinds = {span.span_id: names.kind_of(span.attributes, span.name) for span in spans}
     talks = Talks()
@@ -65,6 +66,7 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
         calls,
         scores_of(attempt),
         rejects=[repeated_id(span) for span in contradicting],
+        again=again,
     )
 
 

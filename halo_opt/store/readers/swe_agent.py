@@ -121,6 +121,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     scores = [] if attempt.score is None else [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "swe-agent")]
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, made.steps, made.calls, rest, made.about),
         messages=talk.message_rows(known.trace_id, messages),
         steps=made.steps,

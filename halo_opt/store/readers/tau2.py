@@ -65,7 +65,8 @@ class Tau2Reader:
                 if problem is not None:
                     sink.reject(str(path), place, problem, str(simulation)[:HEAD])
                     continue
-                known = _known(simulation, info, AttemptRow(derived_id(run_id, place), run_id, "", line=place))
+                trace_id = _id(simulation) or derived_id(run_id, place)
+                known = _known(simulation, info, AttemptRow(trace_id, run_id, "", line=place))
                 number_of_try = sink.attempt_number(run_id, known.task_id, known.seed)
                 known = known._replace(attempt=number_of_try, model=model, source=str(path))
                 sink.trace(_trace(simulation, tasks, known))
@@ -89,6 +90,10 @@ def _problem(simulation: Any) -> str | None:
             return f"missing field {name}"
     problem = talk.problem_of(simulation["messages"])
     return f"wrong type: messages {problem}" if problem else None
+
+
+def _id(simulation: Record) -> str | None:
+    return values.text(simulation.get("id")) or None
 
 
 def _known(simulation: Record, info: Record, row: AttemptRow) -> AttemptRow:
@@ -127,6 +132,7 @@ def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -
     rest = {f"tau2.{name}": value for name, value in simulation.items() if name != "messages"}
     return Trace(
         attempt,
+        named=_id(simulation) is not None,
         spans=synthetic_spans(attempt, steps, calls, {**rest, **({"tau2.task": task} if task else {})}),
         messages=talk.message_rows(known.trace_id, messages),
         steps=steps,

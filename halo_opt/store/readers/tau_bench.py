@@ -91,6 +91,7 @@ def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
     rest = {**info, "task": {name: value for name, value in task.items() if name != "instruction"}}
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, steps, calls, {"tau_bench.info": rest}),
         messages=message_rows(known.trace_id, messages),
         steps=steps,
