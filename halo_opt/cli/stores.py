@@ -89,6 +89,11 @@ def report_import(summary: ImportSummary, console: Console) -> None:
             f"{counted(summary.found_again, 'copy', 'copies')} of attempts were found and left out, so that each"
             " attempt counts once; the table duplicates lists them"
         )
+    if summary.tasks_told_apart:
+        console.warn(
+            f"{counted(summary.tasks_told_apart, 'task id')} had attempts with different goals; these count as"
+            " different tasks, with a hash of the goal in the id (#goal-...)"
+        )
     for reason, count in summary.reject_reasons.items():
         console.warn(f"{counted(count, 'line')} could not be used: {reason}; the table rejects lists them")
     for column, count in summary.rejected_values.items():

@@ -51,7 +51,8 @@ TABLES: tuple[Table, ...] = (
         _columns(
             "trace_id VARCHAR id of the attempt; made from run, task and seed where the format has none",
             "run_id VARCHAR run that it belongs to",
-            "task_id VARCHAR task; goal-<hash of the goal> or the trace id where the format names none",
+            "task_id VARCHAR task; goal-<hash of the goal> or the trace id where the format names none;"
+            " ends in #goal-<hash> where one id had different goals",
             "seed BIGINT seed (tau-bench: its repetition); NULL when not known",
             "attempt BIGINT number of the attempt for the same task and seed, from 0",
             "outcome VARCHAR success, failure, or error (not a measurement); NULL when not known",
@@ -223,6 +224,8 @@ TABLES: tuple[Table, ...] = (
 
 BY_NAME = {table.name: table for table in TABLES}
 
+# How the id of a task ends, as a regular expression, where one id had different goals.
+TOLD_APART = "#goal-[0-9a-f]{4}$"
 # Tables whose rows belong to an attempt.
 OF_ATTEMPTS = ("attempts", "spans", "messages", "tool_calls", "steps", "scores", "pending")
 

@@ -206,7 +206,8 @@ class Sink:
         if isinstance(attempt.trace_id, str):
             native = self.key(attempt.trace_id)
             self._renamed = (native, self._free_id(native, attempt))
-            attempt = attempt._replace(source_id=native if trace.named else content_id(trace))
+            holds_something = bool(trace.messages or trace.steps or attempt.steps)
+            attempt = attempt._replace(source_id=native if trace.named or not holds_something else content_id(trace))
         try:
             if not self.attempt(attempt):
                 return False

@@ -25,6 +25,7 @@ from halo_opt.store.index.scores import add_scores
 from halo_opt.store.index.span_attempts import finish_attempts
 from halo_opt.store.index.span_index import FORMAT as INDEXED
 from halo_opt.store.index.span_index import Place, index_file
+from halo_opt.store.index.task_goals import join_tasks, tell_tasks_apart
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import FolderReader, SourceError
 from halo_opt.store.run_names import RunNames, folder_of
@@ -77,6 +78,7 @@ class Build:
     def run(self, progress: Progress | None) -> list[SourceError]:
         """Bring the tables up to date; returns what is useless as a whole. Raises InputError without any attempt."""
         self.connection.execute("CREATE TEMP TABLE touched (trace_id VARCHAR)")
+        join_tasks(self.connection)
         changes = self._changes()
         for path in list(self.known):
             if changes.get(path, "rewritten") == "rewritten":
@@ -288,6 +290,7 @@ class Build:
         self.connection.execute("DELETE FROM runs WHERE run_id NOT IN (SELECT run_id FROM attempts)")
         if self.scores is not None:
             add_scores(self.connection, self.scores, self.sink)
+        tell_tasks_apart(self.connection)
         self.sink.close()
         self.connection.execute(schema.INDEX)
         self._note_rest(self.sink.counted() - before)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from halo_opt.core.records import Record
 from halo_opt.core.report_records import InputFile
+from halo_opt.store.schema import TOLD_APART
 
 _REDACTED = "redacted:"
 
@@ -24,6 +25,9 @@ class ImportSummary(Record):
 
     found_again: int = Field(
         default=0, description="times that an attempt stood in the inputs once more; the table duplicates lists them"
+    )
+    tasks_told_apart: int = Field(
+        default=0, description="task ids whose attempts had different goals, and were given a hash of the goal"
     )
     files: list[InputFile] = Field(description="recognised files; a run folder counts as one")
     attempts: int
@@ -70,6 +74,10 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
     return ImportSummary(
         files=[InputFile(path=p, format=f, sha256=s or "", bytes=b) for p, f, s, b in files],
         found_again=one("SELECT count(*) FROM duplicates"),
+        tasks_told_apart=one(
+            f"SELECT count(DISTINCT regexp_replace(task_id, '{TOLD_APART}', '')) FROM attempts"
+            f" WHERE regexp_matches(task_id, '{TOLD_APART}')"
+        ),
         attempts=one("SELECT count(*) FROM attempts"),
         spans=one("SELECT count(*) FROM spans"),
         rejects=one("SELECT count(*) FROM rejects WHERE field IS NULL"),

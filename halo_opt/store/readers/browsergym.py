@@ -62,7 +62,7 @@ class BrowserGymReader:
         )
         known = known._replace(attempt=sink.attempt_number(run_id, known.task_id, known.seed))
         sink.run(RunRow(run_id, self.name, None, known.model, known.mode, None, str(folder.parent)))
-        sink.trace(_trace(summary, known))
+        sink.trace(_trace({"folder": folder.resolve().name, **summary}, known))
 
 
 def _arguments(folder: Path) -> dict[str, Any]:
