@@ -29,6 +29,10 @@ class HarnessConfig(Section):
     describe: list[str] | None = Field(default=None, description="Prints the settings, prompts and remedies as JSON")
     check: list[str] | None = Field(default=None, description="Exits 0 when config and prompts are valid")
     editable: list[str] = Field(default=[], description="Globs, relative to root: all that a patch may touch")
+    conditions_on: list[str] = Field(
+        default=[],
+        description="Variables that conditions in prompts may test although they tell tasks apart, such as page",
+    )
     env: dict[str, str] = Field(default={}, description="Added to the command's environment")
 
     @model_validator(mode="after")

@@ -1,11 +1,13 @@
 """The short commands of a harness that loop.yaml names: `describe`, `check` and `tasks.command`.
 
-Each runs without a shell and under a time limit, in an environment without provider keys, because none of them needs
-a model.
+Each runs without a shell, under limits of time and memory, in an environment without provider keys, because none of
+them needs a model.
 """
 
+import contextlib
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,8 @@ from halo_opt.core.errors import ConfigError, EnvironmentMissing, InputError
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _MAX_OUTPUT = 4_000_000
+# Of memory that a process writes to. What a runtime only reserves (a JVM, V8) does not count.
+_MAX_MEMORY = 4 << 30
 
 
 def harness_check(command: Sequence[str], *, timeout_s: float = 60.0) -> Callable[[Path], None]:
@@ -92,6 +96,7 @@ def run_in(command: Sequence[str], checkout: Path, *, timeout_s: float) -> tuple
             )  # fmt: skip
         except (FileNotFoundError, PermissionError) as error:
             raise EnvironmentMissing(f"cannot start {words[0]}: {error.strerror}; see harness in loop.yaml") from error
+        _limit_memory(process.pid)
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -99,6 +104,15 @@ def run_in(command: Sequence[str], checkout: Path, *, timeout_s: float) -> tuple
         finally:
             kill_group_leader(process)
         return code, _read(out), _error_message(_read(err))
+
+
+def _limit_memory(pid: int) -> None:
+    """Bound the memory of a process that was just started, and of those that it starts, where the kernel can."""
+    if sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError):
+            most = resource.prlimit(pid, resource.RLIMIT_DATA)[1]
+            limit = _MAX_MEMORY if most == resource.RLIM_INFINITY else min(_MAX_MEMORY, most)
+            resource.prlimit(pid, resource.RLIMIT_DATA, (limit, limit))
 
 
 def _read(file: IO[bytes]) -> str:
@@ -111,4 +125,6 @@ def _error_message(text: str) -> str:
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     if any(line.startswith("Traceback (") for line in lines):
         lines = lines[-1:]
+    if lines[-1:] == ["MemoryError"]:
+        return f"it needed more than {_MAX_MEMORY >> 30} GB of memory"
     return " ".join(lines)[-500:]

@@ -58,6 +58,8 @@ def git_result(
         raise EnvironmentMissing("the command 'env' is not on PATH; patches need it to run git in a clean environment")
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder")
+    if any("\0" in word for word in args):
+        raise InputError("a name given to git contains a NUL character, which no name of git may")
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     values = {**kept, **_FIXED, **(environment or {})}
     options = [word for option in _OPTIONS for word in ("-c", option)]

@@ -134,7 +134,7 @@ class PatchMaker:
         with open_proposer(self.config, spec, worker, past=past, on_event=record) as model:
             files = builder.surface.files
             return draft_proposal(
-                report, builder.description, files, model=model, forbidden=self._forbidden, history=tried
+                report, builder.description, files, model=model, forbidden=builder.forbidden, history=tried
             )
 
     def behaviours(self, folders: tuple[Path, Path]) -> tuple[dict[str, float | None], dict[str, float | None]]:

@@ -21,7 +21,7 @@ from halo_opt.git import commits as gitrepo
 from halo_opt.git import reading as gitread
 from halo_opt.patching.edits import Limits, apply_edits
 from halo_opt.patching.guard import Forbidden, replace_hidden
-from halo_opt.patching.patchfile import read_patch_file, unified_diff
+from halo_opt.patching.patchfile import MAX_BYTES, read_patch_file, unified_diff
 from halo_opt.patching.propose import ProposalList, Trial, propose
 from halo_opt.patching.surface import HarnessDescription, Surface, parse_description, resolve_surface
 
@@ -47,6 +47,7 @@ class PatchBuilder:
         surface = resolve_surface(config.harness_root, revision, config.harness.editable)
         if forbidden is None:
             forbidden = Forbidden(task_ids=frozenset(list_tasks(config)))
+        forbidden = forbidden.model_copy(update={"conditions_on": frozenset(config.harness.conditions_on)})
         return cls(config, surface, _describe(config, surface), forbidden)
 
     @property
@@ -169,7 +170,8 @@ def _check_in_worktree(
 def load_patch_file(path: Path, surface: Surface, description: HarnessDescription) -> Proposal:
     """The proposal in a patch file; raises InputError that names the file and the reason when there is none."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as a patch: {error}") from error
     try:

@@ -9,11 +9,12 @@ from typing import Any
 from halo_opt.core.records import AppendText, Edit, Record, ReplaceText, SetValue
 from halo_opt.patching import schema as json_schema
 from halo_opt.patching import settings
-from halo_opt.patching.guard import EditRefused, Forbidden, hidden_character, problem_with
-from halo_opt.patching.templates import SUFFIXES, template_problem
+from halo_opt.patching.guard import EditRefused, Forbidden, hidden_character, problem_together, problem_with
+from halo_opt.patching.templates import SUFFIXES, constant_text, tag_problem, template_problem
 
 Files = Mapping[str, bytes]
 _YAML = (".yaml", ".yml")
+_AROUND = 60
 
 
 class Limits(Record):
@@ -27,10 +28,22 @@ class Limits(Record):
 
 
 class SettingsFile(Record):
-    """The YAML file that holds the harness's settings: its path and its JSON Schema."""
+    """The YAML file that holds the harness's settings: its path, its JSON Schema, and what of it patches may set.
+
+    `editable` maps keys of settings and of groups to narrower bounds as JSON Schema; None is every setting.
+    """
 
     path: str
     json_schema: dict[str, Any]
+    editable: dict[str, dict[str, Any]] | None = None
+
+    def bounds_for_patches(self, key: str) -> dict[str, Any] | None:
+        """The narrower bounds of a setting, often none; None when patches may not set it."""
+        if self.editable is None:
+            return {}
+        parts = key.split(".")
+        prefixes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+        return next((self.editable[prefix] for prefix in prefixes if prefix in self.editable), None)
 
 
 def apply_edits(
@@ -72,7 +85,8 @@ def apply_edits(
     for path in {e.path for e in edits}:
         if out[path] == files[path]:
             raise EditRefused(f"the edits of {path} undo each other, so nothing changes")
-        _check_whole(path, files[path], out[path], limits)
+        _check_whole(path, files[path], out[path], forbidden, limits)
+    _check_together(files, out, edits, forbidden)
     return out
 
 
@@ -125,8 +139,13 @@ def _set(before: bytes, edit: SetValue, config: SettingsFile | None) -> bytes:
     if edit.path != config.path:
         raise _Refusal(f"{edit.path} is not the settings file: settings are in {config.path}")
     part = json_schema.find(config.json_schema, edit.key)
+    bounds = config.bounds_for_patches(edit.key)
+    if bounds is None:
+        raise _Refusal(f"patches may not set {edit.key}; this harness lets them set {', '.join(config.editable or {})}")
     try:
         json_schema.check(edit.value, part, config.json_schema)
+        if bounds:
+            json_schema.check(edit.value, {**part, **bounds}, config.json_schema)
     except json_schema.SchemaMismatch as error:
         raise _Refusal(f"{edit.key} {error}") from None
     if _holds(before, edit, config):
@@ -169,20 +188,49 @@ def _append(text: str, edit: AppendText) -> str:
     return start + edit.text.rstrip("\n") + "\n"
 
 
-def _check_whole(path: str, before: bytes, after: bytes, limits: Limits) -> None:
-    """What must hold of a whole file after all of its edits."""
+def _check_whole(path: str, before: bytes, after: bytes, forbidden: Forbidden, limits: Limits) -> None:
+    """Check what must hold of a whole file after all of its edits."""
     if len(after) > limits.file_bytes:
         raise EditRefused(f"{path} would be {len(after)} bytes; at most {limits.file_bytes} are allowed")
     problem = None
     if path.endswith(SUFFIXES):
-        problem = template_problem(_text(before), _text(after))
-    elif path.endswith(_YAML):
+        problem = template_problem(_text(before), _text(after), conditions_on=forbidden.conditions_on)
+    else:
+        problem = tag_problem(_text(before), _text(after), conditions_on=forbidden.conditions_on)
+    if problem is None and path.endswith(_YAML):
         try:
             settings.check_plain(_text(after))
         except settings.SettingsError as error:
             problem = str(error)
     if problem:
         raise EditRefused(f"the edits of {path}: {problem}")
+
+
+def _check_together(files: Files, after: Files, edits: Sequence[Edit], forbidden: Forbidden) -> None:
+    """Check that the edits do not name a task or copy words in pieces of which each edit adds one."""
+    texts = [_added(edit) for edit in edits]
+    known = []
+    for path in dict.fromkeys(edit.path for edit in edits):
+        old, new = _text(files[path]), _text(after[path])
+        texts.append(_changed(old, new))
+        known.append(old)
+        if path.endswith(SUFFIXES):
+            texts.append(_changed(constant_text(old), constant_text(new)))
+            known.append(constant_text(old))
+    if problem := problem_together(texts, before="\n".join(known), forbidden=forbidden):
+        raise EditRefused(f"the edits: {problem}")
+
+
+def _changed(before: str, after: str) -> str:
+    """The part of `after` between its first and last change, with some characters around it."""
+    start = _same_beginning(before, after)
+    end = _same_beginning(before[start:][::-1], after[start:][::-1])
+    return after[max(0, start - _AROUND) : len(after) - end + _AROUND]
+
+
+def _same_beginning(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _text(content: bytes) -> str:
@@ -198,7 +246,7 @@ def _text(content: bytes) -> str:
 def _added(edit: Edit) -> str:
     """The text that an edit brings in."""
     if isinstance(edit, SetValue):
-        return edit.value if isinstance(edit.value, str) else ""
+        return f"{edit.key} {edit.value}" if isinstance(edit.value, str) else edit.key
     return edit.new if isinstance(edit, ReplaceText) else edit.text
 
 

@@ -6,11 +6,13 @@ refused as a whole, because an attack that was cleaned up is still an attack.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Record
+from halo_opt.patching.normalize import canonical, decodings, mixed_alphabets
+from halo_opt.patching.task_names import Spellings, TaskName, names_of
 
 # Invisible, yet not of a category that is refused as a whole: fillers and blank braille.
 _INVISIBLE = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
@@ -51,10 +53,12 @@ class Forbidden(Record):
     """What an edit may not contain, because the patch would then help the tasks that it was made from and no others.
 
     `task_ids` are ids of tasks, `goals` are goals as they were given, `texts` are excerpts of traces. Eight consecutive
-    words of a goal or text, or a whole shorter goal of five words or more, may not be copied.
+    words of a goal or text, or a whole shorter goal of five words or more, may not be copied. `conditions_on` are the
+    variables of prompts that a condition may test although they tell tasks apart.
     """
 
     task_ids: frozenset[str] = frozenset()
+    conditions_on: frozenset[str] = frozenset()
     goals: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
 
@@ -69,34 +73,20 @@ class Forbidden(Record):
         return frozenset(found)
 
     @cached_property
-    def names(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
-        """(task id, what finds it) for every id, and for the last part of an id when that part is distinctive."""
-        found = []
-        for task in sorted(self.task_ids):
-            found.append((task, _name_pattern(task)))
-            last = re.split(r"[./:]", task)[-1]
-            if last != task and re.search(r"[\d_-]", last) and len(last) > 3:
-                found.append((task, _name_pattern(last)))
-        return tuple(found)
+    def names(self) -> tuple[TaskName, ...]:
+        """What to look for so that no task is named."""
+        return names_of(self.task_ids)
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text as copying is judged by: folded case, no punctuation."""
-    return [w.casefold() for w in _WORD.findall(unicodedata.normalize("NFKC", text))]
+    """The words of a text as copying is judged by: canonical letters, no punctuation."""
+    return _WORD.findall(canonical(text))
 
 
 def word_runs(text: str, length: int) -> Iterable[tuple[str, ...]]:
     """Every run of `length` consecutive words."""
     words = words_of(text)
     return (tuple(words[i : i + length]) for i in range(len(words) - length + 1))
-
-
-def _name_pattern(name: str) -> re.Pattern[str]:
-    literal = "[_-]".join(re.escape(part) for part in re.split("[_-]", name))
-    if name.isalpha():
-        # One ordinary word ("search") is a task's name only where the text treats it as one.
-        return re.compile(rf"(?:\btask\W{{0,3}}|[\"'`]){literal}\b", re.IGNORECASE)
-    return re.compile(rf"(?<![\w]){literal}(?![\w])", re.IGNORECASE)
 
 
 def hidden_character(text: str) -> str | None:
@@ -124,15 +114,47 @@ def problem_with(added: str, *, before: str, forbidden: Forbidden) -> str | None
     What the file contains already is not new: moving a sentence of the prompt is not copying it from a trace, even
     though the traces quote the prompt.
     """
-    plain = unicodedata.normalize("NFKC", added)
-    if _new(_ADDRESS, plain, before):
-        return f"it adds an address ({_quote(_new(_ADDRESS, plain, before))}); edits may not add addresses"
-    if _new(_CREDENTIAL, plain, before):
-        return f"it mentions credentials ({_quote(_new(_CREDENTIAL, plain, before))}); edits may not"
-    for task, pattern in forbidden.names:
-        if _new(pattern, plain, before):
-            return f"it names the task {task}; a patch must hold for any task, so edits may name none"
-    return _copied(added, before, forbidden)
+    if (word := mixed_alphabets(added)) and word not in before:
+        return f"it contains a word with letters of several alphabets ({word!a}), which reads as another word"
+    for text in decodings(unicodedata.normalize("NFKC", added)):
+        for form in (text, canonical(text)):
+            if found := _new(_ADDRESS, form, before):
+                return f"it adds an address ({_quote(found)}); edits may not add addresses"
+            if found := _new(_CREDENTIAL, form, before):
+                return f"it mentions credentials ({_quote(found)}); edits may not"
+    if task := named_task([added], before, forbidden):
+        return f"it names the task {task}; a patch must hold for any task, so edits may name none"
+    return _first_copied(added, before, forbidden)
+
+
+def problem_together(texts: Sequence[str], *, before: str, forbidden: Forbidden) -> str | None:
+    """Why the edits of a patch may not be made together, although each may; None when they may.
+
+    Args:
+        texts: What each edit adds, and each changed place with what stands around it.
+        before: What the edited files contained.
+        forbidden: What no edit may contain.
+    """
+    if task := named_task([*texts, "".join(text.strip() for text in texts)], before, forbidden, halves=True):
+        return f"together they name the task {task}; a patch must hold for any task, so edits may name none"
+    return next((problem for text in texts if (problem := _first_copied(text, before, forbidden))), None)
+
+
+def named_task(texts: Sequence[str], before: str, forbidden: Forbidden, *, halves: bool = False) -> str | None:
+    """The first task that the texts name and `before` does not; with `halves`, also one whose id they hold in two."""
+    joined = Spellings("\n".join(texts))
+    known: Spellings | None = None
+    for name in forbidden.names:
+        whole = joined.holds(name)
+        if whole or (halves and joined.holds_halves(name)):
+            known = known or Spellings(before)
+            if not (known.holds(name) if whole else known.holds_halves(name)):
+                return name.task
+    return None
+
+
+def _first_copied(added: str, before: str, forbidden: Forbidden) -> str | None:
+    return next((problem for text in decodings(added) if (problem := _copied(text, before, forbidden))), None)
 
 
 def _copied(added: str, before: str, forbidden: Forbidden) -> str | None:

@@ -215,13 +215,16 @@ def _settings(description: HarnessDescription, files: Files) -> list[dict[str, s
     data = settings.load(files[config.path])
     rows = []
     for key, part in json_schema.leaves(config.json_schema):
+        bounds = config.bounds_for_patches(key)
+        if bounds is None:
+            continue
         there, value = settings.get(data, key)
         value = value if there else part.get("default")
         rows.append(
             {
                 "key": key,
                 "value": json.dumps(value),
-                "allowed": json_schema.allowed(part, config.json_schema),
+                "allowed": json_schema.allowed({**part, **bounds}, config.json_schema),
                 "meaning": " ".join(str(part.get("description", "")).split()),
             }
         )

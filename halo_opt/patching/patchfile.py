@@ -23,9 +23,11 @@ from halo_opt.patching.edits import Files, SettingsFile, apply_edits
 
 _HEAD = "# halo-opt patch 1"
 _BASE, _PROPOSAL = "# base: ", "# proposal: "
-_HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_HUNK = re.compile(r"@@ -\d+(?:,(\d{1,9}))? \+\d+(?:,(\d{1,9}))? @@")
 _HARMLESS = re.compile(r"index [0-9a-f]+\.\.[0-9a-f]+ 100644$|diff --git a/\S+ b/\S+$")
-_MAX_BYTES = 2_000_000
+# The longest patch file that is read.
+MAX_BYTES = 2_000_000
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,99}")
 
 
 @dataclass
@@ -59,8 +61,8 @@ def read_patch_file(text: str, files: Files, *, config: SettingsFile | None, ins
 
     `inside` is the harness's folder in the repository, which a diff made by git names in its paths.
     """
-    if len(text) > _MAX_BYTES:
-        raise InputError(f"the patch file is {len(text)} characters long; at most {_MAX_BYTES} are read")
+    if len(text) > MAX_BYTES:
+        raise InputError(f"the patch file is {len(text)} characters long; at most {MAX_BYTES} are read")
     ours = _read_head(text)
     if ours is None:
         diffs = _parse(text, inside)
@@ -89,9 +91,15 @@ def _read_head(text: str) -> tuple[Proposal, str] | None:
             "the patch file's head is cut off: after its first line it needs a '# base: ' and a '# proposal: ' line"
         )
     try:
-        return Proposal.model_validate_json(lines[2].removeprefix(_PROPOSAL)), lines[3]
+        proposal = Proposal.model_validate_json(lines[2].removeprefix(_PROPOSAL))
     except ValidationError as error:
         raise InputError(f"the patch file's proposal cannot be used: {first_problem(error)}") from error
+    if not _ID.fullmatch(proposal.id):
+        raise InputError(
+            f"the patch file's proposal has the id {proposal.id[:60]!a}; an id is up to 100 letters, digits and"
+            " the characters . _ + -, because a branch is named after it"
+        )
+    return proposal, lines[3]
 
 
 def _parse(text: str, inside: str) -> list[FileDiff]:
@@ -150,7 +158,10 @@ def _patched(diff: FileDiff, files: Files) -> bytes:
     """The file with the hunks made, each found by its words and not by its line number."""
     if diff.path not in files:
         raise InputError(f"{diff.path} is not an editable file; editable are: {', '.join(sorted(files)) or 'none'}")
-    text = files[diff.path].decode("utf-8")
+    try:
+        text = files[diff.path].decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{diff.path} is not UTF-8 text, so no diff of it can be used") from None
     for old, new in diff.hunks:
         count = text.count(old) if old.strip() else 0
         if count != 1:

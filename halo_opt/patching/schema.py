@@ -18,6 +18,8 @@ _KNOWN = {"type", "enum", "const", "anyOf", "oneOf", "allOf", "properties", "add
 _SIZES = {"minLength": "at least", "maxLength": "at most", "minItems": "at least", "maxItems": "at most"}
 _BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 _MAX_DEPTH = 24
+# A larger number no setting means, and neither YAML nor JSON readers agree on it.
+_LARGEST = 10**18 - 1
 # Draft 4 takes 2.0 for no integer; YAML tells the two apart, and so does the harness.
 _Validator = extend(Draft202012Validator, type_checker=Draft4Validator.TYPE_CHECKER)  # type: ignore[no-untyped-call]
 
@@ -87,7 +89,7 @@ def _free_child(schema: Schema, root: Schema, part: str) -> Schema | None:
         if isinstance(extra, Mapping) and part:
             return extra
         items = branch.get("items")
-        if isinstance(items, Mapping) and part.isdigit():
+        if isinstance(items, Mapping) and part.isascii() and part.isdigit():
             return items
     return None
 
@@ -137,6 +139,8 @@ def check(value: Any, schema: Schema, root: Schema) -> None:
     numbers = value if isinstance(value, list) else [value]
     if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
         raise SchemaMismatch("must be a finite number")
+    if any(isinstance(number, int) and abs(number) > _LARGEST for number in numbers):
+        raise SchemaMismatch(f"must be a number of at most {len(str(_LARGEST))} digits")
     # References in the part point into the root; of the root's other keywords none is about a single value.
     places = {name: root[name] for name in ("$defs", "definitions", "properties") if name in root}
     try:

@@ -17,6 +17,8 @@ from ruamel.yaml.util import load_yaml_guess_indent
 
 from halo_opt.core.records import Value
 
+# What ruamel raises for text that is no YAML, for numbers and dates that Python cannot hold, and for deep nesting.
+_UNREADABLE = (YAMLError, ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
 # Words that one YAML version or another reads as something that is not text.
 _NOT_PLAIN = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "none"}
 
@@ -31,7 +33,7 @@ def load(content: bytes) -> dict[str, Any]:
     check_plain(text)
     try:
         data = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
+    except _UNREADABLE as error:
         raise SettingsError(f"is not valid YAML: {_one_line(error)}") from error
     if data is None:
         return {}
@@ -50,7 +52,9 @@ def check_plain(text: str) -> None:
                 raise SettingsError("uses YAML anchors, which are not allowed")
             if getattr(event, "tag", None):
                 raise SettingsError("uses YAML tags, which are not allowed")
-    except YAMLError as error:
+    except SettingsError:
+        raise
+    except _UNREADABLE as error:
         raise SettingsError(f"is not valid YAML: {_one_line(error)}") from error
     if documents > 1:
         raise SettingsError("holds more than one YAML document")
@@ -61,11 +65,16 @@ def get(data: Any, key: str) -> tuple[bool, Any]:
     for part in key.split("."):
         if isinstance(data, dict) and part in data:
             data = data[part]
-        elif isinstance(data, list) and part.isdigit() and int(part) < len(data):
+        elif isinstance(data, list) and is_place(part) and int(part) < len(data):
             data = data[int(part)]
         else:
             return False, None
     return True, data
+
+
+def is_place(part: str) -> bool:
+    """Whether a part of a dotted key is the number of an item of a list."""
+    return part.isascii() and part.isdigit() and len(part) < 10
 
 
 def set_value(content: bytes, key: str, value: Value) -> bytes:
@@ -76,10 +85,15 @@ def set_value(content: bytes, key: str, value: Value) -> bytes:
     """
     before = load(content)
     text = _text(content)
-    changed = _spliced(text, key.split("."), value)
-    if changed is None:
-        changed = _round_trip(text, key, value)
-    result = changed.encode("utf-8")
+    try:
+        changed = _spliced(text, key.split("."), value)
+        if changed is None:
+            changed = _round_trip(text, key, value)
+        result = changed.encode("utf-8")
+    except SettingsError:
+        raise
+    except _UNREADABLE as error:
+        raise SettingsError(f"cannot take {key}: {_one_line(error)}") from error
     if load(result) != _with(before, key.split("."), value):
         raise SettingsError(f"cannot take {key} without other settings changing too")
     return result
@@ -127,7 +141,7 @@ def _node(node: Node | None, parts: list[str]) -> Node | None:
     for part in parts:
         if isinstance(node, MappingNode):
             node = next((v for k, v in node.value if isinstance(k, ScalarNode) and k.value == part), None)
-        elif isinstance(node, SequenceNode) and part.isdigit() and int(part) < len(node.value):
+        elif isinstance(node, SequenceNode) and is_place(part) and int(part) < len(node.value):
             node = node.value[int(part)]
         else:
             return None
@@ -155,7 +169,7 @@ def _round_trip(text: str, key: str, value: Value) -> str:
         if not isinstance(here, dict | list):
             raise SettingsError(f"holds one value at {part}, not a group, so {key} cannot be set")
     if isinstance(here, list):
-        if not last.isdigit() or int(last) >= len(here):
+        if not is_place(last) or int(last) >= len(here):
             raise SettingsError(f"has no item for {key}")
         here[int(last)] = value
     else:

@@ -34,6 +34,9 @@ _KINDS = {"120000": "a symbolic link", "160000": "a submodule", "100755": "an ex
 class HarnessDescription(BaseModel):
     """What `harness.describe` printed: where its settings are, what they may be, its prompts, and its remedies.
 
+    `editable` maps the keys of settings, or of groups of them, that patches may set to narrower bounds as JSON Schema;
+    without it, patches may set every setting of the schema.
+
     `remedies` maps a remedy word to the typed edits that bring it about in this harness. Unlisted fields are ignored,
     so that a harness may say more than this version reads.
     """
@@ -42,13 +45,16 @@ class HarnessDescription(BaseModel):
 
     config: str | None = None
     settings_schema: dict[str, Any] = Field(default_factory=dict, alias="schema")
+    editable: dict[str, dict[str, Any]] | None = None
     prompts: list[str] = []
     remedies: dict[str, list[Edit]] = {}
 
     @cached_property
     def settings(self) -> SettingsFile | None:
         """The settings file and its schema; None for a harness that declares none."""
-        return SettingsFile(path=self.config, json_schema=self.settings_schema) if self.config else None
+        if self.config is None:
+            return None
+        return SettingsFile(path=self.config, json_schema=self.settings_schema, editable=self.editable)
 
 
 def parse_description(text: str, *, where: str = "harness.describe") -> HarnessDescription:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 import msgspec
@@ -23,8 +23,12 @@ from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.redaction import Redactor
 from halo_opt.store import schema, values
 from halo_opt.store.files.lines import HEAD
+from halo_opt.store.outcomes import DEFAULT_RULE, SCORE_FIELD, OutcomeRule, shown
 from halo_opt.store.rows import AttemptRow, DuplicateRow, RejectRow, Row, RunRow, ScoreRow, SpanRow, Trace
 from halo_opt.store.run_names import RunNames, folder_of
+
+if TYPE_CHECKING:
+    from halo_opt.store.name_map import NameMap
 
 BATCH_BYTES = 64_000_000
 # DuckDB takes twice this as buffer per thread; 64 MB was measured to cost over 600 MB of memory.
@@ -66,11 +70,17 @@ class Sink:
         connection: duckdb.DuckDBPyConnection,
         scratch: Path,
         redactor: Redactor | None = None,
-        names: RunNames | None = None,
+        *,
+        rule: OutcomeRule = DEFAULT_RULE,
+        names: "NameMap | None" = None,
+        run_names: RunNames | None = None,
     ) -> None:
+        self.rule = rule
         self._connection = connection
         self._scratch = scratch
         self._redactor = redactor
+        # The user's own names of attributes and fields, for the readers of spans and conversations.
+        self.names = names
         self._unchecked: dict[str, list[bytes]] = {}
         self._unchecked_size = 0
         self._files: dict[str, BinaryIO] = {}
@@ -84,7 +94,7 @@ class Sink:
         self._run_ids: set[str] = set()
         self._place_runs: dict[Path, str] = {}
         self._sources_of_runs: dict[str, str] = {}
-        self._names = names or RunNames()
+        self._run_names = run_names or RunNames()
         self._tries: Counter[tuple[str, str, int | None]] = Counter()
         self.counts: Counter[str] = Counter()
         self.redacted: Counter[str] = Counter()
@@ -162,15 +172,15 @@ class Sink:
 
     def run_of_file(self, path: Path) -> str:
         """The run of a file that holds one run, named like the file."""
-        return self._run_at(path, self._names.of_file(path))
+        return self._run_at(path, self._run_names.of_file(path))
 
     def run_of_folder(self, folder: Path) -> str:
         """The run of a folder whose sources make up one run, named like the folder."""
-        return self._run_at(folder, self._names.of_folder(folder))
+        return self._run_at(folder, self._run_names.of_folder(folder))
 
     def run_of(self, path: Path, format_name: str) -> str:
         """The run of a file that is a part of one: that of its folder, or the file's own where it is alone there."""
-        if self._names.is_alone(path, format_name):
+        if self._run_names.is_alone(path, format_name):
             return self.run_of_file(path)
         folder = folder_of(path.resolve())
         return self.run_of_folder(path.parent if folder == path.parent.resolve() else folder)
@@ -230,9 +240,15 @@ class Sink:
         return found
 
     def attempt(self, attempt: AttemptRow) -> bool:
-        """Add an attempt without the rows below it; False when it has no id that can be stored."""
-        if not self._add("attempts", attempt, attempt.source, attempt.line):
+        """Add an attempt without the rows below it; False when it has no id that can be stored.
+
+        Its outcome and score are decided here, for all formats alike. A score that cannot be used is rejected.
+        """
+        judged = self.rule.judge(attempt)
+        if not self._add("attempts", judged.attempt, attempt.source, attempt.line):
             return False
+        if judged.problem is not None:
+            self.reject_score(attempt.source, attempt.line or 0, judged.problem, shown(attempt.score))
         self._seen.add(self._stored(attempt.trace_id))
         return True
 
@@ -274,6 +290,10 @@ class Sink:
     def put_reject(self, row: RejectRow) -> None:
         """Count a line, or one value of it, that cannot be used and keep its place."""
         self._put("rejects", row)
+
+    def reject_score(self, source: str, line: int, reason: str, score: str) -> None:
+        """Count a score that no outcome can be made from and keep its place."""
+        self._put("rejects", RejectRow(source, line, None, reason, score, SCORE_FIELD))
 
     def close(self) -> None:
         """Write what is pending and remove the temporary files."""

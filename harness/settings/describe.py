@@ -29,6 +29,18 @@ _REMEDIES: dict[str, list[tuple[str, Any]]] = {
 }
 
 
+# What an optimizer may set, with narrower bounds where the schema's are for people: groups and single settings by
+# their keys. Everything else decides what is measured, with which model, keys and budget, or lets the attempts of one
+# run learn from each other.
+_EDITABLE: dict[str, dict[str, Any]] = {
+    **{f"defaults.{group}": {} for group in ("observation", "actions", "prompt", "history", "guards", "retry")},
+    "defaults.verifier": {},
+    "defaults.limits.steps": {"maximum": 24},
+    "defaults.model.temperature": {},
+    "defaults.model.max_tokens": {"maximum": 512},
+}
+
+
 def remedies() -> dict[str, list[dict[str, Any]]]:
     """Typed edits by remedy word."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -44,6 +56,7 @@ def description() -> dict[str, Any]:
     return {
         "config": CONFIG,
         "schema": ConfigFile.model_json_schema(),
+        "editable": _EDITABLE,
         "prompts": [f"{PROMPTS}/{name}" for name in VARIABLES],
         "remedies": remedies(),
     }

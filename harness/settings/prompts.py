@@ -12,6 +12,7 @@ from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from halo_common.templates import growth_problem
 from halo_common.text import did_you_mean
 from harness.core.errors import UsageError
 
@@ -50,6 +51,8 @@ def _check_tree(name: str, tree: nodes.Template) -> None:
             raise UsageError(f"{name}: '.{node.attr}' is not allowed in a prompt")
     if _depth_of_loops(tree) > 1:
         raise UsageError(f"{name}: a loop inside a loop is not allowed in a prompt")
+    if growth := growth_problem(tree):
+        raise UsageError(f"{name}: its expressions {growth}")
 
 
 class Prompts:
@@ -83,13 +86,19 @@ class Prompts:
             return self._env.from_string(source)
         except TemplateError as error:
             raise UsageError(f"{path} is not a valid template: {error}") from None
+        except RecursionError:
+            raise UsageError(f"{path} is not a valid template: its expressions are nested too deep") from None
 
     def render(self, name: str, values: Mapping[str, Any]) -> str:
         """The text of one prompt without outer blank lines. Raises UsageError."""
+        pieces: list[str] = []
+        length = 0
         try:
-            text = str(self._templates[name].render(dict(values))).strip()
+            for piece in self._templates[name].generate(dict(values)):
+                pieces.append(piece)
+                length += len(piece)
+                if length > MAX_RENDERED:
+                    raise UsageError(f"{name} renders to more than {MAX_RENDERED} characters, the most that is allowed")
         except TemplateError as error:
             raise UsageError(f"{name} cannot be rendered: {error}") from None
-        if len(text) > MAX_RENDERED:
-            raise UsageError(f"{name} renders to {len(text)} characters; at most {MAX_RENDERED} are allowed")
-        return text
+        return "".join(pieces).strip()

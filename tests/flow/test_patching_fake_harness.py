@@ -104,3 +104,15 @@ def test_a_patch_file_of_one_clone_applies_in_another(harness: FakeHarness, tmp_
     read = load_patch_file(path, there, described)
     again = build_patch(there, read, described, branch="halo/q", check=harness_check(CHECK))
     assert again.diff == patch.diff
+
+
+CASES = Path(__file__).resolve().parents[1] / "data" / "cases"
+
+
+@pytest.mark.parametrize(("name", "words"), [("cfg_huge", "at most 18 digits"), ("id24", "has the id 'x\\x00y'")])
+def test_a_malformed_patch_is_refused_with_a_sentence(harness: FakeHarness, name: str, words: str) -> None:
+    surface, description = look(harness)
+    with pytest.raises(InputError) as refused:
+        proposal = load_patch_file(CASES / "patch-tracebacks" / f"{name}.diff", surface, description)
+        build_patch(surface, proposal, description, branch=f"halo/{proposal.id}", check=None)
+    assert words in str(refused.value)

@@ -21,11 +21,13 @@ from halo_opt.store.index.contents import fill_contents
 from halo_opt.store.index.discovery import Source
 from halo_opt.store.index.location import fingerprint
 from halo_opt.store.index.same_attempts import count_once
-from halo_opt.store.index.scores import add_scores
+from halo_opt.store.index.scores import add_scores, leave_out_ratings
 from halo_opt.store.index.span_attempts import finish_attempts
 from halo_opt.store.index.span_index import FORMAT as INDEXED
 from halo_opt.store.index.span_index import Place, index_file
 from halo_opt.store.index.task_goals import join_tasks, tell_tasks_apart
+from halo_opt.store.name_map import NameMap
+from halo_opt.store.outcomes import OutcomeRule
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import FolderReader, SourceError
 from halo_opt.store.run_names import RunNames, folder_of
@@ -62,6 +64,8 @@ class Build:
         redactor: Redactor | None,
         contents: bool,
         scores: Path | None,
+        rule: OutcomeRule,
+        names: NameMap | None = None,
     ) -> None:
         self.connection = connection
         self.sources = sorted(sources, key=lambda source: source.path.parts)
@@ -72,8 +76,8 @@ class Build:
         self.known = {row[0]: Known(row[0], row[1], row[2], row[3], row[4], json.loads(row[5])) for row in rows}
         self.readers = {reader.name: reader for reader in READERS}
         self.refused: list[SourceError] = []
-        self.names = RunNames((source.path, source.format) for source in sources)
-        self.sink = Sink(connection, scratch, redactor, self.names)
+        self.run_names = RunNames((source.path, source.format) for source in sources)
+        self.sink = Sink(connection, scratch, redactor, rule=rule, names=names, run_names=self.run_names)
 
     def run(self, progress: Progress | None) -> list[SourceError]:
         """Bring the tables up to date; returns what is useless as a whole. Raises InputError without any attempt."""
@@ -123,7 +127,7 @@ class Build:
     def _renamed(self) -> set[str]:
         """The known sources whose run has another name now, because of files that are new or gone beside them."""
         before = RunNames((Path(path), known.format) for path, known in self.known.items())
-        return {path for path, known in self.known.items() if before.differ(self.names, Path(path), known.format)}
+        return {path for path, known in self.known.items() if before.differ(self.run_names, Path(path), known.format)}
 
     def _joined(self, changes: dict[str, Change]) -> set[str]:
         """The known sources that are read together with others of which one is new, rewritten or gone."""
@@ -220,9 +224,10 @@ class Build:
     def _indexed(self, source: Source) -> bool:
         """Whether places in the source can be sought, so that its texts can stay there.
 
-        A packed file beside it may hold the beginning of its traces; then all are read whole, together.
+        A packed file beside it may hold the beginning of its traces, and a mapping file gives the texts other names
+        than the file has; then all are read whole, together.
         """
-        return source.format == INDEXED and folder_of(source.path) not in self.packed
+        return source.format == INDEXED and self.sink.names is None and folder_of(source.path) not in self.packed
 
     def _index(self, path: Path, *, grown: bool) -> Place:
         known = self.known.get(str(path))
@@ -288,6 +293,7 @@ class Build:
                 self.connection.execute("UPDATE inputs SET sha256 = ? WHERE path = ?", [sha256_of(Path(path)), path])
         count_once(self.connection)
         self.connection.execute("DELETE FROM runs WHERE run_id NOT IN (SELECT run_id FROM attempts)")
+        leave_out_ratings(self.connection, self.sink)
         if self.scores is not None:
             add_scores(self.connection, self.scores, self.sink)
         tell_tasks_apart(self.connection)
@@ -312,9 +318,15 @@ class Build:
         if self.refused:
             raise self.refused[0]
         first = self.connection.execute("SELECT line, source, reason FROM rejects LIMIT 1").fetchall()
-        where = "; the first: line {} of {}, {}".format(*first[0]) if first else ""
         names = ", ".join(str(source.path) for source in self.sources[:3])
-        raise InputError(f"no attempts could be read from {names}: every line was rejected{where}")
+        if not first:
+            known = " and ".join(sorted({source.format for source in self.sources}))
+            raise InputError(
+                f"no attempts could be read from {names}: nothing in it is an attempt of the format {known}; 'halo-opt"
+                " formats' shows an example of each"
+            )
+        where = "line {} of {}, {}".format(*first[0])
+        raise InputError(f"no attempts could be read from {names}: every line was rejected; the first: {where}")
 
 
 def stamp_of(path: Path, read_bytes: int | None) -> str:

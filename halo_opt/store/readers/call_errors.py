@@ -49,12 +49,13 @@ _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _COMMAND_FIELDS = ("command", "cmd", "script", "code", "input", "keystrokes", "query")
 _LOGIN_SHELL = re.compile(r"(?:\S*/)?(?:ba|z)?sh -l?c (?=['\"])")
 _LABEL = re.compile(
-    r"(?:(?:Observation|OBSERVATION|Result|RESULT|Output|Tool (?:output|result)|Action result|stderr|STDERR)\s*:\s*)+"
+    r"(?:(?:Observation|OBSERVATION|Result|RESULT|Output|Tool (?:output|result)|Action result|stderr|STDERR)\s*:\s*)*"
 )
+_MARKS = re.compile(r"[^\w\s\"'<{\[(/.$-]{1,3}\s*")
 _NO_ERROR = re.compile(
     r"(?i)errors?\s*[:=]\s*(?:0|none|null|false|\[\]|\{\})\s*(?:[,;]|$)|no errors?\b|0 errors?\b", re.MULTILINE
 )
-_TAGGED = re.compile(r"(?s)<(tool_use_error|error|tool_error|exception)>(.*?)(?:</\1>|$)")
+_TAGGED = re.compile(r"(?s)(?:<function_results>\s*)?<(tool_use_error|error|tool_error|exception)>(.*?)(?:</\1>|$)")
 _EXIT = re.compile(
     r"<(?:returncode|exit_?code|return_code|exit_status)>\s*(-?\d{1,9})\s*</"
     r"|^[\[(<*\s]*(?:the )?(?:(?:process|command|execution|program|script|finished|exited|completed|terminated"
@@ -71,7 +72,7 @@ _ERROR_PAGE = re.compile(
     r"(?is)\s*(?:<!doctype[^>]*>\s*)?<html.{0,300}?<title>\s*((?:[45]\d\d|error)\b[^<]{3,80}?)\s*</title>"
 )
 _LOUD = re.compile(
-    r"(?i)\b(?:errors?|failed|fatal|exception|cannot|can't|denied|failures?|invalid|unknown|missing|no|not)\b"
+    r"(?i)\b(?:errors?|failed|fatal|exception|cannot|can't|denied|failures?|invalid|unknown|missing|panic|no|not)\b"
 )
 
 
@@ -160,7 +161,8 @@ def _of_shell(command: str, text: str, failed: bool | None, status: int | None) 
     if message is not None:
         return CallError("tool_error", _cut(message))
     if known and not answers_by_status(command):
-        return CallError("tool_error", _last_words(body) or _status_words(status))
+        words = _last_words(body) if not only_reads(command) or "\n" not in body else None
+        return CallError("tool_error", words or _status_words(status))
     return None
 
 
@@ -202,9 +204,11 @@ def _begins_with_error(body: str) -> CallError | None:
     """The error that a text begins with, or None."""
     head = body[:600]
     place = _after_label(head)
-    if not head[place:] or _NO_ERROR.match(head, place):
+    marks = _MARKS.match(head, place)
+    begin = marks.end() if marks else place
+    if not head[begin:] or _NO_ERROR.match(head, begin):
         return None
-    kind = next((kind for kind, pattern in FIRST_WORDS if pattern.match(head, place)), None)
+    kind = next((kind for kind, pattern in FIRST_WORDS if pattern.match(head, begin)), None)
     return CallError(kind, _message(body[place:])) if kind else None
 
 

@@ -25,6 +25,7 @@ UNREADABLE = _beginning(
     rf"could not parse (?:the )?(?:llm|your|model|agent)[\w ]{{0,20}}{_REPLY}",
     r"invalid format: missing",
     r"invalid or incomplete response",
+    r"invalid (?:action|response|output|reply|tool call|function call) format",
     r"(?:i|we) (?:could ?n.t|could not|cannot|can.t) (?:parse|understand|find an? \w+ in) your",
     rf"your (?:last |previous )?{_REPLY}[\w ,]{{0,40}}(?:(?:was|is|were) not (?:formatted|in the|valid|a valid|properly"
     r"|pars)|could not be parsed|(?:did|does) not (?:use|contain|include|match|follow|have)"
@@ -58,8 +59,10 @@ BLOCKED = _beginning(
     r"permission to use .{1,60} (?:has been )?denied",
     r"(?:exec command|patch|tool call|command) rejected",
     r"aborted by (?:the )?user",
+    r"\[?request interrupted by (?:the )?user",
     r"(?:the )?user (?:rejected|denied|declined|refused|cancelled|canceled)\b",
-    r"operation '.{1,60}' is not allowed",
+    r"(?:interactive )?operation ['`\"].{1,60}['`\"] is not (?:allowed|supported)",
+    r"(?:command )?failed in sandbox",
     r"(?:this|the) (?:command|action|tool|operation)[^.\n]{0,80} (?:is|was|has been) (?:blocked|not allowed"
     r"|not permitted|forbidden|disallowed|rejected|denied)",
     r"blocked by ",
@@ -99,7 +102,7 @@ UNKNOWN_TARGET = _beginning(
     r"(?:error:? |[\w.]*error: |failed to \w+(?: \w+)?: |message: )?",
     r"could(?: not|n.t) find (?:the |any )?(?:element|node)",
     r"element (?:with )?[^\n]{0,80}(?:not found|does not exist|doesn't exist)",
-    r"no (?:such )?element",
+    r"(?:there is )?no (?:such )?(?:element|node)",
     r"no node found",
     r"ref(?:erence)? ?['\"`]?\w+['\"`]? not found",
     r"unable to (?:find|locate) (?:an |the )?element",
@@ -132,6 +135,7 @@ EDITS = _beginning(
     r"patch (?:failed|does not apply)",
     r"hunk #\d+ failed",
     r"no file open",
+    r"your bash command contained syntax errors",
     r"wrong flag",
 )
 
@@ -152,6 +156,7 @@ TIMEOUTS = _beginning(
     r"timed out (?:after|waiting|while)",
     r"timeout[: ](?:\d|error|exceeded|after|while|waiting)",
     r"[\w.]*timeout(?:error)?:? \d+ ?ms exceeded",
+    r"the (?:last )?command [^\n]{1,400} (?:was cancelled because|timed out)",
     r"execution error",
 )
 
@@ -178,6 +183,7 @@ HTTP = _beginning(
     r"|500 internal|501 not impl|502 bad|502 proxy|503 service|504 gateway)",
     r"(?:\w+ )?request failed",
     r"(?:server )?responded with (?:a )?(?:status )?(?:code )?(?:of )?[45]\d\d",
+    r"(?:404 )?not found[.!]?$",
     r"bad gateway",
     r"internal server error",
     r"service (?:temporarily )?unavailable",
@@ -199,7 +205,9 @@ DATABASES = _beginning(
     r"error executing query",
     r"you have an error in your sql syntax",
     r"\(\d{4}, [\"'].{3,}",
-    r"error \d{3,4} \(\w+\)",
+    r"(?:error )?\d{4,6} \((?=\w*\d)\w{5}\)",
+    r"\[[A-Z_.]+(?:ERROR|NOT_FOUND|EXCEPTION)[A-Z_.]*\] ",
+    r"400 (?:syntax error|unrecognized|invalid)",
     r"\(?(?:sqlite3|psycopg2?|pymysql|mysql|asyncpg|duckdb|sqlalchemy|cx_oracle|pyodbc)[\w.]*\.\w+\)?[:, ]",
     r"(?:catalog|binder|parser|conversion|constraint|transaction|invalid input|out of range|syntax|internal|permission"
     r"|serialization|mismatch type|io|http|dependency) error: ",
@@ -221,9 +229,11 @@ DATABASES = _beginning(
 # How programs begin an error; upper and lower case count, since documents begin with such words too.
 PLAIN = _beginning(
     "",
-    r"\[?(?:Error|ERROR|error|Exception|EXCEPTION|Fatal|FATAL|fatal|Failure|FAILURE|Failed|FAILED)\]?(?:[:!]| ?[-(\[]"
-    r"| (?:code |status )?\d{3}\b| (?:executing|calling|running|reading|writing|parsing|fetching|loading|opening"
-    r"|creating|while|when|in|during|invoking|processing|performing|occurred|from|getting|retrieving|connecting"
+    r"\[(?:Error|ERROR|error|FATAL|fatal)\] ",
+    r"(?:Error|ERROR|error|Failed|FAILED|failed)[.!]?$",
+    r"\[?(?:Error|ERROR|error|Exception|EXCEPTION|Fatal|FATAL|fatal|Failure|FAILURE|Failed|FAILED)(?:\]|\*\*)?"
+    r"(?:[:!\n]| ?[-(\[]| (?:code |status )?\d{3}\b| (?:executing|calling|running|reading|writing|parsing|fetching"
+    r"|loading|opening|creating|while|when|in|during|invoking|processing|performing|occurred|from|getting|retrieving|connecting"
     r"|accessing|evaluating|editing|searching|updating|deleting|sending|at line)\b| to [a-z])",
     r"An? (?:unexpected |internal |unknown |unhandled )?(?:error|exception) (?:occurred|was raised|happened"
     r"|was encountered|has occurred)",

@@ -124,6 +124,7 @@ class _Collected(Sink):
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self.counts = sink.counts
+        self.names, self.rule = sink.names, sink.rule
         self.traces: list[Trace] = []
 
     def run_of_file(self, path: Path) -> str:

@@ -46,7 +46,8 @@ class OtlpReader:
     def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
         """Read every trace of some files of one folder."""
         own_name = sink.run_of(paths[0], self.name)
-        for spans in _traces(paths, sink.reject):
+        for found in _traces(paths, sink.reject):
+            spans = found if sink.names is None else sink.names.spans(found)
             for part in by_run(spans):
                 trace = trace_of(part, run_id=own_name)
                 trace.scores.extend(score for span in trace.spans for score in _evaluations(span))

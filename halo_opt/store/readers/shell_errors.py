@@ -16,24 +16,28 @@ def word_set(names: str) -> frozenset[str]:
 
 
 _SHELL = re.compile(r"^(?:\S*/)?-?(?:ba|da|z|fi|k)?sh: |^zsh:\d+: ")
-_PROGRAM = re.compile(r"^(?:[\w./+-]*/)?([\w.+\[-]{1,30}): \S")
+_PROGRAM = re.compile(r"^(?:[\w./+-]*/)?([\w.+\[-]{1,30})(?: \(child\))?: \S")
 # Sentences that hardly any file begins a line with.
 _FIXED = re.compile(
-    r"^Command timed out|: -c: line \d+: |: command not found$|command not found: \S+$"
+    r"^Command timed out|: -c: line \d+: |: command not found$|command not found: \S+$|: cannot execute binary file"
+    r"|^tar: (?:Exiting with failure|Error is not recoverable)|^(?:fish: )?Unknown command: \S+$"
     r"|is not recognized as (?:an internal or external command|the name of a cmdlet)"
-    r"|^(?:fish: )?Unknown command: \S+$|^OCI runtime exec failed|^Error response from daemon: "
+    r"|^OCI runtime exec failed|^Error response from daemon: "
 )
 # How programs begin a message, and files a line.
 _PLAIN = re.compile(
-    r"^(?:error|E|ERROR|fatal|FATAL|usage|Usage|npm ERR!|npm error|panic)\b:? |^ERROR \d+ \(\w+\)|^Segmentation fault"
-    r"|^Killed$|^make(?:\[\d+\])?: \*\*\* |^Exception in thread |^Permission denied|^No such file or directory"
-    r"|^(?:Unknown|Invalid|Unrecognized) (?:option|flag|argument|command|subcommand)\b"
+    r"^(?:error|ERROR|fatal|FATAL|usage|Usage|npm ERR!|npm error|panic)\b:? |^E: |^ERROR \d+ \(\w+\)"
+    r"|^Segmentation fault|^Killed$|^make(?:\[\d+\])?: \*\*\* |^Exception in thread |^Permission denied"
+    r"|^No such file or directory|^(?:Unknown|Invalid|Unrecognized) (?:option|flag|argument|command|subcommand)\b"
     r"|^(?:Could not|Cannot|Can't|Unable to|Failed to) (?!find any)\w+"
 )
+# What a terminal shows before the output of a command.
+_PROMPT = re.compile(r"[\w.-]+@[\w.-]+:[^#$]{0,200}[#$](?: |$)|(?:New |Current )?Terminal (?:Output|Screen):$")
 _COMPLAINT = re.compile(
-    r"(?i)no such file|not found|cannot |can't |denied|not permitted|invalid|missing|unknown|unrecognized|illegal|"
-    r"syntax error|unexpected|must |requires|is a directory|not a |failed|unable|bad |too many|extra operand|error|"
-    r"no match|ambiguous|range-endpoints|timed out|not supported|not installed|does not exist|refused|unterminated"
+    r"(?i)no such |not found|could not|cannot |can't |denied|not permitted|invalid|missing|unknown|unrecognized|"
+    r"illegal|syntax error|unexpected|must |requires|is a directory|not a |failed|unable|bad |too many|extra operand|"
+    r"error|no match|ambiguous|range-endpoints|timed out|not supported|not installed|does not exist|refused|"
+    r"unterminated|not specified|omitting"
 )
 # What compilers and runtimes print anywhere in their output.
 _COMPILER = re.compile(
@@ -42,7 +46,7 @@ _COMPILER = re.compile(
     r"|^(?:PHP )?(?:Parse|Fatal) error: |\): error TS\d+: "
 )
 _TRACEBACK = "Traceback (most recent call last)"
-_PLACE = re.compile(r'^\s+File ".*", line \d+')
+_PLACE = re.compile(r'^\s*File ".*", line \d+')
 _EXCEPTION = re.compile(
     r"^(?:E\s+)?(?:Uncaught )?(?:[A-Za-z_][\w$]*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Timeout|Expired|"
     r"Group|NotFound|DoesNotExist|Iteration)\w*(?: \[\w+\])?(?:: .*|:)?$"
@@ -59,20 +63,27 @@ _READING = word_set(
     " ls tree find fd locate stat file du df env printenv get-content type fold paste rev sdiff look open goto"
     " scroll_up scroll_down search_dir search_file find_file"
 )
-_READING_GIT = word_set("log show diff grep blame cat-file status branch")
+_READING_GIT = word_set("log show diff grep blame cat-file")
 # Programs that print nothing of their own.
-_SILENT = word_set("cd pushd popd export set source . true : sleep pwd unset alias date clear")
+_SILENT = word_set("cd pushd popd export set source . true : sleep pwd unset alias date clear tee xargs sudo")
+_OPTIONS = r"(?:-\S+\s+(?:(?:\$\([^)]*\)|\d+|\{\})\s+)?)*"
 _START = re.compile(
     r"(?:^|[|;&(`\n]|\$\(|\b(?:do|then|else|if|while|until|not)\s|!\s)\s*"
-    r"(?:(?:sudo|time|nohup|env|exec|command|xargs|timeout\s+\S+|nice|stdbuf\s+\S+)\s+(?:-\S+\s+)*)*(?:\w+=\S*\s+)*"
+    rf"(?:(?:time|nohup|env|exec|command|nice|stdbuf\s+\S+|timeout\s+\S+)\s+{_OPTIONS})*(?:\w+=\S*\s+)*"
     r"([\w./+\[-]+)(?:\s+([\w-]+))?"
 )
-_STARTED_BY = re.compile(
-    r"(?:\bsudo|\bxargs|\bexec|-exec(?:dir)?|-ok|\btime|\benv|\bnohup|\btimeout)\s+(?:-\S+\s+)*([\w./+\[-]+)"
-)
-_ENDS = re.compile(r"\|\||&&|[;\n&]")
+_STARTED_BY = re.compile(rf"(?:\b(?:sudo|xargs)|-exec(?:dir)?|-ok)\s+{_OPTIONS}([\w./+\[-]+)")
 _QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
-_OTHER_NAMES = {"awk": ("gawk", "mawk"), "python": ("python3",), "python3": ("python",), "sh": ("dash",)}
+_OTHER_NAMES = {
+    "awk": ("gawk", "mawk"),
+    "python": ("python3",),
+    "python3": ("python",),
+    "sh": ("dash",),
+    "zgrep": ("gzip", "grep"),
+    "zcat": ("gzip",),
+    "tar": ("gzip",),
+    "vi": ("vim",),
+}
 
 
 def error_message(command: str, output: str, *, failed: bool | None) -> str | None:
@@ -93,9 +104,14 @@ def error_message(command: str, output: str, *, failed: bool | None) -> str | No
         return found
     programs = programs_of(command)
     complaint_needed = failed is not True or len(lines) > 1
-    for line in lines if failed else lines[:1]:
-        if _is_message(line, programs, reading=reading, complaint_needed=complaint_needed):
+    begins = True
+    for place, line in enumerate(lines):
+        plain = not reading or (failed is True and place == 0)
+        if (failed or begins) and _is_message(line, programs, plain=plain, complaint_needed=complaint_needed):
             return line.strip()
+        begins = _PROMPT.match(line) is not None or (begins and _program_of(line) in programs)
+    if failed:
+        return _within_a_line(lines, programs)
     if failed is None:
         for line in lines[1:]:
             if _FIXED.search(line) or _SHELL.search(line) or (not reading and _COMPILER.search(line)):
@@ -128,11 +144,12 @@ def answers_by_status(command: str) -> bool:
 
 def only_reads(command: str) -> bool:
     """Whether a command runs nothing but programs that print what they read, so that its output is content."""
-    # The first program of a pipeline decides: `pytest | tail` prints what pytest says.
-    found = [match for part in _ENDS.split(_QUOTED.sub("Q", command)) if (match := _START.match(part))]
-    heads = [(match.group(1).rpartition("/")[2].lower(), match.group(2)) for match in found]
+    bare = _QUOTED.sub("Q", command)
+    started = [(match.group(1), match.group(2)) for match in _START.finditer(bare)]
+    started += [(name, None) for name in _STARTED_BY.findall(bare)]
+    heads = [(name.rpartition("/")[2].lower(), verb) for name, verb in started]
     running = [(name, verb) for name, verb in heads if name not in _SILENT]
-    return bool(running) and all(_reads(name, verb) for name, verb in running)
+    return bool(running) and all(name in _READING or (name == "git" and verb in _READING_GIT) for name, verb in running)
 
 
 def programs_of(command: str) -> set[str]:
@@ -143,14 +160,23 @@ def programs_of(command: str) -> set[str]:
     return names.union(*(_OTHER_NAMES.get(name, ()) for name in names))
 
 
-def _reads(name: str, verb: str | None) -> bool:
-    return name in _READING or (name == "git" and verb in _READING_GIT)
+def _within_a_line(lines: Sequence[str], programs: set[str]) -> str | None:
+    """A message behind output without a line's end: `1.txtxargs: failed to open`."""
+    for line in lines:
+        for name in programs:
+            place = line.find(f"{name}: ")
+            if place > 0 and len(name) > 1 and _COMPLAINT.match(line, place + len(name) + 2):
+                return line[place:].strip()
+    return None
 
 
-def _is_message(line: str, programs: set[str], *, reading: bool, complaint_needed: bool) -> bool:
-    if _SHELL.search(line) or _FIXED.search(line) or (not reading and _PLAIN.search(line)):
+def _is_message(line: str, programs: set[str], *, plain: bool, complaint_needed: bool) -> bool:
+    if _SHELL.search(line) or _FIXED.search(line) or (plain and _PLAIN.search(line)):
         return True
+    return _program_of(line) in programs and (not complaint_needed or _COMPLAINT.search(line) is not None)
+
+
+def _program_of(line: str) -> str | None:
+    """The program in a line of the form `program: words`, or None."""
     match = _PROGRAM.match(line)
-    if match is None or (complaint_needed and _COMPLAINT.search(line) is None):
-        return False
-    return match.group(1) in programs
+    return match.group(1) if match else None

@@ -16,6 +16,10 @@ from halo_opt.store.files.opening import OpenFiles
 Attributes = Mapping[str, Any]
 Reject = Callable[[str, int, str, str], None]
 
+_FIELDS = {
+    *("trace_id", "span_id", "parent_span_id", "name", "kind", "start_time", "end_time", "status", "attributes"),
+    *("resource", "scope", "events", "links", "trace_state"),
+}
 STATUS = {"STATUS_CODE_OK": "ok", "OK": "ok", "1": "ok", "STATUS_CODE_ERROR": "error", "ERROR": "error", "2": "error"}
 
 
@@ -48,8 +52,10 @@ class _Spot(NamedTuple):
     line: int
 
 
-def traces_of(paths: Sequence[Path], reject: Reject) -> Iterator[tuple[str, list[Span]]]:
+def traces_of(paths: Sequence[Path], reject: Reject, *, own_fields: bool = False) -> Iterator[tuple[str, list[Span]]]:
     """(trace id, its spans in the order of the files) for every trace of some files, in the order of first spans.
+
+    With `own_fields` the fields of a line that no span has are among its span's attributes.
 
     The files are read twice, first for where each trace's lines are: traces may be interleaved, and holding all spans
     of large files at once would cost several times their size in memory.
@@ -64,19 +70,22 @@ def traces_of(paths: Sequence[Path], reject: Reject) -> Iterator[tuple[str, list
             spots.setdefault(line.value["trace_id"], []).append(_Spot(path, line.offset, line.number))
     with OpenFiles() as files:
         for trace_id, places in spots.items():
-            spans = list(_spans_at(files, places, reject))
+            spans = list(_spans_at(files, places, reject, own_fields=own_fields))
             if spans:
                 yield trace_id, spans
 
 
-def _spans_at(files: OpenFiles, spots: Sequence[_Spot], reject: Reject) -> Iterator[Span]:
+def _spans_at(files: OpenFiles, spots: Sequence[_Spot], reject: Reject, *, own_fields: bool) -> Iterator[Span]:
     for path, offset, number in spots:
         raw = files.line(path, offset)
         record, _ = decode_object(raw)
         # A file that is rewritten between the two readings may hold something else there now.
         if record is None or problem_of(record) is not None:
             reject(str(path), number, "the file changed while it was read", head_of(raw))
-        elif files.is_packed(path):
+            continue
+        if own_fields:
+            record = _with_own_fields(record)
+        if files.is_packed(path):
             yield span_of(record, str(path), number)
         else:
             length = len(raw.rstrip(b"\r\n"))
@@ -107,6 +116,12 @@ def files_again(spans: Sequence[Span]) -> Iterator[tuple[str, int]]:
         if ids <= seen:
             yield source, here[0].line
         seen |= ids
+
+
+def _with_own_fields(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with the fields that no span has among its attributes."""
+    own = {name: value for name, value in record.items() if name not in _FIELDS}
+    return {**record, "attributes": {**own, **_object(record.get("attributes"))}}
 
 
 def each_once(spans: Sequence[Span]) -> tuple[list[Span], list[Span]]:

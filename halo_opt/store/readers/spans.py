@@ -28,7 +28,8 @@ class SpansReader:
 
     def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
         """Read every trace of some files of one folder."""
-        for _, spans in traces_of(paths, sink.reject):
+        for _, found in traces_of(paths, sink.reject, own_fields=sink.names is not None):
+            spans = found if sink.names is None else sink.names.spans(found)
             own_name = sink.run_of(paths[0], self.name)
             for part in by_run(spans):
                 trace = trace_of(part, run_id=own_name)

@@ -38,6 +38,7 @@ _STATUSES = ("status", "status_code", "statusCode", "http_status", "httpStatus",
 _EXITS = ("exit_code", "exitCode", "exit_status", "exitStatus", "returncode", "return_code", "returnCode")
 _OUTPUTS = ("stderr", "output", "stdout", "result", "content")
 _ALONE = ("output", "result", "content", "text", "observation", "response", "message", "data", "value")
+_WRAPPERS = ("response", "result", "output", "functionResponse", "structuredContent")
 _FAILED = ("error", "errored", "exception", "failure", "failed", "fail")
 _NOTHING = ("", "none", "null", "false", "0", "no", "ok", "nan", "success")
 _PART = {"type", "text", "annotations", "cache_control", "meta", "_meta"}
@@ -72,6 +73,9 @@ def stated_error(record: Record) -> str | None:
         return message_of(record) or as_text(record)
     if record.get("type") in ("error", "tool_error"):
         return message_of(record)
+    inner = next((record[name] for name in _WRAPPERS if isinstance(record.get(name), Mapping)), None)
+    if inner is not None and len(record) <= 3 and (words := stated_error(inner)) is not None:
+        return words
     # FastAPI's form of an error.
     return message_of(record["detail"]) if list(record) == ["detail"] else None
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from halo_opt.store import values
 from halo_opt.store.files.folders import files_under
 from halo_opt.store.files.lines import HEAD, decode_json
+from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers.base import derived_id, whole
 from halo_opt.store.readers.documents import leading_objects, records
 from halo_opt.store.readers.exported import text_id
@@ -85,7 +86,9 @@ class TerminalBenchReader:
             trial = _NUMBER.search(values.text(result.get("trial_name")) or "")
             counted = sink.attempt_number(run_id, task, None)
             known = known._replace(attempt=int(trial.group(1)[:9]) - 1 if trial else counted)
-            sink.trace(_trace(result, known))
+            trace = _trace(result, known)
+            trace.named = text_id(result.get("id")) is not None
+            sink.trace(trace)
 
 
 class _Found(NamedTuple):
@@ -187,9 +190,7 @@ def _trace(result: Record, known: AttemptRow) -> Trace:
 
 
 def _scores(attempt: AttemptRow, result: Record) -> list[ScoreRow]:
-    rows = []
-    if attempt.score is not None:
-        rows.append(ScoreRow(attempt.trace_id, "reward", attempt.score, attempt.outcome, "terminal-bench"))
+    rows = reward_rows(attempt, "terminal-bench")
     tests = result.get("parser_results")
     for name, verdict in tests.items() if isinstance(tests, dict) else ():
         word = values.text(verdict)

@@ -157,7 +157,8 @@ def test_intercode_react_step_has_thought_tool_and_bare_command(intercode):
 
 
 def test_intercode_submit_made_by_the_loop_is_no_step(intercode):
-    sql = "SELECT count(*) FROM steps JOIN attempts USING (trace_id) WHERE task_id = 'intercode-bash-fs_1-53' AND mode = 'react'"
+    task = "task_id = 'intercode-bash-fs_1-53' AND mode = 'react'"
+    sql = f"SELECT count(*) FROM steps JOIN attempts USING (trace_id) WHERE {task}"
     assert intercode.rows(f"{sql} AND tool = 'submit'") == [(0,)]
 
 

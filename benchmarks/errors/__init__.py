@@ -1,0 +1,1 @@
+"""How well errors are recognised in the results of calls."""
