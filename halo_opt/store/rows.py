@@ -83,6 +83,7 @@ class SpanRow(NamedTuple):
     error_type: str | None = None
     step: int | None = None
     agent: str | None = None
+    uncounted: Attributes | None = None
 
 
 class MessageRow(NamedTuple):

@@ -99,14 +99,17 @@ TABLES: tuple[Table, ...] = (
             "byte_offset BIGINT where the span's line begins in that file; NULL where it has no line, or is compressed",
             "byte_length BIGINT length of that line in bytes, without its end",
             "model VARCHAR model of an LLM span",
-            "tokens_in BIGINT prompt tokens of an LLM span",
-            "tokens_out BIGINT completion tokens of an LLM span",
-            "cost_usd DOUBLE cost of an LLM span in US dollars",
+            "tokens_in BIGINT prompt tokens that the span states, and no span in it",
+            "tokens_out BIGINT completion tokens that the span states, and no span in it",
+            "cost_usd DOUBLE cost in US dollars that the span states, and no span in it",
             "tool VARCHAR tool of a TOOL span",
             "call_hash BIGINT hash of tool and arguments: equal for equal calls; NULL for other spans",
-            "error_type VARCHAR kind of error, as the producer or format names it; NULL when fine",
+            "error_type VARCHAR kind of error, as the producer or format names it; NULL when fine, and where the error"
+            " came from a span in this one",
             "step INTEGER step that the span marks; NULL for other spans",
             "agent VARCHAR agent that the span belongs to; NULL where the trace has one agent without a name",
+            "uncounted JSON what the span states of itself but other spans of its trace count: kind, tokens_in,"
+            " tokens_out, cost_usd, tool, call_hash or error_type; NULL for most",
         ),
     ),
     Table(

@@ -3,6 +3,7 @@
 Only traces that a build has touched are made anew, so an append costs what it adds.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -10,21 +11,25 @@ from typing import Any
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from halo_opt.store.index.shared_ids import tell_apart
+from halo_opt.store.index.span_columns import NO_INTEGER
 from halo_opt.store.index.span_index import FORMAT
 from halo_opt.store.index.span_places import SpanLines
 from halo_opt.store.outcomes import VERDICT
+from halo_opt.store.readers.counting import counted_once, stated
 from halo_opt.store.readers.span_lines import Span, best_copy, contradicts
 from halo_opt.store.readers.span_steps import first_user_message
 from halo_opt.store.readers.span_trace import attempt_of, goal_of, repeated_id, run_of, scores_of, with_totals
+from halo_opt.store.rows import SpanRow
 from halo_opt.store.sink import BY_ID, Sink
 
 # A copy of few spans is small and saves a search for them in each query; that of most would fill the memory.
 _FEW = 0.1
 _NEEDED = (
     "trace_id, span_id, parent_span_id, kind, started_at, ended_at, source, line, byte_offset, byte_length, model,"
-    " tokens_in, tokens_out, cost_usd, step"
+    " tokens_in, tokens_out, cost_usd, step, error_type"
 )
 
 
@@ -36,6 +41,7 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
     tell_apart(connection, sink, run_names)
     kind = _gather(connection)
     _drop_repeated(connection, sink, copied=kind == "TABLE")
+    _count_once(connection, copied=kind == "TABLE")
     connection.execute(
         "DELETE FROM rejects WHERE field IS NOT NULL AND byte_offset IS NULL AND (source, line) IN"
         " (SELECT (source, line) FROM attempts WHERE trace_id IN (SELECT trace_id FROM touched))"
@@ -71,7 +77,7 @@ def _gather(connection: duckdb.DuckDBPyConnection) -> str:
     kind = "TABLE" if touched < _FEW * known else "VIEW"
     connection.execute(
         f"CREATE TEMP {kind} touched_spans AS SELECT rowid AS place, {_NEEDED} FROM spans"
-        " WHERE trace_id IN (SELECT trace_id FROM touched)"
+        " WHERE byte_offset IS NOT NULL AND trace_id IN (SELECT trace_id FROM touched)"
     )
     return kind
 
@@ -79,13 +85,12 @@ def _gather(connection: duckdb.DuckDBPyConnection) -> str:
 def _drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink, *, copied: bool) -> None:
     """Keep the best copy of every span (see `best_copy`) and reject the copies that contradict it."""
     [(repeated,)] = connection.execute(
-        "SELECT count(*) - count(DISTINCT hash(trace_id, span_id)) FROM touched_spans WHERE byte_offset IS NOT NULL"
+        "SELECT count(*) - count(DISTINCT hash(trace_id, span_id)) FROM touched_spans"
     ).fetchall()
     if not repeated:
         return
     found = connection.execute(
         "SELECT place, trace_id, span_id, source, line, byte_offset, byte_length FROM touched_spans"
-        " WHERE byte_offset IS NOT NULL"
         " QUALIFY count(*) OVER (PARTITION BY trace_id, span_id) > 1 ORDER BY trace_id, span_id, place"
     ).fetchall()
     before = connection.execute(_FILES).fetchall()
@@ -121,6 +126,68 @@ def _worse(copies: list[tuple[Any, ...]], lines: SpanLines, sink: Sink) -> list[
         if contradicts(span, best):
             sink.put_reject(repeated_id(span))
     return [place for place, span in spans.items() if span is not best]
+
+
+def _count_once(connection: duckdb.DuckDBPyConnection, *, copied: bool) -> None:
+    """Take from spans what other spans of their trace count (see `counted_once`).
+
+    Only traces in which a call, an error or a span with usage has spans in it are looked at, or that were before.
+    """
+    columns = ", ".join(SpanRow._fields)
+    found = connection.execute(
+        f"SELECT rowid, {columns} FROM spans WHERE byte_offset IS NOT NULL AND trace_id IN ("
+        "  SELECT trace_id FROM touched_spans WHERE hash(trace_id, parent_span_id) IN ("
+        "    SELECT hash(trace_id, span_id) FROM touched_spans WHERE kind IN ('LLM', 'TOOL') OR error_type IS NOT NULL"
+        "      OR tokens_in IS NOT NULL OR tokens_out IS NOT NULL OR cost_usd IS NOT NULL)"
+        "  UNION SELECT trace_id FROM spans WHERE uncounted IS NOT NULL AND trace_id IN (SELECT trace_id FROM touched))"
+        " ORDER BY trace_id, rowid"
+    ).fetchall()
+    changed: list[tuple[int, SpanRow]] = []
+    for _, group in groupby(found, key=itemgetter(1)):
+        places, rows = zip(*((row[0], _span_row(row[1:])) for row in group), strict=True)
+        counted = counted_once([stated(row) for row in rows])
+        changed += [(place, new) for place, old, new in zip(places, rows, counted, strict=True) if new != old]
+    if not changed:
+        return
+    connection.register("changed", _columns_of(changed))
+    values = ", ".join(f"{name} = {sql}" for name, sql in _CHANGED.items())
+    for table, place in (("spans", "rowid"), ("touched_spans", "place"))[: 1 + copied]:
+        sets = values if table == "spans" else ", ".join(f"{n} = {_CHANGED[n]}" for n in _CHANGED if n in _NEEDED)
+        connection.execute(f"UPDATE {table} SET {sets} FROM changed c WHERE {table}.{place} = c.place")
+    connection.unregister("changed")
+
+
+_NUMBERS = {"tokens_in": NO_INTEGER, "tokens_out": NO_INTEGER, "call_hash": NO_INTEGER, "cost_usd": np.nan}
+# SQL for the columns that `counted_once` may change; numbers have stand-ins for NULL.
+_CHANGED = {
+    "kind": "c.kind",
+    "tokens_in": f"nullif(c.tokens_in, {NO_INTEGER})",
+    "tokens_out": f"nullif(c.tokens_out, {NO_INTEGER})",
+    "cost_usd": "CASE WHEN isnan(c.cost_usd) THEN NULL ELSE c.cost_usd END",
+    "tool": "c.tool",
+    "call_hash": f"nullif(c.call_hash, {NO_INTEGER})",
+    "error_type": "c.error_type",
+    "uncounted": "c.uncounted",
+}
+
+
+def _span_row(cells: Sequence[Any]) -> SpanRow:
+    row = SpanRow._make(cells)
+    return row._replace(uncounted=json.loads(row.uncounted)) if isinstance(row.uncounted, str) else row
+
+
+def _columns_of(changed: Sequence[tuple[int, SpanRow]]) -> dict[str, NDArray[Any]]:
+    """The changed columns of some spans with their rowids."""
+    found: dict[str, NDArray[Any]] = {"place": np.array([place for place, _ in changed], dtype=np.int64)}
+    for name in _CHANGED:
+        cells = [getattr(row, name) for _, row in changed]
+        if name == "uncounted":
+            cells = [None if cell is None else json.dumps(cell) for cell in cells]
+        if name in _NUMBERS:
+            found[name] = np.array([_NUMBERS[name] if cell is None else cell for cell in cells])
+        else:
+            found[name] = np.array(cells, dtype=object)
+    return found
 
 
 # What follows from the spans of a trace together. A root is a span without parent, else one whose parent is not there,

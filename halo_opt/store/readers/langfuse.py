@@ -132,6 +132,8 @@ def _trace(records: Records, run_id: str, source: str) -> Trace:
 def _root(whole: Object, trace_id: str, source: str, line: int) -> Span:
     """A span for the trace itself, with its input, output and metadata."""
     attributes = {"openinference.span.kind": "AGENT", **_texts(whole), **_rest(whole)}
+    if whole.get("total_cost"):  # counts only where no observation states its cost
+        attributes["gen_ai.usage.cost"] = whole["total_cost"]
     revision = whole.get("release") or whole.get("version")
     return Span(
         trace_id,
@@ -158,9 +160,9 @@ def _span(observation: Object, trace_id: str, root: Span | None, source: str, li
         attributes |= input_attributes(opened(observation.get("input"))) | output_attributes(
             opened(observation.get("output"))
         )
-        attributes |= _usage(observation)
     else:
         attributes |= _texts(observation)
+    attributes |= _usage(observation)
     revision = observation.get("release") or observation.get("version")
     return Span(
         trace_id,

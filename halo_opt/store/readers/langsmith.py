@@ -48,6 +48,11 @@ _USED = {
     "feedback_stats",
 }
 _DEEPEST = 50
+_SUMS = {
+    "prompt_tokens": "gen_ai.usage.input_tokens",
+    "completion_tokens": "gen_ai.usage.output_tokens",
+    "total_cost": "gen_ai.usage.cost",
+}
 # Where a chain's one text is all that it was given or gave.
 _TEXTS = ("input", "output", "question", "query", "answer", "result")
 
@@ -126,6 +131,8 @@ def _span(record: Object, trace_id: str, source: str, line: int) -> Span:
         attributes |= input_attributes(run.get("inputs")) | output_attributes(run.get("outputs"))
         attributes |= _usage(run, an_object(extra.get("invocation_params")), metadata)
     else:
+        # What LangSmith adds up over the runs below; it writes 0 where none of them told.
+        attributes |= {name: run[key] for key, name in _SUMS.items() if run.get(key)}
         attributes |= without_nulls(
             {"input.value": _words(run.get("inputs")), "output.value": _words(run.get("outputs"))}
         )

@@ -1,12 +1,13 @@
 """The attempt of one trace's spans: its facts from the root span, its rows from all spans."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers import conventions as names
+from halo_opt.store.readers.counting import counted_once
 from halo_opt.store.readers.span_lines import Span, each_once, files_again
 from halo_opt.store.readers.span_steps import (
     STEP_INDEX,
@@ -41,9 +42,10 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
     """
     again = list(files_again(spans))
     spans, contradicting = each_once(spans)
-    kinds = {span.span_id: names.kind_of(span.attributes, span.name) for span in spans}
+    rows = counted_once([span_row(span, names.kind_of(span.attributes, span.name)) for span in spans])
+    kinds = {row.span_id: row.kind for row in rows}
     talks = Talks()
-    steps, calls = steps_of(spans, kinds, talks)
+    steps, calls = steps_of(spans, rows, talks)
     root = root_of(spans, kinds)
     replies = [span for span in in_order(spans) if kinds[span.span_id] == "LLM"]
     words = (request for span in replies if (request := first_user_message(span)) is not None)
@@ -51,14 +53,13 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
     attempt = attempt._replace(
         model=attempt.model or values.text(_first_of(replies, names.MODEL)),
         steps=len(steps),
-        tokens_in=_total(replies, names.TOKENS_IN, values.bigint),
-        tokens_out=_total(replies, names.TOKENS_OUT, values.bigint),
-        cost_usd=_total(replies, names.COST, values.finite),
+        tokens_in=_total(values.bigint(row.tokens_in) for row in rows),
+        tokens_out=_total(values.bigint(row.tokens_out) for row in rows),
+        cost_usd=_total(values.finite(row.cost_usd) for row in rows),
         started_at=min((s.started_at for s in spans if s.started_at), default=None),
         ended_at=max((s.ended_at for s in spans if s.ended_at), default=None),
     )
     attempt = with_totals(attempt, root)
-    rows = [span_row(span, kinds[span.span_id]) for span in spans]
     return Trace(
         attempt,
         rows,
@@ -157,15 +158,15 @@ def _first_of(spans: list[Span], keys: tuple[str, ...]) -> Any:
     return next((value for span in spans if (value := names.first(keys, span.attributes)) is not None), None)
 
 
-def _total(spans: list[Span], keys: tuple[str, ...], read: Callable[[Any], N | None]) -> N | None:
-    """The sum over the spans that have a number their row can hold; None where none has one."""
-    found = [number for span in spans if (number := read(names.first(keys, span.attributes))) is not None]
+def _total(numbers: Iterable[N | None]) -> N | None:
+    """The sum of the numbers that are known; None where none is."""
+    found = [number for number in numbers if number is not None]
     return sum(found) if found else None
 
 
 def span_row(span: Span, kind: str) -> SpanRow:
     """The row of a span, whose kind is `kind`."""
-    attributes, llm = span.attributes, kind == "LLM"
+    attributes, llm, counted = span.attributes, kind == "LLM", kind not in names.NO_TOKENS
     tool = tool_of(span) if kind == "TOOL" else None
     return SpanRow(
         span.trace_id,
@@ -184,9 +185,9 @@ def span_row(span: Span, kind: str) -> SpanRow:
         span.byte_offset,
         span.byte_length,
         model=values.text(names.first(names.MODEL, attributes)) if llm else None,
-        tokens_in=values.integer(names.first(names.TOKENS_IN, attributes)) if llm else None,
-        tokens_out=values.integer(names.first(names.TOKENS_OUT, attributes)) if llm else None,
-        cost_usd=values.number(names.first(names.COST, attributes)) if llm else None,
+        tokens_in=values.integer(names.first(names.TOKENS_IN, attributes)) if counted else None,
+        tokens_out=values.integer(names.first(names.TOKENS_OUT, attributes)) if counted else None,
+        cost_usd=values.number(names.first(names.COST, attributes)),
         tool=tool,
         call_hash=values.call_hash(tool, values.text(names.first(names.ARGUMENTS, attributes))) if tool else None,
         error_type=error_type_of(attributes.get("error.type"), span.status, kind),
