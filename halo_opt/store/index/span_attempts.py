@@ -21,7 +21,16 @@ from halo_opt.store.outcomes import VERDICT
 from halo_opt.store.readers.counting import counted_once, stated
 from halo_opt.store.readers.span_lines import Span, best_copy, contradicts
 from halo_opt.store.readers.span_steps import first_user_message
-from halo_opt.store.readers.span_trace import attempt_of, goal_of, repeated_id, run_of, scores_of, with_totals
+from halo_opt.store.readers.span_trace import (
+    attempt_of,
+    goal_of,
+    repeated_id,
+    run_of,
+    scores_of,
+    topmost_agent,
+    with_agent,
+    with_totals,
+)
 from halo_opt.store.rows import SpanRow
 from halo_opt.store.sink import BY_ID, Sink
 
@@ -54,11 +63,14 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
     )
     names = [column[0] for column in rows.description or []]
     found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    agents = _topmost_agents(connection)
     with SpanLines() as lines:
         replies = _Replies(connection, lines)
         for row in found:
             root = lines.read(row["source"], row["line"], row["byte_offset"], row["byte_length"])
             if root is not None:
+                if row["kind"] != "AGENT" and row["trace_id"] in agents:
+                    root = with_agent(root, row["kind"], lines.read(*agents[row["trace_id"]]))
                 goal = goal_of(root) or replies.first_words(row["trace_id"])
                 _put(sink, root, goal, row, run_names(row["source"]))
     sink.flush()
@@ -206,17 +218,34 @@ FROM touched_spans GROUP BY trace_id
 """
 _ROOTS = """
 WITH tops AS (
-  SELECT trace_id, source, line, byte_offset, byte_length,
+  SELECT trace_id, kind, source, line, byte_offset, byte_length,
     row_number() OVER (PARTITION BY trace_id ORDER BY kind <> 'AGENT', started_at NULLS LAST, source, line) AS place
   FROM touched_spans WHERE parent_span_id = ''),
 headless AS (
-  SELECT s.trace_id, s.source, s.line, s.byte_offset, s.byte_length,
+  SELECT s.trace_id, s.kind, s.source, s.line, s.byte_offset, s.byte_length,
     row_number() OVER (PARTITION BY s.trace_id ORDER BY EXISTS (
       SELECT 1 FROM touched_spans p WHERE p.trace_id = s.trace_id AND p.span_id = s.parent_span_id),
       s.kind <> 'AGENT', s.started_at NULLS LAST, s.source, s.line) AS place
   FROM touched_spans s WHERE s.trace_id IN (SELECT trace_id FROM touched EXCEPT SELECT trace_id FROM tops))
 SELECT * EXCLUDE (place) FROM tops WHERE place = 1 UNION ALL SELECT * EXCLUDE (place) FROM headless WHERE place = 1
 """
+
+
+def _topmost_agents(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Any, ...]]:
+    """Where the topmost agent of each trace is (source, line, offset and length) whose agents all have a parent."""
+    columns = ", ".join(SpanRow._fields)
+    found = connection.execute(
+        f"SELECT {columns} FROM spans WHERE byte_offset IS NOT NULL AND trace_id IN (SELECT trace_id"
+        " FROM touched_spans WHERE kind = 'AGENT' GROUP BY trace_id HAVING bool_and(parent_span_id <> ''))"
+        " ORDER BY trace_id"
+    ).fetchall()
+    agents: dict[str, tuple[Any, ...]] = {}
+    for trace_id, group in groupby(found, key=itemgetter(0)):
+        rows = [SpanRow._make(cells) for cells in group]
+        agent = topmost_agent(rows, {row.span_id: row.kind for row in rows})
+        if agent is not None:
+            agents[trace_id] = (agent.source, agent.line, agent.byte_offset, agent.byte_length)
+    return agents
 
 
 def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name: str) -> None:
