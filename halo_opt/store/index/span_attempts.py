@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from halo_opt.store.index.shared_ids import tell_apart
 from halo_opt.store.index.span_columns import NO_INTEGER
 from halo_opt.store.index.span_index import FORMAT
 from halo_opt.store.index.span_places import SpanLines
@@ -31,7 +32,7 @@ from halo_opt.store.readers.span_trace import (
     with_totals,
 )
 from halo_opt.store.rows import SpanRow
-from halo_opt.store.sink import Sink
+from halo_opt.store.sink import BY_ID, Sink
 
 # A copy of few spans is small and saves a search for them in each query; that of most would fill the memory.
 _FEW = 0.1
@@ -46,6 +47,7 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
 
     `run_names` gives the run of a file whose spans name none.
     """
+    tell_apart(connection, sink, run_names)
     kind = _gather(connection)
     _drop_repeated(connection, sink, copied=kind == "TABLE")
     _count_once(connection, copied=kind == "TABLE")
@@ -103,6 +105,7 @@ def _drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink, *, copied:
         "SELECT place, trace_id, span_id, source, line, byte_offset, byte_length FROM touched_spans"
         " QUALIFY count(*) OVER (PARTITION BY trace_id, span_id) > 1 ORDER BY trace_id, span_id, place"
     ).fetchall()
+    before = connection.execute(_FILES).fetchall()
     dropped: list[int] = []
     with SpanLines() as lines:
         for _, copies in groupby(found, key=itemgetter(1, 2)):
@@ -112,6 +115,13 @@ def _drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink, *, copied:
     if copied:
         connection.execute("DELETE FROM touched_spans WHERE place IN (SELECT id FROM repeated)")
     connection.unregister("repeated")
+    left = {row[:2] for row in connection.execute(_FILES).fetchall()}
+    for trace_id, source, line in before:
+        if (trace_id, source) not in left:
+            sink.found_again(trace_id, source, line, BY_ID)
+
+
+_FILES = "SELECT trace_id, source, min(line) FROM touched_spans WHERE byte_offset IS NOT NULL GROUP BY ALL ORDER BY ALL"
 
 
 def _worse(copies: list[tuple[Any, ...]], lines: SpanLines, sink: Sink) -> list[int]:
@@ -241,6 +251,8 @@ def _topmost_agents(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[An
 def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name: str) -> None:
     attempt = attempt_of(root, run_name, goal)
     attempt = attempt._replace(
+        trace_id=row["trace_id"],
+        source_id=sink.key(root.trace_id),
         model=attempt.model or row["model"],
         steps=row["marked"] or row["replies"] + bool(row["tool_first"]),
         tokens_in=row["tokens_in"],

@@ -9,7 +9,7 @@ from halo_opt.store import values
 from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers.counting import counted_once
-from halo_opt.store.readers.span_lines import Span, each_once
+from halo_opt.store.readers.span_lines import Span, each_once, files_again
 from halo_opt.store.readers.span_steps import (
     STEP_INDEX,
     Talks,
@@ -43,6 +43,7 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
         spans: all spans of one trace, at least one, in the order of the file.
         run_id: the run of the attempt where its root names none.
     """
+    again = list(files_again(spans))
     spans, contradicting = each_once(spans)
     rows = counted_once([span_row(span, names.kind_of(span.attributes, span.name)) for span in spans])
     kinds = {row.span_id: row.kind for row in rows}
@@ -72,6 +73,7 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
         calls,
         scores_of(attempt),
         rejects=[repeated_id(span) for span in contradicting],
+        again=again,
     )
 
 
