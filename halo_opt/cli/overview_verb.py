@@ -18,7 +18,7 @@ from halo_opt.cli.query_options import (
 )
 from halo_opt.cli.stores import open_store, report_import
 from halo_opt.core.console import Console
-from halo_opt.store.queries.overview import overview
+from halo_opt.store.queries.overview import PARTIAL_SCORES, overview
 
 
 def overview_verb(
@@ -39,4 +39,9 @@ def overview_verb(
         if traces:
             report_import(found.summary(), console)
         answer = overview(found, limit=limit)
+        if answer.mean_score is not None:
+            from halo_opt.stats.registry import rate_interval  # numpy takes long to import
+
+            ends = rate_interval(found.rows(PARTIAL_SCORES))
+            answer = answer.model_copy(update={"mean_score_interval": (ends[0], ends[1]) if ends else None})
     print_answer(answer, console, rows_format(format_, json_), max_bytes)

@@ -10,6 +10,7 @@ from halo_opt.core.records import Outcome
 from halo_opt.experiment.results import attempts_of
 from halo_opt.mining.rates import Rates
 from halo_opt.store import Store
+from halo_opt.store.outcomes import OutcomeRule
 
 # The column of an attempt that names its set, by what a user asks for.
 GROUP_COLUMNS: Mapping[str, str] = {
@@ -61,9 +62,18 @@ class AttemptSet(NamedTuple):
     rates: Rates
 
 
-def run_folder_set(folder: Path, rates: Rates) -> AttemptSet:
-    """The attempts of a run folder, from its results.jsonl. Raises InputError when no line of it can be used."""
-    return AttemptSet(folder.name, list(attempts_of(folder)), rates)
+def run_folder_set(folder: Path, rates: Rates, success_at: float | None = None) -> AttemptSet:
+    """The attempts of a run folder, from its results.jsonl. Raises InputError when no line of it can be used.
+
+    With a threshold `success_at`, partial scores are successes from it on, and failures below.
+    """
+    rule, results = OutcomeRule(success_at), attempts_of(folder)
+    outcomes = [rule.leaves(result.outcome, result.score) or rule.outcome(result.score) for result in results]
+    attempts = [
+        StoredAttempt(result.task_id, result.seed, outcome, result.score)
+        for result, outcome in zip(results, outcomes, strict=True)
+    ]
+    return AttemptSet(folder.name, list(attempts), rates)
 
 
 def stored_sets(

@@ -102,8 +102,8 @@ TABLES: tuple[Table, ...] = (
             "cost_usd DOUBLE cost in US dollars that the span states, and no span in it",
             "tool VARCHAR tool of a TOOL span",
             "call_hash BIGINT hash of tool and arguments: equal for equal calls; NULL for other spans",
-            "error_type VARCHAR kind of error, as the producer or format names it; NULL when fine, and where the error"
-            " came from a span in this one",
+            "error_type VARCHAR kind of error, as the producer names it, or as the result of a call shows once contents"
+            " are read; NULL when fine, and where the error came from a span in this one",
             "step INTEGER step that the span marks; NULL for other spans",
             "agent VARCHAR agent that the span belongs to; NULL where the trace has one agent without a name",
             "uncounted JSON what the span states of itself but other spans of its trace count: kind, tokens_in,"

@@ -133,6 +133,8 @@ def command_of(arguments: str | None) -> str:
 
 def _of_harness(text: str) -> CallError | None:
     """What a harness itself says of a call, whatever the tool: words at the beginning, or an error in tags."""
+    if text.startswith("{"):  # an object, which no harness begins a sentence with
+        return None
     match = _TAGGED.match(text) if text.startswith("<") else None
     if match is not None:
         return _typed(match.group(2).strip() or text)

@@ -18,7 +18,7 @@ from halo_opt.store.readers.span_steps import (
     steps_of,
     tool_of,
 )
-from halo_opt.store.rows import AttemptRow, RejectRow, RunRow, ScoreRow, SpanRow, Trace
+from halo_opt.store.rows import AttemptRow, RejectRow, RunRow, ScoreRow, SpanRow, ToolCallRow, Trace
 
 N = TypeVar("N", int, float)
 # What a root may say of the whole attempt; it counts above what follows from the spans, as a result line does.
@@ -61,13 +61,25 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
     attempt = with_totals(attempt, root)
     return Trace(
         attempt,
-        rows,
+        with_errors_of_calls(rows, calls),
         messages_of(spans, kinds, talks),
         steps,
         calls,
         scores_of(attempt),
         rejects=[repeated_id(span) for span in contradicting],
     )
+
+
+def with_errors_of_calls(rows: Sequence[SpanRow], calls: Sequence[ToolCallRow]) -> list[SpanRow]:
+    """The rows of spans, where those of calls that failed by their results alone have the error too."""
+    failed = {call.span_id: call for call in calls if call.error_type is not None}
+    return [_with_error(row, failed[row.span_id]) if row.span_id in failed else row for row in rows]
+
+
+def _with_error(row: SpanRow, call: ToolCallRow) -> SpanRow:
+    if row.kind != "TOOL" or row.error_type is not None or "error_type" in (row.uncounted or {}):
+        return row
+    return row._replace(error_type=call.error_type, status_message=row.status_message or call.error)
 
 
 def repeated_id(span: Span) -> RejectRow:

@@ -81,3 +81,11 @@ def test_an_error_type_of_the_producers_own_is_kept(tmp_path):
     attributes = {"openinference.span.kind": "TOOL", "tool.name": "pay", "error.type": "card_declined"}
     with stored(tmp_path, ROOT, openinference_llm("l", 1, ASKED, "I pay"), span("x", 2, attributes)) as store:
         assert store.rows("SELECT error_type, error FROM steps") == [("card_declined", "card_declined")]
+
+
+def test_the_span_of_a_call_has_the_error_that_its_result_shows(tmp_path):
+    llm = openinference_llm("l", 1, ASKED, "I pay")
+    with stored(tmp_path, ROOT, llm, tool("a", 2, "pay", "Error: card declined")) as store:
+        assert store.rows("SELECT error_type, status_message FROM spans WHERE kind = 'TOOL'") == [
+            ("tool_error", "Error: card declined")
+        ]
