@@ -76,5 +76,5 @@ def test_a_section_is_the_part_of_the_page():
 
 
 def test_an_unknown_format_names_the_nearest():
-    with pytest.raises(InputError, match="there is no format 'claud-code'; did you mean 'claude-code'?"):
+    with pytest.raises(InputError, match=r"there is no format .claud-code.; did you mean .claude-code."):
         section("claud-code")
