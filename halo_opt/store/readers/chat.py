@@ -5,12 +5,12 @@ kept on the root span. Without a reward or a verdict in the record there is no o
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD, Line, decode_json
-from halo_opt.store.files.opening import stem
 from halo_opt.store.outcomes import reward_rows, stated_score
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
@@ -111,11 +111,14 @@ class ChatReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that holds messages; reject the others."""
-        own_name = sink.unique_run_id(stem(path))
         lines = _records(path) if sink.names is None else map(sink.names.line, _records(path))
-        for number, record in usable(path, lines, _problem, sink):
+        found = usable(path, lines, _problem, sink)
+        first = list(islice(found, 2))
+        own_name = sink.run_of(path, self.name) if len(first) == 1 else sink.run_of_file(path)
+        for number, record in chain(first, found):
             run_id = values.text(record.get(RUN)) or own_name
-            trace = _trace(record, AttemptRow(derived_id(own_name, number), run_id, "", source=str(path), line=number))
+            trace_id = derived_id(own_name, path.name, number)
+            trace = _trace(record, AttemptRow(trace_id, run_id, "", source=str(path), line=number))
             attempt = trace.attempt
             if _attempt_of(record) is None:
                 trace.attempt = attempt._replace(attempt=sink.attempt_number(run_id, attempt.task_id, attempt.seed))
@@ -262,6 +265,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     rest = {f"chat.{name}": value for name, value in record.items() if name not in fields}
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, steps, calls, rest),
         messages=talk.message_rows(known.trace_id, messages),
         steps=steps,

@@ -98,6 +98,8 @@ LABEL = (
     "is_resolved",
     "is_correct",
 )
+# What says how an attempt ended.
+OUTCOME = (*SCORE, *LABEL, "halo.cause", "halo.end_reason", "halo.outcome_from")
 
 # Every name that is understood, by what it means.
 NAMES = {
