@@ -167,8 +167,8 @@ def _identity(store: Rows) -> list[str]:
     [(told_apart,)] = store.rows(TASKS_TOLD_APART)
     if told_apart:
         notes.append(
-            f"{counted(told_apart, 'task id')} had attempts with different goals. These are different tasks here, with a"
-            " hash of the goal in the id."
+            f"{counted(told_apart, 'task id')} had attempts with different goals. They are different tasks here, with"
+            " a hash of the goal in the id."
         )
     return notes
 
