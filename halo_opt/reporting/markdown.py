@@ -25,7 +25,7 @@ from halo_opt.reporting.report_parts import (
 # Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~&$]|:(?=//)|(?<=www)\.)")
 _STARTS_A_BLOCK = re.compile(r"^(\d*)([#+=.)-])")
-NO_INTERVAL = "–"
+NO_INTERVAL = "-"
 EXCERPT_CHARACTERS = 600  # longer belongs in the page's appendix; a reviewer reads this file in a pull request
 
 

@@ -21,7 +21,7 @@ from halo_opt.reporting.formatting import (
 )
 from halo_opt.reporting.plots import Bar, bars
 
-NO_COUNT = "–"
+NO_COUNT = "-"
 WIDE, NARROW = 760, 340
 FALSE_DISCOVERY = 0.05  # what the reports' method calls proven
 NO_OWN_REMEDY = "No specific remedy is known for this. General rules in the prompt may help."
