@@ -77,8 +77,8 @@ def intercode(path: Path) -> Counts:
                 continue
             turns += 1
             react = any(thought is not None for thought in thoughts)
-            action = action.strip()
-            calls += not react or action == "submit" or (action.startswith("execute[") and action.endswith("]"))
+            command = action.strip()
+            calls += not react or command == "submit" or (command.startswith("execute[") and command.endswith("]"))
     solved = sum(record["summary"]["max_reward"] == 1 for record in records)
     ids = {record["task_id"] for record in records}
     return Counts(len(records), len(ids), solved, len(records) - solved, turns, calls)
