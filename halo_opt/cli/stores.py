@@ -107,5 +107,7 @@ def report_import(summary: ImportSummary, console: Console) -> None:
         console.say(f"redacted before storing: {kinds}; best effort, so keep traces secret all the same")
     if summary.unfinished:
         console.say(f"{counted(summary.unfinished, 'attempt')} did not finish and were left out")
+    for warning in summary.warnings:
+        console.warn(warning)
     for path in summary.not_recognised:
         console.warn(f"{path.path} was left out: {path.reason}")

@@ -44,6 +44,9 @@ class ImportSummary(Record):
     duplicate_keys: int = Field(
         default=0, description="JSON keys that one object had twice, counted while contents were read"
     )
+    warnings: list[str] = Field(
+        default_factory=list, description="what was recognised and gave attempts without steps or without tool calls"
+    )
     vanished: int = Field(default=0, description="spans whose line was gone when their contents were read")
     totals_differ: int = Field(
         default=0, description="attempts whose result file states other tokens or costs than their trajectory"
@@ -52,6 +55,8 @@ class ImportSummary(Record):
 
 def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRecognised]) -> ImportSummary:
     """The summary of a store that is open for writing."""
+    # The readers of all formats, which whoever only opens a store does without.
+    from halo_opt.store.index.empty_sources import empty_sources
 
     def one(sql: str) -> int:
         return int(connection.execute(sql).fetchall()[0][0])
@@ -89,5 +94,6 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
         wrong_types=counts["wrong_types"],
         duplicate_keys=counts["duplicate_keys"],
         vanished=counts["vanished"],
+        warnings=empty_sources(connection),
         totals_differ=counts["totals_differ"],
     )

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from halo_opt.store import values
-from halo_opt.store.files.lines import Line, decode_json
+from halo_opt.store.files.lines import HEAD, Line, decode_json
 from halo_opt.store.files.opening import stem
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id, usable, whole
-from halo_opt.store.readers.documents import is_document, leading_objects, records
+from halo_opt.store.readers.documents import Wrapped, is_document, leading_objects, records, wrapped
+from halo_opt.store.readers.message_layouts import is_message, normal
 from halo_opt.store.readers.span_lines import problem_of as span_problem
 from halo_opt.store.readers.span_trace import derived_task
 from halo_opt.store.readers.synthetic import synthetic_spans
@@ -25,9 +26,41 @@ Record = Mapping[str, Any]
 N = TypeVar("N", int, float)
 
 # A record with one of these is of another format that holds messages too.
-_FOREIGN = {"trajectory_format", "simulations", "traj", "termination_reason", "run_type", "observations", "spans"}
+_FOREIGN = {
+    "eval",
+    "observations",
+    "projectId",
+    "resourceSpans",
+    "run_type",
+    "simulations",
+    "spans",
+    "termination_reason",
+    "traceId",
+    "traj",
+    "trajectory_format",
+}
 _FOREIGN_INFO = {"model_stats", "mini_version", "exit_status"}
-_NESTED = ("metadata", "info", "extra_info", "meta")
+_NESTED = ("metadata", "info", "extra_info", "meta", "around")
+# Where the messages of a record may stand, the most usual first.
+LISTS = (
+    "messages",
+    "conversations",
+    "conversation",
+    "history",
+    "trajectory",
+    "dialog",
+    "dialogue",
+    "turns",
+    "chat",
+    "chat_history",
+    "contents",
+    "transcript",
+    "items",
+    "input",
+)
+_REPLIES = ("choices", "response", "output", "completion")
+# Elements at the beginning of a list that must be messages for it to be a conversation.
+_LOOKED_AT = 3
 _TASK = ("task_id", "instance_id", "problem_id", "question_id", "task_name", "task.id")
 _SEED = ("seed", "trial", "epoch")
 _ATTEMPT = ("attempt", "repetition", "rollout_idx", "sample_idx")
@@ -47,8 +80,8 @@ class ChatReader:
     )
 
     def sniff(self, path: Path) -> bool:
-        """Whether one of the first records has messages, or the file is an array of messages."""
-        return path.is_file() and (any(_is_chat(record) for record in leading_objects(path)) or _is_bare(path))
+        """Whether one of the first records holds messages, or the first records are messages themselves."""
+        return path.is_file() and any(_is_chat(record) or _is_bare(record) for record in _leading(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that holds messages; reject the others."""
@@ -62,44 +95,116 @@ class ChatReader:
             sink.trace(trace)
 
 
+def messages_in(record: Record) -> tuple[tuple[str, ...], list[Any]] | None:
+    """The messages of a record and the fields that hold them; None where no field does.
+
+    A field may hold its list as JSON text. A reply that stands beside the messages, as a client's log has it
+    (`choices`, `response`, `output`), is the last message.
+    """
+    for name in LISTS:
+        listed = _listed(record.get(name))
+        if listed and all(map(is_message, listed[:_LOOKED_AT])) and all(isinstance(one, dict) for one in listed):
+            replies = {field: _reply(record[field]) for field in _REPLIES if field in record and field != name}
+            fields = (name, *(field for field, reply in replies.items() if reply))
+            return fields, [*listed, *(message for reply in replies.values() for message in reply)]
+    request = record.get("request")
+    if isinstance(request, dict) and (inner := messages_in(request)) is not None:
+        reply = [message for field in _REPLIES if field in record for message in _reply(record[field])]
+        return ("request", *(field for field in _REPLIES if field in record)), [*inner[1], *reply]
+    return None
+
+
+def _listed(value: Any) -> list[Any] | None:
+    """A list, also one that is spelled as JSON text."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value, _ = decode_json(value.encode("utf-8", "surrogatepass"))
+    return value if isinstance(value, list) else None
+
+
+def _reply(value: Any) -> list[Any]:
+    """The messages of a model's reply: of the first of its choices, or of its output items."""
+    if isinstance(value, dict):
+        inner = next((value[name] for name in ("choices", "output", "message", "candidates") if name in value), value)
+        return _reply(inner) if inner is not value else [value] if is_message(value) else []
+    first = value[0] if isinstance(value, list) and value else None
+    if isinstance(first, dict):
+        for name in ("message", "content"):
+            if is_message(first.get(name)):
+                return [first[name]]
+    return [one for one in value if is_message(one)] if isinstance(value, list) else []
+
+
+def _leading(path: Path) -> Iterator[Record]:
+    """The first records, those inside a document that wraps them too."""
+    for record in leading_objects(path):
+        yield record
+        inner = _wrapped(record)
+        if inner is not None:
+            yield from (one for _, one in inner.records[:1] if isinstance(one, dict))
+
+
+def _wrapped(document: Any) -> Wrapped | None:
+    """The records in a document, where it is no conversation itself: under a usual name, or as conversations."""
+    if not isinstance(document, dict) or document.keys() & _FOREIGN or messages_in(document) is not None:
+        return None
+    for name in LISTS:
+        inner = document.get(name)
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict) and messages_in(inner[0]) is not None:
+            around = {key: value for key, value in document.items() if key != name}
+            return Wrapped([(str(place), one) for place, one in enumerate(inner, start=1)], around)
+    return wrapped(document)
+
+
 def _is_chat(record: Record) -> bool:
-    messages, info = record.get("messages"), record.get("info")
-    if not isinstance(messages, list) or not messages or not _is_message(messages[0]):
+    info = record.get("info")
+    if record.keys() & _FOREIGN or (isinstance(info, dict) and info.keys() & _FOREIGN_INFO):
         return False
-    if isinstance(info, dict) and info.keys() & _FOREIGN_INFO:
-        return False
-    return not record.keys() & _FOREIGN and span_problem(record) is not None
+    return span_problem(record) is not None and messages_in(record) is not None
 
 
-def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("role"), str)
-
-
-def _is_bare(path: Path) -> bool:
-    """Whether the file is an array of messages, which is one conversation without a record around it."""
-    return is_document(path) and any(
-        _is_message(found) and found.keys() & {"content", "tool_calls"} and "messages" not in found
-        for found in leading_objects(path)
-    )
+def _is_bare(record: Record) -> bool:
+    """Whether a record is itself a message, so that its file is one conversation without a record around it."""
+    fields = {"content", "tool_calls", "value", "parts", "arguments", "output"}
+    return is_message(record) and bool(record.keys() & fields) and messages_in(record) is None
 
 
 def _records(path: Path) -> Iterator[Line]:
-    if not _is_bare(path):
-        yield from records(path)
+    """The records of a file, those inside a wrapper by their position; a file of bare messages is one record."""
+    if any(_is_bare(found) for found in leading_objects(path)):
+        yield _bare_record(path)
         return
-    messages, reason = decode_json(whole(path))
-    yield Line(1, 0, None if reason else {"messages": messages}, reason, "")
+    for line in records(path):
+        inner = _wrapped(line.value)
+        if inner is None:
+            yield line
+            continue
+        for number, (_, record) in enumerate(inner.records, start=1):
+            if isinstance(record, dict):
+                yield Line(number, 0, {"around": inner.around, **record} if inner.around else record, None, "")
+            else:
+                yield Line(number, 0, None, "not an object", (values.text(record) or "null")[:HEAD])
+
+
+def _bare_record(path: Path) -> Line:
+    if is_document(path):
+        messages, reason = decode_json(whole(path))
+        return Line(1, 0, None if reason else {"messages": messages}, reason, "")
+    lines = list(records(path))
+    return Line(1, 0, {"messages": [line.value for line in lines if line.value is not None]}, None, "")
 
 
 def _problem(record: Record) -> str | None:
-    if "messages" not in record:
-        return "missing field messages"
-    problem = talk.problem_of(record["messages"])
-    return f"wrong type: messages {problem}" if problem else None
+    if messages_in(record) is not None:
+        return None
+    found = next((name for name in LISTS if name in record), None)
+    if found is None:
+        return f"missing field messages (also looked for: {', '.join(LISTS[1:])})"
+    return f"wrong type: {found} is not a list of messages"
 
 
 def _trace(record: Record, known: AttemptRow) -> Trace:
-    messages = talk.normal(record["messages"])
+    fields, listed = messages_in(record) or ((), [])
+    messages = normal(listed)
     steps, calls = talk.steps_of(known.trace_id, messages)
     places = [record, *(record[name] for name in _NESTED if isinstance(record.get(name), dict))]
     outcome, score = names.outcome_of(*places)
@@ -126,7 +231,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
         started_at=values.time(names.first(_START, *places)),
         ended_at=values.time(names.first(_END, *places)),
     )
-    rest = {f"chat.{name}": value for name, value in record.items() if name != "messages"}
+    rest = {f"chat.{name}": value for name, value in record.items() if name not in fields}
     return Trace(
         attempt,
         spans=synthetic_spans(attempt, steps, calls, rest),

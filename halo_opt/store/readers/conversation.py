@@ -1,16 +1,16 @@
-"""Conversations in OpenAI's layout, and those near it, as steps, tool calls and messages.
+"""Conversations in OpenAI's layout (see `message_layouts` for others) as steps, tool calls and messages.
 
 A step is an assistant message: tool calls, or words to the user (`respond`); what follows it is the result.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from halo_opt.store import values
+from halo_opt.store.readers.message_layouts import ANSWERS_CALL, Message, texts_of
 from halo_opt.store.readers.synthetic import call_span_id, judged_call, judged_reply, step_span_id, with_calls
 from halo_opt.store.rows import MessageRow, StepRow, ToolCallRow
 
-Message = Mapping[str, Any]
 N = TypeVar("N", int, float)
 
 _REASONING = ("reasoning_content", "reasoning", "thinking")
@@ -23,58 +23,9 @@ def problem_of(messages: Any) -> str | None:
     return None
 
 
-def normal(messages: Sequence[Message]) -> list[Message]:
-    """The messages in OpenAI's layout: Anthropic's content blocks, `function_call` and grouped results too."""
-    found: list[Message] = []
-    for message in messages:
-        grouped = message.get("tool_messages")
-        if isinstance(grouped, list):
-            found.extend(one for one in grouped if isinstance(one, dict))
-        elif isinstance(message.get("content"), list):
-            found.extend(_unblocked(message, message["content"]))
-        elif isinstance(message.get("function_call"), dict) and not message.get("tool_calls"):
-            found.append({**message, "tool_calls": [{"function": message["function_call"]}]})
-        else:
-            found.append({**message, "role": "tool"} if message.get("role") == "function" else message)
-    return found
-
-
-def _unblocked(message: Message, content: list[Any]) -> list[Message]:
-    """A message whose content is a list of blocks: calls, results and thoughts taken out of it."""
-    by_type: dict[str, list[Any]] = {}
-    for block in content:
-        kind = block.get("type") if isinstance(block, dict) else None
-        by_type.setdefault(kind if kind in ("tool_use", "tool_result", "thinking") else "rest", []).append(block)
-    results: list[Message] = [
-        {
-            "role": "tool",
-            "tool_call_id": b.get("tool_use_id"),
-            "content": b.get("content"),
-            "is_error": b.get("is_error"),
-        }
-        for b in by_type.get("tool_result", [])
-    ]
-    rest = by_type.get("rest")
-    if results and rest is None:
-        return results
-    plain = {**message, "content": rest}
-    if "tool_use" in by_type:
-        plain["tool_calls"] = [
-            {"id": b.get("id"), "function": {"name": b.get("name"), "arguments": b.get("input")}}
-            for b in by_type["tool_use"]
-        ]
-    if "thinking" in by_type:
-        plain["thinking"] = "\n".join(values.text(b.get("thinking")) or "" for b in by_type["thinking"])
-    return [*results, plain]
-
-
 def content_of(message: Message) -> str | None:
-    """The text of an OpenAI message; text parts are joined, other parts kept as JSON."""
-    content = message.get("content")
-    if not isinstance(content, list):
-        return values.text(content)
-    parts = [part["text"] if isinstance(part, dict) and "text" in part else part for part in content]
-    return "\n".join(values.text(part) or "" for part in parts)
+    """The text of a message; text parts are joined, images become their addresses, other parts their JSON."""
+    return texts_of(message.get("content"))
 
 
 def goal_of(messages: Sequence[Message]) -> str | None:
@@ -85,8 +36,15 @@ def goal_of(messages: Sequence[Message]) -> str | None:
 def message_rows(trace_id: str, messages: Sequence[Message]) -> list[MessageRow]:
     """The messages as rows."""
     return [
-        MessageRow(trace_id, None, n, values.text(m.get("role")) or "", content_of(m)) for n, m in enumerate(messages)
+        MessageRow(trace_id, None, n, values.text(m.get("role")) or "", content_of(m), agent_of(m))
+        for n, m in enumerate(messages)
     ]
+
+
+def agent_of(message: Message) -> str | None:
+    """Who of several agents speaks; None where the message names nobody. A tool's message names the tool."""
+    name = message.get("name")
+    return name if isinstance(name, str) and name and message.get("role") != "tool" else None
 
 
 def total(messages: Sequence[Message], names: tuple[str, ...], read: Callable[[Any], N | None]) -> N | None:
@@ -123,6 +81,7 @@ def steps_of(trace_id: str, messages: Sequence[Message]) -> tuple[list[StepRow],
             observation=content_of(messages[index - 1]) if index else None,
             reply=_reply(message),
             started_at=values.time(message.get("timestamp")),
+            agent=agent_of(message),
         )
         if made:
             step = with_calls(step, made)
@@ -144,7 +103,7 @@ def _calls(trace_id: str, step: int, position: int, message: Message, after: Seq
     """The calls of an assistant message with their results, which are the tool messages up to the next reply."""
     results: list[Message] = []
     for later in after:
-        if later.get("role") != "tool":
+        if later.get("role") != "tool" and not later.get(ANSWERS_CALL):
             break
         results.append(later)
     listed = message.get("tool_calls")
@@ -167,8 +126,9 @@ def _calls(trace_id: str, step: int, position: int, message: Message, after: Seq
             result=content_of(answer),
             error=None,
             error_type=None,
+            agent=agent_of(message),
         )
-        rows.append(judged_call(row, failed=_failed(answer)))
+        rows.append(_judged(row, answer))
     return rows
 
 
@@ -182,6 +142,14 @@ def _function(call: Any) -> Message | None:
 
 def _call_id(result: Message) -> str | None:
     return values.text(result.get("tool_call_id", result.get("id")))
+
+
+def _judged(call: ToolCallRow, answer: Message) -> ToolCallRow:
+    """The call with its error: the message that its answer states beside the result, else what the result shows."""
+    stated = answer.get("error")
+    if not isinstance(stated, str) or not stated:
+        return judged_call(call, failed=_failed(answer))
+    return judged_call(call._replace(result=stated), failed=True)._replace(result=call.result)
 
 
 def _failed(answer: Message) -> bool | None:

@@ -15,6 +15,7 @@ from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id, usable
 from halo_opt.store.readers.documents import leading_objects, records
+from halo_opt.store.readers.message_layouts import normal
 from halo_opt.store.readers.swe_agent_steps import mini_steps, traj_steps
 from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
@@ -98,7 +99,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     info = _object(record.get("info"))
     old = "trajectory" in record
     history: Any = record.get("history") if old else record["messages"]
-    messages = talk.normal(history) if talk.problem_of(history) is None else []
+    messages = normal(history) if talk.problem_of(history) is None else []
     goal = next((talk.content_of(m) for m in messages if m.get("role") == "user" and not m.get("is_demo")), None)
     made = traj_steps(known.trace_id, record["trajectory"], goal) if old else mini_steps(known.trace_id, messages)
     config, stats = _object(info.get("config")), _object(info.get("model_stats"))

@@ -14,6 +14,7 @@ from halo_opt.store.files.opening import stem
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id
 from halo_opt.store.readers.documents import leading_objects, records
+from halo_opt.store.readers.message_layouts import normal
 from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
@@ -106,7 +107,7 @@ def _known(simulation: Record, info: Record, row: AttemptRow) -> AttemptRow:
 
 
 def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -> Trace:
-    messages = talk.normal(simulation["messages"])
+    messages = normal(simulation["messages"])
     steps, calls = talk.steps_of(known.trace_id, messages)
     task = tasks.get(values.text(simulation["task_id"]) or "", {})
     judged = _object(simulation.get("reward_info"))

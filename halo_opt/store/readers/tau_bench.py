@@ -12,8 +12,9 @@ from typing import Any
 from halo_opt.store import values
 from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import derived_id
-from halo_opt.store.readers.conversation import Message, content_of, message_rows, problem_of, steps_of
+from halo_opt.store.readers.conversation import content_of, message_rows, problem_of, steps_of
 from halo_opt.store.readers.documents import leading_objects, records
+from halo_opt.store.readers.message_layouts import Message, normal
 from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
@@ -78,7 +79,7 @@ def _problem(record: Message) -> str | None:
 
 
 def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
-    messages: list[Message] = record["traj"]
+    messages = normal(record["traj"])
     info = record["info"] if isinstance(record.get("info"), dict) else {}
     task = info["task"] if isinstance(info.get("task"), dict) else {}
     steps, calls = steps_of(known.trace_id, messages)

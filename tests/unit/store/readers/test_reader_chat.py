@@ -107,7 +107,7 @@ def test_anthropic_blocks_and_function_calls_are_calls_too(tmp_path):
 def test_record_without_usable_messages_is_rejected_with_its_place(tmp_path):
     path = as_lines(tmp_path / "x.jsonl", CHAT, {"messages": "hi"}, {"messages": [7]}, {"other": 1}, None)
     with stored(path) as store:
-        assert store.rows("SELECT line, reason FROM rejects ORDER BY line") == [
+        assert store.rows("SELECT line, split_part(reason, ' (', 1) FROM rejects ORDER BY line") == [
             (2, "wrong type: messages is not a list of messages"),
             (3, "wrong type: messages is not a list of messages"),
             (4, "missing field messages"),
