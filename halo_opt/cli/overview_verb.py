@@ -1,6 +1,6 @@
 """The verb overview: counts, outcomes, models and tools of the attempts in a store."""
 
-from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, TracesArgument, rows_format
+from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, SuccessAt, TracesArgument, rows_format
 from halo_opt.cli.query_options import (
     Limit,
     MaxBytes,
@@ -15,6 +15,7 @@ def overview_verb(
     *,
     traces: TracesArgument = None,
     store: Store = None,
+    success_at: SuccessAt = None,
     limit: Limit = 20,
     max_bytes: MaxBytes = None,
     format_: FormatOption = FormatName.TABLE,
@@ -23,7 +24,7 @@ def overview_verb(
 ) -> None:
     """Summarize traces: counts, outcomes, models, tools, kinds of errors."""
     console = Console(quiet=quiet)
-    with open_store(traces, store, console, contents=False) as found:
+    with open_store(traces, store, console, contents=False, success_at=success_at) as found:
         if traces:
             report_import(found.summary(), console)
         answer = overview(found, limit=limit)

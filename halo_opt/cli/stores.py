@@ -11,7 +11,11 @@ from halo_opt.core.text import counted
 from halo_opt.redaction import RedactionRules
 from halo_opt.store import ImportSummary, Options, build_store, default_store_path, expanded, fresh, options_of
 from halo_opt.store import Store as TraceStore
+from halo_opt.store.index.summary import notes_on_files
+from halo_opt.store.outcomes import REMEDY, SCORE_FIELD, checked_threshold
 
+# Of scores that cannot be used, so many values are named.
+SCORES_NAMED = 6
 # The tables and columns that an index without contents lacks.
 _CONTENTS = re.compile(r"\b(messages|steps|tool_calls|attributes|resource)\b", re.IGNORECASE)
 
@@ -22,6 +26,7 @@ def built_store(
     console: Console,
     *,
     options: Options | None = None,
+    success_at: float | None = None,
     contents: bool = True,
 ) -> tuple[Path, ImportSummary]:
     """Build the store of some traces, or bring it up to date.
@@ -31,6 +36,7 @@ def built_store(
         store: The store's file; by default one under .halo_opt/ that belongs to these traces.
         console: Where progress is shown.
         options: How the traces are read; by default as the store that is there was read.
+        success_at: The score from which on an attempt is a success, instead of what `options` or the store say.
         contents: Whether message texts are needed too, and not only the index.
 
     Returns:
@@ -39,40 +45,82 @@ def built_store(
     traces = expanded(traces)
     path = store or default_store_path(traces)
     chosen = replace(options or options_of(path) or Options(), contents=contents)
+    if success_at is not None:
+        chosen = replace(chosen, success_at=checked_threshold(success_at))
     if fresh(path, traces, options=chosen):
         with TraceStore.open(path) as found:
-            return path, found.summary()
-    with console.working(f"indexing {', '.join(map(str, traces))}"):
-        return path, build_store(traces, path, options=chosen)
+            summary = found.summary()
+    else:
+        with console.working(f"indexing {', '.join(map(str, traces))}"):
+            summary = build_store(traces, path, options=chosen)
+    _warn_of_scores(summary, console)
+    return path, summary
 
 
-def import_options(trace_format: str | None, scores: Path | None, *, redact: bool, personal: bool) -> Options:
+def _warn_of_scores(summary: ImportSummary, console: Console) -> None:
+    """Say which scores gave no outcome, and what to do about it."""
+    if summary.unusable_scores:
+        count = sum(summary.unusable_scores.values())
+        listed = list(summary.unusable_scores)
+        more = ", ..." if len(listed) > SCORES_NAMED else ""
+        console.warn(
+            f"{counted(count, 'score')} could not be used, being no number from 0 to 1:"
+            f" {', '.join(listed[:SCORES_NAMED])}{more}. Attempts without another verdict have no outcome. To mend it,"
+            f" {REMEDY}. The table rejects lists them"
+        )
+    if summary.kept_errors:
+        console.say(
+            f"{counted(summary.kept_errors, 'attempt')} that ended in an error stay errors: the scores file states no"
+            " success for them"
+        )
+
+
+def import_options(
+    trace_format: str | None,
+    scores: Path | None,
+    *,
+    success_at: float | None = None,
+    redact: bool,
+    personal: bool,
+) -> Options:
     """The options of an import from the options of a verb. Raises InputError where they contradict each other."""
     if personal and not redact:
         raise InputError("--redact-personal and --no-redact contradict each other; leave one out")
-    return Options(format=trace_format, scores=scores, redact=RedactionRules(personal=personal) if redact else None)
+    rules = RedactionRules(personal=personal) if redact else None
+    return Options(format=trace_format, scores=scores, success_at=checked_threshold(success_at), redact=rules)
 
 
-def open_store(traces: list[Path] | None, store: Path | None, console: Console, *, contents: bool) -> TraceStore:
-    """Open the store of these traces, or the one that is named. Raises InputError when neither is given."""
+def open_store(
+    traces: list[Path] | None,
+    store: Path | None,
+    console: Console,
+    *,
+    contents: bool,
+    success_at: float | None = None,
+) -> TraceStore:
+    """Open the store of these traces, or the one that is named. Raises InputError when neither is given.
+
+    With `success_at` the traces are read with that threshold, whatever the store that is there was read with.
+    """
     if traces:
-        return TraceStore.open(built_store(traces, store, console, contents=contents)[0])
+        return TraceStore.open(built_store(traces, store, console, success_at=success_at, contents=contents)[0])
     if store is None:
         raise InputError(
             "no traces were named; give trace files or folders, or --store FILE for an index from 'halo-opt import'"
         )
     found = TraceStore.open(store)
-    if not contents or not found.summary().without_contents:
+    lacks_contents = contents and found.summary().without_contents
+    if success_at is None and not lacks_contents:
         return found
     inputs = [Path(path) for (path,) in found.rows("SELECT path FROM inputs")]
     found.close()
     for path in inputs:
         if problem := path_problem(path):
             raise InputError(
-                f"{store} holds no message texts, and {shown(path)}, which they would be read from, {problem}; restore"
-                " it"
+                f"{store} must be read again from {shown(path)}, which {problem}, for"
+                f" {'its message texts' if lacks_contents else '--success-at'}; restore it"
             )
-    return TraceStore.open(built_store(inputs, store, console)[0])
+    return TraceStore.open(built_store(inputs, store, console, success_at=success_at, contents=contents)[0])
 
 
 def needs_contents(query: str) -> bool:
@@ -86,7 +134,8 @@ def report_import(summary: ImportSummary, console: Console) -> None:
     console.say(f"{counted(summary.attempts, 'attempt')} ({formats}), {counted(summary.spans, 'span')}")
     for reason, count in summary.reject_reasons.items():
         console.warn(f"{counted(count, 'line')} could not be used: {reason}; the table rejects lists them")
-    for column, count in summary.rejected_values.items():
+    others = {name: count for name, count in summary.rejected_values.items() if name != SCORE_FIELD}
+    for column, count in others.items():
         console.warn(
             f"{counted(count, 'value')} did not fit {column}, which is NULL instead; the table rejects lists them"
         )
@@ -107,7 +156,5 @@ def report_import(summary: ImportSummary, console: Console) -> None:
         console.say(f"redacted before storing: {kinds}; best effort, so keep traces secret all the same")
     if summary.unfinished:
         console.say(f"{counted(summary.unfinished, 'attempt')} did not finish and were left out")
-    for warning in summary.warnings:
+    for warning in [*summary.warnings, *notes_on_files(summary)]:
         console.warn(warning)
-    for path in summary.not_recognised:
-        console.warn(f"{path.path} was left out: {path.reason}")

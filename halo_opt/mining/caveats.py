@@ -6,6 +6,7 @@ from halo_opt.core.text import counted, listed
 from halo_opt.mining.findings import FALSE_DISCOVERY, HELD_FIXED
 from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured
 from halo_opt.mining.totals import MOST_RUNS
+from halo_opt.store.index.summary import ImportSummary, notes_on_files
 from halo_opt.store.protocols import Rows
 
 _FEW_TASKS = 10
@@ -97,9 +98,25 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
         for m in measured
         if m.state == "consequence" and m.failures_with
     ]
+    notes += _import_notes(store)
     notes += [
         f"Detector {m.behaviour.name} failed and was skipped: {m.reason}" for m in measured if m.state == "failed"
     ]
+    return notes
+
+
+def _import_notes(store: Rows) -> list[str]:
+    """What the import of the traces left out, or found stated in two ways."""
+    found = store.rows("SELECT value FROM meta WHERE key = 'summary'")
+    if not found:
+        return []
+    summary = ImportSummary.model_validate_json(found[0][0])
+    notes = [f"{note[0].upper()}{note[1:]}." for note in notes_on_files(summary)]
+    if summary.totals_differ:
+        notes.append(
+            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"
+            " trajectory beside it: those of the result file are used."
+        )
     return notes
 
 

@@ -20,6 +20,7 @@ from halo_opt.mining.condition import (
     steps_with_windows_sql,
 )
 from halo_opt.mining.facts import FACTS, facts_sql, named_in
+from halo_opt.store.guarded.sql_checks import blind_sql
 from halo_opt.store.protocols import Query, Rows
 
 # Steps whose surroundings are looked at together; more would cost memory and save nothing.
@@ -181,9 +182,10 @@ class MaterializedStore:
             raise InputError(f"{where}: its SQL may only be run guarded, and there is no way to do so here")
         try:
             rows = self._guarded(_SEEN.format(f"\n{behaviour.sql}\n"))
+            problem = _problem(rows) or self._judged(behaviour, rows)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
-        if problem := _problem(rows):
+        if problem:
             raise InputError(f"{where}: {problem}")
         table = self.keep(
             "seen", "SELECT NULL::VARCHAR AS trace_id, NULL::BOOLEAN AS value, NULL::INTEGER AS step LIMIT 0"
@@ -193,6 +195,21 @@ class MaterializedStore:
             f"INSERT INTO {table} SELECT unnest(?::VARCHAR[]), unnest(?::BOOLEAN[]), unnest(?::INTEGER[])", columns
         )
         return table
+
+    def _judged(self, behaviour: Behaviour, rows: Sequence[tuple[Any, ...]]) -> str | None:
+        """What is wrong where a detector gives other rows as soon as outcomes and scores are hidden from it.
+
+        A model's predicates have been looked at before: those that depend on the outcome are untestable.
+        """
+        blind = blind_sql(behaviour.sql) if behaviour.asked_by is None else None
+        if blind is None or self._guarded is None:
+            return None
+        if set(self._guarded(_SEEN.format(f"\n{blind}\n"))) == set(rows):
+            return None
+        return (
+            "it looks at outcome or score: with these hidden it gives other rows, and a behaviour defined by failing"
+            " explains nothing"
+        )
 
 
 _SEEN = "SELECT trace_id, value, step FROM ({}) AS seen"

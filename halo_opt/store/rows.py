@@ -24,7 +24,11 @@ class RunRow(NamedTuple):
 
 
 class AttemptRow(NamedTuple):
-    """One run of one task with one seed: one trace. What a reader does not know stays None."""
+    """One run of one task with one seed: one trace. What a reader does not know stays None.
+
+    A reader gives `outcome` only where the trace states a verdict, and `score` as it is stated, whatever its type and
+    scale: `OutcomeRule` decides what follows from them when the attempt is stored.
+    """
 
     trace_id: str
     run_id: str
@@ -32,7 +36,7 @@ class AttemptRow(NamedTuple):
     seed: int | None = None
     attempt: int = 0
     outcome: str | None = None
-    score: float | None = None
+    score: Any = None
     cause: str | None = None
     end_reason: str | None = None
     mode: str | None = None
@@ -48,6 +52,7 @@ class AttemptRow(NamedTuple):
     ended_at: str | None = None
     source: str = ""
     line: int | None = None
+    outcome_from: str | None = None
 
 
 class SpanRow(NamedTuple):

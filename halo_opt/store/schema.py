@@ -55,7 +55,7 @@ TABLES: tuple[Table, ...] = (
             "seed BIGINT seed (tau-bench: its repetition); NULL when not known",
             "attempt BIGINT number of the attempt for the same task and seed, from 0",
             "outcome VARCHAR success, failure, or error (not a measurement); NULL when not known",
-            "score DOUBLE reward, at least 1 - 1e-9 is success; NULL for errors and when not known",
+            "score DOUBLE fraction of a full score, 0 to 1; NULL for errors and when not known",
             "cause VARCHAR who ended an attempt that was not a measurement",
             "end_reason VARCHAR done, task_over, error, or the limit that was hit: step_limit, time_limit, cost_limit,"
             " context_limit, output_limit or error_limit; NULL when not known",
@@ -72,6 +72,8 @@ TABLES: tuple[Table, ...] = (
             "ended_at TIMESTAMP end, UTC",
             "source VARCHAR file that holds the attempt's result",
             "line BIGINT line or record in that file, from 1",
+            "outcome_from VARCHAR what the outcome follows from: verdict (stated as such), score (1 or the threshold of"
+            " --success-at), or scores file; NULL when not known",
         ),
         "trace_id",
     ),

@@ -22,6 +22,7 @@ from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.redaction import Redactor
 from halo_opt.store import schema, values
 from halo_opt.store.files.lines import HEAD
+from halo_opt.store.outcomes import DEFAULT_RULE, SCORE_FIELD, OutcomeRule, shown
 from halo_opt.store.rows import AttemptRow, RejectRow, Row, RunRow, ScoreRow, SpanRow, Trace
 
 BATCH_BYTES = 64_000_000
@@ -55,7 +56,14 @@ class StoreNotWritten(EnvironmentMissing):
 class Sink:
     """Collects rows of all tables. `close()` writes what is left; counts are right at any time, `redacted` after it."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        scratch: Path,
+        redactor: Redactor | None = None,
+        rule: OutcomeRule = DEFAULT_RULE,
+    ) -> None:
+        self.rule = rule
         self._connection = connection
         self._scratch = scratch
         self._redactor = redactor
@@ -178,9 +186,15 @@ class Sink:
         return True
 
     def attempt(self, attempt: AttemptRow) -> bool:
-        """Add an attempt without the rows below it; False when it has no id that can be stored."""
-        if not self._add("attempts", attempt, attempt.source, attempt.line):
+        """Add an attempt without the rows below it; False when it has no id that can be stored.
+
+        Its outcome and score are decided here, for all formats alike. A score that cannot be used is rejected.
+        """
+        judged = self.rule.judge(attempt)
+        if not self._add("attempts", judged.attempt, attempt.source, attempt.line):
             return False
+        if judged.problem is not None:
+            self.reject_score(attempt.source, attempt.line or 0, judged.problem, shown(attempt.score))
         self._seen.add(self.key(attempt.trace_id))
         return True
 
@@ -214,6 +228,10 @@ class Sink:
     def put_reject(self, row: RejectRow) -> None:
         """Count a line, or one value of it, that cannot be used and keep its place."""
         self._put("rejects", row)
+
+    def reject_score(self, source: str, line: int, reason: str, score: str) -> None:
+        """Count a score that no outcome can be made from and keep its place."""
+        self._put("rejects", RejectRow(source, line, None, reason, score, SCORE_FIELD))
 
     def close(self) -> None:
         """Write what is pending and remove the temporary files."""

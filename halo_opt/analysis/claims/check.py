@@ -25,6 +25,7 @@ from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.store.guarded.sql_checks import (
     LISTED,
     MAX_SQL,
+    hidden_sql,
     number_problem,
     outcome_word,
     predicate_basis,
@@ -103,7 +104,8 @@ def check_queries(claim: Claim, first_steps: Mapping[str, int]) -> Iterator[str]
         yield from (number.sql, *probes(number.sql))
     if predicate_problem(claim.predicate_sql) is None:
         yield from (claim.predicate_sql, counts_sql(behaviour), cells_sql(behaviour, first_steps))
-        yield from (renamed_sql(claim.predicate_sql) or "SELECT 1", _shown_sql(behaviour))
+        yield from filter(None, [renamed_sql(claim.predicate_sql), hidden_sql(claim.predicate_sql)])
+        yield _shown_sql(behaviour)
 
 
 def claim_behaviour(claim: Claim, name: str, *, model: str = "a model", listed: bool = False) -> Behaviour:

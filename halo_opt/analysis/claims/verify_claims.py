@@ -16,7 +16,7 @@ from halo_opt.analysis.claims.quotes import quote_problem
 from halo_opt.core.errors import HaloError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Category, Finding, ModelClaim, Report
-from halo_opt.store.guarded.sql_checks import number_problem, predicate_basis, probes, renamed_sql
+from halo_opt.store.guarded.sql_checks import hidden_sql, number_problem, predicate_basis, probes, renamed_sql
 from halo_opt.store.protocols import Query, Rows
 
 
@@ -60,7 +60,7 @@ def claim_queries(report: Report) -> list[str]:
     for finding in report.findings:
         for claim in finding.model_claims:
             sqls += [_shown_sql(behaviour_sql(claim.predicate_sql)), _shown_sql(finding.predicate_sql)]
-            sqls += [sql for sql in (renamed_sql(claim.predicate_sql),) if sql is not None]
+            sqls += filter(None, [renamed_sql(claim.predicate_sql), hidden_sql(claim.predicate_sql)])
             sqls += [sql for number in claim.numbers.values() for sql in probes(number.sql)]
     return [*sqls, *([report.triage_sql] if sqls and report.triage_sql else [])]
 

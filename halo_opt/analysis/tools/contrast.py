@@ -18,19 +18,14 @@ from halo_opt.core.records import Interval, Record
 from halo_opt.core.text import counted
 from halo_opt.mining.findings import HELD_FIXED
 from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured, literal, measure, steps_where_success_ends
-from halo_opt.store.guarded.sql_checks import outcome_word
-from halo_opt.store.guarded.sql_text import alone, bare, without_schema
+from halo_opt.store.guarded.sql_checks import blind_sql, outcome_word
+from halo_opt.store.guarded.sql_text import alone, bare
 
 MAX_SQL = MAX_TEXT * 6
 # From this share of failures on, with no success, a predicate is probably the failure in other words.
 _RESTATES = 0.95
 # Of the attempts that show it, at most so many are searched for failures to name as examples.
 _LOOKED_AT = 1_000
-# Hides outcome and score from a predicate; that an attempt was not measured (error) stays visible.
-_BLIND = (
-    "WITH attempts AS (SELECT * REPLACE (CASE WHEN outcome = 'error' THEN outcome END AS outcome,"
-    " NULL::DOUBLE AS score) FROM main.attempts),\nscores AS (SELECT * FROM main.scores WHERE false)\n"
-)
 # Small models fill in a form that they would not write themselves.
 _HOW_TO_CLAIM = (
     "its name is %s; if it holds, show a failure below and claim it by name, with words copied from there: "
@@ -118,7 +113,7 @@ def _checked(context: ToolContext, predicate_sql: str) -> tuple[str, set[Any]]:
     try:
         # By itself first: set into other SQL, half a statement could close the other one's brackets.
         shown = context.guarded.rows(sql)
-        blind = context.guarded.rows(f"{_BLIND}SELECT * FROM ({without_schema(sql, ('attempts', 'scores'))}\n) AS p")
+        blind = context.guarded.rows(blind_sql(sql) or sql)
     except InputError as error:
         raise refused(str(error), sql) from error
     if any(len(row) != 1 for row in shown):

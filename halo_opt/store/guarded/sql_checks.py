@@ -4,16 +4,19 @@ A predicate must be a rule about what attempts did. A predicate that reads outco
 failures from successes without explaining them. A number must be counted in the traces.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from math import isclose, nan
 from typing import Any, Literal
 
-from halo_opt.core.errors import HaloError
+from halo_opt.core.errors import HaloError, InputError
 from halo_opt.core.records import Value
-from halo_opt.store.guarded.sql_text import alone, bare, pieces
-from halo_opt.store.guarded.sql_tree import figure_in_sql
+from halo_opt.store.guarded.sql_text import alone, bare, without_schema
+from halo_opt.store.guarded.sql_tree import figure_in_sql, names_a_schema
 from halo_opt.store.protocols import Query, Rows
+from halo_opt.store.readers.conventions import LABEL, SCORE
+from halo_opt.store.schema import BY_NAME
 
 # Values that correct shares and counts may have even where all columns are empty.
 _ANYWHERE = (1, 100)
@@ -28,7 +31,6 @@ _UNSTEADY = re.compile(
     r"|transaction_timestamp|localtime|localtimestamp|uuid|gen_random_uuid|sample|tablesample)\b",
     re.IGNORECASE,
 )
-_SCHEMA = re.compile(r"(?<![\w.])main\s*\.\s*(?=\w|$)", re.IGNORECASE)
 # Changed names and outcomes of the same attempts. A rule selects the same attempts under these.
 _NAMES = {
     "attempts": "md5(trace_id) AS trace_id, md5(task_id) AS task_id, NULL::BIGINT AS line, NULL::VARCHAR AS source",
@@ -37,6 +39,20 @@ _NAMES = {
     "messages": "md5(trace_id) AS trace_id",
     "tool_calls": "md5(trace_id) AS trace_id",
     "scores": "md5(trace_id) AS trace_id",
+}
+# JSON that takes the attributes by which the readers know outcomes and scores out of an object.
+_NO_ENDINGS = f"'{json.dumps(dict.fromkeys((*SCORE, *LABEL)))}'"
+_OF_AGENT = "(parent_span_id = '' OR kind IN ('AGENT', 'EVALUATOR'))"
+# The tables with outcomes and scores hidden.
+_HIDDEN = {
+    "attempts": "SELECT * REPLACE (CASE WHEN outcome = 'error' THEN outcome END AS outcome, NULL::DOUBLE AS score,"
+    " CASE WHEN outcome = 'error' THEN cause END AS cause) FROM main.attempts",
+    "scores": "SELECT * FROM main.scores WHERE false",
+    "spans": f"SELECT * REPLACE (CASE WHEN {_OF_AGENT} THEN json_merge_patch(attributes, {_NO_ENDINGS}) ELSE attributes"
+    f" END AS attributes, json_merge_patch(resource, {_NO_ENDINGS}) AS resource, CASE WHEN NOT {_OF_AGENT} THEN status"
+    f" END AS status, CASE WHEN NOT {_OF_AGENT} THEN status_message END AS status_message, CASE WHEN NOT {_OF_AGENT}"
+    " THEN error_type END AS error_type) FROM main.spans",
+    "rejects": "SELECT * REPLACE (NULL::VARCHAR AS head) FROM main.rejects",
 }
 _ENDINGS = {
     "attempts": "CASE outcome WHEN 'success' THEN 'failure' WHEN 'failure' THEN 'success' ELSE outcome END AS outcome,"
@@ -57,6 +73,22 @@ def random_word(sql: str) -> str | None:
     return found.group(0).lower() if found else None
 
 
+def blind_sql(sql: str) -> str | None:
+    """SQL that gives the same rows as `sql` unless it depends on outcomes or scores: these are hidden from it.
+
+    That an attempt was not measured (`error`) stays visible, as do the places of all columns. `sql` must have run
+    guarded before. None where it reads no table that holds outcomes.
+
+    Raises:
+        InputError: a table is named in a way that nothing can be hidden from.
+    """
+    plain = _unqualified(sql)
+    if names_a_schema(plain):
+        raise InputError("a table is named with its schema; write the plain names of tables")
+    hidden = ",\n".join(f"{table} AS ({rows})" for table, rows in _HIDDEN.items() if _names(plain, table))
+    return f"WITH {hidden}\nSELECT * FROM (\n{plain}\n) AS asked" if hidden else None
+
+
 def predicate_basis(predicate: str, ask: Query) -> Literal["outcome", "names", None]:
     """Whether a predicate selects attempts by their outcome or by their names; None where it is a rule.
 
@@ -72,22 +104,35 @@ def predicate_basis(predicate: str, ask: Query) -> Literal["outcome", "names", N
         where the changed query cannot be run.
     """
     try:
-        sql = renamed_sql(predicate)
-        if sql is not None and _is_zero(ask(sql)):
-            return None
-        sql = _differ_sql(predicate, _ENDINGS, named="trace_id")
-        return "names" if sql is None or _is_zero(ask(sql)) else "outcome"
+        renamed, hidden = renamed_sql(predicate), hidden_sql(predicate)
+        if renamed is not None and _is_zero(ask(renamed)):
+            blind = hidden is None or (_is_zero(ask(hidden)) and not names_a_schema(_unqualified(predicate)))
+            return None if blind else "outcome"
+        swapped = _differ_sql(predicate, _replaced(_ENDINGS), named="trace_id")
+        return "names" if swapped is None or _is_zero(ask(swapped)) else "outcome"
     except HaloError:
         return "names"
 
 
 def renamed_sql(predicate: str) -> str | None:
     """The first query of `predicate_basis`: one cell, 0 where the predicate is a rule; None where it reads no table."""
-    return _differ_sql(predicate, {**_NAMES, **_joined()}, named="md5(trace_id)")
+    changed = {
+        name: f"{columns}, {_ENDINGS[name]}" if name in _ENDINGS else columns for name, columns in _NAMES.items()
+    }
+    return _differ_sql(predicate, _replaced(changed), named="md5(trace_id)")
 
 
-def _joined() -> dict[str, str]:
-    return {name: f"{_NAMES[name]}, {more}" for name, more in _ENDINGS.items()}
+def hidden_sql(predicate: str) -> str | None:
+    """The second query of `predicate_basis`: one cell, 0 where the predicate selects the same with outcomes hidden.
+
+    None where it reads no table that holds outcomes.
+    """
+    return _differ_sql(predicate, _HIDDEN, named="trace_id")
+
+
+def _replaced(columns: dict[str, str]) -> dict[str, str]:
+    """By table, a SELECT of its rows with these columns replaced."""
+    return {table: f"SELECT * REPLACE ({replaced}) FROM main.{table}" for table, replaced in columns.items()}
 
 
 def _is_zero(rows: Sequence[tuple[Any, ...]]) -> bool:
@@ -95,13 +140,9 @@ def _is_zero(rows: Sequence[tuple[Any, ...]]) -> bool:
 
 
 def _differ_sql(predicate: str, changed: dict[str, str], *, named: str) -> str | None:
-    """SQL that counts the attempts selected either with the real or with the changed columns, but not with both."""
+    """SQL that counts the attempts selected either from the real or from the changed tables, but not from both."""
     plain = _unqualified(predicate)
-    shadows = ",\n".join(
-        f"{table} AS (SELECT * REPLACE ({replaced}) FROM main.{table})"
-        for table, replaced in changed.items()
-        if _names(plain, table)
-    )
+    shadows = ",\n".join(f"{table} AS ({rows})" for table, rows in changed.items() if _names(plain, table))
     if not shadows:
         return None
     picked = f"(SELECT DISTINCT trace_id::VARCHAR AS trace_id FROM (\n{plain}\n) AS p)"
@@ -184,7 +225,7 @@ def _float(value: Value) -> float:
 
 def _unqualified(sql: str) -> str:
     """The statement without the schema in table names, so that each table is the one that a WITH clause defines."""
-    return "".join(_SCHEMA.sub("", one.words) if one.kind == "code" else one.words for one in pieces(alone(sql)))
+    return without_schema(alone(sql), BY_NAME)
 
 
 def _over_one(sql: str, which: str) -> str:

@@ -56,5 +56,20 @@ def layout_free(sql: str) -> str:
 def without_schema(sql: str, tables: Iterable[str]) -> str:
     """The SQL with `main.` taken from before these tables, so that a CTE of that name is what it reads."""
     names = "|".join(re.escape(name) for name in tables)
-    qualified = re.compile(rf"(?<![\w.])main\s*\.\s*(?=(?:{names})\b)", re.IGNORECASE)
-    return "".join(qualified.sub("", piece.words) if piece.kind == "code" else piece.words for piece in pieces(sql))
+    # Names in quotes are skipped as a whole, unless they are the schema.
+    pattern = re.compile(
+        rf"""(?P<schema>(?<![\w.])(?:main|"main")\s*\.\s*(?=(?:{names})\b|"(?:{names})"))|"(?:[^"]|"")*\"""",
+        re.IGNORECASE,
+    )
+
+    def plain(stretch: str) -> str:
+        return pattern.sub(lambda found: "" if found["schema"] else found.group(), stretch)
+
+    stretches: list[str] = [""]
+    for piece in pieces(sql):
+        if piece.kind in ("code", "name"):
+            stretches[-1] += piece.words
+        else:
+            stretches += [piece.words, ""]
+    # Strings and comments stand at the odd places.
+    return "".join(text if place % 2 else plain(text) for place, text in enumerate(stretches))

@@ -45,6 +45,11 @@ def figure_in_sql(sql: str) -> str | None:
     return "its SQL writes a figure itself" if own or not all(_reads(column) for column in top) else None
 
 
+def names_a_schema(sql: str) -> bool:
+    """Whether SQL reads a table by more than its plain name."""
+    return any(node.get("type") == "BASE_TABLE" and node.get("schema_name") for node in _every(_tree(sql)))
+
+
 def outcomes_named(sql: str) -> set[str]:
     """The outcomes (`failure`, `success`) that SQL compares with; both where it excludes one of them."""
     nodes = list(_every(_tree(sql)))

@@ -20,10 +20,11 @@ from halo_opt.store.files.opening import is_packed, stem
 from halo_opt.store.index.contents import fill_contents
 from halo_opt.store.index.discovery import Source
 from halo_opt.store.index.location import fingerprint
-from halo_opt.store.index.scores import add_scores
+from halo_opt.store.index.scores import add_scores, leave_out_ratings
 from halo_opt.store.index.span_attempts import finish_attempts
 from halo_opt.store.index.span_index import FORMAT as INDEXED
 from halo_opt.store.index.span_index import Place, index_file
+from halo_opt.store.outcomes import OutcomeRule
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import SourceError
 from halo_opt.store.sink import Sink
@@ -59,6 +60,7 @@ class Build:
         redactor: Redactor | None,
         contents: bool,
         scores: Path | None,
+        rule: OutcomeRule,
     ) -> None:
         self.connection = connection
         self.sources = sources
@@ -69,7 +71,7 @@ class Build:
         self.readers = {reader.name: reader for reader in READERS}
         self.run_names: dict[str, str] = {}
         self.refused: list[SourceError] = []
-        self.sink = Sink(connection, scratch, redactor)
+        self.sink = Sink(connection, scratch, redactor, rule)
 
     def run(self, progress: Progress | None) -> list[SourceError]:
         """Bring the tables up to date; returns what is useless as a whole. Raises InputError without any attempt."""
@@ -183,6 +185,7 @@ class Build:
             self.sink.flush()
             for (path,) in self.connection.execute("SELECT path FROM inputs WHERE sha256 IS NULL").fetchall():
                 self.connection.execute("UPDATE inputs SET sha256 = ? WHERE path = ?", [sha256_of(Path(path)), path])
+        leave_out_ratings(self.connection, self.sink)
         if self.scores is not None:
             add_scores(self.connection, self.scores, self.sink)
         self.sink.close()
@@ -211,9 +214,15 @@ class Build:
         if self.refused:
             raise self.refused[0]
         first = self.connection.execute("SELECT line, source, reason FROM rejects LIMIT 1").fetchall()
-        where = "; the first: line {} of {}, {}".format(*first[0]) if first else ""
         names = ", ".join(str(source.path) for source in self.sources[:3])
-        raise InputError(f"no attempts could be read from {names}: every line was rejected{where}")
+        if not first:
+            known = " and ".join(sorted({source.format for source in self.sources}))
+            raise InputError(
+                f"no attempts could be read from {names}: nothing in it is an attempt of the format {known}; 'halo-opt"
+                " formats' shows an example of each"
+            )
+        where = "line {} of {}, {}".format(*first[0])
+        raise InputError(f"no attempts could be read from {names}: every line was rejected; the first: {where}")
 
 
 def stamp_of(path: Path, read_bytes: int | None) -> str:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from halo_opt.core.errors import InputError
 from halo_opt.core.input_paths import path_problem, shown
 from halo_opt.store.files.folders import SKIPPED_FOLDERS
-from halo_opt.store.index.summary import NotRecognised
+from halo_opt.store.index.beside import lies_beside
+from halo_opt.store.index.summary import UNKNOWN_FORMAT, NotRecognised
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import first_bytes
 
@@ -45,7 +46,9 @@ def discover(inputs: Sequence[Path], *, format_name: str | None = None) -> tuple
             if name is not None:
                 sources.setdefault(candidate.resolve(), Source(candidate, name))
             else:
-                unknown.setdefault(candidate.resolve(), NotRecognised(path=str(candidate), reason=reason))
+                expected = candidate != path and lies_beside(candidate)
+                found = NotRecognised(path=str(candidate), reason=reason, expected=expected)
+                unknown.setdefault(candidate.resolve(), found)
     if not sources:
         raise InputError(_nothing(inputs, list(unknown.values())))
     return list(sources.values()), list(unknown.values())
@@ -79,7 +82,7 @@ def _recognise(path: Path) -> tuple[str | None, str]:
             return None, "not UTF-8 text; traces are JSON in UTF-8"
     except OSError as error:
         return None, f"cannot be read ({error.strerror})"
-    return None, "its content is of no known trace format"
+    return None, UNKNOWN_FORMAT
 
 
 def _is_foreign(beginning: bytes) -> bool:
@@ -99,5 +102,5 @@ def _is_utf8(line: bytes) -> bool:
 def _nothing(inputs: Sequence[Path], unknown: list[NotRecognised]) -> str:
     where = ", ".join(str(path) for path in inputs)
     first = f" ({unknown[0].path}: {unknown[0].reason})" if unknown else " (no files there)"
-    formats = f"known formats are {_NAMES}; docs/store.md says how each is recognised"
+    formats = f"known formats are {_NAMES}; 'halo-opt formats' shows what each looks like"
     return f"no traces were recognised in {where}{first}; {formats}"

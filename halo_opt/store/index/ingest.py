@@ -23,6 +23,7 @@ from halo_opt.redaction import RedactionRules, Redactor
 from halo_opt.store import schema
 from halo_opt.store.index.location import fingerprint
 from halo_opt.store.index.summary import ImportSummary, NotRecognised, summarize
+from halo_opt.store.outcomes import OutcomeRule, checked_threshold
 from halo_opt.store.sink import StoreNotWritten
 from halo_opt.store.store import Store
 
@@ -37,12 +38,14 @@ class Options:
     `contents`: also read what was said and done (messages, steps, tool calls, attributes), not the index alone.
     `format`: the reader to use for every file, instead of what its content looks like.
     `scores`: a file with outcomes that lie outside the traces.
+    `success_at`: the score from which on an attempt is a success, where no verdict is stated; None for a full score.
     `redact`: which secrets are taken out before anything is stored; None stores everything as it is.
     """
 
     contents: bool = True
     format: str | None = None
     scores: Path | None = None
+    success_at: float | None = None
     redact: RedactionRules | None = field(default_factory=RedactionRules)
 
     def text(self) -> str:
@@ -54,6 +57,7 @@ class Options:
             "format": self.format,
             "scores": str(self.scores.resolve()) if self.scores else None,
             "scores_stamp": fingerprint([self.scores]) if self.scores else None,
+            "success_at": checked_threshold(self.success_at),
             "redact": [rules.environment, rules.personal] if rules else None,
             "known": known,
         }
@@ -74,7 +78,10 @@ def options_of(store_path: Path) -> Options | None:
         else None
     )
     return Options(
-        format=settings["format"], scores=Path(settings["scores"]) if settings["scores"] else None, redact=rules
+        format=settings["format"],
+        scores=Path(settings["scores"]) if settings["scores"] else None,
+        success_at=settings["success_at"],
+        redact=rules,
     )
 
 
@@ -108,7 +115,13 @@ def build_store(
             with _opened_beside(store_path, beside, options.text()) as connection:
                 redactor = Redactor(options.redact) if options.redact is not None else None
                 build = Build(
-                    connection, beside, sources, redactor=redactor, contents=options.contents, scores=options.scores
+                    connection,
+                    beside,
+                    sources,
+                    redactor=redactor,
+                    contents=options.contents,
+                    scores=options.scores,
+                    rule=OutcomeRule(options.success_at),
                 )
                 useless = [NotRecognised(path=str(e.path), reason=str(e)) for e in build.run(progress)]
                 summary = summarize(connection, [*unknown, *useless])

@@ -13,9 +13,10 @@ import numpy as np
 
 from halo_opt.store.index.span_index import FORMAT
 from halo_opt.store.index.span_places import SpanLines
+from halo_opt.store.outcomes import VERDICT
 from halo_opt.store.readers.span_lines import Span, best_copy, contradicts
 from halo_opt.store.readers.span_steps import first_user_message
-from halo_opt.store.readers.span_trace import attempt_of, goal_of, repeated_id, run_of, with_totals
+from halo_opt.store.readers.span_trace import attempt_of, goal_of, repeated_id, run_of, scores_of, with_totals
 from halo_opt.store.sink import Sink
 
 # A copy of few spans is small and saves a search for them in each query; that of most would fill the memory.
@@ -54,8 +55,9 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
                 _put(sink, root, goal, row, run_names(row["source"]))
     sink.flush()
     connection.execute(
-        "INSERT INTO scores SELECT trace_id, 'reward', score, outcome, 'trace' FROM attempts"
-        " WHERE score IS NOT NULL AND trace_id IN (SELECT trace_id FROM touched)"
+        "INSERT INTO scores SELECT trace_id, 'reward', score, CASE WHEN outcome_from = ? THEN outcome END, 'trace'"
+        " FROM attempts WHERE score IS NOT NULL AND trace_id IN (SELECT trace_id FROM touched)",
+        [VERDICT],
     )
 
 
@@ -153,6 +155,10 @@ def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name
     )
     attempt = with_totals(attempt, root)
     sink.attempt(attempt)
+    if sink.rule.judge(attempt).attempt.score is None:
+        # What is a score of the attempt is copied together; one on another scale is a row of `scores` only.
+        for score in scores_of(attempt):
+            sink.score(score)
     sink.run(run_of(attempt, FORMAT))
 
 

@@ -238,13 +238,12 @@ def _edge(steps: list[StepRow], *, first: bool) -> str | None:
     return times[0] if first else times[-1]
 
 
-def _rewards(result: Record) -> dict[str, float]:
-    """The verifier's rewards by name; older results hold a single one."""
+def _rewards(result: Record) -> dict[str, Any]:
+    """The verifier's rewards by name, as stated; older results hold a single one."""
     verdict = object_of(result.get("verifier_result"))
     rewards = verdict.get("rewards")
     listed = rewards if isinstance(rewards, dict) else {"reward": verdict.get("reward")}
-    found = {name: values.number(value) for name, value in listed.items() if isinstance(value, int | float)}
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in listed.items() if value is not None}
 
 
 def _outcome(result: Record) -> dict[str, Any]:
@@ -260,9 +259,10 @@ def _outcome(result: Record) -> dict[str, Any]:
     end_reason = None
     if broke:
         end_reason = "time_limit" if broke == _TIMED_OUT else "error"
-    return {"outcome": values.outcome_of(score), "score": score, "end_reason": end_reason}
+    return {"score": score, "end_reason": end_reason}
 
 
 def _scores(attempt: AttemptRow, result: Record) -> list[ScoreRow]:
-    rows = [] if attempt.outcome == "error" else list(_rewards(result).items())
-    return [ScoreRow(attempt.trace_id, name, value, None, "harbor") for name, value in rows]
+    given = {} if attempt.outcome == "error" else _rewards(result)
+    rows = [(name, values.number(value)) for name, value in given.items() if isinstance(value, int | float | str)]
+    return [ScoreRow(attempt.trace_id, name, value, None, "harbor") for name, value in rows if value is not None]

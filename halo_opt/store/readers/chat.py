@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD, Line, decode_json
 from halo_opt.store.files.opening import stem
+from halo_opt.store.outcomes import reward_rows, stated_score
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id, usable, whole
@@ -28,7 +29,11 @@ N = TypeVar("N", int, float)
 # A record with one of these is of another format that holds messages too.
 _FOREIGN = {
     "eval",
+    "injection_task_id",
+    "mistake_agent",
+    "mistake_step",
     "observations",
+    "pipeline_name",
     "projectId",
     "resourceSpans",
     "run_type",
@@ -209,9 +214,8 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     places = [record, *(record[name] for name in _NESTED if isinstance(record.get(name), dict))]
     outcome, score = names.outcome_of(*places)
     if score is None and outcome != "error":
-        score = values.number(names.first(_REWARD, *places))
-        outcome = outcome or values.outcome_of(score)
-    if outcome is None and record.get("error"):
+        score = names.first(_REWARD, *places)
+    if outcome is None and stated_score(score).number is None and record.get("error"):
         outcome = "error"
     goal = talk.goal_of(messages)
     usage = record["usage"] if isinstance(record.get("usage"), dict) else {}
@@ -263,9 +267,7 @@ def _count(usage: Record, keys: tuple[str, ...]) -> int | None:
 
 
 def _scores(attempt: AttemptRow, places: list[Any]) -> list[ScoreRow]:
-    rows = []
-    if attempt.score is not None:
-        rows.append(ScoreRow(attempt.trace_id, "reward", attempt.score, attempt.outcome, "chat"))
+    rows = reward_rows(attempt, "chat")
     for name in ("scores", "rewards", "score", "reward"):
         parts = names.first((name,), *places)
         for part, value in parts.items() if isinstance(parts, dict) else ():

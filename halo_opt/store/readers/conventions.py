@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from halo_opt.core.records import Outcome
 from halo_opt.store import values
+from halo_opt.store.outcomes import verdict_of
 
 Attributes = Mapping[str, Any]
 # Role and text.
@@ -97,23 +99,6 @@ _KINDS = {
     "generation": "LLM",
     "function": "TOOL",
 }
-_OUTCOMES = {
-    "success": "success",
-    "failure": "failure",
-    "error": "error",
-    "pass": "success",
-    "passed": "success",
-    "true": "success",
-    "1": "success",
-    "correct": "success",
-    "resolved": "success",
-    "fail": "failure",
-    "failed": "failure",
-    "false": "failure",
-    "0": "failure",
-    "incorrect": "failure",
-    "unresolved": "failure",
-}
 # Prompt messages are stored once in `messages`; everything else of a span stays in its attributes.
 _PROMPT = re.compile(
     r"(llm\.input_messages\.|gen_ai\.prompt\.|(gen_ai\.input\.messages|gen_ai\.prompt|gen_ai\.system_instructions|"
@@ -148,11 +133,19 @@ def kind_of(attributes: Attributes, name: str) -> str:
     return "AGENT" if name.startswith("invoke_agent") else "SPAN"
 
 
-def outcome_of(*sources: Attributes) -> tuple[str | None, float | None]:
-    """The outcome and score in some attributes, each None where nothing states it; an error has no score."""
-    score = values.number(first(SCORE, *sources))
-    outcome = _OUTCOMES.get(str(first(LABEL, *sources)).lower()) or values.outcome_of(score)
-    return outcome, None if outcome == "error" else score
+def outcome_of(*sources: Attributes) -> tuple[str | None, Any]:
+    """The verdict and the score that some attributes state, each None where nothing states it; an error has no score.
+
+    The score is as it stands there. A number under the name of a verdict (`success: 0.8`) is a score.
+    """
+    labels = [label for name in LABEL for source in sources if (label := source.get(name)) is not None]
+    verdict = next((found for label in labels if (found := verdict_of(label)) is not None), None)
+    if verdict == Outcome.ERROR:
+        return str(verdict), None
+    score = first(SCORE, *sources)
+    if score is None and verdict is None:
+        score = next((label for label in labels if values.number(label) is not None), None)
+    return None if verdict is None else str(verdict), score
 
 
 # Names repeat from span to span, so what a pattern says of them is kept.

@@ -168,7 +168,7 @@ def _trace(sample: Object, known: AttemptRow, header: Object) -> Trace:
         cost_usd=values.number(usage.get("total_cost")),
         started_at=values.time(sample.get("started_at")),
         ended_at=values.time(sample.get("completed_at")),
-        **_ending(sample, next((row.value for row in scores if _tells(row)), None)),
+        **_ending(sample, _result(scores)),
     )
     facts = {f"inspect.{name}": sample.get(name) or None for name in _KEPT}
     facts["inspect.scores"] = sample.get("scores") or None
@@ -178,12 +178,16 @@ def _trace(sample: Object, known: AttemptRow, header: Object) -> Trace:
     return trace
 
 
-def _tells(row: ScoreRow) -> bool:
-    """Whether a score is on a scale from 0 to 1 and so gives an outcome; a count or a length does not."""
-    return row.value is not None and 0 <= row.value <= 1
+def _result(scores: list[ScoreRow]) -> float | str | None:
+    """The score that the outcome follows from: the first from 0 to 1, as a count or a length is none, else the first
+    with a number, so that the user is told that it cannot be used."""
+    numbers = [row.value for row in scores if row.value is not None]
+    numerals = [row.label for row in scores if row.value is None and row.label and row.label[0].isdigit()]
+    others: list[float | str] = [*numbers, *numerals]
+    return next((value for value in numbers if 0 <= value <= 1), others[0] if others else None)
 
 
-def _ending(sample: Object, score: float | None) -> dict[str, Any]:
+def _ending(sample: Object, score: float | str | None) -> dict[str, Any]:
     """Outcome, score, cause and end_reason. A limit that was reached is a failure unless the sample was scored."""
     if sample.get("error") is not None:
         message = values.text(an_object(sample["error"]).get("message")) or ""
@@ -191,11 +195,14 @@ def _ending(sample: Object, score: float | None) -> dict[str, Any]:
         return {"outcome": "error", "cause": str(cause), "end_reason": "error"}
     kind = values.text(an_object(sample.get("limit")).get("type"))
     if kind is None:
-        return {"outcome": values.outcome_of(score), "score": score, "end_reason": "done"}
+        return {"score": score, "end_reason": "done"}
     if kind == "operator" and score is None:
         return {"outcome": "error", "cause": str(Cause.INTERRUPTED), "end_reason": "error"}
-    outcome = values.outcome_of(score) or "failure"
-    return {"outcome": outcome, "score": score, "end_reason": _LIMITS.get(kind, f"{kind}_limit")}
+    return {
+        "outcome": "failure" if score is None else None,
+        "score": score,
+        "end_reason": _LIMITS.get(kind, f"{kind}_limit"),
+    }
 
 
 def _scores(trace_id: str, scores: Object) -> Iterator[ScoreRow]:

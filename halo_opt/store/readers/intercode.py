@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from halo_opt.core.records import Outcome
 from halo_opt.store import values
 from halo_opt.store.files.lines import decode_json, head_of
 from halo_opt.store.files.opening import stem
+from halo_opt.store.outcomes import DEFAULT_RULE, reward_rows, stated_score
 from halo_opt.store.readers.base import derived_id, first_bytes, whole
 from halo_opt.store.readers.call_errors import call_error
 from halo_opt.store.readers.documents import Wrapped, wrapped
@@ -119,10 +121,9 @@ def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
     own = [turn for turn in turns if not (turn.thought or "").startswith(_FORCED)]
     goal = values.text(record.get("query"))
     steps = _steps(known.trace_id, goal, own)
-    score = values.number(summary.get("max_reward"))
+    score = summary.get("max_reward")
     limit = values.integer(summary.get("turns_max"))
     attempt = known._replace(
-        outcome=values.outcome_of(score),
         score=score,
         end_reason=_end_reason(turns, own, score, limit),
         goal=goal,
@@ -159,12 +160,12 @@ def _turns(history: Mapping[str, Any]) -> list[_Turn]:
     ]
 
 
-def _end_reason(turns: list[_Turn], own: list[_Turn], score: float | None, limit: int | None) -> str | None:
+def _end_reason(turns: list[_Turn], own: list[_Turn], score: Any, limit: int | None) -> str | None:
     if len(own) < len(turns):
         return "step_limit"
     if own and own[-1].action.strip() == "submit":
         return "done"
-    if values.outcome_of(score) == "success":
+    if DEFAULT_RULE.outcome(stated_score(score).number) == Outcome.SUCCESS:
         return "task_over"
     return "step_limit" if limit is not None and len(own) >= limit else None
 
@@ -224,7 +225,7 @@ def _messages(trace_id: str, goal: str | None, turns: list[_Turn]) -> list[Messa
 
 
 def _scores(attempt: AttemptRow, turns: list[_Turn]) -> list[ScoreRow]:
-    rows = [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "intercode")] if attempt.score is not None else []
+    rows = reward_rows(attempt, "intercode")
     for number, turn in enumerate(turns):
         if turn.reward is not None:
             rows.append(ScoreRow(attempt.trace_id, "turn_reward", turn.reward, str(number), "intercode"))

@@ -212,4 +212,7 @@ def _rest(observation: Object) -> dict[str, Any]:
 def _judgement(score: Object) -> Judgement | None:
     given = " ".join(["langfuse", *([str(score["source"])] if score.get("source") else [])])
     whole = not score.get("observation_id")
-    return judgement(score.get("name"), score.get("value"), given, label=score.get("string_value"), whole=whole)
+    # The value of a category is its place in a list and no score.
+    category = score.get("data_type") == "CATEGORICAL" and score.get("string_value") is not None
+    value = None if category else score.get("value")
+    return judgement(score.get("name"), value, given, label=score.get("string_value"), whole=whole)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from halo_opt.store import values
+from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers.span_lines import Span, each_once
 from halo_opt.store.readers.span_steps import (
@@ -76,9 +77,7 @@ def repeated_id(span: Span) -> RejectRow:
 
 def scores_of(attempt: AttemptRow) -> list[ScoreRow]:
     """The reward in the attributes of a trace."""
-    if attempt.score is None:
-        return []
-    return [ScoreRow(attempt.trace_id, "reward", attempt.score, attempt.outcome, "trace")]
+    return reward_rows(attempt, "trace")
 
 
 def run_of(attempt: AttemptRow, format_name: str, purpose: str | None = None) -> RunRow:
@@ -133,6 +132,7 @@ def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
         step_limit=values.integer(attributes.get("halo.step_limit")),
         source=root.source,
         line=root.line,
+        outcome_from=values.text(attributes.get("halo.outcome_from")),
     )
 
 

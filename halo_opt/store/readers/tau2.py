@@ -11,6 +11,7 @@ from typing import Any
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD
 from halo_opt.store.files.opening import stem
+from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id
 from halo_opt.store.readers.documents import leading_objects, records
@@ -111,10 +112,10 @@ def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -
     steps, calls = talk.steps_of(known.trace_id, messages)
     task = tasks.get(values.text(simulation["task_id"]) or "", {})
     judged = _object(simulation.get("reward_info"))
-    score, ending = values.number(judged.get("reward")), values.text(simulation.get("termination_reason"))
+    score, ending = judged.get("reward"), values.text(simulation.get("termination_reason"))
     cause = _CAUSES.get(ending or "")
     attempt = known._replace(
-        outcome="error" if cause else values.outcome_of(score),
+        outcome="error" if cause else None,
         score=None if cause else score,
         cause=cause,
         end_reason="error" if cause or ending == "agent_error" else _ENDINGS.get(ending or ""),
@@ -140,7 +141,7 @@ def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -
 def _scores(attempt: AttemptRow, judged: Record) -> list[ScoreRow]:
     if attempt.score is None:
         return []
-    rows = [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "tau2-bench")]
+    rows = reward_rows(attempt, "tau2-bench")
     for name, value in _object(judged.get("reward_breakdown")).items():
         part = values.number(value) if isinstance(value, int | float) else None
         if part is not None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.opening import stem
+from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers.base import derived_id
 from halo_opt.store.readers.conversation import content_of, message_rows, problem_of, steps_of
 from halo_opt.store.readers.documents import leading_objects, records
@@ -104,8 +105,7 @@ def _outcome(record: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, An
     """Outcome and score. Reward 0 with `info.error` means that tau-bench's own program broke, which is an error."""
     if info.get("error") is not None:
         return {"outcome": "error", "score": None, "cause": "harness_crashed", "end_reason": "error"}
-    score = values.number(record.get("reward"))
-    return {"outcome": values.outcome_of(score), "score": score}
+    return {"score": record.get("reward")}
 
 
 def _ending(messages: Sequence[Message], steps: int) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _ending(messages: Sequence[Message], steps: int) -> dict[str, Any]:
 def _scores(attempt: AttemptRow, info: Mapping[str, Any]) -> list[ScoreRow]:
     if attempt.score is None:
         return []
-    rows = [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "tau-bench")]
+    rows = reward_rows(attempt, "tau-bench")
     reward_info = info.get("reward_info")
     parts = reward_info.get("info") if isinstance(reward_info, dict) else None
     for name, value in parts.items() if isinstance(parts, dict) else ():

@@ -10,6 +10,7 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD, decode_json
+from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers.base import derived_id, whole
 from halo_opt.store.readers.documents import leading_objects, records
 from halo_opt.store.readers.synthetic import synthetic_spans
@@ -118,9 +119,7 @@ def _trace(result: Record, known: AttemptRow) -> Trace:
 
 
 def _scores(attempt: AttemptRow, result: Record) -> list[ScoreRow]:
-    rows = []
-    if attempt.score is not None:
-        rows.append(ScoreRow(attempt.trace_id, "reward", attempt.score, attempt.outcome, "terminal-bench"))
+    rows = reward_rows(attempt, "terminal-bench")
     tests = result.get("parser_results")
     for name, verdict in tests.items() if isinstance(tests, dict) else ():
         word = values.text(verdict)

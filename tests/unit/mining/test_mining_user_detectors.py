@@ -1,5 +1,6 @@
 """Detectors of the user's own: what a file may say, what is skipped with which words, and how they reach a report."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from halo_opt.analysis.claims.verify import verify_report
 from halo_opt.core.errors import ConfigError
 from halo_opt.mining.detector_files import Detectors, built_in, load_detectors, unfit
 from halo_opt.mining.mine import behaviour_rates, mine_store
+from halo_opt.store.guarded.sql_checks import blind_sql
 
 GOOD = """
 detectors:
@@ -169,3 +171,106 @@ def test_the_example_of_the_page_on_mining_can_be_used(tmp_path: Path) -> None:
     found = load(tmp_path, example)
     assert found.skipped == ()
     assert [behaviour.name for behaviour in found.behaviours] == ["searched_twice", "many_calls"]
+
+
+# Each reads the outcome, or what follows from it, without writing its name as code.
+EVASIONS = {
+    "columns": "SELECT trace_id, (COLUMNS('out.*')) = 'failure' AS value, NULL::INTEGER AS step FROM attempts",
+    "score columns": "SELECT trace_id, coalesce((COLUMNS('^sc.re$')) < 1, false) AS value, NULL::INTEGER AS step"
+    " FROM attempts",
+    "lambda columns": "SELECT trace_id, (COLUMNS(lambda c: c LIKE 'outc%')) = 'failure' AS value,"
+    " NULL::INTEGER AS step FROM attempts",
+    "aliases": "SELECT trace_id, x = 'failure' AS value, NULL::INTEGER AS step FROM"
+    " (SELECT trace_id, x FROM attempts AS t(trace_id, run_id, task_id, seed, attempt, x))",
+    "cte aliases": "WITH t(trace_id, b, c, d, e, x) AS (SELECT * FROM attempts)"
+    " SELECT trace_id, x = 'failure' AS value, NULL::INTEGER AS step FROM t",
+    "subquery aliases": "SELECT t.trace_id, t.x = 'failure' AS value, NULL::INTEGER AS step"
+    " FROM (FROM attempts) AS t(trace_id, b, c, d, e, x)",
+    "row as JSON": "SELECT trace_id, to_json(a)::VARCHAR LIKE '%failure%' AS value, NULL::INTEGER AS step"
+    " FROM attempts AS a",
+    "row as text": "SELECT trace_id, a::VARCHAR LIKE '%failure%' AS value, NULL::INTEGER AS step FROM attempts AS a",
+    "row hashed": "SELECT trace_id, hash(a) % 2 = 0 AS value, NULL::INTEGER AS step FROM attempts AS a",
+    "field by text": "SELECT trace_id, struct_extract(a, 'outc' || 'ome') = 'failure' AS value,"
+    " NULL::INTEGER AS step FROM attempts AS a",
+    "unpivot": "SELECT trace_id, bool_or(v = 'failure') AS value, NULL::INTEGER AS step FROM"
+    " (UNPIVOT (SELECT trace_id, COLUMNS('^outc') FROM attempts) ON COLUMNS(* EXCLUDE (trace_id)) INTO NAME n VALUE v)"
+    " GROUP BY trace_id",
+    "set operation": "SELECT trace_id, x = 'failure' AS value, NULL::INTEGER AS step FROM"
+    " (SELECT '' AS trace_id, '' AS x WHERE false UNION ALL SELECT trace_id, COLUMNS('outcom.') FROM attempts)",
+    "other schema": "SELECT trace_id, (COLUMNS('out.*')) = 'failure' AS value, NULL::INTEGER AS step"
+    " FROM main.attempts",
+    "quoted schema": "SELECT trace_id, (COLUMNS('out.*')) = 'failure' AS value, NULL::INTEGER AS step"
+    ' FROM "main"."attempts"',
+    "compared": "WITH t(trace_id, b, c, d, e, x) AS (SELECT * FROM attempts) SELECT trace_id,"
+    " count(DISTINCT x) OVER (PARTITION BY c) > 1 AND seed > 3 AS value, NULL::INTEGER AS step FROM t JOIN"
+    " (SELECT trace_id, seed FROM attempts) USING (trace_id)",
+    "attribute": "SELECT trace_id, coalesce(attributes->>('halo.out' || 'come') = 'failure', false) AS value,"
+    " NULL::INTEGER AS step FROM attempts JOIN spans USING (trace_id)",
+    "attributes": "SELECT trace_id, attributes::VARCHAR LIKE '%failure%' AS value, NULL::INTEGER AS step"
+    " FROM attempts JOIN spans USING (trace_id)",
+    "status": "SELECT trace_id, status = 'error' AS value, NULL::INTEGER AS step"
+    " FROM attempts JOIN spans USING (trace_id)",
+}
+
+
+def with_spans(tiny: TinyStore) -> None:
+    for number in range(24):
+        outcome = "failure" if number % 2 else "success"
+        trace = tiny.add([SEARCH] * (1 + number % 2), outcome=outcome, task=f"t{number // 4}", score=1.0 - number % 2)
+        tiny.rows(
+            "INSERT INTO spans (trace_id, span_id, parent_span_id, kind, status, attributes) VALUES"
+            " (?, 's', '', 'AGENT', ?, ?)",
+            [trace, "error" if number % 2 else "ok", f'{{"halo.outcome": "{outcome}", "words": 3}}'],
+        )
+
+
+@pytest.mark.parametrize("sql", EVASIONS.values(), ids=list(EVASIONS))
+def test_a_detector_that_reads_outcomes_under_another_name_is_skipped(
+    tmp_path: Path, tiny: TinyStore, sql: str
+) -> None:
+    with_spans(tiny)
+    path = tmp_path / "own.yaml"
+    entry = {"name": "own", "title": "t", "meaning": "m", "sql": sql}
+    path.write_text(json.dumps({"detectors": [entry]}), encoding="utf-8")
+    found = load_detectors([path])
+    assert found.skipped == ()
+    report = mine_store(tiny, [], title="t", made_at="now", detectors=found, guarded=tiny.rows)
+    [line] = [line for line in report.tested if line["behaviour"] == "own"]
+    assert (line["state"], "looks at outcome or score" in str(line["reason"])) == ("failed", True), line["reason"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT trace_id, steps > 1 AS value, NULL::INTEGER AS step FROM attempts"
+        " WHERE outcome IS DISTINCT FROM 'error'",
+        "SELECT trace_id, (COLUMNS('^steps$')) > 1 AS value, NULL::INTEGER AS step FROM attempts",
+        "SELECT trace_id, attributes->>'words' = '3' AS value, NULL::INTEGER AS step"
+        " FROM main.attempts JOIN spans USING (trace_id)",
+        "WITH attempts AS (SELECT * FROM main.attempts) SELECT trace_id, seed > 3 AS value, NULL::INTEGER AS step"
+        " FROM attempts",
+    ],
+)
+def test_a_detector_that_reads_other_columns_of_the_same_tables_is_measured(
+    tmp_path: Path, tiny: TinyStore, sql: str
+) -> None:
+    with_spans(tiny)
+    found = load(tmp_path, ENTRY.format(name="own", rest=f"sql: {json.dumps(sql)}"))
+    report = mine_store(tiny, [], title="t", made_at="now", detectors=found, guarded=tiny.rows)
+    [line] = [line for line in report.tested if line["behaviour"] == "own"]
+    assert line["state"] in {"tested", "described"}
+
+
+def test_no_built_in_detector_gives_other_rows_when_outcomes_are_hidden(tmp_path: Path, tiny: TinyStore) -> None:
+    with_spans(tiny)
+    for behaviour in built_in(experimental=True):
+        blind = blind_sql(behaviour.sql)
+        assert blind is None or sorted(tiny.rows(blind)) == sorted(tiny.rows(behaviour.sql)), behaviour.name
+
+
+def test_detectors_that_looked_at_outcomes_unseen_are_skipped_and_one_beside_them_is_not(tiny: TinyStore) -> None:
+    with_spans(tiny)
+    found = load_detectors([Path(__file__).parents[2] / "data" / "cases" / "detector-outcome" / "det.yaml"])
+    report = mine_store(tiny, [], title="t", made_at="now", detectors=found, guarded=tiny.rows)
+    states = {line["behaviour"]: line["state"] for line in report.tested}
+    assert [states[name] for name in ("d_out2", "d_out3", "d_ids")] == ["failed", "failed", "described"]
