@@ -55,6 +55,15 @@ Scores = Annotated[
         metavar="FILE",
     ),
 ]
+NameMapFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--map",
+        help="A YAML file that names your own attributes and fields, such as {tool: my.tool}; 'halo-opt formats map' "
+        "shows one. The store keeps it for later commands.",
+        metavar="FILE",
+    ),
+]
 SuccessAt = Annotated[
     float | None,
     typer.Option(

@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, SuccessAt, TracesOption, rows_format
+from halo_opt.cli.options import (
+    FormatName,
+    FormatOption,
+    Json,
+    NameMapFile,
+    Quiet,
+    Store,
+    SuccessAt,
+    TracesOption,
+    rows_format,
+)
 from halo_opt.cli.query_options import (
     MaxBytes,
     print_answer,
@@ -24,6 +34,7 @@ def show_verb(
     raw: Annotated[bool, typer.Option("--raw", help="Print the lines of the trace file unchanged.")] = False,
     traces: TracesOption = None,
     store: Store = None,
+    map_: NameMapFile = None,
     success_at: SuccessAt = None,
     max_bytes: MaxBytes = None,
     format_: FormatOption = FormatName.TABLE,
@@ -32,7 +43,7 @@ def show_verb(
 ) -> None:
     """Show one attempt: its spans as a tree, with inputs and outputs."""
     console = Console(quiet=quiet)
-    with open_store(traces, store, console, contents=False, success_at=success_at) as found:
+    with open_store(traces, store, console, contents=False, names=map_, success_at=success_at) as found:
         if raw:
             answer: Answer = raw_lines(found, trace, span)
         elif span is not None:

@@ -26,6 +26,7 @@ def built_store(
     console: Console,
     *,
     options: Options | None = None,
+    names: Path | None = None,
     success_at: float | None = None,
     contents: bool = True,
 ) -> tuple[Path, ImportSummary]:
@@ -36,6 +37,7 @@ def built_store(
         store: The store's file; by default one under .halo_opt/ that belongs to these traces.
         console: Where progress is shown.
         options: How the traces are read; by default as the store that is there was read.
+        names: A mapping file, instead of the one that `options` or the store name.
         success_at: The score from which on an attempt is a success, instead of what `options` or the store say.
         contents: Whether message texts are needed too, and not only the index.
 
@@ -45,6 +47,8 @@ def built_store(
     traces = expanded(traces)
     path = store or default_store_path(traces)
     chosen = replace(options or options_of(path) or Options(), contents=contents)
+    if names is not None:
+        chosen = replace(chosen, names=names)
     if success_at is not None:
         chosen = replace(chosen, success_at=checked_threshold(success_at))
     if fresh(path, traces, options=chosen):
@@ -79,6 +83,7 @@ def import_options(
     trace_format: str | None,
     scores: Path | None,
     *,
+    names: Path | None = None,
     success_at: float | None = None,
     redact: bool,
     personal: bool,
@@ -87,7 +92,8 @@ def import_options(
     if personal and not redact:
         raise InputError("--redact-personal and --no-redact contradict each other; leave one out")
     rules = RedactionRules(personal=personal) if redact else None
-    return Options(format=trace_format, scores=scores, success_at=checked_threshold(success_at), redact=rules)
+    threshold = checked_threshold(success_at)
+    return Options(format=trace_format, scores=scores, names=names, success_at=threshold, redact=rules)
 
 
 def open_store(
@@ -96,21 +102,24 @@ def open_store(
     console: Console,
     *,
     contents: bool,
+    names: Path | None = None,
     success_at: float | None = None,
 ) -> TraceStore:
     """Open the store of these traces, or the one that is named. Raises InputError when neither is given.
 
-    With `success_at` the traces are read with that threshold, whatever the store that is there was read with.
+    With `names` or `success_at` the traces are read with that mapping file or threshold, whatever the store that is
+    there was read with.
     """
     if traces:
-        return TraceStore.open(built_store(traces, store, console, success_at=success_at, contents=contents)[0])
+        built = built_store(traces, store, console, names=names, success_at=success_at, contents=contents)
+        return TraceStore.open(built[0])
     if store is None:
         raise InputError(
             "no traces were named; give trace files or folders, or --store FILE for an index from 'halo-opt import'"
         )
     found = TraceStore.open(store)
     lacks_contents = contents and found.summary().without_contents
-    if success_at is None and not lacks_contents:
+    if names is None and success_at is None and not lacks_contents:
         return found
     inputs = [Path(path) for (path,) in found.rows("SELECT path FROM inputs")]
     found.close()
@@ -118,9 +127,10 @@ def open_store(
         if problem := path_problem(path):
             raise InputError(
                 f"{store} must be read again from {shown(path)}, which {problem}, for"
-                f" {'its message texts' if lacks_contents else '--success-at'}; restore it"
+                f" {'its message texts' if lacks_contents else 'this option'}; restore it"
             )
-    return TraceStore.open(built_store(inputs, store, console, success_at=success_at, contents=contents)[0])
+    built = built_store(inputs, store, console, names=names, success_at=success_at, contents=contents)
+    return TraceStore.open(built[0])
 
 
 def needs_contents(query: str) -> bool:
@@ -132,6 +142,16 @@ def report_import(summary: ImportSummary, console: Console) -> None:
     """Print what was read, rejected and left out."""
     formats = ", ".join(f"{count} from {name}" for name, count in summary.by_format.items())
     console.say(f"{counted(summary.attempts, 'attempt')} ({formats}), {counted(summary.spans, 'span')}")
+    if summary.found_again:
+        console.say(
+            f"{counted(summary.found_again, 'copy', 'copies')} of attempts were found and left out, so that each"
+            " attempt counts once; the table duplicates lists them"
+        )
+    if summary.tasks_told_apart:
+        console.warn(
+            f"{counted(summary.tasks_told_apart, 'task id')} had attempts with different goals; these count as"
+            " different tasks, with a hash of the goal in the id (#goal-...)"
+        )
     for reason, count in summary.reject_reasons.items():
         console.warn(f"{counted(count, 'line')} could not be used: {reason}; the table rejects lists them")
     others = {name: count for name, count in summary.rejected_values.items() if name != SCORE_FIELD}
@@ -148,8 +168,8 @@ def report_import(summary: ImportSummary, console: Console) -> None:
         console.warn(f"{counted(summary.vanished, 'span')} had disappeared from their files when their texts were read")
     if summary.totals_differ:
         console.warn(
-            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"
-            " trajectory beside it; those of the result file count"
+            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other totals than the"
+            " trajectory or the run; those of the result file count"
         )
     if summary.redacted:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.redacted.items())

@@ -74,7 +74,9 @@ def _store_of(report: Report, console: Console) -> Path:
             raise InputError(
                 f"{shown(path)}, which the report was made from, {problem}; restore it, or name an index with --store"
             )
-    path, summary = built_store(inputs, None, console)
+    stated = report.overview.get("success_at")
+    success_at = stated.value if stated is not None and isinstance(stated.value, float) else None
+    path, summary = built_store(inputs, None, console, success_at=success_at)
     now = {file.path: file.sha256 for file in summary.files}
     for file in report.inputs:
         if now.get(file.path) != file.sha256:

@@ -4,6 +4,7 @@ Rows pass through a temporary JSONL file per table because DuckDB's own JSON rea
 from Python row by row. A row too long for that reader's buffer is inserted by itself.
 """
 
+import hashlib
 import hmac
 import json
 import os
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 import msgspec
@@ -23,7 +24,11 @@ from halo_opt.redaction import Redactor
 from halo_opt.store import schema, values
 from halo_opt.store.files.lines import HEAD
 from halo_opt.store.outcomes import DEFAULT_RULE, SCORE_FIELD, OutcomeRule, shown
-from halo_opt.store.rows import AttemptRow, RejectRow, Row, RunRow, ScoreRow, SpanRow, Trace
+from halo_opt.store.rows import AttemptRow, DuplicateRow, RejectRow, Row, RunRow, ScoreRow, SpanRow, Trace
+from halo_opt.store.run_names import RunNames, folder_of
+
+if TYPE_CHECKING:
+    from halo_opt.store.name_map import NameMap
 
 BATCH_BYTES = 64_000_000
 # DuckDB takes twice this as buffer per thread; 64 MB was measured to cost over 600 MB of memory.
@@ -34,6 +39,10 @@ CHECKED_BYTES = 1_000_000
 _FAST = msgspec.json.Encoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 _TEXTS = ("VARCHAR", "JSON")
+# How an attempt that stands in several places is recognised.
+BY_ID, BY_CONTENT = "same id", "same content"
+# How the id of an attempt begins that is made from its content.
+CONTENT = "content-"
 NOT_A_TIME = (
     "not a time: write ISO 8601, such as 2026-05-04T10:00:00Z, or a number of seconds, milliseconds, microseconds or"
     " nanoseconds since 1970"
@@ -61,12 +70,17 @@ class Sink:
         connection: duckdb.DuckDBPyConnection,
         scratch: Path,
         redactor: Redactor | None = None,
+        *,
         rule: OutcomeRule = DEFAULT_RULE,
+        names: "NameMap | None" = None,
+        run_names: RunNames | None = None,
     ) -> None:
         self.rule = rule
         self._connection = connection
         self._scratch = scratch
         self._redactor = redactor
+        # The user's own names of attributes and fields, for the readers of spans and conversations.
+        self.names = names
         self._unchecked: dict[str, list[bytes]] = {}
         self._unchecked_size = 0
         self._files: dict[str, BinaryIO] = {}
@@ -74,9 +88,13 @@ class Sink:
         self._keys: dict[str, str] = {}
         self._hash_key: bytes | None = None
         self._seen: set[str] = set()
+        # The id of the attempt that is being added, and the one under which its rows are stored.
+        self._renamed = ("", "")
         self._runs: set[str] = set()
         self._run_ids: set[str] = set()
-        self._folder_runs: dict[Path, str] = {}
+        self._place_runs: dict[Path, str] = {}
+        self._sources_of_runs: dict[str, str] = {}
+        self._run_names = run_names or RunNames()
         self._tries: Counter[tuple[str, str, int | None]] = Counter()
         self.counts: Counter[str] = Counter()
         self.redacted: Counter[str] = Counter()
@@ -89,7 +107,7 @@ class Sink:
         runs = self._connection.execute("SELECT run_id, source FROM runs").fetchall()
         self._runs = {row[0] for row in runs}
         self._run_ids = set(self._runs)
-        self._folder_runs = {Path(source).resolve(): run_id for run_id, source in runs if Path(source).is_dir()}
+        self._place_runs = {Path(source).resolve(): run_id for run_id, source in runs}
         if not attempts:
             return
         self._seen = {row[0] for row in self._connection.execute("SELECT trace_id FROM attempts").fetchall()}
@@ -144,7 +162,7 @@ class Sink:
         return hmac.new(self._hash_key, native.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:12]
 
     def unique_run_id(self, wanted: str) -> str:
-        """`wanted`, or `wanted~2` and so on when another source has that name: two files may share a stem."""
+        """`wanted`, or `wanted~2` and so on when another source has that name."""
         name, count = wanted, 1
         while name in self._run_ids:
             count += 1
@@ -152,12 +170,27 @@ class Sink:
         self._run_ids.add(name)
         return name
 
-    def run_id_of(self, folder: Path) -> str:
-        """The run of a folder whose sources hold one attempt each: named like the folder, the same for all of them."""
-        place = folder.resolve()
-        if place not in self._folder_runs:
-            self._folder_runs[place] = self.unique_run_id(place.name or "traces")
-        return self._folder_runs[place]
+    def run_of_file(self, path: Path) -> str:
+        """The run of a file that holds one run, named like the file."""
+        return self._run_at(path, self._run_names.of_file(path))
+
+    def run_of_folder(self, folder: Path) -> str:
+        """The run of a folder whose sources make up one run, named like the folder."""
+        return self._run_at(folder, self._run_names.of_folder(folder))
+
+    def run_of(self, path: Path, format_name: str) -> str:
+        """The run of a file that is a part of one: that of its folder, or the file's own where it is alone there."""
+        if self._run_names.is_alone(path, format_name):
+            return self.run_of_file(path)
+        folder = folder_of(path.resolve())
+        return self.run_of_folder(path.parent if folder == path.parent.resolve() else folder)
+
+    def _run_at(self, source: Path, name: str) -> str:
+        place = source.resolve()
+        if place not in self._place_runs:
+            self._place_runs[place] = self.unique_run_id(name)
+        self._sources_of_runs[self._place_runs[place]] = str(source)
+        return self._place_runs[place]
 
     def attempt_number(self, run_id: str, task_id: str, seed: int | None) -> int:
         """0, 1, ... for the attempts of a run that have the same task and seed and no number of their own."""
@@ -169,21 +202,42 @@ class Sink:
         """Add a run, once however many of its attempts name it."""
         if isinstance(row.run_id, str) and self.key(row.run_id) in self._runs:
             return
+        row = row._replace(source=self._sources_of_runs.get(row.run_id, row.source))
         if self._add("runs", row, row.source, 0):
             self._runs.add(self.key(row.run_id))
 
     def trace(self, trace: Trace) -> bool:
-        """Add an attempt with all its rows; False and a reject when its trace id is already taken."""
+        """Add an attempt with all its rows; False when it has no id that can be stored.
+
+        An id that another attempt has already is stored with a hash of the run behind it. Whether both are the same
+        attempt is decided when all sources are read.
+        """
         attempt = trace.attempt
-        known = isinstance(attempt.trace_id, str) and self.key(attempt.trace_id) in self._seen
-        if known:
-            self.reject(attempt.source, attempt.line or 0, "duplicate trace id", attempt.trace_id)
-        if known or not self.attempt(attempt):
-            return False
-        for row in trace.scores:
-            self._add("scores", row, attempt.source, attempt.line)
-        self.contents(trace)
-        return True
+        if isinstance(attempt.trace_id, str):
+            native = self.key(attempt.trace_id)
+            self._renamed = (native, self._free_id(native, attempt))
+            holds_something = bool(trace.messages or trace.steps or attempt.steps)
+            attempt = attempt._replace(source_id=native if trace.named or not holds_something else content_id(trace))
+        try:
+            if not self.attempt(attempt):
+                return False
+            for row in trace.scores:
+                self._add("scores", row, attempt.source, attempt.line)
+            self.contents(trace)
+            for source, line in trace.again:
+                self.found_again(attempt.trace_id, source, line, BY_ID)
+            return True
+        finally:
+            self._renamed = ("", "")
+
+    def _free_id(self, native: str, attempt: AttemptRow) -> str:
+        """The id under which an attempt is stored: its own, unless another attempt has it."""
+        found = native
+        parts: list[object] = [attempt.run_id]
+        while found in self._seen:
+            found = id_in_run(native, *parts)
+            parts += [attempt.source, attempt.line, len(parts)]
+        return found
 
     def attempt(self, attempt: AttemptRow) -> bool:
         """Add an attempt without the rows below it; False when it has no id that can be stored.
@@ -195,8 +249,12 @@ class Sink:
             return False
         if judged.problem is not None:
             self.reject_score(attempt.source, attempt.line or 0, judged.problem, shown(attempt.score))
-        self._seen.add(self.key(attempt.trace_id))
+        self._seen.add(self._stored(attempt.trace_id))
         return True
+
+    def _stored(self, trace_id: str) -> str:
+        key = self.key(trace_id)
+        return self._renamed[1] if key == self._renamed[0] else key
 
     def span(self, row: SpanRow) -> None:
         """Add a span to the index."""
@@ -220,6 +278,10 @@ class Sink:
         for table, rows in below.items():
             for row in rows:
                 self._add(table, row, trace.attempt.source, trace.attempt.line)
+
+    def found_again(self, trace_id: str, source: str, line: int | None, reason: str) -> None:
+        """Note that a file holds an attempt that another one holds too."""
+        self._put("duplicates", DuplicateRow(self._stored(trace_id), source, line, reason))
 
     def reject(self, source: str, line: int, reason: str, head: str, byte_offset: int | None = None) -> None:
         """Count a line that cannot be used and keep its place."""
@@ -255,7 +317,7 @@ class Sink:
         first value is one of them: it names the attempt or run that the row belongs to.
         """
         if not isinstance(row, RunRow | RejectRow) and isinstance(row.trace_id, str):
-            key = self.key(row.trace_id)
+            key = self._stored(row.trace_id)
             row = row if key == row.trace_id else row._replace(trace_id=key)
         misfits, encoded = _misfits(table, row), b""
         if not misfits:
@@ -369,6 +431,27 @@ class Sink:
 
     def _path(self, table: str) -> Path:
         return self._scratch.with_name(f"{self._scratch.name}.{table}.jsonl")
+
+
+def id_in_run(trace_id: str, *parts: object) -> str:
+    """Another id for an attempt whose id is taken, from its run, and from its place where that has it twice."""
+    return f"{trace_id}~{hashlib.sha256(repr(parts).encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def content_id(trace: Trace) -> str:
+    """A hash of what an attempt holds, but for where it was found and how often it was tried before."""
+    digest = hashlib.sha256()
+    known = trace.attempt
+    # A task without a name and a goal is named after the attempt.
+    task_id = "" if known.task_id == known.trace_id else known.task_id
+    attempt = known._replace(trace_id="", run_id="", task_id=task_id, attempt=0, source="", line=None)
+    facts = trace.spans[0].attributes if trace.spans else {}
+    messages = [(message.role, message.content) for message in trace.messages]
+    steps = [(step.tool, step.arguments, step.result, step.error) for step in trace.steps]
+    for value in (*attempt, *sorted(facts.items(), key=str), *messages, *steps):
+        with suppress(*_NOT_JSON):
+            digest.update(_encode(value))
+    return f"{CONTENT}{digest.hexdigest()[:32]}"
 
 
 def _is_id(column: schema.Column) -> bool:

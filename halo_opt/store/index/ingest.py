@@ -39,6 +39,7 @@ class Options:
     `format`: the reader to use for every file, instead of what its content looks like.
     `scores`: a file with outcomes that lie outside the traces.
     `success_at`: the score from which on an attempt is a success, where no verdict is stated; None for a full score.
+    `names`: a mapping file, with the user's own names of attributes and fields.
     `redact`: which secrets are taken out before anything is stored; None stores everything as it is.
     """
 
@@ -46,6 +47,7 @@ class Options:
     format: str | None = None
     scores: Path | None = None
     success_at: float | None = None
+    names: Path | None = None
     redact: RedactionRules | None = field(default_factory=RedactionRules)
 
     def text(self) -> str:
@@ -58,6 +60,8 @@ class Options:
             "scores": str(self.scores.resolve()) if self.scores else None,
             "scores_stamp": fingerprint([self.scores]) if self.scores else None,
             "success_at": checked_threshold(self.success_at),
+            "names": str(self.names.resolve()) if self.names else None,
+            "names_stamp": fingerprint([self.names]) if self.names else None,
             "redact": [rules.environment, rules.personal] if rules else None,
             "known": known,
         }
@@ -81,6 +85,7 @@ def options_of(store_path: Path) -> Options | None:
         format=settings["format"],
         scores=Path(settings["scores"]) if settings["scores"] else None,
         success_at=settings["success_at"],
+        names=Path(settings["names"]) if settings["names"] else None,
         redact=rules,
     )
 
@@ -105,9 +110,11 @@ def build_store(
     # The readers of all formats: what only opens a store does without them.
     from halo_opt.store.index.build import Build
     from halo_opt.store.index.discovery import discover
+    from halo_opt.store.name_map import read_name_map
 
     stamp = fingerprint(inputs, options.text())
-    sources, unknown = discover(inputs, format_name=options.format)
+    names = read_name_map(options.names) if options.names is not None else None
+    sources, unknown = discover(inputs, format_name=options.format, names=names)
     store_path.parent.mkdir(parents=True, exist_ok=True)
     beside = store_path.with_name(f"{store_path.name}.{os.getpid()}.new")
     with _alone(store_path):
@@ -122,6 +129,7 @@ def build_store(
                     contents=options.contents,
                     scores=options.scores,
                     rule=OutcomeRule(options.success_at),
+                    names=names,
                 )
                 useless = [NotRecognised(path=str(e.path), reason=str(e)) for e in build.run(progress)]
                 summary = summarize(connection, [*unknown, *useless])

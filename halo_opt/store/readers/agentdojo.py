@@ -38,7 +38,7 @@ class AgentDojoReader:
         for number, record in usable(path, records(path), _problem, sink):
             model = values.text(record.get("pipeline_name"))
             mode = _attack(record)
-            run_id = sink.run_id_of(_run_folder(path, record))
+            run_id = sink.run_of_folder(_run_folder(path, record))
             task, seed = _task(record), values.integer(record.get("seed"))
             known = AttemptRow(
                 derived_id(run_id, path.resolve(), number),

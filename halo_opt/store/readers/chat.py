@@ -5,12 +5,12 @@ kept on the root span. Without a reward or a verdict in the record there is no o
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD, Line, decode_json
-from halo_opt.store.files.opening import stem
 from halo_opt.store.outcomes import reward_rows, stated_score
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
@@ -73,6 +73,8 @@ _MODEL = ("model", "model_name", "llm_model")
 _REWARD = ("final_reward", "total_reward")
 _START, _END = ("started_at", "start_time", "created_at", "created", "timestamp"), ("ended_at", "end_time")
 _COST = ("cost_usd", "total_cost", "cost")
+# Names that a mapping file gives to fields of any name.
+RUN, GOAL, MODE = "halo.run_id", "halo.goal", "halo.mode"
 _LONGEST_NAME = 200
 
 
@@ -90,13 +92,18 @@ class ChatReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that holds messages; reject the others."""
-        run_id = sink.unique_run_id(stem(path))
-        for number, record in usable(path, _records(path), _problem, sink):
-            trace = _trace(record, AttemptRow(derived_id(run_id, number), run_id, "", source=str(path), line=number))
+        lines = _records(path) if sink.names is None else map(sink.names.line, _records(path))
+        found = usable(path, lines, _problem, sink)
+        first = list(islice(found, 2))
+        own_name = sink.run_of(path, self.name) if len(first) == 1 else sink.run_of_file(path)
+        for number, record in chain(first, found):
+            run_id = values.text(record.get(RUN)) or own_name
+            trace_id = derived_id(own_name, path.name, number)
+            trace = _trace(record, AttemptRow(trace_id, run_id, "", source=str(path), line=number))
             attempt = trace.attempt
             if _attempt_of(record) is None:
                 trace.attempt = attempt._replace(attempt=sink.attempt_number(run_id, attempt.task_id, attempt.seed))
-            sink.run(RunRow(run_id, self.name, None, attempt.model, None, None, str(path)))
+            sink.run(RunRow(run_id, self.name, None, attempt.model, attempt.mode, None, str(path)))
             sink.trace(trace)
 
 
@@ -217,7 +224,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
         score = names.first(_REWARD, *places)
     if outcome is None and stated_score(score).number is None and record.get("error"):
         outcome = "error"
-    goal = talk.goal_of(messages)
+    goal = values.text(record.get(GOAL)) or talk.goal_of(messages)
     usage = record["usage"] if isinstance(record.get("usage"), dict) else {}
     attempt = known._replace(
         task_id=_task(record, places, goal, known.trace_id),
@@ -226,6 +233,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
         outcome=outcome,
         score=score,
         end_reason="error" if outcome == "error" else None,
+        mode=values.text(record.get(MODE)),
         model=values.text(names.first(_MODEL, *places)),
         goal=goal,
         steps=len(steps),
@@ -238,6 +246,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     rest = {f"chat.{name}": value for name, value in record.items() if name not in fields}
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, steps, calls, rest),
         messages=talk.message_rows(known.trace_id, messages),
         steps=steps,

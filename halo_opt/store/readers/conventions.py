@@ -24,6 +24,7 @@ KIND = (
     "gen_ai.operation.name",
     "traceloop.span.kind",
     "llm.request.type",
+    "ai.operationId",
 )
 MODEL = (
     "gen_ai.request.model",
@@ -31,6 +32,7 @@ MODEL = (
     "gen_ai.response.model",
     "inference.llm.model_name",
     "llm.request.model",
+    "ai.model.id",
 )
 TOKENS_IN = (
     "gen_ai.usage.input_tokens",
@@ -38,6 +40,8 @@ TOKENS_IN = (
     "llm.usage.prompt_tokens",
     "gen_ai.usage.prompt_tokens",
     "inference.llm.input_tokens",
+    "ai.usage.inputTokens",
+    "ai.usage.promptTokens",
 )
 TOKENS_OUT = (
     "gen_ai.usage.output_tokens",
@@ -45,8 +49,14 @@ TOKENS_OUT = (
     "llm.usage.completion_tokens",
     "gen_ai.usage.completion_tokens",
     "inference.llm.output_tokens",
+    "ai.usage.outputTokens",
+    "ai.usage.completionTokens",
 )
 COST = ("llm.cost.total", "gen_ai.usage.cost", "inference.llm.cost.total")
+# What Pydantic AI writes on the span of an agent, which has no kind; its model calls have one.
+AGENT_RUN = "agent_name"
+# Kinds of spans whose tokens are no prompts and replies.
+NO_TOKENS = ("EMBEDDING", "RERANKER", "TOOL")
 # The last one also names spans that are no tools.
 TOOL = ("gen_ai.tool.name", "tool.name", "inference.tool.name", "ai.toolCall.name", "traceloop.entity.name")
 ARGUMENTS = (
@@ -54,10 +64,18 @@ ARGUMENTS = (
     "tool_arguments",
     "tool.parameters",
     "ai.toolCall.args",
+    "ai.toolCall.input",
     "input.value",
     "traceloop.entity.input",
 )
-RESULT = ("gen_ai.tool.call.result", "tool_response", "ai.toolCall.result", "output.value", "traceloop.entity.output")
+RESULT = (
+    "gen_ai.tool.call.result",
+    "tool_response",
+    "ai.toolCall.result",
+    "ai.toolCall.output",
+    "output.value",
+    "traceloop.entity.output",
+)
 TASK = ("halo.task_id", "task_id", "task.id", "metadata.task_id", "task.name", "inference.task_id")
 SEED = ("halo.seed", "seed", "task.seed", "metadata.seed", "gen_ai.request.seed")
 SCORE = (
@@ -80,6 +98,8 @@ LABEL = (
     "is_resolved",
     "is_correct",
 )
+# What says how an attempt ended.
+OUTCOME = (*SCORE, *LABEL, "halo.cause", "halo.end_reason", "halo.outcome_from")
 
 _KINDS = {
     "chat": "LLM",
@@ -98,6 +118,19 @@ _KINDS = {
     "llm": "LLM",
     "generation": "LLM",
     "function": "TOOL",
+    "ai.generatetext": "AGENT",
+    "ai.streamtext": "AGENT",
+    "ai.generateobject": "CHAIN",
+    "ai.streamobject": "CHAIN",
+    "ai.generatetext.dogenerate": "LLM",
+    "ai.streamtext.dostream": "LLM",
+    "ai.generateobject.dogenerate": "LLM",
+    "ai.streamobject.dostream": "LLM",
+    "ai.toolcall": "TOOL",
+    "ai.embed": "CHAIN",
+    "ai.embedmany": "CHAIN",
+    "ai.embed.doembed": "EMBEDDING",
+    "ai.embedmany.doembed": "EMBEDDING",
 }
 # Prompt messages are stored once in `messages`; everything else of a span stays in its attributes.
 _PROMPT = re.compile(
@@ -126,6 +159,8 @@ def kind_of(attributes: Attributes, name: str) -> str:
     kind = first(KIND[2:], attributes)
     if isinstance(kind, str) and kind.lower() in _KINDS:
         return _KINDS[kind.lower()]
+    if attributes.get(AGENT_RUN) is not None:
+        return "AGENT"
     if first(TOKENS_OUT, attributes) is not None:
         return "LLM"
     if first(TOOL[:-1], attributes) is not None:

@@ -128,7 +128,7 @@ def _with_speaker(message: Message) -> Message:
 
 
 def _run_id(path: Path, sink: Sink) -> str:
-    return sink.run_id_of(path.parent) if is_document(path) else sink.unique_run_id(stem(path))
+    return sink.run_of_folder(path.parent) if is_document(path) else sink.run_of_file(path)
 
 
 def _is_who_and_when(record: Record) -> bool:

@@ -41,7 +41,7 @@ class OpenHandsReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every result, or the events of one attempt; reject what is neither."""
-        run_id = sink.run_id_of(path.resolve().parent)
+        run_id = sink.run_of_folder(path.resolve().parent)
         if path.is_dir() or any(is_event(record) for record in leading_objects(path)):
             history = list(_events_in(path, sink))
             self._attempt(sink, run_id, path, 1, {"id": path.name if path.is_dir() else stem(path), "history": history})
@@ -82,7 +82,9 @@ class OpenHandsReader:
         known = known._replace(**_ending(record, session))
         sink.run(RunRow(run_id, self.name, revision, model, mode, None, str(path.parent)))
         rest = {f"openhands.{name}": value for name, value in record.items() if name not in _LONG}
-        sink.trace(trace_of_turns(known, session.turns, session.messages, rest))
+        trace = trace_of_turns(known, session.turns, session.messages, rest)
+        trace.named = False
+        sink.trace(trace)
 
 
 def _ending(record: Record, session: Session) -> dict[str, Any]:

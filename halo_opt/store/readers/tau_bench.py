@@ -39,7 +39,7 @@ class TauBenchReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that names a task and holds messages; reject the others."""
-        run_id = sink.unique_run_id(stem(path))
+        run_id = sink.run_of_file(path)
         domain, model = _names(stem(path))
         sink.run(RunRow(run_id, self.name, None, model, None, None, str(path)))
         for line in records(path):
@@ -93,6 +93,7 @@ def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
     rest = {**info, "task": {name: value for name, value in task.items() if name != "instruction"}}
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, steps, calls, {"tau_bench.info": rest}),
         messages=message_rows(known.trace_id, messages),
         steps=steps,
