@@ -142,6 +142,16 @@ def report_import(summary: ImportSummary, console: Console) -> None:
     """Print what was read, rejected and left out."""
     formats = ", ".join(f"{count} from {name}" for name, count in summary.by_format.items())
     console.say(f"{counted(summary.attempts, 'attempt')} ({formats}), {counted(summary.spans, 'span')}")
+    if summary.found_again:
+        console.say(
+            f"{counted(summary.found_again, 'copy', 'copies')} of attempts were found and left out, so that each"
+            " attempt counts once; the table duplicates lists them"
+        )
+    if summary.tasks_told_apart:
+        console.warn(
+            f"{counted(summary.tasks_told_apart, 'task id')} had attempts with different goals; these count as"
+            " different tasks, with a hash of the goal in the id (#goal-...)"
+        )
     for reason, count in summary.reject_reasons.items():
         console.warn(f"{counted(count, 'line')} could not be used: {reason}; the table rejects lists them")
     others = {name: count for name, count in summary.rejected_values.items() if name != SCORE_FIELD}
@@ -158,8 +168,8 @@ def report_import(summary: ImportSummary, console: Console) -> None:
         console.warn(f"{counted(summary.vanished, 'span')} had disappeared from their files when their texts were read")
     if summary.totals_differ:
         console.warn(
-            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"
-            " trajectory beside it; those of the result file count"
+            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other totals than the"
+            " trajectory or the run; those of the result file count"
         )
     if summary.redacted:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.redacted.items())

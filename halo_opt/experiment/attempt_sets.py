@@ -94,13 +94,13 @@ def stored_sets(
     rates = rates_by(store, column)
     if column is None:
         return [AttemptSet(name, _attempts(store, "true", []), rates.get(None, {}))]
-    values = [
-        value
-        for (value,) in store.rows(f"SELECT DISTINCT {column} FROM attempts WHERE {column} IS NOT NULL ORDER BY 1")
-    ]
+    # A run of one attempt is nothing to compare: formats make many that name a run for each attempt.
+    several = " HAVING count(*) > 1" if by == "run" else ""
+    found = store.rows(f"SELECT {column} FROM attempts WHERE {column} IS NOT NULL GROUP BY 1{several} ORDER BY 1")
+    values = [value for (value,) in found]
     if len(values) < 2:
-        found = f"all of them have {by} {values[0]}" if values else f"none of them names its {by}"
-        raise InputError(f"--by {by} needs attempts of two groups or more; {found}. Other groups: {_others(by)}")
+        words = f"all of them have {by} {values[0]}" if values else f"none of them names its {by}"
+        raise InputError(f"--by {by} needs attempts of two groups or more; {words}. Other groups: {_others(by)}")
     return [AttemptSet(value, _attempts(store, f"{column} = ?", [value]), rates.get(value, {})) for value in values]
 
 

@@ -82,8 +82,19 @@ def counts_sql(behaviour: Behaviour) -> str:
     )
 
 
+# Attempts with the run that is held fixed. Runs of one measured attempt, as formats make them that name a run for each
+# attempt, have nothing to compare within: together they are one.
+SINGLES = "runs of one attempt"
+COMPARED_SQL = (
+    "SELECT * REPLACE (CASE WHEN count(*) FILTER (outcome IN ('success', 'failure')) OVER (PARTITION BY run_id) > 1"
+    f" THEN run_id ELSE '{SINGLES}' END AS run_id) FROM attempts"
+)
+
+
 def shown_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
     """Rows (trace, run, task, failed, shown) of the attempts that take part in the contrast.
+
+    Runs of one attempt are one run.
 
     In runs named in `first_steps` success itself ends an attempt, so failures have more steps to show anything in.
     There only the first so many steps count, in attempts that lasted as long, and facts of a whole attempt are left
@@ -103,7 +114,7 @@ def shown_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
         )
     return (
         f"{ctes}\nSELECT trace_id, run_id, task_id, outcome = 'failure' AS failed, {counted} AS shown"
-        f" FROM behaviour JOIN attempts USING (trace_id){join} WHERE {where}"
+        f" FROM behaviour JOIN ({COMPARED_SQL}) USING (trace_id){join} WHERE {where}"
     )
 
 
@@ -139,10 +150,11 @@ def steps_where_success_ends(store: Rows) -> dict[str, int]:
     """
     rows = store.rows(
         "WITH m AS (SELECT run_id, steps, outcome, coalesce(end_reason = 'step_limit', steps >= step_limit, false) AS"
-        " cut FROM attempts WHERE outcome IN ('success', 'failure') AND steps IS NOT NULL) SELECT run_id, greatest(2,"
-        " floor(median(steps) FILTER (outcome = 'success'))) FROM m GROUP BY run_id HAVING count(*) FILTER (outcome ="
-        " 'success') >= 2 AND count(*) FILTER (outcome = 'failure') >= 2 AND avg(cut::INT) FILTER (outcome ="
-        " 'failure') - avg(cut::INT) FILTER (outcome = 'success') > 0.5 ORDER BY run_id"
+        f" cut FROM ({COMPARED_SQL}) WHERE outcome IN ('success', 'failure') AND steps IS NOT NULL)"
+        " SELECT run_id, greatest(2, floor(median(steps) FILTER (outcome = 'success'))) FROM m GROUP BY run_id"
+        " HAVING count(*) FILTER (outcome = 'success') >= 2 AND count(*) FILTER (outcome = 'failure') >= 2"
+        " AND avg(cut::INT) FILTER (outcome = 'failure') - avg(cut::INT) FILTER (outcome = 'success') > 0.5"
+        " ORDER BY run_id"
     )
     return {str(run): int(steps) for run, steps in rows}
 

@@ -73,8 +73,9 @@ def _has_partial_scores(store: Rows) -> bool:
 
 
 def _by_run(store: Rows) -> dict[str, Number]:
-    """Success rate, and mean score of partial scores, of each run where there are several: no run has a mixture's."""
-    runs = [str(run) for (run,) in store.rows("SELECT DISTINCT run_id FROM attempts ORDER BY run_id")]
+    """Success rate, and mean score of partial scores, of each run of several attempts: no run has a mixture's."""
+    of_several = "SELECT run_id FROM attempts GROUP BY run_id HAVING count(*) > 1 ORDER BY run_id"
+    runs = [str(run) for (run,) in store.rows(of_several)]
     if len(runs) < 2:
         return {}
     partial = _has_partial_scores(store)

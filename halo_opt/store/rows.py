@@ -53,6 +53,7 @@ class AttemptRow(NamedTuple):
     source: str = ""
     line: int | None = None
     outcome_from: str | None = None
+    source_id: str | None = None
 
 
 class SpanRow(NamedTuple):
@@ -158,14 +159,47 @@ class RejectRow(NamedTuple):
     field: str | None = None
 
 
-Row = RunRow | AttemptRow | SpanRow | MessageRow | ToolCallRow | StepRow | ScoreRow | RejectRow
+class ArtifactRow(NamedTuple):
+    """An image that stood in a text of an attempt."""
+
+    trace_id: str
+    id: str
+    span_id: str | None
+    media_type: str
+    bytes: int
+    data: str | None
+
+
+class DuplicateRow(NamedTuple):
+    """A place in which an attempt stands that counts elsewhere."""
+
+    trace_id: str
+    source: str
+    line: int | None
+    reason: str
+
+
+Row = (
+    DuplicateRow
+    | RunRow
+    | AttemptRow
+    | SpanRow
+    | MessageRow
+    | ToolCallRow
+    | StepRow
+    | ScoreRow
+    | RejectRow
+    | ArtifactRow
+)
 
 
 @dataclass(slots=True)
 class Trace:
     """One attempt with everything that belongs to it: the unit that a reader hands to the sink.
 
-    `rejects` are the records of it that were left out.
+    `rejects` are the records of it that were left out. `named` says that the source itself gives the attempt its id;
+    of attempts without one, those with equal contents are the same. `again` are the places (file, line) in
+    which it stands once more.
     """
 
     attempt: AttemptRow
@@ -175,3 +209,5 @@ class Trace:
     tool_calls: list[ToolCallRow] = field(default_factory=list)
     scores: list[ScoreRow] = field(default_factory=list)
     rejects: list[RejectRow] = field(default_factory=list)
+    named: bool = True
+    again: list[tuple[str, int]] = field(default_factory=list)

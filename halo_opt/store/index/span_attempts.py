@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from halo_opt.store.index.shared_ids import tell_apart
 from halo_opt.store.index.span_columns import NO_INTEGER
 from halo_opt.store.index.span_index import FORMAT
 from halo_opt.store.index.span_places import SpanLines
@@ -20,9 +21,18 @@ from halo_opt.store.outcomes import VERDICT
 from halo_opt.store.readers.counting import counted_once, stated
 from halo_opt.store.readers.span_lines import Span, best_copy, contradicts
 from halo_opt.store.readers.span_steps import first_user_message
-from halo_opt.store.readers.span_trace import attempt_of, goal_of, repeated_id, run_of, scores_of, with_totals
+from halo_opt.store.readers.span_trace import (
+    attempt_of,
+    goal_of,
+    repeated_id,
+    run_of,
+    scores_of,
+    topmost_agent,
+    with_agent,
+    with_totals,
+)
 from halo_opt.store.rows import SpanRow
-from halo_opt.store.sink import Sink
+from halo_opt.store.sink import BY_ID, Sink
 
 # A copy of few spans is small and saves a search for them in each query; that of most would fill the memory.
 _FEW = 0.1
@@ -37,6 +47,7 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
 
     `run_names` gives the run of a file whose spans name none.
     """
+    tell_apart(connection, sink, run_names)
     kind = _gather(connection)
     _drop_repeated(connection, sink, copied=kind == "TABLE")
     _count_once(connection, copied=kind == "TABLE")
@@ -44,7 +55,7 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
         "DELETE FROM rejects WHERE field IS NOT NULL AND byte_offset IS NULL AND (source, line) IN"
         " (SELECT (source, line) FROM attempts WHERE trace_id IN (SELECT trace_id FROM touched))"
     )
-    for table in ("attempts", "scores", "messages", "steps", "tool_calls"):
+    for table in ("attempts", "scores", "messages", "steps", "tool_calls", "artifacts"):
         connection.execute(f"DELETE FROM {table} WHERE trace_id IN (SELECT trace_id FROM touched)")
     connection.execute("INSERT OR IGNORE INTO pending SELECT trace_id FROM touched")
     rows = connection.execute(
@@ -52,11 +63,14 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
     )
     names = [column[0] for column in rows.description or []]
     found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    agents = _topmost_agents(connection)
     with SpanLines() as lines:
         replies = _Replies(connection, lines)
         for row in found:
             root = lines.read(row["source"], row["line"], row["byte_offset"], row["byte_length"])
             if root is not None:
+                if row["kind"] != "AGENT" and row["trace_id"] in agents:
+                    root = with_agent(root, row["kind"], lines.read(*agents[row["trace_id"]]))
                 goal = goal_of(root) or replies.first_words(row["trace_id"])
                 _put(sink, root, goal, row, run_names(row["source"]))
     sink.flush()
@@ -91,6 +105,7 @@ def _drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink, *, copied:
         "SELECT place, trace_id, span_id, source, line, byte_offset, byte_length FROM touched_spans"
         " QUALIFY count(*) OVER (PARTITION BY trace_id, span_id) > 1 ORDER BY trace_id, span_id, place"
     ).fetchall()
+    before = connection.execute(_FILES).fetchall()
     dropped: list[int] = []
     with SpanLines() as lines:
         for _, copies in groupby(found, key=itemgetter(1, 2)):
@@ -100,6 +115,13 @@ def _drop_repeated(connection: duckdb.DuckDBPyConnection, sink: Sink, *, copied:
     if copied:
         connection.execute("DELETE FROM touched_spans WHERE place IN (SELECT id FROM repeated)")
     connection.unregister("repeated")
+    left = {row[:2] for row in connection.execute(_FILES).fetchall()}
+    for trace_id, source, line in before:
+        if (trace_id, source) not in left:
+            sink.found_again(trace_id, source, line, BY_ID)
+
+
+_FILES = "SELECT trace_id, source, min(line) FROM touched_spans WHERE byte_offset IS NOT NULL GROUP BY ALL ORDER BY ALL"
 
 
 def _worse(copies: list[tuple[Any, ...]], lines: SpanLines, sink: Sink) -> list[int]:
@@ -196,11 +218,11 @@ FROM touched_spans GROUP BY trace_id
 """
 _ROOTS = """
 WITH tops AS (
-  SELECT trace_id, source, line, byte_offset, byte_length,
+  SELECT trace_id, kind, source, line, byte_offset, byte_length,
     row_number() OVER (PARTITION BY trace_id ORDER BY kind <> 'AGENT', started_at NULLS LAST, source, line) AS place
   FROM touched_spans WHERE parent_span_id = ''),
 headless AS (
-  SELECT s.trace_id, s.source, s.line, s.byte_offset, s.byte_length,
+  SELECT s.trace_id, s.kind, s.source, s.line, s.byte_offset, s.byte_length,
     row_number() OVER (PARTITION BY s.trace_id ORDER BY EXISTS (
       SELECT 1 FROM touched_spans p WHERE p.trace_id = s.trace_id AND p.span_id = s.parent_span_id),
       s.kind <> 'AGENT', s.started_at NULLS LAST, s.source, s.line) AS place
@@ -209,9 +231,28 @@ SELECT * EXCLUDE (place) FROM tops WHERE place = 1 UNION ALL SELECT * EXCLUDE (p
 """
 
 
+def _topmost_agents(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Any, ...]]:
+    """Where the topmost agent of each trace is (source, line, offset and length) whose agents all have a parent."""
+    columns = ", ".join(SpanRow._fields)
+    found = connection.execute(
+        f"SELECT {columns} FROM spans WHERE byte_offset IS NOT NULL AND trace_id IN (SELECT trace_id"
+        " FROM touched_spans WHERE kind = 'AGENT' GROUP BY trace_id HAVING bool_and(parent_span_id <> ''))"
+        " ORDER BY trace_id"
+    ).fetchall()
+    agents: dict[str, tuple[Any, ...]] = {}
+    for trace_id, group in groupby(found, key=itemgetter(0)):
+        rows = [SpanRow._make(cells) for cells in group]
+        agent = topmost_agent(rows, {row.span_id: row.kind for row in rows})
+        if agent is not None:
+            agents[trace_id] = (agent.source, agent.line, agent.byte_offset, agent.byte_length)
+    return agents
+
+
 def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name: str) -> None:
     attempt = attempt_of(root, run_name, goal)
     attempt = attempt._replace(
+        trace_id=row["trace_id"],
+        source_id=sink.key(root.trace_id),
         model=attempt.model or row["model"],
         steps=row["marked"] or row["replies"] + bool(row["tool_first"]),
         tokens_in=row["tokens_in"],

@@ -10,6 +10,7 @@ from pydantic import Field
 from halo_opt.core.records import Record
 from halo_opt.core.report_records import InputFile
 from halo_opt.store.outcomes import SCORE_FIELD
+from halo_opt.store.schema import TOLD_APART
 
 UNKNOWN_FORMAT = "its content is of no known trace format"
 _REMEDIES = {UNKNOWN_FORMAT: "'halo-opt formats' shows what is understood, and --map FILE makes other names known"}
@@ -31,6 +32,12 @@ class NotRecognised(Record):
 class ImportSummary(Record):
     """Counts of one import. Attempts are those that count; what was left out is counted beside them."""
 
+    found_again: int = Field(
+        default=0, description="times that an attempt stood in the inputs once more; the table duplicates lists them"
+    )
+    tasks_told_apart: int = Field(
+        default=0, description="task ids whose attempts had different goals, and were given a hash of the goal"
+    )
     files: list[InputFile] = Field(description="recognised files; a run folder counts as one")
     attempts: int
     spans: int
@@ -67,7 +74,7 @@ class ImportSummary(Record):
     )
     vanished: int = Field(default=0, description="spans whose line was gone when their contents were read")
     totals_differ: int = Field(
-        default=0, description="attempts whose result file states other tokens or costs than their trajectory"
+        default=0, description="attempts whose own result file states other totals than their trajectory or run"
     )
 
 
@@ -110,6 +117,11 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
     files = connection.execute("SELECT path, format, sha256, bytes FROM inputs").fetchall()
     return ImportSummary(
         files=[InputFile(path=p, format=f, sha256=s or "", bytes=b) for p, f, s, b in files],
+        found_again=one("SELECT count(*) FROM duplicates"),
+        tasks_told_apart=one(
+            f"SELECT count(DISTINCT regexp_replace(task_id, '{TOLD_APART}', '')) FROM attempts"
+            f" WHERE regexp_matches(task_id, '{TOLD_APART}')"
+        ),
         attempts=one("SELECT count(*) FROM attempts"),
         spans=one("SELECT count(*) FROM spans"),
         rejects=one("SELECT count(*) FROM rejects WHERE field IS NULL"),

@@ -74,14 +74,14 @@ class BrowserGymReader:
         if not isinstance(summary, dict):
             sink.reject(str(file), 1, reason or "not an object", head_of(raw))
             return
-        run_id = sink.run_id_of(folder.resolve().parent)
+        run_id = sink.run_of_folder(folder.resolve().parent)
         known = _named(folder.resolve().name, _arguments(folder), summary)
         known = known._replace(
             run_id=run_id, trace_id=derived_id(run_id, folder.name, known.task_id), source=str(file), line=1
         )
         known = known._replace(attempt=sink.attempt_number(run_id, known.task_id, known.seed))
         sink.run(RunRow(run_id, self.name, None, known.model, known.mode, None, str(folder.parent)))
-        sink.trace(_trace(summary, known))
+        sink.trace(_trace({"folder": folder.resolve().name, **summary}, known))
 
 
 def _replaced(folder: Path) -> bool:
@@ -150,7 +150,8 @@ def _trace(summary: Record, known: AttemptRow) -> Trace:
         cost_usd=values.number(first(COST, summary)),
     )
     rest = {f"browsergym.{name}": value for name, value in summary.items()}
-    return Trace(attempt, spans=synthetic_spans(attempt, [], [], rest), scores=reward_rows(attempt, "browsergym"))
+    spans, scores = synthetic_spans(attempt, [], [], rest), reward_rows(attempt, "browsergym")
+    return Trace(attempt, named=False, spans=spans, scores=scores)
 
 
 def _ending(summary: Record, limit: int | None, complaint: str | None) -> str | None:

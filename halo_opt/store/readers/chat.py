@@ -5,18 +5,18 @@ kept on the root span. Without a reward or a verdict in the record there is no o
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from halo_opt.store import values
-from halo_opt.store.files.lines import HEAD, Line, decode_json
-from halo_opt.store.files.opening import stem
+from halo_opt.store.files.lines import Line, decode_json
 from halo_opt.store.outcomes import reward_rows, stated_score
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id, usable, whole
-from halo_opt.store.readers.documents import Wrapped, is_document, leading_objects, records, wrapped
-from halo_opt.store.readers.message_layouts import is_message, normal
+from halo_opt.store.readers.documents import Wrapped, is_document, leading_objects, positioned, records, wrapped
+from halo_opt.store.readers.message_layouts import AGENT_ROLES, ROLE_FIELDS, is_message, normal
 from halo_opt.store.readers.span_lines import problem_of as span_problem
 from halo_opt.store.readers.span_trace import derived_task
 from halo_opt.store.readers.synthetic import synthetic_spans
@@ -45,7 +45,9 @@ _FOREIGN = {
     "trajectory_format",
 }
 _FOREIGN_INFO = {"model_stats", "mini_version", "exit_status"}
-_NESTED = ("metadata", "info", "extra_info", "meta", "around")
+# What stands around the records of a document.
+AROUND = "around"
+NESTED = ("metadata", "info", "extra_info", "meta", AROUND)
 # Where the messages of a record may stand, the most usual first.
 LISTS = (
     "messages",
@@ -75,6 +77,23 @@ _START, _END = ("started_at", "start_time", "created_at", "created", "timestamp"
 _COST = ("cost_usd", "total_cost", "cost")
 # Names that a mapping file gives to fields of any name.
 RUN, GOAL, MODE = "halo.run_id", "halo.goal", "halo.mode"
+# Every name that is understood, by what it means.
+FIELDS = {
+    "messages": LISTS,
+    "who speaks, in a message": ROLE_FIELDS,
+    "roles of the agent": AGENT_ROLES,
+    "task": (*_TASK, "task"),
+    "seed, or which try of the task": _SEED,
+    "attempt, for tries with one seed": _ATTEMPT,
+    "verdict: success, failure, error, true, ...": names.LABEL[1:],
+    "score from 0 to 1": (*names.SCORE[1:], *_REWARD),
+    "model": _MODEL,
+    "tokens of prompts, in `usage` or in each message": talk.TOKENS_IN,
+    "tokens of replies, in `usage` or in each message": talk.TOKENS_OUT,
+    "cost in dollars": _COST,
+    "start": _START,
+    "end": _END,
+}
 _LONGEST_NAME = 200
 
 
@@ -92,11 +111,14 @@ class ChatReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that holds messages; reject the others."""
-        own_name = sink.unique_run_id(stem(path))
         lines = _records(path) if sink.names is None else map(sink.names.line, _records(path))
-        for number, record in usable(path, lines, _problem, sink):
+        found = usable(path, lines, _problem, sink)
+        first = list(islice(found, 2))
+        own_name = sink.run_of(path, self.name) if len(first) == 1 else sink.run_of_file(path)
+        for number, record in chain(first, found):
             run_id = values.text(record.get(RUN)) or own_name
-            trace = _trace(record, AttemptRow(derived_id(own_name, number), run_id, "", source=str(path), line=number))
+            trace_id = derived_id(own_name, path.name, number)
+            trace = _trace(record, AttemptRow(trace_id, run_id, "", source=str(path), line=number))
             attempt = trace.attempt
             if _attempt_of(record) is None:
                 trace.attempt = attempt._replace(attempt=sink.attempt_number(run_id, attempt.task_id, attempt.seed))
@@ -187,11 +209,8 @@ def _records(path: Path) -> Iterator[Line]:
         if inner is None:
             yield line
             continue
-        for number, (_, record) in enumerate(inner.records, start=1):
-            if isinstance(record, dict):
-                yield Line(number, 0, {"around": inner.around, **record} if inner.around else record, None, "")
-            else:
-                yield Line(number, 0, None, "not an object", (values.text(record) or "null")[:HEAD])
+        around = {"around": inner.around} if inner.around else {}
+        yield from positioned({**around, **one} if isinstance(one, dict) else one for _, one in inner.records)
 
 
 def _bare_record(path: Path) -> Line:
@@ -215,7 +234,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     fields, listed = messages_in(record) or ((), [])
     messages = normal(listed)
     steps, calls = talk.steps_of(known.trace_id, messages)
-    places = [record, *(record[name] for name in _NESTED if isinstance(record.get(name), dict))]
+    places = [record, *(record[name] for name in NESTED if isinstance(record.get(name), dict))]
     outcome, score = names.outcome_of(*places)
     if score is None and outcome != "error":
         score = names.first(_REWARD, *places)
@@ -243,6 +262,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     rest = {f"chat.{name}": value for name, value in record.items() if name not in fields}
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, steps, calls, rest),
         messages=talk.message_rows(known.trace_id, messages),
         steps=steps,

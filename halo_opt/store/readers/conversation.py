@@ -170,7 +170,7 @@ def _failed(answer: Message) -> bool | None:
 def trace_of(
     attempt: AttemptRow, messages: Sequence[Message], attributes: Mapping[str, Any], scores: Sequence[ScoreRow] = ()
 ) -> Trace:
-    """The attempt with all rows that its conversation gives.
+    """The attempt, of a format that gives it no id, with all rows that its conversation gives.
 
     Args:
         attempt: what the format says of the attempt. Its steps are counted here; its goal and its tokens are taken from
@@ -190,6 +190,7 @@ def trace_of(
     )
     return Trace(
         known,
+        named=False,
         spans=synthetic_spans(known, steps, calls, attributes),
         messages=message_rows(known.trace_id, messages),
         steps=steps,

@@ -13,7 +13,6 @@ from typing import Any
 from halo_opt.core.records import Cause
 from halo_opt.store import values
 from halo_opt.store.files.lines import BOM, decode_json
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import SourceError, derived_id, first_bytes, whole
 from halo_opt.store.readers.chat_attributes import chat
 from halo_opt.store.readers.exported import an_object, objects, text_id, without_nulls
@@ -73,7 +72,7 @@ class InspectReader:
         archive = first_bytes(path).startswith(_ARCHIVE)
         header, samples = _archived(path) if archive else _document(path)
         spec = an_object(header.get("eval"))
-        run_id = sink.unique_run_id(stem(path))
+        run_id = sink.run_of_file(path)
         revision, model = values.text(an_object(spec.get("revision")).get("commit")), values.text(spec.get("model"))
         run = RunRow(run_id, self.name, revision, model, None, values.text(spec.get("task")), str(path))
         for number, sample in enumerate(samples, start=1):
@@ -82,7 +81,7 @@ class InspectReader:
                 sink.reject(str(path), number, problem, values.text(sample) or "null")
                 continue
             known = AttemptRow(
-                text_id(sample.get("uuid")) or derived_id(run_id, sample["id"], sample.get("epoch")),
+                _id(sample, spec) or derived_id(run_id, sample["id"], sample.get("epoch")),
                 run_id,
                 f"{spec.get('task') or 'task'}/{sample['id']}",
                 seed=values.integer(sample.get("epoch")),
@@ -91,7 +90,9 @@ class InspectReader:
                 source=str(path),
                 line=number,
             )
-            if sink.trace(_trace(sample, known, header)):
+            trace = _trace(sample, known, header)
+            trace.named = _id(sample, spec) is not None
+            if sink.trace(trace):
                 sink.run(run)
 
 
@@ -146,6 +147,14 @@ def _document(path: Path) -> tuple[Object, Iterator[Any]]:
     if not isinstance(samples, list) or not samples:
         raise SourceError(path, f"{path} holds no samples; run the evaluation with log_samples on")
     return header, iter(samples)
+
+
+def _id(sample: Object, spec: Object) -> str | None:
+    """The sample's own id; in older logs one made of the evaluation's id. None where the log has neither."""
+    evaluation = text_id(spec.get("eval_id")) or text_id(spec.get("task_id"))
+    if own := text_id(sample.get("uuid")):
+        return own
+    return evaluation and derived_id(evaluation, spec.get("run_id"), sample["id"], sample.get("epoch"))
 
 
 def _problem(sample: Any) -> str | None:

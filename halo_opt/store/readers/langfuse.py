@@ -1,9 +1,11 @@
 """Reader for Langfuse exports: observations, or traces that hold their observations and scores.
 
 The names may be those of the interface (`traceId`) or of the bulk export (`trace_id`), the file JSONL or one JSON
-document. Files are not joined: a bulk export's `traces/` and `scores/` have no observations and are not recognised.
+document. A trace may be spread over several files of one folder. A bulk export's `traces/` and `scores/` have no
+observations and are not recognised.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,11 @@ class LangfuseReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every trace of the file."""
-        import_traces(path, sink, Platform(self.name, _problem, _trace_id, _trace))
+        self.read_files([path], sink)
+
+    def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Read every trace of some files of one folder."""
+        import_traces(paths, sink, Platform(self.name, _problem, _trace_id, _trace))
 
 
 def _is_observation(record: Object) -> bool:

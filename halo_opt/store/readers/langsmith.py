@@ -1,10 +1,10 @@
 """Reader for LangSmith run exports: runs in JSONL or one JSON document, flat or with `child_runs` inside.
 
 A trace is an attempt. Its dataset example, where it has one, is its task. Streamed tokens are not kept: the outputs
-hold them as a whole. Files are not joined.
+hold them as a whole. A trace may be spread over several files of one folder.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,11 @@ class LangSmithReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every trace of the file."""
-        import_traces(path, sink, Platform(self.name, _problem, _trace_id, _trace))
+        self.read_files([path], sink)
+
+    def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Read every trace of some files of one folder."""
+        import_traces(paths, sink, Platform(self.name, _problem, _trace_id, _trace))
 
 
 def _problem(record: Object) -> str | None:

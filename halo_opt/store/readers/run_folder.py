@@ -48,16 +48,18 @@ class RunFolderReader:
         for result, line in results.chosen.values():
             if waiting.setdefault(result.trace_id, (result, line))[1] != line:
                 sink.reject(str(results.path), line, "duplicate trace id", result.trace_id)
-        for file in files_under(path, skip=_NO_SPANS_HERE):
-            if file.suffix != ".jsonl" or (file.parent == path and file.name in _NOT_SPANS):
-                continue
-            for trace_id, found in traces_of(file, sink.reject, own_fields=sink.names is not None):
-                spans = found if sink.names is None else sink.names.spans(found)
-                if trace_id in waiting:
-                    result, line = waiting.pop(trace_id)
-                    sink.trace(_finished(trace_of(spans, run_id=run.run_id), result, line, run, sink.rule))
-                elif trace_id not in results.trace_ids:
-                    sink.counts["unfinished"] += 1
+        files = [
+            file
+            for file in files_under(path, skip=_NO_SPANS_HERE)
+            if file.suffix == ".jsonl" and not (file.parent == path and file.name in _NOT_SPANS)
+        ]
+        for trace_id, found in traces_of(files, sink.reject, own_fields=sink.names is not None):
+            spans = found if sink.names is None else sink.names.spans(found)
+            if trace_id in waiting:
+                result, line = waiting.pop(trace_id)
+                sink.trace(_finished(trace_of(spans, run_id=run.run_id), result, line, run, sink.rule))
+            elif trace_id not in results.trace_ids:
+                sink.counts["unfinished"] += 1
         for result, line in waiting.values():
             sink.counts["without_spans"] += 1
             bare = Trace(AttemptRow(result.trace_id, run.run_id, result.task_id))

@@ -1,14 +1,15 @@
 """The attempt of one trace's spans: its facts from the root span, its rows from all spans."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers.counting import counted_once
-from halo_opt.store.readers.span_lines import Span, each_once
+from halo_opt.store.readers.span_lines import Span, each_once, files_again
 from halo_opt.store.readers.span_steps import (
     STEP_INDEX,
     Talks,
@@ -21,6 +22,8 @@ from halo_opt.store.readers.span_steps import (
 from halo_opt.store.rows import AttemptRow, RejectRow, RunRow, ScoreRow, SpanRow, ToolCallRow, Trace
 
 N = TypeVar("N", int, float)
+# Both have ids, a start and a place.
+P = TypeVar("P", Span, SpanRow)
 # What a root may say of the whole attempt; it counts above what follows from the spans, as a result line does.
 TOTALS: dict[str, Callable[[Any], Any]] = {
     "steps": values.integer,
@@ -40,12 +43,15 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
         spans: all spans of one trace, at least one, in the order of the file.
         run_id: the run of the attempt where its root names none.
     """
+    again = list(files_again(spans))
     spans, contradicting = each_once(spans)
     rows = counted_once([span_row(span, names.kind_of(span.attributes, span.name)) for span in spans])
     kinds = {row.span_id: row.kind for row in rows}
     talks = Talks()
     steps, calls = steps_of(spans, rows, talks)
     root = root_of(spans, kinds)
+    agent = None if kinds[root.span_id] == "AGENT" else topmost_agent(spans, kinds)
+    root = with_agent(root, kinds[root.span_id], agent)
     replies = [span for span in in_order(spans) if kinds[span.span_id] == "LLM"]
     words = (request for span in replies if (request := first_user_message(span)) is not None)
     attempt = attempt_of(root, run_id, goal_of(root) or next(words, None))
@@ -67,6 +73,7 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
         calls,
         scores_of(attempt),
         rejects=[repeated_id(span) for span in contradicting],
+        again=again,
     )
 
 
@@ -116,6 +123,42 @@ def root_of(spans: Sequence[Span], kinds: dict[str, str]) -> Span:
         or ordered
     )
     return next((span for span in tops if kinds[span.span_id] == "AGENT"), tops[0])
+
+
+def topmost_agent(spans: Sequence[P], kinds: Mapping[str, str]) -> P | None:
+    """Of the AGENT spans of a trace the one with fewest spans above it, of several the first; None without any."""
+    agents = [span for span in spans if kinds[span.span_id] == "AGENT"]
+    if len(agents) < 2:
+        return agents[0] if agents else None
+    parents = {span.span_id: span.parent_span_id for span in spans}
+
+    def place(span: P) -> tuple[Any, ...]:
+        above: set[str] = set()
+        here = span.parent_span_id
+        while here in parents and here not in above:
+            above.add(here)
+            here = parents[here]
+        return len(above), not span.started_at, span.started_at or "", span.source, span.line
+
+    return min(agents, key=place)
+
+
+def with_agent(root: Span, kind: str, agent: Span | None) -> Span:
+    """The root of a trace with what the topmost agent below it says of the attempt.
+
+    A root that is no agent (an HTTP request, a job) knows little of it: where both say something, the agent's words
+    count, but an outcome counts that the root states. A CHAIN is a part of the agent's program, so its words count.
+    """
+    if agent is None:
+        return root
+    below, resource = agent.attributes, agent.resource
+    if names.outcome_of(root.attributes, root.resource) != (None, None):
+        below = {name: value for name, value in below.items() if name not in names.OUTCOME}
+        resource = {name: value for name, value in resource.items() if name not in names.OUTCOME}
+    own, both = (root.attributes, root.resource), (below, resource)
+    first, second = (own, both) if kind == "CHAIN" else (both, own)
+    status = "error" if "error" in (root.status, agent.status) else root.status
+    return replace(root, attributes={**second[0], **first[0]}, resource={**second[1], **first[1]}, status=status)
 
 
 def goal_of(root: Span) -> str | None:

@@ -59,7 +59,7 @@ class SweAgentReader:
         """Read the trajectory, or all of a file with several."""
         name = stem(path).removesuffix(".traj")
         folder = path.resolve().parent
-        run_id = sink.run_id_of(folder.parent if folder.name == name else folder)
+        run_id = sink.run_of_folder(folder.parent if folder.name == name else folder)
         for number, record in usable(path, records(path), _problem, sink):
             task = values.text(record.get("instance_id") or _object(record.get("info")).get("instance_id")) or name
             known = AttemptRow(derived_id(run_id, path.name, number, task), run_id, task, source=str(path))
@@ -122,6 +122,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     rest = {f"swe_agent.{name}": value for name, value in kept.items()}
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, made.steps, made.calls, rest, made.about),
         messages=talk.message_rows(known.trace_id, messages),
         steps=made.steps,
