@@ -104,6 +104,7 @@ def _import_notes(store: Rows) -> list[str]:
         return []
     summary = ImportSummary.model_validate_json(found[0][0])
     notes = [f"{note[0].upper()}{note[1:]}." for note in notes_on_files(summary)]
+    notes += [f"{warning[0].upper()}{warning[1:]}." for warning in summary.warnings]
     if summary.totals_differ:
         notes.append(
             f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"

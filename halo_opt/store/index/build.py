@@ -275,7 +275,7 @@ class Build:
         for table in ("spans", "rejects", "runs"):
             self.connection.execute(f"DELETE FROM {table} WHERE {here}", names)
         self.connection.execute("DELETE FROM inputs WHERE path = ?", [path])
-        for table in ("attempts", "scores", "messages", "steps", "tool_calls", "pending"):
+        for table in ("attempts", "scores", "messages", "steps", "tool_calls", "artifacts", "pending"):
             self.connection.execute(f"DELETE FROM {table} WHERE trace_id IN (SELECT trace_id FROM gone)")
         self.connection.execute(
             "INSERT INTO touched SELECT DISTINCT trace_id FROM spans WHERE trace_id IN (SELECT trace_id FROM gone)"

@@ -20,6 +20,8 @@ from halo_opt.store.sink import Sink
 _IDS = ("trace_id", "id", "attempt_id", "instance_id", "session_id", "task_id")
 _SCORES = ("score", "reward", "value")
 _LABELS = ("outcome", "label", "success", "passed", "resolved")
+# Every name that is understood, by what it means.
+FIELDS = {"attempt or task": (*_IDS, "seed"), "score": _SCORES, "verdict": _LABELS}
 _RATING = "is part of a rating that goes beyond 1"
 
 
