@@ -101,7 +101,7 @@ def _import_notes(store: Rows) -> list[str]:
     if not found:
         return []
     summary = ImportSummary.model_validate_json(found[0][0])
-    notes = [f"{note[0].upper()}{note[1:]}." for note in notes_on_files(summary)]
+    notes = [f"{note}." for note in notes_on_files(summary)]
     if summary.totals_differ:
         notes.append(
             f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"
