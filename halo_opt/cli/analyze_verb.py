@@ -34,6 +34,7 @@ from halo_opt.mining.detector_files import load_detectors
 from halo_opt.mining.triage import CLASSES
 from halo_opt.reporting.files import need_place
 from halo_opt.reporting.report_files import REPORT_JSON, TRIAGE_CSV, ReportPaths
+from halo_opt.reporting.report_parts import COUNT_COLUMNS, count_lines
 from halo_opt.store import Store as TraceStore
 
 DEFAULT_OUT = Path("report")
@@ -177,8 +178,10 @@ def _analyze_with_model(
 def _show(report: Report, paths: ReportPaths, console: Console, format_: Format) -> None:
     if format_ == "json":
         console.document(report)
-    else:
+    elif report.findings or not report.counts:
         console.table(["id", "finding", "in failures", "in successes", "q"], _finding_rows(report), format_)
+    else:
+        console.table(["kind", *(name.lower() for name in COUNT_COLUMNS)], _count_rows(report), format_)
     for caveat in report.caveats:
         console.say(f"note: {caveat}")
     if classes := _triage_summary(report):
@@ -196,6 +199,10 @@ def _triage_summary(report: Report) -> str:
     parts = ", ".join(f"{count} {name}" for count, name in held)
     whole = "1 failure" if failures == 1 else f"{failures} failures"
     return f"likely origin of {whole}: {parts}"
+
+
+def _count_rows(report: Report) -> list[list[object]]:
+    return [[table.title, *row] for table in count_lines(report) for row in table.rows]
 
 
 def _finding_rows(report: Report) -> list[list[object]]:
