@@ -103,7 +103,7 @@ def _import_notes(store: Rows) -> list[str]:
     if not found:
         return []
     summary = ImportSummary.model_validate_json(found[0][0])
-    notes = [f"{note[0].upper()}{note[1:]}." for note in notes_on_files(summary)]
+    notes = [f"{note}." for note in notes_on_files(summary)]
     notes += [f"{warning[0].upper()}{warning[1:]}." for warning in summary.warnings]
     if summary.totals_differ:
         notes.append(

@@ -156,7 +156,7 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
 
 
 def _without_attempts(connection: duckdb.DuckDBPyConnection) -> list[NotRecognised]:
-    """The recognised sources from which no attempt and no span came, each with the reason."""
+    """The recognised sources from which no attempt, no span and no copy of an attempt came, each with the reason."""
     holding: set[str] = set()
     for (source,) in connection.execute("SELECT source FROM attempts UNION SELECT source FROM duplicates").fetchall():
         place = Path(source)
