@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from halo_common.text import nearest
+from halo_opt import __version__
 from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import Playbook
 from halo_opt.core.records import Value
-from halo_opt.core.report_records import InputFile, Number, Report
+from halo_opt.core.report_records import InputFile, MadeWith, Number, Report
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.caveats import caveats_of, method_of, too_long
 from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
@@ -50,6 +51,7 @@ class MinedStore:
     pattern_methods: Sequence[str]
     skipped: Sequence[str]
     playbook: Playbook | None = None
+    made_with: MadeWith = field(default_factory=MadeWith)
     _triage: dict[str, dict[str, Number]] = field(default_factory=dict)
 
     def report(self, inputs: Sequence[InputFile], *, title: str, made_at: str) -> Report:
@@ -99,6 +101,7 @@ class MinedStore:
                 *self.skipped,
             ],
             spend={},
+            made_with=self.made_with,
         )
         return ReportWithExtras(report, placed)
 
@@ -145,6 +148,7 @@ def measured_store(
             pattern_methods=[one.method for one in found],
             skipped=_skipped(detectors),
             playbook=detectors.playbook,
+            made_with=_made_with(detectors),
         )
         materialized.release_steps()
         yield result
@@ -173,6 +177,21 @@ def mine_store(
     """
     with measured_store(store, behaviours=behaviours, detectors=detectors, guarded=guarded, patterns=patterns) as mined:
         return mined.report(inputs, title=title, made_at=made_at)
+
+
+def _made_with(detectors: Detectors) -> MadeWith:
+    """What a report must record of the detectors, so that it can be made again without their files."""
+    own = [b for b in detectors.behaviours if b.source is not None]
+    return MadeWith(
+        version=__version__,
+        experimental=any(b.source is None for b in detectors.behaviours),
+        # The SQL of a condition follows from it.
+        detectors=[
+            b.model_dump(mode="json", exclude_defaults=True, exclude={"sql"} if b.condition else None) for b in own
+        ],
+        skipped=list(detectors.skipped),
+        playbook=detectors.playbook.model_dump(mode="json") if detectors.playbook else None,
+    )
 
 
 def _skipped(detectors: Detectors) -> list[str]:
