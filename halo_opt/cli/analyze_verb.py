@@ -15,11 +15,13 @@ from halo_opt.cli.options import (
     FormatName,
     FormatOption,
     Json,
+    NameMapFile,
     Quiet,
     Redact,
     RedactPersonal,
     Scores,
     Store,
+    SuccessAt,
     TraceFormat,
     Traces,
     rows_format,
@@ -74,6 +76,8 @@ def analyze_verb(
     store: Store = None,
     trace_format: TraceFormat = None,
     scores: Scores = None,
+    map_: NameMapFile = None,
+    success_at: SuccessAt = None,
     redact: Redact = True,
     redact_personal: RedactPersonal = False,
     format_: FormatOption = FormatName.TABLE,
@@ -87,7 +91,9 @@ def analyze_verb(
     that was interrupted continues when the same command is given again.
     """
     console = Console(quiet=quiet)
-    reading = import_options(trace_format, scores, redact=redact, personal=redact_personal)
+    reading = import_options(
+        trace_format, scores, names=map_, success_at=success_at, redact=redact, personal=redact_personal
+    )
     analysis = model_options.analysis_options(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
         harness=harness, prices=prices, context=context, replay=replay, record=record, fresh=fresh,

@@ -28,7 +28,7 @@ VERBS = {
         "check": "Run one task and check that the harness does what halo-opt needs of it.",
         "run": "Run the whole loop: collect, analyze, propose, apply, collect again, keep or revert.",
         "collect": "Run the harness on the tasks of one split.",
-        "diff": "Compare runs with the first one, paired by task and seed.",
+        "diff": "Compare sets of attempts with the first one, paired by task and seed.",
     },
     "Traces that you have": {
         "import": "Index trace files and report what was read and what was rejected.",
@@ -49,6 +49,7 @@ VERBS = {
         "search": "Search the texts of all spans with a regular expression.",
         "stats": "Count actions, steps, repeats, cost or latency by outcome.",
         "sql": "Query the index with one SELECT.",
+        "formats": "Show the trace formats that are read, with their field names and an example of each.",
         "schema": "List the tables and columns of the index.",
     },
     "More": {

@@ -13,11 +13,13 @@ from halo_opt.analysis.session.options import AnalysisOptions
 from halo_opt.cli import model_options
 from halo_opt.cli.options import (
     JsonOnly,
+    NameMapFile,
     Quiet,
     Redact,
     RedactPersonal,
     Scores,
     Store,
+    SuccessAt,
     TraceFormat,
 )
 from halo_opt.cli.stores import built_store, import_options
@@ -56,6 +58,8 @@ def ask_verb(
     store: Store = None,
     trace_format: TraceFormat = None,
     scores: Scores = None,
+    map_: NameMapFile = None,
+    success_at: SuccessAt = None,
     redact: Redact = True,
     redact_personal: RedactPersonal = False,
     json_: JsonOnly = False,
@@ -68,7 +72,9 @@ def ask_verb(
     """
     console = Console(quiet=quiet)
     traces, question = _traces_and_question(words)
-    reading = import_options(trace_format, scores, redact=redact, personal=redact_personal)
+    reading = import_options(
+        trace_format, scores, names=map_, success_at=success_at, redact=redact, personal=redact_personal
+    )
     analysis = model_options.analysis_options(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
         harness=harness, prices=prices, context=context, replay=replay, record=record, fresh=fresh, limits=LIMITS,

@@ -1,12 +1,12 @@
 """The verb diff: compare sets of attempts in pairs."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
 from halo_opt.cli.loop_options import LOOP_FILE, Config
-from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, rows_format
+from halo_opt.cli.options import FormatName, FormatOption, Json, NameMapFile, Quiet, SuccessAt, rows_format
 from halo_opt.cli.stores import built_store, open_store
 from halo_opt.core.config import load_config
 from halo_opt.core.console import Console, Format
@@ -21,6 +21,7 @@ from halo_opt.mining.rates import rates, rates_in
 from halo_opt.reporting.diff_view import BEHAVIOURS_LISTED, diff_headline, diff_tables, moved_behaviours
 from halo_opt.reporting.files import need_place
 from halo_opt.store import Store, expanded
+from halo_opt.store.outcomes import checked_threshold
 
 By = Literal["model", "run", "mode", "revision"]
 
@@ -45,6 +46,8 @@ def diff_verb(
         Path | None,
         typer.Option("--out", help="Also write diff.json, diff.md and diff.html to this folder. For two sets only."),
     ] = None,
+    map_: NameMapFile = None,
+    success_at: SuccessAt = None,
     config: Config = LOOP_FILE,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
@@ -63,7 +66,8 @@ def diff_verb(
             raise InputError("--out writes one comparison; name two sets: halo-opt diff A B --out DIR")
         need_place(out / "diff.json", "--out")
     paths = [_path_of(name, config) for name in sets]
-    compared = _grouped(paths, by, console) if by else _each(sets, paths, console)
+    reading = _Reading(map_, checked_threshold(success_at))
+    compared = _grouped(paths, by, reading, console) if by else _each(sets, paths, reading, console)
     if out is not None and len(compared) > 2:
         names = ", ".join(one.name for one in compared)
         raise InputError(f"--out writes one comparison, and --by {by} finds {len(compared)}: {names}; leave out --out")
@@ -76,16 +80,23 @@ def diff_verb(
         console.say(f"report: {write_diff(diffs[0], out).html}")
 
 
-def _each(given: list[str], paths: list[Path], console: Console) -> list[AttemptSet]:
+class _Reading(NamedTuple):
+    """How the traces are read: with which names of the user's own, and which score as a success."""
+
+    names: Path | None
+    success_at: float | None
+
+
+def _each(given: list[str], paths: list[Path], reading: _Reading, console: Console) -> list[AttemptSet]:
     """A set for each path: a run folder's results, or all attempts of a store or of traces."""
     folders = [path for path in paths if is_run_folder(path)]
     known = dict(zip(folders, rates(folders, CachePaths(CACHE).stores), strict=True)) if folders else {}
     found = []
     for path in paths:
         if path in known:
-            found.append(run_folder_set(path, known[path]))
+            found.append(run_folder_set(path, known[path], reading.success_at))
         else:
-            with _store_of(path, console) as store:
+            with _store_of(path, reading, console) as store:
                 found += stored_sets(store, None, path.stem or str(path), rates_in)
     names = [one.name for one in found]
     return [
@@ -93,22 +104,22 @@ def _each(given: list[str], paths: list[Path], console: Console) -> list[Attempt
     ]
 
 
-def _grouped(paths: list[Path], by: By, console: Console) -> list[AttemptSet]:
+def _grouped(paths: list[Path], by: By, reading: _Reading, console: Console) -> list[AttemptSet]:
     """The attempts of all paths together, divided by one of their columns."""
     if any(_is_store(path) for path in paths):
         if len(paths) > 1:
             raise InputError("--by divides one store, or traces that are named together; give the store alone")
-        store = _store_of(paths[0], console)
+        store = _store_of(paths[0], reading, console)
     else:
-        store = Store.open(built_store(paths, None, console)[0])
+        store = Store.open(built_store(paths, None, console, **reading._asdict())[0])
     with store:
         return stored_sets(store, by, "", rates_in)
 
 
-def _store_of(path: Path, console: Console) -> Store:
+def _store_of(path: Path, reading: _Reading, console: Console) -> Store:
     if _is_store(path):
-        return open_store(None, path, console, contents=True)
-    return Store.open(built_store([path], None, console)[0])
+        return open_store(None, path, console, contents=True, **reading._asdict())
+    return Store.open(built_store([path], None, console, **reading._asdict())[0])
 
 
 def _is_store(path: Path) -> bool:

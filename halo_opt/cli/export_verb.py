@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, TracesArgument, rows_format
+from halo_opt.cli.options import (
+    FormatName,
+    FormatOption,
+    Json,
+    NameMapFile,
+    Quiet,
+    Store,
+    SuccessAt,
+    TracesArgument,
+    rows_format,
+)
 from halo_opt.cli.stores import open_store, report_import
 from halo_opt.core.console import Console
 from halo_opt.core.text import counted
@@ -37,6 +47,8 @@ def export_verb(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier export wrote there.")] = False,
     store: Store = None,
+    map_: NameMapFile = None,
+    success_at: SuccessAt = None,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
@@ -47,7 +59,7 @@ def export_verb(
     table each for attempts, spans, steps and so on, for data frames.
     """
     console = Console(quiet=quiet)
-    with open_store(traces, store, console, contents=True) as opened:
+    with open_store(traces, store, console, contents=True, names=map_, success_at=success_at) as opened:
         path = opened.path
         if traces:
             report_import(opened.summary(), console)

@@ -8,11 +8,13 @@ from halo_opt.cli.options import (
     FormatName,
     FormatOption,
     Json,
+    NameMapFile,
     Quiet,
     Redact,
     RedactPersonal,
     Scores,
     Store,
+    SuccessAt,
     TraceFormat,
     Traces,
     rows_format,
@@ -34,6 +36,8 @@ def import_verb(
     ] = False,
     trace_format: TraceFormat = None,
     scores: Scores = None,
+    map_: NameMapFile = None,
+    success_at: SuccessAt = None,
     redact: Redact = True,
     redact_personal: RedactPersonal = False,
     format_: FormatOption = FormatName.TABLE,
@@ -45,7 +49,9 @@ def import_verb(
     The other verbs index traces too when they need to. Given again, the command reads only what is new.
     """
     console = Console(quiet=quiet)
-    options = import_options(trace_format, scores, redact=redact, personal=redact_personal)
+    options = import_options(
+        trace_format, scores, names=map_, success_at=success_at, redact=redact, personal=redact_personal
+    )
     path, summary = built_store(traces, store, console, options=options, contents=not index_only)
     report_import(summary, console)
     if rows_format(format_, json_) == "json":

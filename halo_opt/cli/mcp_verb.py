@@ -7,7 +7,7 @@ import typer
 
 from halo_opt.analysis.serving.mcp_server import need_package, serve
 from halo_opt.analysis.serving.tool_service import ToolService
-from halo_opt.cli.options import Quiet, Store, Traces
+from halo_opt.cli.options import NameMapFile, Quiet, Store, SuccessAt, Traces
 from halo_opt.cli.stores import built_store, report_import
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError
@@ -21,6 +21,8 @@ def mcp_verb(
     *,
     traces: Traces,
     store: Store = None,
+    map_: NameMapFile = None,
+    success_at: SuccessAt = None,
     harness: Annotated[
         Path | None,
         typer.Option(
@@ -44,7 +46,7 @@ def mcp_verb(
         raise InputError(
             f"--harness {harness} is not a folder; name the folder of the harness, or leave the option out"
         )
-    path, summary = built_store(traces, store, console)
+    path, summary = built_store(traces, store, console, names=map_, success_at=success_at)
     report_import(summary, console)
     with TraceStore.open(path) as opened:
         service = ToolService(opened, harness=harness, answer_bytes=max_bytes, working=console.working)

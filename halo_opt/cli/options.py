@@ -55,6 +55,24 @@ Scores = Annotated[
         metavar="FILE",
     ),
 ]
+NameMapFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--map",
+        help="A YAML file that names your own attributes and fields, such as {tool: my.tool}; 'halo-opt formats map' "
+        "shows one. The store keeps it for later commands.",
+        metavar="FILE",
+    ),
+]
+SuccessAt = Annotated[
+    float | None,
+    typer.Option(
+        "--success-at",
+        help="The score from which on an attempt counts as a success, where the traces give scores and no verdicts, "
+        "such as 0.8. Above 1 for scores on a larger scale, such as 4 for ratings of 1 to 5. Default: a full score, 1.",
+        metavar="SCORE",
+    ),
+]
 Redact = Annotated[
     bool, typer.Option("--redact/--no-redact", help="Replace keys and passwords before anything is stored.")
 ]

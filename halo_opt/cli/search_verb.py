@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, TracesOption, rows_format
+from halo_opt.cli.options import (
+    FormatName,
+    FormatOption,
+    Json,
+    NameMapFile,
+    Quiet,
+    Store,
+    SuccessAt,
+    TracesOption,
+    rows_format,
+)
 from halo_opt.cli.query_options import (
     HasError,
     Limit,
@@ -36,6 +46,8 @@ def search_verb(
     regex: Annotated[str, typer.Argument(help="A regular expression in the syntax of RE2, which has no lookaround.")],
     traces: TracesOption = None,
     store: Store = None,
+    map_: NameMapFile = None,
+    success_at: SuccessAt = None,
     trace: Annotated[
         str | None, typer.Option("--trace", help="Search only the trace with this id. The first characters are enough.")
     ] = None,
@@ -68,7 +80,7 @@ def search_verb(
     """
     console = Console(quiet=quiet)
     chosen = filter_of(locals())
-    with open_store(traces, store, console, contents=False) as found:
+    with open_store(traces, store, console, contents=False, names=map_, success_at=success_at) as found:
         if trace is not None:
             chosen = chosen.model_copy(update={"trace": trace_id_of(found, trace)})
         with console.working("searching"):

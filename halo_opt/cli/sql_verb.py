@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.cli.options import Json, Quiet, SqlFormat, Store, TracesOption, rows_format
+from halo_opt.cli.options import Json, NameMapFile, Quiet, SqlFormat, Store, SuccessAt, TracesOption, rows_format
 from halo_opt.cli.stores import needs_contents, open_store
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError
@@ -22,6 +22,8 @@ def sql_verb(
     query: Annotated[str, typer.Argument(help="One SELECT statement; - reads it from standard input.")],
     traces: TracesOption = None,
     store: Store = None,
+    map_: NameMapFile = None,
+    success_at: SuccessAt = None,
     limit: Annotated[int, typer.Option(help="The largest number of rows.")] = 1000,
     out: Annotated[Path | None, typer.Option("--out", help="The file to write with --format parquet.")] = None,
     format_: Annotated[SqlFormat, typer.Option("--format", help="How the rows are written.")] = SqlFormat.TABLE,
@@ -39,7 +41,7 @@ def sql_verb(
         raise InputError("--format parquet and --out FILE go together; the other formats are written to stdout")
     most = MAX_ANSWER_BYTES if out is None else PARQUET_BYTES
     sql = sys.stdin.read() if query == "-" else query
-    with open_store(traces, store, console, contents=needs_contents(sql)) as found:
+    with open_store(traces, store, console, contents=needs_contents(sql), names=map_, success_at=success_at) as found:
         table = guarded_query(found, sql, max_rows=limit, max_bytes=most)
     if out is not None:
         write_parquet(table, out)

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, TracesArgument, rows_format
+from halo_opt.cli.options import (
+    FormatName,
+    FormatOption,
+    Json,
+    NameMapFile,
+    Quiet,
+    Store,
+    SuccessAt,
+    TracesArgument,
+    rows_format,
+)
 from halo_opt.cli.query_options import (
     HasError,
     Limit,
@@ -50,6 +60,8 @@ def stats_verb(
     what: Annotated[What, typer.Argument(help="What to count.")],
     traces: TracesArgument = None,
     store: Store = None,
+    map_: NameMapFile = None,
+    success_at: SuccessAt = None,
     n: Annotated[int, typer.Option("--n", help="ngrams: the number of actions in a row.", min=2, max=5)] = 3,
     at_least: Annotated[
         int, typer.Option(help="ngrams: list only what occurs in at least this many attempts.", min=1)
@@ -85,6 +97,6 @@ def stats_verb(
         What.COST: lambda opened: cost(opened, chosen),
         What.LATENCY: lambda opened: latency(opened, chosen),
     }
-    with open_store(traces, store, console, contents=False) as opened:
+    with open_store(traces, store, console, contents=False, names=map_, success_at=success_at) as opened:
         answer = queries[what](opened)
     print_answer(answer, console, rows_format(format_, json_), max_bytes)

@@ -11,7 +11,11 @@ from halo_opt.core.text import counted
 from halo_opt.redaction import RedactionRules
 from halo_opt.store import ImportSummary, Options, build_store, default_store_path, expanded, fresh, options_of
 from halo_opt.store import Store as TraceStore
+from halo_opt.store.index.summary import notes_on_files
+from halo_opt.store.outcomes import REMEDY, SCORE_FIELD, checked_threshold
 
+# Of scores that cannot be used, so many values are named.
+SCORES_NAMED = 6
 # The tables and columns that an index without contents lacks.
 _CONTENTS = re.compile(r"\b(messages|steps|tool_calls|attributes|resource)\b", re.IGNORECASE)
 
@@ -22,6 +26,8 @@ def built_store(
     console: Console,
     *,
     options: Options | None = None,
+    names: Path | None = None,
+    success_at: float | None = None,
     contents: bool = True,
 ) -> tuple[Path, ImportSummary]:
     """Build the store of some traces, or bring it up to date.
@@ -31,6 +37,8 @@ def built_store(
         store: The store's file; by default one under .halo_opt/ that belongs to these traces.
         console: Where progress is shown.
         options: How the traces are read; by default as the store that is there was read.
+        names: A mapping file, instead of the one that `options` or the store name.
+        success_at: The score from which on an attempt is a success, instead of what `options` or the store say.
         contents: Whether message texts are needed too, and not only the index.
 
     Returns:
@@ -39,40 +47,90 @@ def built_store(
     traces = expanded(traces)
     path = store or default_store_path(traces)
     chosen = replace(options or options_of(path) or Options(), contents=contents)
+    if names is not None:
+        chosen = replace(chosen, names=names)
+    if success_at is not None:
+        chosen = replace(chosen, success_at=checked_threshold(success_at))
     if fresh(path, traces, options=chosen):
         with TraceStore.open(path) as found:
-            return path, found.summary()
-    with console.working(f"indexing {', '.join(map(str, traces))}"):
-        return path, build_store(traces, path, options=chosen)
+            summary = found.summary()
+    else:
+        with console.working(f"indexing {', '.join(map(str, traces))}"):
+            summary = build_store(traces, path, options=chosen)
+    _warn_of_scores(summary, console)
+    return path, summary
 
 
-def import_options(trace_format: str | None, scores: Path | None, *, redact: bool, personal: bool) -> Options:
+def _warn_of_scores(summary: ImportSummary, console: Console) -> None:
+    """Say which scores gave no outcome, and what to do about it."""
+    if summary.unusable_scores:
+        count = sum(summary.unusable_scores.values())
+        listed = list(summary.unusable_scores)
+        more = ", ..." if len(listed) > SCORES_NAMED else ""
+        console.warn(
+            f"{counted(count, 'score')} could not be used, being no number from 0 to 1:"
+            f" {', '.join(listed[:SCORES_NAMED])}{more}. Attempts without another verdict have no outcome. To mend it,"
+            f" {REMEDY}. The table rejects lists them"
+        )
+    if summary.kept_errors:
+        console.say(
+            f"{counted(summary.kept_errors, 'attempt')} that ended in an error stay errors: the scores file states no"
+            " success for them"
+        )
+
+
+def import_options(
+    trace_format: str | None,
+    scores: Path | None,
+    *,
+    names: Path | None = None,
+    success_at: float | None = None,
+    redact: bool,
+    personal: bool,
+) -> Options:
     """The options of an import from the options of a verb. Raises InputError where they contradict each other."""
     if personal and not redact:
         raise InputError("--redact-personal and --no-redact contradict each other; leave one out")
-    return Options(format=trace_format, scores=scores, redact=RedactionRules(personal=personal) if redact else None)
+    rules = RedactionRules(personal=personal) if redact else None
+    threshold = checked_threshold(success_at)
+    return Options(format=trace_format, scores=scores, names=names, success_at=threshold, redact=rules)
 
 
-def open_store(traces: list[Path] | None, store: Path | None, console: Console, *, contents: bool) -> TraceStore:
-    """Open the store of these traces, or the one that is named. Raises InputError when neither is given."""
+def open_store(
+    traces: list[Path] | None,
+    store: Path | None,
+    console: Console,
+    *,
+    contents: bool,
+    names: Path | None = None,
+    success_at: float | None = None,
+) -> TraceStore:
+    """Open the store of these traces, or the one that is named. Raises InputError when neither is given.
+
+    With `names` or `success_at` the traces are read with that mapping file or threshold, whatever the store that is
+    there was read with.
+    """
     if traces:
-        return TraceStore.open(built_store(traces, store, console, contents=contents)[0])
+        built = built_store(traces, store, console, names=names, success_at=success_at, contents=contents)
+        return TraceStore.open(built[0])
     if store is None:
         raise InputError(
             "no traces were named; give trace files or folders, or --store FILE for an index from 'halo-opt import'"
         )
     found = TraceStore.open(store)
-    if not contents or not found.summary().without_contents:
+    lacks_contents = contents and found.summary().without_contents
+    if names is None and success_at is None and not lacks_contents:
         return found
     inputs = [Path(path) for (path,) in found.rows("SELECT path FROM inputs")]
     found.close()
     for path in inputs:
         if problem := path_problem(path):
             raise InputError(
-                f"{store} holds no message texts, and {shown(path)}, which they would be read from, {problem}; restore"
-                " it"
+                f"{store} must be read again from {shown(path)}, which {problem}, for"
+                f" {'its message texts' if lacks_contents else 'this option'}; restore it"
             )
-    return TraceStore.open(built_store(inputs, store, console)[0])
+    built = built_store(inputs, store, console, names=names, success_at=success_at, contents=contents)
+    return TraceStore.open(built[0])
 
 
 def needs_contents(query: str) -> bool:
@@ -84,9 +142,20 @@ def report_import(summary: ImportSummary, console: Console) -> None:
     """Print what was read, rejected and left out."""
     formats = ", ".join(f"{count} from {name}" for name, count in summary.by_format.items())
     console.say(f"{counted(summary.attempts, 'attempt')} ({formats}), {counted(summary.spans, 'span')}")
+    if summary.found_again:
+        console.say(
+            f"{counted(summary.found_again, 'copy', 'copies')} of attempts were found and left out, so that each"
+            " attempt counts once; the table duplicates lists them"
+        )
+    if summary.tasks_told_apart:
+        console.warn(
+            f"{counted(summary.tasks_told_apart, 'task id')} had attempts with different goals; these count as"
+            " different tasks, with a hash of the goal in the id (#goal-...)"
+        )
     for reason, count in summary.reject_reasons.items():
         console.warn(f"{counted(count, 'line')} could not be used: {reason}; the table rejects lists them")
-    for column, count in summary.rejected_values.items():
+    others = {name: count for name, count in summary.rejected_values.items() if name != SCORE_FIELD}
+    for column, count in others.items():
         console.warn(
             f"{counted(count, 'value')} did not fit {column}, which is NULL instead; the table rejects lists them"
         )
@@ -99,15 +168,13 @@ def report_import(summary: ImportSummary, console: Console) -> None:
         console.warn(f"{counted(summary.vanished, 'span')} had disappeared from their files when their texts were read")
     if summary.totals_differ:
         console.warn(
-            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"
-            " trajectory beside it; those of the result file count"
+            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other totals than the"
+            " trajectory or the run; those of the result file count"
         )
     if summary.redacted:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.redacted.items())
         console.say(f"redacted before storing: {kinds}; best effort, so keep traces secret all the same")
     if summary.unfinished:
         console.say(f"{counted(summary.unfinished, 'attempt')} did not finish and were left out")
-    for warning in summary.warnings:
+    for warning in [*summary.warnings, *notes_on_files(summary)]:
         console.warn(warning)
-    for path in summary.not_recognised:
-        console.warn(f"{path.path} was left out: {path.reason}")

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, Store, TracesArgument, rows_format
+from halo_opt.cli.options import (
+    FormatName,
+    FormatOption,
+    Json,
+    NameMapFile,
+    Quiet,
+    Store,
+    SuccessAt,
+    TracesArgument,
+    rows_format,
+)
 from halo_opt.cli.query_options import (
     HasError,
     Limit,
@@ -34,6 +44,8 @@ def traces_verb(
     *,
     traces: TracesArgument = None,
     store: Store = None,
+    map_: NameMapFile = None,
+    success_at: SuccessAt = None,
     outcome: Outcome = None,
     task: Task = None,
     run: Run = None,
@@ -56,6 +68,6 @@ def traces_verb(
     """List attempts, filtered and sorted."""
     console = Console(quiet=quiet)
     chosen = filter_of(locals())
-    with open_store(traces, store, console, contents=False) as found:
+    with open_store(traces, store, console, contents=False, names=map_, success_at=success_at) as found:
         answer = list_traces(found, chosen, sort=sort.value, descending=descending, limit=limit, offset=offset)
     print_answer(answer, console, rows_format(format_, json_), max_bytes)

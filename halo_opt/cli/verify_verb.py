@@ -135,4 +135,6 @@ def _store_of(report: Report, console: Console) -> Path:
             raise InputError(
                 f"{shown(path)}, which the report was made from, {problem}; restore it, or name an index with --store"
             )
-    return built_store(inputs, None, console)[0]
+    stated = report.overview.get("success_at")
+    success_at = stated.value if stated is not None and isinstance(stated.value, float) else None
+    return built_store(inputs, None, console, success_at=success_at)[0]

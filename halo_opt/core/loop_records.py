@@ -6,13 +6,18 @@ from halo_opt.core.records import Interval, Proposal, Record, ScoreDiff, Verdict
 
 
 class ScoreEstimate(Record):
-    """A success rate over measured attempts with its interval (clustered by task); None where there is no data."""
+    """A success rate over measured attempts with its interval (clustered by task); None where there is no data.
+
+    The mean score and its interval are None where all scores are 0 or 1, whose mean is the success rate.
+    """
 
     rate: float | None
     interval: Interval | None
     tasks: int
     attempts: int
     errors: int
+    mean_score: float | None = None
+    mean_score_interval: Interval | None = None
 
 
 class CandidateSummary(Record):

@@ -186,6 +186,21 @@ class UnpairedAttempt(Record):
     measured_in: Literal["before", "after"]
 
 
+class MeanScores(Record):
+    """Mean scores (0 to 1) of two sets of attempts where some score lies between 0 and 1, in pairs as in ScoreDiff.
+
+    Only attempts with a score take part. Too little data leaves numbers None.
+    """
+
+    pairs: int
+    tasks: int
+    before: float | None
+    after: float | None
+    difference: float | None
+    interval: Interval | None
+    p_value: float | None = Field(description="One-sided, clustered by task: speaks for tasks like these")
+
+
 class ScoreDiff(Record):
     """Two sets of attempts compared, in pairs, clustered by task. Too little data leaves numbers None.
 
@@ -213,6 +228,9 @@ class ScoreDiff(Record):
     attempts_after: int = 0
     unknown_before: int = Field(default=0, description="attempts whose traces do not say how they ended")
     unknown_after: int = 0
+    mean_scores: MeanScores | None = Field(
+        default=None, description="None where all scores are 0 or 1: their mean is the success rate"
+    )
 
 
 class Verdict(Record):

@@ -10,6 +10,7 @@ from halo_opt.core.records import Outcome
 from halo_opt.experiment.results import attempts_of
 from halo_opt.mining.rates import Rates
 from halo_opt.store import Store
+from halo_opt.store.outcomes import OutcomeRule
 
 # The column of an attempt that names its set, by what a user asks for.
 GROUP_COLUMNS: Mapping[str, str] = {
@@ -61,9 +62,18 @@ class AttemptSet(NamedTuple):
     rates: Rates
 
 
-def run_folder_set(folder: Path, rates: Rates) -> AttemptSet:
-    """The attempts of a run folder, from its results.jsonl. Raises InputError when no line of it can be used."""
-    return AttemptSet(folder.name, list(attempts_of(folder)), rates)
+def run_folder_set(folder: Path, rates: Rates, success_at: float | None = None) -> AttemptSet:
+    """The attempts of a run folder, from its results.jsonl. Raises InputError when no line of it can be used.
+
+    With a threshold `success_at`, partial scores are successes from it on, and failures below.
+    """
+    rule, results = OutcomeRule(success_at), attempts_of(folder)
+    outcomes = [rule.leaves(result.outcome, result.score) or rule.outcome(result.score) for result in results]
+    attempts = [
+        StoredAttempt(result.task_id, result.seed, outcome, result.score)
+        for result, outcome in zip(results, outcomes, strict=True)
+    ]
+    return AttemptSet(folder.name, list(attempts), rates)
 
 
 def stored_sets(
@@ -84,13 +94,13 @@ def stored_sets(
     rates = rates_by(store, column)
     if column is None:
         return [AttemptSet(name, _attempts(store, "true", []), rates.get(None, {}))]
-    values = [
-        value
-        for (value,) in store.rows(f"SELECT DISTINCT {column} FROM attempts WHERE {column} IS NOT NULL ORDER BY 1")
-    ]
+    # A run of one attempt is nothing to compare: formats make many that name a run for each attempt.
+    several = " HAVING count(*) > 1" if by == "run" else ""
+    found = store.rows(f"SELECT {column} FROM attempts WHERE {column} IS NOT NULL GROUP BY 1{several} ORDER BY 1")
+    values = [value for (value,) in found]
     if len(values) < 2:
-        found = f"all of them have {by} {values[0]}" if values else f"none of them names its {by}"
-        raise InputError(f"--by {by} needs attempts of two groups or more; {found}. Other groups: {_others(by)}")
+        words = f"all of them have {by} {values[0]}" if values else f"none of them names its {by}"
+        raise InputError(f"--by {by} needs attempts of two groups or more; {words}. Other groups: {_others(by)}")
     return [AttemptSet(value, _attempts(store, f"{column} = ?", [value]), rates.get(value, {})) for value in values]
 
 

@@ -5,24 +5,29 @@ attempts, errors and attempts without an outcome are listed apart and enter no a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from halo_opt.core.records import BehaviourShift, Outcome, ScoreDiff, TaskFlip, UnpairedAttempt
+from halo_opt.core.records import BehaviourShift, MeanScores, Outcome, ScoreDiff, TaskFlip, UnpairedAttempt
 from halo_opt.experiment.attempt_sets import Attempt, AttemptSet
-from halo_opt.experiment.scores import measured, success
+from halo_opt.experiment.scores import measured, partial_scores, score_of, success
 from halo_opt.stats.paired import paired_contrast
 
 Pair = tuple[str, int | None]
 Rates = Mapping[str, float | None]
 
 
-def by_pair(results: Iterable[Attempt], *, seeds: bool = True) -> dict[Pair, float]:
-    """Mean success of the measured attempts at each task and seed, or at each task under the seed None."""
+def by_pair(
+    results: Iterable[Attempt], *, seeds: bool = True, value: Callable[[Attempt], float] = success
+) -> dict[Pair, float]:
+    """Mean success, or mean of another value, of the measured attempts at each task and seed.
+
+    Without `seeds` it is that of each task, under the seed None.
+    """
     scores: dict[Pair, list[float]] = defaultdict(list)
     for result in measured(results):
-        scores[result.task_id, result.seed if seeds else None].append(success(result))
+        scores[result.task_id, result.seed if seeds else None].append(value(result))
     return {pair: sum(values) / len(values) for pair, values in scores.items()}
 
 
@@ -55,6 +60,7 @@ def compare(
     shared = sorted(old.keys() & new.keys(), key=_pair_order)
     contrast = paired_contrast([(task, old[task, seed], new[task, seed]) for task, seed in shared], rng=rng)
     gained, lost = _flips(shared, old, new)
+    mean_scores = _mean_scores(results, seeds=seeds, rng=rng)
     return ScoreDiff(
         before=names[0],
         after=names[1],
@@ -77,6 +83,30 @@ def compare(
         attempts_after=len(results[1]),
         unknown_before=sum(result.outcome is None for result in results[0]),
         unknown_after=sum(result.outcome is None for result in results[1]),
+        mean_scores=mean_scores,
+    )
+
+
+def _mean_scores(
+    results: tuple[list[Attempt], list[Attempt]], *, seeds: bool, rng: np.random.Generator
+) -> MeanScores | None:
+    """The mean scores of the attempts that have one, compared as success is; None where all scores are 0 or 1."""
+    if not any(partial_scores(side) for side in results):
+        return None
+    old, new = (
+        by_pair([attempt for attempt in side if attempt.score is not None], seeds=seeds, value=score_of)
+        for side in results
+    )
+    shared = sorted(old.keys() & new.keys(), key=_pair_order)
+    contrast = paired_contrast([(pair[0], old[pair], new[pair]) for pair in shared], rng=rng)
+    return MeanScores(
+        pairs=contrast.pairs,
+        tasks=contrast.tasks,
+        before=contrast.before,
+        after=contrast.after,
+        difference=contrast.difference,
+        interval=contrast.interval,
+        p_value=contrast.p_better,
     )
 
 

@@ -70,7 +70,8 @@ def _reason_to_drop(
     if diff.difference is None or diff.p_value_here is None:
         return f"too little data to decide: {diff.pairs} pairs on {diff.tasks} tasks"
     if diff.difference <= config.min_gain:
-        return f"{_points(diff.difference)} points on the gate split, not above gate.min_gain of {config.min_gain:g}"
+        gain = f"{_points(diff.difference)} points on the gate split"
+        return f"{gain}, not above gate.min_gain of {config.min_gain:g}{_mean_scores(diff)}"
     if diff.p_value_here > level:
         chance = f"one-sided p = {diff.p_value_here:.3g} is above the level {level:.3g}"
         return f"{_points(diff.difference)} points may be noise: {chance}"
@@ -79,6 +80,14 @@ def _reason_to_drop(
     if fired is False:
         return "the score rose, but none of the behaviours that the proposal predicted to change did"
     return None
+
+
+def _mean_scores(diff: ScoreDiff) -> str:
+    """What is said of partial scores, which the gate does not compare; '' where there are none."""
+    scores = diff.mean_scores
+    if scores is None or scores.before is None or scores.after is None:
+        return ""
+    return f" (the mean score went from {scores.before:.2f} to {scores.after:.2f}; the gate counts successes only)"
 
 
 def _points(difference: float | None) -> str:

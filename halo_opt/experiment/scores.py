@@ -17,6 +17,11 @@ class HasOutcome(Protocol):
         """How it ended."""
         ...
 
+    @property
+    def score(self) -> float | None:
+        """Its score, 0 to 1."""
+        ...
+
 
 A = TypeVar("A", bound=HasOutcome)
 
@@ -31,18 +36,32 @@ def success(result: HasOutcome) -> float:
     return float(result.outcome is Outcome.SUCCESS)
 
 
+def partial_scores(results: Iterable[HasOutcome]) -> bool:
+    """Whether some measured attempt has a score between 0 and 1, so that the mean score is not the success rate."""
+    return any(result.score is not None and 0 < result.score < 1 for result in measured(results))
+
+
+def score_of(result: HasOutcome) -> float:
+    """The score of an attempt that has one."""
+    return 0.0 if result.score is None else result.score
+
+
 def estimate(results: Iterable[AttemptResult]) -> ScoreEstimate:
-    """Success rate with a 95% interval clustered by task; None for both without data."""
+    """Success rate with a 95% interval clustered by task, and the mean score where some score is partial."""
     everything = list(results)
     kept = measured(everything)
     values = [success(result) for result in kept]
     tasks = [result.task_id for result in kept]
+    scored = [result for result in kept if result.score is not None] if partial_scores(kept) else []
+    scores = [score_of(result) for result in scored]
     return ScoreEstimate(
         rate=sum(values) / len(values) if values else None,
         interval=cluster_t(clusters=tasks, values=values, low=0.0, high=1.0),
         tasks=len(set(tasks)),
         attempts=len(kept),
         errors=len(everything) - len(kept),
+        mean_score=sum(scores) / len(scores) if scores else None,
+        mean_score_interval=cluster_t(clusters=[r.task_id for r in scored], values=scores, low=0.0, high=1.0),
     )
 
 

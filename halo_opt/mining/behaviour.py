@@ -18,8 +18,8 @@ class Behaviour(BaseModel):
     which the behaviour applies; `step` is the first that shows it.
 
     Attributes:
-        needs: Columns as `table.column`. Where one is NULL throughout, the behaviour is "not applicable", which is not
-            the same as "not seen".
+        needs: What the traces must record: columns as `table.column`, or names of `RECORDED`. Where one is missing
+            throughout, the behaviour is "not applicable", which is not the same as "not seen".
         remedies: Words of the playbook that whoever declared the behaviour adds to the playbook's own.
         category: Where the fault seems to lie before anybody has read the attempts.
         consequence: It is a symptom of failing, not a cause, and is not ranked.

@@ -6,6 +6,7 @@ from halo_opt.core.text import counted, listed
 from halo_opt.mining.findings import FALSE_DISCOVERY, HELD_FIXED
 from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured
 from halo_opt.mining.totals import MOST_RUNS
+from halo_opt.store.index.summary import ImportSummary, notes_on_files
 from halo_opt.store.protocols import Rows
 
 _FEW_TASKS = 10
@@ -68,17 +69,7 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
             " successes."
         )
     if runs > 1:
-        shown = "the success rate of each run" if runs <= MOST_RUNS else f"the success rates of {MOST_RUNS} of them"
-        mixture = _mixture(store)
-        notes.append(
-            f"The traces come from {runs} runs ({mixture}). The overview has {shown}, and attempts were compared within"
-            " runs."
-        )
-        if runs > MOST_RUNS:
-            notes.append(
-                f"For the rates of all {runs} runs: halo-opt sql \"SELECT run_id, avg((outcome = 'success')::INT)"
-                " FROM attempts WHERE outcome IN ('success', 'failure') GROUP BY run_id ORDER BY run_id\" --store STORE"
-            )
+        notes += _runs(store, runs)
     notes += _single_attempts(store)
     if first_steps:
         names = listed(sorted(first_steps))
@@ -97,9 +88,26 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
         for m in measured
         if m.state == "consequence" and m.failures_with
     ]
+    notes += _import_notes(store)
     notes += [
         f"Detector {m.behaviour.name} failed and was skipped: {m.reason}" for m in measured if m.state == "failed"
     ]
+    return notes
+
+
+def _import_notes(store: Rows) -> list[str]:
+    """What the import of the traces left out, or found stated in two ways."""
+    found = store.rows("SELECT value FROM meta WHERE key = 'summary'")
+    if not found:
+        return []
+    summary = ImportSummary.model_validate_json(found[0][0])
+    notes = [f"{note[0].upper()}{note[1:]}." for note in notes_on_files(summary)]
+    notes += [f"{warning[0].upper()}{warning[1:]}." for warning in summary.warnings]
+    if summary.totals_differ:
+        notes.append(
+            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"
+            " trajectory beside it: those of the result file are used."
+        )
     return notes
 
 
@@ -122,6 +130,27 @@ def _outcomes(attempts: int, successes: int, failures: int, unknown: int) -> lis
             f"Only {successes} of {successes + failures} attempts succeeded. What failures have in common can be"
             " described, but there is little to compare it with."
         )
+    return notes
+
+
+def _runs(store: Rows, runs: int) -> list[str]:
+    """That there are several runs, and how they are compared."""
+    [(singles,)] = store.rows("SELECT count(*) FROM (SELECT 1 FROM attempts GROUP BY run_id HAVING count(*) = 1)")
+    several = runs - singles
+    notes = []
+    if several > 1:
+        shown = "the success rate of each run" if several <= MOST_RUNS else f"the success rates of {MOST_RUNS} of them"
+        notes.append(
+            f"The traces come from {runs} runs ({_mixture(store)}). The overview has {shown}, and attempts were"
+            " compared within runs."
+        )
+    if several > MOST_RUNS:
+        notes.append(
+            f"For the rates of all {runs} runs: halo-opt sql \"SELECT run_id, avg((outcome = 'success')::INT)"
+            " FROM attempts WHERE outcome IN ('success', 'failure') GROUP BY run_id ORDER BY run_id\" --store STORE"
+        )
+    if singles > 1:
+        notes.append(f"{singles} runs have one attempt each. These attempts were compared with each other, as one run.")
     return notes
 
 

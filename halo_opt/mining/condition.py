@@ -23,6 +23,14 @@ FRAMES = {
 # Columns of `steps` that are narrow enough to be kept for many detectors; others are reached through facts.
 NARROW = ("trace_id", "step", "tool", "error_type", "page_changed", "empty_fields", "submits", "agent")
 
+# What a detector may need beside single columns: an aggregate over the steps of an attempt that holds where it is
+# recorded.
+RECORDED = {
+    "results": "bool_or(result_known)",
+    "pages": "bool_or(page_shown)",
+    "endings": "bool_or(finishing)",
+}
+
 
 class Condition(BaseModel):
     """What to look for in an attempt. Names are facts (`facts` adds to the common ones) and narrow columns of `steps`.
@@ -64,25 +72,27 @@ def aggregates_of(condition: Condition, needs: Iterable[str]) -> dict[str, str]:
     if condition.among:
         marks["counts"] = condition.among
     for place, aggregate in enumerate(
-        [*condition.in_runs, *(f"count({presence_fact(need)}) > 0" for need in _of_steps(needs))]
+        [*condition.in_runs, *(recorded_aggregate(need) for need in needs if _is_of_steps(need))]
     ):
         marks[f"run_{place}"] = aggregate
     return marks
 
 
-def presence_fact(need: str) -> str:
-    """The fact that is not NULL where a column of `steps` is not NULL."""
+def recorded_aggregate(need: str) -> str:
+    """The aggregate over an attempt's steps that holds where a need is recorded: a column of `steps`, or `RECORDED`."""
+    if need in RECORDED:
+        return RECORDED[need]
     column = need.removeprefix("steps.")
-    return column if column in NARROW else f"told_{column}"
+    return f"count({column if column in NARROW else f'told_{column}'}) > 0"
 
 
-def _of_steps(needs: Iterable[str]) -> list[str]:
-    return [need for need in needs if need.startswith("steps.")]
+def _is_of_steps(need: str) -> bool:
+    return need in RECORDED or need.startswith("steps.")
 
 
 def known_facts(condition: Condition, needs: Iterable[str]) -> dict[str, str]:
     """The facts of a condition, with those that say that a needed column has a value."""
-    columns = [need.removeprefix("steps.") for need in _of_steps(needs)]
+    columns = [need.removeprefix("steps.") for need in needs if need.startswith("steps.")]
     return {**condition.known, **{f"told_{c}": f"CASE WHEN {c} IS NOT NULL THEN true END" for c in columns}}
 
 
@@ -122,7 +132,7 @@ def _judged(condition: Condition, needs: tuple[str, ...], parts: list[str]) -> s
         test for mark, test in (("first_step", "first_step IS NOT NULL"), ("held", "held")) if mark in marks
     )
     conditions = ["a.outcome IS DISTINCT FROM 'error'"]
-    conditions += [_recorded_in_run(need) for need in needs if not need.startswith("steps.")]
+    conditions += [_recorded_in_run(need) for need in needs if not _is_of_steps(need)]
     if "counts" in marks:
         conditions.append("m.counts")
     conditions += [

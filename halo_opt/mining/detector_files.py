@@ -20,7 +20,7 @@ from halo_opt.core.playbook import Playbook
 from halo_opt.core.report_records import Category
 from halo_opt.core.validation import first_problem
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.condition import FRAMES, Condition, self_contained_sql
+from halo_opt.mining.condition import FRAMES, RECORDED, Condition, self_contained_sql
 from halo_opt.mining.facts import FACTS
 from halo_opt.store.guarded.sql_checks import MAX_SQL, outcome_word
 from halo_opt.store.guarded.sql_text import alone, bare, pieces
@@ -177,6 +177,8 @@ def _behaviour(entry: Any, snippets: Mapping[str, Any], *, source: str | None, c
     if taken := sorted(set(declared.facts) & set(FACTS)):
         raise ValueError(f"{taken[0]} is a fact already; choose another name")
     for need in declared.needs:
+        if need in RECORDED and not declared.sql:
+            continue
         table, _, column = need.partition(".")
         if table not in BY_NAME or column not in {c.name for c in BY_NAME[table].columns}:
             raise ValueError(f"it needs {need}, which is no column; see 'halo-opt schema'")

@@ -63,10 +63,14 @@ def _head(text: str | None) -> str:
     return line if len(line) <= HEAD else line[: HEAD - 1] + "…"
 
 
-# Messages to a user always differ in wording, so of those only the fact that a message was sent is compared.
-_ACTION = (
-    "CASE WHEN tool IS NULL THEN coalesce(reply, '') WHEN lower(tool) IN ('respond', 'think') THEN lower(tool)"
-    " ELSE concat_ws(chr(31), tool, coalesce(arguments, ''), coalesce(target, '')) END"
+_CALL = "concat_ws(chr(31), tool, coalesce(arguments, ''), coalesce(target, ''))"
+# What a step did: all its calls, or its one action where no calls are stored. Messages to a user always differ in
+# wording, so of those only the fact that a message was sent is compared.
+_DONE = (
+    "SELECT step, CASE WHEN tool IS NULL THEN coalesce(reply, '') WHEN lower(tool) IN ('respond', 'think') THEN"
+    f" lower(tool) ELSE coalesce(calls, {_CALL}) END AS done FROM steps LEFT JOIN (SELECT trace_id, step,"
+    f" string_agg({_CALL}, chr(30) ORDER BY position) AS calls FROM tool_calls WHERE trace_id = {{0}} GROUP BY"
+    " trace_id, step) USING (trace_id, step) WHERE trace_id = {0}"
 )
 
 
@@ -112,8 +116,7 @@ def nearest_attempt(
 def first_difference(store: Rows, one: str, two: str) -> int | None:
     """The first step at which two attempts did not do the same or one had ended; None where they are the same."""
     [(step,)] = store.rows(
-        f"WITH one AS (SELECT step, {_ACTION} AS done FROM steps WHERE trace_id = {literal(one)}),\n"
-        f"two AS (SELECT step, {_ACTION} AS done FROM steps WHERE trace_id = {literal(two)})\n"
+        f"WITH one AS ({_DONE.format(literal(one))}),\ntwo AS ({_DONE.format(literal(two))})\n"
         "SELECT min(step) FROM one FULL JOIN two USING (step) WHERE one.done IS DISTINCT FROM two.done"
     )
     return None if step is None else int(step)

@@ -31,6 +31,7 @@ _WRITE_VERBS = (
     "regexp_matches(tool_word, '(^|_)(update|book|cancel|create|delete|send|modify|write|edit|insert|remove|add|set|"
     "pay|purchase|order|exchange|return|save|apply)(_|$)|str_replace|multiedit|apply_?patch|notebookedit')"
 )
+_ON_PAGES = "(^|_)(click|dblclick|fill|hover|scroll|navigate|goto|select_option|type_text|press_key|browser)(_|$)"
 _NOTHING_FOUND = (
     r"(?i)^.{0,80}(not found|no (results?|match(es)?|such|records?|items?|hits)\b|\b0 (results|rows|matches|hits)\b"
     "|does not exist)"
@@ -67,6 +68,12 @@ FACTS: Mapping[str, str] = {
     "malformed": (
         "coalesce(error_type IN ('format', 'unknown_action', 'unknown_target', 'not_applicable', 'invalid_arguments',"
         " 'invalid_action'), false)"
+    ),
+    # What a run records: how calls went, and pages.
+    "result_known": "result IS NOT NULL OR error_type IS NOT NULL",
+    "page_shown": (
+        "page_changed IS NOT NULL OR coalesce(error_type IN ('unknown_target', 'not_applicable'), false) OR"
+        f" coalesce(regexp_matches(tool_word, '{_ON_PAGES}'), false)"
     ),
     "empty": "trim(left(coalesce(result, 'unknown'), 100)) IN ('', '[]', '{}', 'null', 'None')",
     "came_to_nothing": "acting AND (failed OR empty OR coalesce(regexp_matches(left(result, 200),"

@@ -30,7 +30,8 @@ _COLUMNS: dict[Kind, str] = {
     "model": "model",
     "mode": "mode",
     "harness revision": "harness_revision",
-    "run": "run_id",
+    # A run of one attempt is no group.
+    "run": "CASE WHEN run_id IN (SELECT run_id FROM attempts GROUP BY run_id HAVING count(*) > 1) THEN run_id END",
 }
 
 
@@ -103,10 +104,10 @@ def group_table(store: Rows, behaviour: Behaviour, kind: Kind, label: str) -> Gr
         label: The SQL expression of an attempt's group; attempts with an empty one are left out.
     """
     sql = (
-        f"WITH behaviour AS ({behaviour.sql})\nSELECT {label}, task_id, count(*),"
-        " count(*) FILTER (value), count(*) FILTER (outcome = 'failure'), count(*) FILTER (value AND outcome ="
-        f" 'failure') FROM behaviour JOIN attempts USING (trace_id) WHERE outcome IN ('success', 'failure') AND {label}"
-        " <> '' GROUP BY ALL ORDER BY ALL"
+        f"WITH behaviour AS ({behaviour.sql}),\nlabelled AS (SELECT trace_id, task_id, outcome, {label} AS label FROM"
+        " attempts)\nSELECT label, task_id, count(*), count(*) FILTER (value), count(*) FILTER (outcome = 'failure'),"
+        " count(*) FILTER (value AND outcome = 'failure') FROM behaviour JOIN labelled USING (trace_id) WHERE outcome"
+        " IN ('success', 'failure') AND label <> '' GROUP BY ALL ORDER BY ALL"
     )
     return table_of(kind, sql, store.rows(sql))
 

@@ -9,6 +9,8 @@ from typing import Literal
 
 from halo_opt.core.errors import InputError
 from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.condition import RECORDED
+from halo_opt.mining.facts import facts_sql
 from halo_opt.stats.contrast import Contrast, contrast
 from halo_opt.stats.registry import cells_of
 from halo_opt.store.protocols import Rows
@@ -78,8 +80,19 @@ def counts_sql(behaviour: Behaviour) -> str:
     )
 
 
+# Attempts with the run that is held fixed. Runs of one measured attempt, as formats make them that name a run for each
+# attempt, have nothing to compare within: together they are one.
+SINGLES = "runs of one attempt"
+COMPARED_SQL = (
+    "SELECT * REPLACE (CASE WHEN count(*) FILTER (outcome IN ('success', 'failure')) OVER (PARTITION BY run_id) > 1"
+    f" THEN run_id ELSE '{SINGLES}' END AS run_id) FROM attempts"
+)
+
+
 def shown_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
     """Rows (trace, run, task, failed, shown) of the attempts that take part in the contrast.
+
+    Runs of one attempt are one run.
 
     In runs named in `first_steps` success itself ends an attempt, so failures have more steps to show anything in.
     There only the first so many steps count, in attempts that lasted as long, and facts of a whole attempt are left
@@ -99,7 +112,7 @@ def shown_sql(behaviour: Behaviour, first_steps: Mapping[str, int]) -> str:
         )
     return (
         f"{ctes}\nSELECT trace_id, run_id, task_id, outcome = 'failure' AS failed, {counted} AS shown"
-        f" FROM behaviour JOIN attempts USING (trace_id){join} WHERE {where}"
+        f" FROM behaviour JOIN ({COMPARED_SQL}) USING (trace_id){join} WHERE {where}"
     )
 
 
@@ -135,30 +148,62 @@ def steps_where_success_ends(store: Rows) -> dict[str, int]:
     """
     rows = store.rows(
         "WITH m AS (SELECT run_id, steps, outcome, coalesce(end_reason = 'step_limit', steps >= step_limit, false) AS"
-        " cut FROM attempts WHERE outcome IN ('success', 'failure') AND steps IS NOT NULL) SELECT run_id, greatest(2,"
-        " floor(median(steps) FILTER (outcome = 'success'))) FROM m GROUP BY run_id HAVING count(*) FILTER (outcome ="
-        " 'success') >= 2 AND count(*) FILTER (outcome = 'failure') >= 2 AND avg(cut::INT) FILTER (outcome ="
-        " 'failure') - avg(cut::INT) FILTER (outcome = 'success') > 0.5 ORDER BY run_id"
+        f" cut FROM ({COMPARED_SQL}) WHERE outcome IN ('success', 'failure') AND steps IS NOT NULL)"
+        " SELECT run_id, greatest(2, floor(median(steps) FILTER (outcome = 'success'))) FROM m GROUP BY run_id"
+        " HAVING count(*) FILTER (outcome = 'success') >= 2 AND count(*) FILTER (outcome = 'failure') >= 2"
+        " AND avg(cut::INT) FILTER (outcome = 'failure') - avg(cut::INT) FILTER (outcome = 'success') > 0.5"
+        " ORDER BY run_id"
     )
     return {str(run): int(steps) for run, steps in rows}
 
 
-def applicable(store: Rows, behaviour: Behaviour) -> bool:
-    """Whether the traces tell every column that the behaviour needs."""
-    for need in behaviour.needs:
+# What a detector needs, in words that follow "the traces record no".
+_NEEDED = {
+    "steps.page_changed": "page changes",
+    "steps.empty_fields": "empty fields of forms",
+    "steps.submits": "controls that submit a form",
+    "steps.result": "results of calls",
+    "steps.ended_at": "times of steps",
+    "attempts.steps": "numbers of steps",
+    "attempts.step_limit": "step limit",
+    "attempts.end_reason": "reasons why attempts ended",
+    "attempts.cost_usd": "costs",
+    "attempts.tokens_out": "tokens",
+    "attempts.ended_at": "times of attempts",
+    "results": "results or errors of calls",
+    "pages": "pages",
+    "endings": "calls by which an agent ends its attempt",
+}
+
+
+def unrecorded(store: Rows, behaviour: Behaviour) -> str | None:
+    """Why a behaviour is not applicable to traces that do not record what it needs; None where they record it."""
+    missing = [need for need in behaviour.needs if not _is_recorded(store, need)]
+    if missing:
+        return "the traces record no " + " and no ".join(_NEEDED.get(need, f"values of {need}") for need in missing)
+    condition = behaviour.condition
+    if condition and (condition.where or condition.having) and not store.rows("SELECT 1 FROM steps LIMIT 1"):
+        return "the traces record no steps"
+    return None
+
+
+def _is_recorded(store: Rows, need: str) -> bool:
+    if need in RECORDED:
+        aggregate = RECORDED[need]
+        rows = store.rows(f"SELECT 1 FROM {facts_sql([aggregate])} GROUP BY trace_id HAVING {aggregate} LIMIT 1")
+    else:
         table, column = need.split(".")
-        if store.rows(f"SELECT count({column}) FROM {table}")[0][0] == 0:
-            return False
-    return True
+        rows = store.rows(f"SELECT 1 FROM {table} WHERE {column} IS NOT NULL LIMIT 1")
+    return bool(rows)
 
 
 def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -> Measured:
     """Count a behaviour and, where the data allow it, contrast it. A detector whose SQL fails is named, not raised."""
     sql = cells_sql(behaviour, first_steps)
     try:
-        if not applicable(store, behaviour):
-            columns = ", ".join(behaviour.needs)
-            return _uncounted(behaviour, "not applicable", f"these traces do not record {columns}", sql)
+        missing = unrecorded(store, behaviour)
+        if missing is not None:
+            return _uncounted(behaviour, "not applicable", missing, sql)
         counts = store.rows(counts_sql(behaviour))[0]
         shown = (int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3]))
         if counts[4] == 0:

@@ -19,7 +19,7 @@ from halo_opt.mining.findings import described, proven, q_values, write_up
 from halo_opt.mining.folding import fold
 from halo_opt.mining.groups import grouped
 from halo_opt.mining.materialized import MaterializedStore
-from halo_opt.mining.measure import Measured, applicable, measure, steps_where_success_ends
+from halo_opt.mining.measure import Measured, measure, steps_where_success_ends, unrecorded
 from halo_opt.mining.sequences import sequences, without_contained
 from halo_opt.mining.signatures import offered
 from halo_opt.mining.totals import ceiling, overview
@@ -272,7 +272,7 @@ def behaviour_rates_by(
 
 
 def _rates_by(store: Rows, behaviour: Behaviour, group: str) -> dict[str | None, float | None]:
-    if not applicable(store, behaviour):
+    if unrecorded(store, behaviour) is not None:
         return {}
     try:
         rows = store.rows(

@@ -11,7 +11,9 @@ MOST_GROUPS = 20
 # The runs whose success rates the overview shows.
 MOST_RUNS = 20
 MOST_ATTEMPTS = 8
+THRESHOLD = "SELECT max(json_extract(value, '$.success_at')::DOUBLE) FROM meta WHERE key = 'options'"
 _MEASURED = "outcome IN ('success', 'failure')"
+_WITH_SCORE = f"{_MEASURED} AND score IS NOT NULL"
 _SCORED = f"SELECT task_id, (outcome = 'success')::DOUBLE FROM attempts WHERE {_MEASURED}"
 
 
@@ -43,14 +45,40 @@ def overview(store: Rows) -> dict[str, Number]:
     }
     numbers = {name: number(store, sql) for name, sql in queries.items()}
     numbers["success_rate_interval"] = number(store, f"{_SCORED} ORDER BY task_id, trace_id", "rate_interval")
+    numbers |= _scores(store)
     return {**numbers, **_by_run(store)}
 
 
+def _scores(store: Rows) -> dict[str, Number]:
+    """The threshold that makes successes of scores, where the user stated one, and the mean score with its interval.
+
+    The mean score is left out where all scores are 0 or 1: it would repeat the success rate.
+    """
+    threshold = number(store, THRESHOLD)
+    stated = {"success_at": threshold} if threshold.value is not None else {}
+    if not _has_partial_scores(store):
+        return stated
+    scored = f"FROM attempts WHERE {_WITH_SCORE}"
+    by_task = f"SELECT task_id, score {scored} ORDER BY task_id, trace_id"
+    return {
+        **stated,
+        "mean_score": number(store, f"SELECT avg(score) {scored}"),
+        "mean_score_interval": number(store, by_task, "rate_interval"),
+        "attempts_with_a_score": number(store, f"SELECT count(*) {scored}"),
+    }
+
+
+def _has_partial_scores(store: Rows) -> bool:
+    return bool(store.rows(f"SELECT 1 FROM attempts WHERE {_WITH_SCORE} AND score > 0 AND score < 1 LIMIT 1"))
+
+
 def _by_run(store: Rows) -> dict[str, Number]:
-    """Success rate of each run, where there are several: a mixture's rate is nobody's."""
-    runs = [str(run) for (run,) in store.rows("SELECT DISTINCT run_id FROM attempts ORDER BY run_id")]
+    """Success rate, and mean score of partial scores, of each run of several attempts: no run has a mixture's."""
+    of_several = "SELECT run_id FROM attempts GROUP BY run_id HAVING count(*) > 1 ORDER BY run_id"
+    runs = [str(run) for (run,) in store.rows(of_several)]
     if len(runs) < 2:
         return {}
+    partial = _has_partial_scores(store)
     numbers: dict[str, Number] = {}
     for run in runs[:MOST_RUNS]:
         of_run = f"AND run_id = {literal(run)}"
@@ -59,6 +87,12 @@ def _by_run(store: Rows) -> dict[str, Number]:
         numbers[f"success_rate_interval of {run}"] = number(
             store, f"{_SCORED} {of_run} ORDER BY task_id, trace_id", "rate_interval"
         )
+        if partial:
+            scored = f"FROM attempts WHERE {_WITH_SCORE} {of_run}"
+            numbers[f"mean_score of {run}"] = number(store, f"SELECT avg(score) {scored}")
+            numbers[f"mean_score_interval of {run}"] = number(
+                store, f"SELECT task_id, score {scored} ORDER BY task_id, trace_id", "rate_interval"
+            )
     return numbers
 
 

@@ -1,5 +1,6 @@
 """Whether what a pattern found is meant to be secret: a name, a placeholder or a piece of code is not. Pure."""
 
+import base64
 import math
 import re
 from collections import Counter
@@ -8,7 +9,20 @@ _RUN = re.compile(r"[0-9A-Za-z]+")
 _PLACEHOLDER = re.compile(r"[x*.#-]+|(?:your|example|dummy|fake|changeme|placeholder)\b.*", re.I)
 # `PWD=/home/me` is where a shell is.
 _PATH = re.compile(r"[.~]?/|[a-z]+://", re.IGNORECASE)
+_OTHER_WORDS = """
+    "" account admin any array authentication blank bool boolean bytes cannot changed char check compat confirm
+    confirmation credentials current default disabled email empty enabled encrypted enter example expired expires
+    failed failure false field file files forgot forgotten form hashed hidden incorrect input int integer invalid
+    label login manager masked missing must mypassword name newpassword number object oldpassword optional passed
+    passwords plain plaintext please policies policy prompt required reset root secrets secretstr should skipped
+    stdin str string strong success systemd text tokens true type undefined unknown unset update user userid
+    username valid value values varchar verify weak wrong yourpassword
+"""
 _WORDS_FOR_IT = {"password", "passwd", "pass", "pwd", "secret", "token", "none", "null", "string", "redacted"}
+# What stands behind "password" in schemas, forms, help texts, error messages and code, and is no password.
+_NOT_A_VALUE = _WORDS_FOR_IT.union(_OTHER_WORDS.split())
+# `self.password`, `db_password`, `user.pass_word`: a name in a program.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[._][A-Za-z][A-Za-z0-9]*)+")
 _SYMBOLS = frozenset("!@#$%^*?~+|")
 # Fewer bits a character is a word, a number or a repetition: hex digits of a key have about 3.5, letters of it over 4.
 _LEAST_BITS = 3.0
@@ -32,6 +46,22 @@ def is_password(text: str) -> bool:
     if not is_no_placeholder(text) or len(set(text)) < 4 or _PATH.match(text):
         return False
     return any(c in _SYMBOLS for c in text) or (any(c.isdigit() for c in text) and any(c.isalpha() for c in text))
+
+
+def is_given(text: str) -> bool:
+    """What stands where only a password can stand: any word or number that is no placeholder, name or type."""
+    if not is_no_placeholder(text) or len(set(text)) < 3 or _PATH.match(text) or _NAME.fullmatch(text):
+        return False
+    return text.lower().strip(".,:;!?*_-") not in _NOT_A_VALUE
+
+
+def is_encoded_login(text: str) -> bool:
+    """Base64 of `user:password`."""
+    try:
+        said = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("ascii")
+    except ValueError:
+        return False
+    return said.isprintable() and 0 < said.find(":") < len(said) - 1
 
 
 def is_no_placeholder(text: str) -> bool:

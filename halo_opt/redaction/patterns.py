@@ -33,6 +33,8 @@ class Pattern(NamedTuple):
     regex: str
     check: Callable[[str], bool] | None = None
     more: str | None = None
+    quote: bool = False
+    """Whether what is found is a bare value of JSON, which only a string can replace."""
 
 
 def _token(kind: str, regex: str, check: Callable[[str], bool] | None = None, more: str | None = None) -> Pattern:
@@ -54,6 +56,142 @@ def _assigned(kind: str, name: str, check: Callable[[str], bool], least: int) ->
 
 
 _WORD = r"[0-9A-Za-z_-]"
+# A value on a command line or in a line of settings, and what ends it.
+_VALUE = r"[^\s\"'\\`\[\]<>{}();&|,]"
+_STOP = r"(?:[\s\"'\\`;&]|$)"
+_LINE_END = r"[ \t]*(?:[\r\n#]|\\+[nr]|$)"
+_BREAK = r"(?:[ \t]*(?:\r?\n|\\+[nr])[ \t]*)"
+_SPACE = r"(?:\s|\\+[nrt])+"
+_OPEN = r"(?:\\*[\"'])?"
+_NO_SPACE = r"[^\s\"'\\]"
+# The end of a name for a password: `password`, `db_password`, `userPassword`, `DB_PASS`.
+_PASS = r"(?:[Pp]ass(?:word|wd|phrase|code)|PASS(?:WORD|WD|PHRASE|CODE)|pwd|[_.-](?:pass|PASS|PWD))"
+
+
+def _given(before: str, value: str = f"{_VALUE}{{6,128}}", after: str = "", *, quote: bool = False) -> Pattern:
+    """A password of any letters or digits, where the text around it says that it is one.
+
+    The names in `before` have nothing in front of them: to look for the beginning of each word would cost time.
+    """
+    return Pattern("password", f"{before}({value}){after}", checks.is_given, quote=quote)
+
+
+def _behind(command: str, option: str) -> Pattern:
+    """The value of an option of a command, or of what stands within the option's value."""
+    return _given(rf"(?:{command})[^\n|;]{{0,120}}?[ \t]{option}{_OPEN}", f"{_VALUE}{{4,128}}")
+
+
+_GIVEN = [
+    _behind("curl", rf"(?:-u|--user|-U|--proxy-user)[ \t=]*{_OPEN}[^\s:\"'\\]{{1,64}}:"),
+    _behind("mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport", "-p"),
+    _behind("sshpass", r"-p[ \t]*"),
+    _behind("(?:docker|podman|helm registry|az|oc|heroku|nerdctl|skopeo) login", r"(?:-p|--password)[ \t=]+"),
+    _behind(r"(?:^|[\s;&'\"])(?:un)?zip", r"-P[ \t]*"),
+    _behind("redis-cli", r"(?:-a|--pass)[ \t]+"),
+    _behind(r"smbclient|rpcclient|net rpc|smbmap|mount\.cifs", rf"-U[ \t]*{_OPEN}[^\s%\"'\\]{{1,64}}%"),
+    _behind("openssl", r"(?:-pass|-passin|-passout|-k)[ \t]+(?:pass:)?"),
+    _given(rf"-[a-z-]{{0,20}}pass(?:word|wd|phrase)?(?:=|[ \t]+){_OPEN}", after=_STOP),
+    _given(rf"(?:[A-RT-Z0-9]_PASS|PASSWORD|PASSWD|_PWD|PASSPHRASE)={_OPEN}", after=_STOP),
+    _given(
+        rf"(?:ENV|ARG|export|setx?|SET)[ \t]+[A-Z0-9_]{{0,40}}(?:PASS|PASSWORD|PASSWD|PWD|SECRET|TOKEN)[ \t]+{_OPEN}",
+        after=_STOP,
+    ),
+    _given(
+        rf"(?:machine{_SPACE}(?:{_NO_SPACE}{{0,60}}[.0-9]{_NO_SPACE}{{0,60}}|localhost)|default){_SPACE}login{_SPACE}{_NO_SPACE}{{1,100}}{_SPACE}password{_SPACE}",
+        f"{_VALUE}{{3,128}}",
+    ),
+    _given(r":(?:5432|6432):[^\s:]{1,60}:[^\s:]{1,60}:", f"{_QUOTED}{{6,128}}", _LINE_END),
+    # A quoted value, then bare ones: to the end of its line, in a form or a connection string, as a number of JSON.
+    _given(rf"{_PASS}(?:{_QUOTE})?\]?{_IS}{_QUOTE}", f"{_QUOTED}{{6,64}}", _QUOTE),
+    _given(
+        r"(?:[Pp]assword|passwd|passphrase|pwd|_pass|_PASSWORD|[A-RT-Z0-9]_PASS)(?:[ \t]*=|:)[ \t]*",
+        f"{_VALUE}{{6,64}}",
+        _LINE_END,
+    ),
+    _given(r"(?:[Pp]assword|passwd|passphrase|[Pp]wd|[?&;_]pass)=", f"{_VALUE}{{6,64}}", _STOP),
+    _given(rf"{_QUOTE}pass{_QUOTE}{_IS}{_QUOTE}", f"{_QUOTED}{{6,64}}", _QUOTE),
+    _given(rf"{_PASS}{_QUOTE}[ \t]*:[ \t]*", "[0-9]{6,20}", r"[ \t]*[,}\r\n]", quote=True),
+    _given("[Pp]ass(?:word|wd|phrase|code)>", f"{_QUOTED}{{4,128}}", "</"),
+    _given(rf"name={_QUOTE}[a-z_]{{0,20}}(?:[Pp]assword|passwd|pwd){_QUOTE}(?:\r?\n|\\+r|\\+n){{2,4}}"),
+    _given(
+        r"(?i:identified(?:[ \t]+with[ \t]+[a-z0-9_]{1,40})?[ \t]+by|(?:with|encrypted)[ \t]+password)[ \t]+"
+        rf"{_QUOTE}",
+        f"{_QUOTED}{{4,128}}",
+    ),
+    _given("{PLAIN}"),
+    _given(r"requirepass[ \t]+", after=_STOP),
+    _given(rf"(?:ldapsearch|ldapadd|ldapmodify|ldapwhoami)[^\n|;]{{0,120}}?[ \t]-w[ \t]*{_OPEN}"),
+    _given(rf"[ \t]/user:{_NO_SPACE}{{1,64}}[ \t]+"),
+    _given(rf"(?:sudo[ \t]+-S|kinit)[^\n|;<]{{0,80}}<<<[ \t]*{_OPEN}"),
+    _given(
+        rf"(?:echo|printf)[ \t]+(?:-n[ \t]+)?{_OPEN}",
+        f"{_VALUE}{{4,64}}",
+        rf"{_OPEN}[ \t]*\|[ \t]*(?:sudo[ \t]+-S|[a-z][a-z -]{{1,40}}[^\n|]{{0,80}}--password-stdin)",
+    ),
+    _given(":", f"{_VALUE}{{4,64}}", rf"{_OPEN}[ \t]*\|[ \t]*(?:sudo[ \t]+)?chpasswd"),
+    _given(rf"(?i:convertto-securestring)[ \t]+(?:-string[ \t]+)?{_QUOTE}", f"{_QUOTED}{{4,128}}"),
+    _given(
+        rf"variable[ \t]+{_QUOTE}[a-z0-9_]{{0,40}}(?:password|secret|token)[a-z0-9_]{{0,20}}{_QUOTE}[^{{}}]{{0,10}}"
+        rf"\{{[^{{}}]{{0,200}}?default[ \t]*=[ \t]*{_QUOTE}",
+        f"{_QUOTED}{{6,128}}",
+    ),
+    Pattern(
+        "passphrase",
+        rf"(?i:passphrase|mnemonic|(?:seed|recovery|secret)[_ -]?(?:phrase|words))(?:{_QUOTE})?{_IS}{_QUOTE}"
+        rf"((?:[a-z]{{2,12}} ){{2,23}}[a-z]{{2,12}}){_QUOTE}",
+    ),
+    Pattern(
+        "password-hash",
+        r"(\$(?:apr1|2[abxy]|1|5|6|y|7|argon2(?:i|d|id)|scrypt|pbkdf2[0-9a-z-]{0,12})\$[./0-9A-Za-z$=,+]{20,})",
+    ),
+    Pattern(
+        "login",
+        rf"(?:{_QUOTE}|[_/:])auth(?:{_QUOTE})?{_IS}{_OPEN}([0-9A-Za-z+/]{{8,400}}={{0,2}})",
+        checks.is_encoded_login,
+    ),
+    Pattern(
+        "cookie",
+        rf"curl[^\n|;]{{0,120}}?[ \t](?:-b|--cookie)[ \t=]{_OPEN}([0-9A-Za-z_.-]{{1,64}}=[^\s\"'\\\[\]]{{6,}})",
+    ),
+]
+
+# Tokens of no known shape, in places of addresses and settings where tokens stand.
+_PLACED = [
+    Pattern(
+        "url-token",
+        r"[?&](?:key|token|auth|apikey|api_key|access_key|sig|signature|X-Amz-(?:Signature|Security-Token)|sid|session"
+        r"|ticket|hash)=([0-9A-Za-z_.~%+/-]{16,64})",
+        checks.is_random,
+        "[0-9A-Za-z_.~%+/=-]*",
+    ),
+    Pattern(
+        "url-token",
+        r"/(?:tokens?|keys?|api-?keys?|secrets?|webhooks?|hooks|reset|reset-password|verify|confirm|magic|invite"
+        r"|unsubscribe)/([0-9A-Za-z_~-]{20,64})",
+        checks.is_random,
+        "[0-9A-Za-z_~-]*",
+    ),
+    Pattern("url-token", "://([0-9A-Za-z_~-]{20,128})@", checks.is_random),
+    Pattern("telegram-token", rf"/bot([0-9]{{8,10}}:AA{_WORD}{{33,}})"),
+    Pattern(
+        "assigned-secret",
+        rf"(?i:tokens|sessions|api_?keys|secrets|credentials){_QUOTE}[ \t]*:[ \t]*\{{\s{{0,20}}{_QUOTE}"
+        rf"([0-9A-Za-z_.~+/-]{{20,256}}){_QUOTE}",
+        checks.is_random,
+    ),
+    Pattern(
+        "assigned-secret",
+        rf"[A-Z0-9]_(?:KEY|TOKEN|SECRET)={_OPEN}([0-9A-Za-z_+/=-]{{16,64}})",
+        checks.is_random,
+        "[0-9A-Za-z_+/=-]*",
+    ),
+]
+
+# The first bytes of a private key in DER: a sequence, then version 0; also of OpenSSH's own format.
+_KEY_BODY = (
+    r"(?:MII[0-9A-Za-z+/]{3}IBA(?:DAN|DAL|DAQ|AKC|AKB)|MI[GH][0-9A-Za-z+/]AgEAM|MH[cQ]CAQEE|MC4CAQAwBQYDK2Vw"
+    r"|b3BlbnNzaC1rZXktdjEA)"
+)
 
 # What is redacted always. Of patterns that begin at the same place the first one counts.
 SECRETS: list[Pattern] = [
@@ -62,6 +200,11 @@ SECRETS: list[Pattern] = [
         r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
         r"(?:(?:[0-9A-Za-z+/=:,.()@ \t\r\n]|-[0-9A-Za-z]|\\+[nrt])*-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
         r"|(?:[ \t\r\n]|\\+[nrt]|[0-9A-Za-z+/=]{16})*))",
+    ),
+    Pattern(
+        "private-key",
+        rf"{_FRONT}({_KEY_BODY}[0-9A-Za-z+/]{{20,}}(?:{_BREAK}[0-9A-Za-z+/]{{30,}})*"
+        rf"(?:{_BREAK}[0-9A-Za-z+/]{{1,63}}={{1,2}})?={{0,2}})",
     ),
     _token("anthropic-key", rf"sk-ant-[a-z]{{1,12}}[0-9]{{0,3}}-{_WORD}{{20,}}"),
     _token("openai-key", rf"sk-{_WORD}{{20,64}}", checks.has_random_run, f"{_WORD}*"),
@@ -130,6 +273,8 @@ SECRETS: list[Pattern] = [
         rf"(?i:cookie)(?:{_QUOTE})?{_IS}(?:{_QUOTE})?"
         r"([0-9A-Za-z!#$%&*+.^_|~-]{1,64}=[^\s;,\"'\\\[\]]+(?:;[ \t]*[^\s;,\"'\\\[\]]+)*)",
     ),
+    *_PLACED,
+    *_GIVEN,
     *_assigned("password", _PASSWORD, checks.is_password, 6),
     *_assigned("assigned-secret", _NAMED, checks.is_random, 12),
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 
 import re2
 
+from halo_opt.redaction import hidden
 from halo_opt.redaction.patterns import PERSONAL, SECRETS, Pattern
 from halo_opt.redaction.rules import RedactionRules, secret_values, worth_hiding
 from halo_opt.redaction.spellings import spellings
@@ -36,7 +37,8 @@ class Redactor:
         self._patterns = [*patterns, *SECRETS, *(PERSONAL if rules.personal else [])]
         regex = "|".join(pattern.regex for pattern in self._patterns)
         # Without groups it is three times as fast, and most texts hold nothing.
-        self._any = _compiled(regex, groups=False)
+        self._any = _compiled(f"{regex}|{hidden.QUICK}", groups=False)
+        self._hidden = _compiled(hidden.QUICK, groups=False)
         self._find = _compiled(regex)
         self._more = {pattern.more: _compiled(pattern.more) for pattern in self._patterns if pattern.more}
 
@@ -59,7 +61,7 @@ class Redactor:
 
     def _redact(self, data: bytes) -> tuple[bytes, Counter[str]]:
         """Round after round until nothing more is found, so that redacting again changes nothing."""
-        counts: Counter[str] = Counter()
+        data, counts = self._without_hidden(data)
         for _ in range(_MOST_ROUNDS):
             data, found = self._round(data)
             counts += found
@@ -70,19 +72,32 @@ class Redactor:
             counts["tokens"] += 1
         return data, counts
 
+    def _without_hidden(self, data: bytes) -> tuple[bytes, Counter[str]]:
+        """The text without tokens that are encoded or broken into pieces."""
+        counts: Counter[str] = Counter()
+        if self._hidden.search(data) is None:
+            return data, counts
+        data, counts["broken-token"] = _cut(data, list(hidden.broken(data)), "broken-token")
+        data, counts["encoded-secret"] = _cut(data, list(hidden.encoded(data, self._holds)), "encoded-secret")
+        return data, +counts
+
+    def _holds(self, data: bytes) -> bool:
+        return self._next(data, 0) is not None
+
     def _round(self, data: bytes) -> tuple[bytes, Counter[str]]:
         counts: Counter[str] = Counter()
         pieces: list[bytes] = []
         position = 0
         while span := self._next(data, position):
-            start, end, kind = span
-            pieces += [data[position:start], f"[redacted:{kind}]".encode()]
-            counts[kind] += 1
+            start, end, pattern = span
+            mark = f"[redacted:{pattern.kind}]"
+            pieces += [data[position:start], (f'"{mark}"' if pattern.quote else mark).encode()]
+            counts[pattern.kind] += 1
             position = end
         return b"".join([*pieces, data[position:]]), counts
 
-    def _next(self, data: bytes, position: int) -> tuple[int, int, str] | None:
-        """Where the next secret is, and its kind."""
+    def _next(self, data: bytes, position: int) -> tuple[int, int, Pattern] | None:
+        """Where the next secret is, and what found it."""
         while match := self._find.search(data, position):
             number = next(n for n in range(1, len(self._patterns) + 1) if match.start(n) >= 0)
             pattern = self._patterns[number - 1]
@@ -90,7 +105,7 @@ class Redactor:
             if pattern.check is None or pattern.check(data[start:end].decode("utf-8", "replace")):
                 if pattern.more and (rest := self._more[pattern.more].match(data, end)):
                     end = rest.end()
-                return start, end, pattern.kind
+                return start, end, pattern
             # What failed as one kind may hold another.
             position = max(match.start() + 1, start - 1)
         return None
@@ -110,6 +125,15 @@ class Redactor:
             return json.dumps(clean.decode("utf-8", "surrogatepass"), ensure_ascii=token.isascii())
 
         return _JSON_TOKEN.sub(replace, text), counts
+
+
+def _cut(data: bytes, spans: list[tuple[int, int]], kind: str) -> tuple[bytes, int]:
+    """The text with a mark in the place of each span, and how many there are."""
+    pieces, position = [], 0
+    for start, end in spans:
+        pieces += [data[position:start], f"[redacted:{kind}]".encode()]
+        position = end
+    return b"".join([*pieces, data[position:]]), len(spans)
 
 
 def redact(text: str) -> tuple[str, Counter[str]]:

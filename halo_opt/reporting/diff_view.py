@@ -5,11 +5,13 @@ A difference whose interval includes 0 is called not reliable.
 
 from typing import Literal, NamedTuple
 
-from halo_opt.core.records import BehaviourShift, ScoreDiff, TaskFlip
-from halo_opt.reporting.formatting import MISSING, interval_text, p_value_text, percent, points
+from halo_opt.core.records import BehaviourShift, MeanScores, ScoreDiff, TaskFlip
+from halo_opt.reporting.formatting import MISSING, interval_text, p_value_text, percent, points, score_text
 
 Kind = Literal["gain", "worse", "unsure", "unmeasured"]
 SIGNIFICANT = 0.05
+NO_INTERVAL = "no interval: too little data"
+_SCORES_MOVED: dict[Kind, str] = {"gain": "higher", "worse": "lower"}
 # More rows would bury the answer; how many there are is always given.
 TASKS_LISTED = 50
 BEHAVIOURS_LISTED = 20
@@ -49,11 +51,11 @@ def change_text(difference: float | None, interval: tuple[float, float] | None, 
     """`+52.8 points (95% interval +36.0 to +69.0 points, one-sided p < 0.0001)`; the p-value is of "better"."""
     if difference is None:
         return MISSING
-    ends = f"95% interval {interval_text(interval, signed=True)}" if interval else "no interval: too little data"
+    ends = f"95% interval {interval_text(interval, signed=True)}" if interval else NO_INTERVAL
     if p_value is None:
         return f"{points(difference)} ({ends})"
     p = p_value_text(p_value)
-    return f"{points(difference)} ({ends}, one-sided p {p if p.startswith('<') else '= ' + p})"
+    return f"{points(difference)} ({ends}, one-sided p {_equals(p)})"
 
 
 def diff_headline(diff: ScoreDiff) -> Headline:
@@ -71,7 +73,27 @@ def diff_headline(diff: ScoreDiff) -> Headline:
     over = f"over {diff.pairs} pairs of {diff.tasks} tasks"
     # The p-value is of "better": beside a loss it would only confuse.
     change = change_text(diff.difference, diff.interval, None if kind == "worse" else diff.p_value)
-    return Headline(kind, title, f"{rates} {over}: {change}.")
+    if diff.mean_scores is None:
+        return Headline(kind, title, f"{rates} {over}: {change}.")
+    scores = kind_of(diff.mean_scores.difference, diff.mean_scores.interval, diff.mean_scores.p_value)
+    if kind == "unsure" and scores in _SCORES_MOVED:
+        title = f"{title} in successes; {diff.after} has {_SCORES_MOVED[scores]} scores"
+    return Headline(kind, title, f"{rates} {over}: {change}. {_mean_scores(diff.mean_scores)}")
+
+
+def _mean_scores(scores: MeanScores) -> str:
+    """The change of the mean score as a sentence."""
+    if scores.difference is None:
+        return "No pair has a score on both sides."
+    ends = f"95% interval {scores.interval[0]:+.2f} to {scores.interval[1]:+.2f}" if scores.interval else NO_INTERVAL
+    tested = scores.p_value is not None and scores.difference >= 0
+    p = f", one-sided p {_equals(p_value_text(scores.p_value))}" if tested else ""
+    means = f"{score_text(scores.before)} to {score_text(scores.after)}"
+    return f"Mean score {means} over {scores.pairs} pairs: {scores.difference:+.2f} ({ends}{p})."
+
+
+def _equals(p: str) -> str:
+    return p if p.startswith("<") else f"= {p}"
 
 
 def _why_unmeasured(diff: ScoreDiff) -> str:
@@ -86,7 +108,10 @@ def _why_unmeasured(diff: ScoreDiff) -> str:
 
 def diff_tables(diff: ScoreDiff) -> list[NamedTable]:
     """The comparison as tables, cut to what moved. Empty ones are left out, except the first."""
-    rates = [["success rate of pairs", percent(diff.rate_before, digits=1), percent(diff.rate_after, digits=1)]]
+    rates = []
+    if diff.mean_scores is not None:
+        rates.append(["mean score of pairs", score_text(diff.mean_scores.before), score_text(diff.mean_scores.after)])
+    rates[:0] = [["success rate of pairs", percent(diff.rate_before, digits=1), percent(diff.rate_after, digits=1)]]
     if diff.attempts_before or diff.attempts_after:
         rates.append(["attempts", f"{diff.attempts_before:,}", f"{diff.attempts_after:,}"])
     rates.append(["errors (not measured)", str(diff.errors_before), str(diff.errors_after)])

@@ -25,12 +25,15 @@ SMALLEST_P_VALUE = 0.0001  # a smaller one is shown as "< 0.0001"
 MOST_LISTED = 3
 _CHANCE = re.compile(r"(^|_)[pq](_value)?(_|$)|p_adjusted|fdr")
 _DIFFERENCE = re.compile(r"difference|delta|(^|_)gain(_|$)|change|uplift")
-_NOT_A_FRACTION = re.compile(r"ratio|odds|lift|mean|median|average|cost|usd|seconds|steps|tokens|per_|explained")
+_NOT_A_FRACTION = re.compile(
+    r"ratio|odds|lift|mean|success_at|median|average|cost|usd|seconds|steps|tokens|per_|explained"
+)
 _TITLES = {
     "p_value": "p-value",
     "q_value": "q-value",
     "cost_usd": "Cost in US dollars",
     "explained": "Failures explained",
+    "success_at": "Score from which on an attempt counts as a success",
 }
 
 
@@ -68,12 +71,21 @@ def interval_text(interval: Interval | None, *, signed: bool = False) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
+def score_text(score: float | None) -> str:
+    """A mean score from 0 to 1; `not measured` for None."""
+    return MISSING if score is None or not math.isfinite(score) else f"{score:.2f}"
+
+
 def estimate_text(estimate: ScoreEstimate) -> str:
-    """A success rate with its interval in one phrase."""
+    """A success rate with its interval in one phrase, and the mean score where scores are partial."""
     if estimate.rate is None:
         return MISSING
     ends = f" ({interval_text(estimate.interval)})" if estimate.interval else ""
-    return f"{percent(estimate.rate)}{ends}"
+    if estimate.mean_score is None:
+        return f"{percent(estimate.rate)}{ends}"
+    low_high = estimate.mean_score_interval
+    around = f" ({score_text(low_high[0])} to {score_text(low_high[1])})" if low_high else ""
+    return f"{percent(estimate.rate)}{ends}, mean score {score_text(estimate.mean_score)}{around}"
 
 
 def count(value: float) -> str:

@@ -24,7 +24,11 @@ class RunRow(NamedTuple):
 
 
 class AttemptRow(NamedTuple):
-    """One run of one task with one seed: one trace. What a reader does not know stays None."""
+    """One run of one task with one seed: one trace. What a reader does not know stays None.
+
+    A reader gives `outcome` only where the trace states a verdict, and `score` as it is stated, whatever its type and
+    scale: `OutcomeRule` decides what follows from them when the attempt is stored.
+    """
 
     trace_id: str
     run_id: str
@@ -32,7 +36,7 @@ class AttemptRow(NamedTuple):
     seed: int | None = None
     attempt: int = 0
     outcome: str | None = None
-    score: float | None = None
+    score: Any = None
     cause: str | None = None
     end_reason: str | None = None
     mode: str | None = None
@@ -48,6 +52,8 @@ class AttemptRow(NamedTuple):
     ended_at: str | None = None
     source: str = ""
     line: int | None = None
+    outcome_from: str | None = None
+    source_id: str | None = None
 
 
 class SpanRow(NamedTuple):
@@ -77,6 +83,7 @@ class SpanRow(NamedTuple):
     error_type: str | None = None
     step: int | None = None
     agent: str | None = None
+    uncounted: Attributes | None = None
 
 
 class MessageRow(NamedTuple):
@@ -152,14 +159,47 @@ class RejectRow(NamedTuple):
     field: str | None = None
 
 
-Row = RunRow | AttemptRow | SpanRow | MessageRow | ToolCallRow | StepRow | ScoreRow | RejectRow
+class ArtifactRow(NamedTuple):
+    """An image that stood in a text of an attempt."""
+
+    trace_id: str
+    id: str
+    span_id: str | None
+    media_type: str
+    bytes: int
+    data: str | None
+
+
+class DuplicateRow(NamedTuple):
+    """A place in which an attempt stands that counts elsewhere."""
+
+    trace_id: str
+    source: str
+    line: int | None
+    reason: str
+
+
+Row = (
+    DuplicateRow
+    | RunRow
+    | AttemptRow
+    | SpanRow
+    | MessageRow
+    | ToolCallRow
+    | StepRow
+    | ScoreRow
+    | RejectRow
+    | ArtifactRow
+)
 
 
 @dataclass(slots=True)
 class Trace:
     """One attempt with everything that belongs to it: the unit that a reader hands to the sink.
 
-    `rejects` are the records of it that were left out.
+    `rejects` are the records of it that were left out. `named` says that the source itself gives the attempt its id;
+    of attempts without one, those with equal contents are the same. `again` are the places (file, line) in
+    which it stands once more.
     """
 
     attempt: AttemptRow
@@ -169,3 +209,5 @@ class Trace:
     tool_calls: list[ToolCallRow] = field(default_factory=list)
     scores: list[ScoreRow] = field(default_factory=list)
     rejects: list[RejectRow] = field(default_factory=list)
+    named: bool = True
+    again: list[tuple[str, int]] = field(default_factory=list)

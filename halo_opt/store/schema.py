@@ -51,11 +51,12 @@ TABLES: tuple[Table, ...] = (
         _columns(
             "trace_id VARCHAR id of the attempt; made from run, task and seed where the format has none",
             "run_id VARCHAR run that it belongs to",
-            "task_id VARCHAR task; goal-<hash of the goal> or the trace id where the format names none",
+            "task_id VARCHAR task; goal-<hash of the goal> or the trace id where the format names none;"
+            " ends in #goal-<hash> where one id had different goals",
             "seed BIGINT seed (tau-bench: its repetition); NULL when not known",
             "attempt BIGINT number of the attempt for the same task and seed, from 0",
             "outcome VARCHAR success, failure, or error (not a measurement); NULL when not known",
-            "score DOUBLE reward, at least 1 - 1e-9 is success; NULL for errors and when not known",
+            "score DOUBLE fraction of a full score, 0 to 1; NULL for errors and when not known",
             "cause VARCHAR who ended an attempt that was not a measurement",
             "end_reason VARCHAR done, task_over, error, or the limit that was hit: step_limit, time_limit, cost_limit,"
             " context_limit, output_limit or error_limit; NULL when not known",
@@ -72,6 +73,9 @@ TABLES: tuple[Table, ...] = (
             "ended_at TIMESTAMP end, UTC",
             "source VARCHAR file that holds the attempt's result",
             "line BIGINT line or record in that file, from 1",
+            "outcome_from VARCHAR what the outcome follows from: verdict (stated as such), score (1 or the threshold of"
+            " --success-at), or scores file; NULL when not known",
+            "source_id VARCHAR the attempt's id in its source; a hash of its content where the source gives none",
         ),
         "trace_id",
     ),
@@ -95,14 +99,17 @@ TABLES: tuple[Table, ...] = (
             "byte_offset BIGINT where the span's line begins in that file; NULL where it has no line, or is compressed",
             "byte_length BIGINT length of that line in bytes, without its end",
             "model VARCHAR model of an LLM span",
-            "tokens_in BIGINT prompt tokens of an LLM span",
-            "tokens_out BIGINT completion tokens of an LLM span",
-            "cost_usd DOUBLE cost of an LLM span in US dollars",
+            "tokens_in BIGINT prompt tokens that the span states, and no span in it",
+            "tokens_out BIGINT completion tokens that the span states, and no span in it",
+            "cost_usd DOUBLE cost in US dollars that the span states, and no span in it",
             "tool VARCHAR tool of a TOOL span",
             "call_hash BIGINT hash of tool and arguments: equal for equal calls; NULL for other spans",
-            "error_type VARCHAR kind of error, as the producer or format names it; NULL when fine",
+            "error_type VARCHAR kind of error, as the producer names it, or as the result of a call shows once contents"
+            " are read; NULL when fine, and where the error came from a span in this one",
             "step INTEGER step that the span marks; NULL for other spans",
             "agent VARCHAR agent that the span belongs to; NULL where the trace has one agent without a name",
+            "uncounted JSON what the span states of itself but other spans of its trace count: kind, tokens_in,"
+            " tokens_out, cost_usd, tool, call_hash or error_type; NULL for most",
         ),
     ),
     Table(
@@ -197,6 +204,16 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "duplicates",
+        "an attempt that stands in the inputs again; it counts once",
+        _columns(
+            "trace_id VARCHAR attempt that counts",
+            "source VARCHAR file in which it stands again",
+            "line BIGINT line or record in that file, from 1",
+            "reason VARCHAR how it was recognised: by its id, or by its content",
+        ),
+    ),
+    Table(
         "pending",
         "an attempt whose contents (messages, steps, tool_calls, attributes) are not read from its trace file yet",
         _columns("trace_id VARCHAR attempt"),
@@ -208,9 +225,26 @@ TABLES: tuple[Table, ...] = (
         _columns("key VARCHAR version, options, fingerprint, counts or summary", "value VARCHAR text or JSON"),
         "key",
     ),
+    Table(
+        "artifacts",
+        "an image that stood in a text of an attempt, where a placeholder with the beginning of its id stands now",
+        _columns(
+            "trace_id VARCHAR attempt",
+            "id VARCHAR SHA-256 of its bytes",
+            "span_id VARCHAR first span in which it stood; NULL when not known",
+            "media_type VARCHAR kind, such as image/png",
+            "bytes BIGINT size in bytes",
+            "data VARCHAR its bytes as base64; NULL where they may hold a secret",
+        ),
+    ),
 )
 
 BY_NAME = {table.name: table for table in TABLES}
+
+# How the id of a task ends, as a regular expression, where one id had different goals.
+TOLD_APART = "#goal-[0-9a-f]{4}$"
+# Tables whose rows belong to an attempt.
+OF_ATTEMPTS = ("attempts", "spans", "messages", "tool_calls", "steps", "scores", "artifacts", "pending")
 
 # Tables in which one attempt is found without looking at all. While an index is there DuckDB does not take up the room
 # of deleted rows, so whoever deletes many spans drops them first; every build ends by making those that are missing.

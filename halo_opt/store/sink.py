@@ -4,6 +4,8 @@ Rows pass through a temporary JSONL file per table because DuckDB's own JSON rea
 from Python row by row. A row too long for that reader's buffer is inserted by itself.
 """
 
+import base64
+import hashlib
 import hmac
 import json
 import os
@@ -13,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 import msgspec
@@ -22,7 +24,23 @@ from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.redaction import Redactor
 from halo_opt.store import schema, values
 from halo_opt.store.files.lines import HEAD
-from halo_opt.store.rows import AttemptRow, RejectRow, Row, RunRow, ScoreRow, SpanRow, Trace
+from halo_opt.store.outcomes import DEFAULT_RULE, SCORE_FIELD, OutcomeRule, shown
+from halo_opt.store.queries.scanning.readable import Image, may_change_in, readable_values
+from halo_opt.store.rows import (
+    ArtifactRow,
+    AttemptRow,
+    DuplicateRow,
+    RejectRow,
+    Row,
+    RunRow,
+    ScoreRow,
+    SpanRow,
+    Trace,
+)
+from halo_opt.store.run_names import RunNames, folder_of
+
+if TYPE_CHECKING:
+    from halo_opt.store.name_map import NameMap
 
 BATCH_BYTES = 64_000_000
 # DuckDB takes twice this as buffer per thread; 64 MB was measured to cost over 600 MB of memory.
@@ -33,6 +51,12 @@ CHECKED_BYTES = 1_000_000
 _FAST = msgspec.json.Encoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 _TEXTS = ("VARCHAR", "JSON")
+# Columns that say where something is, which is no text of a trace.
+_PLACES = ("source", "path", "place")
+# How an attempt that stands in several places is recognised.
+BY_ID, BY_CONTENT = "same id", "same content"
+# How the id of an attempt begins that is made from its content.
+CONTENT = "content-"
 NOT_A_TIME = (
     "not a time: write ISO 8601, such as 2026-05-04T10:00:00Z, or a number of seconds, milliseconds, microseconds or"
     " nanoseconds since 1970"
@@ -55,10 +79,22 @@ class StoreNotWritten(EnvironmentMissing):
 class Sink:
     """Collects rows of all tables. `close()` writes what is left; counts are right at any time, `redacted` after it."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        scratch: Path,
+        redactor: Redactor | None = None,
+        *,
+        rule: OutcomeRule = DEFAULT_RULE,
+        names: "NameMap | None" = None,
+        run_names: RunNames | None = None,
+    ) -> None:
+        self.rule = rule
         self._connection = connection
         self._scratch = scratch
         self._redactor = redactor
+        # The user's own names of attributes and fields, for the readers of spans and conversations.
+        self.names = names
         self._unchecked: dict[str, list[bytes]] = {}
         self._unchecked_size = 0
         self._files: dict[str, BinaryIO] = {}
@@ -66,10 +102,15 @@ class Sink:
         self._keys: dict[str, str] = {}
         self._hash_key: bytes | None = None
         self._seen: set[str] = set()
+        # The id of the attempt that is being added, and the one under which its rows are stored.
+        self._renamed = ("", "")
         self._runs: set[str] = set()
         self._run_ids: set[str] = set()
-        self._folder_runs: dict[Path, str] = {}
+        self._place_runs: dict[Path, str] = {}
+        self._sources_of_runs: dict[str, str] = {}
+        self._run_names = run_names or RunNames()
         self._tries: Counter[tuple[str, str, int | None]] = Counter()
+        self._artifacts: set[tuple[str, str]] = set()
         self.counts: Counter[str] = Counter()
         self.redacted: Counter[str] = Counter()
 
@@ -78,10 +119,12 @@ class Sink:
 
         Who only adds to the index makes attempts anew, whatever is there: looking at all of them would be for nothing.
         """
+        kept = self._connection.execute("SELECT trace_id, id FROM artifacts").fetchall()
+        self._artifacts = {(trace_id, name) for trace_id, name in kept}
         runs = self._connection.execute("SELECT run_id, source FROM runs").fetchall()
         self._runs = {row[0] for row in runs}
         self._run_ids = set(self._runs)
-        self._folder_runs = {Path(source).resolve(): run_id for run_id, source in runs if Path(source).is_dir()}
+        self._place_runs = {Path(source).resolve(): run_id for run_id, source in runs}
         if not attempts:
             return
         self._seen = {row[0] for row in self._connection.execute("SELECT trace_id FROM attempts").fetchall()}
@@ -136,7 +179,7 @@ class Sink:
         return hmac.new(self._hash_key, native.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:12]
 
     def unique_run_id(self, wanted: str) -> str:
-        """`wanted`, or `wanted~2` and so on when another source has that name: two files may share a stem."""
+        """`wanted`, or `wanted~2` and so on when another source has that name."""
         name, count = wanted, 1
         while name in self._run_ids:
             count += 1
@@ -144,12 +187,27 @@ class Sink:
         self._run_ids.add(name)
         return name
 
-    def run_id_of(self, folder: Path) -> str:
-        """The run of a folder whose sources hold one attempt each: named like the folder, the same for all of them."""
-        place = folder.resolve()
-        if place not in self._folder_runs:
-            self._folder_runs[place] = self.unique_run_id(place.name or "traces")
-        return self._folder_runs[place]
+    def run_of_file(self, path: Path) -> str:
+        """The run of a file that holds one run, named like the file."""
+        return self._run_at(path, self._run_names.of_file(path))
+
+    def run_of_folder(self, folder: Path) -> str:
+        """The run of a folder whose sources make up one run, named like the folder."""
+        return self._run_at(folder, self._run_names.of_folder(folder))
+
+    def run_of(self, path: Path, format_name: str) -> str:
+        """The run of a file that is a part of one: that of its folder, or the file's own where it is alone there."""
+        if self._run_names.is_alone(path, format_name):
+            return self.run_of_file(path)
+        folder = folder_of(path.resolve())
+        return self.run_of_folder(path.parent if folder == path.parent.resolve() else folder)
+
+    def _run_at(self, source: Path, name: str) -> str:
+        place = source.resolve()
+        if place not in self._place_runs:
+            self._place_runs[place] = self.unique_run_id(name)
+        self._sources_of_runs[self._place_runs[place]] = str(source)
+        return self._place_runs[place]
 
     def attempt_number(self, run_id: str, task_id: str, seed: int | None) -> int:
         """0, 1, ... for the attempts of a run that have the same task and seed and no number of their own."""
@@ -161,28 +219,59 @@ class Sink:
         """Add a run, once however many of its attempts name it."""
         if isinstance(row.run_id, str) and self.key(row.run_id) in self._runs:
             return
+        row = row._replace(source=self._sources_of_runs.get(row.run_id, row.source))
         if self._add("runs", row, row.source, 0):
             self._runs.add(self.key(row.run_id))
 
     def trace(self, trace: Trace) -> bool:
-        """Add an attempt with all its rows; False and a reject when its trace id is already taken."""
+        """Add an attempt with all its rows; False when it has no id that can be stored.
+
+        An id that another attempt has already is stored with a hash of the run behind it. Whether both are the same
+        attempt is decided when all sources are read.
+        """
         attempt = trace.attempt
-        known = isinstance(attempt.trace_id, str) and self.key(attempt.trace_id) in self._seen
-        if known:
-            self.reject(attempt.source, attempt.line or 0, "duplicate trace id", attempt.trace_id)
-        if known or not self.attempt(attempt):
-            return False
-        for row in trace.scores:
-            self._add("scores", row, attempt.source, attempt.line)
-        self.contents(trace)
-        return True
+        if isinstance(attempt.trace_id, str):
+            native = self.key(attempt.trace_id)
+            self._renamed = (native, self._free_id(native, attempt))
+            holds_something = bool(trace.messages or trace.steps or attempt.steps)
+            attempt = attempt._replace(source_id=native if trace.named or not holds_something else content_id(trace))
+        try:
+            if not self.attempt(attempt):
+                return False
+            for row in trace.scores:
+                self._add("scores", row, attempt.source, attempt.line)
+            self.contents(trace)
+            for source, line in trace.again:
+                self.found_again(attempt.trace_id, source, line, BY_ID)
+            return True
+        finally:
+            self._renamed = ("", "")
+
+    def _free_id(self, native: str, attempt: AttemptRow) -> str:
+        """The id under which an attempt is stored: its own, unless another attempt has it."""
+        found = native
+        parts: list[object] = [attempt.run_id]
+        while found in self._seen:
+            found = id_in_run(native, *parts)
+            parts += [attempt.source, attempt.line, len(parts)]
+        return found
 
     def attempt(self, attempt: AttemptRow) -> bool:
-        """Add an attempt without the rows below it; False when it has no id that can be stored."""
-        if not self._add("attempts", attempt, attempt.source, attempt.line):
+        """Add an attempt without the rows below it; False when it has no id that can be stored.
+
+        Its outcome and score are decided here, for all formats alike. A score that cannot be used is rejected.
+        """
+        judged = self.rule.judge(attempt)
+        if not self._add("attempts", judged.attempt, attempt.source, attempt.line):
             return False
-        self._seen.add(self.key(attempt.trace_id))
+        if judged.problem is not None:
+            self.reject_score(attempt.source, attempt.line or 0, judged.problem, shown(attempt.score))
+        self._seen.add(self._stored(attempt.trace_id))
         return True
+
+    def _stored(self, trace_id: str) -> str:
+        key = self.key(trace_id)
+        return self._renamed[1] if key == self._renamed[0] else key
 
     def span(self, row: SpanRow) -> None:
         """Add a span to the index."""
@@ -207,6 +296,10 @@ class Sink:
             for row in rows:
                 self._add(table, row, trace.attempt.source, trace.attempt.line)
 
+    def found_again(self, trace_id: str, source: str, line: int | None, reason: str) -> None:
+        """Note that a file holds an attempt that another one holds too."""
+        self._put("duplicates", DuplicateRow(self._stored(trace_id), source, line, reason))
+
     def reject(self, source: str, line: int, reason: str, head: str, byte_offset: int | None = None) -> None:
         """Count a line that cannot be used and keep its place."""
         self.put_reject(RejectRow(source, line, byte_offset, reason, head[:HEAD]))
@@ -214,6 +307,10 @@ class Sink:
     def put_reject(self, row: RejectRow) -> None:
         """Count a line, or one value of it, that cannot be used and keep its place."""
         self._put("rejects", row)
+
+    def reject_score(self, source: str, line: int, reason: str, score: str) -> None:
+        """Count a score that no outcome can be made from and keep its place."""
+        self._put("rejects", RejectRow(source, line, None, reason, score, SCORE_FIELD))
 
     def close(self) -> None:
         """Write what is pending and remove the temporary files."""
@@ -237,7 +334,7 @@ class Sink:
         first value is one of them: it names the attempt or run that the row belongs to.
         """
         if not isinstance(row, RunRow | RejectRow) and isinstance(row.trace_id, str):
-            key = self.key(row.trace_id)
+            key = self._stored(row.trace_id)
             row = row if key == row.trace_id else row._replace(trace_id=key)
         misfits, encoded = _misfits(table, row), b""
         if not misfits:
@@ -264,6 +361,9 @@ class Sink:
 
     def _put(self, table: str, row: Row, encoded: bytes = b"") -> None:
         line = encoded or _encode(row._asdict())
+        if len(line) > LONGEST_ROW and may_change_in(line):
+            line = self._readable(line)
+            row = type(row)._make(json.loads(line).values())
         if len(line) > LONGEST_ROW:
             self._insert_alone(table, row)
             return
@@ -282,16 +382,53 @@ class Sink:
             raise StoreNotWritten(self._scratch, error) from error
 
     def _write_checked(self) -> None:
-        for table, lines in self._unchecked.items():
+        for table, encoded in self._unchecked.items():
+            lines = encoded
             joined = b"\n".join(lines) + b"\n"
+            if may_change_in(joined):
+                lines = [self._readable(line) if may_change_in(line) else line for line in encoded]
+                joined = b"\n".join(lines) + b"\n"
             if self._redactor is not None and self._redactor.may_hold_secrets(joined):
                 joined = b"".join(self._redact_line(table, line) + b"\n" for line in lines)
-            file = self._files.get(table)
-            if file is None:
-                file = self._files[table] = self._path(table).open("wb")
-            file.write(joined)
+            self._write(table, joined)
         self._pending += self._unchecked_size
         self._unchecked, self._unchecked_size = {}, 0
+
+    def _write(self, table: str, lines: bytes) -> None:
+        file = self._files.get(table)
+        if file is None:
+            file = self._files[table] = self._path(table).open("wb")
+        file.write(lines)
+
+    def _readable(self, line: bytes) -> bytes:
+        """An encoded row whose texts are `readable`; the images in them become artifacts of its attempt."""
+        cells: dict[str, Any] = json.loads(line)
+
+        def keep(image: Image) -> None:
+            self._keep(image, cells.get("trace_id"), cells.get("span_id"))
+
+        plain = (*_PLACES, *(name for name in cells if name.endswith("_id")))
+        texts = {name: cell for name, cell in cells.items() if name not in plain}
+        return _encode({**cells, **readable_values(texts, keep)})
+
+    def _keep(self, image: Image, trace_id: str | None, span_id: str | None) -> None:
+        """Store an image once for each attempt, without its bytes where they may hold a secret."""
+        name = image.sha256
+        if trace_id is None or (trace_id, name) in self._artifacts:
+            return
+        self._artifacts.add((trace_id, name))
+        encoded: str | None = base64.b64encode(image.data).decode()
+        spelled = f"{encoded}\n{image.data.decode('latin-1')}"
+        if self._redactor is not None and self._redactor.redact(spelled)[0] != spelled:
+            encoded = None
+            self.redacted["images"] += 1
+        row = ArtifactRow(trace_id, name, span_id, image.media_type, len(image.data), encoded)
+        if len(image.data) > LONGEST_ROW // 2:
+            self._connection.execute("INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?)", list(row))
+            return
+        line = _encode(row._asdict()) + b"\n"
+        self._write("artifacts", line)
+        self._pending += len(line)
 
     def _redact_line(self, table: str, line: bytes) -> bytes:
         """An encoded row without secrets. Numbers and times stay: one that looks like a secret is none."""
@@ -351,6 +488,27 @@ class Sink:
 
     def _path(self, table: str) -> Path:
         return self._scratch.with_name(f"{self._scratch.name}.{table}.jsonl")
+
+
+def id_in_run(trace_id: str, *parts: object) -> str:
+    """Another id for an attempt whose id is taken, from its run, and from its place where that has it twice."""
+    return f"{trace_id}~{hashlib.sha256(repr(parts).encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def content_id(trace: Trace) -> str:
+    """A hash of what an attempt holds, but for where it was found and how often it was tried before."""
+    digest = hashlib.sha256()
+    known = trace.attempt
+    # A task without a name and a goal is named after the attempt.
+    task_id = "" if known.task_id == known.trace_id else known.task_id
+    attempt = known._replace(trace_id="", run_id="", task_id=task_id, attempt=0, source="", line=None)
+    facts = trace.spans[0].attributes if trace.spans else {}
+    messages = [(message.role, message.content) for message in trace.messages]
+    steps = [(step.tool, step.arguments, step.result, step.error) for step in trace.steps]
+    for value in (*attempt, *sorted(facts.items(), key=str), *messages, *steps):
+        with suppress(*_NOT_JSON):
+            digest.update(_encode(value))
+    return f"{CONTENT}{digest.hexdigest()[:32]}"
 
 
 def _is_id(column: schema.Column) -> bool:

@@ -206,10 +206,3 @@ FITS: dict[str, Callable[[Any], bool]] = {
     "TIMESTAMP": _utc,
     "VARCHAR": lambda value: isinstance(value, str),
 }
-
-
-def outcome_of(score: float | None) -> str | None:
-    """Success from a score of 1 (within rounding), failure below, None without a finite score."""
-    if score is None or not math.isfinite(score):
-        return None
-    return "success" if score >= 1 - 1e-9 else "failure"

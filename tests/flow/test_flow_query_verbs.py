@@ -10,7 +10,7 @@ import pytest
 
 from halo_opt.cli.app import run
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[1] / "data" / "[irt]*"  # without tests/data/cases
 
 
 @pytest.fixture(autouse=True)

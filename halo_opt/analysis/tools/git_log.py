@@ -6,13 +6,13 @@ from pydantic import Field
 
 from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
 from halo_opt.analysis.tools.formatting import format_answer
-from halo_opt.analysis.tools.harness_folder import folder_of, readable
+from halo_opt.analysis.tools.harness_folder import files_of, folder_of, readable, shown_text
 from halo_opt.core.errors import HaloError, InputError
 from halo_opt.git.command import run_git
 from halo_opt.git.reading import commit_diff, resolve
 from halo_opt.redaction import redact
 
-_COMMIT = re.compile(r"[0-9a-f]{4,40}|HEAD(~\d{1,4})?")
+_COMMIT = re.compile(r"[0-9a-f]{4,40}|HEAD(~[0-9]{1,4})?")
 _FILE = re.compile(r"(?m)^diff --git ")
 
 
@@ -75,12 +75,21 @@ def _commit(context: ToolContext, commit: str, path: str) -> str:
         found,
     )
     first, *files = _FILE.split(commit_diff(folder, found, path))
-    kept = [f"diff --git {text}" for text in files if all(map(readable, _names(text)))]
+    served = {file.path for file in files_of(context)} if (folder / "loop.yaml").is_file() else None
+    kept = [f"diff --git {text}" for text in files if _may_be_shown(text, served)]
     summary = f"commit {found[:12]} changes {len(files)} files of the harness"
     if len(kept) < len(files):
-        summary += f"; {len(files) - len(kept)} of them look like secrets and are not shown"
+        summary += f"; {len(files) - len(kept)} of them look like secrets or are not served"
     data = redact(f"{message.decode('utf-8', 'replace')}\n{first}{''.join(kept)}")[0]
     return format_answer(context, summary, data, remedy="ask with a path")
+
+
+def _may_be_shown(block: str, served: set[str] | None) -> bool:
+    """Whether a file's part of a diff is of a file that may be read; `served` are those of today, None for any."""
+    names = _names(block)
+    if not all(map(readable, names)) or (served is not None and served.isdisjoint(names)):
+        return False
+    return shown_text(names[1], block) is not None
 
 
 def _names(block: str) -> list[str]:

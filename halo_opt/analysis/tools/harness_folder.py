@@ -1,8 +1,11 @@
 """The files of the harness as agents may read them: plain text files in its folder, redacted.
 
-Links are not followed, and files whose names look like secrets are left out.
+With a loop.yaml in the folder these are the editable files, the programs that the loop's commands start, what either of
+them imports, and the documentation (Markdown). Without one they are the files that git tracks. Links of either kind are
+not followed, and files that look like a store of secrets, by name or by content, are left out.
 """
 
+import os
 import re
 import stat
 from dataclasses import dataclass
@@ -10,21 +13,32 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from halo_opt.analysis.tools.base import ToolContext, ToolRefused
+from halo_opt.analysis.tools.harness_imports import modules_in, reached
+from halo_opt.core.config import load_config
 from halo_opt.core.errors import HaloError
 from halo_opt.git.command import run_git
+from halo_opt.patching.surface import glob_pattern
 from halo_opt.redaction import redact
 
 MAX_FILES = 2_000
 MAX_FILE_BYTES = 1_000_000
-# Names of files that hold secrets or no text.
-_SECRET = (
-    *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.asc", "*.gpg", "*.ppk", "*.tfstate"),
-    *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".netrc", ".npmrc", ".pypirc", ".pgpass", ".htpasswd"),
-    *(".git", ".git-credentials", ".env*", "*.env", ".ssh", ".aws", ".gnupg", ".kube", ".docker"),
-)
+# Names of files and folders that hold secrets or no text.
+_SECRET_NAMES = """
+    *.pem *.key *.p8 *.p12 *.pfx *.pkcs12 *.jks *.jceks *.keystore *.keytab *.kdb* *.asc *.gpg *.ppk *.agekey *.ovpn
+    *.rdp *.keychain* id_rsa* id_dsa* id_ecdsa* id_ed25519* authorized_keys shadow *htpasswd* wallet.*
+    .ssh .aws .azure .gcloud .gnupg .kube *kubeconfig* .docker .dockercfg .dockerconfigjson .vault* *vault-pass*
+    *.tfstate* *.tfvars* .terraform* terraform.rc *service[-_]account* *serviceaccount* local.settings.json
+    .git .git-credentials hosts.yml hosts.yaml .env* *.env env.* *netrc .npmrc .yarnrc* .pypirc
+    *pgpass* .my.cnf .mylogin.cnf .s3cfg .boto rclone.conf auth.* *[-_]auth.* auth[-_]*.json auth[-_]*.yaml
+    auth[-_]*.yml auth[-_]*.toml auth[-_]*.ini *sh_history *sql_history .*history *.history *.har cookies* *.cookies
+    storage[-_]state* *.sqlite* *.db *.db-* *.duckdb* *.dump *.sql.gz *.parquet
+"""
+_SECRET = tuple(_SECRET_NAMES.split())
 _SECRET_WORDS = re.compile(r"secret|credential|password|passwd|private|apikey|api[-_.]key|(^|[-_.])tokens?([-_.]|$)")
 # Code and prompts about secrets are no secrets; what stands in them by mistake, redaction looks for.
 _CODE = (".py", ".j2", ".md", ".js", ".ts", ".tsx", ".go", ".rs", ".java", ".sh", ".html", ".css")
+# So many secrets in one file make it a store of them; in code some are examples.
+_MOST_SECRETS, _MOST_IN_CODE = 1, 4
 
 
 @dataclass(frozen=True)
@@ -46,20 +60,50 @@ def folder_of(context: ToolContext) -> Path:
 
 
 def files_of(context: ToolContext) -> list[HarnessFile]:
-    """The plain files that git tracks or would track, by path, at most MAX_FILES; without git, those not hidden."""
+    """The plain files that agents may read, by path, at most MAX_FILES; without git, those not hidden."""
     folder = folder_of(context)
-    try:
-        out = run_git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".")
-        names = {name.decode("utf-8", "replace") for name in out.split(b"\0") if name}
-    except HaloError:
-        names = set(_walked(folder))
+    loop = folder / "loop.yaml"
+    by_loop = loop.is_file()
+    names = frozenset(filter(readable, _names(folder, untracked=by_loop)))
+    if by_loop:
+        names = _of_loop(folder, loop, names)
     found: list[HarnessFile] = []
     for name in sorted(names):
         if len(found) == MAX_FILES:
             break
-        if readable(name) and (size := _plain_size(folder, name)) is not None:
+        if (size := _plain_size(folder, name)) is not None:
             found.append(HarnessFile(name, size))
     return found
+
+
+def _names(folder: Path, *, untracked: bool) -> set[str]:
+    more = ("--others", "--exclude-standard") if untracked else ()
+    try:
+        out = run_git(folder, "ls-files", "-z", "--cached", *more, "--", ".")
+    except HaloError:
+        return set(_walked(folder))
+    return {name.decode("utf-8", "replace") for name in out.split(b"\0") if name}
+
+
+def _of_loop(folder: Path, loop: Path, names: frozenset[str]) -> frozenset[str]:
+    """What of the files is editable, is started by the loop's commands, is imported by these, or is documentation."""
+    try:
+        config = load_config(loop)
+        patterns = [glob_pattern(glob) for glob in config.harness.editable]
+    except HaloError:
+        return frozenset()
+    root = config.harness_root.resolve()
+    inside = f"{root.relative_to(folder).as_posix()}/" if root != folder and root.is_relative_to(folder) else ""
+    below = frozenset(name.removeprefix(inside) for name in names if name.startswith(inside))
+    commands = (config.harness.command, config.harness.describe, config.harness.check, config.tasks.command)
+    start = {name for name in below if any(pattern.fullmatch(name) for pattern in patterns)}
+    start.update(*(modules_in(words or (), below) for words in commands))
+
+    def text(name: str) -> str:
+        return (_read(folder, inside + name) or b"").decode("utf-8", "replace")
+
+    served = {inside + name for name in reached(start, below, text)}
+    return frozenset(served | {name for name in names if name.endswith(".md") or name == "loop.yaml"})
 
 
 def text_of(context: ToolContext, path: str) -> str:
@@ -69,7 +113,8 @@ def text_of(context: ToolContext, path: str) -> str:
             text = text_in(folder_of(context), file)
             if text is None:
                 raise ToolRefused(
-                    f"{path[:120]!r} is not a text file, or is longer than {MAX_FILE_BYTES} bytes; read another file"
+                    f"{path[:120]!r} is no text, longer than {MAX_FILE_BYTES} bytes, or holds several secrets; read"
+                    " another file"
                 )
             return text
     raise ToolRefused(
@@ -78,27 +123,43 @@ def text_of(context: ToolContext, path: str) -> str:
 
 
 def text_in(folder: Path, file: HarnessFile) -> str | None:
-    """The redacted text of a file that `files_of` gave; None where it is no text, too long, or gone."""
-    if file.size > MAX_FILE_BYTES or _plain_size(folder, file.path) is None:
+    """The redacted text of a file of `files_of`; None where it is no text, too long, gone, or full of secrets."""
+    data = _read(folder, file.path)
+    if data is None or b"\0" in data:
+        return None
+    return shown_text(file.path, data.decode("utf-8", "replace"))
+
+
+def shown_text(path: str, text: str) -> str | None:
+    """A file's text, or a part of it, without secrets; None where there are so many that it is a store of them."""
+    clean, counts = redact(text)
+    most = _MOST_IN_CODE if path.lower().endswith(_CODE) else _MOST_SECRETS
+    return clean if sum(counts.values()) <= most else None
+
+
+def _read(folder: Path, name: str) -> bytes | None:
+    """The bytes of a plain file of at most MAX_FILE_BYTES; None for anything else."""
+    size = _plain_size(folder, name)
+    if size is None or size > MAX_FILE_BYTES:
         return None
     try:
-        with (folder / file.path).open("rb") as opened:
-            data = opened.read(MAX_FILE_BYTES)
+        # What takes the file's place meanwhile is neither followed nor waited for.
+        number = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(number, "rb") as opened:
+            return opened.read(MAX_FILE_BYTES) if _is_plain(os.fstat(number)) else None
     except OSError:
         return None
-    return None if b"\0" in data else redact(data.decode("utf-8", "replace"))[0]
 
 
 def readable(path: str) -> bool:
     """Whether nothing in the path's names says that it holds a secret, and it stays within its folder."""
     parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or "\\" in path:
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path or not path.isprintable():
         return False
     lower = [part.lower() for part in parts]
-    if any(fnmatch(part, glob) for part in lower for glob in _SECRET):
-        return False
-    named = lower[:-1] if lower[-1].endswith(_CODE) else lower
-    return not any(_SECRET_WORDS.search(part) for part in named)
+    if lower[-1].endswith(_CODE) and not lower[-1].startswith("."):
+        lower.pop()
+    return not any(_SECRET_WORDS.search(part) or any(fnmatch(part, glob) for glob in _SECRET) for part in lower)
 
 
 def _plain_size(folder: Path, name: str) -> int | None:
@@ -112,7 +173,12 @@ def _plain_size(folder: Path, name: str) -> int | None:
                 return None
     except OSError:
         return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return found.st_size if _is_plain(found) else None
+
+
+def _is_plain(found: os.stat_result) -> bool:
+    """Whether this is a file that no second name, which may lie outside the folder, belongs to."""
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
 def _walked(folder: Path) -> list[str]:

@@ -76,7 +76,9 @@ def _where(arguments: TracesArguments, context: ToolContext) -> tuple[str, list[
     chosen = TraceFilter(outcome=arguments.outcome, task=arguments.task, model=arguments.model)
     parts = [chosen.where(), scope_condition(context, "a.trace_id")]
     if arguments.called is not None:
-        parts.append(("a.trace_id IN (SELECT trace_id FROM steps WHERE tool GLOB ?)", [arguments.called]))
+        called = "SELECT trace_id FROM {} WHERE tool GLOB ?"
+        both = f"{called.format('steps')} UNION ALL {called.format('tool_calls')}"
+        parts.append((f"a.trace_id IN ({both})", [arguments.called, arguments.called]))
     if arguments.error is not None:
         try:
             checked_pattern(arguments.error, ignore_case=False)

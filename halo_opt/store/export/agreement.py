@@ -9,6 +9,7 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.export.records import SpanRecord
+from halo_opt.store.outcomes import DEFAULT_RULE
 from halo_opt.store.readers.span_lines import span_of
 from halo_opt.store.readers.span_trace import TOTALS, trace_of
 from halo_opt.store.rows import AttemptRow, MessageRow, StepRow, ToolCallRow, Trace
@@ -23,6 +24,7 @@ ATTEMPT = {
             "seed",
             "attempt",
             "outcome",
+            "outcome_from",
             "score",
             "cause",
             "end_reason",
@@ -77,7 +79,9 @@ def agreed(trace: Trace, records: list[SpanRecord]) -> tuple[list[SpanRecord], s
 
 def _read(records: Sequence[SpanRecord]) -> Trace:
     spans = [span_of(record.value, "", number) for number, record in enumerate(records, start=1)]
-    return trace_of(spans, run_id="")
+    trace = trace_of(spans, run_id="")
+    trace.attempt = DEFAULT_RULE.judge(trace.attempt).attempt
+    return trace
 
 
 def _completed(trace: Trace, records: list[SpanRecord], *, from_lines: bool) -> tuple[list[SpanRecord], bool]:

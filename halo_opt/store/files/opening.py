@@ -5,7 +5,7 @@ import io
 import tempfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 import zstandard
 
@@ -57,6 +57,40 @@ def open_seekable(path: Path) -> BinaryIO:
             raise
     copy.seek(0)
     return copy
+
+
+class OpenFiles:
+    """Files that are read at places here and there; the last few stay open. Use it as a context manager."""
+
+    def __init__(self, most: int = 32) -> None:
+        self._most = most
+        self._open: dict[Path, BinaryIO] = {}
+        self._packed: dict[Path, bool] = {}
+
+    def line(self, path: Path, offset: int) -> bytes:
+        """The line that begins at an offset of the file, unpacked where it is packed."""
+        file = self._open.pop(path, None)
+        if file is None:
+            while len(self._open) >= self._most:
+                self._open.pop(next(iter(self._open))).close()
+            file = open_seekable(path)
+        self._open[path] = file
+        file.seek(offset)
+        return file.readline()
+
+    def is_packed(self, path: Path) -> bool:
+        """Whether the file is compressed."""
+        if path not in self._packed:
+            self._packed[path] = is_packed(path)
+        return self._packed[path]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
 
 
 def is_packed(path: Path) -> bool:

@@ -16,16 +16,21 @@ from halo_opt.core.errors import InputError
 from halo_opt.redaction import Redactor
 from halo_opt.store import schema
 from halo_opt.store.files.folders import files_of, sha256_of
-from halo_opt.store.files.opening import is_packed, stem
+from halo_opt.store.files.opening import is_packed
 from halo_opt.store.index.contents import fill_contents
 from halo_opt.store.index.discovery import Source
 from halo_opt.store.index.location import fingerprint
-from halo_opt.store.index.scores import add_scores
+from halo_opt.store.index.same_attempts import count_once
+from halo_opt.store.index.scores import add_scores, leave_out_ratings
 from halo_opt.store.index.span_attempts import finish_attempts
 from halo_opt.store.index.span_index import FORMAT as INDEXED
 from halo_opt.store.index.span_index import Place, index_file
+from halo_opt.store.index.task_goals import join_tasks, tell_tasks_apart
+from halo_opt.store.name_map import NameMap
+from halo_opt.store.outcomes import OutcomeRule
 from halo_opt.store.readers import READERS
-from halo_opt.store.readers.base import SourceError
+from halo_opt.store.readers.base import FolderReader, SourceError
+from halo_opt.store.run_names import RunNames, folder_of
 from halo_opt.store.sink import Sink
 
 # Called before each source with how many are done, how many there are, and the next one's path.
@@ -59,33 +64,38 @@ class Build:
         redactor: Redactor | None,
         contents: bool,
         scores: Path | None,
+        rule: OutcomeRule,
+        names: NameMap | None = None,
     ) -> None:
         self.connection = connection
-        self.sources = sources
+        self.sources = sorted(sources, key=lambda source: source.path.parts)
+        self.packed = {folder_of(source.path) for source in sources if source.format == INDEXED and _packed(source)}
         self.contents = contents
         self.scores = scores
         rows = connection.execute("SELECT path, format, stamp, read_bytes, read_lines, counts FROM inputs").fetchall()
         self.known = {row[0]: Known(row[0], row[1], row[2], row[3], row[4], json.loads(row[5])) for row in rows}
         self.readers = {reader.name: reader for reader in READERS}
-        self.run_names: dict[str, str] = {}
         self.refused: list[SourceError] = []
-        self.sink = Sink(connection, scratch, redactor)
+        self.run_names = RunNames((source.path, source.format) for source in sources)
+        self.sink = Sink(connection, scratch, redactor, rule=rule, names=names, run_names=self.run_names)
 
     def run(self, progress: Progress | None) -> list[SourceError]:
         """Bring the tables up to date; returns what is useless as a whole. Raises InputError without any attempt."""
-        wanted = {str(source.path): source for source in self.sources}
-        changes = {path: change_of(self.known.get(path), s.path, s.format) for path, s in wanted.items()}
         self.connection.execute("CREATE TEMP TABLE touched (trace_id VARCHAR)")
+        join_tasks(self.connection)
+        changes = self._changes()
         for path in list(self.known):
             if changes.get(path, "rewritten") == "rewritten":
                 self._forget(path)
         todo = [(source, changes[str(source.path)]) for source in self.sources if changes[str(source.path)] != "same"]
         self.sink.remember(attempts=not all(self._indexed(source) for source, _ in todo))
         try:
-            for done, (source, change) in enumerate(todo):
+            done = 0
+            for group in self._groups(todo):
                 if progress is not None:
-                    progress(done, len(todo), str(source.path))
-                self._read(source, change)
+                    progress(done, len(todo), str(group[0][0].path))
+                self._read(group)
+                done += len(group)
             if progress is not None:
                 progress(len(todo), len(todo), "")
             self._finish()
@@ -94,35 +104,130 @@ class Build:
         self._check()
         return self.refused
 
-    def _read(self, source: Source, change: Change) -> None:
-        """Read what is new of one source; one that is useless as a whole is kept in mind, so that the others count."""
-        path, before = str(source.path), self.sink.counted()
+    def _changes(self) -> dict[str, Change]:
+        """What to do with each source. What depends on a source that is rewritten or gone is read again with it."""
+        changes: dict[str, Change] = {}
+        for source in self.sources:
+            path = str(source.path)
+            known = self.known.get(path)
+            changes[path] = change_of(known, source.path, source.format)
+            if known is not None and (known.read_bytes is not None) != self._indexed(source):
+                changes[path] = "rewritten"
+        again = {path for path in self.known if changes.get(path, "rewritten") == "rewritten"}
+        again |= {path for path in self._renamed() if changes.get(path) in ("same", "grown")}
+        again |= self._joined(changes)
+        links = self._links() if again else {}
+        waiting = list(again)
+        while waiting:
+            for other in links.get(waiting.pop(), set()) - again:
+                again.add(other)
+                waiting.append(other)
+        return {path: "rewritten" if path in again else change for path, change in changes.items()}
+
+    def _renamed(self) -> set[str]:
+        """The known sources whose run has another name now, because of files that are new or gone beside them."""
+        before = RunNames((Path(path), known.format) for path, known in self.known.items())
+        return {path for path, known in self.known.items() if before.differ(self.run_names, Path(path), known.format)}
+
+    def _joined(self, changes: dict[str, Change]) -> set[str]:
+        """The known sources that are read together with others of which one is new, rewritten or gone."""
+        formats = {str(source.path): source.format for source in self.sources}
+        changed = set()
+        for path in {*changes, *self.known}:
+            if changes.get(path, "rewritten") != "same":
+                format_name = formats.get(path) or self.known[path].format
+                changed.add((folder_of(Path(path)), format_name))
+        return {
+            path
+            for path, known in self.known.items()
+            if known.read_bytes is None
+            and isinstance(self.readers.get(known.format), FolderReader)
+            and (folder_of(Path(path)), known.format) in changed
+        }
+
+    def _links(self) -> dict[str, set[str]]:
+        """By known source those that hold attempts of it again, or further spans of its traces."""
+        pairs = self.connection.execute(
+            "SELECT DISTINCT d.source, a.source FROM duplicates d JOIN attempts a USING (trace_id)"
+            " UNION SELECT DISTINCT a.source, b.source FROM (SELECT DISTINCT trace_id, source FROM spans) a"
+            " JOIN (SELECT DISTINCT trace_id, source FROM spans) b USING (trace_id) WHERE a.source < b.source"
+        ).fetchall()
+        links: dict[str, set[str]] = {}
+        for one, other in pairs:
+            first, second = self._input_of(one), self._input_of(other)
+            if first and second and first != second:
+                links.setdefault(first, set()).add(second)
+                links.setdefault(second, set()).add(first)
+        return links
+
+    def _input_of(self, source: str) -> str | None:
+        """The known source to which a file belongs: itself, or the folder that is one source."""
+        if source in self.known:
+            return source
+        return next((str(folder) for folder in Path(source).parents if str(folder) in self.known), None)
+
+    def _groups(self, todo: list[tuple[Source, Change]]) -> list[list[tuple[Source, Change]]]:
+        """The sources to read, with those in one list that hold parts of the same attempts."""
+        groups: dict[object, list[tuple[Source, Change]]] = {}
+        for source, change in todo:
+            together = isinstance(self.readers[source.format], FolderReader) and not self._indexed(source)
+            key = (folder_of(source.path), source.format) if together else source.path
+            groups.setdefault(key, []).append((source, change))
+        return list(groups.values())
+
+    def _read(self, group: list[tuple[Source, Change]]) -> None:
+        """Read what is new of sources that belong together.
+
+        One that is useless as a whole is remembered with the reason, so that the others count.
+        """
+        before = self.sink.counted()
+        first, change = group[0]
+        place = None
         try:
-            if self._indexed(source):
-                place = self._index(source.path, grown=change == "grown")
+            reader = self.readers[first.format]
+            if self._indexed(first):
+                place = self._index(first.path, grown=change == "grown")
+            elif len(group) > 1 and isinstance(reader, FolderReader):
+                reader.read_files([source.path for source, _ in group], self.sink)
             else:
-                place = None
-                self.readers[source.format].read(source.path, self.sink)
+                reader.read(first.path, self.sink)
             self.sink.check()
-            self._note(source, place, {name: n - before[name] for name, n in self.sink.counted().items()})
+            counts = {name: n - before[name] for name, n in self.sink.counted().items()}
+            for source, _ in group:
+                self._note(source, place, counts if source is first else {})
         except (SourceError, OSError) as error:
             self.sink.flush()
-            self._forget(path)
-            explained = isinstance(error, SourceError)
-            # A file may vanish or be closed to us between finding and reading it.
-            words = (
-                str(error)
-                if explained
-                else f"{path} cannot be read: {getattr(error, 'strerror', None) or error}; check it"
-            )
-            self.refused.append(SourceError(source.path, words))
+            for source, _ in group:
+                self._forget(str(source.path))
+            if len(group) == 1:
+                self._refuse(first.path, error)
+            else:
+                self._read_readable(group, error)
+
+    def _read_readable(self, group: list[tuple[Source, Change]], error: SourceError | OSError) -> None:
+        """Read the sources of a group again, without the one that failed; all apart where it is not known."""
+        failed = error.path if isinstance(error, SourceError) else Path(str(error.filename))
+        rest = [(source, change) for source, change in group if source.path != failed]
+        if len(rest) < len(group):
+            self._refuse(failed, error)
+            self._read(rest)
+            return
+        for one in group:
+            self._read([one])
+
+    def _refuse(self, path: Path, error: SourceError | OSError) -> None:
+        # A file may vanish or be closed to us between finding and reading it.
+        reason = getattr(error, "strerror", None) or error
+        words = str(error) if isinstance(error, SourceError) else f"{path} cannot be read: {reason}; check it"
+        self.refused.append(SourceError(path, words))
 
     def _indexed(self, source: Source) -> bool:
-        """Whether places in the source can be sought, so that its texts can stay there."""
-        try:
-            return source.format == INDEXED and not is_packed(source.path)
-        except OSError:
-            return False  # whoever reads it says so
+        """Whether places in the source can be sought, so that its texts can stay there.
+
+        A packed file beside it may hold the beginning of its traces, and a mapping file gives the texts other names
+        than the file has; then all are read whole, together.
+        """
+        return source.format == INDEXED and self.sink.names is None and folder_of(source.path) not in self.packed
 
     def _index(self, path: Path, *, grown: bool) -> Place:
         known = self.known.get(str(path))
@@ -160,10 +265,13 @@ class Build:
             f" UNION SELECT trace_id FROM spans WHERE {here}",
             names * 2,
         )
+        self.connection.execute(
+            f"DELETE FROM duplicates WHERE {here} OR trace_id IN (SELECT trace_id FROM gone)", names
+        )
         for table in ("spans", "rejects", "runs"):
             self.connection.execute(f"DELETE FROM {table} WHERE {here}", names)
         self.connection.execute("DELETE FROM inputs WHERE path = ?", [path])
-        for table in ("attempts", "scores", "messages", "steps", "tool_calls", "pending"):
+        for table in ("attempts", "scores", "messages", "steps", "tool_calls", "artifacts", "pending"):
             self.connection.execute(f"DELETE FROM {table} WHERE trace_id IN (SELECT trace_id FROM gone)")
         self.connection.execute(
             "INSERT INTO touched SELECT DISTINCT trace_id FROM spans WHERE trace_id IN (SELECT trace_id FROM gone)"
@@ -183,8 +291,12 @@ class Build:
             self.sink.flush()
             for (path,) in self.connection.execute("SELECT path FROM inputs WHERE sha256 IS NULL").fetchall():
                 self.connection.execute("UPDATE inputs SET sha256 = ? WHERE path = ?", [sha256_of(Path(path)), path])
+        count_once(self.connection)
+        self.connection.execute("DELETE FROM runs WHERE run_id NOT IN (SELECT run_id FROM attempts)")
+        leave_out_ratings(self.connection, self.sink)
         if self.scores is not None:
             add_scores(self.connection, self.scores, self.sink)
+        tell_tasks_apart(self.connection)
         self.sink.close()
         self.connection.execute(schema.INDEX)
         self._note_rest(self.sink.counted() - before)
@@ -196,13 +308,8 @@ class Build:
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('counts', ?)", [json.dumps(counts)])
 
     def _run_name(self, source: str) -> str:
-        """The run of a file's spans that name none: the file's name, the same at every import."""
-        if source not in self.run_names:
-            found = self.connection.execute(
-                "SELECT run_id FROM runs WHERE source = ? AND starts_with(run_id, ?)", [source, stem(Path(source))]
-            ).fetchall()
-            self.run_names[source] = found[0][0] if found else self.sink.unique_run_id(stem(Path(source)))
-        return self.run_names[source]
+        """The run of a file's spans that name none: the same at every import."""
+        return self.sink.run_of(Path(source), INDEXED)
 
     def _check(self) -> None:
         """Raise unless there is an attempt."""
@@ -211,9 +318,15 @@ class Build:
         if self.refused:
             raise self.refused[0]
         first = self.connection.execute("SELECT line, source, reason FROM rejects LIMIT 1").fetchall()
-        where = "; the first: line {} of {}, {}".format(*first[0]) if first else ""
         names = ", ".join(str(source.path) for source in self.sources[:3])
-        raise InputError(f"no attempts could be read from {names}: every line was rejected{where}")
+        if not first:
+            known = " and ".join(sorted({source.format for source in self.sources}))
+            raise InputError(
+                f"no attempts could be read from {names}: nothing in it is an attempt of the format {known}; 'halo-opt"
+                " formats' shows an example of each"
+            )
+        where = "line {} of {}, {}".format(*first[0])
+        raise InputError(f"no attempts could be read from {names}: every line was rejected; the first: {where}")
 
 
 def stamp_of(path: Path, read_bytes: int | None) -> str:
@@ -250,3 +363,10 @@ def _digest(path: Path, read_bytes: int) -> str:
 def _part(file: BinaryIO, start: int, end: int) -> bytes:
     file.seek(start)
     return file.read(end - start)
+
+
+def _packed(source: Source) -> bool:
+    try:
+        return is_packed(source.path)
+    except OSError:
+        return False  # whoever reads it says so

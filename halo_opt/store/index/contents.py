@@ -1,6 +1,7 @@
 """The contents of indexed attempts: messages, steps, tool calls and attributes, read back from the trace files."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -53,7 +54,13 @@ def fill_contents(connection: duckdb.DuckDBPyConnection, sink: Sink, *, progress
 def _span(lines: SpanLines, place: tuple[Any, ...], sink: Sink) -> Span | None:
     _, trace_id, source, line, offset = place
     span = lines.read(source, line, offset)
-    return span if span is not None and sink.key(span.trace_id) == trace_id else None
+    if span is None:
+        return None
+    key = sink.key(span.trace_id)
+    if key == trace_id:
+        return span
+    # Another run's trace has that id, so this one is stored under another.
+    return replace(span, trace_id=trace_id) if trace_id.startswith(f"{key}~") else None
 
 
 def _places(connection: duckdb.DuckDBPyConnection, total: int) -> Iterator[tuple[Any, ...]]:

@@ -11,9 +11,13 @@ from typing import NamedTuple
 from halo_opt.core.errors import InputError
 from halo_opt.core.input_paths import path_problem, shown
 from halo_opt.store.files.folders import SKIPPED_FOLDERS
-from halo_opt.store.index.summary import NotRecognised
+from halo_opt.store.index.beside import lies_beside
+from halo_opt.store.index.summary import UNKNOWN_FORMAT, NotRecognised
+from halo_opt.store.name_map import NameMap
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import first_bytes
+from halo_opt.store.readers.chat import ChatReader
+from halo_opt.store.readers.documents import leading_objects
 
 _NAMES = ", ".join(reader.name for reader in READERS)
 
@@ -25,11 +29,14 @@ class Source(NamedTuple):
     format: str
 
 
-def discover(inputs: Sequence[Path], *, format_name: str | None = None) -> tuple[list[Source], list[NotRecognised]]:
+def discover(
+    inputs: Sequence[Path], *, format_name: str | None = None, names: NameMap | None = None
+) -> tuple[list[Source], list[NotRecognised]]:
     """All recognised sources in a stable order, each once, and the files that nothing recognised.
 
     With `format_name` every file is taken for that format, whatever its content looks like. Raises InputError for a
-    missing path, an unknown format, and when nothing is recognised at all.
+    missing path, an unknown format, and when nothing is recognised at all. With `names` a record that holds the list of
+    messages which the map names is one of the format chat.
     """
     if format_name is not None and format_name not in {reader.name for reader in READERS}:
         raise InputError(f"there is no format {format_name!r}; formats are {_NAMES}")
@@ -42,10 +49,14 @@ def discover(inputs: Sequence[Path], *, format_name: str | None = None) -> tuple
             raise InputError(f"{shown(path)} {problem}; give a trace file, a run folder, or a folder that holds some")
         for candidate in _candidates(path, format_name):
             name, reason = (format_name, "") if format_name and candidate.is_file() else _recognise(candidate)
+            if name is None and names is not None and _has_messages(candidate, names):
+                name = ChatReader.name
             if name is not None:
                 sources.setdefault(candidate.resolve(), Source(candidate, name))
             else:
-                unknown.setdefault(candidate.resolve(), NotRecognised(path=str(candidate), reason=reason))
+                expected = candidate != path and lies_beside(candidate)
+                found = NotRecognised(path=str(candidate), reason=reason, expected=expected)
+                unknown.setdefault(candidate.resolve(), found)
     if not sources:
         raise InputError(_nothing(inputs, list(unknown.values())))
     return list(sources.values()), list(unknown.values())
@@ -79,7 +90,14 @@ def _recognise(path: Path) -> tuple[str | None, str]:
             return None, "not UTF-8 text; traces are JSON in UTF-8"
     except OSError as error:
         return None, f"cannot be read ({error.strerror})"
-    return None, "its content is of no known trace format"
+    return None, UNKNOWN_FORMAT
+
+
+def _has_messages(path: Path, names: NameMap) -> bool:
+    try:
+        return path.is_file() and any(map(names.is_conversation, leading_objects(path)))
+    except OSError:
+        return False
 
 
 def _is_foreign(beginning: bytes) -> bool:
@@ -99,5 +117,5 @@ def _is_utf8(line: bytes) -> bool:
 def _nothing(inputs: Sequence[Path], unknown: list[NotRecognised]) -> str:
     where = ", ".join(str(path) for path in inputs)
     first = f" ({unknown[0].path}: {unknown[0].reason})" if unknown else " (no files there)"
-    formats = f"known formats are {_NAMES}; docs/store.md says how each is recognised"
+    formats = f"known formats are {_NAMES}; 'halo-opt formats' shows what each looks like"
     return f"no traces were recognised in {where}{first}; {formats}"

@@ -23,6 +23,7 @@ from halo_opt.redaction import RedactionRules, Redactor
 from halo_opt.store import schema
 from halo_opt.store.index.location import fingerprint
 from halo_opt.store.index.summary import ImportSummary, NotRecognised, summarize
+from halo_opt.store.outcomes import OutcomeRule, checked_threshold
 from halo_opt.store.sink import StoreNotWritten
 from halo_opt.store.store import Store
 
@@ -37,12 +38,16 @@ class Options:
     `contents`: also read what was said and done (messages, steps, tool calls, attributes), not the index alone.
     `format`: the reader to use for every file, instead of what its content looks like.
     `scores`: a file with outcomes that lie outside the traces.
+    `success_at`: the score from which on an attempt is a success, where no verdict is stated; None for a full score.
+    `names`: a mapping file, with the user's own names of attributes and fields.
     `redact`: which secrets are taken out before anything is stored; None stores everything as it is.
     """
 
     contents: bool = True
     format: str | None = None
     scores: Path | None = None
+    success_at: float | None = None
+    names: Path | None = None
     redact: RedactionRules | None = field(default_factory=RedactionRules)
 
     def text(self) -> str:
@@ -54,6 +59,9 @@ class Options:
             "format": self.format,
             "scores": str(self.scores.resolve()) if self.scores else None,
             "scores_stamp": fingerprint([self.scores]) if self.scores else None,
+            "success_at": checked_threshold(self.success_at),
+            "names": str(self.names.resolve()) if self.names else None,
+            "names_stamp": fingerprint([self.names]) if self.names else None,
             "redact": [rules.environment, rules.personal] if rules else None,
             "known": known,
         }
@@ -74,7 +82,11 @@ def options_of(store_path: Path) -> Options | None:
         else None
     )
     return Options(
-        format=settings["format"], scores=Path(settings["scores"]) if settings["scores"] else None, redact=rules
+        format=settings["format"],
+        scores=Path(settings["scores"]) if settings["scores"] else None,
+        success_at=settings["success_at"],
+        names=Path(settings["names"]) if settings["names"] else None,
+        redact=rules,
     )
 
 
@@ -98,9 +110,11 @@ def build_store(
     # The readers of all formats: what only opens a store does without them.
     from halo_opt.store.index.build import Build
     from halo_opt.store.index.discovery import discover
+    from halo_opt.store.name_map import read_name_map
 
     stamp = fingerprint(inputs, options.text())
-    sources, unknown = discover(inputs, format_name=options.format)
+    names = read_name_map(options.names) if options.names is not None else None
+    sources, unknown = discover(inputs, format_name=options.format, names=names)
     store_path.parent.mkdir(parents=True, exist_ok=True)
     beside = store_path.with_name(f"{store_path.name}.{os.getpid()}.new")
     with _alone(store_path):
@@ -108,7 +122,14 @@ def build_store(
             with _opened_beside(store_path, beside, options.text()) as connection:
                 redactor = Redactor(options.redact) if options.redact is not None else None
                 build = Build(
-                    connection, beside, sources, redactor=redactor, contents=options.contents, scores=options.scores
+                    connection,
+                    beside,
+                    sources,
+                    redactor=redactor,
+                    contents=options.contents,
+                    scores=options.scores,
+                    rule=OutcomeRule(options.success_at),
+                    names=names,
                 )
                 useless = [NotRecognised(path=str(e.path), reason=str(e)) for e in build.run(progress)]
                 summary = summarize(connection, [*unknown, *useless])

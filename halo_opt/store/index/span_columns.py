@@ -27,7 +27,7 @@ def _whole(bits: int) -> Any:
 # Attributes by the only type that the quick way takes; arguments may be long and stay bytes until a call needs them.
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(names.ARGUMENTS, msgspec.Raw),
-    **dict.fromkeys((*names.KIND, *names.MODEL, *names.TOOL, "error.type"), str | None),
+    **dict.fromkeys((*names.KIND, *names.MODEL, *names.TOOL, names.AGENT_RUN, "error.type"), str | None),
     **dict.fromkeys((*names.TOKENS_IN, *names.TOKENS_OUT), _whole(64)),
     STEP_INDEX: _whole(32),
     **dict.fromkeys(names.COST, float | None),
@@ -92,7 +92,7 @@ def columns_of(lines: Sequence[Line]) -> dict[str, Column]:
     states = list(map(_STATES.__getitem__, codes))
     kinds = _kinds(attributes, own["name"])
     tools, hashes = _calls(attributes, kinds, own["name"])
-    replies = np.fromiter(map("LLM".__eq__, kinds), dtype=bool, count=len(kinds))
+    counted = np.fromiter((kind not in names.NO_TOKENS for kind in kinds), dtype=bool, count=len(kinds))
     models = _first(attributes, names.MODEL)
     return {
         **{name: own[name] for name in _OWN},
@@ -100,9 +100,9 @@ def columns_of(lines: Sequence[Line]) -> dict[str, Column]:
         "status_message": messages,
         "kind": kinds,
         "model": [model if kind == "LLM" else None for model, kind in zip(models, kinds, strict=True)],
-        "tokens_in": np.where(replies, _integers(_first(attributes, names.TOKENS_IN)), NO_INTEGER),
-        "tokens_out": np.where(replies, _integers(_first(attributes, names.TOKENS_OUT)), NO_INTEGER),
-        "cost_usd": np.where(replies, _numbers(_first(attributes, names.COST)), np.nan),
+        "tokens_in": np.where(counted, _integers(_first(attributes, names.TOKENS_IN)), NO_INTEGER),
+        "tokens_out": np.where(counted, _integers(_first(attributes, names.TOKENS_OUT)), NO_INTEGER),
+        "cost_usd": _numbers(_first(attributes, names.COST)),
         "tool": tools,
         "call_hash": np.array(hashes, dtype=np.int64),
         "error_type": _error_types(attributes["error.type"], states, kinds),

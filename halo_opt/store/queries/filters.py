@@ -6,7 +6,8 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.records import Record
 from halo_opt.store import values
 
-ERROR_SPAN = "(status = 'error' OR error_type IS NOT NULL)"
+# An error that passed through several spans counts at the one that it came from.
+ERROR_SPAN = "error_type IS NOT NULL"
 
 
 # How an attempt ended; `unknown` where its traces do not say.

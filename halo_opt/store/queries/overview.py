@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from halo_opt.core.records import Record
+from halo_opt.core.records import Interval, Record
 from halo_opt.store.queries.answers import Answer, Section
 from halo_opt.store.queries.filters import ERROR_SPAN
 from halo_opt.store.queries.taxonomy import Taxonomy, error_taxonomy
@@ -39,6 +39,11 @@ class Overview(Answer):
     first: str | None = Field(description="start of the first attempt, UTC; None when no attempt has one")
     last: str | None = Field(description="end of the last attempt, UTC")
     outcomes: dict[str, int]
+    mean_score: float | None = Field(
+        default=None, description="of the measured attempts with a score; None where all scores are 0 or 1"
+    )
+    mean_score_interval: Interval | None = None
+    success_at: float | None = Field(default=None, description="the user's threshold of a success; None for 1")
     tokens_in: int | None
     tokens_out: int | None
     cost_usd: float | None
@@ -95,6 +100,7 @@ class Overview(Answer):
             ("attempts", self.attempts),
             ("spans", self.spans),
             *((f"attempts: {outcome}", count) for outcome, count in self.outcomes.items()),
+            *self._scores(),
             ("error spans", self.errors.error_spans),
             ("traces with errors", self.errors.error_traces),
             ("first start", self.first),
@@ -104,6 +110,24 @@ class Overview(Answer):
             ("cost in USD", self.cost_usd),
             *((f"attempts from {name}", count) for name, count in self.formats.items()),
         ]
+
+    def _scores(self) -> list[tuple[str, object]]:
+        found: list[tuple[str, object]] = []
+        if self.mean_score is not None:
+            ends = self.mean_score_interval
+            around = f" (95% interval {ends[0]:.2f} to {ends[1]:.2f})" if ends else ""
+            found.append(("mean score", f"{self.mean_score:.2f}{around}"))
+        if self.success_at is not None:
+            found.append(("success at a score of", self.success_at))
+        return found
+
+
+_THRESHOLD = "SELECT max(json_extract(value, '$.success_at')::DOUBLE) FROM meta WHERE key = 'options'"
+# The scores that have a mean worth showing: where all are 0 or 1, the mean is the success rate.
+PARTIAL_SCORES = (
+    "SELECT task_id, score FROM attempts WHERE outcome IN ('success', 'failure') AND score IS NOT NULL AND EXISTS ("
+    "SELECT 1 FROM attempts WHERE outcome IN ('success', 'failure') AND score > 0 AND score < 1) ORDER BY 1, trace_id"
+)
 
 
 def overview(store: Store, *, limit: int = 20) -> Overview:
@@ -123,6 +147,8 @@ def overview(store: Store, *, limit: int = 20) -> Overview:
         first=counts[3],
         last=counts[4],
         outcomes=_counts(store, "SELECT coalesce(outcome, 'unknown'), count(*) FROM attempts GROUP BY 1 ORDER BY 1"),
+        mean_score=store.rows(f"SELECT avg(score) FROM ({PARTIAL_SCORES})")[0][0],
+        success_at=store.rows(_THRESHOLD)[0][0],
         tokens_in=counts[5],
         tokens_out=counts[6],
         cost_usd=counts[7],

@@ -1,5 +1,6 @@
 """One reader per trace format. A reader recognises its format by content and turns it into the same normalized rows."""
 
+from halo_opt.store.readers.agentdojo import AgentDojoReader
 from halo_opt.store.readers.atif import AtifReader
 from halo_opt.store.readers.base import Reader
 from halo_opt.store.readers.browsergym import BrowserGymReader
@@ -9,9 +10,11 @@ from halo_opt.store.readers.codex import CodexReader
 from halo_opt.store.readers.codex_exec import CodexExecReader
 from halo_opt.store.readers.inspect_ai import InspectReader
 from halo_opt.store.readers.intercode import InterCodeReader
+from halo_opt.store.readers.labelled_failures import AgentRxReader, WhoAndWhenReader
 from halo_opt.store.readers.langfuse import LangfuseReader
 from halo_opt.store.readers.langsmith import LangSmithReader
 from halo_opt.store.readers.mlflow import MlflowReader
+from halo_opt.store.readers.openhands import OpenHandsReader
 from halo_opt.store.readers.otlp import OtlpReader
 from halo_opt.store.readers.phoenix import PhoenixReader
 from halo_opt.store.readers.run_folder import RunFolderReader
@@ -41,6 +44,10 @@ READERS: tuple[Reader, ...] = (
     PhoenixReader(),
     MlflowReader(),
     InspectReader(),
+    AgentDojoReader(),
+    OpenHandsReader(),
+    WhoAndWhenReader(),
+    AgentRxReader(),
     ChatReader(),
 )
 

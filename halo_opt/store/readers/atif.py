@@ -60,10 +60,12 @@ class AtifReader:
         if _continues_another(path):
             sink.counts["continuations"] += 1
             return
-        run_id = sink.run_id_of(path.parent)
+        run_id = sink.run_of_folder(path.parent)
         for number, record in usable(path, records(path), _problem, sink):
             known = AttemptRow(derived_id(run_id, path.name, number), run_id, "", source=str(path), line=number)
-            self._hand(_trace([record, *_continuations(path, record, sink)], {}, known), sink)
+            trace = _trace([record, *_continuations(path, record, sink)], {}, known)
+            trace.named = False
+            self._hand(trace, sink)
 
     def _trial(self, folder: Path, sink: Sink) -> None:
         if not (folder / RESULT).is_file():
@@ -74,8 +76,9 @@ class AtifReader:
             raise SourceError(
                 folder, f"{folder / RESULT} cannot be used: {reason}; run the trial again, or leave it out"
             )
-        run_id = sink.run_id_of(folder.resolve().parent)
-        trace_id = derived_id(run_id, result.get("id"), folder.name)
+        run_id = sink.run_of_folder(folder.resolve().parent)
+        own_id = values.text(result.get("id")) or None
+        trace_id = own_id or derived_id(run_id, folder.name)
         known = AttemptRow(trace_id, run_id, "", source=str(folder / RESULT), line=1)
         places = [folder / AGENT] if (folder / AGENT).is_dir() else sorted(folder.glob(f"steps/*/{AGENT}"))
         segments = [segment for place in places for segment in _segments(place / TRAJECTORY, sink)]
@@ -83,6 +86,7 @@ class AtifReader:
         if not segments:
             raw = raw_trace(places, known, sink)
             trace = trace if raw is None else _with_result(raw, trace)
+        trace.named = own_id is not None
         sink.counts[TOTALS_DIFFER] += _differ(segments, result)
         self._hand(trace, sink)
 
@@ -238,13 +242,12 @@ def _edge(steps: list[StepRow], *, first: bool) -> str | None:
     return times[0] if first else times[-1]
 
 
-def _rewards(result: Record) -> dict[str, float]:
-    """The verifier's rewards by name; older results hold a single one."""
+def _rewards(result: Record) -> dict[str, Any]:
+    """The verifier's rewards by name, as stated; older results hold a single one."""
     verdict = object_of(result.get("verifier_result"))
     rewards = verdict.get("rewards")
     listed = rewards if isinstance(rewards, dict) else {"reward": verdict.get("reward")}
-    found = {name: values.number(value) for name, value in listed.items() if isinstance(value, int | float)}
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in listed.items() if value is not None}
 
 
 def _outcome(result: Record) -> dict[str, Any]:
@@ -260,9 +263,10 @@ def _outcome(result: Record) -> dict[str, Any]:
     end_reason = None
     if broke:
         end_reason = "time_limit" if broke == _TIMED_OUT else "error"
-    return {"outcome": values.outcome_of(score), "score": score, "end_reason": end_reason}
+    return {"score": score, "end_reason": end_reason}
 
 
 def _scores(attempt: AttemptRow, result: Record) -> list[ScoreRow]:
-    rows = [] if attempt.outcome == "error" else list(_rewards(result).items())
-    return [ScoreRow(attempt.trace_id, name, value, None, "harbor") for name, value in rows]
+    given = {} if attempt.outcome == "error" else _rewards(result)
+    rows = [(name, values.number(value)) for name, value in given.items() if isinstance(value, int | float | str)]
+    return [ScoreRow(attempt.trace_id, name, value, None, "harbor") for name, value in rows if value is not None]

@@ -1,9 +1,9 @@
 """The protocol that every reader of a trace format follows, and helpers that several readers share."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from halo_opt.core.errors import InputError
 from halo_opt.store.files.lines import Line, decode_object
@@ -49,7 +49,7 @@ class Reader(Protocol):
                 return path.is_file() and any({"task", "passed"} <= record.keys() for record in first_objects(path))
 
             def read(self, path: Path, sink: Sink) -> None:
-                run_id = sink.unique_run_id(path.stem)
+                run_id = sink.run_of_file(path)
                 sink.run(RunRow(run_id, self.name, None, None, None, None, str(path)))
                 for number, record in usable(path, records(path), problem_of, sink):
                     attempt = AttemptRow(derived_id(run_id, number), run_id, str(record["task"]), line=number)
@@ -80,6 +80,20 @@ class Reader(Protocol):
         Raises:
             SourceError: nothing of the source can be used.
             OSError: a file of it cannot be read.
+        """
+        ...
+
+
+@runtime_checkable
+class FolderReader(Protocol):
+    """A reader of a format whose attempts may be spread over several files of one folder."""
+
+    def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Read files of one folder together, as `Reader.read` reads one.
+
+        Raises:
+            SourceError: nothing of a file can be used.
+            OSError: a file cannot be read; its `filename` says which.
         """
         ...
 

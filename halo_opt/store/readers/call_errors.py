@@ -133,6 +133,8 @@ def command_of(arguments: str | None) -> str:
 
 def _of_harness(text: str) -> CallError | None:
     """What a harness itself says of a call, whatever the tool: words at the beginning, or an error in tags."""
+    if text.startswith("{"):  # an object, which no harness begins a sentence with
+        return None
     match = _TAGGED.match(text) if text.startswith("<") else None
     if match is not None:
         return _typed(match.group(2).strip() or text)
@@ -162,7 +164,7 @@ def _of_shell(command: str, text: str, failed: bool | None, status: int | None) 
         return CallError("tool_error", _cut(message))
     if known and not answers_by_status(command):
         words = _last_words(body) if not only_reads(command) or "\n" not in body else None
-        return CallError("tool_error", words or _status_words(status))
+        return CallError("tool_error", words or _status_words(status, "the command ended with a non-zero status"))
     return None
 
 
@@ -273,10 +275,9 @@ def _last_words(body: str) -> str | None:
     return _cut(loud[-1].strip()) if loud else None
 
 
-def _status_words(status: int | None) -> str:
-    if status is None:
-        return "the call failed and gave no message"
-    return f"the command ended with exit status {status}"
+def _status_words(status: int | None, unknown: str = "the call failed") -> str:
+    """A sentence for an error without a message; `unknown` is its beginning where the exit status is not known."""
+    return f"{unknown} and gave no message" if status is None else f"the command ended with exit status {status}"
 
 
 def _cut(text: str) -> str:

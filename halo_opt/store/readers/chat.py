@@ -5,17 +5,18 @@ kept on the root span. Without a reward or a verdict in the record there is no o
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from halo_opt.store import values
-from halo_opt.store.files.lines import HEAD, Line, decode_json
-from halo_opt.store.files.opening import stem
+from halo_opt.store.files.lines import Line, decode_json
+from halo_opt.store.outcomes import reward_rows, stated_score
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id, usable, whole
-from halo_opt.store.readers.documents import Wrapped, is_document, leading_objects, records, wrapped
-from halo_opt.store.readers.message_layouts import is_message, normal
+from halo_opt.store.readers.documents import Wrapped, is_document, leading_objects, positioned, records, wrapped
+from halo_opt.store.readers.message_layouts import AGENT_ROLES, ROLE_FIELDS, is_message, normal
 from halo_opt.store.readers.span_lines import problem_of as span_problem
 from halo_opt.store.readers.span_trace import derived_task
 from halo_opt.store.readers.synthetic import synthetic_spans
@@ -28,7 +29,11 @@ N = TypeVar("N", int, float)
 # A record with one of these is of another format that holds messages too.
 _FOREIGN = {
     "eval",
+    "injection_task_id",
+    "mistake_agent",
+    "mistake_step",
     "observations",
+    "pipeline_name",
     "projectId",
     "resourceSpans",
     "run_type",
@@ -40,7 +45,9 @@ _FOREIGN = {
     "trajectory_format",
 }
 _FOREIGN_INFO = {"model_stats", "mini_version", "exit_status"}
-_NESTED = ("metadata", "info", "extra_info", "meta", "around")
+# What stands around the records of a document.
+AROUND = "around"
+NESTED = ("metadata", "info", "extra_info", "meta", AROUND)
 # Where the messages of a record may stand, the most usual first.
 LISTS = (
     "messages",
@@ -68,6 +75,25 @@ _MODEL = ("model", "model_name", "llm_model")
 _REWARD = ("final_reward", "total_reward")
 _START, _END = ("started_at", "start_time", "created_at", "created", "timestamp"), ("ended_at", "end_time")
 _COST = ("cost_usd", "total_cost", "cost")
+# Names that a mapping file gives to fields of any name.
+RUN, GOAL, MODE = "halo.run_id", "halo.goal", "halo.mode"
+# Every name that is understood, by what it means.
+FIELDS = {
+    "messages": LISTS,
+    "who speaks, in a message": ROLE_FIELDS,
+    "roles of the agent": AGENT_ROLES,
+    "task": (*_TASK, "task"),
+    "seed, or which try of the task": _SEED,
+    "attempt, for tries with one seed": _ATTEMPT,
+    "verdict: success, failure, error, true, ...": names.LABEL[1:],
+    "score from 0 to 1": (*names.SCORE[1:], *_REWARD),
+    "model": _MODEL,
+    "tokens of prompts, in `usage` or in each message": talk.TOKENS_IN,
+    "tokens of replies, in `usage` or in each message": talk.TOKENS_OUT,
+    "cost in dollars": _COST,
+    "start": _START,
+    "end": _END,
+}
 _LONGEST_NAME = 200
 
 
@@ -85,13 +111,18 @@ class ChatReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that holds messages; reject the others."""
-        run_id = sink.unique_run_id(stem(path))
-        for number, record in usable(path, _records(path), _problem, sink):
-            trace = _trace(record, AttemptRow(derived_id(run_id, number), run_id, "", source=str(path), line=number))
+        lines = _records(path) if sink.names is None else map(sink.names.line, _records(path))
+        found = usable(path, lines, _problem, sink)
+        first = list(islice(found, 2))
+        own_name = sink.run_of(path, self.name) if len(first) == 1 else sink.run_of_file(path)
+        for number, record in chain(first, found):
+            run_id = values.text(record.get(RUN)) or own_name
+            trace_id = derived_id(own_name, path.name, number)
+            trace = _trace(record, AttemptRow(trace_id, run_id, "", source=str(path), line=number))
             attempt = trace.attempt
             if _attempt_of(record) is None:
                 trace.attempt = attempt._replace(attempt=sink.attempt_number(run_id, attempt.task_id, attempt.seed))
-            sink.run(RunRow(run_id, self.name, None, attempt.model, None, None, str(path)))
+            sink.run(RunRow(run_id, self.name, None, attempt.model, attempt.mode, None, str(path)))
             sink.trace(trace)
 
 
@@ -178,11 +209,8 @@ def _records(path: Path) -> Iterator[Line]:
         if inner is None:
             yield line
             continue
-        for number, (_, record) in enumerate(inner.records, start=1):
-            if isinstance(record, dict):
-                yield Line(number, 0, {"around": inner.around, **record} if inner.around else record, None, "")
-            else:
-                yield Line(number, 0, None, "not an object", (values.text(record) or "null")[:HEAD])
+        around = {"around": inner.around} if inner.around else {}
+        yield from positioned({**around, **one} if isinstance(one, dict) else one for _, one in inner.records)
 
 
 def _bare_record(path: Path) -> Line:
@@ -206,14 +234,13 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     fields, listed = messages_in(record) or ((), [])
     messages = normal(listed)
     steps, calls = talk.steps_of(known.trace_id, messages)
-    places = [record, *(record[name] for name in _NESTED if isinstance(record.get(name), dict))]
+    places = [record, *(record[name] for name in NESTED if isinstance(record.get(name), dict))]
     outcome, score = names.outcome_of(*places)
     if score is None and outcome != "error":
-        score = values.number(names.first(_REWARD, *places))
-        outcome = outcome or values.outcome_of(score)
-    if outcome is None and record.get("error"):
+        score = names.first(_REWARD, *places)
+    if outcome is None and stated_score(score).number is None and record.get("error"):
         outcome = "error"
-    goal = talk.goal_of(messages)
+    goal = values.text(record.get(GOAL)) or talk.goal_of(messages)
     usage = record["usage"] if isinstance(record.get("usage"), dict) else {}
     attempt = known._replace(
         task_id=_task(record, places, goal, known.trace_id),
@@ -222,6 +249,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
         outcome=outcome,
         score=score,
         end_reason="error" if outcome == "error" else None,
+        mode=values.text(record.get(MODE)),
         model=values.text(names.first(_MODEL, *places)),
         goal=goal,
         steps=len(steps),
@@ -234,6 +262,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     rest = {f"chat.{name}": value for name, value in record.items() if name not in fields}
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, steps, calls, rest),
         messages=talk.message_rows(known.trace_id, messages),
         steps=steps,
@@ -263,9 +292,7 @@ def _count(usage: Record, keys: tuple[str, ...]) -> int | None:
 
 
 def _scores(attempt: AttemptRow, places: list[Any]) -> list[ScoreRow]:
-    rows = []
-    if attempt.score is not None:
-        rows.append(ScoreRow(attempt.trace_id, "reward", attempt.score, attempt.outcome, "chat"))
+    rows = reward_rows(attempt, "chat")
     for name in ("scores", "rewards", "score", "reward"):
         parts = names.first((name,), *places)
         for part, value in parts.items() if isinstance(parts, dict) else ():

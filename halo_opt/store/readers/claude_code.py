@@ -6,13 +6,14 @@ total for all of them, so there their steps belong to the session. Lines that sh
 model, hence one step. Lines that are no part of a conversation (snapshots, progress, titles) are skipped.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.files.opening import stem
+from halo_opt.store.files.opening import open_file
 from halo_opt.store.readers.base import first_objects
 from halo_opt.store.readers.documents import is_document, leading_objects, records
 from halo_opt.store.readers.span_lines import Reject
@@ -25,6 +26,7 @@ Object = Mapping[str, Any]
 _SPOKEN = ("user", "assistant")
 # What Claude Code itself writes in the user's place.
 _NOT_A_GOAL = ("<command-", "<local-command", "Caveat: ", "[Request interrupted")
+_SESSION_ID = re.compile(rb'"session_?[iI]d"\s*:\s*"([^"]*)"')
 _SYNTHETIC = "<synthetic>"
 _INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _KEPT = ("cwd", "gitBranch", "version", "entrypoint", "slug", "agentId", "permissionMode", "userType")
@@ -52,22 +54,72 @@ class ClaudeCodeReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every session of the file (usually one) and its sub-agents."""
-        sessions = sessions_of(path, sink.reject)
-        run_id = sink.unique_run_id(stem(path)) if sessions else ""
+        self._read([path], sink)
+
+    def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Read files of one folder. A session in several of them is the union of its messages."""
+        for together in _with_same_sessions(paths):
+            self._read(together, sink)
+
+    def _read(self, paths: Sequence[Path], sink: Sink) -> None:
+        sessions = sessions_of(paths, sink.reject)
+        run_id = sink.run_of(paths[0], self.name) if sessions else ""
         for session in sessions:
-            trace = session.trace(run_id, str(path))
+            trace = session.trace(run_id, str(session.path))
+            trace.again.extend((str(path), line) for path, line in session.again)
             if sink.trace(trace):
                 sink.run(run_of(trace.attempt, self.name))
 
 
-def sessions_of(path: Path, reject: Reject) -> list["Session"]:
-    """The sessions of a file that say anything, each sub-agent after its session; bad lines go to `reject`."""
+def sessions_of(paths: Sequence[Path], reject: Reject) -> list["Session"]:
+    """The sessions of some files that say anything, each sub-agent after its session; bad lines go to `reject`.
+
+    Of several files the lines are put in the order of their times, each message once.
+    """
     sessions: dict[str, Session] = {}
     chains: dict[str, str] = {}
-    for number, uuid, record in _lines(path, reject):
+    held: dict[tuple[str, Path], int] = {}
+    new: set[tuple[str, Path]] = set()
+    seen: set[str] = set()
+    for path, number, uuid, record in _in_order(paths, reject):
         key = _key(record, uuid, chains)
-        sessions.setdefault(key, Session(key, number)).add(record)
+        held.setdefault((key, path), number)
+        # Of lines without an id those with equal text are the same in another file.
+        mark = uuid if record.get("uuid") or len(paths) == 1 else repr(record)
+        if mark not in seen:
+            seen.add(mark)
+            new.add((key, path))
+            sessions.setdefault(key, Session(key, number, path)).add(record)
+    for (key, path), number in held.items():
+        if (key, path) not in new and key in sessions:
+            sessions[key].again.append((path, number))
     return [session for session in sessions.values() if session.turns or session.messages]
+
+
+def _in_order(paths: Sequence[Path], reject: Reject) -> Iterator[tuple[Path, int, str, Object]]:
+    """Each line of a conversation with its file: in the order of the file, of several files in that of the times."""
+    if len(paths) == 1:
+        yield from ((paths[0], *line) for line in _lines(paths[0], reject))
+        return
+    found: list[tuple[str, Path, int, str, Object]] = []
+    for path in paths:
+        time = ""
+        for number, uuid, record in _lines(path, reject):
+            time = values.time(record.get("timestamp")) or time
+            found.append((time, path, number, uuid, record))
+    yield from (line[1:] for line in sorted(found, key=itemgetter(0)))
+
+
+def _with_same_sessions(paths: Sequence[Path]) -> list[list[Path]]:
+    """The files in groups, of which no two have a line of one session."""
+    groups: list[tuple[set[bytes], list[Path]]] = []
+    for path in paths:
+        with open_file(path) as file:
+            ids = {found for raw in file for found in _SESSION_ID.findall(raw)}
+        same = [group for group in groups if group[0] & ids]
+        groups = [group for group in groups if group not in same]
+        groups.append((ids.union(*(group[0] for group in same)), [*(p for group in same for p in group[1]), path]))
+    return [group for _, group in groups]
 
 
 def session_of(paths: Iterable[Path], reject: Reject) -> "Session | None":
@@ -149,8 +201,9 @@ def _key(record: Object, uuid: str, chains: dict[str, str]) -> str:
 class Session:
     """One conversation, built up line by line."""
 
-    def __init__(self, key: str, line: int) -> None:
-        self.key, self.line = key, line
+    def __init__(self, key: str, line: int, path: Path = Path()) -> None:
+        self.key, self.line, self.path = key, line, path
+        self.again: list[tuple[Path, int]] = []
         self.turns: list[Turn] = []
         self.messages: list[TranscriptMessage] = []
         self.goal: str | None = None

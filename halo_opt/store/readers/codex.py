@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import read_objects
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import derived_id, first_objects
 from halo_opt.store.readers.span_trace import derived_task, run_of
 from halo_opt.store.readers.transcript import Call, TranscriptMessage, Turn, trace_of_turns
@@ -53,7 +52,7 @@ class CodexReader:
                 moment = values.time(record.get("timestamp"))
                 session.add(values.text(record.get("type")) or "", record["payload"], moment)
         if session.turns or session.messages:
-            trace = session.trace(sink.unique_run_id(stem(path)), path)
+            trace = session.trace(sink.run_of(path, self.name), path)
             if sink.trace(trace):
                 sink.run(run_of(trace.attempt, self.name))
 
@@ -102,7 +101,7 @@ class _Session:
 
     def trace(self, run_id: str, path: Path) -> Trace:
         """The attempt with all its rows."""
-        trace_id = values.text(self.meta.get("id")) or derived_id(run_id)
+        trace_id = values.text(self.meta.get("id")) or derived_id(run_id, path.name)
         goal = self.request or self.first_words
         attempt = AttemptRow(
             trace_id,
@@ -122,7 +121,9 @@ class _Session:
         attributes = {f"codex.{name}": value for name, value in self.meta.items()}
         attributes["codex.usage"] = {name: self.usage[name] for name in _USAGE if name in self.usage}
         attributes["codex.events"] = self.events
-        return trace_of_turns(attempt, self.turns, self.messages, attributes)
+        trace = trace_of_turns(attempt, self.turns, self.messages, attributes)
+        trace.named = "id" in self.meta
+        return trace
 
     def _event(self, payload: Object) -> None:
         kind = values.text(payload.get("type")) or ""

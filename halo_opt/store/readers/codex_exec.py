@@ -9,7 +9,6 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import read_objects
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import derived_id, first_objects
 from halo_opt.store.readers.span_lines import Reject
 from halo_opt.store.readers.span_trace import derived_task, run_of
@@ -41,7 +40,7 @@ class CodexExecReader:
         """Read the one thread of the file."""
         thread = thread_of(path, sink.reject)
         if thread.turns or thread.messages:
-            trace = thread.trace(sink.unique_run_id(stem(path)), path)
+            trace = thread.trace(sink.run_of(path, self.name), path)
             if sink.trace(trace):
                 sink.run(run_of(trace.attempt, self.name))
 
@@ -118,7 +117,9 @@ class Thread:
             line=1,
         )
         attributes = {"codex.usage": self.usage, "codex.plan": self.plan}
-        return trace_of_turns(attempt, self.turns, self.messages, attributes)
+        trace = trace_of_turns(attempt, self.turns, self.messages, attributes)
+        trace.named = self.thread_id is not None
+        return trace
 
     def _item(self, item: Object, *, finished: bool) -> None:
         kind = values.text(item.get("type") or item.get("item_type")) or ""

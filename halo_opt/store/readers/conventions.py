@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from halo_opt.core.records import Outcome
 from halo_opt.store import values
+from halo_opt.store.outcomes import verdict_of
 
 Attributes = Mapping[str, Any]
 # Role and text.
@@ -22,6 +24,7 @@ KIND = (
     "gen_ai.operation.name",
     "traceloop.span.kind",
     "llm.request.type",
+    "ai.operationId",
 )
 MODEL = (
     "gen_ai.request.model",
@@ -29,6 +32,7 @@ MODEL = (
     "gen_ai.response.model",
     "inference.llm.model_name",
     "llm.request.model",
+    "ai.model.id",
 )
 TOKENS_IN = (
     "gen_ai.usage.input_tokens",
@@ -36,6 +40,8 @@ TOKENS_IN = (
     "llm.usage.prompt_tokens",
     "gen_ai.usage.prompt_tokens",
     "inference.llm.input_tokens",
+    "ai.usage.inputTokens",
+    "ai.usage.promptTokens",
 )
 TOKENS_OUT = (
     "gen_ai.usage.output_tokens",
@@ -43,8 +49,14 @@ TOKENS_OUT = (
     "llm.usage.completion_tokens",
     "gen_ai.usage.completion_tokens",
     "inference.llm.output_tokens",
+    "ai.usage.outputTokens",
+    "ai.usage.completionTokens",
 )
 COST = ("llm.cost.total", "gen_ai.usage.cost", "inference.llm.cost.total")
+# What Pydantic AI writes on the span of an agent, which has no kind; its model calls have one.
+AGENT_RUN = "agent_name"
+# Kinds of spans whose tokens are no prompts and replies.
+NO_TOKENS = ("EMBEDDING", "RERANKER", "TOOL")
 # The last one also names spans that are no tools.
 TOOL = ("gen_ai.tool.name", "tool.name", "inference.tool.name", "ai.toolCall.name", "traceloop.entity.name")
 ARGUMENTS = (
@@ -52,10 +64,18 @@ ARGUMENTS = (
     "tool_arguments",
     "tool.parameters",
     "ai.toolCall.args",
+    "ai.toolCall.input",
     "input.value",
     "traceloop.entity.input",
 )
-RESULT = ("gen_ai.tool.call.result", "tool_response", "ai.toolCall.result", "output.value", "traceloop.entity.output")
+RESULT = (
+    "gen_ai.tool.call.result",
+    "tool_response",
+    "ai.toolCall.result",
+    "ai.toolCall.output",
+    "output.value",
+    "traceloop.entity.output",
+)
 TASK = ("halo.task_id", "task_id", "task.id", "metadata.task_id", "task.name", "inference.task_id")
 SEED = ("halo.seed", "seed", "task.seed", "metadata.seed", "gen_ai.request.seed")
 SCORE = (
@@ -78,6 +98,24 @@ LABEL = (
     "is_resolved",
     "is_correct",
 )
+# What says how an attempt ended.
+OUTCOME = (*SCORE, *LABEL, "halo.cause", "halo.end_reason", "halo.outcome_from")
+
+# Every name that is understood, by what it means.
+NAMES = {
+    "kind of span": KIND,
+    "model": MODEL,
+    "tokens of prompts": TOKENS_IN,
+    "tokens of replies": TOKENS_OUT,
+    "cost in dollars": COST,
+    "tool": TOOL,
+    "arguments of the call": ARGUMENTS,
+    "result of the call": RESULT,
+    "task": TASK,
+    "seed": SEED,
+    "score from 0 to 1": SCORE,
+    "verdict": LABEL,
+}
 
 _KINDS = {
     "chat": "LLM",
@@ -96,23 +134,19 @@ _KINDS = {
     "llm": "LLM",
     "generation": "LLM",
     "function": "TOOL",
-}
-_OUTCOMES = {
-    "success": "success",
-    "failure": "failure",
-    "error": "error",
-    "pass": "success",
-    "passed": "success",
-    "true": "success",
-    "1": "success",
-    "correct": "success",
-    "resolved": "success",
-    "fail": "failure",
-    "failed": "failure",
-    "false": "failure",
-    "0": "failure",
-    "incorrect": "failure",
-    "unresolved": "failure",
+    "ai.generatetext": "AGENT",
+    "ai.streamtext": "AGENT",
+    "ai.generateobject": "CHAIN",
+    "ai.streamobject": "CHAIN",
+    "ai.generatetext.dogenerate": "LLM",
+    "ai.streamtext.dostream": "LLM",
+    "ai.generateobject.dogenerate": "LLM",
+    "ai.streamobject.dostream": "LLM",
+    "ai.toolcall": "TOOL",
+    "ai.embed": "CHAIN",
+    "ai.embedmany": "CHAIN",
+    "ai.embed.doembed": "EMBEDDING",
+    "ai.embedmany.doembed": "EMBEDDING",
 }
 # Prompt messages are stored once in `messages`; everything else of a span stays in its attributes.
 _PROMPT = re.compile(
@@ -141,6 +175,8 @@ def kind_of(attributes: Attributes, name: str) -> str:
     kind = first(KIND[2:], attributes)
     if isinstance(kind, str) and kind.lower() in _KINDS:
         return _KINDS[kind.lower()]
+    if attributes.get(AGENT_RUN) is not None:
+        return "AGENT"
     if first(TOKENS_OUT, attributes) is not None:
         return "LLM"
     if first(TOOL[:-1], attributes) is not None:
@@ -148,11 +184,19 @@ def kind_of(attributes: Attributes, name: str) -> str:
     return "AGENT" if name.startswith("invoke_agent") else "SPAN"
 
 
-def outcome_of(*sources: Attributes) -> tuple[str | None, float | None]:
-    """The outcome and score in some attributes, each None where nothing states it; an error has no score."""
-    score = values.number(first(SCORE, *sources))
-    outcome = _OUTCOMES.get(str(first(LABEL, *sources)).lower()) or values.outcome_of(score)
-    return outcome, None if outcome == "error" else score
+def outcome_of(*sources: Attributes) -> tuple[str | None, Any]:
+    """The verdict and the score that some attributes state, each None where nothing states it; an error has no score.
+
+    The score is as it stands there. A number under the name of a verdict (`success: 0.8`) is a score.
+    """
+    labels = [label for name in LABEL for source in sources if (label := source.get(name)) is not None]
+    verdict = next((found for label in labels if (found := verdict_of(label)) is not None), None)
+    if verdict == Outcome.ERROR:
+        return str(verdict), None
+    score = first(SCORE, *sources)
+    if score is None and verdict is None:
+        score = next((label for label in labels if values.number(label) is not None), None)
+    return None if verdict is None else str(verdict), score
 
 
 # Names repeat from span to span, so what a pattern says of them is kept.

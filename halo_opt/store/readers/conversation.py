@@ -3,13 +3,20 @@
 A step is an assistant message: tool calls, or words to the user (`respond`); what follows it is the result.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.readers.message_layouts import ANSWERS_CALL, Message, texts_of
-from halo_opt.store.readers.synthetic import call_span_id, judged_call, judged_reply, step_span_id, with_calls
-from halo_opt.store.rows import MessageRow, StepRow, ToolCallRow
+from halo_opt.store.readers.synthetic import (
+    call_span_id,
+    judged_call,
+    judged_reply,
+    step_span_id,
+    synthetic_spans,
+    with_calls,
+)
+from halo_opt.store.rows import AttemptRow, MessageRow, ScoreRow, StepRow, ToolCallRow, Trace
 
 N = TypeVar("N", int, float)
 
@@ -158,3 +165,35 @@ def _failed(answer: Message) -> bool | None:
     if flags:
         return bool(flags[0])
     return {"error": True, "success": False}.get(str(answer.get("status")))
+
+
+def trace_of(
+    attempt: AttemptRow, messages: Sequence[Message], attributes: Mapping[str, Any], scores: Sequence[ScoreRow] = ()
+) -> Trace:
+    """The attempt, of a format that gives it no id, with all rows that its conversation gives.
+
+    Args:
+        attempt: what the format says of the attempt. Its steps are counted here; its goal and its tokens are taken from
+            the messages where they are None.
+        messages: the conversation, as `message_layouts.normal` gives it.
+        attributes: what goes to the root span.
+        scores: who judged the attempt, and how.
+    """
+    steps, calls = steps_of(attempt.trace_id, messages)
+    tokens_in, tokens_out = (total(messages, names, values.integer) for names in (TOKENS_IN, TOKENS_OUT))
+    known = attempt._replace(
+        goal=goal_of(messages) if attempt.goal is None else attempt.goal,
+        steps=len(steps),
+        tokens_in=tokens_in if attempt.tokens_in is None else attempt.tokens_in,
+        tokens_out=tokens_out if attempt.tokens_out is None else attempt.tokens_out,
+        cost_usd=total(messages, COST, values.number) if attempt.cost_usd is None else attempt.cost_usd,
+    )
+    return Trace(
+        known,
+        named=False,
+        spans=synthetic_spans(known, steps, calls, attributes),
+        messages=message_rows(known.trace_id, messages),
+        steps=steps,
+        tool_calls=calls,
+        scores=list(scores),
+    )

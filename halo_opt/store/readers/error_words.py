@@ -136,7 +136,7 @@ EDITS = _beginning(
     r"hunk #\d+ failed",
     r"no file open",
     r"your bash command contained syntax errors",
-    r"wrong flag",
+    r"(?:wrong|incorrect|invalid) flag",
 )
 
 FILES = _beginning(

@@ -3,6 +3,7 @@
 Of JSONL one trace at a time is in memory.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import BOM, HEAD, Line, decode_json, decode_object, read_objects
-from halo_opt.store.files.opening import open_file, open_seekable, stem
+from halo_opt.store.files.opening import OpenFiles, open_file
 from halo_opt.store.readers.base import first_bytes, first_objects
 from halo_opt.store.readers.documents import elements
 from halo_opt.store.readers.span_trace import run_of
@@ -61,39 +62,42 @@ def records(path: Path) -> Iterator[Line]:
 
 
 def by_trace(
-    path: Path, problem_of: Callable[[Object], str | None], trace_of: Callable[[Object], str], sink: Sink
-) -> Iterator[Records]:
-    """The records of each trace with their numbers; those with a problem are rejected.
+    paths: Sequence[Path], problem_of: Callable[[Object], str | None], trace_of: Callable[[Object], str], sink: Sink
+) -> Iterator[list[tuple[Path, Records]]]:
+    """The records of each trace with their numbers, by file; those with a problem are rejected.
 
     JSONL is read twice, first for where each trace's lines are: traces may be interleaved.
     """
-    places: dict[str, list[Line]] = {}
-    lined = _is_lines(path)
-    for line in records(path):
-        if line.value is None:
-            sink.reject(str(path), line.number, line.reason or "no record", line.head)
-        for record in _unwrapped(line.value):
-            problem = _told(record, problem_of)
-            if problem is not None:
-                sink.reject(str(path), line.number, problem, (values.text(record) or "null")[:HEAD])
-                continue
-            place = places.setdefault(trace_of(record), [])
-            if not place or place[-1].number != line.number:
-                place.append(line._replace(value=None) if lined else line)
-    with open_seekable(path) as file:
-        for trace_id, lines in places.items():
-            found: Records = []
-            for line in lines:
-                value = line.value
-                if lined:
-                    file.seek(line.offset)
-                    value, _ = decode_object(file.readline())
+    places: dict[str, dict[Path, list[Line]]] = {}
+    for path in paths:
+        lined = _is_lines(path)
+        for line in records(path):
+            if line.value is None:
+                sink.reject(str(path), line.number, line.reason or "no record", line.head)
+            for record in _unwrapped(line.value):
+                problem = _told(record, problem_of)
+                if problem is not None:
+                    sink.reject(str(path), line.number, problem, (values.text(record) or "null")[:HEAD])
+                    continue
+                place = places.setdefault(trace_of(record), {}).setdefault(path, [])
+                if not place or place[-1].number != line.number:
+                    place.append(line._replace(value=None) if lined else line)
+    with OpenFiles() as files:
+        for trace_id, by_file in places.items():
+            found: list[tuple[Path, Records]] = []
+            for path, lines in by_file.items():
+                read = ((line.number, line.value or _line_at(files, path, line)) for line in lines)
+                values_at = [(number, record) for number, value in read for record in _unwrapped(value)]
                 # A file that is rewritten between the two readings may hold something else there now.
-                for record in _unwrapped(value):
-                    if _told(record, problem_of) is None and trace_of(record) == trace_id:
-                        found.append((line.number, record))
+                here = [one for one in values_at if _told(one[1], problem_of) is None and trace_of(one[1]) == trace_id]
+                if here:
+                    found.append((path, here))
             if found:
                 yield found
+
+
+def _line_at(files: OpenFiles, path: Path, line: Line) -> Any:
+    return decode_object(files.line(path, line.offset))[0]
 
 
 class Platform(NamedTuple):
@@ -109,14 +113,26 @@ class Platform(NamedTuple):
     trace_of: Callable[[Records, str, str], Trace]
 
 
-def import_traces(path: Path, sink: Sink, platform: Platform) -> None:
-    """Pass every trace of a file to the sink."""
+def import_traces(paths: Sequence[Path], sink: Sink, platform: Platform) -> None:
+    """Pass every trace of some files of one folder to the sink."""
     run_id: str | None = None
-    for found in by_trace(path, platform.problem_of, platform.trace_id, sink):
-        run_id = run_id or sink.unique_run_id(stem(path))
-        trace = platform.trace_of(found, run_id, str(path))
+    for by_file in by_trace(paths, platform.problem_of, platform.trace_id, sink):
+        run_id = run_id or sink.run_of(paths[0], platform.name)
+        found = [one for _, here in by_file for one in here]
+        trace = platform.trace_of(found, run_id, str(by_file[0][0]))
+        trace.again.extend(_again(by_file))
         if sink.trace(trace):
             sink.run(run_of(trace.attempt, platform.name))
+
+
+def _again(by_file: Sequence[tuple[Path, Records]]) -> Iterator[tuple[str, int]]:
+    """The files, each with a line, that hold no record of a trace which an earlier file does not hold too."""
+    seen: set[bytes] = set()
+    for path, here in by_file if len(by_file) > 1 else ():
+        hashes = {hashlib.sha256(repr(record).encode("utf-8", "replace")).digest() for _, record in here}
+        if hashes <= seen:
+            yield str(path), here[0][0]
+        seen |= hashes
 
 
 def _told(record: Any, problem_of: Callable[[Object], str | None]) -> str | None:

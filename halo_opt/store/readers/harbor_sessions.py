@@ -124,13 +124,17 @@ class _Collected(Sink):
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self.counts = sink.counts
+        self.names, self.rule = sink.names, sink.rule
         self.traces: list[Trace] = []
 
-    def unique_run_id(self, wanted: str) -> str:
-        return wanted
+    def run_of_file(self, path: Path) -> str:
+        return path.name
 
-    def run_id_of(self, folder: Path) -> str:
+    def run_of_folder(self, folder: Path) -> str:
         return folder.name
+
+    def run_of(self, path: Path, format_name: str) -> str:  # noqa: ARG002
+        return path.name
 
     def attempt_number(self, run_id: str, task_id: str, seed: int | None) -> int:  # noqa: ARG002
         return 0

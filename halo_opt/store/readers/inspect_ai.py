@@ -13,7 +13,6 @@ from typing import Any
 from halo_opt.core.records import Cause
 from halo_opt.store import values
 from halo_opt.store.files.lines import BOM, decode_json
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import SourceError, derived_id, first_bytes, whole
 from halo_opt.store.readers.chat_attributes import chat
 from halo_opt.store.readers.exported import an_object, objects, text_id, without_nulls
@@ -73,7 +72,7 @@ class InspectReader:
         archive = first_bytes(path).startswith(_ARCHIVE)
         header, samples = _archived(path) if archive else _document(path)
         spec = an_object(header.get("eval"))
-        run_id = sink.unique_run_id(stem(path))
+        run_id = sink.run_of_file(path)
         revision, model = values.text(an_object(spec.get("revision")).get("commit")), values.text(spec.get("model"))
         run = RunRow(run_id, self.name, revision, model, None, values.text(spec.get("task")), str(path))
         for number, sample in enumerate(samples, start=1):
@@ -82,7 +81,7 @@ class InspectReader:
                 sink.reject(str(path), number, problem, values.text(sample) or "null")
                 continue
             known = AttemptRow(
-                text_id(sample.get("uuid")) or derived_id(run_id, sample["id"], sample.get("epoch")),
+                _id(sample, spec) or derived_id(run_id, sample["id"], sample.get("epoch")),
                 run_id,
                 f"{spec.get('task') or 'task'}/{sample['id']}",
                 seed=values.integer(sample.get("epoch")),
@@ -91,7 +90,9 @@ class InspectReader:
                 source=str(path),
                 line=number,
             )
-            if sink.trace(_trace(sample, known, header)):
+            trace = _trace(sample, known, header)
+            trace.named = _id(sample, spec) is not None
+            if sink.trace(trace):
                 sink.run(run)
 
 
@@ -148,6 +149,14 @@ def _document(path: Path) -> tuple[Object, Iterator[Any]]:
     return header, iter(samples)
 
 
+def _id(sample: Object, spec: Object) -> str | None:
+    """The sample's own id; in older logs one made of the evaluation's id. None where the log has neither."""
+    evaluation = text_id(spec.get("eval_id")) or text_id(spec.get("task_id"))
+    if own := text_id(sample.get("uuid")):
+        return own
+    return evaluation and derived_id(evaluation, spec.get("run_id"), sample["id"], sample.get("epoch"))
+
+
 def _problem(sample: Any) -> str | None:
     if not isinstance(sample, dict):
         return "not an object"
@@ -168,7 +177,7 @@ def _trace(sample: Object, known: AttemptRow, header: Object) -> Trace:
         cost_usd=values.number(usage.get("total_cost")),
         started_at=values.time(sample.get("started_at")),
         ended_at=values.time(sample.get("completed_at")),
-        **_ending(sample, next((row.value for row in scores if _tells(row)), None)),
+        **_ending(sample, _result(scores)),
     )
     facts = {f"inspect.{name}": sample.get(name) or None for name in _KEPT}
     facts["inspect.scores"] = sample.get("scores") or None
@@ -178,12 +187,16 @@ def _trace(sample: Object, known: AttemptRow, header: Object) -> Trace:
     return trace
 
 
-def _tells(row: ScoreRow) -> bool:
-    """Whether a score is on a scale from 0 to 1 and so gives an outcome; a count or a length does not."""
-    return row.value is not None and 0 <= row.value <= 1
+def _result(scores: list[ScoreRow]) -> float | str | None:
+    """The score that the outcome follows from: the first from 0 to 1, as a count or a length is none, else the first
+    with a number, so that the user is told that it cannot be used."""
+    numbers = [row.value for row in scores if row.value is not None]
+    numerals = [row.label for row in scores if row.value is None and row.label and row.label[0].isdigit()]
+    others: list[float | str] = [*numbers, *numerals]
+    return next((value for value in numbers if 0 <= value <= 1), others[0] if others else None)
 
 
-def _ending(sample: Object, score: float | None) -> dict[str, Any]:
+def _ending(sample: Object, score: float | str | None) -> dict[str, Any]:
     """Outcome, score, cause and end_reason. A limit that was reached is a failure unless the sample was scored."""
     if sample.get("error") is not None:
         message = values.text(an_object(sample["error"]).get("message")) or ""
@@ -191,11 +204,14 @@ def _ending(sample: Object, score: float | None) -> dict[str, Any]:
         return {"outcome": "error", "cause": str(cause), "end_reason": "error"}
     kind = values.text(an_object(sample.get("limit")).get("type"))
     if kind is None:
-        return {"outcome": values.outcome_of(score), "score": score, "end_reason": "done"}
+        return {"score": score, "end_reason": "done"}
     if kind == "operator" and score is None:
         return {"outcome": "error", "cause": str(Cause.INTERRUPTED), "end_reason": "error"}
-    outcome = values.outcome_of(score) or "failure"
-    return {"outcome": outcome, "score": score, "end_reason": _LIMITS.get(kind, f"{kind}_limit")}
+    return {
+        "outcome": "failure" if score is None else None,
+        "score": score,
+        "end_reason": _LIMITS.get(kind, f"{kind}_limit"),
+    }
 
 
 def _scores(trace_id: str, scores: Object) -> Iterator[ScoreRow]:

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from halo_opt.core.records import Outcome
 from halo_opt.store import values
 from halo_opt.store.files.lines import decode_json, head_of
 from halo_opt.store.files.opening import stem
+from halo_opt.store.outcomes import DEFAULT_RULE, reward_rows, stated_score
 from halo_opt.store.readers.base import derived_id, first_bytes, whole
 from halo_opt.store.readers.call_errors import call_error
 from halo_opt.store.readers.documents import Wrapped, wrapped
@@ -22,6 +24,8 @@ from halo_opt.store.rows import AttemptRow, MessageRow, RunRow, ScoreRow, StepRo
 from halo_opt.store.sink import Sink
 
 _MODE = re.compile(r"(?:^|_)(multiturn|react|plan_solve)(?:_|$)")
+_ENVIRONMENT = re.compile(r"(?:^|[_/.-])(bash|sql|ctf|python|swe)(?=[_/.-]|$)")
+_DATA_SET = re.compile(r"(?:^|[_/.-])(fs_\d+)(?=[_/.-]|$)")
 _EXECUTE = re.compile(r"\s*execute\[(.*)\]\s*", re.DOTALL)
 # Written by InterCode's own loop, not by the agent, when the turns are used up.
 _FORCED = "EXCEEDED MAX TURNS"
@@ -59,15 +63,16 @@ class InterCodeReader:
             sink.reject(str(path), 1, reason or "not an object", head_of(raw))
             return
         found = _records(document)
-        run_id = sink.unique_run_id(stem(path))
+        run_id = sink.run_of_file(path)
         model, mode = _model(found.around) or model_of_path(path), _group(_MODE, stem(path))
+        suite = _suite(path, found.around)
         sink.run(RunRow(run_id, self.name, None, model, mode, None, str(path)))
         for number, (key, record) in enumerate(found.records, start=1):
             problem = _problem(record)
             if problem is not None:
                 sink.reject(str(path), number, problem, f"{key}: {values.text(record)}")
                 continue
-            task = f"intercode-{record.get('task_id', key)}"
+            task = "-".join(["intercode", *suite, str(record.get("task_id", key))])
             known = AttemptRow(
                 derived_id(run_id, task, 0, 0),
                 run_id,
@@ -96,6 +101,18 @@ def _model(around: Mapping[str, Any]) -> str | None:
     return next((found for name in ("model", "model_name") if isinstance(found := meta.get(name), str)), None)
 
 
+def _suite(path: Path, around: Mapping[str, Any]) -> list[str]:
+    """Environment and data set, such as bash and fs_1: task numbers begin at 0 in each.
+
+    They are in the file's name, else in the settings beside the records or in the folder's name.
+    """
+    meta = around["meta"] if isinstance(around.get("meta"), dict) else around
+    settings = [values.text(meta.get(name)) or "" for name in ("env", "environment", "dataset", "data_path")]
+    places = [stem(path), *settings, path.resolve().parent.name]
+    found = [next((match for place in places if (match := _group(p, place))), None) for p in (_ENVIRONMENT, _DATA_SET)]
+    return [name for name in found if name is not None]
+
+
 def _group(pattern: re.Pattern[str], stem: str) -> str | None:
     match = pattern.search(stem)
     return match.group(1) if match else None
@@ -119,10 +136,9 @@ def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
     own = [turn for turn in turns if not (turn.thought or "").startswith(_FORCED)]
     goal = values.text(record.get("query"))
     steps = _steps(known.trace_id, goal, own)
-    score = values.number(summary.get("max_reward"))
+    score = summary.get("max_reward")
     limit = values.integer(summary.get("turns_max"))
     attempt = known._replace(
-        outcome=values.outcome_of(score),
         score=score,
         end_reason=_end_reason(turns, own, score, limit),
         goal=goal,
@@ -134,6 +150,7 @@ def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
     calls = [c._replace(position=place, span_id=call_span_id(place)) for place, c in enumerate(made)]
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, steps, calls, {f"intercode.{name}": value for name, value in rest.items()}),
         messages=_messages(known.trace_id, goal, turns),
         steps=steps,
@@ -159,12 +176,12 @@ def _turns(history: Mapping[str, Any]) -> list[_Turn]:
     ]
 
 
-def _end_reason(turns: list[_Turn], own: list[_Turn], score: float | None, limit: int | None) -> str | None:
+def _end_reason(turns: list[_Turn], own: list[_Turn], score: Any, limit: int | None) -> str | None:
     if len(own) < len(turns):
         return "step_limit"
     if own and own[-1].action.strip() == "submit":
         return "done"
-    if values.outcome_of(score) == "success":
+    if DEFAULT_RULE.outcome(stated_score(score).number) == Outcome.SUCCESS:
         return "task_over"
     return "step_limit" if limit is not None and len(own) >= limit else None
 
@@ -224,7 +241,7 @@ def _messages(trace_id: str, goal: str | None, turns: list[_Turn]) -> list[Messa
 
 
 def _scores(attempt: AttemptRow, turns: list[_Turn]) -> list[ScoreRow]:
-    rows = [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "intercode")] if attempt.score is not None else []
+    rows = reward_rows(attempt, "intercode")
     for number, turn in enumerate(turns):
         if turn.reward is not None:
             rows.append(ScoreRow(attempt.trace_id, "turn_reward", turn.reward, str(number), "intercode"))

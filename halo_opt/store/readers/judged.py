@@ -8,7 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from halo_opt.core.records import Outcome
 from halo_opt.store import values
+from halo_opt.store.outcomes import DEFAULT_RULE, stated_score, verdict_of
 from halo_opt.store.rows import ScoreRow, Trace
 
 # Names of the task's result, the plainest first; case and separators do not matter.
@@ -26,22 +28,8 @@ _RESULTS = (
     "score",
     "accuracy",
 )
-_WORDS = {
-    "success": 1.0,
-    "pass": 1.0,
-    "passed": 1.0,
-    "true": 1.0,
-    "yes": 1.0,
-    "correct": 1.0,
-    "resolved": 1.0,
-    "failure": 0.0,
-    "fail": 0.0,
-    "failed": 0.0,
-    "false": 0.0,
-    "no": 0.0,
-    "incorrect": 0.0,
-    "unresolved": 0.0,
-}
+_NUMERAL = re.compile(r"\s*[-+.]?\d")
+_FULL: dict[Outcome | None, float] = {Outcome.SUCCESS: 1.0, Outcome.FAILURE: 0.0}
 
 
 class Judgement(NamedTuple):
@@ -77,18 +65,31 @@ def judged(trace: Trace, judgements: Sequence[Judgement]) -> Trace:
     attempt = trace.attempt
     rows = [ScoreRow(attempt.trace_id, j.name, j.value, j.label, j.source) for j in judgements]
     trace.scores.extend(rows)
-    score = _result(judgements) if attempt.outcome is None and attempt.score is None else None
-    if score is not None:
-        trace.attempt = attempt._replace(outcome=values.outcome_of(score), score=score)
+    if attempt.outcome is None and attempt.score is None:
+        verdict, score = _result(judgements)
+        trace.attempt = attempt._replace(outcome=verdict, score=score)
     return trace
 
 
-def _result(judgements: Sequence[Judgement]) -> float | None:
+def _result(judgements: Sequence[Judgement]) -> tuple[str | None, Any]:
+    """The verdict and the score of the plainest judgement of the task's result.
+
+    One on a scale that is not known counts only where no other can be used, so that the user is told of it.
+    """
     named = {re.sub(r"[^a-z]+", " ", j.name.lower()).strip(): j for j in reversed(judgements) if j.whole}
-    for name in _RESULTS:
-        if name in named:
-            found = named[name]
-            score = found.value if found.value is not None else _WORDS.get((found.label or "").strip().lower())
-            if score is not None and 0 <= score <= 1:
-                return score
-    return None
+    stated = [_stated(named[name]) for name in _RESULTS if name in named]
+    usable = ((verdict, score) for verdict, score in stated if verdict or DEFAULT_RULE.score(score).number is not None)
+    return next(usable, next((found for found in stated if found[1] is not None), (None, None)))
+
+
+def _stated(found: Judgement) -> tuple[str | None, Any]:
+    """The verdict in words and the score of a judgement; a label may be a numeral."""
+    verdict = verdict_of(found.label)
+    if verdict == Outcome.ERROR:  # the judge failed, which says nothing about the attempt
+        return None, None
+    score: float | str | None = found.value
+    if score is None:
+        score = found.label if verdict is None and _NUMERAL.match(found.label or "") else _FULL.get(verdict)
+    if stated_score(score).number is None:  # an infinite value is rejected with its row of `scores`
+        score = None
+    return None if verdict is None else str(verdict), score

@@ -1,9 +1,11 @@
 """Reader for Langfuse exports: observations, or traces that hold their observations and scores.
 
 The names may be those of the interface (`traceId`) or of the bulk export (`trace_id`), the file JSONL or one JSON
-document. Files are not joined: a bulk export's `traces/` and `scores/` have no observations and are not recognised.
+document. A trace may be spread over several files of one folder. A bulk export's `traces/` and `scores/` have no
+observations and are not recognised.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,11 @@ class LangfuseReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every trace of the file."""
-        import_traces(path, sink, Platform(self.name, _problem, _trace_id, _trace))
+        self.read_files([path], sink)
+
+    def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Read every trace of some files of one folder."""
+        import_traces(paths, sink, Platform(self.name, _problem, _trace_id, _trace))
 
 
 def _is_observation(record: Object) -> bool:
@@ -126,6 +132,8 @@ def _trace(records: Records, run_id: str, source: str) -> Trace:
 def _root(whole: Object, trace_id: str, source: str, line: int) -> Span:
     """A span for the trace itself, with its input, output and metadata."""
     attributes = {"openinference.span.kind": "AGENT", **_texts(whole), **_rest(whole)}
+    if whole.get("total_cost"):  # counts only where no observation states its cost
+        attributes["gen_ai.usage.cost"] = whole["total_cost"]
     revision = whole.get("release") or whole.get("version")
     return Span(
         trace_id,
@@ -152,9 +160,9 @@ def _span(observation: Object, trace_id: str, root: Span | None, source: str, li
         attributes |= input_attributes(opened(observation.get("input"))) | output_attributes(
             opened(observation.get("output"))
         )
-        attributes |= _usage(observation)
     else:
         attributes |= _texts(observation)
+    attributes |= _usage(observation)
     revision = observation.get("release") or observation.get("version")
     return Span(
         trace_id,
@@ -212,4 +220,7 @@ def _rest(observation: Object) -> dict[str, Any]:
 def _judgement(score: Object) -> Judgement | None:
     given = " ".join(["langfuse", *([str(score["source"])] if score.get("source") else [])])
     whole = not score.get("observation_id")
-    return judgement(score.get("name"), score.get("value"), given, label=score.get("string_value"), whole=whole)
+    # The value of a category is its place in a list and no score.
+    category = score.get("data_type") == "CATEGORICAL" and score.get("string_value") is not None
+    value = None if category else score.get("value")
+    return judgement(score.get("name"), value, given, label=score.get("string_value"), whole=whole)

@@ -1,10 +1,10 @@
 """Reader for LangSmith run exports: runs in JSONL or one JSON document, flat or with `child_runs` inside.
 
 A trace is an attempt. Its dataset example, where it has one, is its task. Streamed tokens are not kept: the outputs
-hold them as a whole. Files are not joined.
+hold them as a whole. A trace may be spread over several files of one folder.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,11 @@ _USED = {
     "feedback_stats",
 }
 _DEEPEST = 50
+_SUMS = {
+    "prompt_tokens": "gen_ai.usage.input_tokens",
+    "completion_tokens": "gen_ai.usage.output_tokens",
+    "total_cost": "gen_ai.usage.cost",
+}
 # Where a chain's one text is all that it was given or gave.
 _TEXTS = ("input", "output", "question", "query", "answer", "result")
 
@@ -67,7 +72,11 @@ class LangSmithReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every trace of the file."""
-        import_traces(path, sink, Platform(self.name, _problem, _trace_id, _trace))
+        self.read_files([path], sink)
+
+    def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Read every trace of some files of one folder."""
+        import_traces(paths, sink, Platform(self.name, _problem, _trace_id, _trace))
 
 
 def _problem(record: Object) -> str | None:
@@ -122,6 +131,8 @@ def _span(record: Object, trace_id: str, source: str, line: int) -> Span:
         attributes |= input_attributes(run.get("inputs")) | output_attributes(run.get("outputs"))
         attributes |= _usage(run, an_object(extra.get("invocation_params")), metadata)
     else:
+        # What LangSmith adds up over the runs below; it writes 0 where none of them told.
+        attributes |= {name: run[key] for key, name in _SUMS.items() if run.get(key)}
         attributes |= without_nulls(
             {"input.value": _words(run.get("inputs")), "output.value": _words(run.get("outputs"))}
         )

@@ -62,6 +62,8 @@ ROLE_FIELDS = ("role", "from", "author", "speaker", "sender", "source")
 _CONTENT_FIELDS = ("content", "value", "text", "parts", "message", "utterance")
 # LangChain writes the role in `type`; with other values it says what kind of message or item it is.
 _ROLE_TYPES = ("human", "ai", "system", "tool", "function", "aimessagechunk")
+# Fields of events that also name a source and hold some content.
+_EVENT_FIELDS = {"action", "observation", "kind", "event"}
 _CALLS = ("tool_use", "server_tool_use", "mcp_tool_use", "tool_call", "tool-call", "function_call")
 _THOUGHTS = ("thinking", "reasoning", "redacted_thinking", "reasoning_text")
 _ARGUMENTS = ("arguments", "args", "input", "parameters", "action_input", "kwargs")
@@ -75,7 +77,7 @@ def is_message(value: Any) -> bool:
     if any(isinstance(value.get(name), str) for name in ("role", "from")):
         return True
     if _role(value) is not None and any(name in value for name in _CONTENT_FIELDS):
-        return True
+        return not value.keys() & _EVENT_FIELDS
     return _is_item(value)
 
 

@@ -1,10 +1,10 @@
 """Reader for MLflow trace exports: {info, data: {spans}} of schema 2 and 3, JSONL or one JSON document.
 
-Attribute values are JSON texts there and are decoded. Ids that schema 3 keeps in base64 stay as they are. Files are not
-joined: a trace's assessments count where its `info` holds them.
+Attribute values are JSON texts there and are decoded. Ids that schema 3 keeps in base64 stay as they are. A trace's
+assessments count where its `info` holds them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,11 @@ class MlflowReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every trace of the file."""
-        import_traces(path, sink, Platform(self.name, _problem, _trace_id, _trace))
+        self.read_files([path], sink)
+
+    def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Read every trace of some files of one folder."""
+        import_traces(paths, sink, Platform(self.name, _problem, _trace_id, _trace))
 
 
 def _problem(record: Object) -> str | None:

@@ -1,22 +1,22 @@
 """Reader for OTLP JSON, as collectors and exporters write it: one document, an array of them, or one a line.
 
-The spans of a trace may be spread over the lines of a file; a trace is handed on when its last line is read, so memory
-holds the traces under way and not the file. Traces are not joined across files.
+The spans of a trace may be spread over the lines of a file and over several files of one folder. A trace is handed on
+when its last line is read, so memory holds the traces under way and not the files.
 """
 
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD, Line
-from halo_opt.store.files.opening import open_file, stem
+from halo_opt.store.files.opening import open_file
 from halo_opt.store.readers.documents import is_document, leading_objects, records
 from halo_opt.store.readers.span_events import EVALUATION, Event, attributes_of_events
-from halo_opt.store.readers.span_lines import Reject, Span, problem_of, span_of
+from halo_opt.store.readers.span_lines import Reject, Span, by_run, problem_of, span_of
 from halo_opt.store.readers.span_trace import run_of, trace_of
 from halo_opt.store.rows import ScoreRow, SpanRow
 from halo_opt.store.sink import Sink
@@ -40,13 +40,19 @@ class OtlpReader:
         return path.is_file() and any(_batches(record) is not None for record in leading_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Read every trace of the file. A run for each run id in its spans, else one named after the file."""
-        own_name = sink.unique_run_id(stem(path))
-        for spans in _traces(path, sink.reject):
-            trace = trace_of(spans, run_id=own_name)
-            trace.scores.extend(score for span in trace.spans for score in _evaluations(span))
-            if sink.trace(trace):
-                sink.run(run_of(trace.attempt, self.name))
+        """Read every trace of the file. A run for each run id in its spans, else one named after file or folder."""
+        self.read_files([path], sink)
+
+    def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Read every trace of some files of one folder."""
+        own_name = sink.run_of(paths[0], self.name)
+        for found in _traces(paths, sink.reject):
+            spans = found if sink.names is None else sink.names.spans(found)
+            for part in by_run(spans):
+                trace = trace_of(part, run_id=own_name)
+                trace.scores.extend(score for span in trace.spans for score in _evaluations(span))
+                if sink.trace(trace):
+                    sink.run(run_of(trace.attempt, self.name))
 
 
 def _batches(record: Mapping[str, Any]) -> list[Any] | None:
@@ -60,28 +66,36 @@ def _batches(record: Mapping[str, Any]) -> list[Any] | None:
     return found if isinstance(found, list) else None
 
 
-def _traces(path: Path, reject: Reject) -> Iterator[list[Span]]:
-    """The spans of each trace, in the order in which the traces end in the file."""
-    document = is_document(path)
-    last = {} if document else _last_lines(path)
+def _traces(paths: Sequence[Path], reject: Reject) -> Iterator[list[Span]]:
+    """The spans of each trace, in the order in which the traces end in the files."""
+    last = {} if len(paths) == 1 and is_document(paths[0]) else _last_lines(paths)
     open_traces: dict[str, list[Span]] = {}
-    for line in records(path):
+    for path in paths:
+        document = is_document(path)
+        # Of a document the numbers of records and of lines are not the same.
         here: set[str] = set()
-        for span in _spans(line, path, reject, count=document):
-            here.add(span.trace_id)
-            open_traces.setdefault(span.trace_id, []).append(span)
-        for trace_id in here:
-            if last.get(trace_id) == line.number:
+        for line in records(path):
+            here = here if document else set()
+            for span in _spans(line, path, reject, count=document):
+                here.add(span.trace_id)
+                open_traces.setdefault(span.trace_id, []).append(span)
+            for trace_id in () if document else here:
+                if last.get(trace_id) == (path, line.number):
+                    yield open_traces.pop(trace_id)
+        for trace_id in here if document else ():
+            if last.get(trace_id, (None, 0))[0] == path:
                 yield open_traces.pop(trace_id)
     yield from open_traces.values()
 
 
-def _last_lines(path: Path) -> dict[str, int]:
+def _last_lines(paths: Sequence[Path]) -> dict[str, tuple[Path, int]]:
     """The last line that names each trace, found without parsing."""
-    last: dict[str, int] = {}
-    with open_file(path) as file:
-        for number, raw in enumerate(file, start=1):
-            last.update({_id(found.decode("utf-8", "replace")): number for found in set(_TRACE_ID.findall(raw))})
+    last: dict[str, tuple[Path, int]] = {}
+    for path in paths:
+        with open_file(path) as file:
+            for number, raw in enumerate(file, start=1):
+                for found in set(_TRACE_ID.findall(raw)):
+                    last[_id(found.decode("utf-8", "replace"))] = (path, number)
     return last
 
 

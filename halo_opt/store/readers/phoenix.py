@@ -1,10 +1,11 @@
 """Reader for Arize Phoenix span exports: records of the spans dataframe, or spans of its interface and command line.
 
 Names are flat (`context.trace_id`, `attributes.llm.model_name`) or nested. A dataframe written without its index has
-lost the span ids; its spans are still read, in time order. Files are not joined: annotations count where spans hold
-them.
+lost the span ids; its spans are still read, in time order. Annotations count where spans hold them. A trace may be
+spread over several files of one folder.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,11 @@ class PhoenixReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every trace of the file."""
-        import_traces(path, sink, Platform(self.name, _problem, _trace_id, _trace))
+        self.read_files([path], sink)
+
+    def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Read every trace of some files of one folder."""
+        import_traces(paths, sink, Platform(self.name, _problem, _trace_id, _trace))
 
 
 def _context(record: Object, name: str) -> str | None:

@@ -14,6 +14,7 @@ from halo_opt.core.validation import result_problem
 from halo_opt.store import values
 from halo_opt.store.files.folders import SKIPPED_FOLDERS, files_under
 from halo_opt.store.files.lines import decode_json, head_of, read_objects
+from halo_opt.store.outcomes import OutcomeRule
 from halo_opt.store.readers.base import SourceError
 from halo_opt.store.readers.span_lines import traces_of
 from halo_opt.store.readers.span_trace import trace_of
@@ -47,19 +48,22 @@ class RunFolderReader:
         for result, line in results.chosen.values():
             if waiting.setdefault(result.trace_id, (result, line))[1] != line:
                 sink.reject(str(results.path), line, "duplicate trace id", result.trace_id)
-        for file in files_under(path, skip=_NO_SPANS_HERE):
-            if file.suffix != ".jsonl" or (file.parent == path and file.name in _NOT_SPANS):
-                continue
-            for trace_id, spans in traces_of(file, sink.reject):
-                if trace_id in waiting:
-                    result, line = waiting.pop(trace_id)
-                    sink.trace(_finished(trace_of(spans, run_id=run.run_id), result, line, run))
-                elif trace_id not in results.trace_ids:
-                    sink.counts["unfinished"] += 1
+        files = [
+            file
+            for file in files_under(path, skip=_NO_SPANS_HERE)
+            if file.suffix == ".jsonl" and not (file.parent == path and file.name in _NOT_SPANS)
+        ]
+        for trace_id, found in traces_of(files, sink.reject, own_fields=sink.names is not None):
+            spans = found if sink.names is None else sink.names.spans(found)
+            if trace_id in waiting:
+                result, line = waiting.pop(trace_id)
+                sink.trace(_finished(trace_of(spans, run_id=run.run_id), result, line, run, sink.rule))
+            elif trace_id not in results.trace_ids:
+                sink.counts["unfinished"] += 1
         for result, line in waiting.values():
             sink.counts["without_spans"] += 1
             bare = Trace(AttemptRow(result.trace_id, run.run_id, result.task_id))
-            sink.trace(_finished(bare, result, line, run))
+            sink.trace(_finished(bare, result, line, run, sink.rule))
 
 
 class _Results:
@@ -130,7 +134,7 @@ def _run(folder: Path, sink: Sink) -> RunRow:
     )
 
 
-def _finished(trace: Trace, result: AttemptResult, line: int, run: RunRow) -> Trace:
+def _finished(trace: Trace, result: AttemptResult, line: int, run: RunRow, rule: OutcomeRule) -> Trace:
     """The trace with the values of its result line, which take precedence over those of its spans."""
     spans_say = trace.attempt
     score = None if result.outcome is Outcome.ERROR else result.score
@@ -139,7 +143,7 @@ def _finished(trace: Trace, result: AttemptResult, line: int, run: RunRow) -> Tr
         task_id=result.task_id,
         seed=result.seed,
         attempt=result.attempt,
-        outcome=result.outcome.value,
+        outcome=rule.leaves(result.outcome, score),
         score=score,
         cause=str(result.cause) if result.cause is not None else None,
         end_reason=spans_say.end_reason or ("error" if result.outcome is Outcome.ERROR else None),

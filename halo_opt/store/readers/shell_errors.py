@@ -24,6 +24,8 @@ _FIXED = re.compile(
     r"|is not recognized as (?:an internal or external command|the name of a cmdlet)"
     r"|^OCI runtime exec failed|^Error response from daemon: "
 )
+# Of a longer output as many lines at the beginning and at the end are looked at.
+_MOST_LINES = 300
 # How programs begin a message, and files a line.
 _PLAIN = re.compile(
     r"^(?:error|ERROR|fatal|FATAL|usage|Usage|npm ERR!|npm error|panic)\b:? |^E: |^ERROR \d+ \(\w+\)"
@@ -99,6 +101,8 @@ def error_message(command: str, output: str, *, failed: bool | None) -> str | No
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     if not lines:
         return None
+    if len(lines) > 2 * _MOST_LINES:
+        lines = lines[:_MOST_LINES] + lines[-_MOST_LINES:]
     reading = only_reads(command)
     if not reading and failed is not False and (found := exception_in(lines)) is not None:
         return found

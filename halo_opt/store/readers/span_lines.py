@@ -7,15 +7,19 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, NamedTuple
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import decode_object, head_of, read_objects
-from halo_opt.store.files.opening import is_packed, open_seekable
+from halo_opt.store.files.opening import OpenFiles
 
 Attributes = Mapping[str, Any]
 Reject = Callable[[str, int, str, str], None]
 
+_FIELDS = {
+    *("trace_id", "span_id", "parent_span_id", "name", "kind", "start_time", "end_time", "status", "attributes"),
+    *("resource", "scope", "events", "links", "trace_state"),
+}
 STATUS = {"STATUS_CODE_OK": "ok", "OK": "ok", "1": "ok", "STATUS_CODE_ERROR": "error", "ERROR": "error", "2": "error"}
 
 
@@ -40,43 +44,84 @@ class Span:
     byte_length: int | None = None
 
 
-def traces_of(path: Path, reject: Reject) -> Iterator[tuple[str, list[Span]]]:
-    """(trace id, its spans in file order) for every trace of a file, in the order of their first spans.
+class _Spot(NamedTuple):
+    """The place of a span's line."""
 
-    The file is read twice, first for where each trace's lines are: traces may be interleaved, and holding all of a
-    large file's spans at once would cost several times its size in memory.
+    path: Path
+    offset: int
+    line: int
+
+
+def traces_of(paths: Sequence[Path], reject: Reject, *, own_fields: bool = False) -> Iterator[tuple[str, list[Span]]]:
+    """(trace id, its spans in the order of the files) for every trace of some files, in the order of first spans.
+
+    With `own_fields` the fields of a line that no span has are among its span's attributes.
+
+    The files are read twice, first for where each trace's lines are: traces may be interleaved, and holding all spans
+    of large files at once would cost several times their size in memory.
     """
-    places: dict[str, list[tuple[int, int]]] = {}
-    for line in read_objects(path):
-        problem = line.reason if line.value is None else problem_of(line.value)
-        if line.value is None or problem is not None:
-            reject(str(path), line.number, problem or "no span", line.head or str(line.value)[:200])
-            continue
-        places.setdefault(line.value["trace_id"], []).append((line.offset, line.number))
-    packed = is_packed(path)
-    with open_seekable(path) as file:
-        for trace_id, spots in places.items():
-            spans = list(_spans_at(file, spots, str(path), reject, packed=packed))
+    spots: dict[str, list[_Spot]] = {}
+    for path in paths:
+        for line in read_objects(path):
+            problem = line.reason if line.value is None else problem_of(line.value)
+            if line.value is None or problem is not None:
+                reject(str(path), line.number, problem or "no span", line.head or str(line.value)[:200])
+                continue
+            spots.setdefault(line.value["trace_id"], []).append(_Spot(path, line.offset, line.number))
+    with OpenFiles() as files:
+        for trace_id, places in spots.items():
+            spans = list(_spans_at(files, places, reject, own_fields=own_fields))
             if spans:
                 yield trace_id, spans
 
 
-def _spans_at(
-    file: BinaryIO, spots: list[tuple[int, int]], source: str, reject: Reject, *, packed: bool
-) -> Iterator[Span]:
-    for offset, number in spots:
-        file.seek(offset)
-        raw = file.readline()
+def _spans_at(files: OpenFiles, spots: Sequence[_Spot], reject: Reject, *, own_fields: bool) -> Iterator[Span]:
+    for path, offset, number in spots:
+        raw = files.line(path, offset)
         record, _ = decode_object(raw)
         # A file that is rewritten between the two readings may hold something else there now.
-        if record is not None and problem_of(record) is None:
-            if packed:
-                yield span_of(record, source, number)
-            else:
-                length = len(raw.rstrip(b"\r\n"))
-                yield span_of(record, source, number, byte_offset=offset, byte_length=length)
+        if record is None or problem_of(record) is not None:
+            reject(str(path), number, "the file changed while it was read", head_of(raw))
+            continue
+        if own_fields:
+            record = _with_own_fields(record)
+        if files.is_packed(path):
+            yield span_of(record, str(path), number)
         else:
-            reject(source, number, "the file changed while it was read", head_of(raw))
+            length = len(raw.rstrip(b"\r\n"))
+            yield span_of(record, str(path), number, byte_offset=offset, byte_length=length)
+
+
+def by_run(spans: Sequence[Span]) -> list[list[Span]]:
+    """The spans of one trace id by the runs that they name: programs may give traces of different runs one id.
+
+    Spans that name no run belong to the first.
+    """
+    runs = [span.resource.get("halo.run_id") for span in spans]
+    named = list(dict.fromkeys(run for run in runs if isinstance(run, str)))
+    if len(named) < 2:
+        return [list(spans)]
+    found: dict[str, list[Span]] = {run: [] for run in named}
+    for span, run in zip(spans, runs, strict=True):
+        found[run if isinstance(run, str) else named[0]].append(span)
+    return list(found.values())
+
+
+def files_again(spans: Sequence[Span]) -> Iterator[tuple[str, int]]:
+    """The files, each with a line, that hold no span of a trace which an earlier file does not hold too."""
+    seen: set[str] = set()
+    for source in dict.fromkeys(span.source for span in spans):
+        here = [span for span in spans if span.source == source]
+        ids = {span.span_id for span in here}
+        if ids <= seen:
+            yield source, here[0].line
+        seen |= ids
+
+
+def _with_own_fields(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with the fields that no span has among its attributes."""
+    own = {name: value for name, value in record.items() if name not in _FIELDS}
+    return {**record, "attributes": {**own, **_object(record.get("attributes"))}}
 
 
 def each_once(spans: Sequence[Span]) -> tuple[list[Span], list[Span]]:

@@ -6,17 +6,20 @@ A marked step may say of itself what its children cannot (`halo.step.reply`, ...
 from the message, or words to a user that got an answer but are no call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from halo_opt.store import values
 from halo_opt.store.readers import conventions as names
-from halo_opt.store.readers.call_errors import call_error
+from halo_opt.store.readers.call_errors import CallError, call_error
+from halo_opt.store.readers.counting import parts_of_calls
 from halo_opt.store.readers.span_lines import Span
-from halo_opt.store.readers.synthetic import with_calls
-from halo_opt.store.rows import MessageRow, StepRow, ToolCallRow
+from halo_opt.store.readers.synthetic import judged_call, judged_reply, with_calls
+from halo_opt.store.rows import MessageRow, SpanRow, StepRow, ToolCallRow
 
 STEP_INDEX = "halo.step.index"
+# Of a call's span the other spans of the same call.
+Parts = Mapping[str, Sequence[Span]]
 # Messages that no model call follows, as [{role, content}] or as JSON text of it.
 CLOSING = "halo.closing_messages"
 
@@ -40,17 +43,20 @@ class Talks:
         return talk
 
 
-def steps_of(spans: Sequence[Span], kinds: dict[str, str], talks: Talks) -> tuple[list[StepRow], list[ToolCallRow]]:
-    """The steps and the tool calls of one attempt's spans; `kinds` maps span ids to their kinds."""
+def steps_of(spans: Sequence[Span], rows: Sequence[SpanRow], talks: Talks) -> tuple[list[StepRow], list[ToolCallRow]]:
+    """The steps and the tool calls of one attempt's spans, with the rows of the spans from `counted_once`."""
     ordered = in_order(spans)
+    kinds = {row.span_id: row.kind for row in rows}
+    by_id = {span.span_id: span for span in spans}
+    parts = {call: [by_id[part] for part in ids] for call, ids in parts_of_calls(rows).items()}
     marked = [s for s in ordered if values.count(s.attributes.get(STEP_INDEX)) is not None]
     if marked:
-        return _marked_steps(marked, ordered, kinds, talks)
-    return _derived_steps(ordered, kinds, talks)
+        return _marked_steps(marked, ordered, kinds, talks, parts)
+    return _derived_steps(ordered, kinds, talks, parts)
 
 
 def _marked_steps(
-    marked: list[Span], ordered: list[Span], kinds: dict[str, str], talks: Talks
+    marked: list[Span], ordered: list[Span], kinds: dict[str, str], talks: Talks, parts: Parts
 ) -> tuple[list[StepRow], list[ToolCallRow]]:
     children: dict[str, list[Span]] = {}
     for span in ordered:
@@ -59,13 +65,29 @@ def _marked_steps(
     calls: list[ToolCallRow] = []
     for span in marked:
         number = values.count(span.attributes[STEP_INDEX]) or 0
-        below = children.get(span.span_id, [])
+        below = _below(span, children, kinds)
         tools = [child for child in below if kinds[child.span_id] == "TOOL"]
-        made = [_call(tool, number, len(calls) + n) for n, tool in enumerate(tools)]
+        made = [_call(tool, number, len(calls) + n, parts) for n, tool in enumerate(tools)]
         calls.extend(made)
         replies = [child for child in below if kinds[child.span_id] == "LLM"]
         steps.append(_marked_step(span, number, made, _reply(talks.of(replies[-1])) if replies else None))
     return steps, calls
+
+
+def _below(step: Span, children: dict[str, list[Span]], kinds: dict[str, str]) -> list[Span]:
+    """The spans in a marked step, not those in its tool calls or in steps within it, in order."""
+    found: list[Span] = []
+    waiting = list(children.get(step.span_id, []))
+    seen = {step.span_id}
+    while waiting:
+        span = waiting.pop()
+        if span.span_id in seen or values.count(span.attributes.get(STEP_INDEX)) is not None:
+            continue
+        seen.add(span.span_id)
+        found.append(span)
+        if kinds[span.span_id] != "TOOL":
+            waiting += children.get(span.span_id, [])
+    return in_order(found)
 
 
 def _marked_step(span: Span, number: int, calls: list[ToolCallRow], reply: str | None) -> StepRow:
@@ -99,7 +121,9 @@ def _own(span: Span, name: str, otherwise: str | None) -> str | None:
     return otherwise if own is None else own
 
 
-def _derived_steps(ordered: list[Span], kinds: dict[str, str], talks: Talks) -> tuple[list[StepRow], list[ToolCallRow]]:
+def _derived_steps(
+    ordered: list[Span], kinds: dict[str, str], talks: Talks, parts: Parts
+) -> tuple[list[StepRow], list[ToolCallRow]]:
     turns: list[tuple[Span | None, list[Span]]] = []
     for span in ordered:
         kind = kinds[span.span_id]
@@ -114,13 +138,16 @@ def _derived_steps(ordered: list[Span], kinds: dict[str, str], talks: Talks) -> 
     calls: list[ToolCallRow] = []
     seen: str | None = None
     for number, (reply, tools) in enumerate(turns):
-        made = [_call(tool, number, len(calls) + n) for n, tool in enumerate(tools)]
+        made = [_call(tool, number, len(calls) + n, parts) for n, tool in enumerate(tools)]
+        heard = _heard(reply, turns[number + 1][0] if number + 1 < len(turns) else None, talks)
         if reply is not None and not tools:
-            made = _asked(reply, number, len(calls))
+            made = _asked(reply, number, len(calls), heard)
         calls.extend(made)
         talk = talks.of(reply) if reply is not None else None
         observation = talk.prompt[-1][1] if talk and talk.prompt else seen
         step = _derived_step(number, reply, tools, made, _reply(talk) if talk else None)
+        if not made and step.error_type is None and heard:
+            step = judged_reply(step, heard[0][1])
         steps.append(step._replace(observation=observation))
         seen = made[-1].result if made else None
     return steps, calls
@@ -146,10 +173,13 @@ def _derived_step(
     return step
 
 
-def _call(span: Span, step: int, position: int) -> ToolCallRow:
+def _call(span: Span, step: int, position: int, parts: Parts) -> ToolCallRow:
+    """The call of a TOOL span; what the span does not say is taken from the parts of the call."""
     attributes = span.attributes
-    named = values.text(attributes.get("error.type"))
-    failed = True if named is not None or span.status == "error" else None
+    told = [span, *parts.get(span.span_id, ())]
+    failing = next((one for one in told if one.status == "error" or one.attributes.get("error.type") is not None), None)
+    named = None if failing is None else values.text(failing.attributes.get("error.type"))
+    failed = True if failing is not None else None
     row = ToolCallRow(
         span.trace_id,
         span.span_id,
@@ -158,13 +188,16 @@ def _call(span: Span, step: int, position: int) -> ToolCallRow:
         tool=tool_of(span),
         arguments=values.text(names.first(names.ARGUMENTS, attributes)),
         target=values.text(attributes.get("halo.action.target")),
-        result=values.text(names.first(names.RESULT, attributes)),
+        result=values.text(names.first(names.RESULT, *(one.attributes for one in told))),
         error=None,
         error_type=None,
     )
     # The status of a span has the error's words; a result beside it is often empty.
-    words = span.status_message if failed and span.status_message else row.result
+    words = (failing.status_message if failing is not None else None) or row.result
     found = call_error(row.tool, row.arguments, words, failed=failed)
+    if found is None:
+        # A status of grep's kind is an answer, but here the producer calls it an error.
+        found = CallError("tool_error", words or "the call failed and gave no message") if failed else None
     if found is None:
         return row
     return row._replace(error=found.message if words else named or found.message, error_type=named or found.error_type)
@@ -176,12 +209,26 @@ def tool_of(span: Span) -> str:
     return tool or span.name.removeprefix("execute_tool ") or "unknown"
 
 
-def _asked(reply: Span, step: int, position: int) -> list[ToolCallRow]:
-    """The calls that a reply requests, for producers that write no TOOL spans."""
-    return [
-        ToolCallRow(reply.trace_id, reply.span_id, step, position + n, tool, arguments, None, None, None, None)
-        for n, (tool, arguments) in enumerate(names.requested_calls(reply.attributes))
-    ]
+def _heard(reply: Span | None, following: Span | None, talks: Talks) -> list[names.RoleText]:
+    """What came after a reply: the last messages of the next prompt, where that continues the same conversation."""
+    if reply is None or following is None:
+        return []
+    before, after = talks.of(reply).prompt, talks.of(following).prompt
+    if len(after) <= len(before) or after[:1] != before[:1]:
+        return []
+    spoken = [n for n, (role, _) in enumerate(after) if role in ("assistant", "model", "ai")]
+    return after[spoken[-1] + 1 :] if spoken else []
+
+
+def _asked(reply: Span, step: int, position: int, heard: Sequence[names.RoleText]) -> list[ToolCallRow]:
+    """The calls that a reply requests, with their results in order, for producers that write no TOOL spans."""
+    results = [text for role, text in heard if role in ("tool", "function")]
+    rows = []
+    for n, (tool, arguments) in enumerate(names.requested_calls(reply.attributes)):
+        result = results[n] if n < len(results) else None
+        row = ToolCallRow(reply.trace_id, reply.span_id, step, position + n, tool, arguments, None, result, None, None)
+        rows.append(judged_call(row))
+    return rows
 
 
 def _reply(talk: names.Talk) -> str | None:

@@ -1,12 +1,15 @@
 """The attempt of one trace's spans: its facts from the root span, its rows from all spans."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from halo_opt.store import values
+from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers import conventions as names
-from halo_opt.store.readers.span_lines import Span, each_once
+from halo_opt.store.readers.counting import counted_once
+from halo_opt.store.readers.span_lines import Span, each_once, files_again
 from halo_opt.store.readers.span_steps import (
     STEP_INDEX,
     Talks,
@@ -16,9 +19,11 @@ from halo_opt.store.readers.span_steps import (
     steps_of,
     tool_of,
 )
-from halo_opt.store.rows import AttemptRow, RejectRow, RunRow, ScoreRow, SpanRow, Trace
+from halo_opt.store.rows import AttemptRow, RejectRow, RunRow, ScoreRow, SpanRow, ToolCallRow, Trace
 
 N = TypeVar("N", int, float)
+# Both have ids, a start and a place.
+P = TypeVar("P", Span, SpanRow)
 # What a root may say of the whole attempt; it counts above what follows from the spans, as a result line does.
 TOTALS: dict[str, Callable[[Any], Any]] = {
     "steps": values.integer,
@@ -38,34 +43,50 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
         spans: all spans of one trace, at least one, in the order of the file.
         run_id: the run of the attempt where its root names none.
     """
+    again = list(files_again(spans))
     spans, contradicting = each_once(spans)
-    kinds = {span.span_id: names.kind_of(span.attributes, span.name) for span in spans}
+    rows = counted_once([span_row(span, names.kind_of(span.attributes, span.name)) for span in spans])
+    kinds = {row.span_id: row.kind for row in rows}
     talks = Talks()
-    steps, calls = steps_of(spans, kinds, talks)
+    steps, calls = steps_of(spans, rows, talks)
     root = root_of(spans, kinds)
+    agent = None if kinds[root.span_id] == "AGENT" else topmost_agent(spans, kinds)
+    root = with_agent(root, kinds[root.span_id], agent)
     replies = [span for span in in_order(spans) if kinds[span.span_id] == "LLM"]
     words = (request for span in replies if (request := first_user_message(span)) is not None)
     attempt = attempt_of(root, run_id, goal_of(root) or next(words, None))
     attempt = attempt._replace(
         model=attempt.model or values.text(_first_of(replies, names.MODEL)),
         steps=len(steps),
-        tokens_in=_total(replies, names.TOKENS_IN, values.bigint),
-        tokens_out=_total(replies, names.TOKENS_OUT, values.bigint),
-        cost_usd=_total(replies, names.COST, values.finite),
+        tokens_in=_total(values.bigint(row.tokens_in) for row in rows),
+        tokens_out=_total(values.bigint(row.tokens_out) for row in rows),
+        cost_usd=_total(values.finite(row.cost_usd) for row in rows),
         started_at=min((s.started_at for s in spans if s.started_at), default=None),
         ended_at=max((s.ended_at for s in spans if s.ended_at), default=None),
     )
     attempt = with_totals(attempt, root)
-    rows = [span_row(span, kinds[span.span_id]) for span in spans]
     return Trace(
         attempt,
-        rows,
+        with_errors_of_calls(rows, calls),
         messages_of(spans, kinds, talks),
         steps,
         calls,
         scores_of(attempt),
         rejects=[repeated_id(span) for span in contradicting],
+        again=again,
     )
+
+
+def with_errors_of_calls(rows: Sequence[SpanRow], calls: Sequence[ToolCallRow]) -> list[SpanRow]:
+    """The rows of spans, where those of calls that failed by their results alone have the error too."""
+    failed = {call.span_id: call for call in calls if call.error_type is not None}
+    return [_with_error(row, failed[row.span_id]) if row.span_id in failed else row for row in rows]
+
+
+def _with_error(row: SpanRow, call: ToolCallRow) -> SpanRow:
+    if row.kind != "TOOL" or row.error_type is not None or "error_type" in (row.uncounted or {}):
+        return row
+    return row._replace(error_type=call.error_type, status_message=row.status_message or call.error)
 
 
 def repeated_id(span: Span) -> RejectRow:
@@ -76,9 +97,7 @@ def repeated_id(span: Span) -> RejectRow:
 
 def scores_of(attempt: AttemptRow) -> list[ScoreRow]:
     """The reward in the attributes of a trace."""
-    if attempt.score is None:
-        return []
-    return [ScoreRow(attempt.trace_id, "reward", attempt.score, attempt.outcome, "trace")]
+    return reward_rows(attempt, "trace")
 
 
 def run_of(attempt: AttemptRow, format_name: str, purpose: str | None = None) -> RunRow:
@@ -104,6 +123,42 @@ def root_of(spans: Sequence[Span], kinds: dict[str, str]) -> Span:
         or ordered
     )
     return next((span for span in tops if kinds[span.span_id] == "AGENT"), tops[0])
+
+
+def topmost_agent(spans: Sequence[P], kinds: Mapping[str, str]) -> P | None:
+    """Of the AGENT spans of a trace the one with fewest spans above it, of several the first; None without any."""
+    agents = [span for span in spans if kinds[span.span_id] == "AGENT"]
+    if len(agents) < 2:
+        return agents[0] if agents else None
+    parents = {span.span_id: span.parent_span_id for span in spans}
+
+    def place(span: P) -> tuple[Any, ...]:
+        above: set[str] = set()
+        here = span.parent_span_id
+        while here in parents and here not in above:
+            above.add(here)
+            here = parents[here]
+        return len(above), not span.started_at, span.started_at or "", span.source, span.line
+
+    return min(agents, key=place)
+
+
+def with_agent(root: Span, kind: str, agent: Span | None) -> Span:
+    """The root of a trace with what the topmost agent below it says of the attempt.
+
+    A root that is no agent (an HTTP request, a job) knows little of it: where both say something, the agent's words
+    count, but an outcome counts that the root states. A CHAIN is a part of the agent's program, so its words count.
+    """
+    if agent is None:
+        return root
+    below, resource = agent.attributes, agent.resource
+    if names.outcome_of(root.attributes, root.resource) != (None, None):
+        below = {name: value for name, value in below.items() if name not in names.OUTCOME}
+        resource = {name: value for name, value in resource.items() if name not in names.OUTCOME}
+    own, both = (root.attributes, root.resource), (below, resource)
+    first, second = (own, both) if kind == "CHAIN" else (both, own)
+    status = "error" if "error" in (root.status, agent.status) else root.status
+    return replace(root, attributes={**second[0], **first[0]}, resource={**second[1], **first[1]}, status=status)
 
 
 def goal_of(root: Span) -> str | None:
@@ -133,6 +188,7 @@ def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
         step_limit=values.integer(attributes.get("halo.step_limit")),
         source=root.source,
         line=root.line,
+        outcome_from=values.text(attributes.get("halo.outcome_from")),
     )
 
 
@@ -155,15 +211,15 @@ def _first_of(spans: list[Span], keys: tuple[str, ...]) -> Any:
     return next((value for span in spans if (value := names.first(keys, span.attributes)) is not None), None)
 
 
-def _total(spans: list[Span], keys: tuple[str, ...], read: Callable[[Any], N | None]) -> N | None:
-    """The sum over the spans that have a number their row can hold; None where none has one."""
-    found = [number for span in spans if (number := read(names.first(keys, span.attributes))) is not None]
+def _total(numbers: Iterable[N | None]) -> N | None:
+    """The sum of the numbers that are known; None where none is."""
+    found = [number for number in numbers if number is not None]
     return sum(found) if found else None
 
 
 def span_row(span: Span, kind: str) -> SpanRow:
     """The row of a span, whose kind is `kind`."""
-    attributes, llm = span.attributes, kind == "LLM"
+    attributes, llm, counted = span.attributes, kind == "LLM", kind not in names.NO_TOKENS
     tool = tool_of(span) if kind == "TOOL" else None
     return SpanRow(
         span.trace_id,
@@ -182,9 +238,9 @@ def span_row(span: Span, kind: str) -> SpanRow:
         span.byte_offset,
         span.byte_length,
         model=values.text(names.first(names.MODEL, attributes)) if llm else None,
-        tokens_in=values.integer(names.first(names.TOKENS_IN, attributes)) if llm else None,
-        tokens_out=values.integer(names.first(names.TOKENS_OUT, attributes)) if llm else None,
-        cost_usd=values.number(names.first(names.COST, attributes)) if llm else None,
+        tokens_in=values.integer(names.first(names.TOKENS_IN, attributes)) if counted else None,
+        tokens_out=values.integer(names.first(names.TOKENS_OUT, attributes)) if counted else None,
+        cost_usd=values.number(names.first(names.COST, attributes)),
         tool=tool,
         call_hash=values.call_hash(tool, values.text(names.first(names.ARGUMENTS, attributes))) if tool else None,
         error_type=error_type_of(attributes.get("error.type"), span.status, kind),

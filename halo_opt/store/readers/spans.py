@@ -1,13 +1,13 @@
 """Reader for flat span JSONL from any producer: a span a line, in the layout that the HALO engine reads.
 
-Neither task nor outcome is needed. A folder of such files is read file by file; a trace lies in one file.
+Neither task nor outcome is needed. A trace may be spread over several files of one folder.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import first_objects
-from halo_opt.store.readers.span_lines import problem_of, traces_of
+from halo_opt.store.readers.span_lines import by_run, problem_of, traces_of
 from halo_opt.store.readers.span_trace import run_of, trace_of
 from halo_opt.store.sink import Sink
 
@@ -23,11 +23,15 @@ class SpansReader:
         return path.is_file() and any(problem_of(line) is None for line in first_objects(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Read every trace of the file. A run for each run id in its spans, else one named after the file."""
-        own_name: str | None = None
-        for _, spans in traces_of(path, sink.reject):
-            if own_name is None:
-                own_name = sink.unique_run_id(stem(path))
-            trace = trace_of(spans, run_id=own_name)
-            if sink.trace(trace):
-                sink.run(run_of(trace.attempt, self.name))
+        """Read every trace of the file. A run for each run id in its spans, else one named after file or folder."""
+        self.read_files([path], sink)
+
+    def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
+        """Read every trace of some files of one folder."""
+        for _, found in traces_of(paths, sink.reject, own_fields=sink.names is not None):
+            spans = found if sink.names is None else sink.names.spans(found)
+            own_name = sink.run_of(paths[0], self.name)
+            for part in by_run(spans):
+                trace = trace_of(part, run_id=own_name)
+                if sink.trace(trace):
+                    sink.run(run_of(trace.attempt, self.name))

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from halo_opt.store import values
 
 Record = Mapping[str, Any]
@@ -49,9 +51,11 @@ def decoded(text: str) -> Any:
     """The object or list that a text is, as JSON or as Python writes it; None for any other text."""
     if text[:1] not in ("{", "[") or len(text) > _LONGEST_JSON:
         return None
+    if text[0] == "[" and "text" not in text:  # no list of content parts
+        return None
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return msgspec.json.decode(text.encode("utf-8", "replace"))
+    except (msgspec.DecodeError, RecursionError):
         pass
     if text[:2] not in ("{'", "[{") or len(text) > _LONGEST_PYTHON:
         return None

@@ -11,6 +11,7 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.opening import stem
+from halo_opt.store.outcomes import reward_rows, stated_score
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id, usable
@@ -18,7 +19,7 @@ from halo_opt.store.readers.documents import leading_objects, records
 from halo_opt.store.readers.message_layouts import normal
 from halo_opt.store.readers.swe_agent_steps import mini_steps, traj_steps
 from halo_opt.store.readers.synthetic import synthetic_spans
-from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
+from halo_opt.store.rows import AttemptRow, RunRow, Trace
 from halo_opt.store.sink import Sink
 
 Record = Mapping[str, Any]
@@ -58,7 +59,7 @@ class SweAgentReader:
         """Read the trajectory, or all of a file with several."""
         name = stem(path).removesuffix(".traj")
         folder = path.resolve().parent
-        run_id = sink.run_id_of(folder.parent if folder.name == name else folder)
+        run_id = sink.run_of_folder(folder.parent if folder.name == name else folder)
         for number, record in usable(path, records(path), _problem, sink):
             task = values.text(record.get("instance_id") or _object(record.get("info")).get("instance_id")) or name
             known = AttemptRow(derived_id(run_id, path.name, number, task), run_id, task, source=str(path))
@@ -119,14 +120,14 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     )
     kept = {name: value for name, value in record.items() if name not in ("trajectory", "history", "messages")}
     rest = {f"swe_agent.{name}": value for name, value in kept.items()}
-    scores = [] if attempt.score is None else [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "swe-agent")]
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, made.steps, made.calls, rest, made.about),
         messages=talk.message_rows(known.trace_id, messages),
         steps=made.steps,
         tool_calls=made.calls,
-        scores=scores,
+        scores=reward_rows(attempt, "swe-agent"),
     )
 
 
@@ -138,7 +139,7 @@ def _outcome(record: Record, info: Record, stats: Record, agent: Record) -> dict
         limit, used = values.integer(agent.get("step_limit")), values.integer(stats.get("api_calls"))
         ending = "step_limit" if limit and used is not None and used >= limit else "cost_limit"
     outcome, score = names.outcome_of(record, info)
-    if outcome is not None:
+    if outcome is not None or stated_score(score).number is not None:
         return {"outcome": outcome, "score": score, "end_reason": ending}
     if info.get("submission"):
         return {"end_reason": ending or ("error" if "exit" in status else None)}

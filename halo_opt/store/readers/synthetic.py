@@ -56,6 +56,8 @@ def synthetic_spans(
         of_step.setdefault(call.step, []).append(call)
     made = [root]
     for step in steps:
+        below = of_step.get(step.step, ())
+        counted = step.error is not None and all(call.error_type is None for call in below)
         made.append(
             chain._replace(
                 span_id=step.span_id or step_span_id(step.step),
@@ -63,6 +65,7 @@ def synthetic_spans(
                 ended_at=step.ended_at,
                 status="error" if step.error is not None else "unset",
                 status_message=step.error,
+                error_type=step.error_type or "error" if counted else None,
                 attributes={
                     "openinference.span.kind": "CHAIN",
                     "halo.step.index": step.step,
@@ -70,7 +73,7 @@ def synthetic_spans(
                 },
             )
         )
-        made.extend(_called(made[-1], call) for call in of_step.get(step.step, ()))
+        made.extend(_called(made[-1], call) for call in below)
     return made
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD
-from halo_opt.store.files.opening import stem
+from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id
 from halo_opt.store.readers.documents import leading_objects, records
@@ -50,7 +50,7 @@ class Tau2Reader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every simulation that names a task and holds messages; reject the others."""
-        run_id = sink.unique_run_id(stem(path))
+        run_id = sink.run_of_file(path)
         for line in records(path):
             record = line.value
             if record is None:
@@ -67,7 +67,8 @@ class Tau2Reader:
                 if problem is not None:
                     sink.reject(str(path), place, problem, str(simulation)[:HEAD])
                     continue
-                known = _known(simulation, info, AttemptRow(derived_id(run_id, place), run_id, "", line=place))
+                trace_id = _id(simulation) or derived_id(run_id, place)
+                known = _known(simulation, info, AttemptRow(trace_id, run_id, "", line=place))
                 number_of_try = sink.attempt_number(run_id, known.task_id, known.seed)
                 known = known._replace(attempt=number_of_try, model=model, source=str(path))
                 sink.trace(_trace(simulation, tasks, known))
@@ -93,6 +94,10 @@ def _problem(simulation: Any) -> str | None:
     return f"wrong type: messages {problem}" if problem else None
 
 
+def _id(simulation: Record) -> str | None:
+    return values.text(simulation.get("id")) or None
+
+
 def _known(simulation: Record, info: Record, row: AttemptRow) -> AttemptRow:
     """Task and seed; the domain stands before the task, whose number alone is not the same task in every domain."""
     domain = values.text(_object(info.get("environment_info")).get("domain_name"))
@@ -111,10 +116,10 @@ def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -
     steps, calls = talk.steps_of(known.trace_id, messages)
     task = tasks.get(values.text(simulation["task_id"]) or "", {})
     judged = _object(simulation.get("reward_info"))
-    score, ending = values.number(judged.get("reward")), values.text(simulation.get("termination_reason"))
+    score, ending = judged.get("reward"), values.text(simulation.get("termination_reason"))
     cause = _CAUSES.get(ending or "")
     attempt = known._replace(
-        outcome="error" if cause else values.outcome_of(score),
+        outcome="error" if cause else None,
         score=None if cause else score,
         cause=cause,
         end_reason="error" if cause or ending == "agent_error" else _ENDINGS.get(ending or ""),
@@ -129,6 +134,7 @@ def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -
     rest = {f"tau2.{name}": value for name, value in simulation.items() if name != "messages"}
     return Trace(
         attempt,
+        named=_id(simulation) is not None,
         spans=synthetic_spans(attempt, steps, calls, {**rest, **({"tau2.task": task} if task else {})}),
         messages=talk.message_rows(known.trace_id, messages),
         steps=steps,
@@ -140,7 +146,7 @@ def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -
 def _scores(attempt: AttemptRow, judged: Record) -> list[ScoreRow]:
     if attempt.score is None:
         return []
-    rows = [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "tau2-bench")]
+    rows = reward_rows(attempt, "tau2-bench")
     for name, value in _object(judged.get("reward_breakdown")).items():
         part = values.number(value) if isinstance(value, int | float) else None
         if part is not None:

@@ -11,9 +11,10 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.opening import stem
+from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers.base import derived_id
 from halo_opt.store.readers.conversation import content_of, message_rows, problem_of, steps_of
-from halo_opt.store.readers.documents import leading_objects, records
+from halo_opt.store.readers.documents import leading_records, unwrapped
 from halo_opt.store.readers.message_layouts import Message, normal
 from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
@@ -34,14 +35,14 @@ class TauBenchReader:
 
     def sniff(self, path: Path) -> bool:
         """Whether one of the first lines, or of the first elements of an array, has task_id, traj and reward."""
-        return path.is_file() and any({"task_id", "traj", "reward"} <= found.keys() for found in leading_objects(path))
+        return path.is_file() and any(map(_is_tau_bench, leading_records(path)))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that names a task and holds messages; reject the others."""
-        run_id = sink.unique_run_id(stem(path))
+        run_id = sink.run_of_file(path)
         domain, model = _names(stem(path))
         sink.run(RunRow(run_id, self.name, None, model, None, None, str(path)))
-        for line in records(path):
+        for line in unwrapped(path, _is_tau_bench):
             record = line.value
             problem = line.reason if record is None else _problem(record)
             if record is None or problem is not None:
@@ -60,6 +61,10 @@ class TauBenchReader:
                 line=line.number,
             )
             sink.trace(_trace(record, known))
+
+
+def _is_tau_bench(record: Message) -> bool:
+    return {"task_id", "traj", "reward"} <= record.keys()
 
 
 def _names(stem: str) -> tuple[str, str | None]:
@@ -92,6 +97,7 @@ def _trace(record: Mapping[str, Any], known: AttemptRow) -> Trace:
     rest = {**info, "task": {name: value for name, value in task.items() if name != "instruction"}}
     return Trace(
         attempt,
+        named=False,
         spans=synthetic_spans(attempt, steps, calls, {"tau_bench.info": rest}),
         messages=message_rows(known.trace_id, messages),
         steps=steps,
@@ -104,8 +110,7 @@ def _outcome(record: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, An
     """Outcome and score. Reward 0 with `info.error` means that tau-bench's own program broke, which is an error."""
     if info.get("error") is not None:
         return {"outcome": "error", "score": None, "cause": "harness_crashed", "end_reason": "error"}
-    score = values.number(record.get("reward"))
-    return {"outcome": values.outcome_of(score), "score": score}
+    return {"score": record.get("reward")}
 
 
 def _ending(messages: Sequence[Message], steps: int) -> dict[str, Any]:
@@ -122,7 +127,7 @@ def _ending(messages: Sequence[Message], steps: int) -> dict[str, Any]:
 def _scores(attempt: AttemptRow, info: Mapping[str, Any]) -> list[ScoreRow]:
     if attempt.score is None:
         return []
-    rows = [ScoreRow(attempt.trace_id, "reward", attempt.score, None, "tau-bench")]
+    rows = reward_rows(attempt, "tau-bench")
     reward_info = info.get("reward_info")
     parts = reward_info.get("info") if isinstance(reward_info, dict) else None
     for name, value in parts.items() if isinstance(parts, dict) else ():

@@ -1,17 +1,21 @@
 """Reader for terminal-bench's `results.json`: each trial, whether it was resolved, and every test's verdict.
 
-It has no steps, only a root span. A trial that broke for a reason of the infrastructure is an error, not a failure.
+A folder as `tb run` writes it holds each trial twice: in the results of the run and in a file of its own, which counts.
+There are no steps, only a root span. A trial that broke for a reason of the infrastructure is an error, not a failure.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from halo_opt.store import values
+from halo_opt.store.files.folders import files_under
 from halo_opt.store.files.lines import HEAD, decode_json
+from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers.base import derived_id, whole
 from halo_opt.store.readers.documents import leading_objects, records
+from halo_opt.store.readers.exported import text_id
 from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
@@ -34,49 +38,117 @@ _CAUSES = {
 }
 _VERDICTS = {"passed": 1.0, "failed": 0.0}
 _NUMBER = re.compile(r"\.(\d+)-of-\d+")
-_METADATA = "run_metadata.json"
+RESULTS, _METADATA = "results.json", "run_metadata.json"
+# What must be equal where a trial has results in two places.
+_TOTALS = ("is_resolved", "total_input_tokens", "total_output_tokens", "total_cost")
 
 
 class TerminalBenchReader:
     """terminal-bench results."""
 
     name = "terminal-bench"
-    meaning = "terminal-bench results.json, {results: [{task_id, is_resolved, failure_mode, parser_results, ...}]}"
+    meaning = (
+        "terminal-bench results.json, {results: [{task_id, is_resolved, failure_mode, parser_results, ...}]}, or the"
+        " folder of a run"
+    )
 
     def sniff(self, path: Path) -> bool:
-        """Whether it is a document with results of tasks, or one such result."""
-        found = leading_objects(path) if path.is_file() else ()
-        return any(_is_result(one) for record in found for one in _listed(record)[:1])
+        """Whether it is a document with results of tasks or one such result, or the folder of a run with results."""
+        if path.is_dir():
+            return any("results" in record and _has_result(record) for record in _leading(path / RESULTS))
+        return any(_has_result(record) for record in _leading(path))
 
     def read(self, path: Path, sink: Sink) -> None:
-        """Read every result that names a task."""
-        about = _metadata(path.with_name(_METADATA))
-        run_id = sink.run_id_of(path.parent)
+        """Read every result that names a task, each trial of a run's folder once."""
+        file, folder = (path / RESULTS, path) if path.is_dir() else (path, path.parent)
+        found = list(_results(file, sink))
+        if path.is_file() and len(found) == 1:
+            folder = _run_folder(path, found[0].result)
+        if path.is_dir():
+            found = _joined(found, _trials(path, sink), sink)
+        about = _metadata(folder / _METADATA)
+        run_id = sink.run_of_folder(folder)
         model, revision = values.text(about.get("model_name")), values.text(about.get("commit_hash"))
-        sink.run(RunRow(run_id, self.name, revision, model, values.text(about.get("agent_name")), None, str(path)))
-        for line in records(path):
-            if line.value is None:
-                sink.reject(str(path), line.number, line.reason or "no record", line.head)
-                continue
-            listed = _listed(line.value)
-            for number, result in enumerate(listed, start=line.number):
-                if not isinstance(result, dict) or values.text(result.get("task_id")) in (None, ""):
-                    sink.reject(str(path), number, "result without task_id", str(result)[:HEAD])
-                    continue
-                known = AttemptRow(
-                    derived_id(run_id, result["task_id"], result.get("trial_name"), path, number),
-                    run_id,
-                    values.text(result["task_id"]) or "",
-                    mode=values.text(about.get("agent_name")),
-                    model=model,
-                    harness_revision=revision,
-                    source=str(path),
-                    line=number,
-                )
-                trial = _NUMBER.search(values.text(result.get("trial_name")) or "")
-                counted = sink.attempt_number(run_id, known.task_id, None)
-                known = known._replace(attempt=int(trial.group(1)[:9]) - 1 if trial else counted)
-                sink.trace(_trace(result, known))
+        mode = values.text(about.get("agent_name"))
+        sink.run(RunRow(run_id, self.name, revision, model, mode, None, str(path)))
+        for result, source, line in found:
+            task = values.text(result["task_id"]) or ""
+            known = AttemptRow(
+                text_id(result.get("id")) or derived_id(run_id, task, result.get("trial_name"), source.name, line),
+                run_id,
+                task,
+                mode=mode,
+                model=model,
+                harness_revision=revision,
+                source=str(source),
+                line=line,
+            )
+            trial = _NUMBER.search(values.text(result.get("trial_name")) or "")
+            counted = sink.attempt_number(run_id, task, None)
+            known = known._replace(attempt=int(trial.group(1)[:9]) - 1 if trial else counted)
+            trace = _trace(result, known)
+            trace.named = text_id(result.get("id")) is not None
+            sink.trace(trace)
+
+
+class _Found(NamedTuple):
+    """A result and its place."""
+
+    result: Record
+    source: Path
+    line: int
+
+    @property
+    def trial(self) -> object:
+        """What the trial is known by in both of its places."""
+        return self.result.get("trial_name") or self.result.get("id") or (self.source, self.line)
+
+
+def _leading(path: Path) -> Iterable[Record]:
+    return leading_objects(path) if path.is_file() else ()
+
+
+def _has_result(record: Record) -> bool:
+    return any(_is_result(one) for one in _listed(record)[:1])
+
+
+def _results(path: Path, sink: Sink) -> Iterator[_Found]:
+    """The results of a file that name a task; the others are rejected."""
+    for line in records(path):
+        if line.value is None:
+            sink.reject(str(path), line.number, line.reason or "no record", line.head)
+            continue
+        for number, result in enumerate(_listed(line.value), start=line.number):
+            if isinstance(result, dict) and values.text(result.get("task_id")) not in (None, ""):
+                yield _Found(result, path, number)
+            else:
+                sink.reject(str(path), number, "result without task_id", str(result)[:HEAD])
+
+
+def _trials(folder: Path, sink: Sink) -> Iterator[_Found]:
+    """The results of single trials in the folders below a run's."""
+    for path in files_under(folder):
+        below = path.name == RESULTS and path.parent != folder
+        if below and any(_is_result(record) for record in _leading(path)):
+            yield from _results(path, sink)
+
+
+def _joined(listed: Sequence[_Found], trials: Iterable[_Found], sink: Sink) -> list[_Found]:
+    """Each trial once, in the run's order; its own file counts where both have it. Differences are counted."""
+    found = {one.trial: one for one in listed}
+    for own in trials:
+        same = found.get(own.trial)
+        if same is not None and any(same.result.get(name) != own.result.get(name) for name in _TOTALS):
+            sink.counts["totals_differ"] += 1
+        found[own.trial] = own
+    return list(found.values())
+
+
+def _run_folder(path: Path, result: Record) -> Path:
+    """The folder of the run to which a trial's own file belongs: `<run>/<task>/<trial>/results.json`."""
+    trial = path.resolve().parent
+    inside = trial.name == result.get("trial_name") and trial.parent.name == result.get("task_id")
+    return trial.parents[1] if inside else path.parent
 
 
 def _listed(record: Record) -> list[Any]:
@@ -118,9 +190,7 @@ def _trace(result: Record, known: AttemptRow) -> Trace:
 
 
 def _scores(attempt: AttemptRow, result: Record) -> list[ScoreRow]:
-    rows = []
-    if attempt.score is not None:
-        rows.append(ScoreRow(attempt.trace_id, "reward", attempt.score, attempt.outcome, "terminal-bench"))
+    rows = reward_rows(attempt, "terminal-bench")
     tests = result.get("parser_results")
     for name, verdict in tests.items() if isinstance(tests, dict) else ():
         word = values.text(verdict)

@@ -215,7 +215,7 @@ def test_columns_that_traces_do_not_tell_make_a_behaviour_not_applicable_rather_
     loops_fail(tiny, tasks=2)
     got = line(report_of(tiny), "action_no_effect")
     assert got["state"] == "not applicable"
-    assert got["reason"] == "these traces do not record steps.page_changed"
+    assert got["reason"] == "the traces record no page changes"
 
 
 def test_a_broken_detector_is_named_and_skipped(tiny: TinyStore) -> None:

@@ -97,3 +97,135 @@ ORDINARY = [
     "order 4111 1111 1111 1112, timestamp 1762387200000000000, phone 555-0100",
     "Enter the username kirsten and the password 1V4q into the text fields and press login.",
 ]
+
+# Texts about passwords and tokens that hold none.
+ABOUT_SECRETS = """
+password reset
+def login(user: str, password: str) -> None:
+    password: str
+    password: Optional[str] = None
+    password = getpass.getpass()
+    self.password = password
+    password = request.form["password"]
+    password=password,
+    user.set_password(password)
+    passwd = config.get("passwd")
+{"password": null}
+{"password": "string"}
+{"password": "Password"}
+{"password": "********"}
+{"password": "<hidden>"}
+{"type": "password", "name": "password", "value": ""}
+{"password": {"type": "string", "minLength": 8}}
+{"properties": {"password": {"$ref": "#/x"}}}
+{"errors": {"password": "This field is required."}}
+{"errors": {"password": "required"}}
+{"action": "fill", "target": "password", "text": "1V4q"}
+enter your password
+Enter the username "kirsten" and the password "1V4q" into the text fields and press login.
+Password:
+Password: Required
+Password: [redacted]
+- textbox "Password"
+  - textbox "Password": 1V4q
+password must be 8 characters
+passwd: unrecognized option
+passwd: files systemd
+passwd:         files
+--password TEXT
+--password <password>
+-p, --password string   Password
+mysql -p shop
+mysql -P 3306 -h db
+psql -p 5432
+docker run -p 8080:80 nginx
+docker login
+curl -u user:$TOKEN https://x
+curl -u "$USER:$PASS" https://x
+curl -o out.txt https://x.org
+PGPASSWORD=$PGPASSWORD psql
+DB_PASS=${DB_PASS}
+DB_PASSWORD=<your-password>
+DB_PASSWORD=
+export DB_PASS
+PASS=27 FAIL=3
+TESTS_PASS=120000
+BYPASS=true
+COMPASS=north
+const password = process.env.PASSWORD;
+password: process.env.DB_PASSWORD,
+password: string;
+password: z.string().min(8),
+password = "";
+password: "",
+<input type="password" name="password" id="password">
+<label for="password">Password</label>
+<password/>
+<password></password>
+https://example.org/search?key=value&page=2
+https://example.org/?token=
+https://example.org/users/123456789/keys
+https://github.com/a/b/commit/2c16ab415a4f2059628021fdeca671e8c2dde634
+https://example.org/keys/123e4567-e89b-12d3-a456-426614174000
+https://example.org/reset-password
+zip -r out.zip folder
+ls | zip -@ x.zip
+openssl rand -hex 32
+openssl req -new -key server.key -out x.csr
+data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4
+ghp_ is the prefix of GitHub tokens
+the sk-learn package and sk-proj naming
+AKIA is how key ids begin
+PRIMARY_KEY=id
+SORT_KEY=created_at
+API_KEY=$API_KEY
+MAX_TOKEN=4096
+"tokens": {"input": 123, "output": 45}
+"credentials": {"username": "bob"}
+SECRET_KEY=os.environ
+password_hash = hash_password(password)
+password_field = "password"
+assert user.password == "password"
+forgot password? click here
+user:password@host
+auth: required
+"auth": "none"
+"auth": "basic"
+machine learning login page password reset
+the machine will login with password later
+CREATE USER bob WITH PASSWORD
+identified by their name
+$1$ $2 $5.00 $6,000
+echo hello | sudo tee x
+echo "ok" | grep ok
+set password for user
+SET PASSWORD FOR bob
+ENV PATH /usr/bin
+ARG TOKEN
+-----BEGIN CERTIFICATE-----
+MIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ
+"passwordPolicy": "strong"
+"password_reset_token": null
+password_changed_at: 2024-01-01
+passwordless: true
+pwd: /home/ann/work2
+pwd=/home/bob
+PWD=/root OLDPWD=/root/x
+cwd=/testbed/password/forms.py
+password/forms.py:12: error
+test_password_reset.py::test_ok PASSED
+"name": "password"
+name="password" type="password"
+variable "db_password" { type = string }
+Password: Please enter
+password:incorrect
+"pass": "true"
+if password == confirm:
+Passwords: 3 changed
+Access denied for user 'root'@'localhost' (using password: YES)
+using password: NO
+"message": "Invalid password"
+Password: Forgot password?
+password : Anything
+PASSWORD: see README
+"""

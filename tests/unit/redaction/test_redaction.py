@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from redaction_samples import NAMED, ORDINARY, SECRETS
+from redaction_samples import ABOUT_SECRETS, NAMED, ORDINARY, SECRETS
 
 from halo_opt.redaction import RedactionRules, Redactor, redact
 
@@ -50,6 +50,66 @@ def test_secrets_are_told_by_the_name_before_them(kind, secret, text):
 @pytest.mark.parametrize("text", ORDINARY)
 def test_ordinary_text_stays_as_it_is(text):
     assert redact(text) == (text, {})
+
+
+@pytest.mark.parametrize("text", ABOUT_SECRETS.strip().splitlines())
+def test_texts_about_secrets_stay_as_they_are(text):
+    assert redact(text) == (text, {})
+
+
+def test_texts_about_secrets_stay_as_they_are_in_one_text():
+    assert redact(ABOUT_SECRETS) == (ABOUT_SECRETS, {})
+
+
+def test_a_password_that_is_a_number_in_json_becomes_a_string():
+    clean, counts = redact('{"user": "bob", "password": 84739201}')
+    assert clean == '{"user": "bob", "password": "[redacted:password]"}'
+    assert counts == {"password": 1}
+
+
+def test_a_password_that_is_a_number_in_json_within_json_becomes_a_string():
+    clean, _ = redact(json.dumps({"body": json.dumps({"password": 84739201})}))
+    assert json.loads(json.loads(clean)["body"]) == {"password": "[redacted:password]"}
+
+
+EXACT = ["aws-key", "github-token", "npm-token", "google-key", "huggingface-token"]
+JOINS = ["\n", "\r\n", "\n    ", "\\n", " ", '" "', '" + "', "\\\n"]
+
+
+@pytest.mark.parametrize("join", JOINS, ids=ascii)
+@pytest.mark.parametrize("kind", EXACT)
+def test_a_token_in_two_pieces_goes_whole(kind, join):
+    token = SECRETS[kind]
+    clean, counts = redact(f"see {token[:12]}{join}{token[12:]} there")
+    assert (clean, counts) == ("see [redacted:broken-token] there", {"broken-token": 1})
+
+
+@given(st.sampled_from(EXACT), st.integers(8, 30), st.sampled_from(["\n", " ", "\n  "]))
+def test_a_token_broken_anywhere_leaves_nothing(kind, place, join):
+    token = SECRETS[kind]
+    at = min(place, len(token) - 6)
+    clean, _ = redact(token[:at] + join + token[at:])
+    assert token[at:] not in clean
+
+
+@pytest.mark.parametrize(
+    "kind", [*EXACT[:-1], "anthropic-key", "stripe-key", "gitlab-token", "slack-token", "private-key"]
+)
+@pytest.mark.parametrize("before", ["", "x:", "xy=", "key: ", "line\n"])
+def test_base64_around_a_token_goes_whole(kind, before):
+    encoded = base64.b64encode(f"{before}{SECRETS[kind]}\n".encode()).decode()
+    assert redact(f"data: {encoded} end") == ("data: [redacted:encoded-secret] end", {"encoded-secret": 1})
+
+
+def test_base64_over_several_lines_goes_whole():
+    encoded = base64.encodebytes(("x " * 20 + SECRETS["github-token"] + " y" * 45).encode()).decode()
+    assert redact(encoded)[0].startswith("[redacted:encoded-secret]")
+    assert len(redact(encoded)[0]) < 60
+
+
+def test_a_picture_in_base64_stays():
+    picture = base64.b64encode(bytes(range(256)) * 4000).decode()
+    assert redact(picture) == (picture, {})
 
 
 def test_this_repository_holds_nothing_that_looks_secret():

@@ -137,11 +137,11 @@ def test_intercode_runs_are_named_by_file_with_mode_and_plain_model(intercode):
 def test_intercode_attempts(intercode):
     columns = "task_id, seed, outcome, score, steps, step_limit, end_reason"
     assert intercode.rows(f"SELECT {columns} FROM attempts WHERE mode = 'react' ORDER BY line") == [
-        ("intercode-11", 0, "failure", 0.34, 5, 10, "done"),
-        ("intercode-17", 0, "success", 1.0, 4, 10, "done"),
-        ("intercode-20", 0, "success", 1.0, 3, 10, "done"),
-        ("intercode-53", 0, "failure", 0.67, 10, 10, "step_limit"),
-        ("intercode-57", 0, "failure", 0.0, 1, 10, None),
+        ("intercode-bash-fs_1-11", 0, "failure", 0.34, 5, 10, "done"),
+        ("intercode-bash-fs_1-17", 0, "success", 1.0, 4, 10, "done"),
+        ("intercode-bash-fs_1-20", 0, "success", 1.0, 3, 10, "done"),
+        ("intercode-bash-fs_1-53", 0, "failure", 0.67, 10, 10, "step_limit"),
+        ("intercode-bash-fs_1-57", 0, "failure", 0.0, 1, 10, None),
     ]
     assert intercode.rows(
         "SELECT end_reason, outcome, count(*) FROM attempts WHERE mode = 'multiturn' GROUP BY ALL ORDER BY 1"
@@ -150,14 +150,15 @@ def test_intercode_attempts(intercode):
 
 def test_intercode_react_step_has_thought_tool_and_bare_command(intercode):
     sql = "SELECT reply, tool, arguments FROM steps JOIN attempts USING (trace_id) WHERE mode = 'react' AND task_id = ?"
-    steps = intercode.rows(f"{sql} ORDER BY step", ["intercode-17"])
+    steps = intercode.rows(f"{sql} ORDER BY step", ["intercode-bash-fs_1-17"])
     assert [step[1] for step in steps] == ["execute", "execute", "execute", "submit"]
     assert all(reply for reply, _, _ in steps)
     assert not steps[0][2].startswith("execute[")
 
 
 def test_intercode_submit_made_by_the_loop_is_no_step(intercode):
-    sql = "SELECT count(*) FROM steps JOIN attempts USING (trace_id) WHERE task_id = 'intercode-53' AND mode = 'react'"
+    task = "task_id = 'intercode-bash-fs_1-53' AND mode = 'react'"
+    sql = f"SELECT count(*) FROM steps JOIN attempts USING (trace_id) WHERE {task}"
     assert intercode.rows(f"{sql} AND tool = 'submit'") == [(0,)]
 
 
@@ -176,7 +177,9 @@ def test_intercode_reply_without_execute_is_a_format_error(tmp_path):
 
 def test_intercode_turn_rewards_are_kept_by_step(intercode):
     sql = "SELECT label, value FROM scores JOIN attempts USING (trace_id) WHERE name = 'turn_reward'"
-    assert intercode.rows(f"{sql} AND mode = 'multiturn' AND task_id = 'intercode-17' ORDER BY label::INT")[-1] == (
+    assert intercode.rows(f"{sql} AND mode = 'multiturn' AND task_id = 'intercode-bash-fs_1-17' ORDER BY label::INT")[
+        -1
+    ] == (
         "5",
         1.0,
     )

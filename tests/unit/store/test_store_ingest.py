@@ -54,7 +54,7 @@ def test_nothing_recognised_names_every_format_in_one_readable_line(tmp_path):
         build_store([tmp_path / "notes.txt"], tmp_path / "s.duckdb")
     words = str(caught.value).replace(str(tmp_path), "")
     assert "known formats are run-folder, atif, browsergym, " in words
-    assert words.endswith("inspect, chat; docs/store.md says how each is recognised")
+    assert words.endswith("inspect, chat; 'halo-opt formats' shows what each looks like")
     assert len(words) < 400
 
 
@@ -145,22 +145,23 @@ def test_progress_names_each_source_and_ends_complete(tmp_path):
 
 def test_two_files_of_one_stem_are_two_runs(tmp_path):
     for name in ("a", "b"):
-        shutil.copytree(DATA / "tau-bench", tmp_path / "in" / name)
+        file = Path(shutil.copytree(DATA / "tau-bench", tmp_path / "in" / name)) / "gpt-4o-airline.jsonl"
+        file.write_text(file.read_text(encoding="utf-8").replace('"reward":', f'"of_{name}": 1, "reward":'))
     summary = build_store([tmp_path / "in"], tmp_path / "s.duckdb")
     assert (summary.attempts, summary.rejects) == (8, 0)
     with Store.open(tmp_path / "s.duckdb") as store:
-        assert store.rows("SELECT run_id FROM runs ORDER BY 1") == [("gpt-4o-airline",), ("gpt-4o-airline~2",)]
+        assert store.rows("SELECT run_id FROM runs ORDER BY 1") == [("a/gpt-4o-airline",), ("b/gpt-4o-airline",)]
 
 
 def test_same_run_given_twice_is_read_once(tmp_path, run):
     assert build_store([run, run, tmp_path / "small"], tmp_path / "s.duckdb").attempts == 4
 
 
-def test_copied_run_is_rejected_as_duplicate_trace_ids(tmp_path, run):
+def test_copied_run_counts_once(tmp_path, run):
     shutil.copytree(run, tmp_path / "copy")
     summary = build_store([run, tmp_path / "copy"], tmp_path / "s.duckdb")
     assert summary.attempts == 4
-    assert summary.reject_reasons == {"duplicate trace id": 4}
+    assert (summary.reject_reasons, summary.found_again) == ({}, 4)
 
 
 def test_store_is_fresh_until_an_input_changes(tmp_path, run):

@@ -7,7 +7,7 @@ from typing import Any
 
 from halo_opt.store import Store, build_store
 
-DATA = Path(__file__).parents[3] / "data"
+SAMPLES = [Path(__file__).parents[3] / "data" / name for name in ("intercode", "run-folder", "tau-bench")]
 
 
 def span(trace_id: str, span_id: str, attributes: dict[str, Any], *, second: int = 0, **changes: Any) -> dict[str, Any]:

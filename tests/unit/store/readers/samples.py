@@ -163,7 +163,7 @@ def chat(folder: Path) -> Path:
 
 
 def chat_array(folder: Path) -> Path:
-    return as_document(folder / "chat.json", [CHAT, CHAT])
+    return as_document(folder / "chat.json", [CHAT, {**CHAT, "created": 1_760_000_000}])
 
 
 def chat_document(folder: Path) -> Path:

@@ -104,6 +104,60 @@ def test_study_of_several_experiments_is_one_run(tmp_path):
         ]
 
 
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("GenericAgent-gpt-4o_on_miniwob.click-test_12", "gpt-4o"),
+        ("2026-05-04_10-00-00_GenericAgent-openai_o3-mini_on_webarena.1_0_a1b2c3", "openai/o3-mini"),
+        ("ToolUseAgent-claude-x_on_t.1_0", "claude-x"),
+        ("DemoAgent_on_t.1_0", None),
+    ],
+)
+def test_agent_name_tells_the_model(name, model, tmp_path):
+    with stored(browsergym(tmp_path, name)) as store:
+        assert store.rows("SELECT model FROM attempts") == [(model,)]
+
+
+@pytest.mark.parametrize(
+    ("stats", "tokens"),
+    [
+        ({"stats.cum_input_tokens": 10.0, "stats.cum_output_tokens": 2.0, "stats.cum_cost": 0.5}, (10, 2, 0.5)),
+        ({"stats.cum_prompt_tokens": 9, "stats.cum_completion_tokens": 1}, (9, 1, None)),
+        ({"stats.cum_n_token_agent_messages": 8, "stats.max_n_token_agent_messages": 5}, (8, None, None)),
+        ({"stats.cum_input_tokens": None, "stats.cum_effective_cost": 0.25}, (None, None, 0.25)),
+    ],
+)
+def test_totals_have_the_names_of_agentlab(stats, tokens, tmp_path):
+    without = {name: None for name in BROWSERGYM if name.startswith("stats.")}
+    with stored(browsergym(tmp_path, **{**without, **stats})) as store:
+        assert store.rows("SELECT tokens_in, tokens_out, cost_usd FROM attempts") == [tokens]
+
+
+def test_studies_side_by_side_are_a_run_each(tmp_path):
+    for steps, study in enumerate(("one", "two"), start=3):
+        as_document(tmp_path / "all" / study / "A_on_t.1_0" / "summary_info.json", {**BROWSERGYM, "n_steps": steps})
+    with stored(tmp_path / "all") as store:
+        assert store.rows("SELECT run_id, task_id FROM attempts ORDER BY 1") == [("one", "t.1"), ("two", "t.1")]
+
+
+def test_an_experiment_that_was_run_again_counts_once(tmp_path):
+    browsergym(tmp_path, "_2026-05-04_10-00-00_A_on_t.1_0")
+    browsergym(tmp_path, "2026-05-04_11-00-00_A_on_t.1_0")
+    with stored(tmp_path / "study") as store:
+        assert store.rows("SELECT started_at::VARCHAR FROM attempts") == [("2026-05-04 11:00:00",)]
+        assert store.summary().superseded == 1
+
+
+def test_an_experiment_without_a_summary_is_counted_and_left_out(tmp_path):
+    browsergym(tmp_path)
+    unfinished = tmp_path / "study" / "A_on_t.1_0"
+    unfinished.mkdir()
+    (unfinished / "exp_args.pkl").write_bytes(pickle.dumps(Bomb(tmp_path / "it-ran")))
+    with stored(tmp_path / "study") as store:
+        assert store.rows("SELECT count(*) FROM attempts") == [(1,)]
+        assert store.summary().unfinished == 1
+
+
 def test_packed_summary_reads_the_same(tmp_path):
     folder = browsergym(tmp_path)
     file = folder / "summary_info.json"

@@ -1,0 +1,37 @@
+"""Files that gave no attempt are named by `import`, `overview` and the report, others beside traces are not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from halo_opt.cli.app import run
+
+MESSAGES = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
+
+
+@pytest.fixture(autouse=True)
+def traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    records = [{"task_id": f"t{n}", "reward": n % 2, "messages": MESSAGES} for n in range(8)]
+    (folder / "good.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (folder / "odd.json").write_text('{"a": 1}')
+    (folder / "LICENSE").write_text("MIT")
+    return folder
+
+
+@pytest.mark.parametrize("verb", ["import", "overview"])
+def test_verbs_name_the_file_and_the_remedy(verb, capsys):
+    assert run([verb, "in"]) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "in/odd.json was left out: its content is of no known trace format; 'halo-opt formats'" in told
+    assert "LICENSE" not in told
+
+
+def test_report_names_it_among_its_caveats(capsys):
+    assert run(["analyze", "in", "--out", "out", "-q"]) == 0
+    caveats = json.loads(Path("out/report.json").read_text())["caveats"]
+    assert [words for words in caveats if "odd.json" in words] != []
+    assert [words for words in caveats if "LICENSE" in words] == []
