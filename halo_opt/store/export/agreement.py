@@ -49,6 +49,7 @@ STEP = {
     "page_changed": "halo.page.changed",
     "empty_fields": "halo.page.empty_fields",
     "submits": "halo.action.submits",
+    "agent": "halo.agent",
 }
 CALL = {
     "tool": "tool.name",
@@ -56,6 +57,7 @@ CALL = {
     "target": "halo.action.target",
     "result": "output.value",
     "error_type": "error.type",
+    "agent": "halo.agent",
 }
 # Of an attempt its place in the file it came from, of a message the made-up span that holds it: no export keeps those.
 _NOT_COMPARED = {"source", "line"}
