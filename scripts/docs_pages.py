@@ -1,4 +1,4 @@
-"""Writes into docs/store.md and docs/mining.md the tables that follow from the code and its data files.
+"""Writes into docs/store.md, docs/mining.md and docs/formats.md what follows from the code and its data files.
 
     python scripts/docs_pages.py            writes the pages anew
     python scripts/docs_pages.py --check    says with exit code 1 which page is out of step
@@ -14,6 +14,7 @@ from pathlib import Path
 from halo_opt.core.playbook import load_playbook
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.detector_files import families
+from halo_opt.store.formats.page import page
 from halo_opt.store.readers import READERS
 from halo_opt.store.schema import TABLES
 
@@ -76,6 +77,7 @@ def _cell(text: str) -> str:
 
 
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
+    "formats.md": {"page": page},
     "store.md": {"tables": tables, "formats": formats},
     "mining.md": {"detectors": detectors},
 }

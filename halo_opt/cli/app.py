@@ -49,6 +49,7 @@ VERBS = {
         "search": "Search the texts of all spans with a regular expression.",
         "stats": "Count actions, steps, repeats, cost or latency by outcome.",
         "sql": "Query the index with one SELECT.",
+        "formats": "Show the trace formats that are read, with their field names and an example of each.",
         "schema": "List the tables and columns of the index.",
     },
     "More": {

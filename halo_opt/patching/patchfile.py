@@ -186,6 +186,8 @@ def _settings_of(path: str, before: bytes, after: bytes) -> list[Edit]:
         old, new = _flat(settings.load(before)), _flat(settings.load(after))
     except settings.SettingsError as error:
         raise InputError(f"the diff leaves {path} unusable: it {error}") from error
+    except (ValueError, RecursionError) as error:  # a key of more digits than Python writes, or deep nesting
+        raise InputError(f"the diff leaves {path} unusable: it has a key that cannot be written") from error
     if gone := sorted(old.keys() - new.keys()):
         raise InputError(
             f"the diff takes the setting {gone[0]} out of {path}, which patches cannot; set it to its default instead"

@@ -159,6 +159,17 @@ class RejectRow(NamedTuple):
     field: str | None = None
 
 
+class ArtifactRow(NamedTuple):
+    """An image that stood in a text of an attempt."""
+
+    trace_id: str
+    id: str
+    span_id: str | None
+    media_type: str
+    bytes: int
+    data: str | None
+
+
 class DuplicateRow(NamedTuple):
     """A place in which an attempt stands that counts elsewhere."""
 
@@ -168,7 +179,18 @@ class DuplicateRow(NamedTuple):
     reason: str
 
 
-Row = DuplicateRow | RunRow | AttemptRow | SpanRow | MessageRow | ToolCallRow | StepRow | ScoreRow | RejectRow
+Row = (
+    DuplicateRow
+    | RunRow
+    | AttemptRow
+    | SpanRow
+    | MessageRow
+    | ToolCallRow
+    | StepRow
+    | ScoreRow
+    | RejectRow
+    | ArtifactRow
+)
 
 
 @dataclass(slots=True)

@@ -225,14 +225,30 @@ TABLES: tuple[Table, ...] = (
         _columns("key VARCHAR version, options, fingerprint, counts or summary", "value VARCHAR text or JSON"),
         "key",
     ),
+    Table(
+        "artifacts",
+        "an image that stood in a text of an attempt, where a placeholder with the beginning of its id stands now",
+        _columns(
+            "trace_id VARCHAR attempt",
+            "id VARCHAR SHA-256 of its bytes",
+            "span_id VARCHAR first span in which it stood; NULL when not known",
+            "media_type VARCHAR kind, such as image/png",
+            "bytes BIGINT size in bytes",
+            "data VARCHAR its bytes as base64; NULL where they may hold a secret",
+        ),
+    ),
 )
 
 BY_NAME = {table.name: table for table in TABLES}
 
 # How the id of a task ends, as a regular expression, where one id had different goals.
 TOLD_APART = "#goal-[0-9a-f]{4}$"
+TASKS_TOLD_APART = (
+    f"SELECT count(DISTINCT regexp_replace(task_id, '{TOLD_APART}', '')) FROM attempts"
+    f" WHERE regexp_matches(task_id, '{TOLD_APART}')"
+)
 # Tables whose rows belong to an attempt.
-OF_ATTEMPTS = ("attempts", "spans", "messages", "tool_calls", "steps", "scores", "pending")
+OF_ATTEMPTS = ("attempts", "spans", "messages", "tool_calls", "steps", "scores", "artifacts", "pending")
 
 # Tables in which one attempt is found without looking at all. While an index is there DuckDB does not take up the room
 # of deleted rows, so whoever deletes many spans drops them first; every build ends by making those that are missing.

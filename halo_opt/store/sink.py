@@ -4,6 +4,7 @@ Rows pass through a temporary JSONL file per table because DuckDB's own JSON rea
 from Python row by row. A row too long for that reader's buffer is inserted by itself.
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -24,7 +25,18 @@ from halo_opt.redaction import Redactor
 from halo_opt.store import schema, values
 from halo_opt.store.files.lines import HEAD
 from halo_opt.store.outcomes import DEFAULT_RULE, SCORE_FIELD, OutcomeRule, shown
-from halo_opt.store.rows import AttemptRow, DuplicateRow, RejectRow, Row, RunRow, ScoreRow, SpanRow, Trace
+from halo_opt.store.queries.scanning.readable import Image, may_change_in, readable_values
+from halo_opt.store.rows import (
+    ArtifactRow,
+    AttemptRow,
+    DuplicateRow,
+    RejectRow,
+    Row,
+    RunRow,
+    ScoreRow,
+    SpanRow,
+    Trace,
+)
 from halo_opt.store.run_names import RunNames, folder_of
 
 if TYPE_CHECKING:
@@ -39,6 +51,8 @@ CHECKED_BYTES = 1_000_000
 _FAST = msgspec.json.Encoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 _TEXTS = ("VARCHAR", "JSON")
+# Columns that say where something is, which is no text of a trace.
+_PLACES = ("source", "path", "place")
 # How an attempt that stands in several places is recognised.
 BY_ID, BY_CONTENT = "same id", "same content"
 # How the id of an attempt begins that is made from its content.
@@ -96,6 +110,7 @@ class Sink:
         self._sources_of_runs: dict[str, str] = {}
         self._run_names = run_names or RunNames()
         self._tries: Counter[tuple[str, str, int | None]] = Counter()
+        self._artifacts: set[tuple[str, str]] = set()
         self.counts: Counter[str] = Counter()
         self.redacted: Counter[str] = Counter()
 
@@ -104,6 +119,8 @@ class Sink:
 
         Who only adds to the index makes attempts anew, whatever is there: looking at all of them would be for nothing.
         """
+        kept = self._connection.execute("SELECT trace_id, id FROM artifacts").fetchall()
+        self._artifacts = {(trace_id, name) for trace_id, name in kept}
         runs = self._connection.execute("SELECT run_id, source FROM runs").fetchall()
         self._runs = {row[0] for row in runs}
         self._run_ids = set(self._runs)
@@ -344,6 +361,9 @@ class Sink:
 
     def _put(self, table: str, row: Row, encoded: bytes = b"") -> None:
         line = encoded or _encode(row._asdict())
+        if len(line) > LONGEST_ROW and may_change_in(line):
+            line = self._readable(line)
+            row = type(row)._make(json.loads(line).values())
         if len(line) > LONGEST_ROW:
             self._insert_alone(table, row)
             return
@@ -362,16 +382,53 @@ class Sink:
             raise StoreNotWritten(self._scratch, error) from error
 
     def _write_checked(self) -> None:
-        for table, lines in self._unchecked.items():
+        for table, encoded in self._unchecked.items():
+            lines = encoded
             joined = b"\n".join(lines) + b"\n"
+            if may_change_in(joined):
+                lines = [self._readable(line) if may_change_in(line) else line for line in encoded]
+                joined = b"\n".join(lines) + b"\n"
             if self._redactor is not None and self._redactor.may_hold_secrets(joined):
                 joined = b"".join(self._redact_line(table, line) + b"\n" for line in lines)
-            file = self._files.get(table)
-            if file is None:
-                file = self._files[table] = self._path(table).open("wb")
-            file.write(joined)
+            self._write(table, joined)
         self._pending += self._unchecked_size
         self._unchecked, self._unchecked_size = {}, 0
+
+    def _write(self, table: str, lines: bytes) -> None:
+        file = self._files.get(table)
+        if file is None:
+            file = self._files[table] = self._path(table).open("wb")
+        file.write(lines)
+
+    def _readable(self, line: bytes) -> bytes:
+        """An encoded row whose texts are `readable`; the images in them become artifacts of its attempt."""
+        cells: dict[str, Any] = json.loads(line)
+
+        def keep(image: Image) -> None:
+            self._keep(image, cells.get("trace_id"), cells.get("span_id"))
+
+        plain = (*_PLACES, *(name for name in cells if name.endswith("_id")))
+        texts = {name: cell for name, cell in cells.items() if name not in plain}
+        return _encode({**cells, **readable_values(texts, keep)})
+
+    def _keep(self, image: Image, trace_id: str | None, span_id: str | None) -> None:
+        """Store an image once for each attempt, without its bytes where they may hold a secret."""
+        name = image.sha256
+        if trace_id is None or (trace_id, name) in self._artifacts:
+            return
+        self._artifacts.add((trace_id, name))
+        encoded: str | None = base64.b64encode(image.data).decode()
+        spelled = f"{encoded}\n{image.data.decode('latin-1')}"
+        if self._redactor is not None and self._redactor.redact(spelled)[0] != spelled:
+            encoded = None
+            self.redacted["images"] += 1
+        row = ArtifactRow(trace_id, name, span_id, image.media_type, len(image.data), encoded)
+        if len(image.data) > LONGEST_ROW // 2:
+            self._connection.execute("INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?)", list(row))
+            return
+        line = _encode(row._asdict()) + b"\n"
+        self._write("artifacts", line)
+        self._pending += len(line)
 
     def _redact_line(self, table: str, line: bytes) -> bytes:
         """An encoded row without secrets. Numbers and times stay: one that looks like a secret is none."""

@@ -55,7 +55,7 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
         "DELETE FROM rejects WHERE field IS NOT NULL AND byte_offset IS NULL AND (source, line) IN"
         " (SELECT (source, line) FROM attempts WHERE trace_id IN (SELECT trace_id FROM touched))"
     )
-    for table in ("attempts", "scores", "messages", "steps", "tool_calls"):
+    for table in ("attempts", "scores", "messages", "steps", "tool_calls", "artifacts"):
         connection.execute(f"DELETE FROM {table} WHERE trace_id IN (SELECT trace_id FROM touched)")
     connection.execute("INSERT OR IGNORE INTO pending SELECT trace_id FROM touched")
     rows = connection.execute(

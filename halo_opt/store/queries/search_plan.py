@@ -22,7 +22,7 @@ _UNICODE_CLASS = re.compile(r"[pP](?:\{\^?\w+\}|\w)")
 _HEX = re.compile(r"x(?:\{([0-9a-fA-F]+)\}|([0-9a-fA-F]{2}))")
 _CLASS_NAME = re.compile(r"\[:\^?\w+:\]")
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f"}
-_SHORT = {"\n": r"\\n", "\t": r"\\t", "\r": r"\\r", "\f": r"\\f", '"': r"\\\"", "\\": r"\\\\", "/": r"\\?/"}
+_SHORT = {"\n": r"\\n", "\t": r"\\t", "\r": r"\\r", "\f": r"\\f", '"': r"\\\"", "\\": r"\\\\", "/": r"\\*/"}
 
 # Groups of texts: every match contains one text of each group. None where nothing is certain.
 Required = tuple[tuple[str, ...], ...] | None
@@ -102,7 +102,7 @@ def _spelled(character: str) -> str:
     if character.isascii():
         return re.escape(character) if not character.isspace() else character
     units = character.encode("utf-16-be")
-    escapes = "".join(rf"\\u(?i:{units[n : n + 2].hex()})" for n in range(0, len(units), 2))
+    escapes = "".join(rf"\\+u(?i:{units[n : n + 2].hex()})" for n in range(0, len(units), 2))
     return f"(?:{character}|{escapes})"
 
 

@@ -3,11 +3,13 @@
 Texts come from the places in the trace files that the store knows, else from its tables.
 """
 
+import base64
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from halo_opt.core.errors import InputError
+from halo_opt.store.queries.scanning.readable import Image, readable_values
 from halo_opt.store.queries.show_texts import LabelledText, attributes_of, texts_in_lines, texts_in_tables
 from halo_opt.store.queries.show_views import RawLines, SpanDetail, SpanView, Text, TraceView
 from halo_opt.store.queries.source_files import LinePlace, lines_at
@@ -52,7 +54,7 @@ def show_span(store: Store, trace: str, span: str) -> SpanDetail:
     else:
         [line] = lines_at([row.place], store.path)
         stored = line.record.get("attributes")
-        attributes = stored if isinstance(stored, dict) else {}
+        attributes = readable_values(stored) if isinstance(stored, dict) else {}
     return SpanDetail(span=row.view, attributes=attributes)
 
 
@@ -65,6 +67,30 @@ def raw_lines(store: Store, trace: str, span: str | None = None) -> RawLines:
         raise InputError(f"{trace_id} has no raw lines: its file is compressed or no span JSONL; leave --raw out")
     lines = lines_at([place for _, place in placed], store.path)
     return RawLines(raw=[line.raw.decode("utf-8", "replace") for line in lines])
+
+
+def images_of(store: Store, trace: str, span: str | None = None) -> list[Image]:
+    """The images in the texts of an attempt, or of one of its spans, each once and in the order of the spans.
+
+    They come from the trace file where its lines have a place in the store, else from the table `artifacts`. Those
+    that were not stored because they may hold a secret are left out.
+    """
+    trace_id = trace_id_of(store, trace)
+    rows = _tree(store, trace_id)
+    chosen = [_span_row(rows, trace_id, span)] if span is not None else rows
+    places = [place for _, place in _placed(chosen)]
+    found: dict[str, Image] = {}
+    if places:
+        for line in lines_at(places, store.path):
+            readable_values(line.record, lambda image: found.update({image.sha256: image}))
+        return list(found.values())
+    ids = [row.view.span_id for row in chosen]
+    stored = store.rows(
+        "SELECT media_type, data FROM artifacts WHERE trace_id = ? AND data IS NOT NULL"
+        " AND (? OR span_id IN (SELECT unnest(?::VARCHAR[]))) ORDER BY rowid",
+        [trace_id, span is None, ids],
+    )
+    return [Image(media_type, base64.b64decode(data)) for media_type, data in stored]
 
 
 def trace_id_of(store: Store, trace: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import decode_json
+from halo_opt.store.queries.scanning.readable import readable
 from halo_opt.store.queries.source_files import SpanLine
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.store import Store
@@ -86,7 +87,8 @@ def _of_model(attributes: Mapping[str, Any], seen: set[tuple[str, str | None]]) 
     answer = names.messages_out(attributes)
     seen.update(given, answer)
     calls = [("call", f"{tool} {arguments or ''}".strip()) for tool, arguments in names.requested_calls(attributes)]
-    return repeated + [LabelledText(role or "message", text) for role, text in [*new, *answer, *calls] if text]
+    said = [*new, *answer, *calls]
+    return repeated + [LabelledText(role or "message", readable(text)) for role, text in said if text]
 
 
 def _of_other(attributes: Mapping[str, Any]) -> list[LabelledText]:
@@ -94,4 +96,4 @@ def _of_other(attributes: Mapping[str, Any]) -> list[LabelledText]:
         ("input", values.text(names.first(names.ARGUMENTS, attributes))),
         ("output", values.text(names.first(names.RESULT, attributes))),
     )
-    return [LabelledText(label, text) for label, text in texts if text]
+    return [LabelledText(label, readable(text)) for label, text in texts if text]

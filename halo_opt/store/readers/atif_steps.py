@@ -24,11 +24,13 @@ def steps_of(
     calls: list[ToolCallRow] = []
     about: dict[int, dict[str, Any]] = {}
     seen: str | None = None
-    for record in listed:
+    for record, following in zip(listed, [*listed[1:], {}], strict=False):
         results = _results(record)
         if record.get("source") != "agent":
             seen = _words(record) or _joined(results) or seen
             continue
+        answer: Record = following if following.get("source") != "agent" else {}
+        results = results or _results(answer)
         number = len(steps)
         made = _calls(trace_id, number, len(calls), record, results)
         calls.extend(made)
@@ -46,7 +48,7 @@ def steps_of(
             result=_joined(results),
             started_at=values.time(record.get("timestamp")),
         )
-        steps.append(with_calls(step, made) if made else judged_reply(step, step.result))
+        steps.append(with_calls(step, made) if made else judged_reply(step, step.result or _words(answer)))
         about[number] = {f"atif.{name}": value for name, value in record.items() if name not in _OURS}
         seen = _joined(results)
     return steps, calls, about

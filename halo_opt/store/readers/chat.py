@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from halo_opt.store import values
-from halo_opt.store.files.lines import HEAD, Line, decode_json
+from halo_opt.store.files.lines import Line, decode_json
 from halo_opt.store.outcomes import reward_rows, stated_score
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id, usable, whole
-from halo_opt.store.readers.documents import Wrapped, is_document, leading_objects, records, wrapped
-from halo_opt.store.readers.message_layouts import is_message, normal
+from halo_opt.store.readers.documents import Wrapped, is_document, leading_objects, positioned, records, wrapped
+from halo_opt.store.readers.message_layouts import AGENT_ROLES, ROLE_FIELDS, is_message, normal
 from halo_opt.store.readers.span_lines import problem_of as span_problem
 from halo_opt.store.readers.span_trace import derived_task
 from halo_opt.store.readers.synthetic import synthetic_spans
@@ -45,7 +45,9 @@ _FOREIGN = {
     "trajectory_format",
 }
 _FOREIGN_INFO = {"model_stats", "mini_version", "exit_status"}
-_NESTED = ("metadata", "info", "extra_info", "meta", "around")
+# What stands around the records of a document.
+AROUND = "around"
+NESTED = ("metadata", "info", "extra_info", "meta", AROUND)
 # Where the messages of a record may stand, the most usual first.
 LISTS = (
     "messages",
@@ -75,6 +77,23 @@ _START, _END = ("started_at", "start_time", "created_at", "created", "timestamp"
 _COST = ("cost_usd", "total_cost", "cost")
 # Names that a mapping file gives to fields of any name.
 RUN, GOAL, MODE = "halo.run_id", "halo.goal", "halo.mode"
+# Every name that is understood, by what it means.
+FIELDS = {
+    "messages": LISTS,
+    "who speaks, in a message": ROLE_FIELDS,
+    "roles of the agent": AGENT_ROLES,
+    "task": (*_TASK, "task"),
+    "seed, or which try of the task": _SEED,
+    "attempt, for tries with one seed": _ATTEMPT,
+    "verdict: success, failure, error, true, ...": names.LABEL[1:],
+    "score from 0 to 1": (*names.SCORE[1:], *_REWARD),
+    "model": _MODEL,
+    "tokens of prompts, in `usage` or in each message": talk.TOKENS_IN,
+    "tokens of replies, in `usage` or in each message": talk.TOKENS_OUT,
+    "cost in dollars": _COST,
+    "start": _START,
+    "end": _END,
+}
 _LONGEST_NAME = 200
 
 
@@ -190,11 +209,8 @@ def _records(path: Path) -> Iterator[Line]:
         if inner is None:
             yield line
             continue
-        for number, (_, record) in enumerate(inner.records, start=1):
-            if isinstance(record, dict):
-                yield Line(number, 0, {"around": inner.around, **record} if inner.around else record, None, "")
-            else:
-                yield Line(number, 0, None, "not an object", (values.text(record) or "null")[:HEAD])
+        around = {"around": inner.around} if inner.around else {}
+        yield from positioned({**around, **one} if isinstance(one, dict) else one for _, one in inner.records)
 
 
 def _bare_record(path: Path) -> Line:
@@ -218,7 +234,7 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     fields, listed = messages_in(record) or ((), [])
     messages = normal(listed)
     steps, calls = talk.steps_of(known.trace_id, messages)
-    places = [record, *(record[name] for name in _NESTED if isinstance(record.get(name), dict))]
+    places = [record, *(record[name] for name in NESTED if isinstance(record.get(name), dict))]
     outcome, score = names.outcome_of(*places)
     if score is None and outcome != "error":
         score = names.first(_REWARD, *places)

@@ -121,6 +121,22 @@ LABEL = (
 # What says how an attempt ended.
 OUTCOME = (*SCORE, *LABEL, "halo.cause", "halo.end_reason", "halo.outcome_from")
 
+# Every name that is understood, by what it means.
+NAMES = {
+    "kind of span": KIND,
+    "model": MODEL,
+    "tokens of prompts": TOKENS_IN,
+    "tokens of replies": TOKENS_OUT,
+    "cost in dollars": COST,
+    "tool": TOOL,
+    "arguments of the call": ARGUMENTS,
+    "result of the call": RESULT,
+    "task": TASK,
+    "seed": SEED,
+    "score from 0 to 1": SCORE,
+    "verdict": LABEL,
+}
+
 _KINDS = {
     "chat": "LLM",
     "text_completion": "LLM",

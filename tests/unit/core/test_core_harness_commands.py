@@ -60,3 +60,19 @@ def test_a_command_that_does_not_exist_is_named(tmp_path: Path) -> None:
         run_in(["no-such-program"], tmp_path, timeout_s=5)
     with pytest.raises(ConfigError, match="is empty"):
         run_in([], tmp_path, timeout_s=5)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux bounds the memory of a process that is not the caller's"
+)
+def test_a_check_that_takes_very_much_memory_ends_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="needed more than 4 GB of memory"):
+        harness_check(["python", "-c", "b'x' * (5 << 30)"])(tmp_path)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux bounds the memory of a process that is not the caller's"
+)
+def test_memory_that_a_command_only_reserves_does_not_count(tmp_path: Path) -> None:
+    code = "import mmap; mmap.mmap(-1, 6 << 30, prot=mmap.PROT_READ); print('fine')"
+    assert run_in(["python", "-c", code], tmp_path, timeout_s=60)[1].strip() == "fine"

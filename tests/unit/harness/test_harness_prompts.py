@@ -54,6 +54,10 @@ def test_an_unknown_variable_names_the_nearest(prompts: Path) -> None:
         "{{ goal ~ page }}",
         "{% for a in history %}{% for b in history %}x{% endfor %}{% endfor %}",
         "{{ goal | replace('a', 'b') }}",
+        "{{ page" + "|tojson" * 40 + " }}",
+        "{{ page | join('xx') | join('yy') }}",
+        "{{ history | join(page) }}",
+        "{{ " + "(" * 3000 + "goal" + ")" * 3000 + " }}",
         "{% if goal %}",
     ],
 )
@@ -69,6 +73,12 @@ def test_a_missing_prompt_is_named(prompts: Path) -> None:
 
 def test_a_huge_prompt_is_refused(prompts: Path) -> None:
     assert "at most 20000" in refused(prompts, "system.j2", "x" * 20_001)
+
+
+def test_a_prompt_that_renders_to_very_much_stops_early(prompts: Path) -> None:
+    (prompts / "worker.j2").write_text("{% for a in page %}{{ page }}{% endfor %}" * 100, encoding="utf-8")
+    with pytest.raises(UsageError, match="renders to more than 60000 characters"):
+        Prompts(prompts).render("worker.j2", {"goal": "g", "page": "x" * 100_000})
 
 
 def test_state_rules_add_words_to_the_system_prompt() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import re2
 
+from .readable import may_change_in, readable
 from .span_texts import Line, all_texts, decoded, texts_of
 from .tasks import Excerpt, Found, Hit, Pattern, Scanned, Task
 
@@ -76,7 +77,10 @@ class Searcher:
         """How often the pattern matches in a line; where the texts may be searched as one, without naming them."""
         if not self._joined:
             return self._count_each(texts_of(line.name, line.status, line.attributes), None)[0]
-        text = _JOINT.join([text.encode() for text in all_texts(line)])
+        texts = all_texts(line)
+        text = _JOINT.join([text.encode() for text in texts])
+        if may_change_in(text):
+            text = _JOINT.join([readable(text).encode() for text in texts])
         if self._literal is not None:
             return (text.lower() if self._folded else text).count(self._literal)
         return _matches(self.exact, text)[0]

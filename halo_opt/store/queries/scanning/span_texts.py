@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from .readable import readable
+
 
 class Line(msgspec.Struct):
     """What a search reads of a line; whatever stands there, of whatever type."""
@@ -38,7 +40,11 @@ def decoded(raw: bytes) -> Line | None:
 
 
 def texts_of(name: Any, status: Any, attributes: Any) -> list[tuple[str, str]]:
-    """(field, text) of every text of a span: its name, its status message, every text in its attributes."""
+    """(field, readable text) of every text of a span: its name, its status message, every text in its attributes."""
+    return [(field, readable(text)) for field, text in _raw_texts(name, status, attributes)]
+
+
+def _raw_texts(name: Any, status: Any, attributes: Any) -> list[tuple[str, str]]:
     texts = [("name", name)] if isinstance(name, str) else []
     message = status.get("message") if isinstance(status, dict) else None
     if isinstance(message, str):
@@ -53,8 +59,8 @@ def texts_of(name: Any, status: Any, attributes: Any) -> list[tuple[str, str]]:
 
 
 def all_texts(line: Line) -> list[str]:
-    """The same texts without their names, fast: most lines of a search are read for nothing."""
-    texts = [text for _, text in texts_of(line.name, line.status, None)]
+    """The same texts without their names and as they are, fast: most lines of a search are read for nothing."""
+    texts = [text for _, text in _raw_texts(line.name, line.status, None)]
     if isinstance(line.attributes, dict):
         for value in line.attributes.values():
             if isinstance(value, str):

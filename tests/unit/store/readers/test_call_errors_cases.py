@@ -1,7 +1,9 @@
 """Errors that stand in results, in the formats in which they were missed."""
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reader_tools import stored
@@ -65,3 +67,37 @@ def test_each_parallel_call_keeps_its_own_result(tmp_path):
             ("pay_invoice", "paid", None),
             ("read_file", "contents of a", None),
         ]
+
+
+def trajectory(tmp_path: Path, *steps: dict[str, Any]) -> Store:
+    record = {"schema_version": "ATIF-v1.6", "session_id": "s", "agent": {"name": "a", "version": "1"}}
+    numbered = [{"step_id": n, **step} for n, step in enumerate(steps, start=1)]
+    path = tmp_path / "trajectory.json"
+    path.write_text(json.dumps({**record, "steps": numbered}))
+    return stored(path)
+
+
+ASKED = {"source": "user", "message": "Make a file."}
+CALL = {"tool_call_id": "c", "function_name": "bash", "arguments": {"command": "foo"}}
+
+
+def test_a_complaint_in_a_message_of_its_own_belongs_to_the_reply_before(tmp_path):
+    complaint = {"source": "user", "message": "Previous response had parsing errors:\nERROR: No valid JSON"}
+    reply = {"source": "agent", "message": "I will."}
+    with trajectory(tmp_path, ASKED, reply, complaint, reply) as store:
+        assert store.rows("SELECT step, error_type FROM steps ORDER BY step") == [(0, "format"), (1, None)]
+
+
+def test_results_in_a_step_of_the_environment_belong_to_the_calls_before(tmp_path):
+    called = {"source": "agent", "message": "", "tool_calls": [CALL]}
+    results = {"results": [{"source_call_id": "c", "content": "bash: foo: command not found"}]}
+    with trajectory(tmp_path, ASKED, called, {"source": "system", "observation": results}) as store:
+        assert store.rows("SELECT error_type, error FROM tool_calls") == [
+            ("tool_error", "bash: foo: command not found")
+        ]
+
+
+def test_the_spans_of_parallel_calls_lie_beside_each_other(tmp_path):
+    with case(tmp_path, "parallel_calls") as store:
+        sql = "SELECT DISTINCT tool, parent_span_id FROM spans WHERE kind = 'TOOL' ORDER BY ALL"
+        assert store.rows(sql) == [("pay_invoice", "step-0"), ("read_file", "step-0")]

@@ -134,8 +134,8 @@ def test_totals_have_the_names_of_agentlab(stats, tokens, tmp_path):
 
 
 def test_studies_side_by_side_are_a_run_each(tmp_path):
-    for study in ("one", "two"):
-        as_document(tmp_path / "all" / study / "A_on_t.1_0" / "summary_info.json", BROWSERGYM)
+    for steps, study in enumerate(("one", "two"), start=3):
+        as_document(tmp_path / "all" / study / "A_on_t.1_0" / "summary_info.json", {**BROWSERGYM, "n_steps": steps})
     with stored(tmp_path / "all") as store:
         assert store.rows("SELECT run_id, task_id FROM attempts ORDER BY 1") == [("one", "t.1"), ("two", "t.1")]
 

@@ -112,6 +112,21 @@ def test_a_continuation_alone_is_read(tmp_path):
         assert store.rows("SELECT steps FROM attempts") == [(1,)]
 
 
+def test_parts_without_the_first_are_read(tmp_path):
+    agent = case(tmp_path) / "toy-task__aaa" / "agent"
+    (agent / "trajectory.json").unlink()
+    with stored(agent.parent) as store:
+        assert store.rows("SELECT steps, tokens_in, outcome FROM attempts") == [(1, 900, "success")]
+
+
+def test_a_trajectory_without_steps_gives_way_to_the_session(tmp_path):
+    trial = trial_of(tmp_path)
+    as_document(trial / "agent" / "trajectory.json", {**ATIF, "steps": ATIF["steps"][:1]})
+    shutil.move(claude_stream(tmp_path), trial / "agent" / "claude-code.txt")
+    with stored(trial) as store:
+        assert store.rows("SELECT steps FROM attempts") == [(3,)]
+
+
 def test_sessions_of_claude_code_are_the_steps_of_their_trial(tmp_path):
     trial = trial_of(tmp_path)
     place = trial / "agent" / "sessions" / "projects" / "-app"
@@ -134,6 +149,7 @@ def test_sub_agents_of_claude_code_belong_to_the_trial(tmp_path):
     lines(place / "5e55" / "subagents" / "agent-a1.jsonl", {**own, "isSidechain": True, "agentId": "a1"})
     with stored(trial) as store:
         assert store.rows("SELECT steps, tokens_out FROM attempts") == [(4, 71)]
+        assert store.rows("SELECT step FROM steps WHERE agent = 'a1'") == [(3,)]
 
 
 def test_a_session_counts_before_what_the_command_printed(tmp_path):
