@@ -59,8 +59,9 @@ CALL = {
     "error_type": "error.type",
     "agent": "halo.agent",
 }
-# Of an attempt its place in the file it came from, of a message the made-up span that holds it: no export keeps those.
-_NOT_COMPARED = {"source", "line"}
+# Of an attempt its place in the file it came from and its id there, of a message the made-up span that holds it: no
+# export keeps those.
+_NOT_COMPARED = {"source", "line", "source_id"}
 _OF_MESSAGES = {"span_id"}
 _TIMES = {"started_at", "ended_at"}
 
