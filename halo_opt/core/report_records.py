@@ -194,6 +194,22 @@ class Finding(Record):
     model_claims: list[ModelClaim] = Field(default=[])
 
 
+class CountRow(Record):
+    """One thing that attempts show: how many show it, of how many, and the 95% interval of the share."""
+
+    title: str
+    shown: Number
+    attempts: Number
+    interval: Number
+
+
+class CountTable(Record):
+    """Things of one kind that attempts show, the commonest first, counted over all attempts but errors."""
+
+    title: str
+    rows: list[CountRow]
+
+
 class InputFile(Record):
     """A trace file that a report was made from, as it was then."""
 
@@ -224,3 +240,6 @@ class Report(Record):
     spend: dict[str, float]
     unsupported: list[UnsupportedClaim] = Field(default=[])
     model_analysis: ModelAnalysis | None = None
+    counts: list[CountTable] = Field(
+        default=[], description="what attempts show, where outcomes are missing or all the same"
+    )

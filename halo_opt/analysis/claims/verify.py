@@ -11,6 +11,7 @@ from halo_opt.analysis.claims.verify_claims import Mismatch, claim_queries, veri
 from halo_opt.core.errors import HaloError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, GroupTable, Number, Report
+from halo_opt.mining.counting import numbers_of_counts
 from halo_opt.mining.exemplars import excerpt, excerpt_sql, first_difference, words_of
 from halo_opt.mining.groups import table_of
 from halo_opt.mining.measure import literal
@@ -60,6 +61,7 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
     for part in ("overview", "triage", "ceiling"):
         for name, number in getattr(report, part).items():
             yield f"{part}.{name}", number
+    yield from numbers_of_counts(report.counts)
     for finding in report.findings:
         for name, number in finding.numbers.items():
             yield f"{finding.id}.{name}", number

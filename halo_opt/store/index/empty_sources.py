@@ -84,7 +84,8 @@ def _attempts(count: int) -> str:
 def _files(sources: Sequence[_Source]) -> str:
     if len(sources) == 1:
         return sources[0].path
-    return f"{sources[0].path} and {len(sources) - 1} more files"
+    more = len(sources) - 1
+    return f"{sources[0].path} and {more} more {'file' if more == 1 else 'files'}"
 
 
 def _looked_for(known: dict[str, str], name: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field
 from halo_opt.core.records import Record
 from halo_opt.core.report_records import InputFile
 from halo_opt.store.outcomes import SCORE_FIELD
-from halo_opt.store.schema import TOLD_APART
+from halo_opt.store.schema import TASKS_TOLD_APART
 
 UNKNOWN_FORMAT = "its content is of no known trace format"
 _REMEDIES = {UNKNOWN_FORMAT: "'halo-opt formats' shows what is understood, and --map FILE makes other names known"}
@@ -118,10 +118,7 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
     return ImportSummary(
         files=[InputFile(path=p, format=f, sha256=s or "", bytes=b) for p, f, s, b in files],
         found_again=one("SELECT count(*) FROM duplicates"),
-        tasks_told_apart=one(
-            f"SELECT count(DISTINCT regexp_replace(task_id, '{TOLD_APART}', '')) FROM attempts"
-            f" WHERE regexp_matches(task_id, '{TOLD_APART}')"
-        ),
+        tasks_told_apart=one(TASKS_TOLD_APART),
         attempts=one("SELECT count(*) FROM attempts"),
         spans=one("SELECT count(*) FROM spans"),
         rejects=one("SELECT count(*) FROM rejects WHERE field IS NULL"),
@@ -159,9 +156,9 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
 
 
 def _without_attempts(connection: duckdb.DuckDBPyConnection) -> list[NotRecognised]:
-    """The recognised sources from which no attempt and no span came, each with the reason."""
+    """The recognised sources from which no attempt, no span and no copy of an attempt came, each with the reason."""
     holding: set[str] = set()
-    for (source,) in connection.execute("SELECT DISTINCT source FROM attempts").fetchall():
+    for (source,) in connection.execute("SELECT source FROM attempts UNION SELECT source FROM duplicates").fetchall():
         place = Path(source)
         holding.update((source, *map(str, place.parents)))
     inputs = connection.execute("SELECT path, format, counts FROM inputs ORDER BY path").fetchall()

@@ -12,7 +12,7 @@ from typing import Any
 from halo_opt.store import values
 from halo_opt.store.readers.base import derived_id, usable
 from halo_opt.store.readers.conversation import trace_of
-from halo_opt.store.readers.documents import leading_objects, records
+from halo_opt.store.readers.documents import leading_records, unwrapped
 from halo_opt.store.readers.message_layouts import normal
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
 from halo_opt.store.sink import Sink
@@ -31,11 +31,11 @@ class AgentDojoReader:
 
     def sniff(self, path: Path) -> bool:
         """Whether one of the first records names a suite and a pipeline, or a user's and an injected task."""
-        return path.is_file() and any(_is_agentdojo(record) for record in leading_objects(path))
+        return path.is_file() and any(_is_agentdojo(record) for record in leading_records(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that names a task and holds messages; reject the others."""
-        for number, record in usable(path, records(path), _problem, sink):
+        for number, record in usable(path, unwrapped(path, _is_agentdojo), _problem, sink):
             model = values.text(record.get("pipeline_name"))
             mode = _attack(record)
             run_id = sink.run_of_folder(_run_folder(path, record))

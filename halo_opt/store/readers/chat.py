@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from halo_opt.store import values
-from halo_opt.store.files.lines import HEAD, Line, decode_json
+from halo_opt.store.files.lines import Line, decode_json
 from halo_opt.store.outcomes import reward_rows, stated_score
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
 from halo_opt.store.readers.base import derived_id, usable, whole
-from halo_opt.store.readers.documents import Wrapped, is_document, leading_objects, records, wrapped
+from halo_opt.store.readers.documents import Wrapped, is_document, leading_objects, positioned, records, wrapped
 from halo_opt.store.readers.message_layouts import AGENT_ROLES, ROLE_FIELDS, is_message, normal
 from halo_opt.store.readers.span_lines import problem_of as span_problem
 from halo_opt.store.readers.span_trace import derived_task
@@ -209,11 +209,8 @@ def _records(path: Path) -> Iterator[Line]:
         if inner is None:
             yield line
             continue
-        for number, (_, record) in enumerate(inner.records, start=1):
-            if isinstance(record, dict):
-                yield Line(number, 0, {AROUND: inner.around, **record} if inner.around else record, None, "")
-            else:
-                yield Line(number, 0, None, "not an object", (values.text(record) or "null")[:HEAD])
+        around = {"around": inner.around} if inner.around else {}
+        yield from positioned({**around, **one} if isinstance(one, dict) else one for _, one in inner.records)
 
 
 def _bare_record(path: Path) -> Line:

@@ -71,6 +71,39 @@ def leading_objects(path: Path) -> Iterator[dict[str, Any]]:
                 return
 
 
+def leading_records(path: Path) -> Iterator[dict[str, Any]]:
+    """The same, and after each document that wraps records the first of these."""
+    for found in leading_objects(path):
+        yield found
+        inner = wrapped(found)
+        if inner is not None and isinstance(inner.records[0][1], dict):
+            yield inner.records[0][1]
+
+
+def unwrapped(path: Path, is_record: Callable[[dict[str, Any]], bool]) -> Iterator[Line]:
+    """The records of a file, where a document that is none itself may wrap them: then those in it, by position.
+
+    Args:
+        path: the file.
+        is_record: whether an object is a record of the format.
+    """
+    for line in records(path):
+        inner = None if line.value is None or is_record(line.value) else wrapped(line.value)
+        if inner is None:
+            yield line
+            continue
+        yield from positioned(record for _, record in inner.records)
+
+
+def positioned(found: Iterable[Any]) -> Iterator[Line]:
+    """Records as lines with their positions, from 1; what is no object carries the reason."""
+    for number, record in enumerate(found, start=1):
+        if isinstance(record, dict):
+            yield Line(number, 0, record, None, "")
+        else:
+            yield Line(number, 0, None, "not an object", (text(record) or "null")[:HEAD])
+
+
 def records(path: Path) -> Iterator[Line]:
     """The records of a file: its lines, the elements of its array (by position), or its one document."""
     if is_document(path):
@@ -85,11 +118,7 @@ def elements(path: Path, parts: Callable[[Any], Iterable[Any]]) -> Iterator[Line
     if reason is not None:
         yield Line(1, 0, None, reason, head_of(raw))
         return
-    for number, record in enumerate(parts(value), start=1):
-        if isinstance(record, dict):
-            yield Line(number, 0, record, None, "")
-        else:
-            yield Line(number, 0, None, "not an object", (text(record) or "null")[:HEAD])
+    yield from positioned(parts(value))
 
 
 def document(path: Path) -> tuple[dict[str, Any] | None, str | None]:

@@ -13,7 +13,7 @@ from halo_opt.store import values
 from halo_opt.store.files.opening import stem
 from halo_opt.store.readers.base import derived_id, usable
 from halo_opt.store.readers.conversation import trace_of
-from halo_opt.store.readers.documents import is_document, leading_objects, records
+from halo_opt.store.readers.documents import is_document, leading_records, records, unwrapped
 from halo_opt.store.readers.message_layouts import ROLES, Message, normal
 from halo_opt.store.readers.span_trace import derived_task
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
@@ -39,13 +39,13 @@ class WhoAndWhenReader:
 
     def sniff(self, path: Path) -> bool:
         """Whether one of the first records names the agent or the step of a mistake beside a history."""
-        return path.is_file() and any(_is_who_and_when(record) for record in leading_objects(path))
+        return path.is_file() and any(_is_who_and_when(record) for record in leading_records(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record with a history; reject the others."""
         run_id = _run_id(path, sink)
         sink.run(RunRow(run_id, self.name, None, None, None, None, str(path.parent if is_document(path) else path)))
-        for number, record in usable(path, records(path), _history_problem, sink):
+        for number, record in usable(path, unwrapped(path, _is_who_and_when), _history_problem, sink):
             question = values.text(record.get("question"))
             trace_id = derived_id(run_id, path.resolve(), number)
             named = values.text(record.get("question_ID", record.get("question_id")))
@@ -71,14 +71,14 @@ class AgentRxReader:
 
     def sniff(self, path: Path) -> bool:
         """Whether one of the first records has a trajectory id and steps with substeps."""
-        return path.is_file() and any(_substeps_problem(record) is None for record in leading_objects(path))
+        return path.is_file() and any(_is_agentrx(record) for record in leading_records(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every trajectory; reject the other records."""
         run_id = _run_id(path, sink)
         sink.run(RunRow(run_id, self.name, None, None, None, None, str(path.parent if is_document(path) else path)))
         labels = _labels_beside(path)
-        for number, record in usable(path, records(path), _substeps_problem, sink):
+        for number, record in usable(path, unwrapped(path, _is_agentrx), _substeps_problem, sink):
             native = values.text(record["trajectory_id"]) or ""
             found = {**labels.get(_plain_id(native), {}), **record}
             trace_id = derived_id(run_id, path.resolve(), number)
@@ -140,6 +140,10 @@ def _history_problem(record: Record) -> str | None:
     if "history" not in record:
         return "missing field history"
     return None if isinstance(record["history"], list) else "wrong type: history is not a list of messages"
+
+
+def _is_agentrx(record: Record) -> bool:
+    return _substeps_problem(record) is None
 
 
 def _substeps_problem(record: Record) -> str | None:

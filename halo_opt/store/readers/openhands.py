@@ -10,7 +10,7 @@ from halo_opt.store.files.lines import decode_json
 from halo_opt.store.files.opening import stem
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers.base import derived_id, usable, whole
-from halo_opt.store.readers.documents import document, is_document, leading_objects, records
+from halo_opt.store.readers.documents import document, is_document, leading_objects, leading_records, records, unwrapped
 from halo_opt.store.readers.openhands_events import Session, events_of, is_event
 from halo_opt.store.readers.span_trace import derived_task
 from halo_opt.store.readers.transcript import trace_of_turns
@@ -37,7 +37,7 @@ class OpenHandsReader:
         """Whether a file holds results with a history of events, or events; a folder, files of events in `events`."""
         if path.is_dir():
             return any(_holds_event(file) for file in _event_files(path)[:1])
-        return path.is_file() and any(_is_result(record) or is_event(record) for record in leading_objects(path))
+        return path.is_file() and any(_is_result(record) or is_event(record) for record in leading_records(path))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every result, or the events of one attempt; reject what is neither."""
@@ -46,7 +46,7 @@ class OpenHandsReader:
             history = list(_events_in(path, sink))
             self._attempt(sink, run_id, path, 1, {"id": path.name if path.is_dir() else stem(path), "history": history})
             return
-        for number, record in usable(path, records(path), _problem, sink):
+        for number, record in usable(path, unwrapped(path, _is_result), _problem, sink):
             self._attempt(sink, run_id, path, number, record)
 
     def _attempt(self, sink: Sink, run_id: str, path: Path, number: int, record: Record) -> None:

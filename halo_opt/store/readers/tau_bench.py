@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.files.opening import stem
+from halo_opt.store.files.opening import original_stem
 from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers.base import derived_id
 from halo_opt.store.readers.conversation import content_of, message_rows, problem_of, steps_of
-from halo_opt.store.readers.documents import leading_objects, records
+from halo_opt.store.readers.documents import leading_records, unwrapped
 from halo_opt.store.readers.message_layouts import Message, normal
 from halo_opt.store.readers.synthetic import synthetic_spans
 from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
@@ -35,14 +35,14 @@ class TauBenchReader:
 
     def sniff(self, path: Path) -> bool:
         """Whether one of the first lines, or of the first elements of an array, has task_id, traj and reward."""
-        return path.is_file() and any({"task_id", "traj", "reward"} <= found.keys() for found in leading_objects(path))
+        return path.is_file() and any(map(_is_tau_bench, leading_records(path)))
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that names a task and holds messages; reject the others."""
         run_id = sink.run_of_file(path)
-        domain, model = _names(stem(path))
+        domain, model = _names(original_stem(path))
         sink.run(RunRow(run_id, self.name, None, model, None, None, str(path)))
-        for line in records(path):
+        for line in unwrapped(path, _is_tau_bench):
             record = line.value
             problem = line.reason if record is None else _problem(record)
             if record is None or problem is not None:
@@ -61,6 +61,10 @@ class TauBenchReader:
                 line=line.number,
             )
             sink.trace(_trace(record, known))
+
+
+def _is_tau_bench(record: Message) -> bool:
+    return {"task_id", "traj", "reward"} <= record.keys()
 
 
 def _names(stem: str) -> tuple[str, str | None]:

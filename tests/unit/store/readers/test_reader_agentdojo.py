@@ -97,6 +97,16 @@ def test_log_is_recognised_by_its_own_reader_alone(tmp_path):
     assert [reader.name for reader in READERS if reader.sniff(log(tmp_path))] == ["agentdojo"]
 
 
+@pytest.mark.parametrize("wrapper", ["results", "data", "trajectories", "logs"])
+def test_records_in_a_wrapper_are_read(tmp_path, wrapper):
+    with stored(
+        as_document(
+            tmp_path / "all.json", {"meta": {"seed": 1}, wrapper: [LOG, {**LOG, "user_task_id": "user_task_4"}]}
+        )
+    ) as store:
+        assert store.rows("SELECT count(*), min(outcome) FROM attempts") == [(2, "success")]
+
+
 @few
 @given(spoiled(LOG))
 def test_spoiled_log_gives_rows_or_rejects(record):

@@ -134,6 +134,7 @@ def test_sub_agents_of_claude_code_belong_to_the_trial(tmp_path):
     lines(place / "5e55" / "subagents" / "agent-a1.jsonl", {**own, "isSidechain": True, "agentId": "a1"})
     with stored(trial) as store:
         assert store.rows("SELECT steps, tokens_out FROM attempts") == [(4, 71)]
+        assert store.rows("SELECT step FROM steps WHERE agent = 'a1'") == [(3,)]
 
 
 def test_a_session_counts_before_what_the_command_printed(tmp_path):

@@ -167,6 +167,14 @@ def test_any_events_are_read(events):
         session.add(event)
 
 
+@pytest.mark.parametrize("wrapper", ["results", "data", "trajectories", "logs"])
+def test_records_in_a_wrapper_are_read(tmp_path, wrapper):
+    with stored(
+        as_document(tmp_path / "all.json", {"meta": {"seed": 1}, wrapper: [RESULT, {**RESULT, "instance_id": "b"}]})
+    ) as store:
+        assert store.rows("SELECT count(*), min(outcome) FROM attempts") == [(2, "success")]
+
+
 @few
 @given(spoiled(RESULT))
 def test_spoiled_result_gives_rows_or_rejects(record):
