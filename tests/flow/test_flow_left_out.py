@@ -30,6 +30,13 @@ def test_verbs_name_the_file_and_the_remedy(verb, capsys):
     assert "LICENSE" not in told
 
 
+def test_overview_of_a_store_names_it_too(capsys):
+    assert run(["import", "in", "--store", "s.duckdb", "-q"]) == 0
+    capsys.readouterr()
+    assert run(["overview", "--store", "s.duckdb"]) == 0
+    assert "in/odd.json was left out" in capsys.readouterr().err
+
+
 def test_report_names_it_among_its_caveats(capsys):
     assert run(["analyze", "in", "--out", "out", "-q"]) == 0
     caveats = json.loads(Path("out/report.json").read_text())["caveats"]
