@@ -158,7 +158,7 @@ def _of_shell(command: str, text: str, failed: bool | None, status: int | None) 
             text, status = output.strip(), exit_code(record) if status is None else status
         elif _CURL.match(command):
             return _typed(words) if (words := stated_error(record)) else None
-    status = _status_in(text) if status is None else status
+    status = _status_in(text, content=only_reads(command)) if status is None else status
     body = _body(text)
     known = failed if status is None else status != 0
     message = error_message(command, body, failed=known)
@@ -188,7 +188,7 @@ def _of_tool(tool: str, text: str, status: int | None) -> CallError | None:
     body = _body(text)
     if reading and (len(body) > 500 or body.count("\n") > 8):
         return None
-    status = _status_in(text) if status is None else status
+    status = _status_in(text, content=not interpreter) if status is None else status
     lines = [line.rstrip() for line in body.splitlines() if line.strip()]
     if (interpreter or status or body.startswith("Traceback (most recent call last)")) and (
         raised := exception_in(lines)
@@ -253,11 +253,15 @@ def _after_label(head: str) -> int:
     return match.end() if match else 0
 
 
-def _status_in(text: str) -> int | None:
-    """The exit status that a result states at its beginning or end."""
+def _status_in(text: str, *, content: bool) -> int | None:
+    """The exit status that a result states at its beginning or end.
+
+    `content` says that the text may be the content of something, whose last line may speak of another program. Then the
+    end counts only in brackets or tags, which a harness puts around it.
+    """
     for part in (text[:400], text[-300:] if len(text) > 400 else ""):
         match = _EXIT.search(part) if "xit" in part.lower() or "ode" in part.lower() else None
-        if match is not None:
+        if match is not None and (not content or match.start() == 0 or match.group()[:1] in ("[", "(", "<")):
             return int(match.group(1) or match.group(2))
     return None
 

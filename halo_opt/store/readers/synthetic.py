@@ -73,7 +73,7 @@ def synthetic_spans(
                 },
             )
         )
-        made.extend(_called(made[-1], call) for call in below)
+        made += [_called(made[-1], call) for call in below]
     return made
 
 

@@ -506,6 +506,8 @@ FINE = [
     ("pay", "{}", None),
     ("calculate", '{"expression": "1/2"}', "0.5"),
     ("click", "{}", "clicked 'Report an error'"),
+    ("bash", "cat build.log", "building\nProcess exited with code 1"),
+    ("get_job", "{}", "job 7\nstep 1\nProcess exited with code 1"),
     ("bash", "docker logs x", f"ERROR: foo\n{TRACEBACK}"),
     ("bash", "python analyze.py", "error rate: 0.3\n"),
     ("bash", "foo --help", "Usage: foo [OPTIONS]\n\n  Do things"),

@@ -170,6 +170,31 @@ def test_reply_beside_the_request_is_the_last_message(tmp_path):
         assert store.rows("SELECT tool FROM steps ORDER BY step") == [("get",), ("respond",)]
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"input": "hi", "output": LAYOUTS["responses"][2:]},
+        {"input": LAYOUTS["responses"][:3], "output": LAYOUTS["responses"][3:]},
+        {"output": LAYOUTS["responses"]},
+    ],
+    ids=["text and items", "items and items", "items alone"],
+)
+def test_response_of_openai_is_a_conversation(tmp_path, record):
+    with stored(as_lines(tmp_path / "x.jsonl", {**record, "usage": {"input_tokens": 9}})) as store:
+        assert store.rows("SELECT steps, tokens_in FROM attempts") == [(2, 9)]
+
+
+def test_instructions_beside_the_messages_are_the_first_message(tmp_path):
+    with stored(as_lines(tmp_path / "x.jsonl", {"system": "Be kind.", "messages": LAYOUTS["openai"]})) as store:
+        assert store.rows("SELECT role, content FROM messages WHERE position = 0") == [("system", "Be kind.")]
+
+
+def test_conversation_without_messages_is_an_attempt_without_steps(tmp_path):
+    path = as_lines(tmp_path / "x.jsonl", {"messages": LAYOUTS["openai"]}, {"messages": [], "error": "timeout"})
+    with stored(path) as store:
+        assert store.rows("SELECT outcome, steps FROM attempts ORDER BY line") == [(None, 2), ("error", 0)]
+
+
 def test_items_of_one_reply_are_one_step():
     items = [
         {"role": "user", "content": "hi"},
@@ -221,6 +246,9 @@ def test_error_of_a_tool_message_is_the_error_of_its_call():
             '<tool_call>{"name": "a", "arguments": {}}</tool_call><tool_call>{"name": "b", "arguments": {}}',
             [("a", "{}"), ("b", "{}")],
         ),
+        ('```json\n{"tool": "f", "args": {"a": 1}}\n```', [("f", '{"a": 1}')]),
+        ('<|python_tag|>{"name": "f", "parameters": {}}', [("f", "{}")]),
+        ('[TOOL_CALLS] [{"name": "f", "arguments": {}}, {"name": "g", "arguments": {}}]', [("f", "{}"), ("g", "{}")]),
         ("I took the Action: nothing.", []),
         ('{"name": "Ann", "age": 3}', []),
         ("plain words", []),
