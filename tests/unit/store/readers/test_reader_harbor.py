@@ -10,6 +10,8 @@ from reader_tools import as_document, stored
 from samples_agents import ATIF, HARBOR, MINI_SWE, harbor_trial
 from samples_sessions import CLAUDE_CODE, CODEX, CODEX_EXEC, claude_line, claude_reply, claude_stream
 
+from halo_opt.store.index.summary import notes_on_files
+
 CASE = Path(__file__).parents[3] / "data" / "cases" / "harbor_continuation" / "job"
 TOTALS = "tokens_in, tokens_out, cost_usd"
 
@@ -231,3 +233,4 @@ def test_a_job_is_one_run(tmp_path):
     (job / "job.log").write_text("words")
     with stored(job) as store:
         assert store.rows("SELECT run_id, count(*) FROM attempts GROUP BY 1") == [("job-1", 2)]
+        assert notes_on_files(store.summary()) == []
