@@ -273,6 +273,7 @@ class Report(Record):
     ceiling: dict[str, Number]
     method: str
     caveats: list[str]
+    left_out: list[str] = Field(default=[], description="which files beside the traces were not read, and why")
     spend: dict[str, float]
     unsupported: list[UnsupportedClaim] = Field(default=[])
     model_analysis: ModelAnalysis | None = None

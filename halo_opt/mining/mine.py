@@ -12,7 +12,7 @@ from halo_opt.core.playbook import Playbook
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import CountTable, InputFile, MadeWith, Number, Report
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.caveats import caveats_of, method_of, too_long
+from halo_opt.mining.caveats import caveats_of, left_out, method_of, too_long
 from halo_opt.mining.counting import common_signatures, count_tables, needs_counting, shown_count_sql
 from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
 from halo_opt.mining.extras import ExtraBehaviour, Placement, one_test_each, place
@@ -103,6 +103,7 @@ class MinedStore:
                 *too_long(standing, judged),
                 *self.skipped,
             ],
+            left_out=left_out(store),
             spend={},
             counts=list(self.counts),
             made_with=self.made_with,

@@ -24,7 +24,17 @@ from halo_opt.store.guarded.sql_checks import hidden_sql, renamed_sql
 from halo_opt.store.protocols import Query, Rows
 
 # What does not follow from the traces, or is compared elsewhere.
-_LEFT_OUT = ("schema_version", "made_at", "title", "inputs", "spend", "unsupported", "model_analysis", "made_with")
+_LEFT_OUT = (
+    "schema_version",
+    "made_at",
+    "title",
+    "inputs",
+    "left_out",
+    "spend",
+    "unsupported",
+    "model_analysis",
+    "made_with",
+)
 TOLERANCE = 1e-9
 _SQL = {"sql", "predicate_sql", "triage_sql", "statistic"}
 # How much of a long text is shown where two texts part.
@@ -229,6 +239,8 @@ def not_checked(report: Report) -> list[str]:
     """What a report shows that does not follow from the traces, so that nothing can confirm it."""
     made = report.made_with
     parts = ["its title and the time at which it was made"]
+    if report.left_out:
+        parts.append("which files beside the traces were not read")
     if made.detectors:
         own = counted(len(made.detectors), "detector")
         parts.append(f"the names, titles, meanings and remedies of {own} of the user's own (their SQL was run)")
