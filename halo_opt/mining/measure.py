@@ -50,8 +50,9 @@ class Measured:
 
 
 def literal(text: str) -> str:
-    """A SQL string literal; names in traces are not ours to trust."""
-    return "'" + text.replace("'", "''") + "'"
+    """A SQL string literal; names in traces are not ours to trust. No SQL can hold a NUL character itself."""
+    parts = ["'" + part.replace("'", "''") + "'" for part in text.split("\0")]
+    return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"
 
 
 def count_sql(behaviour: Behaviour, *, outcome: Literal["failure", "success"], shown: bool) -> str:

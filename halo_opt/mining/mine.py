@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from halo_common.text import nearest
+from halo_opt import __version__
 from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import Playbook
 from halo_opt.core.records import Value
-from halo_opt.core.report_records import CountTable, InputFile, Number, Report
+from halo_opt.core.report_records import CountTable, InputFile, MadeWith, Number, Report
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.caveats import caveats_of, method_of, too_long
+from halo_opt.mining.caveats import caveats_of, left_out, method_of, too_long
 from halo_opt.mining.counting import common_signatures, count_tables, needs_counting, shown_count_sql
 from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
 from halo_opt.mining.extras import ExtraBehaviour, Placement, one_test_each, place
@@ -52,6 +53,7 @@ class MinedStore:
     skipped: Sequence[str]
     counts: Sequence[CountTable] = ()
     playbook: Playbook | None = None
+    made_with: MadeWith = field(default_factory=MadeWith)
     _triage: dict[str, dict[str, Number]] = field(default_factory=dict)
 
     def report(self, inputs: Sequence[InputFile], *, title: str, made_at: str) -> Report:
@@ -101,8 +103,10 @@ class MinedStore:
                 *too_long(standing, judged),
                 *self.skipped,
             ],
+            left_out=left_out(store),
             spend={},
             counts=list(self.counts),
+            made_with=self.made_with,
         )
         return ReportWithExtras(report, placed)
 
@@ -151,6 +155,7 @@ def measured_store(
             skipped=_skipped(detectors),
             counts=_counts(materialized, measured),
             playbook=detectors.playbook,
+            made_with=_made_with(detectors),
         )
         materialized.release_steps()
         yield result
@@ -179,6 +184,21 @@ def mine_store(
     """
     with measured_store(store, behaviours=behaviours, detectors=detectors, guarded=guarded, patterns=patterns) as mined:
         return mined.report(inputs, title=title, made_at=made_at)
+
+
+def _made_with(detectors: Detectors) -> MadeWith:
+    """What a report must record of the detectors, so that it can be made again without their files."""
+    own = [b for b in detectors.behaviours if b.source is not None]
+    return MadeWith(
+        version=__version__,
+        experimental=any(b.source is None for b in detectors.behaviours),
+        # The SQL of a condition follows from it.
+        detectors=[
+            b.model_dump(mode="json", exclude_defaults=True, exclude={"sql"} if b.condition else None) for b in own
+        ],
+        skipped=list(detectors.skipped),
+        playbook=detectors.playbook.model_dump(mode="json") if detectors.playbook else None,
+    )
 
 
 def _skipped(detectors: Detectors) -> list[str]:

@@ -104,8 +104,9 @@ def report_markdown(report: Report) -> str:
     lines += _numbers("Triage", report.triage) if has_triage(report) else []
     lines += _numbers("Ceiling", report.ceiling) if has_ceiling(report) else []
     lines += ["## Method", "", escape(report.method) or "Not stated.", ""]
-    if report.caveats:
-        lines += ["## Caveats", "", *(f"- {escape(words)}" for words in report.caveats), ""]
+    caveats = [*report.caveats, *report.left_out]
+    if caveats:
+        lines += ["## Caveats", "", *(f"- {escape(words)}" for words in caveats), ""]
     lines += _inputs(report)
     lines += ["report.json has the SQL of every number; `halo-opt verify` computes all of them again."]
     return "\n".join(lines).rstrip() + "\n"

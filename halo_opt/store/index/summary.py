@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -79,13 +80,18 @@ class ImportSummary(Record):
 
 
 def notes_on_files(summary: ImportSummary) -> list[str]:
-    """A sentence for each reason why files gave no attempt: how many, which, and what to do.
+    """A sentence for each reason why files gave no attempt: how many, which, and what to do."""
+    return [*notes_on(summary.not_recognised), *notes_on(summary.without_attempts)]
+
+
+def notes_on(files: Sequence[NotRecognised]) -> list[str]:
+    """A sentence for each reason why some files gave no attempt.
 
     The files of one reason are named together, because a folder may hold hundreds. Files that are expected to lie
     beside traces are left out.
     """
     groups: dict[str, list[str]] = {}
-    for file in [*summary.not_recognised, *summary.without_attempts]:
+    for file in files:
         if not file.expected:
             groups.setdefault(file.reason, []).append(file.path)
     notes = []
@@ -156,7 +162,7 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
 
 
 def _without_attempts(connection: duckdb.DuckDBPyConnection) -> list[NotRecognised]:
-    """The recognised sources from which no attempt and no span came, each with the reason."""
+    """The recognised sources from which no attempt, no span and no copy of an attempt came, each with the reason."""
     holding: set[str] = set()
     for (source,) in connection.execute("SELECT source FROM attempts UNION SELECT source FROM duplicates").fetchall():
         place = Path(source)
