@@ -159,4 +159,7 @@ def _store_of(report: Report, console: Console) -> Path:
             )
     stated = report.overview.get("success_at")
     success_at = stated.value if stated is not None and isinstance(stated.value, float) else None
-    return built_store(inputs, None, console, success_at=success_at)[0]
+    names = Path(report.made_with.names) if report.made_with.names is not None else None
+    if names is not None and (problem := path_problem(names)):
+        raise InputError(f"{shown(names)}, the mapping file that the traces were read with, {problem}; restore it")
+    return built_store(inputs, None, console, names=names, success_at=success_at)[0]
