@@ -274,14 +274,14 @@ def test_other_names_of_roles_make_steps(other_roles):
 
 
 def test_unknown_roles_make_no_steps_and_a_warning_names_them(other_roles):
-    [warning] = [text for text in other_roles.summary().warnings if "without any step" in text]
+    [warning] = [text for text in other_roles.summary().warnings if "no steps" in text]
     assert "WebSurfer" in warning
     assert "assistant, ai, model" in warning
-    assert "give the messages of the agent the role assistant" in warning
+    assert "Give the messages of the agent the role assistant" in warning
 
 
 def test_attempts_without_calls_are_told_with_what_was_looked_for(other_roles):
-    [warning] = [text for text in other_roles.summary().warnings if "without any tool call" in text]
+    [warning] = [text for text in other_roles.summary().warnings if "no tool calls" in text]
     assert warning.startswith("2 attempts")
     assert "tool_calls, function_call" in warning
 
