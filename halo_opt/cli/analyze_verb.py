@@ -34,7 +34,10 @@ from halo_opt.mining.detector_files import load_detectors
 from halo_opt.mining.triage import CLASSES
 from halo_opt.reporting.files import need_place
 from halo_opt.reporting.report_files import REPORT_JSON, TRIAGE_CSV, ReportPaths
+from halo_opt.reporting.report_parts import COUNT_COLUMNS, count_lines
+from halo_opt.store import ImportSummary
 from halo_opt.store import Store as TraceStore
+from halo_opt.store.index.summary import notes_on_files
 
 DEFAULT_OUT = Path("report")
 # A whole analysis: enough for a small hosted model to finish, little enough not to be regretted.
@@ -115,7 +118,7 @@ def analyze_verb(
     format_chosen = rows_format(format_, json_)
     if analysis is None:
         report, paths = write_analysis(path, out, title=name, summary=summary, detectors=own)
-        _show(report, paths, console, format_chosen)
+        _show(report, paths, summary, console, format_chosen)
         console.say("no --model was given, so only the built-in detectors and your own were measured")
         if (out / ANALYSIS_JOURNAL).exists():
             console.warn(
@@ -168,19 +171,24 @@ def _analyze_with_model(
             writing=lambda: console.working("checking every claim against the traces again"),
         )
         model_options.print_end(result, session, console)
-    _show(report, paths, console, format_)
+    _show(report, paths, subject.summary, console, format_)
     model_options.raise_end(
         result, found=f"what was found is in {paths.html}", again="the same command continues from there"
     )
 
 
-def _show(report: Report, paths: ReportPaths, console: Console, format_: Format) -> None:
+def _show(report: Report, paths: ReportPaths, summary: ImportSummary, console: Console, format_: Format) -> None:
     if format_ == "json":
         console.document(report)
-    else:
+    elif report.findings or not report.counts:
         console.table(["id", "finding", "in failures", "in successes", "q"], _finding_rows(report), format_)
+    else:
+        console.table(["kind", *(name.lower() for name in COUNT_COLUMNS)], _count_rows(report), format_)
+    # What the import has warned of is not said again.
+    warned = {f"{note}.".lower() for note in [*summary.warnings, *notes_on_files(summary)]}
     for caveat in report.caveats:
-        console.say(f"note: {caveat}")
+        if caveat.lower() not in warned:
+            console.say(f"note: {caveat}")
     if classes := _triage_summary(report):
         console.say(f"{classes}; {paths.json.with_name(TRIAGE_CSV)} has the class of each attempt")
     console.say(f"report: {paths.html}")
@@ -196,6 +204,10 @@ def _triage_summary(report: Report) -> str:
     parts = ", ".join(f"{count} {name}" for count, name in held)
     whole = "1 failure" if failures == 1 else f"{failures} failures"
     return f"likely origin of {whole}: {parts}"
+
+
+def _count_rows(report: Report) -> list[list[object]]:
+    return [[table.title, *row] for table in count_lines(report) for row in table.rows]
 
 
 def _finding_rows(report: Report) -> list[list[object]]:

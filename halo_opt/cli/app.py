@@ -34,7 +34,7 @@ VERBS = {
         "import": "Index trace files and report what was read and what was rejected.",
         "analyze": "Find the behaviours that separate failures from successes, and write a report.",
         "ask": "Answer a question about traces, citing the evidence.",
-        "verify": "Run every number of a report again.",
+        "verify": "Make a report again from its traces and compare the two.",
         "export": "Write traces in a format that other programs read.",
     },
     "Patches": {

@@ -18,6 +18,7 @@ from halo_opt.cli.query_options import (
 )
 from halo_opt.cli.stores import open_store, report_import
 from halo_opt.core.console import Console
+from halo_opt.store.index.summary import notes_on_files
 from halo_opt.store.queries.overview import PARTIAL_SCORES, overview
 
 
@@ -38,6 +39,9 @@ def overview_verb(
     with open_store(traces, store, console, contents=False, names=map_, success_at=success_at) as found:
         if traces:
             report_import(found.summary(), console)
+        else:
+            for note in notes_on_files(found.summary()):
+                console.warn(note)
         answer = overview(found, limit=limit)
         if answer.mean_score is not None:
             from halo_opt.stats.registry import rate_interval  # numpy takes long to import

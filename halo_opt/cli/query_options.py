@@ -22,6 +22,9 @@ HasError = Annotated[
     bool | None,
     typer.Option("--has-error/--no-error", help="Only attempts with a span that failed, or only those without one."),
 ]
+Agent = Annotated[
+    str | None, typer.Option("--agent", help="Only attempts in which this agent took part; * and ? are wildcards.")
+]
 MinSteps = Annotated[int | None, typer.Option("--min-steps", help="Only attempts with at least this many steps.")]
 MaxSteps = Annotated[int | None, typer.Option("--max-steps", help="Only attempts with at most this many steps.")]
 Since = Annotated[

@@ -18,6 +18,7 @@ from halo_opt.cli.options import (
     rows_format,
 )
 from halo_opt.cli.query_options import (
+    Agent,
     HasError,
     Limit,
     MaxBytes,
@@ -59,6 +60,7 @@ def search_verb(
     run: Run = None,
     model: Model = None,
     tool: Tool = None,
+    agent: Agent = None,
     has_error: HasError = None,
     min_steps: MinSteps = None,
     max_steps: MaxSteps = None,

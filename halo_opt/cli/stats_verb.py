@@ -18,6 +18,7 @@ from halo_opt.cli.options import (
     rows_format,
 )
 from halo_opt.cli.query_options import (
+    Agent,
     HasError,
     Limit,
     MaxBytes,
@@ -71,6 +72,7 @@ def stats_verb(
     run: Run = None,
     model: Model = None,
     tool: Tool = None,
+    agent: Agent = None,
     has_error: HasError = None,
     min_steps: MinSteps = None,
     max_steps: MaxSteps = None,

@@ -144,8 +144,8 @@ def report_import(summary: ImportSummary, console: Console) -> None:
     console.say(f"{counted(summary.attempts, 'attempt')} ({formats}), {counted(summary.spans, 'span')}")
     if summary.found_again:
         console.say(
-            f"{counted(summary.found_again, 'copy', 'copies')} of attempts were found and left out, so that each"
-            " attempt counts once; the table duplicates lists them"
+            f"{counted(summary.found_again, 'copy of an attempt was', 'copies of attempts were')} left out, as each"
+            " attempt counts once; the table duplicates has the places"
         )
     if summary.tasks_told_apart:
         console.warn(

@@ -17,6 +17,7 @@ from halo_opt.cli.options import (
     rows_format,
 )
 from halo_opt.cli.query_options import (
+    Agent,
     HasError,
     Limit,
     MaxBytes,
@@ -51,6 +52,7 @@ def traces_verb(
     run: Run = None,
     model: Model = None,
     tool: Tool = None,
+    agent: Agent = None,
     has_error: HasError = None,
     min_steps: MinSteps = None,
     max_steps: MaxSteps = None,

@@ -1,69 +1,130 @@
-"""The verb verify: run the numbers of a report again."""
+"""The verb verify: make a report again from its traces and compare the two."""
 
-from collections.abc import Callable
+import time
 from pathlib import Path
+from typing import Annotated
 
-from halo_opt.analysis.claims.verify import numbers_of, queries_of, verify_report
+import typer
+
+from halo_opt.analysis.claims.remake import not_checked
+from halo_opt.analysis.claims.verify import document_queries, numbers_of, verify_document
 from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, ReportArgument, Store, rows_format
 from halo_opt.cli.stores import built_store
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError, NegativeAnswer
 from halo_opt.core.input_paths import path_problem, shown
-from halo_opt.core.report_records import Report
+from halo_opt.core.report_records import InputFile, Report
 from halo_opt.core.text import counted
 from halo_opt.reporting.report_files import read_report
 from halo_opt.store import Refused, guarded_queries
 from halo_opt.store import Store as TraceStore
+from halo_opt.store.guarded.queries import Table
 
 # A number of a report may ask for a row a task; what a person asks for on a terminal is far less.
 VERIFY_ROWS = 1_000_000
 VERIFY_BYTES = 200_000_000
-VERIFY_SECONDS = 60
+VERIFY_SECONDS = 60.0
+LIMIT_SECONDS = 600.0
+# Queries that share a process. After each lot the time is looked at.
+_LOT = 20
+_MOST_SHOWN = 200
 
 
 def verify_verb(
     *,
     report: ReportArgument,
+    limit: Annotated[
+        float,
+        typer.Option("--limit", min=1, help="Seconds for all SQL that the report brings along.", metavar="SECONDS"),
+    ] = LIMIT_SECONDS,
     store: Store = None,
     format_: FormatOption = FormatName.TABLE,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run every number of a report again.
+    """Make a report again from its traces and compare the two.
 
-    Each number in report.json carries the SQL that made it. The exit code is 1 if anything differs.
+    Every number, sentence and example that follows from the traces is compared. The claims of a model are checked
+    against the traces, and what nothing can confirm is listed. The exit code is 1 if anything differs.
     """
     console = Console(quiet=quiet)
     found = read_report(report)
+    if not found.made_with.version:
+        raise InputError(
+            f"{report} was made by an older halo-opt, which did not record how; make it again with 'halo-opt analyze'"
+        )
     path = store or _store_of(found, console)
-    with TraceStore.open(path) as traces, console.working("computing every number again"):
-        mismatches = verify_report(found, traces, query=_guarded_answers(found, traces))
-    checked = sum(1 for _ in numbers_of(found))
+    with TraceStore.open(path) as traces:
+        unsure = _changed_inputs(found, traces.summary().files)
+        runner = _ForeignSql(traces, limit, console)
+        runner.ready(document_queries(found))
+        with console.working("making the report again from the traces"):
+            mismatches = verify_document(found, traces, query=runner.ask)
+    for words in [*unsure, *not_checked(found)]:
+        console.say(f"not checked: {words}")
     rows = [[m.where, m.reported, m.recomputed, m.reason] for m in mismatches]
     if rows:
-        console.table(["where", "reported", "now", "reason"], rows, rows_format(format_, json_))
+        console.table(["where", "reported", "now", "reason"], rows[:_MOST_SHOWN], rows_format(format_, json_))
+        if len(rows) > _MOST_SHOWN:
+            console.warn(f"{len(rows) - _MOST_SHOWN} more statements differ and are not shown")
+    if runner.skipped:
+        console.warn(
+            f"{counted(runner.skipped, 'query', 'queries')} of the report could not be run within {limit:g} s, so what"
+            " rests on them was not checked; --limit gives more time"
+        )
+    if rows or runner.skipped:
         # Without a total: texts, groups and exemplars are checked too, not only numbers.
         raise NegativeAnswer(
             f"not confirmed by the traces: {counted(len(rows), 'statement')} of the report; see the table above"
         )
-    console.say(f"the traces confirm all {counted(checked, 'number')} of the report")
+    console.say(f"the traces confirm all {counted(sum(1 for _ in numbers_of(found)), 'number')} of the report")
 
 
-def _guarded_answers(report: Report, traces: TraceStore) -> Callable[[str], list[tuple[object, ...]]]:
-    """A function that runs SQL of a report in the guarded process. The usual queries are run together, ahead."""
-    limits = {"max_rows": VERIFY_ROWS, "max_bytes": VERIFY_BYTES, "seconds": VERIFY_SECONDS}
-    sqls = queries_of(report)
-    ready = dict(zip(sqls, guarded_queries(traces, sqls, **limits), strict=True))
+class _ForeignSql:
+    """Runs SQL of a report in the guarded process, within a time for all of it together."""
 
-    def ask(sql: str) -> list[tuple[object, ...]]:
-        if sql not in ready:
-            [ready[sql]] = guarded_queries(traces, [sql], **limits)
-        answer = ready[sql]
+    def __init__(self, traces: TraceStore, limit: float, console: Console) -> None:
+        self._traces = traces
+        self._left = limit
+        self._limit = limit
+        self._console = console
+        self._answers: dict[str, Table | Refused] = {}
+        self.skipped = 0
+
+    def ready(self, sqls: list[str]) -> None:
+        """Run these queries ahead: a lot of them shares a process, whose start takes longer than most."""
+        for start in range(0, len(sqls), _LOT):
+            with self._console.working(f"running the report's own SQL, query {start + 1} of {len(sqls)}"):
+                self._run(sqls[start : start + _LOT])
+
+    def ask(self, sql: str) -> list[tuple[object, ...]]:
+        """All rows of one query. Raises Refused where it may not run, fails, or there is no time left for it."""
+        if sql not in self._answers:
+            self._run([sql])
+        answer = self._answers[sql]
         if isinstance(answer, Refused):
             raise answer
         return list(answer.rows)
 
-    return ask
+    def _run(self, sqls: list[str]) -> None:
+        """Run queries in one process, each for its share of the time that is left."""
+        if self._left <= 0:
+            self.skipped += len(sqls)
+            refused = Refused(f"the {self._limit:g} s for all SQL of the report are used up")
+            self._answers |= dict.fromkeys(sqls, refused)
+            return
+        began = time.monotonic()
+        seconds = min(VERIFY_SECONDS, self._left / len(sqls))
+        answers = guarded_queries(self._traces, sqls, max_rows=VERIFY_ROWS, max_bytes=VERIFY_BYTES, seconds=seconds)
+        self._answers |= dict(zip(sqls, answers, strict=True))
+        self._left -= time.monotonic() - began
+
+
+def _changed_inputs(report: Report, files: list[InputFile]) -> list[str]:
+    """A sentence for each trace file that is not what the report was made from."""
+    now = {file.sha256 for file in files}
+    changed = [file.path for file in report.inputs if file.sha256 not in now]
+    return [f"{shown(Path(path))}, which has changed since the report was made" for path in changed]
 
 
 def _store_of(report: Report, console: Console) -> Path:
@@ -76,9 +137,4 @@ def _store_of(report: Report, console: Console) -> Path:
             )
     stated = report.overview.get("success_at")
     success_at = stated.value if stated is not None and isinstance(stated.value, float) else None
-    path, summary = built_store(inputs, None, console, success_at=success_at)
-    now = {file.path: file.sha256 for file in summary.files}
-    for file in report.inputs:
-        if now.get(file.path) != file.sha256:
-            console.warn(f"{file.path} has changed since the report was made")
-    return path
+    return built_store(inputs, None, console, success_at=success_at)[0]

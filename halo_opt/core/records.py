@@ -7,7 +7,7 @@ intervals are `(low, high)`. `None` means not known or not measured.
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Interval = tuple[float, float]
 Value = float | int | str | bool | list[float] | None
@@ -51,6 +51,14 @@ Integer = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 BigInt = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
+def _time_as_text(value: Any) -> Any:
+    """A number of seconds, or of parts of one, since 1970 as text."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Time = Annotated[str, BeforeValidator(_time_as_text)]
+
+
 class AttemptResult(BaseModel):
     """A line of results.jsonl: one finished attempt, as the harness reports it. Unlisted fields are kept out.
 
@@ -70,8 +78,8 @@ class AttemptResult(BaseModel):
     tokens_in: BigInt | None = Field(default=None, description="a whole number of 64 bits, or null")
     tokens_out: BigInt | None = Field(default=None, description="a whole number of 64 bits, or null")
     cost_usd: float | None = Field(default=None, allow_inf_nan=False, description="a finite number, or null")
-    started_at: str = Field(description='a time such as "2026-05-04T10:00:00Z"')
-    ended_at: str = Field(description='a time such as "2026-05-04T10:00:00Z"')
+    started_at: Time = Field(description='a time such as "2026-05-04T10:00:00Z"')
+    ended_at: Time = Field(description='a time such as "2026-05-04T10:00:00Z"')
 
     @property
     def key(self) -> AttemptKey:

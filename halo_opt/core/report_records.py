@@ -3,7 +3,7 @@
 What a model claimed stands in fields of its own, apart from the numbers that mining computed.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -194,6 +194,22 @@ class Finding(Record):
     model_claims: list[ModelClaim] = Field(default=[])
 
 
+class CountRow(Record):
+    """One thing that attempts show: how many show it, of how many, and the 95% interval of the share."""
+
+    title: str
+    shown: Number
+    attempts: Number
+    interval: Number
+
+
+class CountTable(Record):
+    """Things of one kind that attempts show, the commonest first, counted over all attempts but errors."""
+
+    title: str
+    rows: list[CountRow]
+
+
 class InputFile(Record):
     """A trace file that a report was made from, as it was then."""
 
@@ -201,6 +217,42 @@ class InputFile(Record):
     format: str
     sha256: str
     bytes: int
+
+
+class AskedBehaviour(Record):
+    """A predicate that a model had tested together with mining's behaviours.
+
+    `predicate_sql` gives the trace ids of the attempts that show it. `claim` is the id of the model's claim of it, None
+    where the model made none.
+    """
+
+    name: str
+    title: str
+    meaning: str
+    predicate_sql: str
+    model: str
+    remedies: list[str] = Field(default=[])
+    claim: str | None = None
+
+
+class MadeWith(Record):
+    """What a report depends on beside the traces; `halo-opt verify` makes the report again with it.
+
+    Attributes:
+        version: The version of halo-opt; '' in reports of versions that did not record this.
+        experimental: Whether the experimental detectors were used too.
+        detectors: The user's own detectors, as they were read.
+        skipped: A sentence for each of the user's detectors that could not be used.
+        playbook: The user's own playbook, None for the one that comes with halo-opt.
+        asked: What a model had tested, in this order.
+    """
+
+    version: str = ""
+    experimental: bool = False
+    detectors: list[dict[str, Any]] = Field(default=[])
+    skipped: list[str] = Field(default=[])
+    playbook: dict[str, Any] | None = None
+    asked: list[AskedBehaviour] = Field(default=[])
 
 
 class Report(Record):
@@ -221,6 +273,11 @@ class Report(Record):
     ceiling: dict[str, Number]
     method: str
     caveats: list[str]
+    left_out: list[str] = Field(default=[], description="which files beside the traces were not read, and why")
     spend: dict[str, float]
     unsupported: list[UnsupportedClaim] = Field(default=[])
     model_analysis: ModelAnalysis | None = None
+    counts: list[CountTable] = Field(
+        default=[], description="what attempts show, where outcomes are missing or all the same"
+    )
+    made_with: MadeWith = MadeWith()

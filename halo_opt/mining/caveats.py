@@ -6,8 +6,9 @@ from halo_opt.core.text import counted, listed
 from halo_opt.mining.findings import FALSE_DISCOVERY, HELD_FIXED
 from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured
 from halo_opt.mining.totals import MOST_RUNS
-from halo_opt.store.index.summary import ImportSummary, notes_on_files
+from halo_opt.store.index.summary import ImportSummary, notes_on
 from halo_opt.store.protocols import Rows
+from halo_opt.store.schema import TASKS_TOLD_APART
 
 _FEW_TASKS = 10
 _FEW_SUCCESSES = 10
@@ -70,6 +71,7 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
         )
     if runs > 1:
         notes += _runs(store, runs)
+    notes += _identity(store)
     notes += _single_attempts(store)
     if first_steps:
         names = listed(sorted(first_steps))
@@ -95,13 +97,23 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
     return notes
 
 
-def _import_notes(store: Rows) -> list[str]:
-    """What the import of the traces left out, or found stated in two ways."""
+def left_out(store: Rows) -> list[str]:
+    """A sentence for each reason why files beside the traces could not be read."""
+    summary = _import_summary(store)
+    return [] if summary is None else [f"{note}." for note in notes_on(summary.not_recognised)]
+
+
+def _import_summary(store: Rows) -> ImportSummary | None:
     found = store.rows("SELECT value FROM meta WHERE key = 'summary'")
-    if not found:
+    return ImportSummary.model_validate_json(found[0][0]) if found else None
+
+
+def _import_notes(store: Rows) -> list[str]:
+    """What the import of the traces found without attempts, without steps, or stated in two ways."""
+    summary = _import_summary(store)
+    if summary is None:
         return []
-    summary = ImportSummary.model_validate_json(found[0][0])
-    notes = [f"{note[0].upper()}{note[1:]}." for note in notes_on_files(summary)]
+    notes = [f"{note}." for note in notes_on(summary.without_attempts)]
     notes += [f"{warning[0].upper()}{warning[1:]}." for warning in summary.warnings]
     if summary.totals_differ:
         notes.append(
@@ -151,6 +163,24 @@ def _runs(store: Rows, runs: int) -> list[str]:
         )
     if singles > 1:
         notes.append(f"{singles} runs have one attempt each. These attempts were compared with each other, as one run.")
+    return notes
+
+
+def _identity(store: Rows) -> list[str]:
+    """What was found twice, and what one name was used for several things."""
+    [(copies, kept)] = store.rows("SELECT count(*), count(DISTINCT trace_id) FROM duplicates")
+    notes = []
+    if copies:
+        notes.append(
+            f"{counted(kept, 'attempt')} stood in the files more than once. Each counts once:"
+            f" {counted(copies, 'copy was', 'copies were')} left out."
+        )
+    [(told_apart,)] = store.rows(TASKS_TOLD_APART)
+    if told_apart:
+        notes.append(
+            f"{counted(told_apart, 'task id')} had attempts with different goals. They are different tasks here, with"
+            " a hash of the goal in the id."
+        )
     return notes
 
 

@@ -26,7 +26,8 @@ State = Literal["tested", "described", "consequence", "not seen", "not applicabl
 class Measured:
     """A behaviour over the measured attempts of a store. `reason` says why a state other than "tested" was given.
 
-    `whole` says that it is a fact of the attempt and of no step.
+    `whole` says that it is a fact of the attempt and of no step. `attempts` counts the attempts of any outcome to which
+    the behaviour applies, `shown` those that show it.
     """
 
     behaviour: Behaviour
@@ -39,6 +40,8 @@ class Measured:
     contrast: Contrast | None
     cells_sql: str
     whole: bool = False
+    attempts: int = 0
+    shown: int = 0
 
     @property
     def p_value(self) -> float | None:
@@ -47,8 +50,9 @@ class Measured:
 
 
 def literal(text: str) -> str:
-    """A SQL string literal; names in traces are not ours to trust."""
-    return "'" + text.replace("'", "''") + "'"
+    """A SQL string literal; names in traces are not ours to trust. No SQL can hold a NUL character itself."""
+    parts = ["'" + part.replace("'", "''") + "'" for part in text.split("\0")]
+    return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"
 
 
 def count_sql(behaviour: Behaviour, *, outcome: Literal["failure", "success"], shown: bool) -> str:
@@ -208,7 +212,7 @@ def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -
         if counts[4] == 0:
             return _uncounted(behaviour, "not applicable", "it applies to none of these attempts", sql)
         if counts[5] == 0:
-            return Measured(behaviour, "not seen", "no attempt shows it", *shown, None, sql)
+            return Measured(behaviour, "not seen", "no attempt shows it", *shown, None, sql, attempts=counts[4])
         cells = cells_of(store.rows(sql))
     except InputError as error:
         return _uncounted(behaviour, "failed", str(error), sql)
@@ -216,7 +220,9 @@ def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -
     got = contrast(cells) if counts[1] and counts[3] else None
     if state == "tested" and (got is None or got.p_value is None):
         state, reason = "described", "no group of comparable attempts varies in both the behaviour and the outcome"
-    return Measured(behaviour, state, reason, *shown, got, sql, whole=counts[6] > 0)
+    return Measured(
+        behaviour, state, reason, *shown, got, sql, whole=counts[6] > 0, attempts=counts[4], shown=counts[5]
+    )
 
 
 def _state(behaviour: Behaviour, counts: tuple[int, int, int, int]) -> tuple[State, str]:

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from halo_common.text import nearest
+from halo_opt import __version__
 from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import Playbook
 from halo_opt.core.records import Value
-from halo_opt.core.report_records import InputFile, Number, Report
+from halo_opt.core.report_records import CountTable, InputFile, MadeWith, Number, Report
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.caveats import caveats_of, method_of, too_long
+from halo_opt.mining.caveats import caveats_of, left_out, method_of, too_long
+from halo_opt.mining.counting import common_signatures, count_tables, needs_counting, shown_count_sql
 from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
 from halo_opt.mining.extras import ExtraBehaviour, Placement, one_test_each, place
 from halo_opt.mining.findings import described, proven, q_values, write_up
@@ -49,7 +51,9 @@ class MinedStore:
     ceiling: dict[str, Number]
     pattern_methods: Sequence[str]
     skipped: Sequence[str]
+    counts: Sequence[CountTable] = ()
     playbook: Playbook | None = None
+    made_with: MadeWith = field(default_factory=MadeWith)
     _triage: dict[str, dict[str, Number]] = field(default_factory=dict)
 
     def report(self, inputs: Sequence[InputFile], *, title: str, made_at: str) -> Report:
@@ -67,6 +71,7 @@ class MinedStore:
         measured = one_test_each(store, [*self.named, *extra, *self.patterns])
         by_name = {m.behaviour.name: m for m in measured}
         q = q_values(measured)
+        with_outcomes = any(m.failures or m.successes for m in measured)
         own = [*self.named, *self.patterns]
         sure = without_contained(proven(own, q))
         standing, folded = fold(store, sure, first_steps)
@@ -88,7 +93,7 @@ class MinedStore:
             inputs=list(inputs),
             overview=self.overview,
             findings=grouped(store, findings, [m.behaviour for m in measured]),
-            tested=[_tested(m, q[m.behaviour.name]) for m in measured],
+            tested=[_tested(m, q[m.behaviour.name], with_outcomes=with_outcomes) for m in measured],
             triage=self._triage_numbers(ctes),
             triage_sql=triage_sql(ctes),
             ceiling=self.ceiling,
@@ -98,7 +103,10 @@ class MinedStore:
                 *too_long(standing, judged),
                 *self.skipped,
             ],
+            left_out=left_out(store),
             spend={},
+            counts=list(self.counts),
+            made_with=self.made_with,
         )
         return ReportWithExtras(report, placed)
 
@@ -135,16 +143,19 @@ def measured_store(
         mined = [behaviour for one in found for behaviour in one.behaviours]
         materialized.add(mined)
         first_steps = steps_where_success_ends(materialized)
+        measured = [measure(materialized, behaviour, first_steps) for behaviour in named]
         result = MinedStore(
             materialized,
-            named=[measure(materialized, behaviour, first_steps) for behaviour in named],
+            named=measured,
             patterns=[measure(materialized, behaviour, first_steps) for behaviour in mined],
             first_steps=first_steps,
             overview=overview(materialized),
             ceiling=ceiling(materialized),
             pattern_methods=[one.method for one in found],
             skipped=_skipped(detectors),
+            counts=_counts(materialized, measured),
             playbook=detectors.playbook,
+            made_with=_made_with(detectors),
         )
         materialized.release_steps()
         yield result
@@ -175,14 +186,40 @@ def mine_store(
         return mined.report(inputs, title=title, made_at=made_at)
 
 
+def _made_with(detectors: Detectors) -> MadeWith:
+    """What a report must record of the detectors, so that it can be made again without their files."""
+    own = [b for b in detectors.behaviours if b.source is not None]
+    return MadeWith(
+        version=__version__,
+        experimental=any(b.source is None for b in detectors.behaviours),
+        # The SQL of a condition follows from it.
+        detectors=[
+            b.model_dump(mode="json", exclude_defaults=True, exclude={"sql"} if b.condition else None) for b in own
+        ],
+        skipped=list(detectors.skipped),
+        playbook=detectors.playbook.model_dump(mode="json") if detectors.playbook else None,
+    )
+
+
 def _skipped(detectors: Detectors) -> list[str]:
     """A line for each detector of a file that could not be used, and how many there were."""
     count = len(detectors.skipped)
     return [*detectors.skipped, f"{count} detectors of your own were skipped."] if count else []
 
 
-def _tested(m: Measured, q: float | None) -> dict[str, Value]:
+def _counts(store: MaterializedStore, named: Sequence[Measured]) -> list[CountTable]:
+    """What attempts show, where outcomes are missing or all the same."""
+    if not needs_counting(store):
+        return []
+    common = common_signatures(store)
+    store.add(common)
+    return count_tables(store, named, common)
+
+
+def _tested(m: Measured, q: float | None, *, with_outcomes: bool) -> dict[str, Value]:
     """One line of the table of everything that was looked at, whatever came of it."""
+    if not with_outcomes:
+        return _counted(m)
     c = m.contrast
     return {
         "behaviour": m.behaviour.name,
@@ -199,6 +236,21 @@ def _tested(m: Measured, q: float | None) -> dict[str, Value]:
         "q_value": q,
         "stratified_by": c.stratified_by if c else None,
         "sql": m.cells_sql,
+        **({"asked_by": m.behaviour.asked_by} if m.behaviour.asked_by else {}),
+    }
+
+
+def _counted(m: Measured) -> dict[str, Value]:
+    """The line of a behaviour where no attempt has an outcome: how many attempts show it."""
+    seen = m.state not in ("not seen", "not applicable", "failed")
+    return {
+        "behaviour": m.behaviour.name,
+        "title": m.behaviour.title,
+        "state": "counted" if seen else m.state,
+        "attempts_with": m.shown if m.attempts else None,
+        "attempts": m.attempts,
+        "reason": "no attempt has an outcome" if seen else m.reason,
+        "sql": shown_count_sql(m.behaviour),
         **({"asked_by": m.behaviour.asked_by} if m.behaviour.asked_by else {}),
     }
 

@@ -100,10 +100,11 @@ def offered(store: MaterializedStore) -> Offered:
         f" of them occur in at least {least} attempts and not in nearly all; {len(chosen)} of these (the most common,"
         f" at most {MOST_OFFERED} of each kind) were tested."
     )
-    return Offered(tuple(_behaviour(one) for one in chosen), method)
+    return Offered(tuple(signature_behaviour(one) for one in chosen), method)
 
 
-def _behaviour(one: Signature) -> Behaviour:
+def signature_behaviour(one: Signature) -> Behaviour:
+    """The behaviour of showing a template."""
     fact, title, meaning = _KINDS[one.kind]
     short = one.template if len(one.template) <= 80 else f"{one.template[:79]}…"
     return Behaviour(

@@ -8,11 +8,24 @@ from halo_opt.core.report_records import Exemplar, Finding, Number, Report
 from halo_opt.core.text import counted, visible
 from halo_opt.reporting.claims_markdown import Escapes, analysis_lines, claim_lines, unsupported_lines
 from halo_opt.reporting.formatting import Figure, figure, figures, moment, title_of
-from halo_opt.reporting.report_parts import GROUP_COLUMNS, NO_OWN_REMEDY, group_lines, none_found, table_of_tested
+from halo_opt.reporting.report_parts import (
+    COUNT_COLUMNS,
+    COUNTS_NOTE,
+    COUNTS_TITLE,
+    GROUP_COLUMNS,
+    NO_OWN_REMEDY,
+    count_lines,
+    group_lines,
+    has_ceiling,
+    has_triage,
+    none_found,
+    table_of_tested,
+)
 
 # Only what acts within a line, what starts a block, and what makes a bare address a link; the file is also read raw.
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~&$]|:(?=//)|(?<=www)\.)")
 _STARTS_A_BLOCK = re.compile(r"^(\d*)([#+=.)-])")
+NO_INTERVAL = "-"
 EXCERPT_CHARACTERS = 600  # longer belongs in the page's appendix; a reviewer reads this file in a pull request
 
 
@@ -60,7 +73,7 @@ def _escaped(cells: Sequence[str]) -> list[str]:
 
 def figure_rows(shown: Sequence[Figure]) -> list[list[str]]:
     """Figures as rows of name, value and interval."""
-    return [[within(f.title), within(f.value), within(f.interval) if f.interval else ""] for f in shown]
+    return [[within(f.title), within(f.value), within(f.interval) if f.interval else NO_INTERVAL] for f in shown]
 
 
 def tested_lines(rows: Sequence[Mapping[str, Value]]) -> list[str]:
@@ -85,12 +98,15 @@ def report_markdown(report: Report) -> str:
     for finding in report.findings:
         lines += _finding(finding)
     lines += unsupported_lines(report.unsupported, _escapes()) + analysis_lines(report.model_analysis, _escapes())
+    lines += _counts(report)
     if report.tested:
         lines += ["## Everything tested", "", *tested_lines(report.tested)]
-    lines += _numbers("Triage", report.triage) + _numbers("Ceiling", report.ceiling)
+    lines += _numbers("Triage", report.triage) if has_triage(report) else []
+    lines += _numbers("Ceiling", report.ceiling) if has_ceiling(report) else []
     lines += ["## Method", "", escape(report.method) or "Not stated.", ""]
-    if report.caveats:
-        lines += ["## Caveats", "", *(f"- {escape(words)}" for words in report.caveats), ""]
+    caveats = [*report.caveats, *report.left_out]
+    if caveats:
+        lines += ["## Caveats", "", *(f"- {escape(words)}" for words in caveats), ""]
     lines += _inputs(report)
     lines += ["report.json has the SQL of every number; `halo-opt verify` computes all of them again."]
     return "\n".join(lines).rstrip() + "\n"
@@ -100,6 +116,14 @@ def _numbers(title: str, numbers: Mapping[str, Number]) -> list[str]:
     if not numbers:
         return []
     return [f"## {title}", "", *table(["Measure", "Value", "Interval"], figure_rows(figures(numbers)))]
+
+
+def _counts(report: Report) -> list[str]:
+    tables = count_lines(report)
+    lines = [f"## {COUNTS_TITLE}", "", COUNTS_NOTE, ""] if tables else []
+    for shown in tables:
+        lines += [f"**{escape(shown.title)}**", "", *escaped_table(COUNT_COLUMNS, shown.rows)]
+    return lines
 
 
 def _finding(finding: Finding) -> list[str]:

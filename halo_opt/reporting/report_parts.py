@@ -21,6 +21,7 @@ from halo_opt.reporting.formatting import (
 )
 from halo_opt.reporting.plots import Bar, bars
 
+NO_COUNT = "-"
 WIDE, NARROW = 760, 340
 FALSE_DISCOVERY = 0.05  # what the reports' method calls proven
 NO_OWN_REMEDY = "No specific remedy is known for this. General rules in the prompt may help."
@@ -43,7 +44,8 @@ def none_found(report: Report) -> str:
     """Why a report has no findings: nothing stands out, or there is no failure in which anything could."""
     failures = report.overview.get("failures")
     if failures is not None and failures.value == 0:
-        return "No attempt in these traces is known to have failed, so there is no failure to explain."
+        below = f" {COUNTS_TITLE} is counted below." if report.counts else ""
+        return f"No attempt in these traces is known to have failed, so there is no failure to explain.{below}"
     return (
         "No behaviour was measurably more common in failures than in successes. With few attempts, only large"
         " differences can be seen."
@@ -73,6 +75,45 @@ def _group_note(table: GroupTable) -> str:
     sign = "" if table.q_value < SMALLEST_P_VALUE else "= "
     note = table.note or "The groups do not differ measurably."
     return f"{note} (q {sign}{p_value_text(table.q_value)})"
+
+
+class CountLines(NamedTuple):
+    """A table of counts as text: a row (what, attempts that show it, interval of the share) each, with its SQL."""
+
+    title: str
+    rows: list[tuple[str, str, str]]
+    sqls: list[str]
+
+
+COUNT_COLUMNS = ("What", "Attempts that show it", "95% interval of the share")
+COUNTS_TITLE = "What the attempts show"
+COUNTS_NOTE = "Counted over all attempts but those that ended in an error, whatever their outcome."
+
+
+def count_lines(report: Report) -> list[CountLines]:
+    """What the attempts show, by kind."""
+    return [
+        CountLines(
+            table.title,
+            [
+                (row.title, f"{figure('shown', row.shown.value)} of {figure('attempts', row.attempts.value)} attempts",
+                 interval_text(pair(row.interval.value)) if row.interval.value else "too few tasks")
+                for row in table.rows
+            ],
+            [row.interval.sql for row in table.rows],
+        )
+        for table in report.counts
+    ]  # fmt: skip
+
+
+def has_triage(report: Report) -> bool:
+    """Whether there is a failure or an error to divide by likely origin."""
+    return any(report.triage[name].value for name in ("failures", "errors") if name in report.triage)
+
+
+def has_ceiling(report: Report) -> bool:
+    """Whether a task was measured."""
+    return "tasks" not in report.ceiling or bool(report.ceiling["tasks"].value)
 
 
 class Plot(NamedTuple):
@@ -187,6 +228,8 @@ def table_of_tested(rows: Sequence[Mapping[str, Value]]) -> TestedTable:
     # Reasons are long: at the end they push no number out of sight.
     shown = sorted((name for name in names if name not in hidden), key=lambda name: name in ("reason", "stratified_by"))
     made = [TestedRow(_cell(first, row), _cells(shown, row), _sql(row)) for row in rows]
+    if "attempts_with" in names:  # no test was made, and every behaviour but those that do not apply has its count
+        made = [row._replace(cells=[cell or NO_COUNT for cell in row.cells]) for row in made]
     numeric = [at for at, name in enumerate(shown) if not _is_text(name, rows)]
     titles = [title_of(name.removesuffix("_with") if name.endswith("_with") else name) for name in shown]
     return TestedTable([title_of(first) if first != "title" else "Behaviour", *titles], made, numeric)

@@ -12,7 +12,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -24,6 +24,7 @@ from halo_opt.store.readers import conventions as known
 from halo_opt.store.readers.span_lines import Span
 
 Fields = Mapping[str, Any]
+KINDS = ("AGENT", "CHAIN", "LLM", "TOOL", "RETRIEVER", "EMBEDDING", "RERANKER", "GUARDRAIL", "EVALUATOR", "SPAN")
 
 
 def _listed(given: Any) -> Any:
@@ -34,6 +35,13 @@ def _attribute(given: Any) -> Any:
     return {"attribute": given} if isinstance(given, str | list) else given
 
 
+def _kind_known(kind: str) -> str:
+    if kind.upper() not in KINDS:
+        raise ValueError("unknown kind")
+    return kind.upper()
+
+
+Kind = Annotated[str, AfterValidator(_kind_known)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Values = Annotated[tuple[bool | int | float | str, ...], BeforeValidator(_listed)]
 
@@ -68,8 +76,9 @@ class NameMap(BaseModel):
     tokens_in: Names = Field(default=(), description="tokens of prompts")
     tokens_out: Names = Field(default=(), description="tokens of replies")
     cost: Names = Field(default=(), description="cost in US dollars")
-    kind: dict[str, dict[str, str]] = Field(
-        default={}, description="{NAME: {VALUE: KIND}}, with KIND one of AGENT, CHAIN, LLM, TOOL, ...; * is a wildcard"
+    kind: dict[str, dict[str, Kind]] = Field(
+        default={},
+        description=f"{{NAME: {{VALUE: KIND}}}}, with KIND one of {', '.join(KINDS)}; * is a wildcard in VALUE",
     )
     agent: Names = Field(default=(), description="who spoke or acted, where a trace has several agents")
     tool: Names = Field(default=(), description="the tool that was called")
@@ -263,7 +272,7 @@ def _explained(path: Path, data: Any, error: ValidationError) -> str:
         return f"{place}: {parts[0]!r} needs the key {parts[-1]!r}, the name of the attribute"
     form = "a name or a list of names"
     if parts[0] == "kind":
-        form = "{NAME: {VALUE: KIND}}, such as {my.kind: {exec: TOOL, ask: LLM}}"
+        form = f"{{NAME: {{VALUE: KIND}}}}, such as {{my.kind: {{exec: TOOL}}}}, with KIND one of {', '.join(KINDS)}"
     elif parts[0] == "outcome":
         form = "a name, or {attribute: NAME, success: [VALUES], failure: [VALUES]}"
     return f"{place}: {parts[0]!r} must be {form}"

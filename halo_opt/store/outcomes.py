@@ -142,6 +142,8 @@ class OutcomeRule(NamedTuple):
 
         A stated verdict counts whatever the score is. Without one the score decides. An error has no score.
         """
+        if attempt.score is None and attempt.outcome is None:
+            return Judged(attempt, None)
         score = self.score(attempt.score)
         verdict = attempt.outcome
         if verdict is None and isinstance(attempt.score, str):

@@ -243,6 +243,10 @@ BY_NAME = {table.name: table for table in TABLES}
 
 # How the id of a task ends, as a regular expression, where one id had different goals.
 TOLD_APART = "#goal-[0-9a-f]{4}$"
+TASKS_TOLD_APART = (
+    f"SELECT count(DISTINCT regexp_replace(task_id, '{TOLD_APART}', '')) FROM attempts"
+    f" WHERE regexp_matches(task_id, '{TOLD_APART}')"
+)
 # Tables whose rows belong to an attempt.
 OF_ATTEMPTS = ("attempts", "spans", "messages", "tool_calls", "steps", "scores", "artifacts", "pending")
 

@@ -140,17 +140,21 @@ class Sink:
 
         Not counted: they are counted when their contents are stored, or not stored at all.
         """
-        joined = "\n".join(filter(None, texts))
-        if self._redactor is None or not self._redactor.may_hold_secrets(joined.encode("utf-8", "replace")):
-            return list(texts)
-        return [text and self._redactor.redact(text)[0] for text in texts]
+        found = self._changed(texts, lambda text: self._redactor.redact(text)[0] if self._redactor else text)
+        return [found.get(text, text) for text in texts] if found else list(texts)
 
     def keys(self, ids: Sequence[str | None]) -> Sequence[str | None]:
-        """The ids as they are stored; most hold no secret, so all are searched together first."""
-        joined = "\n".join(filter(None, ids))
+        """The ids as they are stored."""
+        found = self._changed(ids, self.key)
+        return [found.get(each, each) for each in ids] if found else ids
+
+    def _changed(self, texts: Sequence[str | None], change: Callable[[str], str]) -> dict[str | None, str]:
+        """What becomes of those of the texts that hold a secret; most do not, so all are searched together first."""
+        distinct = set(texts)
+        joined = "\n".join(filter(None, distinct))
         if self._redactor is None or not self._redactor.may_hold_secrets(joined.encode("utf-8", "replace")):
-            return ids
-        return [each and self.key(each) for each in ids]
+            return {}
+        return {text: change(text) for text in distinct if text}
 
     def key(self, native: str) -> str:
         """An id as it is stored: itself, or redacted and followed by a hash, so that different ids stay different."""

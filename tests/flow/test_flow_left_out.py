@@ -30,8 +30,24 @@ def test_verbs_name_the_file_and_the_remedy(verb, capsys):
     assert "LICENSE" not in told
 
 
+def test_overview_of_a_store_names_it_too(capsys):
+    assert run(["import", "in", "--store", "s.duckdb", "-q"]) == 0
+    capsys.readouterr()
+    assert run(["overview", "--store", "s.duckdb"]) == 0
+    assert "in/odd.json was left out" in capsys.readouterr().err
+
+
 def test_report_names_it_among_its_caveats(capsys):
     assert run(["analyze", "in", "--out", "out", "-q"]) == 0
-    caveats = json.loads(Path("out/report.json").read_text())["caveats"]
-    assert [words for words in caveats if "odd.json" in words] != []
-    assert [words for words in caveats if "LICENSE" in words] == []
+    [words] = json.loads(Path("out/report.json").read_text())["left_out"]
+    assert words.startswith("in/odd.json was left out: ")
+    for name in ("report.md", "report.html"):
+        page = Path("out", name).read_text()
+        assert "odd.json was left out" in page
+        assert "LICENSE" not in page
+
+
+def test_report_beside_such_a_file_is_verified(capsys):
+    assert run(["analyze", "in", "--out", "out", "-q"]) == 0
+    assert run(["verify", "out"]) == 0
+    assert "not checked: which files beside the traces were not read" in " ".join(capsys.readouterr().err.split())

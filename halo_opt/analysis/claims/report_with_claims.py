@@ -18,6 +18,7 @@ from halo_opt.analysis.claims.quotes import in_context
 from halo_opt.analysis.claims.records import CheckedClaim, ClaimNumber
 from halo_opt.analysis.records import AnalysisResult, RecordedClaim
 from halo_opt.core.report_records import (
+    AskedBehaviour,
     Finding,
     InputFile,
     ModelAnalysis,
@@ -34,8 +35,10 @@ from halo_opt.mining.mine import MinedStore
 from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.store.guarded.sql_checks import LISTED, predicate_basis
 from halo_opt.store.guarded.sql_text import layout_free
+from halo_opt.store.protocols import Query
 from halo_opt.store.store import Store
 
+NO_PYTHON = "The model ran no Python of its own ({})."
 BY_OUTCOME = "it goes by how attempts ended"
 
 
@@ -66,8 +69,11 @@ def report_with_claims(
     checked = _checked(output, store, rows, mined.first_steps)
     taken = {m.behaviour.name for m in mined.named}
     claimed = _confirmed(output, checked, store, taken)
+    asked = [_asked(one.behaviour, one.claim.predicate_sql, one.claim.claim) for one in claimed]
     extras = [ExtraBehaviour(one.behaviour, written_up=True) for one in claimed]
-    extras += _not_claimed(output, checked, rows, taken, names)
+    for behaviour, predicate in _not_claimed(output, checked, rows, taken, names):
+        asked.append(_asked(behaviour, predicate, None))
+        extras.append(ExtraBehaviour(behaviour))
     report, placed = mined.report_with(extras, inputs, title=title, made_at=made_at)
     findings = with_claims(mined.store, report, placed, {one.behaviour.name: one.claim for one in claimed})
     findings = [_with_supported_words(finding, names) for finding in findings]
@@ -77,8 +83,21 @@ def report_with_claims(
         for recorded in output.result.claims
         if recorded.id not in written
     ]
-    report = report.model_copy(update={"findings": findings, "unsupported": unsupported})
+    made_with = report.made_with.model_copy(update={"asked": asked})
+    report = report.model_copy(update={"findings": findings, "unsupported": unsupported, "made_with": made_with})
     return _with_analysis(report, output.result, names, confirmed=len(written), predicates=len(extras))
+
+
+def _asked(behaviour: Behaviour, predicate: str, claim: str | None) -> AskedBehaviour:
+    return AskedBehaviour(
+        name=behaviour.name,
+        title=behaviour.title,
+        meaning=behaviour.meaning,
+        predicate_sql=predicate,
+        model=behaviour.asked_by or "",
+        remedies=list(behaviour.remedies),
+        claim=claim,
+    )
 
 
 def _checked(
@@ -136,8 +155,11 @@ def _not_claimed(
     rows: GuardedRows,
     taken: set[str],
     names: frozenset[str],
-) -> list[ExtraBehaviour]:
-    """All other predicates that were tested, which count in the correction for multiple tests; each SQL once."""
+) -> list[tuple[Behaviour, str]]:
+    """All other predicates that were tested, each SQL once, with their behaviours.
+
+    They count in the correction for multiple tests.
+    """
     known = {layout_free(found.claim.predicate_sql) for found in checked.values() if found.status == "confirmed"}
     unsupported = [
         Hypothesis(name=f"claim_{place}", title=found.claim.title, predicate_sql=found.claim.predicate_sql)
@@ -149,7 +171,7 @@ def _not_claimed(
         key = layout_free(hypothesis.predicate_sql)
         # A predicate that cannot be run was not tested.
         if key not in known and predicate_problem(hypothesis.predicate_sql) is None:
-            extras.append(ExtraBehaviour(_behaviour(hypothesis, model, rows, taken, names)))
+            extras.append((_behaviour(hypothesis, model, rows, taken, names), hypothesis.predicate_sql))
         known.add(key)
     return extras
 
@@ -157,14 +179,29 @@ def _not_claimed(
 def _behaviour(
     hypothesis: Hypothesis, model: str, rows: GuardedRows, taken: set[str], names: frozenset[str]
 ) -> Behaviour:
-    basis = predicate_basis(hypothesis.predicate_sql, rows.rows)
+    return asked_behaviour(
+        AskedBehaviour(
+            name=_free_name(hypothesis.name, taken),
+            title=remove_unsupported(hypothesis.title, Evidence([], names=names), []),
+            meaning="tested by a model and not claimed",
+            predicate_sql=hypothesis.predicate_sql,
+            model=model,
+        ),
+        rows.rows,
+    )
+
+
+def asked_behaviour(asked: AskedBehaviour, ask: Query) -> Behaviour:
+    """The behaviour of a model's predicate; one that goes by outcomes or by names cannot be tested."""
+    basis = predicate_basis(asked.predicate_sql, ask)
     return Behaviour(
-        name=_free_name(hypothesis.name, taken),
-        title=remove_unsupported(hypothesis.title, Evidence([], names=names), []),
-        meaning="tested by a model and not claimed",
-        sql=behaviour_sql(hypothesis.predicate_sql),
-        source=model,
-        asked_by=model,
+        name=asked.name,
+        title=asked.title,
+        meaning=asked.meaning,
+        sql=behaviour_sql(asked.predicate_sql),
+        remedies=tuple(asked.remedies),
+        source=asked.model,
+        asked_by=asked.model,
         untestable={"outcome": BY_OUTCOME, "names": LISTED}.get(basis or "", ""),
     )
 
@@ -233,9 +270,9 @@ def _with_analysis(
         "seconds": result.seconds,
         **({} if result.cost_usd is None else {"cost_usd": result.cost_usd}),
     }
-    caveats = [*report.caveats, *_caveats(report, analysis)]
+    caveats = [*report.caveats, *model_caveats(report, analysis)]
     if not result.python_offered:
-        caveats.append(f"The model ran no Python of its own ({analysis.python}).")
+        caveats.append(NO_PYTHON.format(analysis.python))
     return report.model_copy(update={"model_analysis": analysis, "spend": spend, "caveats": caveats})
 
 
@@ -282,7 +319,7 @@ def _unsupported(recorded: RecordedClaim, found: CheckedClaim, result: AnalysisR
     )
 
 
-def _caveats(report: Report, analysis: ModelAnalysis) -> list[str]:
+def model_caveats(report: Report, analysis: ModelAnalysis) -> list[str]:
     """Notes on how far the model's part of the report can be believed."""
     notes = []
     if analysis.predicates:

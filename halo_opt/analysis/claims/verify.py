@@ -1,16 +1,20 @@
-"""Running every number of a report again. A number that cannot be run is reported as a mismatch."""
+"""Checks a report against the traces: it is made again and compared, and what a model said is checked by its own rules.
+
+Where a report cannot be made again, the SQL of each of its numbers is run.
+"""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from math import isclose
 from typing import Any
 
 import duckdb
 
+from halo_opt.analysis.claims.remake import differences, foreign_queries, remade, same
 from halo_opt.analysis.claims.verify_claims import Mismatch, claim_queries, verify_claims
-from halo_opt.core.errors import HaloError
+from halo_opt.core.errors import HaloError, InputError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, GroupTable, Number, Report
+from halo_opt.mining.counting import numbers_of_counts
 from halo_opt.mining.exemplars import excerpt, excerpt_sql, first_difference, words_of
 from halo_opt.mining.groups import table_of
 from halo_opt.mining.measure import literal
@@ -18,7 +22,45 @@ from halo_opt.stats.multiple import benjamini_hochberg
 from halo_opt.stats.registry import STATISTICS
 from halo_opt.store.protocols import Query, Rows
 
-TOLERANCE = 1e-9
+
+def verify_document(report: Report, store: Rows, *, query: Query) -> list[Mismatch]:
+    """Make a report again and list every part in which it differs; empty for a report that says what the traces say.
+
+    Titles and words that no code made are not compared: see `not_checked`. The claims of a model are checked with what
+    was made again, not with what the report says.
+
+    Args:
+        report: The report. It may come from anyone, so its SQL is not trusted.
+        store: The traces that the report was made from.
+        query: Runs the SQL that did not come from halo-opt, guarded.
+    """
+    ask = _remembering(query)
+    try:
+        again = remade(report, store, ask)
+    except InputError as error:
+        reason = f"the report cannot be made again: {error}"
+        return [Mismatch("made_with", None, None, reason), *verify_report(report, store, query=ask)]
+    found = differences(report, again)
+    given = {finding.id: finding for finding in reversed(report.findings)}
+    findings = [_with_given_claims(finding, given.get(finding.id)) for finding in again.findings]
+    claimed = again.model_copy(update={"findings": findings, "model_analysis": report.model_analysis})
+    for finding in claimed.findings:
+        for where, number in _claim_numbers(finding):
+            found += _check(where, number, ask)
+    return found + list(verify_claims(claimed, store, ask))
+
+
+def _with_given_claims(finding: Finding, given: Finding | None) -> Finding:
+    if given is None or not given.model_claims:
+        return finding
+    title = given.title if finding.id.startswith("M") else finding.title
+    return finding.model_copy(update={"model_claims": given.model_claims, "title": title})
+
+
+def document_queries(report: Report) -> list[str]:
+    """The SQL that `verify_document` usually runs guarded, each once, so that it can be run together."""
+    numbers = [number.sql for finding in report.findings for _, number in _claim_numbers(finding)]
+    return list(dict.fromkeys([*foreign_queries(report), *numbers, *claim_queries(report)]))
 
 
 def verify_report(report: Report, store: Rows, *, query: Query | None = None) -> list[Mismatch]:
@@ -60,15 +102,20 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
     for part in ("overview", "triage", "ceiling"):
         for name, number in getattr(report, part).items():
             yield f"{part}.{name}", number
+    yield from numbers_of_counts(report.counts)
     for finding in report.findings:
         for name, number in finding.numbers.items():
             yield f"{finding.id}.{name}", number
-        for place, claim in enumerate(finding.model_claims):
-            for name, number in claim.numbers.items():
-                yield f"{finding.id}.model_claims[{place}].{name}", number
+        yield from _claim_numbers(finding)
         for consequence in finding.consequences:
             for name, number in consequence.numbers.items():
                 yield f"{finding.id}.{consequence.behaviour}.{name}", number
+
+
+def _claim_numbers(finding: Finding) -> Iterator[tuple[str, Number]]:
+    for place, claim in enumerate(finding.model_claims):
+        for name, number in claim.numbers.items():
+            yield f"{finding.id}.model_claims[{place}].{name}", number
 
 
 def queries_of(report: Report) -> list[str]:
@@ -101,17 +148,6 @@ def recompute(number: Number, ask: Query) -> Value:
         raise ValueError(f"expected one cell, got {len(rows)} rows")
     value = rows[0][0]
     return float(value) if isinstance(value, Decimal) else value
-
-
-def same(one: Value, two: Value) -> bool:
-    """Equal, or numbers within a relative 1e-9 (a report keeps 12 digits)."""
-    if isinstance(one, list) and isinstance(two, list):
-        return len(one) == len(two) and all(same(a, b) for a, b in zip(one, two, strict=True))
-    if isinstance(one, bool) or isinstance(two, bool):
-        return one is two
-    if isinstance(one, int | float) and isinstance(two, int | float):
-        return isclose(one, two, rel_tol=TOLERANCE, abs_tol=1e-12)
-    return one == two
 
 
 def _check_tested(report: Report, ask: Query) -> Iterator[Mismatch]:

@@ -49,6 +49,7 @@ STEP = {
     "page_changed": "halo.page.changed",
     "empty_fields": "halo.page.empty_fields",
     "submits": "halo.action.submits",
+    "agent": "halo.agent",
 }
 CALL = {
     "tool": "tool.name",
@@ -56,9 +57,11 @@ CALL = {
     "target": "halo.action.target",
     "result": "output.value",
     "error_type": "error.type",
+    "agent": "halo.agent",
 }
-# Of an attempt its place in the file it came from, of a message the made-up span that holds it: no export keeps those.
-_NOT_COMPARED = {"source", "line"}
+# Of an attempt its place in the file it came from and its id there, of a message the made-up span that holds it: no
+# export keeps those.
+_NOT_COMPARED = {"source", "line", "source_id"}
 _OF_MESSAGES = {"span_id"}
 _TIMES = {"started_at", "ended_at"}
 

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import tempfile
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _BLOCK = 1 << 20
+_COPY = re.compile(r"(?i)(?:[ _.-]*(?:\bcopy|_copy|backup|bak)(?:[ _-]?\d+)?|[ _-]*\(\d+\))$")
 
 
 class DamagedFile(OSError):
@@ -106,6 +108,11 @@ def stem(path: Path) -> str:
     for suffix in (".gz", ".zst"):
         name = name.removesuffix(suffix)
     return Path(name).stem
+
+
+def original_stem(path: Path) -> str:
+    """The stem of the file that a file is a copy of, by the words that people and programs add to a copy's name."""
+    return _COPY.sub("", stem(path)) or stem(path)
 
 
 class _Unpacked(io.RawIOBase):

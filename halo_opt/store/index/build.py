@@ -68,8 +68,9 @@ class Build:
         names: NameMap | None = None,
     ) -> None:
         self.connection = connection
-        self.sources = sorted(sources, key=lambda source: source.path.parts)
+        self.sources = sources
         self.packed = {folder_of(source.path) for source in sources if source.format == INDEXED and _packed(source)}
+        self.order = {str(source.path): place for place, source in enumerate(sources)}
         self.contents = contents
         self.scores = scores
         rows = connection.execute("SELECT path, format, stamp, read_bytes, read_lines, counts FROM inputs").fetchall()
@@ -162,9 +163,12 @@ class Build:
 
     def _input_of(self, source: str) -> str | None:
         """The known source to which a file belongs: itself, or the folder that is one source."""
-        if source in self.known:
-            return source
-        return next((str(folder) for folder in Path(source).parents if str(folder) in self.known), None)
+        here = [source, *map(str, Path(source).parents)]
+        return next((path for path in here if path in self.known or path in self.order), None)
+
+    def _place(self, source: str) -> int:
+        """The place of a file among the inputs in the order in which they were given."""
+        return self.order.get(self._input_of(source) or "", len(self.order))
 
     def _groups(self, todo: list[tuple[Source, Change]]) -> list[list[tuple[Source, Change]]]:
         """The sources to read, with those in one list that hold parts of the same attempts."""
@@ -291,7 +295,7 @@ class Build:
             self.sink.flush()
             for (path,) in self.connection.execute("SELECT path FROM inputs WHERE sha256 IS NULL").fetchall():
                 self.connection.execute("UPDATE inputs SET sha256 = ? WHERE path = ?", [sha256_of(Path(path)), path])
-        count_once(self.connection)
+        count_once(self.connection, self._place)
         self.connection.execute("DELETE FROM runs WHERE run_id NOT IN (SELECT run_id FROM attempts)")
         leave_out_ratings(self.connection, self.sink)
         if self.scores is not None:

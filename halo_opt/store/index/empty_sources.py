@@ -24,7 +24,7 @@ _CALLS = {
     **dict.fromkeys(_SPAN_FORMATS, "spans whose kind is TOOL, and calls in llm.output_messages"),
     "chat": "tool_calls, function_call, content blocks of type tool_use, <tool_call> and 'Action:' in the text",
 }
-_REMEDIES = {"chat": "give the messages of the agent the role assistant"}
+_REMEDIES = {"chat": "Give the messages of the agent the role assistant, and import the file again"}
 
 
 class _Source(NamedTuple):
@@ -57,14 +57,15 @@ def empty_sources(connection: duckdb.DuckDBPyConnection) -> list[str]:
         without_calls = [source for source in sources if not source.with_calls and not source.without_steps]
         if without_calls:
             count = sum(source.attempts for source in without_calls)
-            text = f"{_attempts(count)} without any tool call in {_files(without_calls)}; looked for "
-            warnings.append(text + _looked_for(_CALLS, name))
+            text = f"{_attempts(count)} in {_files(without_calls)} {'has' if count == 1 else 'have'} no tool calls"
+            warnings.append(f"{text}, which are read from {_looked_for(_CALLS, name)}")
     return warnings
 
 
 def _without_steps(connection: duckdb.DuckDBPyConnection, name: str, sources: Sequence[_Source]) -> str:
     count = sum(source.without_steps for source in sources)
-    text = f"{_attempts(count)} without any step in {_files(sources)}; looked for {_looked_for(_STEPS, name)}"
+    text = f"{_attempts(count)} in {_files(sources)} {'has' if count == 1 else 'have'} no steps, which are read from"
+    text = f"{text} {_looked_for(_STEPS, name)}"
     roles = connection.execute(
         "SELECT role FROM messages m JOIN attempts a USING (trace_id) SEMI JOIN (SELECT unnest(?::VARCHAR[]) AS source)"
         " USING (source) WHERE a.trace_id NOT IN (SELECT trace_id FROM steps) GROUP BY 1 ORDER BY count(*) DESC, 1",
@@ -73,8 +74,8 @@ def _without_steps(connection: duckdb.DuckDBPyConnection, name: str, sources: Se
     if roles:
         names = [str(role) or "(none)" for (role,) in roles]
         more = f" and {len(names) - _MOST_ROLES} more" if len(names) > _MOST_ROLES else ""
-        text += f"; the roles in its messages are {', '.join(names[:_MOST_ROLES])}{more}"
-    return f"{text}; {_REMEDIES[name]}" if name in _REMEDIES else text
+        text += f". The roles found are {', '.join(names[:_MOST_ROLES])}{more}"
+    return f"{text}. {_REMEDIES[name]}" if name in _REMEDIES else text
 
 
 def _attempts(count: int) -> str:

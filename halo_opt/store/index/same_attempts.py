@@ -6,7 +6,7 @@ other has all its attempts. A deterministic agent that was run twice differs in 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import duckdb
@@ -21,6 +21,7 @@ class _Found(NamedTuple):
     source_id: str
     trace_id: str
     run_id: str
+    place: int
     source: str
     line: int
 
@@ -33,20 +34,23 @@ class _Same(NamedTuple):
     reason: str
 
 
-def count_once(connection: duckdb.DuckDBPyConnection) -> None:
+def count_once(connection: duckdb.DuckDBPyConnection, place_of: Callable[[str], int]) -> None:
     """Take out of all tables the attempts that stand in the inputs again, and list them in `duplicates`.
 
-    Of different attempts with one id, the first in the order of the sources has it unchanged.
+    Of equal attempts the first counts; of different ones with one id, the first has it unchanged. `place_of` gives a
+    file's place in the order of the inputs.
     """
     rows = connection.execute(
-        "SELECT source_id, trace_id, run_id, source, coalesce(line, 0) FROM attempts WHERE source_id IN (SELECT"
+        "SELECT source_id, trace_id, run_id, 0, source, coalesce(line, 0) FROM attempts WHERE source_id IN (SELECT"
         " source_id FROM attempts WHERE source_id IS NOT NULL GROUP BY source_id HAVING count(*) > 1)"
         " OR starts_with(trace_id, source_id || '~')"
         " ORDER BY source_id, source, line, trace_id"
     ).fetchall()
     shared: dict[str, list[_Found]] = defaultdict(list)
     for found in map(_Found._make, rows):
-        shared[found.source_id].append(found)
+        shared[found.source_id].append(found._replace(place=place_of(found.source)))
+    for same in shared.values():
+        same.sort(key=_order)
     named = [same for source_id, same in shared.items() if not source_id.startswith(CONTENT)]
     hashed = [same for source_id, same in shared.items() if source_id.startswith(CONTENT)]
     again = [*_same_by_id(connection, named), *_same_by_content(connection, hashed)]
@@ -63,7 +67,7 @@ def _same_by_id(connection: duckdb.DuckDBPyConnection, groups: Sequence[list[_Fo
     for group in groups:
         kept: list[_Found] = []
         # The fullest first: what it contains is dropped.
-        for found in sorted(group, key=lambda one: (-held.size(one.trace_id), one.source, one.line)):
+        for found in sorted(group, key=lambda one: -held.size(one.trace_id)):
             fuller = next((one for one in kept if held.contains(one.trace_id, found.trace_id)), None)
             if fuller is None:
                 kept.append(found)
@@ -111,7 +115,7 @@ def _same_by_content(connection: duckdb.DuckDBPyConnection, groups: Sequence[lis
     counted = dict(connection.execute("SELECT run_id, count(DISTINCT source_id) FROM attempts GROUP BY 1").fetchall())
     copies = [run_id for run_id, found in in_runs.items() if len(found) == counted[run_id]]
     # The smallest first, and of equal ones the last: the copy goes, and what it was made from stays.
-    copies.sort(key=lambda run_id: _place(in_runs[run_id].values()), reverse=True)
+    copies.sort(key=lambda run_id: _first(in_runs[run_id].values()), reverse=True)
     copies.sort(key=lambda run_id: len(in_runs[run_id]))
     for run_id in copies:
         whole = _whole(run_id, in_runs)
@@ -123,11 +127,15 @@ def _whole(run_id: str, in_runs: dict[str, dict[str, _Found]]) -> str | None:
     """Another run that has all attempts of a run; the first, where several have."""
     wanted = in_runs[run_id].keys()
     holders = [other for other, found in in_runs.items() if other != run_id and wanted <= found.keys()]
-    return min(holders, key=lambda other: _place(in_runs[other].values()), default=None)
+    return min(holders, key=lambda other: _first(in_runs[other].values()), default=None)
 
 
-def _place(found: Iterable[_Found]) -> tuple[str, int]:
-    return min((one.source, one.line) for one in found)
+def _first(found: Iterable[_Found]) -> tuple[int, str, int]:
+    return min(map(_order, found))
+
+
+def _order(found: _Found) -> tuple[int, str, int]:
+    return (found.place, found.source, found.line)
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, again: Sequence[_Same]) -> None:

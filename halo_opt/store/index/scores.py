@@ -34,6 +34,15 @@ def leave_out_ratings(connection: duckdb.DuckDBPyConnection, sink: Sink) -> None
     sink.flush()
     if not connection.execute("SELECT 1 FROM rejects WHERE field = ? LIMIT 1", [SCORE_FIELD]).fetchall():
         return
+    # What an earlier build took for ratings may not be, with the attempts that are there now.
+    connection.execute(
+        "UPDATE attempts SET score = r.score, outcome = if(r.score = 1, 'success', 'failure'), outcome_from = $judged"
+        " FROM (SELECT source, line, try_cast(head AS DOUBLE) AS score FROM rejects WHERE field = $field AND"
+        " contains(reason, $rating)) r"
+        " WHERE attempts.source = r.source AND attempts.line = r.line AND outcome_from IS NULL",
+        {"judged": SCORE, "field": SCORE_FIELD, "rating": _RATING},
+    )
+    connection.execute("DELETE FROM rejects WHERE field = ? AND contains(reason, ?)", [SCORE_FIELD, _RATING])
     found = connection.execute(
         "SELECT trace_id, source, line, score FROM attempts WHERE outcome_from = $judged AND run_id IN ("
         "SELECT a.run_id FROM attempts a JOIN rejects r ON a.source = r.source AND a.line = r.line"
@@ -82,9 +91,15 @@ def add_scores(connection: duckdb.DuckDBPyConnection, path: Path, sink: Sink) ->
         used += problem is None
         if problem is not None:
             problems.append(f"line {line.number}: {problem}")
+    # What a trace itself says of its score no longer matters where the file gives the outcome.
+    connection.execute(
+        "DELETE FROM rejects WHERE field = ? AND (source, line) IN (SELECT (source, line) FROM attempts"
+        " WHERE outcome_from = ?)",
+        [SCORE_FIELD, SCORES_FILE],
+    )
     if not used:
         sink.flush()
-        first = f"; {problems[0]}" if problems else ""
+        first = f"; the first problem: {problems[0]}" if problems else ""
         raise InputError(
             f"{path}: no line of it gives a score to an attempt of these traces; ids must be trace or task ids{first}"
         )

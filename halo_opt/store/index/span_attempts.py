@@ -263,7 +263,7 @@ def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name
     )
     attempt = with_totals(attempt, root)
     sink.attempt(attempt)
-    if sink.rule.judge(attempt).attempt.score is None:
+    if attempt.score is not None and sink.rule.judge(attempt).attempt.score is None:
         # What is a score of the attempt is copied together; one on another scale is a row of `scores` only.
         for score in scores_of(attempt):
             sink.score(score)

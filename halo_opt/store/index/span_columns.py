@@ -27,7 +27,7 @@ def _whole(bits: int) -> Any:
 # Attributes by the only type that the quick way takes; arguments may be long and stay bytes until a call needs them.
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(names.ARGUMENTS, msgspec.Raw),
-    **dict.fromkeys((*names.KIND, *names.MODEL, *names.TOOL, names.AGENT_RUN, "error.type"), str | None),
+    **dict.fromkeys((*names.KIND, *names.MODEL, *names.TOOL, *names.AGENT, *names.NODE, "error.type"), str | None),
     **dict.fromkeys((*names.TOKENS_IN, *names.TOKENS_OUT), _whole(64)),
     STEP_INDEX: _whole(32),
     **dict.fromkeys(names.COST, float | None),
@@ -107,6 +107,7 @@ def columns_of(lines: Sequence[Line]) -> dict[str, Column]:
         "call_hash": np.array(hashes, dtype=np.int64),
         "error_type": _error_types(attributes["error.type"], states, kinds),
         "step": _integers(attributes[STEP_INDEX]),
+        "agent": _agents(attributes, kinds),
     }
 
 
@@ -180,6 +181,15 @@ def _calls(attributes: _Attributes, kinds: list[str], span_names: Sequence[str])
         tools[place] = tool = tool or span_names[place].removeprefix("execute_tool ") or "unknown"
         hashes[place] = call_hash(tool, given)
     return tools, hashes
+
+
+def _agents(attributes: _Attributes, kinds: list[str]) -> Sequence[str | None]:
+    """The agent that each span names; those in metadata, and those of spans around, are found with the contents."""
+    told = {name: attributes[name] for name in (*names.AGENT, *names.NODE) if _any(attributes[name])}
+    if not told:
+        return [None] * len(kinds)
+    cells = zip(*told.values(), strict=True)
+    return [names.agent_of(dict(zip(told, one, strict=True)), kind) for one, kind in zip(cells, kinds, strict=True)]
 
 
 _NULL = msgspec.Raw(b"null")

@@ -128,7 +128,7 @@ class _Batches:
         if not columns:
             return
         ids = dict.fromkeys(("trace_id", "span_id", "parent_span_id"), self._sink.keys)
-        texts = dict.fromkeys(("name", "status_message", "model", "tool", "error_type"), self._sink.clean)
+        texts = dict.fromkeys(("name", "status_message", "model", "tool", "error_type", "agent"), self._sink.clean)
         cleaned = {**ids, **texts}
         arrays = {name: _joined(parts, cleaned.get(name)) for name, parts in columns.items()}
         self._connection.register("new_spans", arrays)
@@ -175,7 +175,7 @@ def _known(column: str) -> str:
     return f"nullif({column}, {NO_INTEGER})"
 
 
-_SAME = ("trace_id", "span_id", "name", "kind", "status", "model", "tool", "error_type")
+_SAME = ("trace_id", "span_id", "name", "kind", "status", "model", "tool", "error_type", "agent")
 # SQL over decoded columns for each column of `spans` that the index fills; the source is a parameter.
 _SELECTED = {
     **{name: name for name in (*_SAME, "line", "byte_offset", "byte_length")},

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,7 @@ from pydantic import Field
 from halo_opt.core.records import Record
 from halo_opt.core.report_records import InputFile
 from halo_opt.store.outcomes import SCORE_FIELD
-from halo_opt.store.schema import TOLD_APART
+from halo_opt.store.schema import TASKS_TOLD_APART
 
 UNKNOWN_FORMAT = "its content is of no known trace format"
 _REMEDIES = {UNKNOWN_FORMAT: "'halo-opt formats' shows what is understood, and --map FILE makes other names known"}
@@ -79,13 +80,18 @@ class ImportSummary(Record):
 
 
 def notes_on_files(summary: ImportSummary) -> list[str]:
-    """A sentence for each reason why files gave no attempt: how many, which, and what to do.
+    """A sentence for each reason why files gave no attempt: how many, which, and what to do."""
+    return [*notes_on(summary.not_recognised), *notes_on(summary.without_attempts)]
+
+
+def notes_on(files: Sequence[NotRecognised]) -> list[str]:
+    """A sentence for each reason why some files gave no attempt.
 
     The files of one reason are named together, because a folder may hold hundreds. Files that are expected to lie
     beside traces are left out.
     """
     groups: dict[str, list[str]] = {}
-    for file in [*summary.not_recognised, *summary.without_attempts]:
+    for file in files:
         if not file.expected:
             groups.setdefault(file.reason, []).append(file.path)
     notes = []
@@ -118,10 +124,7 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
     return ImportSummary(
         files=[InputFile(path=p, format=f, sha256=s or "", bytes=b) for p, f, s, b in files],
         found_again=one("SELECT count(*) FROM duplicates"),
-        tasks_told_apart=one(
-            f"SELECT count(DISTINCT regexp_replace(task_id, '{TOLD_APART}', '')) FROM attempts"
-            f" WHERE regexp_matches(task_id, '{TOLD_APART}')"
-        ),
+        tasks_told_apart=one(TASKS_TOLD_APART),
         attempts=one("SELECT count(*) FROM attempts"),
         spans=one("SELECT count(*) FROM spans"),
         rejects=one("SELECT count(*) FROM rejects WHERE field IS NULL"),
@@ -159,9 +162,9 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
 
 
 def _without_attempts(connection: duckdb.DuckDBPyConnection) -> list[NotRecognised]:
-    """The recognised sources from which no attempt and no span came, each with the reason."""
+    """The recognised sources from which no attempt, no span and no copy of an attempt came, each with the reason."""
     holding: set[str] = set()
-    for (source,) in connection.execute("SELECT DISTINCT source FROM attempts").fetchall():
+    for (source,) in connection.execute("SELECT source FROM attempts UNION SELECT source FROM duplicates").fetchall():
         place = Path(source)
         holding.update((source, *map(str, place.parents)))
     inputs = connection.execute("SELECT path, format, counts FROM inputs ORDER BY path").fetchall()

@@ -9,7 +9,8 @@ from halo_opt.store import values
 # An error that passed through several spans counts at the one that it came from.
 ERROR_SPAN = "error_type IS NOT NULL"
 
-
+# The index alone knows an agent without a name by its span.
+_AGENT = "coalesce(agent, CASE WHEN kind = 'AGENT' THEN regexp_replace(name, '^invoke_agent ', '') END)"
 # How an attempt ended; `unknown` where its traces do not say.
 OutcomeName = Literal["success", "failure", "error", "unknown"]
 
@@ -22,6 +23,7 @@ class TraceFilter(Record):
     run: str | None = None
     model: str | None = None
     tool: str | None = None
+    agent: str | None = None
     has_error: bool | None = None
     min_steps: int | None = None
     max_steps: int | None = None
@@ -55,6 +57,8 @@ class TraceFilter(Record):
             found.append(("a.trace_id = ?", self.trace))
         if self.tool is not None:
             found.append(("a.trace_id IN (SELECT trace_id FROM spans WHERE tool GLOB ?)", self.tool))
+        if self.agent is not None:
+            found.append((f"a.trace_id IN (SELECT trace_id FROM spans WHERE {_AGENT} GLOB ?)", self.agent))
         if self.has_error is not None:
             inside = "IN" if self.has_error else "NOT IN"
             found.append((f"a.trace_id {inside} (SELECT trace_id FROM spans WHERE {ERROR_SPAN})", None))

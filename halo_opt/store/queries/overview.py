@@ -3,9 +3,11 @@
 from pydantic import Field
 
 from halo_opt.core.records import Interval, Record
+from halo_opt.core.text import counted
 from halo_opt.store.queries.answers import Answer, Section
 from halo_opt.store.queries.filters import ERROR_SPAN
 from halo_opt.store.queries.taxonomy import Taxonomy, error_taxonomy
+from halo_opt.store.schema import TASKS_TOLD_APART
 from halo_opt.store.store import Store
 
 
@@ -47,6 +49,8 @@ class Overview(Answer):
     tokens_in: int | None
     tokens_out: int | None
     cost_usd: float | None
+    found_again: int = Field(default=0, description="copies of attempts that were left out")
+    tasks_told_apart: int = Field(default=0, description="task ids whose attempts had different goals")
     without_tokens: int = Field(description="attempts without token counts")
     without_cost: int = Field(description="attempts without a cost")
     without_spans: int
@@ -84,6 +88,14 @@ class Overview(Answer):
         if self.errors.more_kinds:
             more = self.errors
             remarks.append(f"{more.more_kinds} more kinds of errors with {more.more_spans} spans are not listed")
+        if self.found_again:
+            copies = counted(self.found_again, "copy of an attempt was", "copies of attempts were")
+            remarks.append(f"{copies} left out, as each attempt counts once; the table duplicates has the places")
+        if self.tasks_told_apart:
+            ids = counted(self.tasks_told_apart, "task id")
+            remarks.append(
+                f"{ids} had attempts with different goals, which are different tasks here (#goal-... in the id)"
+            )
         for count, what in (
             (self.without_tokens, "token counts"),
             (self.without_cost, "cost"),
@@ -152,6 +164,8 @@ def overview(store: Store, *, limit: int = 20) -> Overview:
         tokens_in=counts[5],
         tokens_out=counts[6],
         cost_usd=counts[7],
+        found_again=store.rows("SELECT count(*) FROM duplicates")[0][0],
+        tasks_told_apart=store.rows(TASKS_TOLD_APART)[0][0],
         without_tokens=counts[8],
         without_cost=counts[9],
         without_spans=counts[2] - with_spans,

@@ -13,6 +13,7 @@ from halo_opt.store.queries.scanning.readable import Image, readable_values
 from halo_opt.store.queries.show_texts import LabelledText, attributes_of, texts_in_lines, texts_in_tables
 from halo_opt.store.queries.show_views import RawLines, SpanDetail, SpanView, Text, TraceView
 from halo_opt.store.queries.source_files import LinePlace, lines_at
+from halo_opt.store.readers.agents import agents_of
 from halo_opt.store.store import Store
 
 _CANDIDATES = 10
@@ -121,7 +122,7 @@ class _Row(NamedTuple):
 def _tree(store: Store, trace_id: str) -> list[_Row]:
     """The spans, children after their parents, in order of time; a span whose parent is missing is at the top."""
     columns = "span_id, parent_span_id, name, kind, started_at, ended_at, status, status_message, error_type, model,"
-    columns += " tokens_in, tokens_out, cost_usd, tool, source, byte_offset, byte_length, line, rowid"
+    columns += " tokens_in, tokens_out, cost_usd, tool, agent, source, byte_offset, byte_length, line, rowid"
     # Sorted here, as planning a sort takes DuckDB longer than sorting these takes Python.
     found = sorted(store.rows(f"SELECT {columns} FROM spans WHERE trace_id = ?", [trace_id]), key=_order)
     began = min((start for row in found if (start := _moment(row[4])) is not None), default=None)
@@ -138,12 +139,13 @@ def _tree(store: Store, trace_id: str) -> list[_Row]:
         if left.pop(id(row), None) is not None:
             ordered.append(_row(row, trace_id, depth, began))
             stack.extend((child, depth + 1) for child in reversed(below.get(row[0], [])))
-    return ordered
+    agents = agents_of([row.view for row in ordered])
+    return [row._replace(view=row.view.model_copy(update={"agent": agents.get(row.view.span_id)})) for row in ordered]
 
 
 def _order(row: tuple[Any, ...]) -> tuple[tuple[bool, Any], ...]:
     """By start, ties by place in the file; what is not known comes last."""
-    return _nulls_last((_moment(row[4]), row[15], row[17], row[18]))
+    return _nulls_last((_moment(row[4]), row[16], row[18], row[19]))
 
 
 def _nulls_last(values: Sequence[Any]) -> tuple[tuple[bool, Any], ...]:
@@ -157,7 +159,24 @@ def _moment(value: Any) -> datetime | None:
 
 
 def _row(row: tuple[Any, ...], trace_id: str, depth: int, began: datetime | None) -> _Row:
-    span_id, parent, name, kind, start, end, status, message, error_type, model, t_in, t_out, cost, tool, *place = row
+    (
+        span_id,
+        parent,
+        name,
+        kind,
+        start,
+        end,
+        status,
+        message,
+        error_type,
+        model,
+        t_in,
+        t_out,
+        cost,
+        tool,
+        agent,
+        *place,
+    ) = row
     source, offset, length, *_ = place
     view = SpanView(
         span_id=span_id,
@@ -175,6 +194,7 @@ def _row(row: tuple[Any, ...], trace_id: str, depth: int, began: datetime | None
         tokens_out=t_out,
         cost_usd=cost,
         tool=tool,
+        agent=agent,
         texts=[],
     )
     return _Row(view, None if offset is None else LinePlace(source, offset, length, trace_id, span_id))

@@ -38,6 +38,7 @@ class SpanView(Record):
     tokens_out: int | None
     cost_usd: float | None
     tool: str | None
+    agent: str | None = None
     texts: list[Text]
 
 
@@ -65,9 +66,10 @@ class TraceView(Answer):
             yield f"{name}: {clipped(str(value), clip)}"
         for name, number, label, source in self.scores:
             yield f"score {name}: {number if number is not None else label} (from {source})"
+        several = len({span.agent for span in self.spans if span.agent}) > 1
         for span in self.spans:
             yield ""
-            yield from _span_lines(span, clip)
+            yield from _span_lines(span, clip, with_agent=several)
         if self.unplaced:
             yield ""
             yield from _text_lines(self.unplaced, "", clip)
@@ -121,10 +123,12 @@ class RawLines(Answer):
         return "ask for one span with --span SPAN_ID, or raise --max-bytes"
 
 
-def _span_lines(span: SpanView, clip: int | None) -> Iterator[str]:
+def _span_lines(span: SpanView, clip: int | None, *, with_agent: bool = False) -> Iterator[str]:
     """The heading of a span with its facts, its error, and its texts below."""
     margin = "  " * min(span.depth, _DEEPEST)
     facts = [span.kind, span.name]
+    if with_agent and span.agent:
+        facts.append(f"agent {span.agent}")
     if span.after is not None:
         facts.append(f"+{span.after:.3f}s")
     if span.seconds is not None:

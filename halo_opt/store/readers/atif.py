@@ -83,7 +83,7 @@ class AtifReader:
         places = [folder / AGENT] if (folder / AGENT).is_dir() else sorted(folder.glob(f"steps/*/{AGENT}"))
         segments = [segment for place in places for segment in _segments(place / TRAJECTORY, sink)]
         trace = _trace(segments, result, known)
-        if not segments:
+        if not trace.steps:
             raw = raw_trace(places, known, sink)
             trace = trace if raw is None else _with_result(raw, trace)
         trace.named = own_id is not None
@@ -114,9 +114,9 @@ def _is_trial(folder: Path) -> bool:
 
 
 def _segments(file: Path, sink: Sink) -> list[Record]:
-    """A trial's trajectory with all its continuations; nothing where it is missing or unusable."""
+    """A trial's trajectory with all its continuations; nothing where all of them are missing, or it is unusable."""
     if not file.is_file():
-        return []
+        return _continuations(file, {}, sink)
     trajectory = _usable_document(file, sink)
     return [] if trajectory is None else [trajectory, *_continuations(file, trajectory, sink)]
 

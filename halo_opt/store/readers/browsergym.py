@@ -76,12 +76,14 @@ class BrowserGymReader:
             return
         run_id = sink.run_of_folder(folder.resolve().parent)
         known = _named(folder.resolve().name, _arguments(folder), summary)
+        # A name with the time of the start is of one experiment, wherever its folder was copied to.
+        own = "browsergym" if known.started_at else run_id
         known = known._replace(
-            run_id=run_id, trace_id=derived_id(run_id, folder.name, known.task_id), source=str(file), line=1
+            run_id=run_id, trace_id=derived_id(own, folder.resolve().name, known.task_id), source=str(file), line=1
         )
         known = known._replace(attempt=sink.attempt_number(run_id, known.task_id, known.seed))
         sink.run(RunRow(run_id, self.name, None, known.model, known.mode, None, str(folder.parent)))
-        sink.trace(_trace({"folder": folder.resolve().name, **summary}, known))
+        sink.trace(_trace(summary, known))
 
 
 def _replaced(folder: Path) -> bool:
@@ -151,7 +153,7 @@ def _trace(summary: Record, known: AttemptRow) -> Trace:
     )
     rest = {f"browsergym.{name}": value for name, value in summary.items()}
     spans, scores = synthetic_spans(attempt, [], [], rest), reward_rows(attempt, "browsergym")
-    return Trace(attempt, named=False, spans=spans, scores=scores)
+    return Trace(attempt, spans=spans, scores=scores)
 
 
 def _ending(summary: Record, limit: int | None, complaint: str | None) -> str | None:

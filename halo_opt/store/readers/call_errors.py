@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from halo_opt.store import values
-from halo_opt.store.readers.error_words import FIRST_WORDS, OF_HARNESSES, UNREADABLE
+from halo_opt.store.readers.error_words import FIRST_WORDS, FIRST_WORDS_OF_CONTENT, OF_HARNESSES, UNREADABLE
 from halo_opt.store.readers.shell_errors import answers_by_status, error_message, exception_in, only_reads, word_set
 from halo_opt.store.readers.structured_errors import (
     decoded,
@@ -40,10 +40,15 @@ _INTERPRETERS = word_set(
     "python ipython jupyter execute_python run_python python_interpreter code_interpreter execute_code run_code"
     " run_ipython execute_ipython_cell python_repl python_repl_ast exec_python notebook run_cell"
 )
+_THINKING = word_set("think thought reflect plan")
 # Tools whose results are the content of something.
 _READING = re.compile(
     r"(?:^|_)(?:read|view|cat|open|fetch|browse|search|grep|glob|find|ls|web|retriev\w*|page|snapshot|scrape|crawl|"
     r"extract|e?mails?|inbox|notes?|docs?|documents?|logs?|webfetch|websearch|visit|download)(?:_|$)"
+)
+_DOING = re.compile(
+    r"(?:^|_)(?:send|write|create|update|delete|remove|add|post|reply|edit|insert|click|fill|type|book|cancel|save|append|"
+    r"replace|move|submit|pay|set|run|execute)(?:_|$)"
 )
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _COMMAND_FIELDS = ("command", "cmd", "script", "code", "input", "keystrokes", "query")
@@ -101,7 +106,7 @@ def call_error(
     found = _of_harness(text)
     if found is None and name in _SHELLS:
         found = _of_shell(command_of(arguments), text, failed, status)
-    elif found is None:
+    elif found is None and name not in _THINKING:
         found = _of_tool(tool, text, status)
     # What a shell's answer by exit status means, only the command tells.
     by_status = failed and name in _SHELLS and status != 0 and answers_by_status(command_of(arguments))
@@ -153,7 +158,7 @@ def _of_shell(command: str, text: str, failed: bool | None, status: int | None) 
             text, status = output.strip(), exit_code(record) if status is None else status
         elif _CURL.match(command):
             return _typed(words) if (words := stated_error(record)) else None
-    status = _status_in(text) if status is None else status
+    status = _status_in(text, content=only_reads(command)) if status is None else status
     body = _body(text)
     known = failed if status is None else status != 0
     message = error_message(command, body, failed=known)
@@ -170,7 +175,8 @@ def _of_shell(command: str, text: str, failed: bool | None, status: int | None) 
 
 def _of_tool(tool: str, text: str, status: int | None) -> CallError | None:
     interpreter = tool.lower() in _INTERPRETERS
-    reading = not interpreter and _READING.search(_CAPITAL.sub("_", tool).lower()) is not None
+    name = _CAPITAL.sub("_", tool).lower()
+    reading = not interpreter and _READING.search(name) is not None and _DOING.search(name) is None
     record = decoded(text)
     if isinstance(record, Mapping):
         output = output_of(record) if interpreter else None
@@ -182,13 +188,13 @@ def _of_tool(tool: str, text: str, status: int | None) -> CallError | None:
     body = _body(text)
     if reading and (len(body) > 500 or body.count("\n") > 8):
         return None
-    status = _status_in(text) if status is None else status
+    status = _status_in(text, content=not interpreter) if status is None else status
     lines = [line.rstrip() for line in body.splitlines() if line.strip()]
     if (interpreter or status or body.startswith("Traceback (most recent call last)")) and (
         raised := exception_in(lines)
     ):
         return CallError("tool_error", _cut(raised)) if interpreter else _typed(raised)
-    found = _begins_with_error(body) or _error_page(body)
+    found = _begins_with_error(body, reading=reading) or _error_page(body)
     return found or (CallError("tool_error", _last_words(body) or _status_words(status)) if status else None)
 
 
@@ -202,15 +208,16 @@ def _of_record(record: Mapping[str, object], *, reading: bool, size: int) -> Cal
     return _begins_with_error(text.strip()) if text else None
 
 
-def _begins_with_error(body: str) -> CallError | None:
-    """The error that a text begins with, or None."""
+def _begins_with_error(body: str, *, reading: bool = False) -> CallError | None:
+    """The error that a text begins with, or None; `reading` says that the text may be the content of something."""
     head = body[:600]
     place = _after_label(head)
     marks = _MARKS.match(head, place)
     begin = marks.end() if marks else place
     if not head[begin:] or _NO_ERROR.match(head, begin):
         return None
-    kind = next((kind for kind, pattern in FIRST_WORDS if pattern.match(head, begin)), None)
+    known = FIRST_WORDS_OF_CONTENT if reading else FIRST_WORDS
+    kind = next((kind for kind, pattern in known if pattern.match(head, begin)), None)
     return CallError(kind, _message(body[place:])) if kind else None
 
 
@@ -246,11 +253,15 @@ def _after_label(head: str) -> int:
     return match.end() if match else 0
 
 
-def _status_in(text: str) -> int | None:
-    """The exit status that a result states at its beginning or end."""
+def _status_in(text: str, *, content: bool) -> int | None:
+    """The exit status that a result states at its beginning or end.
+
+    `content` says that the text may be the content of something, whose last line may speak of another program. Then the
+    end counts only in brackets or tags, which a harness puts around it.
+    """
     for part in (text[:400], text[-300:] if len(text) > 400 else ""):
         match = _EXIT.search(part) if "xit" in part.lower() or "ode" in part.lower() else None
-        if match is not None:
+        if match is not None and (not content or match.start() == 0 or match.group()[:1] in ("[", "(", "<")):
             return int(match.group(1) or match.group(2))
     return None
 

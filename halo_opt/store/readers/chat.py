@@ -62,9 +62,13 @@ LISTS = (
     "chat_history",
     "contents",
     "transcript",
+    "chat_messages",
+    "message_history",
     "items",
     "input",
+    "output",
 )
+_INSTRUCTIONS = ("system", "system_prompt", "instructions", "system_instruction")
 _REPLIES = ("choices", "response", "output", "completion")
 # Elements at the beginning of a list that must be messages for it to be a conversation.
 _LOOKED_AT = 3
@@ -137,12 +141,24 @@ def messages_in(record: Record) -> tuple[tuple[str, ...], list[Any]] | None:
         if listed and all(map(is_message, listed[:_LOOKED_AT])) and all(isinstance(one, dict) for one in listed):
             replies = {field: _reply(record[field]) for field in _REPLIES if field in record and field != name}
             fields = (name, *(field for field, reply in replies.items() if reply))
-            return fields, [*listed, *(message for reply in replies.values() for message in reply)]
+            said = [*listed, *(message for reply in replies.values() for message in reply)]
+            return fields, _with_instructions(record, said)
     request = record.get("request")
     if isinstance(request, dict) and (inner := messages_in(request)) is not None:
         reply = [message for field in _REPLIES if field in record for message in _reply(record[field])]
         return ("request", *(field for field in _REPLIES if field in record)), [*inner[1], *reply]
-    return None
+    if "output" in record and isinstance(record.get("input"), str) and (reply := _reply(record["output"])):
+        said = [{"role": "user", "content": record["input"]}, *reply]
+        return ("input", "output"), _with_instructions(record, said)
+    return (("messages",), []) if record.get("messages") == [] else None
+
+
+def _with_instructions(record: Record, messages: list[Any]) -> list[Any]:
+    """The messages after the instructions that some clients keep beside them."""
+    stated = next((record[name] for name in _INSTRUCTIONS if isinstance(record.get(name), str | list)), None)
+    if not stated or any(message.get("role") in ("system", "developer") for message in messages):
+        return messages
+    return [{"role": "system", "content": stated}, *messages]
 
 
 def _listed(value: Any) -> list[Any] | None:
@@ -187,10 +203,13 @@ def _wrapped(document: Any) -> Wrapped | None:
 
 
 def _is_chat(record: Record) -> bool:
-    info = record.get("info")
+    info, trajectory = record.get("info"), record.get("trajectory")
+    if isinstance(trajectory, list) and trajectory and not is_message(trajectory[0]):
+        return False  # SWE-agent's, which also holds a history of messages
     if record.keys() & _FOREIGN or (isinstance(info, dict) and info.keys() & _FOREIGN_INFO):
         return False
-    return span_problem(record) is not None and messages_in(record) is not None
+    found = messages_in(record)
+    return span_problem(record) is not None and found is not None and bool(found[1])
 
 
 def _is_bare(record: Record) -> bool:
@@ -234,14 +253,16 @@ def _trace(record: Record, known: AttemptRow) -> Trace:
     fields, listed = messages_in(record) or ((), [])
     messages = normal(listed)
     steps, calls = talk.steps_of(known.trace_id, messages)
-    places = [record, *(record[name] for name in NESTED if isinstance(record.get(name), dict))]
+    nested = (*NESTED, "response", "request")
+    places = [record, *(record[name] for name in nested if isinstance(record.get(name), dict))]
     outcome, score = names.outcome_of(*places)
     if score is None and outcome != "error":
         score = names.first(_REWARD, *places)
     if outcome is None and stated_score(score).number is None and record.get("error"):
         outcome = "error"
     goal = values.text(record.get(GOAL)) or talk.goal_of(messages)
-    usage = record["usage"] if isinstance(record.get("usage"), dict) else {}
+    stated = names.first(("usage",), *places)
+    usage = stated if isinstance(stated, dict) else {}
     attempt = known._replace(
         task_id=_task(record, places, goal, known.trace_id),
         seed=values.integer(names.first(_SEED, *places)),

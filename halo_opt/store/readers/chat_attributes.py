@@ -1,16 +1,16 @@
 """Chat messages of any client library as OpenInference attributes.
 
-Platforms store a model call's input and output as the library gave them: OpenAI and Anthropic messages, LangChain's
-messages in three spellings, generations, Gemini parts, or bare text.
+Platforms store a model call's input and output as the library gave them: messages of every layout that
+`message_layouts` knows, generations, or bare text.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from halo_opt.store import values
+from halo_opt.store.readers.message_layouts import normal, texts_of
 
 Object = Mapping[str, Any]
-_ROLES = {"human": "user", "ai": "assistant", "model": "assistant", "function": "tool", "developer": "system"}
 # Names that libraries wrap the messages in, the most specific first.
 _WRAPPERS = ("messages", "generations", "choices", "message", "output", "input", "content")
 _DEEPEST = 6
@@ -46,10 +46,10 @@ def chat(value: Any, role: str, depth: int = 0) -> list[ChatMessage]:
         return []
     if isinstance(value, list):
         if value and all(isinstance(item, dict) and "type" in item and not _is_message(item) for item in value):
-            return [_message({"role": role, "content": value}, role)]
+            return _messages({"role": role, "content": value}, role)
         return [message for item in value for message in chat(item, role, depth + 1)]
     if isinstance(value, dict) and _is_message(value):
-        return [_message(value, role)]
+        return _messages(value, role)
     fields = value if isinstance(value, dict) else {}
     wrapper = next((name for name in _WRAPPERS if fields.get(name) is not None), None)
     if wrapper is not None:
@@ -64,64 +64,14 @@ def _is_message(value: Object) -> bool:
     return kind in ("human", "ai", "system", "tool", "function") and ("content" in value or "data" in value)
 
 
-def _message(value: Object, role: str) -> ChatMessage:
-    """One message; LangChain nests its fields in `kwargs` or `data` and names the role `type`."""
-    inner = next((value[name] for name in ("kwargs", "data") if isinstance(value.get(name), dict)), value)
-    author = inner.get("role") or inner.get("type") or _class_role(value) or value.get("type") or role
-    content = inner.get("content", inner.get("parts"))
-    named = str(author)
-    return ChatMessage(_ROLES.get(named, named), _words(content), tuple(_calls(inner, content)))
-
-
-def _class_role(value: Object) -> str | None:
-    """The role in the name of LangChain's class: [..., "HumanMessage"]."""
-    path = value.get("id")
-    name = path[-1] if isinstance(path, list) and path and isinstance(path[-1], str) else ""
-    known = {"HumanMessage": "user", "AIMessage": "assistant", "AIMessageChunk": "assistant", "ToolMessage": "tool"}
-    return known.get(name) or ("system" if name == "SystemMessage" else None)
-
-
-def _words(content: Any) -> str | None:
-    """The text of a content.
-
-    Of its parts, calls and reasoning are left out; another part without text becomes its type in brackets.
-    """
-    if not isinstance(content, list):
-        return values.text(content)
-    texts: list[str] = []
-    for part in content:
-        if not isinstance(part, dict):
-            texts.append(values.text(part) or "")
-        elif part.get("type") in ("tool_use", "tool_call", "function_call", "thinking", "reasoning"):
-            continue
-        elif part.get("text") is not None:
-            texts.append(values.text(part["text"]) or "")
-        elif part.get("content") is not None:
-            texts.append(_words(part["content"]) or "")
-        else:
-            texts.append(f"[{part.get('type') or ', '.join(map(str, part))}]")
-    return "\n".join(texts) if texts else None
-
-
-def _calls(message: Object, content: Any) -> list[tuple[str, str | None]]:
-    """The calls that a message requests, in the layout of OpenAI, LangChain or Anthropic."""
-    requested = message.get("tool_calls")
-    if not isinstance(requested, list) or not requested:
-        more = message.get("additional_kwargs")
-        requested = more.get("tool_calls") if isinstance(more, dict) else None
-    found: list[tuple[str, str | None]] = []
-    for call in requested if isinstance(requested, list) else []:
-        if isinstance(call, dict):
-            function = call["function"] if isinstance(call.get("function"), dict) else call
-            found.append(_call(function, "arguments", "args", "input"))
-    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    kinds = ("tool_use", "tool_call", "function_call")
-    return found or [_call(part, "input", "arguments", "args") for part in parts if part.get("type") in kinds]
-
-
-def _call(function: Object, *names: str) -> tuple[str, str | None]:
-    given = next((function[name] for name in names if function.get(name) is not None), None)
-    return values.text(function.get("name")) or "unknown", values.text(given)
+def _messages(value: Object, role: str) -> list[ChatMessage]:
+    """A message with the calls that it requests, after those with the results that it holds."""
+    found = []
+    for message in normal([value]):
+        functions = [call["function"] for call in message.get("tool_calls") or ()]
+        calls = tuple((values.text(f.get("name")) or "unknown", values.text(f.get("arguments"))) for f in functions)
+        found.append(ChatMessage(message["role"] or role, texts_of(message.get("content")), calls))
+    return found
 
 
 def _attributes(prefix: str, messages: list[ChatMessage]) -> dict[str, Any]:

@@ -216,6 +216,8 @@ class Session:
         self._numbers: dict[str, int] = {}
         self._calls: dict[str, tuple[Call, int]] = {}
         self._first_agent: str | None = None
+        # Names of sub-agents by the call that starts them.
+        self._agents: dict[str, str] = {}
         # What each agent of the session has seen since its last reply.
         self._seen: dict[str | None, list[str]] = {}
 
@@ -313,7 +315,8 @@ class Session:
         message_id = values.text(message.get("id")) or f"line of {record.get('uuid')}"
         number = self._numbers.setdefault(message_id, len(self.turns))
         if number == len(self.turns):
-            self.turns.append(Turn("\n".join(self._seen.pop(agent, [])) or None, started_at=moment))
+            seen = "\n".join(self._seen.pop(agent, [])) or None
+            self.turns.append(Turn(seen, started_at=moment, agent=self._agents.get(agent or "", agent)))
             self.messages.append(("assistant", None, number))
         turn = self.turns[number]
         for part in _parts(message.get("content")):
@@ -341,6 +344,10 @@ class Session:
             arguments = values.text(part.get("input"))
             call = Call(values.text(part.get("id")), values.text(part.get("name")) or "unknown", arguments)
             turn.calls.append(call)
+            given = part.get("input")
+            started = values.text(given.get("subagent_type")) if isinstance(given, dict) else None
+            if started and call.call_id:
+                self._agents[call.call_id] = started
             self._calls[call.call_id or ""] = call, number
         elif kind in ("thinking", "redacted_thinking"):
             words = values.text(part.get("thinking"))

@@ -5,7 +5,7 @@ Of each list of names the first that is present counts; the order is from most t
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -55,6 +55,26 @@ TOKENS_OUT = (
 COST = ("llm.cost.total", "gen_ai.usage.cost", "inference.llm.cost.total")
 # What Pydantic AI writes on the span of an agent, which has no kind; its model calls have one.
 AGENT_RUN = "agent_name"
+# The agent that a span belongs to, and the node of a graph of agents. Names of nodes that every agent has say nothing.
+AGENT = ("halo.agent", "gen_ai.agent.name", "agent.name", AGENT_RUN)
+NODE = ("graph.node.id", "langgraph_node", "metadata.langgraph_node", "traceloop.association.properties.langgraph_node")
+_PLAIN_NODES = {
+    "agent",
+    "tools",
+    "tool",
+    "model",
+    "call_model",
+    "llm",
+    "action",
+    "start",
+    "end",
+    "__start__",
+    "__end__",
+    "model_request",
+    "should_continue",
+    "react_agent",
+    "langgraph",
+}
 # Kinds of spans whose tokens are no prompts and replies.
 NO_TOKENS = ("EMBEDDING", "RERANKER", "TOOL")
 # The last one also names spans that are no tools.
@@ -184,6 +204,33 @@ def kind_of(attributes: Attributes, name: str) -> str:
     return "AGENT" if name.startswith("invoke_agent") else "SPAN"
 
 
+def agent_of(attributes: Attributes, kind: str) -> str | None:
+    """The agent that a span names: itself, or as a node of a graph; a tool's node is the tool's."""
+    agent = values.text(first(AGENT, attributes))
+    if agent is None and kind == "AGENT" and attributes.get("traceloop.span.kind") == "agent":
+        agent = values.text(attributes.get("traceloop.entity.name"))
+    if agent or kind == "TOOL":
+        return agent or None
+    node = first(NODE, attributes)
+    metadata = attributes.get("metadata")
+    if node is None and isinstance(metadata, str) and "langgraph_node" in metadata:
+        node = _node_of(metadata)
+    return node if isinstance(node, str) and node and node.lower() not in _PLAIN_NODES else None
+
+
+def _node_of(metadata: str) -> str | None:
+    """The node in LangGraph's metadata; of a graph in a graph that of the outer one."""
+    try:
+        fields = json.loads(metadata)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict):
+        return None
+    place = fields.get("langgraph_checkpoint_ns")
+    outer = place.split("|")[0].split(":")[0] if isinstance(place, str) and "|" in place else None
+    return values.text(outer or fields.get("langgraph_node"))
+
+
 def outcome_of(*sources: Attributes) -> tuple[str | None, Any]:
     """The verdict and the score that some attributes state, each None where nothing states it; an error has no score.
 
@@ -217,11 +264,16 @@ def without_prompts(attributes: Attributes) -> Attributes:
     return {name: value for name, value in attributes.items() if not _is_prompt(name)}
 
 
+_PROMPTS = ("gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages")
+_REPLIES = ("gen_ai.output.messages", "gen_ai.completion")
+
+
 class Talk(NamedTuple):
     """The messages of an LLM span as (role, text): its prompt and its reply."""
 
     prompt: list[RoleText]
     reply: list[RoleText]
+    speakers: Sequence[str | None]  # of each message of prompt and reply who is named as its author
 
 
 def talk_of(attributes: Attributes) -> Talk:
@@ -232,7 +284,13 @@ def talk_of(attributes: Attributes) -> Talk:
         place = _place_in_list(name)
         if place is not None:
             (prompt if place[0] else reply).setdefault(place[1], {})[place[2]] = value
-    return Talk(_prompt_of(attributes, prompt), _reply_of(attributes, reply))
+    given, answer = _prompt_of(attributes, prompt), _reply_of(attributes, reply)
+    speakers = [
+        # Instructions come before the messages, and a plain output has no author.
+        *_padded(_speakers(attributes, prompt, _PROMPTS), len(given), before=True),
+        *_padded(_speakers(attributes, reply, _REPLIES), len(answer), before=False),
+    ]
+    return Talk(given, answer, speakers)
 
 
 def messages_in(attributes: Attributes) -> list[RoleText]:
@@ -251,7 +309,7 @@ def messages_listed(value: Any) -> list[RoleText]:
 
 
 def _prompt_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
-    found = _messages(attributes, flat, ("gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages"))
+    found = _messages(attributes, flat, _PROMPTS)
     instructions = attributes.get("gen_ai.system_instructions")
     if instructions is not None and not any(role == "system" for role, _ in found):
         parts = _listed(instructions)
@@ -260,11 +318,27 @@ def _prompt_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) ->
 
 
 def _reply_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
-    found = _messages(attributes, flat, ("gen_ai.output.messages", "gen_ai.completion"))
+    found = _messages(attributes, flat, _REPLIES)
     if found:
         return found
     plain = first(("ai.response.text", "output.value"), attributes)
     return [("assistant", values.text(plain))] if plain is not None else []
+
+
+def _speakers(
+    attributes: Attributes, flat: Mapping[int, Mapping[str, Any]], whole: tuple[str, ...]
+) -> list[str | None]:
+    """Who is named as the author of each message; the name of a tool's message is the tool's."""
+    messages = [fields for _, fields in sorted(flat.items())] if flat else _listed(first(whole, attributes))
+    named = ((fields.get("role"), fields.get("name")) for fields in messages)
+    return [
+        name if isinstance(name, str) and name and role not in ("tool", "function") else None for role, name in named
+    ]
+
+
+def _padded(speakers: list[str | None], length: int, *, before: bool) -> list[str | None]:
+    rest: list[str | None] = [None] * (length - len(speakers))
+    return [*rest, *speakers] if before else [*speakers, *rest]
 
 
 def requested_calls(attributes: Attributes) -> list[tuple[str, str | None]]:

@@ -223,6 +223,10 @@ DATABASES = _beginning(
     r"(?:relation|column|table|function|schema|database) \"?[\w. ]{1,80}\"? does not exist",
     r"query (?:failed|error)",
     r"syntax error (?:at|near|in|:)",
+    r"null value in column",
+    r"duplicate key value violates",
+    r"(?:unique|foreign key|check|not null) constraint",
+    r"division by zero$",
     r"column reference .{1,80} is ambiguous",
 )
 
@@ -232,18 +236,20 @@ PLAIN = _beginning(
     r"\[(?:Error|ERROR|error|FATAL|fatal)\] ",
     r"(?:Error|ERROR|error|Failed|FAILED|failed)[.!]?$",
     r"\[?(?:Error|ERROR|error|Exception|EXCEPTION|Fatal|FATAL|fatal|Failure|FAILURE|Failed|FAILED)(?:\]|\*\*)?"
-    r"(?:[:!\n]| ?[-(\[]| (?:code |status )?\d{3}\b| (?:executing|calling|running|reading|writing|parsing|fetching"
-    r"|loading|opening|creating|while|when|in|during|invoking|processing|performing|occurred|from|getting|retrieving|connecting"
-    r"|accessing|evaluating|editing|searching|updating|deleting|sending|at line)\b| to [a-z])",
+    r"(?:[:!]|\n(?![-+|=\s])| ?[-(\[]| (?:code |status )?\d{3}\b| (?:executing|calling|running|reading|writing|parsing"
+    r"|fetching|loading|opening|creating|while|when|in|during|invoking|processing|performing|occurred|from|getting"
+    r"|retrieving|connecting|accessing|evaluating|editing|searching|updating|deleting|sending|at line)\b| to [a-z])",
     r"An? (?:unexpected |internal |unknown |unhandled )?(?:error|exception) (?:occurred|was raised|happened"
     r"|was encountered|has occurred)",
     r"(?:Uncaught |Unhandled )?(?:\w+\.)*\w*(?:Error|Exception|Timeout|Failure)(?:\([^\n]{0,100}\))?: ?\S",
     r"(?:Tool|Action|Function|Command|Operation|Request|Query|Call|Execution|Code execution|Tool call|Tool execution"
     r"|Update|Edit)(?: \S{1,60})? (?:failed|errored|raised|execution failed|encountered an error|threw)\b",
     r"(?:Could not|Could ?n't|Cannot|Can't|Can not|Unable to|Failed to|Failure to) (?!(?:find|locate) (?:any|a match))"
-    r"[a-z]",
+    r"(?![^\n.]*\?)[a-z]",
     r"(?:Invalid|Missing|Unknown|Unexpected|Unsupported) [a-z]\w*",
     r"Something went wrong",
+    r"MCP error -?\d+",
+    r"E[A-Z]{4,12}: [a-z]",
     flags=re.NOFLAG,
 )
 
@@ -256,6 +262,17 @@ OF_HARNESSES: Sequence[tuple[str, re.Pattern[str]]] = (
     ("invalid_arguments", INVALID_ARGUMENTS),
     ("tool_error", EDITS),
 )
+# How an error begins where a tool returns the content of something, which begins in many ways.
+_STRICT = _beginning(
+    "",
+    r"\[?(?:Error|ERROR|error|Exception|FATAL|fatal)\]?(?::| (?:reading|opening|fetching|loading|executing|calling)\b)",
+    r"(?:\w+\.)*\w+(?:Error|Exception)(?:\([^\n]{0,100}\))?: ?\S",
+    r"(?:Could not|Couldn't|Cannot|Unable to|Failed to) (?:read|open|fetch|load|access|retrieve|connect|get|reach)\b",
+    r"MCP error -?\d+",
+    r"E[A-Z]{4,12}: [a-z]",
+    flags=re.NOFLAG,
+)
+
 # The types of errors by how they begin; the first that matches counts.
 FIRST_WORDS: Sequence[tuple[str, re.Pattern[str]]] = (
     ("blocked", BLOCKED),
@@ -265,3 +282,5 @@ FIRST_WORDS: Sequence[tuple[str, re.Pattern[str]]] = (
     ("not_applicable", NOT_APPLICABLE),
     *(("tool_error", words) for words in (EDITS, FILES, TIMEOUTS, PAGES, HTTP, DATABASES, PLAIN)),
 )
+# The same for tools whose results are contents.
+FIRST_WORDS_OF_CONTENT = (*FIRST_WORDS[:-1], ("tool_error", _STRICT))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from halo_opt.store import values
 from halo_opt.store.files.lines import BOM, HEAD, Line, decode_json, decode_object, read_objects
@@ -16,10 +16,11 @@ from halo_opt.store.files.opening import OpenFiles, open_file
 from halo_opt.store.readers.base import first_bytes, first_objects
 from halo_opt.store.readers.documents import elements
 from halo_opt.store.readers.span_trace import run_of
-from halo_opt.store.rows import Trace
+from halo_opt.store.rows import AttemptRow, RejectRow, SpanRow, Trace
 from halo_opt.store.sink import Sink
 
 Object = Mapping[str, Any]
+R = TypeVar("R", AttemptRow, RejectRow, SpanRow)
 # The records of one trace with their numbers in the file.
 Records = list[tuple[int, dict[str, Any]]]
 # A document is parsed to recognise it only up to this size.
@@ -118,11 +119,29 @@ def import_traces(paths: Sequence[Path], sink: Sink, platform: Platform) -> None
     run_id: str | None = None
     for by_file in by_trace(paths, platform.problem_of, platform.trace_id, sink):
         run_id = run_id or sink.run_of(paths[0], platform.name)
-        found = [one for _, here in by_file for one in here]
-        trace = platform.trace_of(found, run_id, str(by_file[0][0]))
+        trace = _joined(by_file, run_id, platform)
         trace.again.extend(_again(by_file))
         if sink.trace(trace):
             sink.run(run_of(trace.attempt, platform.name))
+
+
+def _joined(by_file: Sequence[tuple[Path, Records]], run_id: str, platform: Platform) -> Trace:
+    """The trace of records in one file or several, with the place of each span."""
+    if len(by_file) == 1:
+        return platform.trace_of(by_file[0][1], run_id, str(by_file[0][0]))
+    places = [(str(path), line) for path, here in by_file for line, _ in here]
+    records_here = [record for _, here in by_file for _, record in here]
+    trace = platform.trace_of(list(enumerate(records_here)), run_id, "")
+    for spans in (trace.spans, trace.rejects):
+        spans[:] = [_placed(row, places) for row in spans]  # type: ignore[misc, type-var]
+    trace.attempt = _placed(trace.attempt, places)
+    return trace
+
+
+def _placed(row: R, places: Sequence[tuple[str, int]]) -> R:
+    """The row with the place of its record instead of the record's number."""
+    source, line = places[row.line or 0]
+    return row._replace(source=source, line=line)
 
 
 def _again(by_file: Sequence[tuple[Path, Records]]) -> Iterator[tuple[str, int]]:

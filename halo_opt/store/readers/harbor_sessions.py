@@ -24,7 +24,7 @@ from halo_opt.store.sink import Sink
 _OTHERS: tuple[Reader, ...] = (CodexReader(), CodexExecReader(), SweAgentReader())
 _TRACES = (".json", ".jsonl", ".txt", ".traj")
 # A trial folder may hold thousands of artifacts.
-_MOST_FILES = 200
+_MOST_FILES = 1000
 _EPISODE = re.compile(r"episode-(\d+)")
 _FENCED = re.compile(r"\{.*\}", re.DOTALL)
 _KEYSTROKES = re.compile(r"<keystrokes[^>]*>(.*?)</keystrokes>", re.DOTALL)
@@ -43,7 +43,8 @@ def raw_trace(folders: Sequence[Path], known: AttemptRow, sink: Sink) -> Trace |
 
 
 def _session_files(folder: Path) -> list[Path]:
-    found = (path for path in files_under(folder) if path.suffix in _TRACES and path.stat().st_size)
+    named = (path for path in files_under(folder) if path.suffix in _TRACES and path.stat().st_size)
+    found = (path for path in named if _EPISODE.fullmatch(path.parent.name) is None)
     return [path for path, _ in zip(found, range(_MOST_FILES), strict=False)]
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from halo_opt.core.records import Outcome
 from halo_opt.store import values
 from halo_opt.store.files.lines import decode_json, head_of
-from halo_opt.store.files.opening import stem
+from halo_opt.store.files.opening import original_stem
 from halo_opt.store.outcomes import DEFAULT_RULE, reward_rows, stated_score
 from halo_opt.store.readers.base import derived_id, first_bytes, whole
 from halo_opt.store.readers.call_errors import call_error
@@ -64,7 +64,7 @@ class InterCodeReader:
             return
         found = _records(document)
         run_id = sink.run_of_file(path)
-        model, mode = _model(found.around) or model_of_path(path), _group(_MODE, stem(path))
+        model, mode = _model(found.around) or model_of_path(path), _group(_MODE, original_stem(path))
         suite = _suite(path, found.around)
         sink.run(RunRow(run_id, self.name, None, model, mode, None, str(path)))
         for number, (key, record) in enumerate(found.records, start=1):
@@ -108,7 +108,7 @@ def _suite(path: Path, around: Mapping[str, Any]) -> list[str]:
     """
     meta = around["meta"] if isinstance(around.get("meta"), dict) else around
     settings = [values.text(meta.get(name)) or "" for name in ("env", "environment", "dataset", "data_path")]
-    places = [stem(path), *settings, path.resolve().parent.name]
+    places = [original_stem(path), *settings, path.resolve().parent.name]
     found = [next((match for place in places if (match := _group(p, place))), None) for p in (_ENVIRONMENT, _DATA_SET)]
     return [name for name in found if name is not None]
 

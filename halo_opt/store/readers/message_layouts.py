@@ -174,7 +174,7 @@ def _plain(message: dict[str, Any]) -> list[Message]:
     message = _unfolded(message)
     if _is_item(message):
         return _of_item(message)
-    stated = (_role(message) or "").strip()
+    stated = (_role(message) or "").strip().rstrip(":")
     content = _content(message)
     plain: dict[str, Any] = {**message, "role": ROLES.get(stated.lower(), stated), "content": content}
     plain.pop("tool_calls", None)

@@ -13,13 +13,13 @@ from halo_opt.core.records import AttemptKey, AttemptResult, Outcome
 from halo_opt.core.validation import result_problem
 from halo_opt.store import values
 from halo_opt.store.files.folders import SKIPPED_FOLDERS, files_under
-from halo_opt.store.files.lines import decode_json, head_of, read_objects
+from halo_opt.store.files.lines import HEAD, decode_json, head_of, read_objects
 from halo_opt.store.outcomes import OutcomeRule
 from halo_opt.store.readers.base import SourceError
 from halo_opt.store.readers.span_lines import traces_of
 from halo_opt.store.readers.span_trace import trace_of
-from halo_opt.store.rows import AttemptRow, RunRow, ScoreRow, Trace
-from halo_opt.store.sink import Sink
+from halo_opt.store.rows import AttemptRow, RejectRow, RunRow, ScoreRow, Trace
+from halo_opt.store.sink import NOT_A_TIME, Sink
 
 RUN, RESULTS = "run.json", "results.jsonl"
 _NO_SPANS_HERE = SKIPPED_FOLDERS | {"artifacts", "logs"}
@@ -94,6 +94,10 @@ class _Results:
                 self.first_problem = self.first_problem or problem or "it holds no result"
                 sink.reject(str(self.path), line.number, problem or "no result", line.head or str(line.value))
                 continue
+            for field, time in (("started_at", result.started_at), ("ended_at", result.ended_at)):
+                if isinstance(values.time(time), values.UnreadTime):
+                    place = (str(self.path), line.number, line.offset)
+                    sink.put_reject(RejectRow(*place, NOT_A_TIME, time[:HEAD], f"attempts.{field}"))
             self.trace_ids.add(result.trace_id)
             earlier = self.chosen.get(result.key)
             if earlier is None:

@@ -28,7 +28,7 @@ _FIXED = re.compile(
 _MOST_LINES = 300
 # How programs begin a message, and files a line.
 _PLAIN = re.compile(
-    r"^(?:error|ERROR|fatal|FATAL|usage|Usage|npm ERR!|npm error|panic)\b:? |^E: |^ERROR \d+ \(\w+\)"
+    r"^(?:[Ee]rror|ERROR|fatal|FATAL|panic|E): |^(?:npm ERR!|npm error) |^ERROR \d+ \(\w+\)"
     r"|^Segmentation fault|^Killed$|^make(?:\[\d+\])?: \*\*\* |^Exception in thread |^Permission denied"
     r"|^No such file or directory|^(?:Unknown|Invalid|Unrecognized) (?:option|flag|argument|command|subcommand)\b"
     r"|^(?:Could not|Cannot|Can't|Unable to|Failed to) (?!find any)\w+"
@@ -39,7 +39,7 @@ _COMPLAINT = re.compile(
     r"(?i)no such |not found|could not|cannot |can't |denied|not permitted|invalid|missing|unknown|unrecognized|"
     r"illegal|syntax error|unexpected|must |requires|is a directory|not a |failed|unable|bad |too many|extra operand|"
     r"error|no match|ambiguous|range-endpoints|timed out|not supported|not installed|does not exist|refused|"
-    r"unterminated|not specified|omitting"
+    r"unterminated|not specified|omitting|required"
 )
 # What compilers and runtimes print anywhere in their output.
 _COMPILER = re.compile(
@@ -48,7 +48,7 @@ _COMPILER = re.compile(
     r"|^(?:PHP )?(?:Parse|Fatal) error: |\): error TS\d+: "
 )
 _TRACEBACK = "Traceback (most recent call last)"
-_PLACE = re.compile(r'^\s*File ".*", line \d+')
+_PLACE = re.compile(r'^\s*(?:File ".*"|Cell In\s?\[\d+\]), line \d+')
 _EXCEPTION = re.compile(
     r"^(?:E\s+)?(?:Uncaught )?(?:[A-Za-z_][\w$]*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Timeout|Expired|"
     r"Group|NotFound|DoesNotExist|Iteration)\w*(?: \[\w+\])?(?:: .*|:)?$"
@@ -65,7 +65,11 @@ _READING = word_set(
     " ls tree find fd locate stat file du df env printenv get-content type fold paste rev sdiff look open goto"
     " scroll_up scroll_down search_dir search_file find_file"
 )
-_READING_GIT = word_set("log show diff grep blame cat-file")
+_READING_VERBS = {
+    "git": word_set("log show diff grep blame cat-file"),
+    "docker": word_set("logs"),
+    "kubectl": word_set("logs"),
+}
 # Programs that print nothing of their own.
 _SILENT = word_set("cd pushd popd export set source . true : sleep pwd unset alias date clear tee xargs sudo")
 _OPTIONS = r"(?:-\S+\s+(?:(?:\$\([^)]*\)|\d+|\{\})\s+)?)*"
@@ -75,6 +79,9 @@ _START = re.compile(
     r"([\w./+\[-]+)(?:\s+([\w-]+))?"
 )
 _STARTED_BY = re.compile(rf"(?:\b(?:sudo|xargs)|-exec(?:dir)?|-ok)\s+{_OPTIONS}([\w./+\[-]+)")
+_STARTERS = re.compile(r"\b(?:sudo|xargs|env|timeout)\b")
+_HELP = re.compile(r"(?:^|\s)(?:-h|--?help|help)(?:\s|$)")
+_USAGE = re.compile(r"^[Uu]sage: ")
 _QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
 _OTHER_NAMES = {
     "awk": ("gawk", "mawk"),
@@ -104,23 +111,35 @@ def error_message(command: str, output: str, *, failed: bool | None) -> str | No
     if len(lines) > 2 * _MOST_LINES:
         lines = lines[:_MOST_LINES] + lines[-_MOST_LINES:]
     reading = only_reads(command)
-    if not reading and failed is not False and (found := exception_in(lines)) is not None:
-        return found
+    message = None if reading or failed is False else exception_in(lines)
+    message = message or _message_of_programs(command, lines, failed=failed, reading=reading)
+    if message is None and failed:
+        message = _within_a_line(lines, programs_of(command))
+    if message is None and failed is None:
+        message = next((line.strip() for line in lines if _is_certain(line, reading=reading)), None)
+    return message
+
+
+def _message_of_programs(command: str, lines: Sequence[str], *, failed: bool | None, reading: bool) -> str | None:
+    """The first line that is a message of a program in the command: of all lines after a failure, else of the first."""
     programs = programs_of(command)
+    usage_asked = not failed and _HELP.search(command) is not None
     complaint_needed = failed is not True or len(lines) > 1
     begins = True
     for place, line in enumerate(lines):
         plain = not reading or (failed is True and place == 0)
-        if (failed or begins) and _is_message(line, programs, plain=plain, complaint_needed=complaint_needed):
+        usage = begins and plain and not usage_asked and _USAGE.match(line) is not None
+        told = failed or begins
+        if usage or (told and _is_message(line, programs, plain=plain, complaint_needed=complaint_needed)):
             return line.strip()
         begins = _PROMPT.match(line) is not None or (begins and _program_of(line) in programs)
-    if failed:
-        return _within_a_line(lines, programs)
-    if failed is None:
-        for line in lines[1:]:
-            if _FIXED.search(line) or _SHELL.search(line) or (not reading and _COMPILER.search(line)):
-                return line.strip()
     return None
+
+
+def _is_certain(line: str, *, reading: bool) -> bool:
+    """Whether a line is a message wherever it stands."""
+    known = _FIXED.search(line) or _SHELL.search(line) or (not reading and _COMPILER.search(line))
+    return bool(known)
 
 
 def exception_in(lines: Sequence[str]) -> str | None:
@@ -153,13 +172,13 @@ def only_reads(command: str) -> bool:
     started += [(name, None) for name in _STARTED_BY.findall(bare)]
     heads = [(name.rpartition("/")[2].lower(), verb) for name, verb in started]
     running = [(name, verb) for name, verb in heads if name not in _SILENT]
-    return bool(running) and all(name in _READING or (name == "git" and verb in _READING_GIT) for name, verb in running)
+    return bool(running) and all(name in _READING or verb in _READING_VERBS.get(name, ()) for name, verb in running)
 
 
 def programs_of(command: str) -> set[str]:
     """The names of the programs that a command runs."""
     bare = _QUOTED.sub(" ", command)
-    started = [match.group(1) for match in _START.finditer(bare)] + _STARTED_BY.findall(bare)
+    started = [match.group(1) for match in _START.finditer(bare)] + _STARTED_BY.findall(bare) + _STARTERS.findall(bare)
     names = {name.rpartition("/")[2] for name in started}
     return names.union(*(_OTHER_NAMES.get(name, ()) for name in names))
 

@@ -7,7 +7,7 @@ from the message, or words to a user that got an answer but are no call.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 from halo_opt.store import values
 from halo_opt.store.readers import conventions as names
@@ -48,11 +48,27 @@ def steps_of(spans: Sequence[Span], rows: Sequence[SpanRow], talks: Talks) -> tu
     ordered = in_order(spans)
     kinds = {row.span_id: row.kind for row in rows}
     by_id = {span.span_id: span for span in spans}
+    agents = {row.span_id: row.agent for row in rows if row.agent}
     parts = {call: [by_id[part] for part in ids] for call, ids in parts_of_calls(rows).items()}
     marked = [s for s in ordered if values.count(s.attributes.get(STEP_INDEX)) is not None]
     if marked:
-        return _marked_steps(marked, ordered, kinds, talks, parts)
-    return _derived_steps(ordered, kinds, talks, parts)
+        steps, calls = _marked_steps(marked, ordered, kinds, talks, parts)
+    else:
+        steps, calls = _derived_steps(ordered, kinds, talks, parts, agents)
+    return _with_agents(steps, calls, agents) if agents else (steps, calls)
+
+
+def _with_agents(
+    steps: list[StepRow], calls: list[ToolCallRow], agents: Mapping[str, str]
+) -> tuple[list[StepRow], list[ToolCallRow]]:
+    """Steps and calls with the agents of their spans; a call in no agent's span is that of its step's agent."""
+    acting = {step.step: agents.get(step.span_id or "") for step in steps}
+    for call in calls:
+        acting[call.step] = acting.get(call.step) or agents.get(call.span_id or "")
+    return (
+        [step._replace(agent=acting[step.step]) for step in steps],
+        [call._replace(agent=agents.get(call.span_id or "") or acting[call.step]) for call in calls],
+    )
 
 
 def _marked_steps(
@@ -122,16 +138,19 @@ def _own(span: Span, name: str, otherwise: str | None) -> str | None:
 
 
 def _derived_steps(
-    ordered: list[Span], kinds: dict[str, str], talks: Talks, parts: Parts
+    ordered: list[Span], kinds: dict[str, str], talks: Talks, parts: Parts, agents: Mapping[str, str]
 ) -> tuple[list[StepRow], list[ToolCallRow]]:
     turns: list[tuple[Span | None, list[Span]]] = []
+    of_agent: dict[str | None, list[Span]] = {}
     for span in ordered:
         kind = kinds[span.span_id]
         if kind == "LLM":
             turns.append((span, []))
+            of_agent[agents.get(span.span_id)] = turns[-1][1]
         elif kind == "TOOL":
             if turns:
-                turns[-1][1].append(span)
+                # Agents may work at the same time.
+                of_agent.get(agents.get(span.span_id), turns[-1][1]).append(span)
             else:
                 turns.append((None, [span]))
     steps: list[StepRow] = []
@@ -240,22 +259,29 @@ def first_user_message(reply: Span) -> str | None:
     return next((content for role, content in names.messages_in(reply.attributes) if role == "user"), None)
 
 
-def messages_of(spans: Sequence[Span], kinds: dict[str, str], talks: Talks) -> list[MessageRow]:
-    """The conversation of an attempt: of each prompt only the messages after those that the one before began with."""
+def messages_of(spans: Sequence[Span], span_rows: Sequence[SpanRow], talks: Talks) -> list[MessageRow]:
+    """The conversation of an attempt: of each prompt only the messages after those that the one before began with.
+
+    Each agent has a conversation of its own; a message that names its author is the author's.
+    """
     rows: list[MessageRow] = []
-    before: list[tuple[str, str | None]] = []
+    conversations: dict[str | None, list[tuple[str, str | None]]] = {}
+    replies = {row.span_id: row.agent for row in span_rows if row.kind == "LLM"}
     for span in in_order(spans):
-        if kinds[span.span_id] != "LLM":
+        if span.span_id not in replies:
             continue
-        prompt, reply = talks.of(span)
+        agent = replies[span.span_id]
+        prompt, reply, speakers = talks.of(span)
+        before = conversations.get(agent, [])
         same = 0
         for old, new in zip_longest(before, prompt):
             if old is None or old != new:
                 break
             same += 1
-        for role, content in [*prompt[same:], *reply]:
-            rows.append(MessageRow(span.trace_id, span.span_id, len(rows), role, content))
-        before = [*prompt, *reply]
+        new = zip([*prompt, *reply], speakers, strict=True)
+        for (role, content), speaker in islice(new, same, None):
+            rows.append(MessageRow(span.trace_id, span.span_id, len(rows), role, content, speaker or agent))
+        conversations[agent] = [*prompt, *reply]
     for span in spans:
         for role, content in names.messages_listed(span.attributes.get(CLOSING)):
             rows.append(MessageRow(span.trace_id, span.span_id, len(rows), role, content))

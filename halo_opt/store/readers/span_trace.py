@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from halo_opt.store import values
 from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers import conventions as names
+from halo_opt.store.readers.agents import agents_of
 from halo_opt.store.readers.counting import counted_once
 from halo_opt.store.readers.span_lines import Span, each_once, files_again
 from halo_opt.store.readers.span_steps import (
@@ -46,6 +47,8 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
     again = list(files_again(spans))
     spans, contradicting = each_once(spans)
     rows = counted_once([span_row(span, names.kind_of(span.attributes, span.name)) for span in spans])
+    agents = agents_of(rows)
+    rows = [row._replace(agent=agents.get(row.span_id)) for row in rows] if agents else rows
     kinds = {row.span_id: row.kind for row in rows}
     talks = Talks()
     steps, calls = steps_of(spans, rows, talks)
@@ -68,7 +71,7 @@ def trace_of(spans: Sequence[Span], *, run_id: str) -> Trace:
     return Trace(
         attempt,
         with_errors_of_calls(rows, calls),
-        messages_of(spans, kinds, talks),
+        messages_of(spans, rows, talks),
         steps,
         calls,
         scores_of(attempt),
@@ -245,6 +248,7 @@ def span_row(span: Span, kind: str) -> SpanRow:
         call_hash=values.call_hash(tool, values.text(names.first(names.ARGUMENTS, attributes))) if tool else None,
         error_type=error_type_of(attributes.get("error.type"), span.status, kind),
         step=values.integer(attributes.get(STEP_INDEX)),
+        agent=names.agent_of(attributes, kind),
     )
 
 

@@ -36,7 +36,7 @@ _MESSAGES = (
     "code",
     "name",
 )
-_STATUSES = ("status", "status_code", "statusCode", "http_status", "httpStatus", "code", "http_code")
+_STATUSES = ("status", "status_code", "statusCode", "http_status", "httpStatus", "code", "cod", "http_code")
 _EXITS = ("exit_code", "exitCode", "exit_status", "exitStatus", "returncode", "return_code", "returnCode")
 _OUTPUTS = ("stderr", "output", "stdout", "result", "content")
 _ALONE = ("output", "result", "content", "text", "observation", "response", "message", "data", "value")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.files.opening import stem
+from halo_opt.store.files.opening import original_stem
 from halo_opt.store.outcomes import reward_rows, stated_score
 from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers import conversation as talk
@@ -57,7 +57,8 @@ class SweAgentReader:
 
     def read(self, path: Path, sink: Sink) -> None:
         """Read the trajectory, or all of a file with several."""
-        name = stem(path).removesuffix(".traj")
+        # A copy may be `x_copy.traj.json` or `x.traj copy.json`.
+        name = original_stem(Path(f"{original_stem(path).removesuffix('.traj')}.traj"))
         folder = path.resolve().parent
         run_id = sink.run_of_folder(folder.parent if folder.name == name else folder)
         for number, record in usable(path, records(path), _problem, sink):

@@ -63,6 +63,7 @@ def synthetic_spans(
                 span_id=step.span_id or step_span_id(step.step),
                 started_at=step.started_at,
                 ended_at=step.ended_at,
+                agent=step.agent,
                 status="error" if step.error is not None else "unset",
                 status_message=step.error,
                 error_type=step.error_type or "error" if counted else None,
@@ -73,7 +74,7 @@ def synthetic_spans(
                 },
             )
         )
-        made.extend(_called(made[-1], call) for call in below)
+        made += [_called(made[-1], call) for call in below]
     return made
 
 
@@ -90,6 +91,7 @@ def _called(step: SpanRow, call: ToolCallRow) -> SpanRow:
         tool=call.tool,
         call_hash=call_hash(call.tool, call.arguments),
         error_type=call.error_type,
+        agent=call.agent or step.agent,
     )
 
 

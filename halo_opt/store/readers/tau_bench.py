@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
-from halo_opt.store.files.opening import stem
+from halo_opt.store.files.opening import original_stem
 from halo_opt.store.outcomes import reward_rows
 from halo_opt.store.readers.base import derived_id
 from halo_opt.store.readers.conversation import content_of, message_rows, problem_of, steps_of
@@ -40,7 +40,7 @@ class TauBenchReader:
     def read(self, path: Path, sink: Sink) -> None:
         """Read every record that names a task and holds messages; reject the others."""
         run_id = sink.run_of_file(path)
-        domain, model = _names(stem(path))
+        domain, model = _names(original_stem(path))
         sink.run(RunRow(run_id, self.name, None, model, None, None, str(path)))
         for line in unwrapped(path, _is_tau_bench):
             record = line.value

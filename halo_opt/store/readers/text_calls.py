@@ -23,6 +23,10 @@ _TWO_LINES = re.compile(
     r"(.*?)(?=^[ \t]*(?:Observation|Thought|Action)[ \t\d]*:|\Z)"
 )
 _JSON_ACTION = re.compile(rf"(?m){_ACTION}\s*(?:```(?:json)?\s*)?(?=\{{)")
+# Llama and Mistral: JSON behind a mark.
+_MARKS = ("<|python_tag|>", "[TOOL_CALLS]")
+_FENCED = re.compile(r"(?s)\s*```[a-z_]*\s*(\{.*\})\s*```\s*")
+_FUNCTION_CALL = re.compile(r"(?s)\s*([A-Za-z_][\w.]*)\((.*)\)\s*")
 _NAMES = ("name", "tool", "tool_name", "action", "function")
 _ARGUMENTS = ("arguments", "args", "parameters", "input", "action_input", "tool_input", "kwargs")
 _NAME = re.compile(r'"(?:name|tool|action)"\s*:\s*"([^"]+)"')
@@ -38,13 +42,17 @@ def calls_in_text(text: str, *, whole: bool) -> list[Message]:
         text: what the agent said.
         whole: the text is nothing but a call, as the message's role or its place among the calls says.
     """
-    for find in (_tagged, _with_parameters, _react):
+    for find in (_tagged, _with_parameters, _marked, _react):
         found = list(find(text))
         if found:
             return found
-    call = _of_json(text.strip())
+    fenced = _FENCED.fullmatch(text)
+    call = _of_json(fenced.group(1) if fenced else text.strip())
     if call is not None:
         return [call]
+    function = _FUNCTION_CALL.fullmatch(text) if whole else None
+    if function is not None:
+        return [_call(function.group(1), function.group(2))]
     return [_call("unknown", text)] if whole and text.strip() else []
 
 
@@ -75,6 +83,19 @@ def _tagged(text: str) -> Iterator[Message]:
             yield from functions
         else:
             yield call if call is not None else _call(named.group(1) if named else "unknown", inner.strip())
+
+
+def _marked(text: str) -> Iterator[Message]:
+    place = max(text.find(mark) + len(mark) if mark in text else 0 for mark in _MARKS)
+    listed = text[place:].strip() if place else ""
+    if listed.startswith("["):
+        try:
+            calls, _ = json.JSONDecoder().raw_decode(listed)
+        except (ValueError, RecursionError):
+            return
+        yield from (call for one in calls if (call := _of_object(one)) is not None)
+    elif (call := _of_json(listed)) is not None:
+        yield call
 
 
 def _with_parameters(text: str) -> Iterator[Message]:
@@ -108,8 +129,14 @@ def _of_json(text: str) -> Message | None:
         value, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    function = value.get("function")
+    return _of_object(value)
+
+
+def _of_object(value: Any) -> Message | None:
+    function = value.get("function") if isinstance(value, dict) else None
     fields = function if isinstance(function, dict) else value
+    if not isinstance(fields, dict):
+        return None
     tool = next((fields[name] for name in _NAMES if isinstance(fields.get(name), str)), None)
     given = next((name for name in _ARGUMENTS if name in fields), None)
     if tool is None or given is None or _TOOL.fullmatch(tool) is None:

@@ -43,7 +43,10 @@ class Call:
 
 @dataclass(slots=True)
 class Turn:
-    """One reply of the model: the observation before it, its text, its calls; `attributes` go to the step's span."""
+    """One reply of the model: the observation before it, its text, its calls; `attributes` go to the step's span.
+
+    `agent` is the name of the agent that replied, where a transcript has several.
+    """
 
     observation: str | None = None
     reply: str | None = None
@@ -52,6 +55,7 @@ class Turn:
     ended_at: str | None = None
     error: str | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    agent: str | None = None
 
     def say(self, words: str | None) -> None:
         """Add text to the reply, which may come in several parts."""
@@ -73,7 +77,10 @@ def trace_of_turns(
     steps: list[StepRow] = []
     calls: list[ToolCallRow] = []
     for number, turn in enumerate(turns):
-        made = [_call(attempt.trace_id, number, len(calls) + n, call) for n, call in enumerate(turn.calls)]
+        made = [
+            _call(attempt.trace_id, number, len(calls) + n, call)._replace(agent=turn.agent)
+            for n, call in enumerate(turn.calls)
+        ]
         calls.extend(made)
         answer = turns[number + 1].observation if number + 1 < len(turns) else None
         steps.append(_step(attempt.trace_id, number, turn, made, answer))
@@ -98,7 +105,7 @@ def _message(trace_id: str, position: int, message: TranscriptMessage, turns: Se
     if turn is None:
         return MessageRow(trace_id, None, position, role, content)
     content = turns[turn].reply if role == "assistant" and content is None else content
-    return MessageRow(trace_id, step_span_id(turn), position, role, content)
+    return MessageRow(trace_id, step_span_id(turn), position, role, content, turns[turn].agent)
 
 
 def _call(trace_id: str, step: int, position: int, call: Call) -> ToolCallRow:
@@ -127,6 +134,7 @@ def _step(trace_id: str, number: int, turn: Turn, calls: Sequence[ToolCallRow], 
         reply=turn.reply,
         started_at=turn.started_at,
         ended_at=turn.ended_at or turn.started_at,
+        agent=turn.agent,
     )
     if turn.error is not None:
         step = step._replace(error=turn.error, error_type="execution")

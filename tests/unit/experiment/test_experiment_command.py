@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from halo_opt.experiment.command import HarnessProcess
 
@@ -60,3 +61,56 @@ def test_a_killed_parent_takes_its_command_and_what_that_started_along(tmp_path)
         browser = browser_of(tmp_path)
         parent.kill()
     wait_until_gone(browser)
+
+
+# A server that a harness leaves behind: in a session of its own, and its parent has ended.
+DAEMON = """
+import subprocess, sys, time
+long = "import os, sys, time; open(sys.argv[1], 'w').write(f'{os.getpid()}\\\\n'); time.sleep(600)"
+middle = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', *sys.argv[1:]], start_new_session=True)"
+subprocess.run([sys.executable, "-c", middle, long, sys.argv[1]], check=True)
+while not open(sys.argv[1], "a+").tell():
+    time.sleep(0.02)
+"""
+ONLY_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans to another process")
+
+
+@ONLY_LINUX
+def test_a_command_that_ends_takes_along_what_it_left_in_another_session(tmp_path):
+    command = [sys.executable, "-c", DAEMON, str(tmp_path / "pid")]
+    process = HarnessProcess(command, cwd=tmp_path, env={}, log=tmp_path / "log")
+    daemon = browser_of(tmp_path)
+    while process.poll() is None:
+        time.sleep(0.02)
+    assert process.poll() == 0
+    wait_until_gone(daemon)
+    process.end()
+
+
+@ONLY_LINUX
+def test_a_killed_parent_takes_along_what_its_command_left_in_another_session(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    stays = DAEMON + "time.sleep(600)\n"
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path), stays], env=environment) as parent:
+        daemon = browser_of(tmp_path)
+        parent.kill()
+    wait_until_gone(daemon)
+
+
+@ONLY_LINUX
+def test_ending_a_command_ends_what_it_left_in_another_session(tmp_path):
+    command = [sys.executable, "-c", DAEMON + "time.sleep(600)\n", str(tmp_path / "pid")]
+    process = HarnessProcess(command, cwd=tmp_path, env={}, log=tmp_path / "log")
+    daemon = browser_of(tmp_path)
+    process.end()
+    wait_until_gone(daemon)
+
+
+def test_the_exit_code_of_a_command_is_its_own(tmp_path):
+    process = HarnessProcess(
+        [sys.executable, "-c", "import sys; sys.exit(3)"], cwd=tmp_path, env={}, log=tmp_path / "log"
+    )
+    while process.poll() is None:
+        time.sleep(0.02)
+    assert process.poll() == 3
+    process.end()

@@ -14,7 +14,7 @@ SOURCES = ["tau-bench/gpt-4o-airline.jsonl", "intercode", "run-folder"]
 
 # What no export keeps: places in the file it came from, and the made-up span that holds a message.
 KEPT = {
-    "attempts": "* EXCLUDE (source, line)",
+    "attempts": "* EXCLUDE (source, line, source_id)",
     "steps": "*",
     "tool_calls": "*",
     "messages": "* EXCLUDE (span_id)",

@@ -115,7 +115,7 @@ def test_any_spans_come_back_equal(tmp_path_factory, spans):
     store = stored(folder, *named)
     export_traces(store, folder / "out.jsonl", target="spans")
     build_store([folder / "out.jsonl"], folder / "b.duckdb")
-    same = {**KEPT, "attempts": "* EXCLUDE (source, line)", "messages": "*"}
+    same = {**KEPT, "attempts": "* EXCLUDE (source, line, source_id)", "messages": "*"}
     assert tables(folder / "b.duckdb", same) == tables(store, same)
 
 

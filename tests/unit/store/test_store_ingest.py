@@ -54,7 +54,7 @@ def test_nothing_recognised_names_every_format_in_one_readable_line(tmp_path):
         build_store([tmp_path / "notes.txt"], tmp_path / "s.duckdb")
     words = str(caught.value).replace(str(tmp_path), "")
     assert "known formats are run-folder, atif, browsergym, " in words
-    assert words.endswith("inspect, chat; 'halo-opt formats' shows what each looks like")
+    assert words.endswith("agentrx, chat; 'halo-opt formats' shows what each looks like")
     assert len(words) < 400
 
 

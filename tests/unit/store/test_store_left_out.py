@@ -131,3 +131,8 @@ def test_a_named_file_is_never_passed_over(tmp_path, folder):
     (tmp_path / "notes.txt").write_text("hello")
     summary = build_store([folder, tmp_path / "notes.txt"], tmp_path / "s.duckdb")
     assert [note.split(" was")[0] for note in notes_on_files(summary)] == [str(tmp_path / "notes.txt")]
+
+
+def test_a_file_of_copies_is_not_left_out(folder):
+    (folder / "copy.jsonl").write_text((folder / "good.jsonl").read_text())
+    assert notes_on_files(imported(folder)) == []

@@ -256,6 +256,7 @@ def test_a_changed_map_makes_the_store_anew(tmp_path, names):
             "outcome: {success: [a]}\n",
             "names.yaml, line 1: 'outcome' needs the key 'attribute', the name of the attribute",
         ),
+        ("kind:\n  my.kind:\n    exec: TOOLS\n", "names.yaml, line 3: 'kind' must be {NAME: {VALUE: KIND}}"),
         ("kind: [a]\n", "names.yaml, line 1: 'kind' must be {NAME: {VALUE: KIND}}"),
         ("tool: [a\n", "names.yaml, line 2: not YAML: "),
         ("- a\n", "names.yaml holds no names; 'halo-opt formats map' shows an example"),
@@ -273,3 +274,9 @@ def test_a_bad_map_names_the_line_and_what_is_right(tmp_path, text, message):
 def test_a_missing_map_says_so(tmp_path):
     with pytest.raises(ConfigError, match=r"nowhere.yaml is not there; --map takes a YAML file"):
         read_name_map(tmp_path / "nowhere.yaml")
+
+
+def test_kinds_may_be_in_small_letters(tmp_path):
+    path = tmp_path / "names.yaml"
+    path.write_text("kind: {my.kind: {exec: tool}}\n")
+    assert read_name_map(path).kind == {"my.kind": {"exec": "TOOL"}}

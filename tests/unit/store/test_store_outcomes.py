@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 
 from halo_opt.core.errors import InputError
 from halo_opt.store import ImportSummary, Options, Store, build_store
@@ -185,3 +186,41 @@ def test_the_same_scores_file_laid_over_a_grown_store_counts_once(tmp_path):
     build_store([RANGE / "traces.jsonl"], tmp_path / "s.duckdb", options=options)
     _, summary = outcomes(tmp_path, RANGE / "traces.jsonl", RANGE / "rating3of5.jsonl", options=options)
     assert summary.unusable_scores["62"] == 1
+
+
+def test_a_scores_file_that_gives_the_outcomes_leaves_no_warning(tmp_path):
+    scores = tmp_path / "scores.csv"
+    scores.write_text("task_id,outcome\na,success\nb,failure\nc,failure\n")
+    found, summary = outcomes(tmp_path, RANGE / "chat10.jsonl", options=Options(scores=scores))
+    assert (found["a"], summary.unusable_scores) == (("success", None), {})
+
+
+def root(trace: str, reward: float) -> dict[str, Any]:
+    return {
+        "trace_id": trace,
+        "span_id": f"{trace}-1",
+        "parent_span_id": "",
+        "name": "agent",
+        "start_time": "2026-05-04T10:00:00Z",
+        "end_time": "2026-05-04T10:01:00Z",
+        "status": {"code": "STATUS_CODE_OK", "message": ""},
+        "resource": {"attributes": {}},
+        "attributes": {"openinference.span.kind": "AGENT", "task_id": trace, "reward": reward},
+    }
+
+
+SCALES = st.lists(st.sampled_from([0, 1, 0.5, 5, -1]), min_size=2, max_size=5)
+
+
+@examples(everyday=8, fresh=60)
+@given(rewards=SCALES, cut=st.integers(min_value=1, max_value=4))
+def test_a_file_that_grows_gives_the_outcomes_of_the_whole_file(tmp_path_factory, rewards, cut):
+    folder = tmp_path_factory.mktemp("growing")
+    lines = [json.dumps(root(f"t{n}", reward)) + "\n" for n, reward in enumerate(rewards)]
+    file = folder / "spans.jsonl"
+    file.write_text("".join(lines[:cut]))
+    outcomes(folder, file)
+    file.write_text("".join(lines))
+    grown, _ = outcomes(folder, file)
+    (folder / "s.duckdb").unlink()
+    assert grown == outcomes(folder, file)[0]

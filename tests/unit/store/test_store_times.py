@@ -157,3 +157,25 @@ def test_index_and_whole_read_agree_on_any_times(tmp_path_factory, starts):
             spans = store.rows("SELECT span_id, started_at FROM spans ORDER BY span_id")
             found.append((spans, store.rows("SELECT line, field, head FROM rejects ORDER BY line")))
     assert found[0] == found[1]
+
+
+def run_folder(folder: Path, started_at: object) -> Path:
+    result = {"task_id": "k", "seed": 0, "attempt": 0, "trace_id": "t", "outcome": "success"}
+    line = json.dumps({**result, "started_at": started_at, "ended_at": "2025-03-01T10:00:50Z"})
+    (folder / "results.jsonl").write_text(line + "\n")
+    (folder / "spans.jsonl").write_text(span("2025-03-01T10:00:10Z"))
+    return folder
+
+
+@pytest.mark.parametrize("form", [1740823200, 1740823200.0, "1740823200000", "2025-03-01T11:00:00+01:00"])
+def test_result_lines_may_have_times_of_every_form(tmp_path, form):
+    build_store([run_folder(tmp_path, form)], tmp_path / "s.duckdb")
+    with Store.open(tmp_path / "s.duckdb") as store:
+        assert store.rows("SELECT CAST(started_at AS VARCHAR) FROM attempts") == [(TEN,)]
+
+
+def test_time_of_a_result_line_that_cannot_be_read_is_listed_and_that_of_the_spans_counts(tmp_path):
+    build_store([run_folder(tmp_path, "soon")], tmp_path / "s.duckdb")
+    with Store.open(tmp_path / "s.duckdb") as store:
+        assert store.rows("SELECT CAST(started_at AS VARCHAR) FROM attempts") == [("2025-03-01 10:00:10",)]
+        assert store.rows("SELECT line, field, head FROM rejects") == [(1, "attempts.started_at", "soon")]

@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import re2
+
 # How the base64 of an image begins: PNG, JPEG, GIF, WebP.
 _BEGINNINGS = ("iVBORw0KGg", "/9j/", "R0lGOD", "UklGR")
 _MARKS = ("\\u", ";base64,", *_BEGINNINGS)
-_MARK_BYTES = tuple(mark.encode() for mark in _MARKS)
+_ANY_MARK = re2.compile("|".join(map(re.escape, _MARKS)).encode())
 # Base64, also broken into lines, and with slashes escaped as some encoders do.
 _LINE = r"[A-Za-z0-9+/]{20,}(?:\\+/[A-Za-z0-9+/]+)*"
 _BREAK = r"(?:\r?\n|\\+r\\+n|\\+n)"
@@ -50,7 +52,7 @@ def may_change(text: str) -> bool:
 
 def may_change_in(data: bytes) -> bool:
     """The same for the bytes of many texts, also where these are encoded as JSON."""
-    return any(mark in data for mark in _MARK_BYTES)
+    return _ANY_MARK.search(data) is not None
 
 
 def readable(text: str, keep: Callable[[Image], None] | None = None) -> str:

@@ -95,3 +95,9 @@ def test_results_in_a_step_of_the_environment_belong_to_the_calls_before(tmp_pat
         assert store.rows("SELECT error_type, error FROM tool_calls") == [
             ("tool_error", "bash: foo: command not found")
         ]
+
+
+def test_the_spans_of_parallel_calls_lie_beside_each_other(tmp_path):
+    with case(tmp_path, "parallel_calls") as store:
+        sql = "SELECT DISTINCT tool, parent_span_id FROM spans WHERE kind = 'TOOL' ORDER BY ALL"
+        assert store.rows(sql) == [("pay_invoice", "step-0"), ("read_file", "step-0")]

@@ -170,6 +170,31 @@ def test_reply_beside_the_request_is_the_last_message(tmp_path):
         assert store.rows("SELECT tool FROM steps ORDER BY step") == [("get",), ("respond",)]
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"input": "hi", "output": LAYOUTS["responses"][2:]},
+        {"input": LAYOUTS["responses"][:3], "output": LAYOUTS["responses"][3:]},
+        {"output": LAYOUTS["responses"]},
+    ],
+    ids=["text and items", "items and items", "items alone"],
+)
+def test_response_of_openai_is_a_conversation(tmp_path, record):
+    with stored(as_lines(tmp_path / "x.jsonl", {**record, "usage": {"input_tokens": 9}})) as store:
+        assert store.rows("SELECT steps, tokens_in FROM attempts") == [(2, 9)]
+
+
+def test_instructions_beside_the_messages_are_the_first_message(tmp_path):
+    with stored(as_lines(tmp_path / "x.jsonl", {"system": "Be kind.", "messages": LAYOUTS["openai"]})) as store:
+        assert store.rows("SELECT role, content FROM messages WHERE position = 0") == [("system", "Be kind.")]
+
+
+def test_conversation_without_messages_is_an_attempt_without_steps(tmp_path):
+    path = as_lines(tmp_path / "x.jsonl", {"messages": LAYOUTS["openai"]}, {"messages": [], "error": "timeout"})
+    with stored(path) as store:
+        assert store.rows("SELECT outcome, steps FROM attempts ORDER BY line") == [(None, 2), ("error", 0)]
+
+
 def test_items_of_one_reply_are_one_step():
     items = [
         {"role": "user", "content": "hi"},
@@ -221,6 +246,9 @@ def test_error_of_a_tool_message_is_the_error_of_its_call():
             '<tool_call>{"name": "a", "arguments": {}}</tool_call><tool_call>{"name": "b", "arguments": {}}',
             [("a", "{}"), ("b", "{}")],
         ),
+        ('```json\n{"tool": "f", "args": {"a": 1}}\n```', [("f", '{"a": 1}')]),
+        ('<|python_tag|>{"name": "f", "parameters": {}}', [("f", "{}")]),
+        ('[TOOL_CALLS] [{"name": "f", "arguments": {}}, {"name": "g", "arguments": {}}]', [("f", "{}"), ("g", "{}")]),
         ("I took the Action: nothing.", []),
         ('{"name": "Ann", "age": 3}', []),
         ("plain words", []),
@@ -246,14 +274,14 @@ def test_other_names_of_roles_make_steps(other_roles):
 
 
 def test_unknown_roles_make_no_steps_and_a_warning_names_them(other_roles):
-    [warning] = [text for text in other_roles.summary().warnings if "without any step" in text]
+    [warning] = [text for text in other_roles.summary().warnings if "no steps" in text]
     assert "WebSurfer" in warning
     assert "assistant, ai, model" in warning
-    assert "give the messages of the agent the role assistant" in warning
+    assert "Give the messages of the agent the role assistant" in warning
 
 
 def test_attempts_without_calls_are_told_with_what_was_looked_for(other_roles):
-    [warning] = [text for text in other_roles.summary().warnings if "without any tool call" in text]
+    [warning] = [text for text in other_roles.summary().warnings if "no tool calls" in text]
     assert warning.startswith("2 attempts")
     assert "tool_calls, function_call" in warning
 

@@ -79,6 +79,13 @@ def test_sub_agents_are_attempts_of_their_own(tmp_path):
         ]
 
 
+def test_steps_of_a_sub_agent_name_it(tmp_path):
+    own = claude_reply("m9", {"type": "text", "text": "Found it."}, 7)
+    line = {**claude_line(21, "assistant", message=own), "isSidechain": True, "agentId": "a1"}
+    with stored(lines(tmp_path / "5e55.jsonl", *CLAUDE_CODE, line)) as store:
+        assert store.rows("SELECT agent, count(*) FROM steps GROUP BY 1 ORDER BY 1") == [("a1", 1), (None, 3)]
+
+
 def test_failed_model_call_at_the_end_is_an_end_by_error(tmp_path):
     failed = claude_reply("m8", {"type": "text", "text": "API Error: 529"}, 0, model="<synthetic>")
     line = claude_line(11, "assistant", message=failed, isApiErrorMessage=True)

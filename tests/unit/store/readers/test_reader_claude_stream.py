@@ -43,6 +43,13 @@ def test_sub_agent_steps_belong_to_the_session(tmp_path):
         ]
 
 
+def test_sub_agents_are_named_in_steps_calls_and_messages(tmp_path):
+    with stored(claude_stream(tmp_path)) as store:
+        assert store.rows("SELECT agent FROM steps ORDER BY step") == [(None,), ("explore",), (None,)]
+        assert store.rows("SELECT agent FROM tool_calls ORDER BY position") == [(None,), ("explore",)]
+        assert store.rows("SELECT count(*) FROM messages WHERE agent = 'explore'") == [(2,)]
+
+
 def test_cached_tokens_of_the_result_count_as_input(tmp_path):
     with stored(claude_stream(tmp_path)) as store:
         assert store.rows("SELECT tokens_in, tokens_out, cost_usd FROM attempts") == [(1009, 70, 0.25)]

@@ -10,6 +10,8 @@ from reader_tools import as_document, stored
 from samples_agents import ATIF, HARBOR, MINI_SWE, harbor_trial
 from samples_sessions import CLAUDE_CODE, CODEX, CODEX_EXEC, claude_line, claude_reply, claude_stream
 
+from halo_opt.store.index.summary import notes_on_files
+
 CASE = Path(__file__).parents[3] / "data" / "cases" / "harbor_continuation" / "job"
 TOTALS = "tokens_in, tokens_out, cost_usd"
 
@@ -112,6 +114,21 @@ def test_a_continuation_alone_is_read(tmp_path):
         assert store.rows("SELECT steps FROM attempts") == [(1,)]
 
 
+def test_parts_without_the_first_are_read(tmp_path):
+    agent = case(tmp_path) / "toy-task__aaa" / "agent"
+    (agent / "trajectory.json").unlink()
+    with stored(agent.parent) as store:
+        assert store.rows("SELECT steps, tokens_in, outcome FROM attempts") == [(1, 900, "success")]
+
+
+def test_a_trajectory_without_steps_gives_way_to_the_session(tmp_path):
+    trial = trial_of(tmp_path)
+    as_document(trial / "agent" / "trajectory.json", {**ATIF, "steps": ATIF["steps"][:1]})
+    shutil.move(claude_stream(tmp_path), trial / "agent" / "claude-code.txt")
+    with stored(trial) as store:
+        assert store.rows("SELECT steps FROM attempts") == [(3,)]
+
+
 def test_sessions_of_claude_code_are_the_steps_of_their_trial(tmp_path):
     trial = trial_of(tmp_path)
     place = trial / "agent" / "sessions" / "projects" / "-app"
@@ -134,6 +151,7 @@ def test_sub_agents_of_claude_code_belong_to_the_trial(tmp_path):
     lines(place / "5e55" / "subagents" / "agent-a1.jsonl", {**own, "isSidechain": True, "agentId": "a1"})
     with stored(trial) as store:
         assert store.rows("SELECT steps, tokens_out FROM attempts") == [(4, 71)]
+        assert store.rows("SELECT step FROM steps WHERE agent = 'a1'") == [(3,)]
 
 
 def test_a_session_counts_before_what_the_command_printed(tmp_path):
@@ -215,3 +233,4 @@ def test_a_job_is_one_run(tmp_path):
     (job / "job.log").write_text("words")
     with stored(job) as store:
         assert store.rows("SELECT run_id, count(*) FROM attempts GROUP BY 1") == [("job-1", 2)]
+        assert notes_on_files(store.summary()) == []
