@@ -1,13 +1,16 @@
 """The verb verify: make a report again from its traces and compare the two."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from halo_opt import __version__
 from halo_opt.analysis.claims.remake import not_checked
 from halo_opt.analysis.claims.verify import document_queries, numbers_of, verify_document
+from halo_opt.analysis.claims.verify_claims import Mismatch
 from halo_opt.cli.options import FormatName, FormatOption, Json, Quiet, ReportArgument, Store, rows_format
 from halo_opt.cli.stores import built_store
 from halo_opt.core.console import Console
@@ -55,14 +58,20 @@ def verify_verb(
         )
     path = store or _store_of(found, console)
     with TraceStore.open(path) as traces:
-        unsure = _changed_inputs(found, traces.summary().files)
+        files = traces.summary().files
+        unsure = _changed_inputs(found, files)
         runner = _ForeignSql(traces, limit, console)
         runner.ready(document_queries(found))
         with console.working("making the report again from the traces"):
-            mismatches = verify_document(found, traces, query=runner.ask)
+            mismatches = [*_misdescribed(found, files), *verify_document(found, traces, query=runner.ask)]
     for words in [*unsure, *not_checked(found)]:
         console.say(f"not checked: {words}")
     rows = [[m.where, m.reported, m.recomputed, m.reason] for m in mismatches]
+    if rows and found.made_with.version != __version__:
+        console.warn(
+            f"the report was made by halo-opt {found.made_with.version}, and this is {__version__}; what differs may be"
+            " due to that"
+        )
     if rows:
         console.table(["where", "reported", "now", "reason"], rows[:_MOST_SHOWN], rows_format(format_, json_))
         if len(rows) > _MOST_SHOWN:
@@ -127,6 +136,19 @@ def _changed_inputs(report: Report, files: list[InputFile]) -> list[str]:
     return [f"{shown(Path(path))}, which has changed since the report was made" for path in changed]
 
 
+def _misdescribed(report: Report, files: list[InputFile]) -> Iterator[Mismatch]:
+    """Trace files that are what the report was made from, and that it describes otherwise than they are."""
+    now = {file.sha256: file for file in files}
+    for place, file in enumerate(report.inputs):
+        same = now.get(file.sha256)
+        if same is None:
+            continue
+        for name in ("format", "bytes"):
+            said, found = getattr(file, name), getattr(same, name)
+            if said != found:
+                yield Mismatch(f"inputs[{place}].{name}", said, found, "the trace file is another one")
+
+
 def _store_of(report: Report, console: Console) -> Path:
     """The store of the trace files that a report was made from."""
     inputs = [Path(file.path) for file in report.inputs]
@@ -137,4 +159,7 @@ def _store_of(report: Report, console: Console) -> Path:
             )
     stated = report.overview.get("success_at")
     success_at = stated.value if stated is not None and isinstance(stated.value, float) else None
-    return built_store(inputs, None, console, success_at=success_at)[0]
+    names = Path(report.made_with.names) if report.made_with.names is not None else None
+    if names is not None and (problem := path_problem(names)):
+        raise InputError(f"{shown(names)}, the mapping file that the traces were read with, {problem}; restore it")
+    return built_store(inputs, None, console, names=names, success_at=success_at)[0]

@@ -245,6 +245,7 @@ class MadeWith(Record):
         skipped: A sentence for each of the user's detectors that could not be used.
         playbook: The user's own playbook, None for the one that comes with halo-opt.
         asked: What a model had tested, in this order.
+        names: The path of the mapping file that the traces were read with; None without one.
     """
 
     version: str = ""
@@ -253,6 +254,7 @@ class MadeWith(Record):
     skipped: list[str] = Field(default=[])
     playbook: dict[str, Any] | None = None
     asked: list[AskedBehaviour] = Field(default=[])
+    names: str | None = None
 
 
 class Report(Record):

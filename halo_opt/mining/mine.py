@@ -1,5 +1,6 @@
 """From a store to a report: measure every behaviour, contrast, correct, rank and write up."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -155,7 +156,7 @@ def measured_store(
             skipped=_skipped(detectors),
             counts=_counts(materialized, measured),
             playbook=detectors.playbook,
-            made_with=_made_with(detectors),
+            made_with=_made_with(store, detectors),
         )
         materialized.release_steps()
         yield result
@@ -186,8 +187,9 @@ def mine_store(
         return mined.report(inputs, title=title, made_at=made_at)
 
 
-def _made_with(detectors: Detectors) -> MadeWith:
-    """What a report must record of the detectors, so that it can be made again without their files."""
+def _made_with(store: Rows, detectors: Detectors) -> MadeWith:
+    """What a report must record of the detectors and the reading of the traces, so that it can be made again."""
+    options = store.rows("SELECT value FROM meta WHERE key = 'options'")
     own = [b for b in detectors.behaviours if b.source is not None]
     return MadeWith(
         version=__version__,
@@ -198,6 +200,7 @@ def _made_with(detectors: Detectors) -> MadeWith:
         ],
         skipped=list(detectors.skipped),
         playbook=detectors.playbook.model_dump(mode="json") if detectors.playbook else None,
+        names=json.loads(options[0][0]).get("names") if options else None,
     )
 
 

@@ -111,6 +111,7 @@ def change(report: dict[str, Any], name: str) -> None:
         "overview": lambda: report["overview"].update(invented={"value": 1, "sql": "SELECT 1 FROM attempts LIMIT 1"}),
         "method": lambda: report.update(method="We asked around."),
         "caveats": lambda: report.update(caveats=[]),
+        "format": lambda: report["inputs"][0].update(format="chat"),
     }[name]()
 
 
@@ -141,6 +142,7 @@ def tampered(folder: Path, monkeypatch: pytest.MonkeyPatch, how: Callable[[dict[
         ("overview", "overview.invented"),
         ("method", "method"),
         ("caveats", "caveats[0]"),
+        ("format", "inputs[0].format"),
     ],
 )
 def test_a_changed_report_ends_with_exit_code_1_and_the_changed_part(analyzed, monkeypatch, capsys, name, where):
