@@ -158,12 +158,20 @@ def _store_of(report: Report, console: Console) -> Path:
             raise InputError(
                 f"{shown(path)}, which the report was made from, {problem}; restore it, or name an index with --store"
             )
-    names = Path(report.made_with.names) if report.made_with.names is not None else None
-    if names is not None and (problem := path_problem(names)):
-        raise InputError(f"{shown(names)}, the mapping file that the traces were read with, {problem}; restore it")
+    names = _needed(report.made_with.names, "the mapping file that the traces were read with")
+    scores = _needed(report.made_with.scores, "the file with the outcomes of the attempts")
     stated = report.overview["success_at"].value if "success_at" in report.overview else None
     success_at = float(stated) if isinstance(stated, int | float) else None
     # The store may have been built with other names or another threshold since.
     inputs = expanded(inputs)
     known = options_of(default_store_path(inputs)) or Options()
-    return built_store(inputs, None, console, options=replace(known, names=names, success_at=success_at))[0]
+    return built_store(inputs, None, console, options=replace(known, names=names, scores=scores, success_at=success_at))[0]
+
+
+def _needed(path: str | None, what: str) -> Path | None:
+    """A file beside the traces that a report was made with. Raises InputError when it is not there."""
+    if path is None:
+        return None
+    if problem := path_problem(Path(path)):
+        raise InputError(f"{shown(Path(path))}, {what}, {problem}; restore it")
+    return Path(path)

@@ -246,6 +246,7 @@ class MadeWith(Record):
         playbook: The user's own playbook, None for the one that comes with halo-opt.
         asked: What a model had tested, in this order.
         names: The path of the mapping file that the traces were read with; None without one.
+        scores: The path of the file with outcomes from outside the traces; None without one.
     """
 
     version: str = ""
@@ -255,6 +256,7 @@ class MadeWith(Record):
     playbook: dict[str, Any] | None = None
     asked: list[AskedBehaviour] = Field(default=[])
     names: str | None = None
+    scores: str | None = None
 
 
 class Report(Record):

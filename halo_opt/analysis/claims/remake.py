@@ -241,6 +241,8 @@ def not_checked(report: Report) -> list[str]:
     parts = ["its title and the time at which it was made"]
     if made.names is not None:
         parts.append(f"the mapping file {visible(made.names)}, which says what names of the traces mean")
+    if made.scores is not None:
+        parts.append(f"the outcomes in {visible(made.scores)}, which are not in the traces")
     if report.left_out:
         parts.append("which files beside the traces were not read")
     if made.detectors:
