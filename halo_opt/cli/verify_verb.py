@@ -165,7 +165,8 @@ def _store_of(report: Report, console: Console) -> Path:
     # The store may have been built with other names or another threshold since.
     inputs = expanded(inputs)
     known = options_of(default_store_path(inputs)) or Options()
-    return built_store(inputs, None, console, options=replace(known, names=names, scores=scores, success_at=success_at))[0]
+    options = replace(known, names=names, scores=scores, success_at=success_at)
+    return built_store(inputs, None, console, options=options)[0]
 
 
 def _needed(path: str | None, what: str) -> Path | None:
