@@ -22,6 +22,7 @@ from halo_opt.reporting.report_files import read_report
 from halo_opt.store import Refused, guarded_queries
 from halo_opt.store import Store as TraceStore
 from halo_opt.store.guarded.queries import Table
+from halo_opt.store.index.ingest import options_from
 
 # A number of a report may ask for a row a task; what a person asks for on a terminal is far less.
 VERIFY_ROWS = 1_000_000
@@ -157,6 +158,11 @@ def _store_of(report: Report, console: Console) -> Path:
             raise InputError(
                 f"{shown(path)}, which the report was made from, {problem}; restore it, or name an index with --store"
             )
-    stated = report.overview.get("success_at")
-    success_at = stated.value if stated is not None and isinstance(stated.value, float) else None
-    return built_store(inputs, None, console, success_at=success_at)[0]
+    try:
+        options = options_from(report.made_with.reading)
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputError(f"made_with.reading of the report does not say how the traces were read ({error})") from None
+    for path in filter(None, (options.scores, options.names)):
+        if problem := path_problem(path):
+            raise InputError(f"{shown(path)}, with which the traces were read, {problem}; restore it")
+    return built_store(inputs, None, console, options=options)[0]

@@ -240,6 +240,7 @@ class MadeWith(Record):
 
     Attributes:
         version: The version of halo-opt; '' in reports of versions that did not record this.
+        reading: How the traces were read: format, scores, mapping file, threshold, redaction.
         experimental: Whether the experimental detectors were used too.
         detectors: The user's own detectors, as they were read.
         skipped: A sentence for each of the user's detectors that could not be used.
@@ -248,6 +249,7 @@ class MadeWith(Record):
     """
 
     version: str = ""
+    reading: dict[str, Any] = Field(default={})
     experimental: bool = False
     detectors: list[dict[str, Any]] = Field(default=[])
     skipped: list[str] = Field(default=[])

@@ -1,5 +1,6 @@
 """From a store to a report: measure every behaviour, contrast, correct, rank and write up."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -155,7 +156,7 @@ def measured_store(
             skipped=_skipped(detectors),
             counts=_counts(materialized, measured),
             playbook=detectors.playbook,
-            made_with=_made_with(detectors),
+            made_with=_made_with(detectors, materialized),
         )
         materialized.release_steps()
         yield result
@@ -186,11 +187,13 @@ def mine_store(
         return mined.report(inputs, title=title, made_at=made_at)
 
 
-def _made_with(detectors: Detectors) -> MadeWith:
-    """What a report must record of the detectors, so that it can be made again without their files."""
+def _made_with(detectors: Detectors, store: Rows) -> MadeWith:
+    """What a report must record of its detectors and of how its traces were read, so that it can be made again."""
+    reading = store.rows("SELECT value FROM meta WHERE key = 'options'")
     own = [b for b in detectors.behaviours if b.source is not None]
     return MadeWith(
         version=__version__,
+        reading=json.loads(reading[0][0]) if reading else {},
         experimental=any(b.source is None for b in detectors.behaviours),
         # The SQL of a condition follows from it.
         detectors=[
