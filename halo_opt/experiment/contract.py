@@ -61,8 +61,9 @@ def attempt_issues(config: LoopConfig, *, endpoint: Endpoint | None, folder: Pat
 def _span_issues(run: Path, store_path: Path) -> Iterator[ContractIssue]:
     build_store([run], store_path)
     with Store.open(store_path) as store:
-        for line, reason in store.rows("SELECT line, reason FROM rejects"):
-            yield ContractIssue(part="spans", required=True, message=f"line {line}: {reason}")
+        for line, field, head, reason in store.rows("SELECT line, field, head, reason FROM rejects"):
+            value = "" if field is None else f", {field} {head!r}"
+            yield ContractIssue(part="spans", required=True, message=f"line {line}{value}: {reason}")
         if not store.rows("SELECT 1 FROM spans LIMIT 1"):
             message = "the attempt wrote no spans, so nothing can be mined"
             yield ContractIssue(part="spans", required=True, message=message)

@@ -156,7 +156,7 @@ def measured_store(
             skipped=_skipped(detectors),
             counts=_counts(materialized, measured),
             playbook=detectors.playbook,
-            made_with=_made_with(detectors, materialized),
+            made_with=_made_with(store, detectors),
         )
         materialized.release_steps()
         yield result
@@ -187,8 +187,8 @@ def mine_store(
         return mined.report(inputs, title=title, made_at=made_at)
 
 
-def _made_with(detectors: Detectors, store: Rows) -> MadeWith:
-    """What a report must record of its detectors and of how its traces were read, so that it can be made again."""
+def _made_with(store: Rows, detectors: Detectors) -> MadeWith:
+    """What a report must record of the detectors and the reading of the traces, so that it can be made again."""
     reading = store.rows("SELECT value FROM meta WHERE key = 'options'")
     own = [b for b in detectors.behaviours if b.source is not None]
     return MadeWith(

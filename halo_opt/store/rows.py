@@ -11,6 +11,11 @@ from typing import Any, NamedTuple
 Attributes = Mapping[str, Any]
 
 
+def is_stored_as(native: object, trace_id: str) -> bool:
+    """Whether an attempt with an id in its source is stored under another id: itself, or with a hash of the run."""
+    return native == trace_id or (isinstance(native, str) and trace_id[:-8] == f"{native}~")
+
+
 class RunRow(NamedTuple):
     """A set of attempts made with one harness revision, one model, one mode."""
 

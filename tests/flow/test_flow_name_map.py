@@ -1,6 +1,7 @@
 """`--map FILE` on the verbs that read traces: each sees the mapped names; a bad file ends it with the line."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,17 @@ def test_a_bad_map_ends_the_command_with_its_line(capsys):
 def test_every_verb_that_reads_traces_has_the_option(verb):
     options = command().commands[verb].make_context(verb, [], resilient_parsing=True).command.params
     assert "--map" in [name for option in options for name in option.opts]
+
+
+def test_a_report_over_mapped_traces_is_verified_without_its_store(capsys):
+    assert run(["analyze", "spans.jsonl", "--map", "names.yaml", "--out", "out", "-q"]) == 0
+    shutil.rmtree(".halo_opt")
+    assert run(["verify", "out"]) == 0
+    assert "not checked: the mapping file" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_report_whose_map_is_gone_says_so(capsys):
+    assert run(["analyze", "spans.jsonl", "--map", "names.yaml", "--out", "out", "-q"]) == 0
+    Path("names.yaml").unlink()
+    assert run(["verify", "out"]) == 2
+    assert "the mapping file that the traces were read with" in " ".join(capsys.readouterr().err.split())

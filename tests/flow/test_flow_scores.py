@@ -68,9 +68,10 @@ def test_a_report_holds_the_mean_score_by_run_and_the_threshold(capsys: pytest.C
     assert [round(float(str(numbers[name].value)), 6) for name in named] == [0.5, 0.55, 0.2, 0.9, 1.0]
 
 
-def test_verify_reads_the_traces_with_the_threshold_of_the_report(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["analyze", P1, P2, "-q", "--out", "r", "--success-at", "0.5"]) == 0
-    assert run(["analyze", P1, P2, "-q", "--out", "other"]) == 0
+@pytest.mark.parametrize("options", [("--success-at", "0.5"), ()])
+def test_verify_reads_the_traces_with_the_threshold_of_the_report(options: tuple[str, ...]) -> None:
+    assert run(["analyze", P1, P2, "-q", "--out", "r", *options]) == 0
+    assert run(["overview", P1, P2, "-q", "--success-at", "0.1"]) == 0
     assert run(["verify", "r"]) == 0
 
 

@@ -14,7 +14,7 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import Playbook
 from halo_opt.core.records import Value, json_of
 from halo_opt.core.report_records import AskedBehaviour, MadeWith, Report
-from halo_opt.core.text import counted
+from halo_opt.core.text import counted, visible
 from halo_opt.core.validation import first_problem
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.detector_files import Detectors, built_in, unfit
@@ -239,6 +239,8 @@ def not_checked(report: Report) -> list[str]:
     """What a report shows that does not follow from the traces, so that nothing can confirm it."""
     made = report.made_with
     parts = ["its title and the time at which it was made"]
+    if made.names is not None:
+        parts.append(f"the mapping file {visible(made.names)}, which says what names of the traces mean")
     if report.left_out:
         parts.append("which files beside the traces were not read")
     if made.detectors:

@@ -13,7 +13,7 @@ from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers.span_lines import problem_of
 from halo_opt.store.readers.span_steps import CLOSING
 from halo_opt.store.readers.synthetic import ROOT
-from halo_opt.store.rows import AttemptRow, MessageRow, SpanRow, Trace
+from halo_opt.store.rows import AttemptRow, MessageRow, SpanRow, Trace, is_stored_as
 
 # Prompts repeat the conversation, so they grow with the square of its length. Beyond so many characters an attempt's
 # prompts hold only what is new.
@@ -73,8 +73,12 @@ def _line(span: SpanRow, lines: SpanLines) -> SpanRecord | None:
     value, _ = (None, None) if raw is None else decode_object(raw)
     if raw is None or value is None or problem_of(value) is not None:
         return None
-    same = (value["trace_id"], value["span_id"]) == (span.trace_id, span.span_id)
-    return SpanRecord(value, raw.removeprefix(BOM)) if same else None
+    if value["span_id"] != span.span_id or not is_stored_as(value["trace_id"], span.trace_id):
+        return None
+    if value["trace_id"] == span.trace_id:
+        return SpanRecord(value, raw.removeprefix(BOM))
+    # Another run's trace has that id: in one file both would be one trace.
+    return SpanRecord({**value, "trace_id": span.trace_id})
 
 
 def _made(trace: Trace) -> Made:

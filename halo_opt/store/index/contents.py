@@ -12,6 +12,7 @@ from halo_opt.store import schema
 from halo_opt.store.index.span_places import SpanLines
 from halo_opt.store.readers.span_lines import Span
 from halo_opt.store.readers.span_trace import trace_of
+from halo_opt.store.rows import is_stored_as
 from halo_opt.store.sink import Sink
 
 # Places fetched at a time: a few MB.
@@ -60,7 +61,7 @@ def _span(lines: SpanLines, place: tuple[Any, ...], sink: Sink) -> Span | None:
     if key == trace_id:
         return span
     # Another run's trace has that id, so this one is stored under another.
-    return replace(span, trace_id=trace_id) if trace_id.startswith(f"{key}~") else None
+    return replace(span, trace_id=trace_id) if is_stored_as(key, trace_id) else None
 
 
 def _places(connection: duckdb.DuckDBPyConnection, total: int) -> Iterator[tuple[Any, ...]]:

@@ -1,12 +1,14 @@
 """Attempts that stand in the inputs twice: which of them are the same, and which of those counts.
 
 Two attempts with one id of their source are the same when one holds all that the other holds. Attempts without an id
-are compared by a hash of their content: within one run, equal ones are the same; of two runs, one is a copy when the
-other has all its attempts. A deterministic agent that was run twice differs in some attempt, so its runs stay two.
+are compared by a hash of their content: within one run, equal ones are the same; of two runs, or files of one folder,
+one is a copy when the other has all its attempts. A deterministic agent that was run twice differs in some attempt, so
+its runs stay two.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -107,27 +109,46 @@ def _hashes(connection: duckdb.DuckDBPyConnection, table: str, columns: str) -> 
 def _same_by_content(connection: duckdb.DuckDBPyConnection, groups: Sequence[list[_Found]]) -> Iterator[_Same]:
     if not groups:
         return
-    in_runs: dict[str, dict[str, _Found]] = defaultdict(dict)
+    in_runs: _Units = defaultdict(dict)
     for found in (found for group in groups for found in group):
         first = in_runs[found.run_id].setdefault(found.source_id, found)
         if first is not found:
             yield _Same(found, first, BY_CONTENT)
-    counted = dict(connection.execute("SELECT run_id, count(DISTINCT source_id) FROM attempts GROUP BY 1").fetchall())
-    copies = [run_id for run_id, found in in_runs.items() if len(found) == counted[run_id]]
+    in_files: _Units = defaultdict(dict)
+    for found in (found for unit in in_runs.values() for found in unit.values()):
+        in_files[found.source][found.source_id] = found
+    # A file is a copy where another one beside it has its attempts, a run where any other run has them.
+    for same in _copies(in_files, _totals(connection, "source"), beside=True):
+        in_runs[same.dropped.run_id].pop(same.dropped.source_id)
+        yield same
+    yield from _copies(in_runs, _totals(connection, "run_id"), beside=False)
+
+
+# The attempts of each file or run, by their ids.
+_Units = dict[str, dict[str, _Found]]
+
+
+def _totals(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int]:
+    sql = f"SELECT {column}, count(DISTINCT source_id) FROM attempts GROUP BY 1"
+    return dict(connection.execute(sql).fetchall())
+
+
+def _copies(units: _Units, totals: Mapping[str, int], *, beside: bool) -> Iterator[_Same]:
+    """The attempts of units of which another unit (with `beside`, one in the same folder) has all attempts."""
+    whole = [unit for unit, found in units.items() if found and len(found) == totals[unit]]
     # The smallest first, and of equal ones the last: the copy goes, and what it was made from stays.
-    copies.sort(key=lambda run_id: _first(in_runs[run_id].values()), reverse=True)
-    copies.sort(key=lambda run_id: len(in_runs[run_id]))
-    for run_id in copies:
-        whole = _whole(run_id, in_runs)
-        if whole is not None:
-            yield from (_Same(found, in_runs[whole][key], BY_CONTENT) for key, found in in_runs.pop(run_id).items())
-
-
-def _whole(run_id: str, in_runs: dict[str, dict[str, _Found]]) -> str | None:
-    """Another run that has all attempts of a run; the first, where several have."""
-    wanted = in_runs[run_id].keys()
-    holders = [other for other, found in in_runs.items() if other != run_id and wanted <= found.keys()]
-    return min(holders, key=lambda other: _first(in_runs[other].values()), default=None)
+    whole.sort(key=lambda unit: _first(units[unit].values()), reverse=True)
+    whole.sort(key=lambda unit: len(units[unit]))
+    for unit in whole:
+        wanted = units[unit].keys()
+        holders = [
+            other
+            for other, found in units.items()
+            if other != unit and wanted <= found.keys() and not (beside and Path(other).parent != Path(unit).parent)
+        ]
+        if holders:
+            holder = units[min(holders, key=lambda other: _first(units[other].values()))]
+            yield from (_Same(found, holder[source_id], BY_CONTENT) for source_id, found in units.pop(unit).items())
 
 
 def _first(found: Iterable[_Found]) -> tuple[int, str, int]:

@@ -33,6 +33,7 @@ from halo_opt.store.readers.span_trace import (
 )
 from halo_opt.store.rows import SpanRow
 from halo_opt.store.sink import BY_ID, Sink
+from halo_opt.store.values import FITS
 
 # A copy of few spans is small and saves a search for them in each query; that of most would fill the memory.
 _FEW = 0.1
@@ -263,7 +264,8 @@ def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name
     )
     attempt = with_totals(attempt, root)
     sink.attempt(attempt)
-    if attempt.score is not None and sink.rule.judge(attempt).attempt.score is None:
+    storable = not isinstance(attempt.score, int | float) or FITS["DOUBLE"](attempt.score)
+    if attempt.score is not None and storable and sink.rule.judge(attempt).attempt.score is None:
         # What is a score of the attempt is copied together; one on another scale is a row of `scores` only.
         for score in scores_of(attempt):
             sink.score(score)

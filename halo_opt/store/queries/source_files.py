@@ -10,6 +10,7 @@ import msgspec
 
 from halo_opt.core.errors import InputError
 from halo_opt.store.files.lines import decode_object
+from halo_opt.store.rows import is_stored_as
 
 # Bytes between two lines that cost less to read than another read costs.
 _NEAR = 16_384
@@ -77,7 +78,11 @@ def _all_of(file: FileIO, size: int) -> bytes:
 
 def _checked(raw: bytes, place: LinePlace, store_path: Path) -> SpanLine:
     record = _object(raw)
-    if record is None or (record.get("trace_id"), record.get("span_id")) != (place.trace_id, place.span_id):
+    if (
+        record is None
+        or record.get("span_id") != place.span_id
+        or not is_stored_as(record.get("trace_id"), place.trace_id)
+    ):
         raise changed(place.source, store_path)
     return SpanLine(raw, record)
 

@@ -296,7 +296,7 @@ def _task(record: Record, places: list[Any], goal: str | None, trace_id: str) ->
     """The task: as the record names it, else derived from the first message of the user, else from the record's id."""
     named = names.first((*_TASK, "task"), *places)
     if isinstance(named, int) or (isinstance(named, str) and 0 < len(named) <= _LONGEST_NAME):
-        return str(named)
+        return names.with_suite(str(named), *places)
     return derived_task(goal, values.text(record.get("id")) or trace_id)
 
 

@@ -97,6 +97,12 @@ RESULT = (
     "traceloop.entity.output",
 )
 TASK = ("halo.task_id", "task_id", "task.id", "metadata.task_id", "task.name", "inference.task_id")
+# What a task id is unique in, from the whole to the part; a task is known by all of them that are named.
+SUITES = (("dataset", "dataset_name", "benchmark"), ("suite", "suite_name"), ("domain",))
+# The environment tells tasks apart where nothing else is named, unless it says where a program was deployed.
+ENVIRONMENTS = ("environment", "env", "env_name")
+_DEPLOYMENTS = ("prod", "production", "dev", "development", "staging", "test", "testing", "local", "ci", "default")
+_LONGEST_SUITE = 60
 SEED = ("halo.seed", "seed", "task.seed", "metadata.seed", "gen_ai.request.seed")
 SCORE = (
     "halo.score",
@@ -185,6 +191,25 @@ def first(names: tuple[str, ...], *sources: Attributes) -> Any:
             if value is not None:
                 return value
     return None
+
+
+def with_suite(task: str, *sources: Attributes) -> str:
+    """A task id that the format gives, with the data set, suite or domain that is named beside it before it.
+
+    Task numbers begin anew in each of them. One that is in the id already is not repeated.
+    """
+    named = [_suite(names, sources) for names in SUITES]
+    if not any(named):
+        named = [_suite(ENVIRONMENTS, sources)]
+        named = [name for name in named if name and name.lower() not in _DEPLOYMENTS]
+    parts = [name for name in dict.fromkeys(named) if name and name.lower() not in task.lower()]
+    return "-".join([*parts, task])
+
+
+def _suite(names: tuple[str, ...], sources: Sequence[Attributes]) -> str | None:
+    spelled = [f"{before}{name}" for name in names for before in ("", "task.", "metadata.", "halo.")]
+    found = first(tuple(spelled), *sources)
+    return found if isinstance(found, str) and 0 < len(found) <= _LONGEST_SUITE else None
 
 
 def kind_of(attributes: Attributes, name: str) -> str:

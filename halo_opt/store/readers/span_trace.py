@@ -172,12 +172,13 @@ def goal_of(root: Span) -> str | None:
 def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
     """The attempt with the facts of its root span; the caller adds the totals over all spans."""
     attributes, resource = root.attributes, root.resource
+    task = values.text(names.first(names.TASK, attributes, resource))
     outcome, score = names.outcome_of(attributes, resource)
     end_reason = values.text(attributes.get("halo.end_reason"))
     return AttemptRow(
         root.trace_id,
         values.text(names.first(("halo.run_id",), attributes, resource)) or run_id,
-        values.text(names.first(names.TASK, attributes, resource)) or derived_task(goal, root.trace_id),
+        names.with_suite(task, attributes, resource) if task else derived_task(goal, root.trace_id),
         seed=values.integer(names.first(names.SEED, attributes, resource)),
         attempt=values.integer(names.first(("halo.attempt",), attributes, resource)) or 0,
         outcome=outcome,

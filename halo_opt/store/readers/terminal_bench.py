@@ -13,6 +13,7 @@ from halo_opt.store import values
 from halo_opt.store.files.folders import files_under
 from halo_opt.store.files.lines import HEAD, decode_json
 from halo_opt.store.outcomes import reward_rows
+from halo_opt.store.readers import conventions as names
 from halo_opt.store.readers.base import derived_id, whole
 from halo_opt.store.readers.documents import leading_objects, records
 from halo_opt.store.readers.exported import text_id
@@ -36,6 +37,7 @@ _CAUSES = {
     "unknown": "harness_crashed",
     "unknown_harness_error": "harness_crashed",
 }
+_CORE = (None, "terminal-bench-core", "terminal-bench")
 _VERDICTS = {"passed": 1.0, "failed": 0.0}
 _NUMBER = re.compile(r"\.(\d+)-of-\d+")
 RESULTS, _METADATA = "results.json", "run_metadata.json"
@@ -70,9 +72,11 @@ class TerminalBenchReader:
         run_id = sink.run_of_folder(folder)
         model, revision = values.text(about.get("model_name")), values.text(about.get("commit_hash"))
         mode = values.text(about.get("agent_name"))
+        # Tasks of the core set are known by their names alone.
+        suite = {} if about.get("dataset_name") in _CORE else {"dataset": about.get("dataset_name")}
         sink.run(RunRow(run_id, self.name, revision, model, mode, None, str(path)))
         for result, source, line in found:
-            task = values.text(result["task_id"]) or ""
+            task = names.with_suite(values.text(result["task_id"]) or "", suite)
             known = AttemptRow(
                 text_id(result.get("id")) or derived_id(run_id, task, result.get("trial_name"), source.name, line),
                 run_id,

@@ -78,8 +78,16 @@ def test_ids_without_families_make_none(tiny: TinyStore, ids: list[str]) -> None
 
 
 def test_runs_that_are_the_models_again_make_no_second_table(tiny: TinyStore) -> None:
-    tiny.add(FINE, run="r1", model="a")
-    tiny.add(FINE, run="r2", model="b")
+    for _ in range(2):
+        tiny.add(FINE, run="r1", model="a")
+        tiny.add(FINE, run="r2", model="b")
     assert list(kinds_of(tiny)) == ["model"]
-    tiny.add(FINE, run="r3", model="b")
+    for _ in range(2):
+        tiny.add(FINE, run="r3", model="b")
     assert list(kinds_of(tiny)) == ["model", "run"]
+
+
+def test_runs_of_one_attempt_are_no_groups(tiny: TinyStore) -> None:
+    for number in range(5):
+        tiny.add(FINE, run=f"r{number}")
+    assert "run" not in kinds_of(tiny)

@@ -192,8 +192,8 @@ def test_several_runs_are_told_apart(tiny: TinyStore) -> None:
 
 
 def test_above_twenty_runs_the_report_says_which_it_shows(tiny: TinyStore) -> None:
-    for number in range(21):
-        tiny.add(FINE, run=f"run-{number:02}")
+    for number in range(42):
+        tiny.add(FINE, run=f"run-{number // 2:02}")
     report = report_of(tiny)
     assert any("The overview has the success rates of 20 of them" in note for note in report.caveats)
     assert any(note.startswith("For the rates of all 21 runs: halo-opt sql") for note in report.caveats)
@@ -258,3 +258,10 @@ def test_a_part_of_another_finding_says_so(tiny: TinyStore) -> None:
         tiny.add(steps, outcome=outcome, task=f"task-{number % 8}")
     notes = [note for f in report_of(tiny).findings for note in f.confounders]
     assert any(note.startswith("Nearly all failures that show it also show F1") for note in notes)
+
+
+def test_runs_of_one_attempt_are_compared_as_one_run(tiny: TinyStore) -> None:
+    for number in range(21):
+        tiny.add(FINE, run=f"run-{number:02}")
+    caveats = report_of(tiny).caveats
+    assert "21 runs have one attempt each. These attempts were compared with each other, as one run." in caveats

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from halo_opt.store import Store, build_store
+from halo_opt.store import Options, Store, build_store
+from halo_opt.store.queries.show import show
 
 CASES = Path(__file__).parents[2] / "data" / "cases"
 
@@ -303,3 +304,33 @@ def test_goal_that_comes_later_tells_tasks_apart_as_in_a_fresh_import(tmp_path):
     build_store([tmp_path / "in"], tmp_path / "s.duckdb")
     build_store([tmp_path / "in"], tmp_path / "fresh.duckdb")
     assert everything(tmp_path / "s.duckdb") == everything(tmp_path / "fresh.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("named", "task"),
+    [
+        ({"metadata": {"dataset": "fs", "split": "test"}}, "fs-1"),
+        ({"suite": "banking", "benchmark": "dojo"}, "dojo-banking-1"),
+        ({"env": "bash"}, "bash-1"),
+        ({"env": "production"}, "1"),
+        ({}, "1"),
+    ],
+)
+def test_data_set_that_a_record_names_is_a_part_of_the_task(named, task, tmp_path):
+    file = written(tmp_path / "in" / "x.jsonl", chat("1", **named))
+    assert rows(tmp_path / "in", "SELECT task_id FROM attempts", file) == [(task,)]
+
+
+def test_domain_in_the_resource_of_spans_is_a_part_of_the_task(tmp_path):
+    resource = {"attributes": {"halo.task_id": "7", "domain": "airline"}}
+    written(tmp_path / "in" / "t.jsonl", *whole("a", resource=resource))
+    assert rows(tmp_path / "in", "SELECT task_id FROM attempts") == [("airline-7",)]
+
+
+def test_attempt_whose_id_another_run_has_can_be_shown(tmp_path):
+    written(tmp_path / "in" / "x" / "t.jsonl", *whole("a"))
+    written(tmp_path / "in" / "y" / "t.jsonl", *later(whole("a")))
+    build_store([tmp_path / "in"], tmp_path / "s.duckdb", options=Options(contents=False))
+    with Store.open(tmp_path / "s.duckdb") as store:
+        [(trace_id,)] = store.rows("SELECT trace_id FROM attempts WHERE trace_id <> 'a'")
+        assert show(store, trace_id).trace_id == trace_id

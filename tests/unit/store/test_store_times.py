@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from halo_opt.experiment.contract import _span_issues
 from halo_opt.store import Options, Store, build_store, values
 
 CASE = Path(__file__).parents[2] / "data" / "cases" / "epoch_seconds_become_1970"
@@ -179,3 +180,11 @@ def test_time_of_a_result_line_that_cannot_be_read_is_listed_and_that_of_the_spa
     with Store.open(tmp_path / "s.duckdb") as store:
         assert store.rows("SELECT CAST(started_at AS VARCHAR) FROM attempts") == [("2025-03-01 10:00:10",)]
         assert store.rows("SELECT line, field, head FROM rejects") == [(1, "attempts.started_at", "soon")]
+
+
+def test_check_names_the_times_that_cannot_be_read(tmp_path):
+    run = run_folder(tmp_path, TEN)
+    (run / "spans.jsonl").write_text(span(12.5))
+    [issue, *_] = _span_issues(run, tmp_path / "check.duckdb")
+    assert issue.required
+    assert issue.message.startswith("line 1, spans.started_at '12.5': not a time: write ISO 8601")

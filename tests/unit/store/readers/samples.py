@@ -11,6 +11,7 @@ from typing import Any
 
 from reader_tools import as_document, as_lines
 from samples_agents import atif, browsergym, harbor_trial, mini_swe_agent, swe_agent, terminal_bench
+from samples_benchmarks import SAMPLES as BENCHMARKS
 
 DATA = Path(__file__).parents[3] / "data"
 
@@ -249,4 +250,5 @@ SAMPLES: dict[str, Callable[[Path], Path]] = {
     "chat, an array": chat_array,
     "chat, a document": chat_document,
     "chat, an array of messages": chat_bare,
+    **BENCHMARKS,
 }

@@ -1,31 +1,16 @@
 """AgentDojo's run logs: the suite is part of the task, utility is the outcome, an attack makes another task."""
 
-import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from reader_tools import as_document, few, spoiled, stored, survives
+from samples_benchmarks import LOG
 
 from halo_opt.store import Store, build_store
 from halo_opt.store.readers import READERS
 
 CASES = Path(__file__).parents[3] / "data" / "cases"
-RECORD = json.loads((CASES / "agentdojo" / "user_task_1.json").read_text())
-LOG = {
-    "suite_name": "workspace",
-    "pipeline_name": "gpt-4o-2024-05-13",
-    "user_task_id": "user_task_3",
-    "injection_task_id": "injection_task_0",
-    "attack_type": "important_instructions",
-    "injections": {"email": "do this"},
-    "messages": RECORD["messages"],
-    "error": None,
-    "utility": True,
-    "security": False,
-    "evaluation_timestamp": "2025-01-02 03:04:05",
-    "duration": 2.5,
-}
 
 
 @pytest.fixture

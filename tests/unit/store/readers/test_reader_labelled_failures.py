@@ -3,59 +3,9 @@
 import pytest
 from hypothesis import given
 from reader_tools import as_document, as_lines, few, spoiled, stored, survives
+from samples_benchmarks import AGENTRX, GENERATED, HAND_CRAFTED, LABELS
 
 from halo_opt.store.readers import READERS
-
-HAND_CRAFTED = {
-    "question": "Where?",
-    "question_ID": "q1",
-    "ground_truth": "Here",
-    "history": [
-        {"role": "human", "content": "Where?"},
-        {"role": "Orchestrator (thought)", "content": "Plan."},
-        {"role": "Orchestrator (-> WebSurfer)", "content": "Search."},
-        {"role": "WebSurfer", "content": "Found."},
-        {"role": "ComputerTerminal", "content": "ok"},
-    ],
-    "mistake_agent": "WebSurfer",
-    "mistake_step": "3",
-    "mistake_reason": "It looked at the wrong page.",
-}
-GENERATED = {
-    "is_correct": False,
-    "question": "Sum?",
-    "question_ID": "q2",
-    "history": [
-        {"role": "user", "name": "human", "content": "Sum?"},
-        {"role": "assistant", "name": "Excel_Expert", "content": "I add."},
-        {"role": "user", "name": "Computer_terminal", "content": "exitcode: 0"},
-        {"role": "user", "name": "Checker_Expert", "content": "Wrong."},
-    ],
-    "mistake_agent": "Excel_Expert",
-    "mistake_step": 1,
-}
-AGENTRX = {
-    "trajectory_id": "tau_retail_2",
-    "instruction": "Return it.",
-    "steps": [
-        {"index": 1, "substeps": [{"sub_index": 1, "role": "user", "content": "hi"}]},
-        {
-            "index": 2,
-            "substeps": [
-                {"sub_index": 1, "role": "assistant", "content": '{"name": "find", "arguments": {"a": 1}}'},
-                {"sub_index": 2, "role": "tool", "content": "Error: no such order"},
-            ],
-        },
-    ],
-}
-LABELS = {
-    "trajectory_id": "2",
-    "failure_summary": "It failed.",
-    "failures": [
-        {"failure_id": "1", "step_number": 2, "failure_category": "Invalid Invocation", "failed_agent": "assistant"}
-    ],
-    "root_cause_failure_id": "1",
-}
 
 
 def test_every_agent_makes_steps(tmp_path):

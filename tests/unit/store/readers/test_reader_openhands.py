@@ -8,82 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reader_tools import JUNK, as_document, as_lines, few, spoiled, stored, survives
+from samples_benchmarks import ASKED, EVENTS, MISSING, RESULT, SDK
 
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.openhands_events import Session, events_of
-
-ASKED = {
-    "function_name": "execute_bash",
-    "tool_call_id": "c1",
-    "model_response": {"id": "r1", "model": "m-1", "usage": {"prompt_tokens": 5, "completion_tokens": 3}},
-}
-MISSING = "ls: cannot access '/x': No such file or directory"
-EVENTS: list[dict[str, Any]] = [
-    {"id": 0, "source": "agent", "action": "system", "args": {"content": "You are an agent."}},
-    {"id": 1, "source": "user", "action": "message", "args": {"content": "Fix the bug."}},
-    {
-        "id": 2,
-        "timestamp": "2024-11-01T10:00:02",
-        "source": "agent",
-        "action": "run",
-        "args": {"command": "ls /x", "thought": "I look.", "blocking": False},
-        "tool_call_metadata": ASKED,
-    },
-    {
-        "id": 3,
-        "source": "agent",
-        "cause": 2,
-        "observation": "run",
-        "content": MISSING,
-        "extras": {"command": "ls /x", "metadata": {"exit_code": 2}},
-    },
-    {"id": 4, "source": "agent", "action": "finish", "args": {"final_thought": "Done."}},
-]
-RESULT = {
-    "instance_id": "django__django-1",
-    "instruction": "Fix the bug.",
-    "metadata": {"agent_class": "CodeActAgent", "llm_config": {"model": "m-2"}, "max_iterations": 100},
-    "history": EVENTS,
-    "metrics": {
-        "accumulated_cost": 0.5,
-        "accumulated_token_usage": {"prompt_tokens": 100, "completion_tokens": 7},
-    },
-    "test_result": {"git_patch": "diff", "report": {"resolved": True}},
-    "error": None,
-}
-SDK: list[dict[str, Any]] = [
-    {"kind": "SystemPromptEvent", "source": "agent", "system_prompt": {"type": "text", "text": "You are an agent."}},
-    {
-        "kind": "MessageEvent",
-        "source": "user",
-        "llm_message": {"role": "user", "content": [{"type": "text", "text": "Fix the bug."}]},
-    },
-    {
-        "kind": "ActionEvent",
-        "id": "e1",
-        "source": "agent",
-        "thought": [{"type": "text", "text": "I look."}],
-        "action": {"kind": "TerminalAction", "command": "ls /x"},
-        "tool_name": "execute_bash",
-        "tool_call_id": "c1",
-        "tool_call": {"id": "c1", "name": "execute_bash", "arguments": '{"command": "ls /x"}'},
-        "llm_response_id": "r1",
-    },
-    {
-        "kind": "ObservationEvent",
-        "source": "environment",
-        "tool_name": "execute_bash",
-        "tool_call_id": "c1",
-        "observation": {"kind": "TerminalObservation", "content": [{"type": "text", "text": MISSING}], "exit_code": 2},
-    },
-    {
-        "kind": "ActionEvent",
-        "source": "agent",
-        "tool_name": "finish",
-        "tool_call_id": "c2",
-        "action": {"message": "Done."},
-    },
-]
 
 
 def folder_of(place: Path, events: list[dict[str, Any]]) -> Path:
