@@ -64,7 +64,7 @@ def built_store(
 def _warn_of_scores(summary: ImportSummary, console: Console) -> None:
     """Say which scores gave no outcome, and what to do about it."""
     if summary.unusable_scores:
-        count = sum(summary.unusable_scores.values())
+        count = summary.rejected_values.get(SCORE_FIELD, 0)
         listed = list(summary.unusable_scores)
         more = ", ..." if len(listed) > SCORES_NAMED else ""
         console.warn(

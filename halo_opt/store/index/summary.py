@@ -47,7 +47,8 @@ class ImportSummary(Record):
         default_factory=dict, description="values that their columns cannot hold, by column; each is in rejects too"
     )
     unusable_scores: dict[str, int] = Field(
-        default_factory=dict, description="scores that no outcome can be made from, as stated: how often each"
+        default_factory=dict,
+        description="scores that no outcome can be made from, as stated: how often each, the commonest ten",
     )
     kept_errors: int = Field(default=0, description="errors that a scores file gives no success to, and so stay errors")
     unfinished: int = Field(description="traces in run folders without a result line: killed in flight")
@@ -132,7 +133,7 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
             "SELECT field, count(*) FROM rejects WHERE field IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
         ),
         unusable_scores=pairs(
-            f"SELECT head, count(*) FROM rejects WHERE field = '{SCORE_FIELD}' GROUP BY 1 ORDER BY 2 DESC, 1"
+            f"SELECT head, count(*) FROM rejects WHERE field = '{SCORE_FIELD}' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10"
         ),
         kept_errors=one(
             "SELECT count(DISTINCT trace_id) FROM scores JOIN attempts a USING (trace_id)"

@@ -175,7 +175,7 @@ def test_refusal_says_what_is_allowed(store, sql):
 
 
 def test_unknown_table_is_answered_with_the_tables_there_are(store):
-    with pytest.raises(Refused, match=r"no table 'trajectories'; tables are attempts, "):
+    with pytest.raises(Refused, match=r"no table 'trajectories'; tables are artifacts, attempts, "):
         guarded_query(store, "SELECT * FROM trajectories")
 
 
