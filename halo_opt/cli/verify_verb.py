@@ -162,7 +162,7 @@ def _store_of(report: Report, console: Console) -> Path:
         options = options_from(report.made_with.reading)
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(f"made_with.reading of the report does not say how the traces were read ({error})") from None
-    for path, kind in ((options.scores, "file of scores"), (options.names, "mapping file")):
-        if path is not None and (problem := path_problem(path)):
-            raise InputError(f"{shown(path)}, the {kind} that the traces were read with, {problem}; restore it")
+    for file, kind in ((options.scores, "file of scores"), (options.names, "mapping file")):
+        if file is not None and (problem := path_problem(file)):
+            raise InputError(f"{shown(file)}, the {kind} that the traces were read with, {problem}; restore it")
     return built_store(inputs, None, console, options=options)[0]
