@@ -87,7 +87,7 @@ def test_a_threshold_of_0_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     assert "--success-at 0 must be a number above 0" in capsys.readouterr().err
 
 
-def test_verify_reads_outcomes_from_the_scores_file_of_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_reads_outcomes_from_the_scores_file_of_the_report() -> None:
     folder = Path("chats")
     folder.mkdir()
     for number in range(4):
@@ -101,6 +101,5 @@ def test_verify_reads_outcomes_from_the_scores_file_of_the_report(capsys: pytest
     assert run(["analyze", "chats", "-q", "--out", "r", "--scores", "scores.csv"]) == 0
     assert read_report(Path("r")).overview["successes"].value == 2
     assert run(["verify", "r"]) == 0
-    assert "the outcomes in" in capsys.readouterr().err
     Path("scores.csv").unlink()
     assert run(["verify", "r"]) == 2
