@@ -119,3 +119,29 @@ def test_real_excerpts_give_reports_that_verify(name: str, tmp_path: Path) -> No
             "not applicable",
         }
         assert verify_report(report, store) == []
+
+
+def _attempt(number: int) -> dict[str, Any]:
+    """An attempt that repeats one call if it fails, and hardly ever if it succeeds."""
+    failed = number % 2 == 0
+    messages = [message("user", f"Task number {number}: find item {number}.")]
+    for step in range(3):
+        words = "same" if failed or number == 1 else f"q{step}"
+        messages += [message("assistant", call=("search", {"q": words})), message("tool", f"result of {words}")]
+    return {"task_id": f"t{number}", "messages": [*messages, message("assistant", "done")], "reward": int(not failed)}
+
+
+def test_one_file_for_each_attempt_gives_the_finding_of_one_file_for_all(tmp_path):
+    attempts = [_attempt(number) for number in range(40)]
+    (tmp_path / "files").mkdir()
+    for number, attempt in enumerate(attempts):
+        (tmp_path / "files" / f"{number}.json").write_text(json.dumps(attempt), encoding="utf-8")
+    (tmp_path / "all.jsonl").write_text("".join(json.dumps(attempt) + "\n" for attempt in attempts), encoding="utf-8")
+    found = []
+    for name in ("files", "all.jsonl"):
+        build_store([tmp_path / name], tmp_path / f"{name}.duckdb")
+        with Store.open(tmp_path / f"{name}.duckdb") as store:
+            report = mine_store(store, [], title="t", made_at="2026-01-01T00:00:00Z")
+        found.append([(one.behaviour, one.numbers["q_value"].value) for one in report.findings])
+    assert found[0] == found[1]
+    assert found[0][0][1] < 1e-6

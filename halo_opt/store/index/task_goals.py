@@ -106,7 +106,7 @@ def _vary_with_seed(kinds: Sequence[Sequence[_Goal]]) -> bool:
 
 def _alike(one: _Words, other: _Words) -> bool:
     """Whether two goals fill one template, or one is the other within more instructions."""
-    if not one or not other:
+    if one == other or not one or not other:
         return one == other
     fewer = min(len(set(one)), len(set(other)))
     if len(set(one) & set(other)) < _IN_COMMON * fewer:

@@ -98,11 +98,16 @@ RESULT = (
 )
 TASK = ("halo.task_id", "task_id", "task.id", "metadata.task_id", "task.name", "inference.task_id")
 # What a task id is unique in, from the whole to the part; a task is known by all of them that are named.
-SUITES = (("dataset", "dataset_name", "benchmark"), ("suite", "suite_name"), ("domain",))
+SUITES: tuple[tuple[str, ...], ...] = (("dataset", "dataset_name", "benchmark"), ("suite", "suite_name"), ("domain",))
 # The environment tells tasks apart where nothing else is named, unless it says where a program was deployed.
-ENVIRONMENTS = ("environment", "env", "env_name")
+ENVIRONMENTS: tuple[str, ...] = ("environment", "env", "env_name")
 _DEPLOYMENTS = ("prod", "production", "dev", "development", "staging", "test", "testing", "local", "ci", "default")
 _LONGEST_SUITE = 60
+_BEFORE = ("", "task.", "metadata.", "halo.")
+_SPELLED = {
+    names: tuple(f"{before}{name}" for name in names for before in _BEFORE) for names in (*SUITES, ENVIRONMENTS)
+}
+_ANY_SUITE = frozenset(name for spelled in _SPELLED.values() for name in spelled)
 SEED = ("halo.seed", "seed", "task.seed", "metadata.seed", "gen_ai.request.seed")
 SCORE = (
     "halo.score",
@@ -198,6 +203,8 @@ def with_suite(task: str, *sources: Attributes) -> str:
 
     Task numbers begin anew in each of them. One that is in the id already is not repeated.
     """
+    if all(map(_ANY_SUITE.isdisjoint, sources)):
+        return task
     named = [_suite(names, sources) for names in SUITES]
     if not any(named):
         named = [_suite(ENVIRONMENTS, sources)]
@@ -207,8 +214,7 @@ def with_suite(task: str, *sources: Attributes) -> str:
 
 
 def _suite(names: tuple[str, ...], sources: Sequence[Attributes]) -> str | None:
-    spelled = [f"{before}{name}" for name in names for before in ("", "task.", "metadata.", "halo.")]
-    found = first(tuple(spelled), *sources)
+    found = first(_SPELLED[names], *sources)
     return found if isinstance(found, str) and 0 < len(found) <= _LONGEST_SUITE else None
 
 
