@@ -7,7 +7,7 @@ from pathlib import Path
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError
 from halo_opt.core.input_paths import path_problem, shown
-from halo_opt.core.text import counted
+from halo_opt.core.text import counted, listed
 from halo_opt.redaction import RedactionRules
 from halo_opt.store import ImportSummary, Options, build_store, default_store_path, expanded, fresh, options_of
 from halo_opt.store import Store as TraceStore
@@ -55,7 +55,7 @@ def built_store(
         with TraceStore.open(path) as found:
             summary = found.summary()
     else:
-        with console.working(f"indexing {', '.join(map(str, traces))}"):
+        with console.working(f"indexing {listed([str(path) for path in traces], most=2)}"):
             summary = build_store(traces, path, options=chosen)
     _warn_of_scores(summary, console)
     return path, summary

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,9 +19,10 @@ from halo_opt.core.input_paths import path_problem, shown
 from halo_opt.core.report_records import InputFile, Report
 from halo_opt.core.text import counted
 from halo_opt.reporting.report_files import read_report
-from halo_opt.store import Options, Refused, default_store_path, expanded, guarded_queries, options_of
+from halo_opt.store import Refused, guarded_queries
 from halo_opt.store import Store as TraceStore
 from halo_opt.store.guarded.queries import Table
+from halo_opt.store.index.ingest import options_from
 
 # A number of a report may ask for a row a task; what a person asks for on a terminal is far less.
 VERIFY_ROWS = 1_000_000
@@ -158,12 +158,11 @@ def _store_of(report: Report, console: Console) -> Path:
             raise InputError(
                 f"{shown(path)}, which the report was made from, {problem}; restore it, or name an index with --store"
             )
-    names = Path(report.made_with.names) if report.made_with.names is not None else None
-    if names is not None and (problem := path_problem(names)):
-        raise InputError(f"{shown(names)}, the mapping file that the traces were read with, {problem}; restore it")
-    stated = report.overview["success_at"].value if "success_at" in report.overview else None
-    success_at = float(stated) if isinstance(stated, int | float) else None
-    # The store may have been built with other names or another threshold since.
-    inputs = expanded(inputs)
-    known = options_of(default_store_path(inputs)) or Options()
-    return built_store(inputs, None, console, options=replace(known, names=names, success_at=success_at))[0]
+    try:
+        options = options_from(report.made_with.reading)
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputError(f"made_with.reading of the report does not say how the traces were read ({error})") from None
+    for file, kind in ((options.scores, "file of scores"), (options.names, "mapping file")):
+        if file is not None and (problem := path_problem(file)):
+            raise InputError(f"{shown(file)}, the {kind} that the traces were read with, {problem}; restore it")
+    return built_store(inputs, None, console, options=options)[0]

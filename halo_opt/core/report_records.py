@@ -240,21 +240,21 @@ class MadeWith(Record):
 
     Attributes:
         version: The version of halo-opt; '' in reports of versions that did not record this.
+        reading: How the traces were read: format, scores, mapping file, threshold, redaction.
         experimental: Whether the experimental detectors were used too.
         detectors: The user's own detectors, as they were read.
         skipped: A sentence for each of the user's detectors that could not be used.
         playbook: The user's own playbook, None for the one that comes with halo-opt.
         asked: What a model had tested, in this order.
-        names: The path of the mapping file that the traces were read with; None without one.
     """
 
     version: str = ""
+    reading: dict[str, Any] = Field(default={})
     experimental: bool = False
     detectors: list[dict[str, Any]] = Field(default=[])
     skipped: list[str] = Field(default=[])
     playbook: dict[str, Any] | None = None
     asked: list[AskedBehaviour] = Field(default=[])
-    names: str | None = None
 
 
 class Report(Record):

@@ -189,10 +189,11 @@ def mine_store(
 
 def _made_with(store: Rows, detectors: Detectors) -> MadeWith:
     """What a report must record of the detectors and the reading of the traces, so that it can be made again."""
-    options = store.rows("SELECT value FROM meta WHERE key = 'options'")
+    reading = store.rows("SELECT value FROM meta WHERE key = 'options'")
     own = [b for b in detectors.behaviours if b.source is not None]
     return MadeWith(
         version=__version__,
+        reading=json.loads(reading[0][0]) if reading else {},
         experimental=any(b.source is None for b in detectors.behaviours),
         # The SQL of a condition follows from it.
         detectors=[
@@ -200,7 +201,6 @@ def _made_with(store: Rows, detectors: Detectors) -> MadeWith:
         ],
         skipped=list(detectors.skipped),
         playbook=detectors.playbook.model_dump(mode="json") if detectors.playbook else None,
-        names=json.loads(options[0][0]).get("names") if options else None,
     )
 
 

@@ -85,3 +85,21 @@ def test_a_listing_warns_of_ratings_and_names_the_remedy(capsys: pytest.CaptureF
 def test_a_threshold_of_0_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["traces", RATINGS, "--success-at", "0"]) == 2
     assert "--success-at 0 must be a number above 0" in capsys.readouterr().err
+
+
+def test_verify_reads_outcomes_from_the_scores_file_of_the_report() -> None:
+    folder = Path("chats")
+    folder.mkdir()
+    for number in range(4):
+        record = {
+            "task_id": f"c{number}",
+            "messages": [{"role": "user", "content": "go"}, {"role": "assistant", "content": "ok"}],
+        }
+        (folder / f"c{number}.json").write_text(json.dumps(record))
+    scores = [f"c{number},{'success' if number % 2 else 'failure'}" for number in range(4)]
+    Path("scores.csv").write_text("\n".join(["task_id,outcome", *scores]) + "\n")
+    assert run(["analyze", "chats", "-q", "--out", "r", "--scores", "scores.csv"]) == 0
+    assert read_report(Path("r")).overview["successes"].value == 2
+    assert run(["verify", "r"]) == 0
+    Path("scores.csv").unlink()
+    assert run(["verify", "r"]) == 2

@@ -100,6 +100,14 @@ def test_a_report_is_confirmed_whatever_names_its_traces_hold(tmp_path_factory, 
         assert verify_document(Report.model_validate_json(json_text(made)), store, query=store.rows) == []
 
 
+def test_a_report_of_traces_with_scores_of_their_own_is_confirmed(tmp_path, capsys):
+    write(tmp_path / "tr", count=12)
+    lines = [{"trace_id": f"{place:032x}", "outcome": "failure" if place < 6 else "success"} for place in range(12)]
+    (tmp_path / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    assert run(["analyze", "tr", "--scores", "scores.jsonl", "--out", "rep", "-q"]) == 0
+    assert run(["verify", "rep", "-q"]) == 0, capsys.readouterr()
+
+
 def change(report: dict[str, Any], name: str) -> None:
     {
         "category": lambda: report["findings"][0].update(category="grader"),

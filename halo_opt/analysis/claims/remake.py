@@ -239,8 +239,8 @@ def not_checked(report: Report) -> list[str]:
     """What a report shows that does not follow from the traces, so that nothing can confirm it."""
     made = report.made_with
     parts = ["its title and the time at which it was made"]
-    if made.names is not None:
-        parts.append(f"the mapping file {visible(made.names)}, which says what names of the traces mean")
+    if (names := made.reading.get("names")) is not None:
+        parts.append(f"the mapping file {visible(str(names))}, which says what names of the traces mean")
     if report.left_out:
         parts.append("which files beside the traces were not read")
     if made.detectors:

@@ -9,12 +9,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -75,7 +75,11 @@ def options_of(store_path: Path) -> Options | None:
             found = store.rows("SELECT value FROM meta WHERE key = 'options'")
     except InputError:
         return None
-    settings = json.loads(found[0][0])
+    return options_from(json.loads(found[0][0]))
+
+
+def options_from(settings: Mapping[str, Any]) -> Options:
+    """The options that `Options.text` wrote as JSON, but for secrets named by hand. Raises LookupError, TypeError."""
     rules = (
         RedactionRules(environment=settings["redact"][0], personal=settings["redact"][1])
         if settings["redact"]

@@ -5,6 +5,7 @@ Only traces that a build has touched are made anew, so an append costs what it a
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -49,6 +50,7 @@ def finish_attempts(connection: duckdb.DuckDBPyConnection, sink: Sink, run_names
     `run_names` gives the run of a file whose spans name none.
     """
     tell_apart(connection, sink, run_names)
+    run_names = cache(run_names)  # it looks at the file system, and traces are many
     kind = _gather(connection)
     _drop_repeated(connection, sink, copied=kind == "TABLE")
     _count_once(connection, copied=kind == "TABLE")

@@ -118,6 +118,7 @@ def _turned(structs: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 _STATES = _Memo(lambda code: STATUS.get(str(code).upper(), "unset"))
 _KINDS = _Memo(lambda hints: names.kind_of(dict(zip(names.KIND, hints, strict=True)), ""))
+_AGENTS = _Memo(lambda told: names.agent_of(dict(told[0]), told[1]))
 _KIND_ALONE = _Memo(lambda kind: names.kind_of({names.KIND[0]: kind}, ""))
 
 
@@ -188,8 +189,10 @@ def _agents(attributes: _Attributes, kinds: list[str]) -> Sequence[str | None]:
     told = {name: attributes[name] for name in (*names.AGENT, *names.NODE) if _any(attributes[name])}
     if not told:
         return [None] * len(kinds)
-    cells = zip(*told.values(), strict=True)
-    return [names.agent_of(dict(zip(told, one, strict=True)), kind) for one, kind in zip(cells, kinds, strict=True)]
+    found: list[str | None] = [None] * len(kinds)
+    for place in {place for column in told.values() for place, value in enumerate(column) if value is not None}:
+        found[place] = _AGENTS[tuple((name, told[name][place]) for name in told), kinds[place]]
+    return found
 
 
 _NULL = msgspec.Raw(b"null")

@@ -206,6 +206,8 @@ def _is_chat(record: Record) -> bool:
     info, trajectory = record.get("info"), record.get("trajectory")
     if isinstance(trajectory, list) and trajectory and not is_message(trajectory[0]):
         return False  # SWE-agent's, which also holds a history of messages
+    if {"question", "ground_truth", "history"} <= record.keys():
+        return False  # Who&When's, whose roles are the names of agents
     if record.keys() & _FOREIGN or (isinstance(info, dict) and info.keys() & _FOREIGN_INFO):
         return False
     found = messages_in(record)

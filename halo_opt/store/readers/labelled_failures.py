@@ -132,8 +132,8 @@ def _run_id(path: Path, sink: Sink) -> str:
 
 
 def _is_who_and_when(record: Record) -> bool:
-    labelled = record.keys() & {"mistake_agent", "mistake_step"}
-    return bool(labelled) and (isinstance(record.get("history"), list) or "question" in record)
+    labelled = record.keys() & {"mistake_agent", "mistake_step"} or {"question", "ground_truth"} <= record.keys()
+    return bool(labelled) and isinstance(record.get("history"), list)
 
 
 def _history_problem(record: Record) -> str | None:

@@ -30,6 +30,14 @@ def test_labelled_mistake_is_a_failure(tmp_path, record):
         ]
 
 
+def test_record_without_labels_has_no_outcome(tmp_path):
+    plain = {name: value for name, value in HAND_CRAFTED.items() if not name.startswith("mistake_")}
+    path = as_document(tmp_path / "1.json", plain)
+    assert [reader.name for reader in READERS if reader.sniff(path)] == ["who-and-when"]
+    with stored(path) as store:
+        assert store.rows("SELECT outcome, steps FROM attempts") == [(None, 3)]
+
+
 def test_labels_are_scores(tmp_path):
     with stored(as_document(tmp_path / "1.json", HAND_CRAFTED)) as store:
         assert store.rows("SELECT name, value, label FROM scores ORDER BY 1") == [
