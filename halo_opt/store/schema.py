@@ -36,7 +36,7 @@ TABLES: tuple[Table, ...] = (
         "runs",
         "a set of attempts made with one harness revision, one model, one mode",
         _columns(
-            "run_id VARCHAR name of the run; a file's stem where the format names none",
+            "run_id VARCHAR name of the run; that of its file or its files' folder where the format names none",
             "format VARCHAR reader that recognised it, such as run-folder, spans or tau-bench",
             "harness_revision VARCHAR commit or version of the harness; NULL when not known",
             "model VARCHAR model that the agent used; NULL when not known",
