@@ -49,7 +49,7 @@ def test_diff_lists_no_behaviour_that_neither_run_shows(
     assert run(["diff", "first", "second"]) == 0
     printed = capsys.readouterr()
     assert "provider_error" not in printed.out
-    assert "behaviours that neither run shows; --json lists all" in printed.err
+    assert "equally frequent on both sides" in printed.err
 
 
 def test_a_report_whose_number_was_changed_does_not_verify(harness: FakeHarness, capsys) -> None:
@@ -87,8 +87,8 @@ def test_check_passes_a_good_harness_and_names_what_a_bad_one_lacks(harness: Fak
         (["analyze", "nowhere"], 2, "nowhere"),
         (["analyze", "traces"], 2, "traces"),
         (["verify", "nowhere.json"], 2, "nowhere.json"),
-        (["diff", "a", "b"], 2, "is not a run"),
-        (["diff", "a"], 2, "two runs or more"),
+        (["diff", "a", "b"], 2, "there is no a"),
+        (["diff", "a"], 2, "two sets or more"),
         (["run", "--config", "none.yaml"], 2, "none.yaml does not exist"),
         (["collect", "--model", "none", "--tasks", "fake.task-99"], 2, "there is no task fake.task-99; did you mean"),
         (["collect", "--model", "vllm:x@http://127.0.0.1:9/v1"], 3, "http://127.0.0.1:9/v1 does not answer"),

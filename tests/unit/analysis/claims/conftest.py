@@ -30,9 +30,9 @@ def quote(store: Store) -> dict[str, Any]:
     """Words of a failure of at least five steps, as they stand there."""
     [(trace, step, words)] = store.rows(
         "SELECT trace_id, step, arguments FROM steps JOIN attempts USING (trace_id) WHERE outcome = 'failure'"
-        " AND steps >= 5 AND length(arguments) > 20 ORDER BY ALL LIMIT 1"
+        " AND steps >= 5 AND length(arguments) BETWEEN 21 AND 200 ORDER BY ALL LIMIT 1"
     )
-    return {"trace_id": trace, "step": step, "words": words[:200]}
+    return {"trace_id": trace, "step": step, "words": words}
 
 
 @pytest.fixture(scope="session")
