@@ -38,7 +38,7 @@ _ROUNDS = 3
 
 
 def canonical(text: str) -> str:
-    """Folded case, without accents and invisible characters; Latin letters, digits 0 to 9 and `-` for their look-alikes."""
+    """Folded case, no accents or invisible characters; look-alikes as Latin letters, 0 to 9, and `-`."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     kept = "".join(_digit(c) for c in plain if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
     return _DASH.sub("-", kept).translate(_LATIN)
