@@ -108,7 +108,7 @@ def _grouped(paths: list[Path], by: By, reading: _Reading, console: Console) -> 
     """The attempts of all paths together, divided by one of their columns."""
     if any(_is_store(path) for path in paths):
         if len(paths) > 1:
-            raise InputError("--by divides one store, or traces that are named together; give the store alone")
+            raise InputError("with --by, give one store alone, or trace files and folders without a store")
         store = _store_of(paths[0], reading, console)
     else:
         store = Store.open(built_store(paths, None, console, **reading._asdict())[0])
@@ -154,7 +154,8 @@ def _print(diff: ScoreDiff, console: Console, format_: Format) -> None:
         console.document(diff)
         return
     headline = diff_headline(diff)
-    console.text(f"{headline.title}: {headline.sentence}")
+    end = "." if headline.kind == "unmeasured" else ":"
+    console.text(f"{headline.title}{end} {headline.sentence}")
     for table in diff_tables(diff):
         console.text(f"\n{table.title}")
         console.table(table.columns, table.rows, format_)
@@ -163,6 +164,6 @@ def _print(diff: ScoreDiff, console: Console, format_: Format) -> None:
     if left_out := len(diff.behaviours) - min(len(moved), BEHAVIOURS_LISTED):
         unknown = len(diff.behaviours) - len(moved) - same
         console.say(
-            f"not listed: {counted(left_out, 'behaviour')}, {same} of them equally frequent on both sides and "
-            f"{unknown} that one side cannot show; --json lists all"
+            f"{counted(left_out, 'behaviour')} not listed: {same} equally frequent on both sides, {unknown} not"
+            " applicable to one side; --json lists all"
         )

@@ -29,7 +29,7 @@ def test_a_loss_is_called_one_although_the_test_for_better_says_nothing_of_it() 
 
 def test_runs_without_a_common_attempt_are_not_compared() -> None:
     head = diff_headline(empty_diff())
-    assert (head.kind, head.title) == ("unmeasured", "Nothing to compare")
+    assert (head.kind, head.title) == ("unmeasured", "Success rates cannot be compared")
 
 
 def test_flips_both_ways_behaviours_errors_and_unpaired_attempts_are_listed_apart() -> None:
