@@ -72,7 +72,10 @@ def diff_verb(
         names = ", ".join(one.name for one in compared)
         raise InputError(f"--out writes one comparison, and --by {by} finds {len(compared)}: {names}; leave out --out")
     diffs = compare_with_first(compared)
-    for diff in diffs:
+    table = rows_format(format_, json_) == "table"
+    for place, diff in enumerate(diffs):
+        if place and table:
+            console.text("")
         _print(diff, console, rows_format(format_, json_))
     if out is not None:
         from halo_opt.reporting.diff_files import write_diff

@@ -13,7 +13,7 @@ from halo_opt.core.report_records import InputFile
 from halo_opt.store.outcomes import SCORE_FIELD
 from halo_opt.store.schema import TASKS_TOLD_APART
 
-UNKNOWN_FORMAT = "its content is of no known trace format"
+UNKNOWN_FORMAT = "the content is of no known trace format"
 _REMEDIES = {UNKNOWN_FORMAT: "'halo-opt formats' shows what is understood, and --map FILE makes other names known"}
 # So many files are named where several have one fault.
 NAMED_FILES = 3

@@ -65,7 +65,7 @@ def test_unknown_files_are_named_with_the_remedy(folder):
     (folder / "odd.json").write_text('{"a": 1}')
     [note] = notes_on_files(imported(folder))
     assert note == (
-        f"{folder}/odd.json was left out: its content is of no known trace format; 'halo-opt formats' shows what is"
+        f"{folder}/odd.json was left out: the content is of no known trace format; 'halo-opt formats' shows what is"
         " understood, and --map FILE makes other names known"
     )
 
@@ -75,7 +75,7 @@ def test_many_files_with_one_fault_are_one_note(folder):
         (folder / f"odd{number:02}.json").write_text('{"a": 1}')
     [note] = notes_on_files(imported(folder))
     assert note.startswith(f"40 files were left out ({folder}/odd00.json, ")
-    assert " and 37 more): its content is of no known trace format; " in note
+    assert " and 37 more): the content is of no known trace format; " in note
 
 
 def test_a_file_of_rejected_lines_gives_the_reason(folder):
