@@ -72,7 +72,10 @@ def diff_verb(
         names = ", ".join(one.name for one in compared)
         raise InputError(f"--out writes one comparison, and --by {by} finds {len(compared)}: {names}; leave out --out")
     diffs = compare_with_first(compared)
-    for diff in diffs:
+    table = rows_format(format_, json_) == "table"
+    for place, diff in enumerate(diffs):
+        if place and table:
+            console.text("")
         _print(diff, console, rows_format(format_, json_))
     if out is not None:
         from halo_opt.reporting.diff_files import write_diff
@@ -154,8 +157,7 @@ def _print(diff: ScoreDiff, console: Console, format_: Format) -> None:
         console.document(diff)
         return
     headline = diff_headline(diff)
-    end = "." if headline.kind == "unmeasured" else ":"
-    console.text(f"{headline.title}{end} {headline.sentence}")
+    console.text(f"{headline.title}: {headline.sentence}")
     for table in diff_tables(diff):
         console.text(f"\n{table.title}")
         console.table(table.columns, table.rows, format_)

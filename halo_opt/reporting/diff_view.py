@@ -12,7 +12,6 @@ from halo_opt.reporting.formatting import MISSING, interval_text, p_value_text, 
 Kind = Literal["gain", "worse", "unsure", "unmeasured"]
 SIGNIFICANT = 0.05
 NO_INTERVAL = "no interval: too little data"
-NO_SEED = "none"
 _SCORES_MOVED: dict[Kind, str] = {"gain": "higher", "worse": "lower"}
 # More rows would bury the answer; how many there are is always given.
 TASKS_LISTED = 50
@@ -99,13 +98,26 @@ def _equals(p: str) -> str:
 
 
 def _why_unmeasured(diff: ScoreDiff) -> str:
-    if not diff.unpaired:
-        return "Neither side says how its attempts ended, so only behaviours are compared."
-    sides = {unpaired.measured_in for unpaired in diff.unpaired}
-    if len(sides) == 1:
-        other = diff.after if sides == {"before"} else diff.before
-        return f"{other} does not say how its attempts ended, so only behaviours are compared."
-    return "No task was measured on both sides, so only behaviours are compared."
+    measured = {unpaired.measured_in for unpaired in diff.unpaired}
+    if len(measured) == 2:
+        return "No task was measured on both sides, so only behaviours are compared."
+    before = _no_outcomes(diff.before, diff.attempts_before, diff.errors_before)
+    after = _no_outcomes(diff.after, diff.attempts_after, diff.errors_after)
+    if measured:
+        reason = after if measured == {"before"} else before
+    elif diff.errors_before or diff.errors_after:
+        reason = f"{before}, and {after}"
+    else:
+        reason = "Neither side says how its attempts ended"
+    return f"{reason}, so only behaviours are compared."
+
+
+def _no_outcomes(name: str, attempts: int, errors: int) -> str:
+    """Why no attempt of a side was measured."""
+    if errors == 0:
+        return f"{name} does not say how its attempts ended"
+    every = "every attempt" if errors == attempts else "every attempt with an outcome"
+    return f"{every} of {name} ended in an error"
 
 
 def diff_tables(diff: ScoreDiff) -> list[NamedTable]:
@@ -119,13 +131,11 @@ def diff_tables(diff: ScoreDiff) -> list[NamedTable]:
     rates.append(["errors (not measured)", str(diff.errors_before), str(diff.errors_after)])
     if diff.unknown_before or diff.unknown_after:
         rates.append(["without an outcome", str(diff.unknown_before), str(diff.unknown_after)])
-    flips, moved = flip_rows(diff), moved_behaviours(diff)
+    moved = moved_behaviours(diff)
     count = len(diff.unpaired)
     tables = [
         NamedTable("Scores", ["", diff.before, diff.after], rates, [1, 2]),
-        NamedTable(
-            "Tasks that changed", ["task", "before", "after", "change"], _first(flips, TASKS_LISTED, len(flips)), [1, 2]
-        ),
+        NamedTable("Tasks that changed", ["task", "before", "after", "change"], _first_flips(diff), [1, 2]),
         NamedTable(
             "Behaviours that changed most",
             ["behaviour", "before", "after", "change"],
@@ -165,6 +175,19 @@ def flip_rows(diff: ScoreDiff) -> list[list[str]]:
     return [_flip(flip, "gained") for flip in diff.gained] + [_flip(flip, "lost") for flip in diff.lost]
 
 
+def _first_flips(diff: ScoreDiff) -> list[list[str]]:
+    """The first rows of `flip_rows`: where there are too many, some of both directions, and a row counts the rest."""
+    rows, gained, lost = flip_rows(diff), len(diff.gained), len(diff.lost)
+    if len(rows) <= TASKS_LISTED:
+        return rows
+    half = TASKS_LISTED // 2
+    shown_lost = min(lost, max(half, TASKS_LISTED - gained))
+    shown_gained = TASKS_LISTED - shown_lost
+    left_out = f"{gained - shown_gained} gained, {lost - shown_lost} lost"
+    shown = [*rows[:shown_gained], *rows[gained : gained + shown_lost]]
+    return [*shown, [f"and {len(rows) - TASKS_LISTED} more", "", "", left_out]]
+
+
 def _flip(flip: TaskFlip, what: str) -> list[str]:
     return [flip.task_id, f"{flip.before:g}/{flip.pairs}", f"{flip.after:g}/{flip.pairs}", what]
 
@@ -176,6 +199,6 @@ def _shift_row(shift: BehaviourShift) -> list[str]:
 def _unpaired(diff: ScoreDiff) -> list[list[str]]:
     sides = {"before": diff.before, "after": diff.after}
     return [
-        [pair.task_id, NO_SEED if pair.seed is None else str(pair.seed), sides[pair.measured_in]]
+        [pair.task_id, "none" if pair.seed is None else str(pair.seed), sides[pair.measured_in]]
         for pair in diff.unpaired[:UNPAIRED_LISTED]
     ]
