@@ -240,7 +240,7 @@ class Sink:
             holds_something = bool(trace.messages or trace.steps or attempt.steps)
             attempt = attempt._replace(source_id=native if trace.named or not holds_something else content_id(trace))
         try:
-            if not self.attempt(attempt):
+            if self.attempt(attempt) is None:
                 return False
             for row in trace.scores:
                 self._add("scores", row, attempt.source, attempt.line)
@@ -260,18 +260,18 @@ class Sink:
             parts += [attempt.source, attempt.line, len(parts)]
         return found
 
-    def attempt(self, attempt: AttemptRow) -> bool:
-        """Add an attempt without the rows below it; False when it has no id that can be stored.
+    def attempt(self, attempt: AttemptRow) -> AttemptRow | None:
+        """Add an attempt without the rows below it; returns it as judged, None when it has no id that can be stored.
 
         Its outcome and score are decided here, for all formats alike. A score that cannot be used is rejected.
         """
         judged = self.rule.judge(attempt)
         if not self._add("attempts", judged.attempt, attempt.source, attempt.line):
-            return False
+            return None
         if judged.problem is not None:
             self.reject_score(attempt.source, attempt.line or 0, judged.problem, shown(attempt.score))
         self._seen.add(self._stored(attempt.trace_id))
-        return True
+        return judged.attempt
 
     def _stored(self, trace_id: str) -> str:
         key = self.key(trace_id)

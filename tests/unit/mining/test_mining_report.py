@@ -126,6 +126,13 @@ def test_attempts_without_outcomes_are_counted_and_not_compared(tiny: TinyStore)
     assert "No attempt has an outcome, so behaviours are only counted." in report.caveats
 
 
+def test_attempts_that_all_ended_in_an_error_are_said_to_be_nothing_to_compare(tiny: TinyStore) -> None:
+    tiny.add(LOOP, outcome="error")
+    caveats = report_of(tiny).caveats
+    assert "No attempt succeeded or failed, so there is nothing to compare." in caveats
+    assert "1 attempt ended in an error. It was not measured: neither a failure nor a success." in caveats
+
+
 def test_an_empty_store_gives_an_empty_report(tiny: TinyStore) -> None:
     report = report_of(tiny)
     assert report.findings == []
