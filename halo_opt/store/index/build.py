@@ -328,8 +328,8 @@ class Build:
         if not first:
             known = " and ".join(sorted({source.format for source in self.sources}))
             raise InputError(
-                f"no attempts could be read from {names}: nothing in it is an attempt of the format {known}; 'halo-opt"
-                " formats' shows an example of each"
+                f"no attempts could be read from {names}: read as {known}, but no attempt was found; 'halo-opt formats'"
+                " shows an example of each format"
             )
         where = "line {} of {}, {}".format(*first[0])
         raise InputError(f"no attempts could be read from {names}: every line was rejected; the first: {where}")
