@@ -168,7 +168,7 @@ def _of_shell(command: str, text: str, failed: bool | None, status: int | None) 
     if message is not None:
         return CallError("tool_error", _cut(message))
     if known and not answers_by_status(command):
-        words = _last_words(body) if not only_reads(command) or "\n" not in body else None
+        words = None if only_reads(command) and "\n" in body else _last_words(body) or _only_line(body)
         return CallError("tool_error", words or _status_words(status, "the command ended with a non-zero status"))
     return None
 
@@ -195,7 +195,9 @@ def _of_tool(tool: str, text: str, status: int | None) -> CallError | None:
     ):
         return CallError("tool_error", _cut(raised)) if interpreter else _typed(raised)
     found = _begins_with_error(body, reading=reading) or _error_page(body)
-    return found or (CallError("tool_error", _last_words(body) or _status_words(status)) if status else None)
+    return found or (
+        CallError("tool_error", _last_words(body) or _only_line(body) or _status_words(status)) if status else None
+    )
 
 
 def _of_record(record: Mapping[str, object], *, reading: bool, size: int) -> CallError | None:
@@ -284,6 +286,11 @@ def _last_words(body: str) -> str | None:
     """The last line of a failed command's output that complains, or None."""
     loud = [line for line in body.splitlines()[-30:] if _LOUD.search(line)]
     return _cut(loud[-1].strip()) if loud else None
+
+
+def _only_line(body: str) -> str | None:
+    """The output of a failed command where it is one line, which then says why; else None."""
+    return _cut(body) if body and "\n" not in body else None
 
 
 def _status_words(status: int | None, unknown: str = "the call failed") -> str:

@@ -7,7 +7,6 @@ sentences. Tracebacks and compilers' messages count only where a command runs so
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 
 def word_set(names: str) -> frozenset[str]:
@@ -45,7 +44,7 @@ _COMPLAINT = re.compile(
 _COMPILER = re.compile(
     r"^\S+:\d+(?::\d+)?: (?:fatal )?error: |^error(?:\[E\d+\])?: |^(?:npm ERR!|npm error) |^fatal: |^panic: "
     r"|panicked at |^make(?:\[\d+\])?: \*\*\* |^Segmentation fault|^Exception in thread |^\S+\.go:\d+:\d+: "
-    r"|^(?:PHP )?(?:Parse|Fatal) error: |\): error TS\d+: "
+    r"|^(?:PHP )?(?:Parse|Fatal) error: |\): error TS\d+: |^\S+\.rb:\d+:in .+\(\w+\)$"
 )
 _TRACEBACK = "Traceback (most recent call last)"
 _PLACE = re.compile(r'^\s*(?:File ".*"|Cell In\s?\[\d+\]), line \d+')
@@ -55,6 +54,9 @@ _EXCEPTION = re.compile(
 )
 _ANY_EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:: .+|:)?$")
 _STACK = re.compile(r"^\s+at \S")
+_JAVASCRIPT = re.compile(r"^(?:Uncaught )?Error: \S")
+# So far below its error a stack begins: node lists in between who required a module.
+_STACK_BELOW = 5
 
 # Programs whose non-zero exit is an answer ("no match", "they differ"), not a failure.
 _ANSWERS = re.compile(r"(?:^|[|;&(]\s*)(?:[efz]?grep|rg|ag|diff|cmp|which|type|command|test|pgrep|\[|\[\[)\s[^|;&]*$")
@@ -155,9 +157,12 @@ def exception_in(lines: Sequence[str]) -> str | None:
             named = [following for following in lines[place + 1 : place + 6] if _EXCEPTION.match(following)]
             if named:
                 return named[0].strip()
-    return next(
-        (line.strip() for line, below in pairwise(lines) if _EXCEPTION.match(line) and _STACK.match(below)), None
-    )
+    for place, line in enumerate(lines):
+        if _EXCEPTION.match(line) or _JAVASCRIPT.match(line):
+            below = lines[place + 1 : place + _STACK_BELOW]
+            if any(map(_STACK.match, below)):
+                return line.strip()
+    return None
 
 
 def answers_by_status(command: str) -> bool:

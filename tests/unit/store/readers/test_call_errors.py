@@ -109,7 +109,16 @@ ERRORS = [
         "tool_error",
         "Error: in prepare",
     ),
+    (
+        "bash",
+        "node a.js",
+        "node:x:1\n  throw err;\n  ^\n\nError: Cannot find module 'x'\nRequire stack:\n- a\n    at f (x)",
+        "tool_error",
+        "Error: Cannot find module 'x'",
+    ),
+    ("bash", "ruby a.rb", "a.rb:1:in `<main>': undefined method `x' (NameError)", "tool_error", "a.rb:1:in `<main>'"),
     # Exit statuses in the text.
+    ("bash", "./run", "Exit code 1\nboom", "tool_error", "boom"),
     (
         "bash",
         "make",
