@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
@@ -151,12 +151,13 @@ class Sink:
         return [found.get(each, each) for each in ids] if found else ids
 
     def _changed(self, texts: Sequence[str | None], change: Callable[[str], str]) -> dict[str | None, str]:
-        """What becomes of those of the texts that hold a secret; most do not, so all are searched together first."""
         distinct = set(texts)
-        joined = "\n".join(filter(None, distinct))
-        if self._redactor is None or not self._redactor.may_hold_secrets(joined.encode("utf-8", "replace")):
-            return {}
-        return {text: change(text) for text in distinct if text}
+        return {text: change(text) for text in distinct if text} if self.may_hold_secrets(distinct) else {}
+
+    def may_hold_secrets(self, texts: Set[str | None]) -> bool:
+        """Whether any of the texts may hold a secret: one search of all of them together, as most hold none."""
+        joined = "\n".join(filter(None, texts)).encode("utf-8", "replace")
+        return self._redactor is not None and self._redactor.may_hold_secrets(joined)
 
     def key(self, native: str) -> str:
         """An id as it is stored: itself, or redacted and followed by a hash, so that different ids stay different."""
