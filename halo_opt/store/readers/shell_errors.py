@@ -48,8 +48,8 @@ _COMPILER = re.compile(
 )
 # How test runners sum up tests of which some failed: pytest, jest, mocha, unittest, cargo, go.
 _FAILED_TESTS = re.compile(
-    r"^=* ?(?:\d+ \w+, )*[1-9]\d* (?:failed|errors?)(?:, \d+ \w+)* in \d|^Tests: +[1-9]\d* failed|^\s+[1-9]\d* failing$|^FAILED \("
-    r"|^test result: FAILED|^--- FAIL: "
+    r"^=* ?(?:\d+ \w+, )*[1-9]\d* (?:failed|errors?)(?:, \d+ \w+)* in \d|^Tests: +[1-9]\d* failed"
+    r"|^\s+[1-9]\d* failing$|^FAILED \(|^test result: FAILED|^--- FAIL: "
 )
 _TRACEBACK = "Traceback (most recent call last)"
 _PLACE = re.compile(r'^\s*(?:File ".*"|Cell In\s?\[\d+\]), line \d+')
