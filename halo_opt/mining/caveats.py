@@ -117,8 +117,8 @@ def _import_notes(store: Rows) -> list[str]:
     notes += [f"{warning[0].upper()}{warning[1:]}." for warning in summary.warnings]
     if summary.totals_differ:
         notes.append(
-            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"
-            " trajectory beside it: those of the result file are used."
+            f"In {counted(summary.totals_differ, 'attempt')} the result file states other tokens or costs than the"
+            " trajectory or the run. Those of the result file are used."
         )
     return notes
 
@@ -180,8 +180,8 @@ def _identity(store: Rows) -> list[str]:
     [(told_apart,)] = store.rows(TASKS_TOLD_APART)
     if told_apart:
         notes.append(
-            f"{counted(told_apart, 'task id')} had attempts with different goals. They are different tasks here, with"
-            " a hash of the goal in the id."
+            f"{counted(told_apart, 'task id')} had attempts with different goals. Each goal counts as a task of its"
+            " own, with a hash of the goal in its id."
         )
     return notes
 

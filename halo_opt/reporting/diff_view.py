@@ -6,6 +6,7 @@ A difference whose interval includes 0 is called not reliable.
 from typing import Literal, NamedTuple
 
 from halo_opt.core.records import BehaviourShift, MeanScores, ScoreDiff, TaskFlip
+from halo_opt.core.text import counted
 from halo_opt.reporting.formatting import MISSING, interval_text, p_value_text, percent, points, score_text
 
 Kind = Literal["gain", "worse", "unsure", "unmeasured"]
@@ -70,14 +71,14 @@ def diff_headline(diff: ScoreDiff) -> Headline:
     if kind == "unmeasured":
         return Headline(kind, title, _why_unmeasured(diff))
     rates = f"{percent(diff.rate_before)} to {percent(diff.rate_after)}"
-    over = f"over {diff.pairs} pairs of {diff.tasks} tasks"
+    over = f"over {counted(diff.pairs, 'pair')} of {counted(diff.tasks, 'task')}"
     # The p-value is of "better": beside a loss it would only confuse.
     change = change_text(diff.difference, diff.interval, None if kind == "worse" else diff.p_value)
     if diff.mean_scores is None:
         return Headline(kind, title, f"{rates} {over}: {change}.")
     scores = kind_of(diff.mean_scores.difference, diff.mean_scores.interval, diff.mean_scores.p_value)
     if kind == "unsure" and scores in _SCORES_MOVED:
-        title = f"{title} in successes; {diff.after} has {_SCORES_MOVED[scores]} scores"
+        title = f"{title} in success rate, but {diff.after} has {_SCORES_MOVED[scores]} scores"
     return Headline(kind, title, f"{rates} {over}: {change}. {_mean_scores(diff.mean_scores)}")
 
 
@@ -89,7 +90,7 @@ def _mean_scores(scores: MeanScores) -> str:
     tested = scores.p_value is not None and scores.difference >= 0
     p = f", one-sided p {_equals(p_value_text(scores.p_value))}" if tested else ""
     means = f"{score_text(scores.before)} to {score_text(scores.after)}"
-    return f"Mean score {means} over {scores.pairs} pairs: {scores.difference:+.2f} ({ends}{p})."
+    return f"Mean score {means} over {counted(scores.pairs, 'pair')}: {scores.difference:+.2f} ({ends}{p})."
 
 
 def _equals(p: str) -> str:

@@ -58,6 +58,8 @@ AGENT_RUN = "agent_name"
 # The agent that a span belongs to, and the node of a graph of agents. Names of nodes that every agent has say nothing.
 AGENT = ("halo.agent", "gen_ai.agent.name", "agent.name", AGENT_RUN)
 NODE = ("graph.node.id", "langgraph_node", "metadata.langgraph_node", "traceloop.association.properties.langgraph_node")
+# Without any of these, a span names no agent.
+_NAMES_AGENT = (*AGENT, *NODE, "metadata", "traceloop.entity.name")
 _PLAIN_NODES = {
     "agent",
     "tools",
@@ -237,6 +239,8 @@ def kind_of(attributes: Attributes, name: str) -> str:
 
 def agent_of(attributes: Attributes, kind: str) -> str | None:
     """The agent that a span names: itself, or as a node of a graph; a tool's node is the tool's."""
+    if attributes.keys().isdisjoint(_NAMES_AGENT):
+        return None
     agent = values.text(first(AGENT, attributes))
     if agent is None and kind == "AGENT" and attributes.get("traceloop.span.kind") == "agent":
         agent = values.text(attributes.get("traceloop.entity.name"))
@@ -307,6 +311,13 @@ class Talk(NamedTuple):
     speakers: Sequence[str | None]  # of each message of prompt and reply who is named as its author
 
 
+class _Messages(NamedTuple):
+    """Messages as (role, text), and of each who is named as its author."""
+
+    texts: list[RoleText]
+    speakers: list[str | None]
+
+
 def talk_of(attributes: Attributes) -> Talk:
     """Prompt and reply of a span in one pass over its attributes, which is what takes longest."""
     prompt: dict[int, dict[str, Any]] = {}
@@ -315,11 +326,12 @@ def talk_of(attributes: Attributes) -> Talk:
         place = _place_in_list(name)
         if place is not None:
             (prompt if place[0] else reply).setdefault(place[1], {})[place[2]] = value
-    given, answer = _prompt_of(attributes, prompt), _reply_of(attributes, reply)
+    asked, answered = _messages(attributes, prompt, _PROMPTS), _messages(attributes, reply, _REPLIES)
+    given, answer = _prompt_of(attributes, asked), _reply_of(attributes, answered)
     speakers = [
         # Instructions come before the messages, and a plain output has no author.
-        *_padded(_speakers(attributes, prompt, _PROMPTS), len(given), before=True),
-        *_padded(_speakers(attributes, reply, _REPLIES), len(answer), before=False),
+        *_padded(asked.speakers, len(given), before=True),
+        *_padded(answered.speakers, len(answer), before=False),
     ]
     return Talk(given, answer, speakers)
 
@@ -339,8 +351,8 @@ def messages_listed(value: Any) -> list[RoleText]:
     return [(str(message.get("role") or ""), _listed_content(message)) for message in _listed(value)]
 
 
-def _prompt_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
-    found = _messages(attributes, flat, _PROMPTS)
+def _prompt_of(attributes: Attributes, asked: _Messages) -> list[RoleText]:
+    found = list(asked.texts)
     instructions = attributes.get("gen_ai.system_instructions")
     if instructions is not None and not any(role == "system" for role, _ in found):
         parts = _listed(instructions)
@@ -348,23 +360,17 @@ def _prompt_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) ->
     return found
 
 
-def _reply_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
-    found = _messages(attributes, flat, _REPLIES)
-    if found:
-        return found
+def _reply_of(attributes: Attributes, answered: _Messages) -> list[RoleText]:
+    if answered.texts:
+        return answered.texts
     plain = first(("ai.response.text", "output.value"), attributes)
     return [("assistant", values.text(plain))] if plain is not None else []
 
 
-def _speakers(
-    attributes: Attributes, flat: Mapping[int, Mapping[str, Any]], whole: tuple[str, ...]
-) -> list[str | None]:
-    """Who is named as the author of each message; the name of a tool's message is the tool's."""
-    messages = [fields for _, fields in sorted(flat.items())] if flat else _listed(first(whole, attributes))
-    named = ((fields.get("role"), fields.get("name")) for fields in messages)
-    return [
-        name if isinstance(name, str) and name and role not in ("tool", "function") else None for role, name in named
-    ]
+def _speaker(message: Mapping[str, Any]) -> str | None:
+    """Who is named as the author of a message; the name of a tool's message is the tool's."""
+    name = message.get("name")
+    return name if isinstance(name, str) and name and message.get("role") not in ("tool", "function") else None
 
 
 def _padded(speakers: list[str | None], length: int, *, before: bool) -> list[str | None]:
@@ -398,10 +404,14 @@ _ASKED = re.compile(
 )
 
 
-def _messages(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]], whole: tuple[str, ...]) -> list[RoleText]:
-    if flat:
-        return [(str(m.get("role") or ""), _flat_content(m)) for _, m in sorted(flat.items())]
-    return messages_listed(first(whole, attributes))
+def _messages(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]], whole: tuple[str, ...]) -> _Messages:
+    """The messages that are flattened into attributes, else those of an attribute that holds all."""
+    content = _flat_content if flat else _listed_content
+    messages: Sequence[Mapping[str, Any]] = (
+        [flat[number] for number in sorted(flat)] if flat else _listed(first(whole, attributes))
+    )
+    texts = [(str(message.get("role") or ""), content(message)) for message in messages]
+    return _Messages(texts, list(map(_speaker, messages)))
 
 
 def _flat_content(fields: Mapping[str, Any]) -> str | None:

@@ -81,29 +81,27 @@ def test_many_files_with_one_fault_are_one_note(folder):
 def test_a_file_of_rejected_lines_gives_the_reason(folder):
     (folder / "bad.jsonl").write_text('{"task_id": 1, "reward": 1, "traj": "words"}\n')
     [note] = notes_on_files(imported(folder))
-    assert note.startswith(
-        f"{folder}/bad.jsonl was left out: it is of the format tau-bench, but its only line was rejected: "
-    )
+    assert note.startswith(f"{folder}/bad.jsonl was left out: read as tau-bench, but the only line was rejected: ")
 
 
 def test_a_file_with_several_bad_lines_counts_them(folder):
     (folder / "bad.jsonl").write_text('{"task_id": 1, "reward": 1, "traj": "words"}\n' * 3)
     [note] = notes_on_files(imported(folder))
-    assert "but all 3 lines of it were rejected: " in note
+    assert "but all 3 lines were rejected: " in note
 
 
 def test_a_recognised_file_without_an_attempt_says_so(folder):
     (folder / "empty.jsonl").write_text('{"type": "thread.started", "thread_id": "t"}\n')
     [note] = notes_on_files(imported(folder))
     assert note == (
-        f"{folder}/empty.jsonl was left out: it is of the format codex-exec, but nothing in it is an attempt; 'halo-opt"
+        f"{folder}/empty.jsonl was left out: read as codex-exec, but no attempt was found; 'halo-opt"
         " formats codex-exec' shows an example"
     )
 
 
 def test_alone_such_a_file_ends_the_command_with_the_reason(tmp_path):
     (tmp_path / "empty.jsonl").write_text('{"type": "thread.started", "thread_id": "t"}\n')
-    with pytest.raises(InputError, match="nothing in it is an attempt of the format codex-exec; 'halo-opt formats'"):
+    with pytest.raises(InputError, match="read as codex-exec, but no attempt was found; 'halo-opt formats'"):
         build_store([tmp_path / "empty.jsonl"], tmp_path / "s.duckdb")
 
 
