@@ -112,6 +112,8 @@ class Sink:
         self._tries: Counter[tuple[str, str, int | None]] = Counter()
         self._artifacts: set[tuple[str, str]] = set()
         self.counts: Counter[str] = Counter()
+        # Files that hold more of attempts which begin in another file.
+        self.continuations: set[Path] = set()
         self.redacted: Counter[str] = Counter()
 
     def remember(self, *, attempts: bool) -> None:

@@ -200,7 +200,8 @@ class Build:
             self.sink.check()
             counts = {name: n - before[name] for name, n in self.sink.counted().items()}
             for source, _ in group:
-                self._note(source, place, counts if source is first else {})
+                own = {"continuations": 1} if source.path in self.sink.continuations else {}
+                self._note(source, place, {**counts, **own} if source is first else own)
         except (SourceError, OSError) as error:
             self.sink.flush()
             for source, _ in group:

@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 from halo_opt.store import values
 from halo_opt.store.readers.error_words import FIRST_WORDS, FIRST_WORDS_OF_CONTENT, OF_HARNESSES, UNREADABLE
-from halo_opt.store.readers.shell_errors import answers_by_status, error_message, exception_in, only_reads, word_set
+from halo_opt.store.readers.shell_errors import (
+    answers_by_status,
+    error_message,
+    exception_in,
+    failed_tests,
+    only_reads,
+    word_set,
+)
 from halo_opt.store.readers.structured_errors import (
     decoded,
     exit_code,
@@ -194,6 +201,8 @@ def _of_tool(tool: str, text: str, status: int | None) -> CallError | None:
         raised := exception_in(lines)
     ):
         return CallError("tool_error", _cut(raised)) if interpreter else _typed(raised)
+    if not reading and (summed_up := failed_tests(lines)):
+        return CallError("tool_error", _cut(summed_up))
     found = _begins_with_error(body, reading=reading) or _error_page(body)
     return found or (
         CallError("tool_error", _last_words(body) or _only_line(body) or _status_words(status)) if status else None

@@ -46,6 +46,11 @@ _COMPILER = re.compile(
     r"|panicked at |^make(?:\[\d+\])?: \*\*\* |^Segmentation fault|^Exception in thread |^\S+\.go:\d+:\d+: "
     r"|^(?:PHP )?(?:Parse|Fatal) error: |\): error TS\d+: |^\S+\.rb:\d+:in .+\(\w+\)$"
 )
+# How test runners sum up tests of which some failed: pytest, jest, mocha, unittest, cargo, go.
+_FAILED_TESTS = re.compile(
+    r"^=* ?(?:\d+ \w+, )*[1-9]\d* (?:failed|errors?)(?:, \d+ \w+)* in \d|^Tests: +[1-9]\d* failed"
+    r"|^\s+[1-9]\d* failing$|^FAILED \(|^test result: FAILED|^--- FAIL: "
+)
 _TRACEBACK = "Traceback (most recent call last)"
 _PLACE = re.compile(r'^\s*(?:File ".*"|Cell In\s?\[\d+\]), line \d+')
 _EXCEPTION = re.compile(
@@ -117,6 +122,8 @@ def error_message(command: str, output: str, *, failed: bool | None) -> str | No
     message = message or _message_of_programs(command, lines, failed=failed, reading=reading)
     if message is None and failed:
         message = _within_a_line(lines, programs_of(command))
+    if message is None and failed is not False and not reading:
+        message = failed_tests(lines)
     if message is None and failed is None:
         message = next((line.strip() for line in lines if _is_certain(line, reading=reading)), None)
     return message
@@ -136,6 +143,11 @@ def _message_of_programs(command: str, lines: Sequence[str], *, failed: bool | N
             return line.strip()
         begins = _PROMPT.match(line) is not None or (begins and _program_of(line) in programs)
     return None
+
+
+def failed_tests(lines: Sequence[str]) -> str | None:
+    """The line in which a test runner says that tests failed, or None."""
+    return next((line.strip() for line in lines if _FAILED_TESTS.search(line)), None)
 
 
 def _is_certain(line: str, *, reading: bool) -> bool:
