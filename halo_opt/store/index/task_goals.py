@@ -92,7 +92,8 @@ def _kinds(goals: Sequence[_Goal]) -> list[list[_Goal]]:
     """The goals in groups of which no two have goals that are alike."""
     kinds: list[list[_Goal]] = []
     for goal in goals:
-        same = [kind for kind in kinds if any(_alike(goal.words, other.words) for other in kind)]
+        # The last first: goals come in order, and the nearest ones mostly begin alike.
+        same = [kind for kind in kinds if any(_alike(goal.words, other.words) for other in reversed(kind))]
         kinds = [kind for kind in kinds if kind not in same]
         kinds.append([*(other for kind in same for other in kind), goal])
     return kinds

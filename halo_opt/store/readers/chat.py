@@ -172,7 +172,9 @@ def _reply(value: Any) -> list[Any]:
     """The messages of a model's reply: of the first of its choices, or of its output items."""
     if isinstance(value, dict):
         inner = next((value[name] for name in ("choices", "output", "message", "candidates") if name in value), value)
-        return _reply(inner) if inner is not value else [value] if is_message(value) else []
+        if inner is not value:
+            return _reply(inner)
+        return [value] if is_message(value) else []
     first = value[0] if isinstance(value, list) and value else None
     if isinstance(first, dict):
         for name in ("message", "content"):

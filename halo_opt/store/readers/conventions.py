@@ -301,7 +301,8 @@ def outcome_of(*sources: Attributes) -> tuple[str | None, Any]:
 
     The score is as it stands there. A number under the name of a verdict (`success: 0.8`) is a score.
     """
-    labels = [label for name in LABEL for source in sources if (label := source.get(name)) is not None]
+    stating = [source for source in sources if not source.keys().isdisjoint(LABEL)]
+    labels = [label for name in LABEL for source in stating if (label := source.get(name)) is not None]
     verdict = next((found for label in labels if (found := verdict_of(label)) is not None), None)
     if verdict == Outcome.ERROR:
         return str(verdict), None

@@ -299,7 +299,8 @@ def _requested(message: Message, content: Any) -> list[Message]:
         decoded = _decoded(listed)
         listed = decoded if decoded is not None else calls_in_text(listed, whole=True)
     parts = [part for part in content if _is_call(part)] if isinstance(content, list) else []
-    asked = listed if isinstance(listed, list) else [listed] if isinstance(listed, dict) else []
+    asked = [listed] if isinstance(listed, dict) else listed
+    asked = asked if isinstance(asked, list) else []
     calls = [call for one in asked for call in _calls_of(one)]
     return calls or [call for part in parts for call in _calls_of(part)]
 

@@ -77,7 +77,7 @@ def _batches(record: Mapping[str, Any]) -> list[Any] | None:
 
 def _of_console(record: Mapping[str, Any]) -> dict[str, Any]:
     """A span that Python's SDK printed to a console, under the names of OTLP."""
-    status, context = _object(record.get("status")), record["context"]
+    status, context = values.an_object(record.get("status")), record["context"]
     return {
         **record,
         "trace_id": context.get("trace_id"),
@@ -156,7 +156,7 @@ def _raw_spans(batches: list[Any]) -> Iterator[tuple[Any, Any, Any]]:
 
 def _record(raw: Mapping[str, Any], resource: Any, scope: Any) -> dict[str, Any]:
     """A span in the flat layout of span lines."""
-    status = _object(raw.get("status"))
+    status = values.an_object(raw.get("status"))
     ended_well = str(status.get("code")).upper() in _OK
     events = [
         Event(values.text(e.get("name")) or "", _time(e, "time", "timestamp"), _attributes(e.get("attributes")))
@@ -177,8 +177,10 @@ def _record(raw: Mapping[str, Any], resource: Any, scope: Any) -> dict[str, Any]
         "start_time": _time(raw, "startTime", "start_time"),
         "end_time": _time(raw, "endTime", "end_time"),
         "status": {"code": status.get("code"), "message": status.get("message") or from_events.exception},
-        "resource": {"attributes": _attributes(_object(resource).get("attributes"))},
-        "scope": {name: value for name, value in _object(scope).items() if name in ("name", "version") and value},
+        "resource": {"attributes": _attributes(values.an_object(resource).get("attributes"))},
+        "scope": {
+            name: value for name, value in values.an_object(scope).items() if name in ("name", "version") and value
+        },
         "attributes": {
             **from_events.attributes,
             **{name: value for name, value in rest.items() if value},
@@ -254,10 +256,6 @@ def _evaluations(span: SpanRow) -> Iterator[ScoreRow]:
 
 def _get(place: Mapping[str, Any], *names: str) -> Any:
     return next((place[name] for name in names if place.get(name) is not None), None)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _objects(listed: Any) -> list[dict[str, Any]]:

@@ -270,6 +270,5 @@ def test_a_part_of_another_finding_says_so(tiny: TinyStore) -> None:
 def test_runs_of_one_attempt_are_compared_as_one_run(tiny: TinyStore) -> None:
     for number in range(21):
         tiny.add(FINE, run=f"run-{number:02}")
-        tiny.add(FINE, run=f"run-{number:02}", task="another")
     caveats = report_of(tiny).caveats
     assert "21 runs have one attempt each. These attempts were compared with each other, as one run." in caveats
