@@ -151,6 +151,8 @@ CONDITIONS = {
     "length": "{{ page|length }}",
     "test": "{{ goal|lower is string }}",
     "words in the history": "{% if 'a' in history %}x{% endif %}",
+    "length of the words in the history": "{% if history|join|length == 41 %}x{% endif %}",
+    "length of a line": "{% for line in history %}{% if line|length == 7 %}x{% endif %}{% endfor %}",
     "words in a line": "{% for line in history %}{% if line == 'click 3' %}x{% endif %}{% endfor %}",
 }
 
