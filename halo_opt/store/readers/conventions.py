@@ -98,7 +98,16 @@ RESULT = (
     "output.value",
     "traceloop.entity.output",
 )
-TASK = ("halo.task_id", "task_id", "task.id", "metadata.task_id", "task.name", "inference.task_id")
+TASK = (
+    "halo.task_id",
+    "task_id",
+    "task.id",
+    "metadata.task_id",
+    "task.name",
+    "inference.task_id",
+    "ai.telemetry.metadata.task_id",
+    "traceloop.association.properties.task_id",
+)
 # What a task id is unique in, from the whole to the part; a task is known by all of them that are named.
 SUITES: tuple[tuple[str, ...], ...] = (("dataset", "dataset_name", "benchmark"), ("suite", "suite_name"), ("domain",))
 # The environment tells tasks apart where nothing else is named, unless it says where a program was deployed.
@@ -116,9 +125,14 @@ SCORE = (
     "reward",
     "score",
     "metadata.reward",
+    "metadata.score",
     "eval.score",
     "gen_ai.evaluation.score.value",
     "task.reward",
+    "ai.telemetry.metadata.reward",
+    "ai.telemetry.metadata.score",
+    "traceloop.association.properties.reward",
+    "traceloop.association.properties.score",
 )
 LABEL = (
     "halo.outcome",
@@ -130,6 +144,8 @@ LABEL = (
     "resolved",
     "is_resolved",
     "is_correct",
+    "ai.telemetry.metadata.outcome",
+    "traceloop.association.properties.outcome",
 )
 # What says how an attempt ended.
 OUTCOME = (*SCORE, *LABEL, "halo.cause", "halo.end_reason", "halo.outcome_from")
@@ -253,13 +269,27 @@ def agent_of(attributes: Attributes, kind: str) -> str | None:
     return node if isinstance(node, str) and node and node.lower() not in _PLAIN_NODES else None
 
 
-def _node_of(metadata: str) -> str | None:
-    """The node in LangGraph's metadata; of a graph in a graph that of the outer one."""
+def with_metadata(attributes: Attributes) -> Attributes:
+    """The attributes with the fields of `metadata`, an object or its JSON text, as `metadata.task_id` and so on."""
+    metadata = attributes.get("metadata")
+    fields = _object_in(metadata) if isinstance(metadata, str) else metadata
+    if not isinstance(fields, Mapping):
+        return attributes
+    return {**{f"metadata.{name}": value for name, value in fields.items()}, **attributes}
+
+
+def _object_in(text: str) -> dict[str, Any] | None:
     try:
-        fields = json.loads(metadata)
+        fields = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(fields, dict):
+    return fields if isinstance(fields, dict) else None
+
+
+def _node_of(metadata: str) -> str | None:
+    """The node in LangGraph's metadata; of a graph in a graph that of the outer one."""
+    fields = _object_in(metadata)
+    if fields is None:
         return None
     place = fields.get("langgraph_checkpoint_ns")
     outer = place.split("|")[0].split(":")[0] if isinstance(place, str) and "|" in place else None

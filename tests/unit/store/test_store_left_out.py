@@ -134,3 +134,11 @@ def test_a_named_file_is_never_passed_over(tmp_path, folder):
 def test_a_file_of_copies_is_not_left_out(folder):
     (folder / "copy.jsonl").write_text((folder / "good.jsonl").read_text())
     assert notes_on_files(imported(folder)) == []
+
+
+def test_attempts_of_one_run_count_for_the_format_of_their_own_file(folder):
+    span = {"trace_id": "t1", "span_id": "a", "name": "agent", "start_time": "2026-05-04T10:00:00Z", "attributes": {}}
+    (folder / "again.jsonl").write_text(json.dumps({**GOOD, "task_id": "b"}) + "\n")
+    for number in (1, 2):
+        (folder / f"s{number}.jsonl").write_text(json.dumps({**span, "trace_id": f"t{number}"}) + "\n")
+    assert imported(folder).by_format == {"chat": 2, "spans": 2}
