@@ -104,7 +104,7 @@ def test_run_of_only_bad_result_lines_says_why(tmp_path, run):
     (run / "results.jsonl").write_text('{"task_id": "a"}\nnot json\n')
     with pytest.raises(
         InputError,
-        match=r"no line of .*results.jsonl can be used, the first because seed is missing",
+        match=r"no line of .*results.jsonl can be used \(the first: seed is missing",
     ):
         build_store([run], tmp_path / "s.duckdb")
 
