@@ -180,9 +180,9 @@ def _analyze_with_model(
 def _show(report: Report, paths: ReportPaths, summary: ImportSummary, console: Console, format_: Format) -> None:
     if format_ == "json":
         console.document(report)
-    elif report.findings or not report.counts:
+    elif report.findings or (format_ == "csv" and not report.counts):
         console.table(["id", "finding", "in failures", "in successes", "q"], _finding_rows(report), format_)
-    else:
+    elif report.counts:
         console.table(["kind", *(name.lower() for name in COUNT_COLUMNS)], _count_rows(report), format_)
     # What the import has warned of is not said again.
     warned = {f"{note}.".lower() for note in [*summary.warnings, *notes_on_files(summary)]}

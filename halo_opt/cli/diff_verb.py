@@ -72,7 +72,10 @@ def diff_verb(
         names = ", ".join(one.name for one in compared)
         raise InputError(f"--out writes one comparison, and --by {by} finds {len(compared)}: {names}; leave out --out")
     diffs = compare_with_first(compared)
-    for diff in diffs:
+    table = rows_format(format_, json_) == "table"
+    for place, diff in enumerate(diffs):
+        if place and table:
+            console.text("")
         _print(diff, console, rows_format(format_, json_))
     if out is not None:
         from halo_opt.reporting.diff_files import write_diff
@@ -108,7 +111,7 @@ def _grouped(paths: list[Path], by: By, reading: _Reading, console: Console) -> 
     """The attempts of all paths together, divided by one of their columns."""
     if any(_is_store(path) for path in paths):
         if len(paths) > 1:
-            raise InputError("--by divides one store, or traces that are named together; give the store alone")
+            raise InputError("with --by, give one store alone, or trace files and folders without a store")
         store = _store_of(paths[0], reading, console)
     else:
         store = Store.open(built_store(paths, None, console, **reading._asdict())[0])
@@ -163,6 +166,6 @@ def _print(diff: ScoreDiff, console: Console, format_: Format) -> None:
     if left_out := len(diff.behaviours) - min(len(moved), BEHAVIOURS_LISTED):
         unknown = len(diff.behaviours) - len(moved) - same
         console.say(
-            f"not listed: {counted(left_out, 'behaviour')}, {same} of them equally frequent on both sides and "
-            f"{unknown} that one side cannot show; --json lists all"
+            f"{counted(left_out, 'behaviour')} not listed: {same} equally frequent on both sides, {unknown} not"
+            " applicable to one side; --json lists all"
         )

@@ -68,14 +68,14 @@ def _warn_of_scores(summary: ImportSummary, console: Console) -> None:
         listed = list(summary.unusable_scores)
         more = ", ..." if len(listed) > SCORES_NAMED else ""
         console.warn(
-            f"{counted(count, 'score')} could not be used, being no number from 0 to 1:"
-            f" {', '.join(listed[:SCORES_NAMED])}{more}. Attempts without another verdict have no outcome. To mend it,"
-            f" {REMEDY}. The table rejects lists them"
+            f"{counted(count, 'score')} could not be used, because they are not on a scale from 0 to 1:"
+            f" {', '.join(listed[:SCORES_NAMED])}{more}. Attempts that state no verdict either have no outcome. The"
+            f" table rejects lists the scores. Remedy: {REMEDY}"
         )
     if summary.kept_errors:
         console.say(
-            f"{counted(summary.kept_errors, 'attempt')} that ended in an error stay errors: the scores file states no"
-            " success for them"
+            f"the outcome of {counted(summary.kept_errors, 'attempt')} stays error, because the scores file states no"
+            " success there"
         )
 
 
@@ -144,13 +144,13 @@ def report_import(summary: ImportSummary, console: Console) -> None:
     console.say(f"{counted(summary.attempts, 'attempt')} ({formats}), {counted(summary.spans, 'span')}")
     if summary.found_again:
         console.say(
-            f"{counted(summary.found_again, 'copy of an attempt was', 'copies of attempts were')} left out, as each"
-            " attempt counts once; the table duplicates has the places"
+            f"{counted(summary.found_again, 'copy of an attempt was', 'copies of attempts were')} left out,"
+            " because each attempt counts once; the table duplicates lists them"
         )
     if summary.tasks_told_apart:
         console.warn(
-            f"{counted(summary.tasks_told_apart, 'task id')} had attempts with different goals; these count as"
-            " different tasks, with a hash of the goal in the id (#goal-...)"
+            f"{counted(summary.tasks_told_apart, 'task id')} had attempts with different goals; each goal counts as a"
+            " task of its own, with a hash of the goal in its id (#goal-...)"
         )
     for reason, count in summary.reject_reasons.items():
         console.warn(f"{counted(count, 'line')} could not be used: {reason}; the table rejects lists them")
@@ -161,15 +161,15 @@ def report_import(summary: ImportSummary, console: Console) -> None:
         )
     if summary.wrong_types or summary.duplicate_keys:
         console.warn(
-            f"{counted(summary.wrong_types, 'line')} with values of a wrong type, "
-            f"{counted(summary.duplicate_keys, 'repeated key')} in JSON objects"
+            f"{counted(summary.wrong_types, 'line')} had values of a wrong type, which count as not known, and JSON"
+            f" objects had {counted(summary.duplicate_keys, 'repeated key')}"
         )
     if summary.vanished:
         console.warn(f"{counted(summary.vanished, 'span')} had disappeared from their files when their texts were read")
     if summary.totals_differ:
         console.warn(
-            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other totals than the"
-            " trajectory or the run; those of the result file count"
+            f"in {counted(summary.totals_differ, 'attempt')} the result file states other tokens or costs than the"
+            " trajectory or the run; those of the result file are used"
         )
     if summary.redacted:
         kinds = ", ".join(f"{count} {kind}" for kind, count in summary.redacted.items())

@@ -39,7 +39,9 @@ def verify_verb(
     report: ReportArgument,
     limit: Annotated[
         float,
-        typer.Option("--limit", min=1, help="Seconds for all SQL that the report brings along.", metavar="SECONDS"),
+        typer.Option(
+            "--limit", min=1, help="Seconds for all SQL queries that the report contains, together.", metavar="SECONDS"
+        ),
     ] = LIMIT_SECONDS,
     store: Store = None,
     format_: FormatOption = FormatName.TABLE,
@@ -76,7 +78,7 @@ def verify_verb(
     if rows:
         console.table(["where", "reported", "now", "reason"], rows[:_MOST_SHOWN], rows_format(format_, json_))
         if len(rows) > _MOST_SHOWN:
-            console.warn(f"{len(rows) - _MOST_SHOWN} more statements differ and are not shown")
+            console.warn(f"{len(rows) - _MOST_SHOWN:,} more differences are not shown")
     if runner.skipped:
         console.warn(
             f"{counted(runner.skipped, 'query', 'queries')} of the report could not be run within {limit:g} s, so what"
@@ -85,7 +87,9 @@ def verify_verb(
     if rows or runner.skipped:
         # Without a total: texts, groups and exemplars are checked too, not only numbers.
         raise NegativeAnswer(
-            f"not confirmed by the traces: {counted(len(rows), 'statement')} of the report; see the table above"
+            f"the traces do not confirm {counted(len(rows), 'statement')} of the report; see the table above"
+            if rows
+            else "the report was checked in part only"
         )
     console.say(f"the traces confirm all {counted(sum(1 for _ in numbers_of(found)), 'number')} of the report")
 

@@ -99,8 +99,8 @@ def stored_sets(
     found = store.rows(f"SELECT {column} FROM attempts WHERE {column} IS NOT NULL GROUP BY 1{several} ORDER BY 1")
     values = [value for (value,) in found]
     if len(values) < 2:
-        words = f"all of them have {by} {values[0]}" if values else f"none of them names its {by}"
-        raise InputError(f"--by {by} needs attempts of two groups or more; {words}. Other groups: {_others(by)}")
+        words = f"all attempts have the {by} {values[0]}" if values else f"no attempt states its {by}"
+        raise InputError(f"--by {by} needs two values or more, but {words}. Try --by {_others(by)}")
     return [AttemptSet(value, _attempts(store, f"{column} = ?", [value]), rates.get(value, {})) for value in values]
 
 
@@ -118,4 +118,4 @@ def _attempts(store: Store, where: str, params: list[str]) -> list[Attempt]:
 
 
 def _others(by: str | None) -> str:
-    return ", ".join(name for name in GROUP_COLUMNS if name != by)
+    return " or ".join(name for name in GROUP_COLUMNS if name != by)

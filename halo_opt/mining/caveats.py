@@ -65,9 +65,9 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
     if found == 0 and successes and failures:
         notes.append("No behaviour is proven to be more common in failures than in successes.")
     if errors:
+        were = "It was" if errors == 1 else "They were"
         notes.append(
-            f"{errors} attempts ended in an error. They were not measured and count neither as failures nor as"
-            " successes."
+            f"{counted(errors, 'attempt')} ended in an error. {were} not measured: neither a failure nor a success."
         )
     if runs > 1:
         notes += _runs(store, runs)
@@ -117,8 +117,8 @@ def _import_notes(store: Rows) -> list[str]:
     notes += [f"{warning[0].upper()}{warning[1:]}." for warning in summary.warnings]
     if summary.totals_differ:
         notes.append(
-            f"{counted(summary.totals_differ, 'attempt')} with a result file that states other tokens or costs than the"
-            " trajectory beside it: those of the result file are used."
+            f"In {counted(summary.totals_differ, 'attempt')} the result file states other tokens or costs than the"
+            " trajectory or the run. Those of the result file are used."
         )
     return notes
 
@@ -130,7 +130,9 @@ def _outcomes(attempts: int, successes: int, failures: int, unknown: int) -> lis
     if unknown:
         notes.append(f"{unknown} of {attempts} attempts have no outcome and are left out of all comparisons.")
     if successes + failures == 0:
-        notes.append("No attempt has an outcome, so behaviours are only counted.")
+        known = "has an outcome" if unknown == attempts else "succeeded or failed"
+        counted_alone = ", so behaviours are only counted" if unknown else ", so there is nothing to compare"
+        notes.append(f"No attempt {known}{counted_alone}.")
     elif successes == 0:
         notes.append(
             "All measured attempts failed: behaviours are counted, but there are no successes to compare with."
@@ -178,8 +180,8 @@ def _identity(store: Rows) -> list[str]:
     [(told_apart,)] = store.rows(TASKS_TOLD_APART)
     if told_apart:
         notes.append(
-            f"{counted(told_apart, 'task id')} had attempts with different goals. They are different tasks here, with"
-            " a hash of the goal in the id."
+            f"{counted(told_apart, 'task id')} had attempts with different goals. Each goal counts as a task of its"
+            " own, with a hash of the goal in its id."
         )
     return notes
 

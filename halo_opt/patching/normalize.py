@@ -31,15 +31,22 @@ _UNICODE_ESCAPE = re.compile(
 )
 _BASE64 = re.compile(r"[0-9A-Za-z+/_-]{8,}={0,2}")
 _BASE32 = re.compile(r"\b[A-Z2-7]{16,}={0,6}")
-_HEX = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[\s,:]?){5,}")
+_HEX = re.compile(r"(?:(?:0x|\\x|=)?[0-9a-fA-F]{2}[\s,:;]{0,2}){5,}")
+_CODES = re.compile(r"(?:\b[0-9]{2,3}\b[\s,;]{0,2}){5,}")
+_BITS = re.compile(r"(?:\b[01]{7,8}\b[\s,;]{0,2}){5,}")
 _ROUNDS = 3
 
 
 def canonical(text: str) -> str:
-    """Folded case, without accents and invisible characters; look-alikes as the Latin letter, dashes as `-`."""
+    """Folded case, no accents or invisible characters; look-alikes as Latin letters, 0 to 9, and `-`."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    kept = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
+    kept = "".join(_digit(c) for c in plain if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
     return _DASH.sub("-", kept).translate(_LATIN)
+
+
+def _digit(character: str) -> str:
+    """A decimal digit of any alphabet as 0 to 9; any other character as it is."""
+    return character if character.isascii() or not character.isdecimal() else str(unicodedata.decimal(character))
 
 
 def mixed_alphabets(text: str) -> str | None:
@@ -84,7 +91,14 @@ def _decoded(text: str) -> Iterator[str]:
         yield unquote(text)
     if "\\" in text:
         yield _UNICODE_ESCAPE.sub(_character, text)
-    for pattern, decode in ((_BASE64, _from_base64), (_BASE32, base64.b32decode), (_HEX, _from_hex)):
+    encodings = (
+        (_BASE64, _from_base64),
+        (_BASE32, base64.b32decode),
+        (_HEX, _from_hex),
+        (_CODES, _from_codes),
+        (_BITS, _from_bits),
+    )
+    for pattern, decode in encodings:
         # In its place, so that a name of which only a part is encoded is whole again.
         yield pattern.sub(lambda match, decode=decode: _said(match.group(), decode), text)  # type: ignore[misc]
 
@@ -114,3 +128,11 @@ def _from_base64(text: str) -> bytes:
 
 def _from_hex(text: str) -> bytes:
     return bytes.fromhex("".join(re.findall(r"[0-9a-fA-F]{2}", text.replace("0x", ""))))
+
+
+def _from_codes(text: str) -> bytes:
+    return bytes(map(int, re.findall("[0-9]+", text)))
+
+
+def _from_bits(text: str) -> bytes:
+    return bytes(int(bits, 2) for bits in re.findall("[01]+", text))

@@ -20,6 +20,8 @@ _ANY = r"[\W_]{0,12}"
 # Nothing, one sign, or the end of one string and the beginning of the next.
 _NO_SPACE = r"(?:[^\w\s]|_|[-_.]?[\"'`]\s{0,4}[+~]?\s{0,4}[\"'`][-_.]?)?"
 _TASK = r"\btask(?:s|[\W_]{0,2}id)?[\W_]{0,3}"
+# Between the letters of a word or number that is written in pieces.
+_WITHIN = r"[\W_]{0,3}"
 _LEAST_HALF, _LEAST_SPLIT = 2, 8
 
 
@@ -45,7 +47,10 @@ class TaskName:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """What finds the name in canonical text."""
-        name = self._between.join(map(re.escape, self.pieces)) if self.pieces else re.escape(self._name)
+        # A long distinctive name is also found with its letters apart: no other text has them in this order.
+        apart = self._distinctive and len(self.squeezed) >= _LEAST_SPLIT
+        words = [_WITHIN.join(map(re.escape, piece)) if apart else re.escape(piece) for piece in self.pieces]
+        name = self._between.join(words) if self.pieces else re.escape(self._name)
         context = [_TASK] if self._name.isdigit() else [_TASK, "[\"'`]"]
         if self._plain:
             return re.compile(f"(?:{'|'.join(context)}){name}{_END}")

@@ -84,16 +84,17 @@ def _added_problem(old: nodes.Template, new: nodes.Template, conditions_on: froz
     decisions, compared = {repr(decision): decision for decision in _decisions(new)}, _compared_with_words(old)
     added = Counter(map(repr, _decisions(new))) - Counter(map(repr, _decisions(old)))
     for decision in (decisions[shown] for shown in added):
-        if named := sorted(_names(decision) & _of_a_task(new) - conditions_on):
-            return (
-                f"they add a condition on {named[0]}, which can pick out single tasks; a person can allow it with "
-                f"harness.conditions_on: [{named[0]}] in loop.yaml"
-            )
-        if named := sorted(_compared_in(decision) - compared - conditions_on):
-            return (
-                f"they compare {named[0]} with words, which can pick out single tasks; a person can allow it with "
-                f"harness.conditions_on: [{named[0]}] in loop.yaml"
-            )
+        tests = (
+            ("add a condition on {}", _names(decision) & _of_a_task(new)),
+            ("test the length of a text of {}", _measured_texts(decision, new)),
+            ("compare {} with words", _compared_in(decision) - compared),
+        )
+        for what, names in tests:
+            if named := sorted(names - conditions_on):
+                return (
+                    f"they {what.format(named[0])}, which can pick out single tasks; a person can allow it with "
+                    f"harness.conditions_on: [{named[0]}] in loop.yaml"
+                )
     return None
 
 
@@ -188,6 +189,17 @@ def _tells_tasks_apart(name: str) -> bool:
 
 def _compared_with_words(tree: nodes.Template) -> set[str]:
     return {name for decision in _decisions(tree) for name in _compared_in(decision)}
+
+
+def _measured_texts(expression: nodes.Node, tree: nodes.Template) -> set[str]:
+    """The names whose texts an expression measures: the length of an item of a loop, or of what a filter gives."""
+    items = {name for loop in tree.find_all(nodes.For) for name in _names(loop.target)}
+    found: set[str] = set()
+    for node in [expression, *expression.find_all(nodes.Filter)]:
+        if isinstance(node, nodes.Filter) and node.name in ("length", "count") and node.node is not None:
+            names = _names(node.node)
+            found |= names if isinstance(node.node, nodes.Filter) else names & items
+    return found
 
 
 def _compared_in(expression: nodes.Node) -> set[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from halo_opt.redaction import checks
 
 # Before a token: no letter or digit. In JSON text a line break is the letter n after a backslash, which is no letter.
-_FRONT = r"(?:^|[^0-9A-Za-z]|\\[bfnrt]|\\u[0-9a-fA-F]{4}|%[0-9A-F]{2})"
+FRONT = r"(?:^|[^0-9A-Za-z]|\\[bfnrt]|\\u[0-9a-fA-F]{4}|%[0-9A-F]{2})"
 _END = r"(?:[^0-9A-Za-z]|$)"
 # A quote as it stands in text, in JSON text, and in JSON text inside JSON text.
 _QUOTE = r"\\*[\"'`]"
@@ -38,12 +38,12 @@ class Pattern(NamedTuple):
 
 
 def _token(kind: str, regex: str, check: Callable[[str], bool] | None = None, more: str | None = None) -> Pattern:
-    return Pattern(kind, f"{_FRONT}({regex})", check, more)
+    return Pattern(kind, f"{FRONT}({regex})", check, more)
 
 
 def _whole(kind: str, regex: str) -> Pattern:
     """A token of exactly this length: more letters or digits behind it would make it another thing."""
-    return Pattern(kind, f"{_FRONT}({regex}){_END}")
+    return Pattern(kind, f"{FRONT}({regex}){_END}")
 
 
 def _assigned(kind: str, name: str, check: Callable[[str], bool], least: int) -> list[Pattern]:
@@ -203,7 +203,7 @@ SECRETS: list[Pattern] = [
     ),
     Pattern(
         "private-key",
-        rf"{_FRONT}({_KEY_BODY}[0-9A-Za-z+/]{{20,}}(?:{_BREAK}[0-9A-Za-z+/]{{30,}})*"
+        rf"{FRONT}({_KEY_BODY}[0-9A-Za-z+/]{{20,}}(?:{_BREAK}[0-9A-Za-z+/]{{30,}})*"
         rf"(?:{_BREAK}[0-9A-Za-z+/]{{1,63}}={{1,2}})?={{0,2}})",
     ),
     _token("anthropic-key", rf"sk-ant-[a-z]{{1,12}}[0-9]{{0,3}}-{_WORD}{{20,}}"),
@@ -289,5 +289,5 @@ PERSONAL: list[Pattern] = [
         "email",
         r"(?:\\[bfnrt]|\\u[0-9a-fA-F]{4})?([0-9A-Za-z._%+-]{1,64}@[0-9A-Za-z-]{1,63}(?:\.[0-9A-Za-z-]{1,63}){0,6}\.[A-Za-z]{2,24})",
     ),
-    Pattern("card-number", rf"{_FRONT}((?:[0-9][ -]?){{12,18}}[0-9]){_END}", checks.is_card_number),
+    Pattern("card-number", rf"{FRONT}((?:[0-9][ -]?){{12,18}}[0-9]){_END}", checks.is_card_number),
 ]

@@ -8,13 +8,14 @@ import json
 import os
 import re
 from collections import Counter
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from typing import Any
 
 import re2
 
 from halo_opt.redaction import hidden
-from halo_opt.redaction.patterns import PERSONAL, SECRETS, Pattern
+from halo_opt.redaction.patterns import FRONT, PERSONAL, SECRETS, Pattern
 from halo_opt.redaction.rules import RedactionRules, secret_values, worth_hiding
 from halo_opt.redaction.spellings import spellings
 
@@ -23,6 +24,8 @@ _MEMORY = 256 << 20
 # A token right behind another one is seen when that one is gone. More than so many in a row are no accident.
 _MOST_ROUNDS = 16
 _REST = b"[redacted:tokens]"
+# Repetitions at the end of a pattern beyond the fewest, and a bounded one at its beginning: a match needs neither.
+_REPEATED = re.compile(r"(?<=\d),\d*(?=\}\)\Z)|(?<=\A\()\[[^\]]*\]\{\d+,\d+\}")
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*', re.DOTALL)
 
 
@@ -35,15 +38,25 @@ class Redactor:
             known.update(secret_values(os.environ))
         patterns = [Pattern("known-value", f"({'|'.join(spellings(value))})") for value in sorted(known, key=len)[::-1]]
         self._patterns = [*patterns, *SECRETS, *(PERSONAL if rules.personal else [])]
-        regex = "|".join(pattern.regex for pattern in self._patterns)
         # Without groups it is three times as fast, and most texts hold nothing.
-        self._any = _compiled(f"{regex}|{hidden.QUICK}", groups=False)
-        self._hidden = _compiled(hidden.QUICK, groups=False)
-        self._find = _compiled(regex)
-        self._more = {pattern.more: _compiled(pattern.more) for pattern in self._patterns if pattern.more}
+        self._any = _compiled(f"{_quick(self._patterns)}|{hidden.QUICK}", groups=False)
+
+    # Only texts that may hold something need these; to compile them takes long.
+
+    @cached_property
+    def _hidden(self) -> Any:
+        return _compiled(hidden.QUICK, groups=False)
+
+    @cached_property
+    def _find(self) -> Any:
+        return _compiled("|".join(pattern.regex for pattern in self._patterns))
+
+    @cached_property
+    def _more(self) -> dict[str, Any]:
+        return {pattern.more: _compiled(pattern.more) for pattern in self._patterns if pattern.more}
 
     def may_hold_secrets(self, data: bytes) -> bool:
-        """Whether some rule matches somewhere; one quick pass that tells for many texts at once that all are clean."""
+        """Whether some rule may match somewhere; False for many texts at once tells that all are clean."""
         return self._any.search(data) is not None
 
     def redact(self, text: str) -> tuple[str, Counter[str]]:
@@ -144,6 +157,13 @@ def redact(text: str) -> tuple[str, Counter[str]]:
 @lru_cache(maxsize=1)
 def _usual() -> Redactor:
     return Redactor()
+
+
+def _quick(patterns: Sequence[Pattern]) -> str:
+    """A regex that matches wherever one of the patterns does, and that RE2 compiles and runs in half the time."""
+    found = [_REPEATED.sub("", pattern.regex) for pattern in patterns]
+    fronted = "|".join(regex.removeprefix(FRONT) for regex in found if regex.startswith(FRONT))
+    return "|".join([f"{FRONT}(?:{fronted})", *(regex for regex in found if not regex.startswith(FRONT))])
 
 
 def _compiled(regex: str, *, groups: bool = True) -> Any:

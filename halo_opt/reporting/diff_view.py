@@ -6,6 +6,7 @@ A difference whose interval includes 0 is called not reliable.
 from typing import Literal, NamedTuple
 
 from halo_opt.core.records import BehaviourShift, MeanScores, ScoreDiff, TaskFlip
+from halo_opt.core.text import counted
 from halo_opt.reporting.formatting import MISSING, interval_text, p_value_text, percent, points, score_text
 
 Kind = Literal["gain", "worse", "unsure", "unmeasured"]
@@ -65,19 +66,19 @@ def diff_headline(diff: ScoreDiff) -> Headline:
         "gain": f"{diff.after} is better",
         "worse": f"{diff.after} is worse",
         "unsure": "No reliable difference",
-        "unmeasured": "Nothing to compare",
+        "unmeasured": "Success rates cannot be compared",
     }[kind]
     if kind == "unmeasured":
         return Headline(kind, title, _why_unmeasured(diff))
     rates = f"{percent(diff.rate_before)} to {percent(diff.rate_after)}"
-    over = f"over {diff.pairs} pairs of {diff.tasks} tasks"
+    over = f"over {counted(diff.pairs, 'pair')} of {counted(diff.tasks, 'task')}"
     # The p-value is of "better": beside a loss it would only confuse.
     change = change_text(diff.difference, diff.interval, None if kind == "worse" else diff.p_value)
     if diff.mean_scores is None:
         return Headline(kind, title, f"{rates} {over}: {change}.")
     scores = kind_of(diff.mean_scores.difference, diff.mean_scores.interval, diff.mean_scores.p_value)
     if kind == "unsure" and scores in _SCORES_MOVED:
-        title = f"{title} in successes; {diff.after} has {_SCORES_MOVED[scores]} scores"
+        title = f"{title} in success rate, but {diff.after} has {_SCORES_MOVED[scores]} scores"
     return Headline(kind, title, f"{rates} {over}: {change}. {_mean_scores(diff.mean_scores)}")
 
 
@@ -89,7 +90,7 @@ def _mean_scores(scores: MeanScores) -> str:
     tested = scores.p_value is not None and scores.difference >= 0
     p = f", one-sided p {_equals(p_value_text(scores.p_value))}" if tested else ""
     means = f"{score_text(scores.before)} to {score_text(scores.after)}"
-    return f"Mean score {means} over {scores.pairs} pairs: {scores.difference:+.2f} ({ends}{p})."
+    return f"Mean score {means} over {counted(scores.pairs, 'pair')}: {scores.difference:+.2f} ({ends}{p})."
 
 
 def _equals(p: str) -> str:
@@ -97,13 +98,26 @@ def _equals(p: str) -> str:
 
 
 def _why_unmeasured(diff: ScoreDiff) -> str:
-    if not diff.unpaired:
-        return "Neither side says how its attempts ended, so only behaviours are compared."
-    sides = {unpaired.measured_in for unpaired in diff.unpaired}
-    if len(sides) == 1:
-        other = diff.after if sides == {"before"} else diff.before
-        return f"{other} does not say how its attempts ended, so only behaviours are compared."
-    return "No task was measured on both sides, so only behaviours are compared."
+    measured = {unpaired.measured_in for unpaired in diff.unpaired}
+    if len(measured) == 2:
+        return "No task was measured on both sides, so only behaviours are compared."
+    before = _no_outcomes(diff.before, diff.attempts_before, diff.errors_before)
+    after = _no_outcomes(diff.after, diff.attempts_after, diff.errors_after)
+    if measured:
+        reason = after if measured == {"before"} else before
+    elif diff.errors_before or diff.errors_after:
+        reason = f"{before}, and {after}"
+    else:
+        reason = "Neither side says how its attempts ended"
+    return f"{reason}, so only behaviours are compared."
+
+
+def _no_outcomes(name: str, attempts: int, errors: int) -> str:
+    """Why no attempt of a side was measured."""
+    if errors == 0:
+        return f"{name} does not say how its attempts ended"
+    every = "every attempt" if errors == attempts else "every attempt with an outcome"
+    return f"{every} of {name} ended in an error"
 
 
 def diff_tables(diff: ScoreDiff) -> list[NamedTable]:
@@ -117,13 +131,11 @@ def diff_tables(diff: ScoreDiff) -> list[NamedTable]:
     rates.append(["errors (not measured)", str(diff.errors_before), str(diff.errors_after)])
     if diff.unknown_before or diff.unknown_after:
         rates.append(["without an outcome", str(diff.unknown_before), str(diff.unknown_after)])
-    flips, moved = flip_rows(diff), moved_behaviours(diff)
+    moved = moved_behaviours(diff)
     count = len(diff.unpaired)
     tables = [
         NamedTable("Scores", ["", diff.before, diff.after], rates, [1, 2]),
-        NamedTable(
-            "Tasks that changed", ["task", "before", "after", "change"], _first(flips, TASKS_LISTED, len(flips)), [1, 2]
-        ),
+        NamedTable("Tasks that changed", ["task", "before", "after", "change"], _first_flips(diff), [1, 2]),
         NamedTable(
             "Behaviours that changed most",
             ["behaviour", "before", "after", "change"],
@@ -163,6 +175,19 @@ def flip_rows(diff: ScoreDiff) -> list[list[str]]:
     return [_flip(flip, "gained") for flip in diff.gained] + [_flip(flip, "lost") for flip in diff.lost]
 
 
+def _first_flips(diff: ScoreDiff) -> list[list[str]]:
+    """The first rows of `flip_rows`: where there are too many, some of both directions, and a row counts the rest."""
+    rows, gained, lost = flip_rows(diff), len(diff.gained), len(diff.lost)
+    if len(rows) <= TASKS_LISTED:
+        return rows
+    half = TASKS_LISTED // 2
+    shown_lost = min(lost, max(half, TASKS_LISTED - gained))
+    shown_gained = TASKS_LISTED - shown_lost
+    left_out = f"{gained - shown_gained} gained, {lost - shown_lost} lost"
+    shown = [*rows[:shown_gained], *rows[gained : gained + shown_lost]]
+    return [*shown, [f"and {len(rows) - TASKS_LISTED} more", "", "", left_out]]
+
+
 def _flip(flip: TaskFlip, what: str) -> list[str]:
     return [flip.task_id, f"{flip.before:g}/{flip.pairs}", f"{flip.after:g}/{flip.pairs}", what]
 
@@ -174,6 +199,6 @@ def _shift_row(shift: BehaviourShift) -> list[str]:
 def _unpaired(diff: ScoreDiff) -> list[list[str]]:
     sides = {"before": diff.before, "after": diff.after}
     return [
-        [pair.task_id, MISSING if pair.seed is None else str(pair.seed), sides[pair.measured_in]]
+        [pair.task_id, "none" if pair.seed is None else str(pair.seed), sides[pair.measured_in]]
         for pair in diff.unpaired[:UNPAIRED_LISTED]
     ]

@@ -115,6 +115,8 @@ class OutcomeRule(NamedTuple):
         Without a threshold above 1 that is a number from 0 to 1: a rating of 4, a percentage or a penalty is on a scale
         that is not known, so nothing follows from it.
         """
+        if type(value) in (int, float) and 0 <= value <= 1:  # as nearly all are
+            return StatedScore(float(value))
         stated = stated_score(value)
         if stated.number is None or self.larger_scale:
             return stated

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
@@ -112,6 +112,8 @@ class Sink:
         self._tries: Counter[tuple[str, str, int | None]] = Counter()
         self._artifacts: set[tuple[str, str]] = set()
         self.counts: Counter[str] = Counter()
+        # Files that hold more of attempts which begin in another file.
+        self.continuations: set[Path] = set()
         self.redacted: Counter[str] = Counter()
 
     def remember(self, *, attempts: bool) -> None:
@@ -149,12 +151,13 @@ class Sink:
         return [found.get(each, each) for each in ids] if found else ids
 
     def _changed(self, texts: Sequence[str | None], change: Callable[[str], str]) -> dict[str | None, str]:
-        """What becomes of those of the texts that hold a secret; most do not, so all are searched together first."""
         distinct = set(texts)
-        joined = "\n".join(filter(None, distinct))
-        if self._redactor is None or not self._redactor.may_hold_secrets(joined.encode("utf-8", "replace")):
-            return {}
-        return {text: change(text) for text in distinct if text}
+        return {text: change(text) for text in distinct if text} if self.may_hold_secrets(distinct) else {}
+
+    def may_hold_secrets(self, texts: Set[str | None]) -> bool:
+        """Whether any of the texts may hold a secret: one search of all of them together, as most hold none."""
+        joined = "\n".join(filter(None, texts)).encode("utf-8", "replace")
+        return self._redactor is not None and self._redactor.may_hold_secrets(joined)
 
     def key(self, native: str) -> str:
         """An id as it is stored: itself, or redacted and followed by a hash, so that different ids stay different."""
@@ -240,7 +243,7 @@ class Sink:
             holds_something = bool(trace.messages or trace.steps or attempt.steps)
             attempt = attempt._replace(source_id=native if trace.named or not holds_something else content_id(trace))
         try:
-            if not self.attempt(attempt):
+            if self.attempt(attempt) is None:
                 return False
             for row in trace.scores:
                 self._add("scores", row, attempt.source, attempt.line)
@@ -260,18 +263,18 @@ class Sink:
             parts += [attempt.source, attempt.line, len(parts)]
         return found
 
-    def attempt(self, attempt: AttemptRow) -> bool:
-        """Add an attempt without the rows below it; False when it has no id that can be stored.
+    def attempt(self, attempt: AttemptRow) -> AttemptRow | None:
+        """Add an attempt without the rows below it; returns it as judged, None when it has no id that can be stored.
 
         Its outcome and score are decided here, for all formats alike. A score that cannot be used is rejected.
         """
         judged = self.rule.judge(attempt)
         if not self._add("attempts", judged.attempt, attempt.source, attempt.line):
-            return False
+            return None
         if judged.problem is not None:
             self.reject_score(attempt.source, attempt.line or 0, judged.problem, shown(attempt.score))
         self._seen.add(self._stored(attempt.trace_id))
-        return True
+        return judged.attempt
 
     def _stored(self, trace_id: str) -> str:
         key = self.key(trace_id)

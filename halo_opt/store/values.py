@@ -22,6 +22,11 @@ _ZONE_NAME = re.compile(r"\s*(?:UTC|GMT|[zZ])$|(?<=[+-]\d{4})\s+[A-Z]{1,5}$")
 _OFFSET = re.compile(r"\d\s*[+-]\d{2}:?(?:\d{2})?$")
 
 
+def an_object(value: Any) -> dict[str, Any]:
+    """The value where it is an object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
 def text(value: Any) -> str | None:
     """Text as it is; numbers, lists and objects as JSON; None for None."""
     if value is None or isinstance(value, str):

@@ -164,7 +164,7 @@ def test_models_within_one_folder_are_compared(capsys: pytest.CaptureFixture[str
 def test_one_group_is_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
     conversations("one.jsonl", {"t1": True}, model="m-x")
     assert run(["diff", "one.jsonl", "--by", "model"]) == 2
-    assert "all of them have model m-x" in capsys.readouterr().err
+    assert "all attempts have the model m-x" in capsys.readouterr().err
 
 
 def test_without_outcomes_behaviours_are_compared(capsys: pytest.CaptureFixture[str]) -> None:

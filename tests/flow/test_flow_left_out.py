@@ -26,7 +26,7 @@ def traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_verbs_name_the_file_and_the_remedy(verb, capsys):
     assert run([verb, "in"]) == 0
     told = " ".join(capsys.readouterr().err.split())
-    assert "in/odd.json was left out: its content is of no known trace format; 'halo-opt formats'" in told
+    assert "in/odd.json was left out: the content is of no known trace format; 'halo-opt formats'" in told
     assert "LICENSE" not in told
 
 

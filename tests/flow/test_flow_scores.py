@@ -78,7 +78,7 @@ def test_verify_reads_the_traces_with_the_threshold_of_the_report(options: tuple
 def test_a_listing_warns_of_ratings_and_names_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["traces", RATINGS]) == 0
     told = capsys.readouterr().err
-    assert "3 scores could not be used, being no number from 0 to 1: -1, 3, 8" in " ".join(told.split())
+    assert "3 scores could not be used, because they are not on a scale from 0 to 1: -1, 3, 8" in " ".join(told.split())
     assert "--success-at" in told
 
 

@@ -162,7 +162,7 @@ def test_a_changed_report_ends_with_exit_code_1_and_the_changed_part(analyzed, m
 def test_what_nothing_can_confirm_is_listed(analyzed, monkeypatch, capsys):
     monkeypatch.chdir(analyzed)
     assert run(["verify", "rep"]) == 0
-    assert "not checked: its title and the time at which it was made" in capsys.readouterr().err
+    assert "not checked: the report's title and the time at which it was made" in capsys.readouterr().err
 
 
 def test_a_report_of_an_older_version_is_told_in_a_sentence(analyzed, monkeypatch, capsys):

@@ -238,18 +238,18 @@ def _model_parts(report: Report, again: Report) -> Iterator[Mismatch]:
 def not_checked(report: Report) -> list[str]:
     """What a report shows that does not follow from the traces, so that nothing can confirm it."""
     made = report.made_with
-    parts = ["its title and the time at which it was made"]
+    parts = ["the report's title and the time at which it was made"]
     if (names := made.reading.get("names")) is not None:
-        parts.append(f"the mapping file {visible(str(names))}, which says what names of the traces mean")
+        parts.append(f"the mapping file {visible(str(names))}, which says what the names in the traces mean")
     if report.left_out:
         parts.append("which files beside the traces were not read")
     if made.detectors:
         own = counted(len(made.detectors), "detector")
-        parts.append(f"the names, titles, meanings and remedies of {own} of the user's own (their SQL was run)")
+        parts.append(f"the names, titles, meanings and remedies of {own} of the user (their SQL was run)")
     if made.skipped:
-        parts.append(f"why {counted(len(made.skipped), 'detector')} of the user's own could not be used")
+        parts.append(f"why {counted(len(made.skipped), 'detector')} of the user could not be used")
     if made.playbook is not None:
-        parts.append("the playbook of the user's own that names the remedies")
+        parts.append("the user's playbook, which names the remedies")
     if report.model_analysis is not None:
         parts.append("what the model's calls cost, how many there were, and how the analysis ended")
         parts.append("the model's words beyond their figures, quotes and SQL, and what was corrected in them")

@@ -57,6 +57,26 @@ def decode_json(raw: bytes) -> tuple[Any, str | None]:
         return None, "not JSON"
 
 
+def decode_values(raw: bytes) -> tuple[list[Any], bytes, str | None]:
+    """The JSON values that stand one after another in some bytes, what follows them, and why that is no value."""
+    value, reason = decode_json(raw)
+    if reason != "not JSON":
+        return ([value], b"", None) if reason is None else ([], raw, reason)
+    found: list[Any] = []
+    text = raw.removeprefix(BOM).decode("utf-8").strip()
+    place = 0
+    while place < len(text):
+        try:
+            value, end = _DECODER.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            return found, text[place:].encode("utf-8"), reason
+        found.append(value)
+        place = end
+        while text[place : place + 1].isspace():
+            place += 1
+    return found, b"", None
+
+
 def decode_object(raw: bytes) -> tuple[dict[str, Any] | None, str | None]:
     """A JSON object, or None and the reason why this line is not one."""
     value, reason = decode_json(raw)

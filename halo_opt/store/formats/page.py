@@ -61,7 +61,7 @@ def page() -> str:
         scores_names=_table(("what", "names"), _score_rows()),
         span_names=_table(("what", "attributes"), _span_rows()),
         map_names=_table(("key", "what it names"), _map_rows()),
-        list=_table(("format", "recognised by its content as", "seen for real"), _list_rows()),
+        list=_table(("format", "recognised by its content as", "tested on real files"), _list_rows()),
         formats=[{"text": section(reader.name, level=3)} for reader in READERS if reader.name != "chat"],
     )
 
@@ -76,7 +76,7 @@ def section(name: str, *, level: int = 1) -> str:
     example = examples()[name]
     parts = [f"{'#' * level} `{name}`", _meaning(name)]
     parts += [_fenced(path, text) for path, text in example.files.items()]
-    parts.append(f"This gives {example.gives}.")
+    parts.append(f"halo-opt reads {example.gives}.")
     if name in _TABLES:
         heading, rows = _TABLES[name]
         parts.append(_table(heading, rows()))

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
 import duckdb
 
@@ -26,12 +26,14 @@ from halo_opt.store.index.span_attempts import finish_attempts
 from halo_opt.store.index.span_index import FORMAT as INDEXED
 from halo_opt.store.index.span_index import Place, index_file
 from halo_opt.store.index.task_goals import join_tasks, tell_tasks_apart
-from halo_opt.store.name_map import NameMap
 from halo_opt.store.outcomes import OutcomeRule
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import FolderReader, SourceError
 from halo_opt.store.run_names import RunNames, folder_of
 from halo_opt.store.sink import Sink
+
+if TYPE_CHECKING:
+    from halo_opt.store.name_map import NameMap
 
 # Called before each source with how many are done, how many there are, and the next one's path.
 Progress = Callable[[int, int, str], None]
@@ -65,7 +67,7 @@ class Build:
         contents: bool,
         scores: Path | None,
         rule: OutcomeRule,
-        names: NameMap | None = None,
+        names: "NameMap | None" = None,
     ) -> None:
         self.connection = connection
         self.sources = sources
@@ -198,7 +200,8 @@ class Build:
             self.sink.check()
             counts = {name: n - before[name] for name, n in self.sink.counted().items()}
             for source, _ in group:
-                self._note(source, place, counts if source is first else {})
+                own = {"continuations": 1} if source.path in self.sink.continuations else {}
+                self._note(source, place, {**counts, **own} if source is first else own)
         except (SourceError, OSError) as error:
             self.sink.flush()
             for source, _ in group:
@@ -326,8 +329,8 @@ class Build:
         if not first:
             known = " and ".join(sorted({source.format for source in self.sources}))
             raise InputError(
-                f"no attempts could be read from {names}: nothing in it is an attempt of the format {known}; 'halo-opt"
-                " formats' shows an example of each"
+                f"no attempts could be read from {names}: read as {known}, but no attempt was found; 'halo-opt formats'"
+                " shows an example of each format"
             )
         where = "line {} of {}, {}".format(*first[0])
         raise InputError(f"no attempts could be read from {names}: every line was rejected; the first: {where}")

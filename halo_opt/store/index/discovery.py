@@ -6,18 +6,20 @@ Links inside folders are not followed: a link could lead out of the folder, or r
 import codecs
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from halo_opt.core.errors import InputError
 from halo_opt.core.input_paths import path_problem, shown
 from halo_opt.store.files.folders import SKIPPED_FOLDERS
 from halo_opt.store.index.beside import lies_beside
 from halo_opt.store.index.summary import UNKNOWN_FORMAT, NotRecognised
-from halo_opt.store.name_map import NameMap
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.base import first_bytes
 from halo_opt.store.readers.chat import ChatReader
 from halo_opt.store.readers.documents import leading_objects
+
+if TYPE_CHECKING:
+    from halo_opt.store.name_map import NameMap
 
 _NAMES = ", ".join(reader.name for reader in READERS)
 
@@ -30,7 +32,7 @@ class Source(NamedTuple):
 
 
 def discover(
-    inputs: Sequence[Path], *, format_name: str | None = None, names: NameMap | None = None
+    inputs: Sequence[Path], *, format_name: str | None = None, names: "NameMap | None" = None
 ) -> tuple[list[Source], list[NotRecognised]]:
     """All recognised sources in a stable order, each once, and the files that nothing recognised.
 
@@ -93,7 +95,7 @@ def _recognise(path: Path) -> tuple[str | None, str]:
     return None, UNKNOWN_FORMAT
 
 
-def _has_messages(path: Path, names: NameMap) -> bool:
+def _has_messages(path: Path, names: "NameMap") -> bool:
     try:
         return path.is_file() and any(map(names.is_conversation, leading_objects(path)))
     except OSError:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from halo_opt.store.index.summary import formats_of_sources
 from halo_opt.store.readers import READERS
 from halo_opt.store.readers.message_layouts import AGENT_ROLES, ROLE_FIELDS
 
@@ -21,7 +22,7 @@ _STEPS = {
     "chat": f"messages whose {', '.join(ROLE_FIELDS[:-1])} or {ROLE_FIELDS[-1]} is {', '.join(AGENT_ROLES)}",
 }
 _CALLS = {
-    **dict.fromkeys(_SPAN_FORMATS, "spans whose kind is TOOL, and calls in llm.output_messages"),
+    **dict.fromkeys(_SPAN_FORMATS, "spans whose kind is TOOL and in llm.output_messages"),
     "chat": "tool_calls, function_call, content blocks of type tool_use, <tool_call> and 'Action:' in the text",
 }
 _REMEDIES = {"chat": "Give the messages of the agent the role assistant, and import the file again"}
@@ -40,17 +41,18 @@ def empty_sources(connection: duckdb.DuckDBPyConnection) -> list[str]:
     Attempts of which only the index was read are left out: their steps are not known yet.
     """
     rows = connection.execute(
-        "SELECT coalesce(r.format, ''), a.source, count(*),"
+        "SELECT a.source, count(*),"
         " count(*) FILTER (coalesce(a.steps, 0) = 0 AND a.trace_id NOT IN (SELECT trace_id FROM steps)),"
         " count(*) FILTER (a.trace_id IN (SELECT trace_id FROM tool_calls))"
-        " FROM attempts a LEFT JOIN runs r USING (run_id)"
-        " WHERE a.trace_id NOT IN (SELECT trace_id FROM pending) GROUP BY 1, 2 ORDER BY 1, 2"
+        " FROM attempts a WHERE a.trace_id NOT IN (SELECT trace_id FROM pending) GROUP BY 1 ORDER BY 1"
     ).fetchall()
+    formats = formats_of_sources(connection)
     by_format: dict[str, list[_Source]] = {}
-    for name, *source in rows:
-        by_format.setdefault(name, []).append(_Source(*source))
+    for row in rows:
+        source = _Source(*row)
+        by_format.setdefault(formats[source.path], []).append(source)
     warnings = []
-    for name, sources in by_format.items():
+    for name, sources in sorted(by_format.items()):
         without_steps = [source for source in sources if source.without_steps]
         if without_steps:
             warnings.append(_without_steps(connection, name, without_steps))
@@ -58,14 +60,14 @@ def empty_sources(connection: duckdb.DuckDBPyConnection) -> list[str]:
         if without_calls:
             count = sum(source.attempts for source in without_calls)
             text = f"{_attempts(count)} in {_files(without_calls)} {'has' if count == 1 else 'have'} no tool calls"
-            warnings.append(f"{text}, which are read from {_looked_for(_CALLS, name)}")
+            warnings.append(f"{text}; halo-opt looked for them in {_looked_for(_CALLS, name)}")
     return warnings
 
 
 def _without_steps(connection: duckdb.DuckDBPyConnection, name: str, sources: Sequence[_Source]) -> str:
     count = sum(source.without_steps for source in sources)
-    text = f"{_attempts(count)} in {_files(sources)} {'has' if count == 1 else 'have'} no steps, which are read from"
-    text = f"{text} {_looked_for(_STEPS, name)}"
+    text = f"{_attempts(count)} in {_files(sources)} {'has' if count == 1 else 'have'} no steps"
+    text = f"{text}; halo-opt looked for them in {_looked_for(_STEPS, name)}"
     roles = connection.execute(
         "SELECT role FROM messages m JOIN attempts a USING (trace_id) SEMI JOIN (SELECT unnest(?::VARCHAR[]) AS source)"
         " USING (source) WHERE a.trace_id NOT IN (SELECT trace_id FROM steps) GROUP BY 1 ORDER BY count(*) DESC, 1",

@@ -114,10 +114,13 @@ def build_store(
     # The readers of all formats: what only opens a store does without them.
     from halo_opt.store.index.build import Build
     from halo_opt.store.index.discovery import discover
-    from halo_opt.store.name_map import read_name_map
 
     stamp = fingerprint(inputs, options.text())
-    names = read_name_map(options.names) if options.names is not None else None
+    names = None
+    if options.names is not None:
+        from halo_opt.store.name_map import read_name_map
+
+        names = read_name_map(options.names)
     sources, unknown = discover(inputs, format_name=options.format, names=names)
     store_path.parent.mkdir(parents=True, exist_ok=True)
     beside = store_path.with_name(f"{store_path.name}.{os.getpid()}.new")

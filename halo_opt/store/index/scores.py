@@ -58,6 +58,10 @@ def leave_out_ratings(connection: duckdb.DuckDBPyConnection, sink: Sink) -> None
         sink.reject_score(source, line or 0, reason, f"{score:g}")
 
 
+# What stands between the columns of a CSV file; the commonest in its header counts.
+_DELIMITERS = ",;\t"
+
+
 class _Line(NamedTuple):
     """A line of a scores file: its verdict and its score as stated, None where it states none."""
 
@@ -100,6 +104,9 @@ def add_scores(connection: duckdb.DuckDBPyConnection, path: Path, sink: Sink) ->
     if not used:
         sink.flush()
         first = f"; the first problem: {problems[0]}" if problems else ""
+        if lines and not lines[0].record.keys() & {*_LABELS, *_SCORES}:
+            fields = ", ".join(map(str, lines[0].record))
+            first += f"; it has the fields {fields}; name one of them {', '.join((*_SCORES, *_LABELS))}"
         raise InputError(
             f"{path}: no line of it gives a score to an attempt of these traces; ids must be trace or task ids{first}"
         )
@@ -189,5 +196,7 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
         for line in read_objects(path):
             yield line.number, line.value if line.value is not None else line.head
     else:
-        rows = csv.DictReader(io.StringIO(raw.decode("utf-8-sig", "replace")))
+        header, newline, rest = raw.decode("utf-8-sig", "replace").partition("\n")
+        delimiter = max(_DELIMITERS, key=header.count)
+        rows = csv.DictReader(io.StringIO(header.lower() + newline + rest), delimiter=delimiter, skipinitialspace=True)
         yield from enumerate(rows, start=2)

@@ -265,9 +265,9 @@ def _put(sink: Sink, root: Span, goal: str | None, row: dict[str, Any], run_name
         ended_at=None if row["ended_at"] is None else str(row["ended_at"]),
     )
     attempt = with_totals(attempt, root)
-    sink.attempt(attempt)
+    judged = sink.attempt(attempt)
     storable = not isinstance(attempt.score, int | float) or FITS["DOUBLE"](attempt.score)
-    if attempt.score is not None and storable and sink.rule.judge(attempt).attempt.score is None:
+    if attempt.score is not None and storable and judged is not None and judged.score is None:
         # What is a score of the attempt is copied together; one on another scale is a row of `scores` only.
         for score in scores_of(attempt):
             sink.score(score)

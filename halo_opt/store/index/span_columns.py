@@ -92,7 +92,7 @@ def columns_of(lines: Sequence[Line]) -> dict[str, Column]:
     states = list(map(_STATES.__getitem__, codes))
     kinds = _kinds(attributes, own["name"])
     tools, hashes = _calls(attributes, kinds, own["name"])
-    counted = np.fromiter((kind not in names.NO_TOKENS for kind in kinds), dtype=bool, count=len(kinds))
+    counted = np.fromiter(map(_HAS_TOKENS.__getitem__, kinds), dtype=bool, count=len(kinds))
     models = _first(attributes, names.MODEL)
     return {
         **{name: own[name] for name in _OWN},
@@ -118,6 +118,7 @@ def _turned(structs: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 _STATES = _Memo(lambda code: STATUS.get(str(code).upper(), "unset"))
 _KINDS = _Memo(lambda hints: names.kind_of(dict(zip(names.KIND, hints, strict=True)), ""))
+_HAS_TOKENS = _Memo(lambda kind: kind not in names.NO_TOKENS)
 _AGENTS = _Memo(lambda told: names.agent_of(dict(told[0]), told[1]))
 _KIND_ALONE = _Memo(lambda kind: names.kind_of({names.KIND[0]: kind}, ""))
 

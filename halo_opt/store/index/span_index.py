@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Self, cast
 
 import duckdb
 import numpy as np
+import re2
 from numpy.typing import NDArray
 
 from halo_opt.store.index import span_decode
@@ -31,6 +32,11 @@ BATCH_ROWS = 30_720
 COMMIT_ROWS = 122_880
 _TIMES = {"start_time": "started_at", "end_time": "ended_at"}
 _TEXT_OR_NONE = frozenset({str, type(None)})
+_DATE = (
+    r"20\d\d-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
+    r"|20(?:[02468][048]|[13579][26])-02-29"
+)
+_USUAL_TIMES = re2.compile(rf"(?:(?:{_DATE})[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,9}})?Z\n)*".encode())
 
 
 @dataclass(frozen=True)
@@ -130,25 +136,20 @@ class _Batches:
         ids = dict.fromkeys(("trace_id", "span_id", "parent_span_id"), self._sink.keys)
         texts = dict.fromkeys(("name", "status_message", "model", "tool", "error_type", "agent"), self._sink.clean)
         cleaned = {**ids, **texts}
+        distinct = cast(set[str | None], set().union(*chain.from_iterable(columns[name] for name in cleaned)))
+        if not self._sink.may_hold_secrets(distinct):
+            cleaned = {}
         arrays = {name: _joined(parts, cleaned.get(name)) for name, parts in columns.items()}
+        if not all(_are_usual(arrays[name]) for name in _TIMES):
+            arrays.update({name: self._times_in(arrays, name) for name in _TIMES})
         self._connection.register("new_spans", arrays)
         try:
-            if not self._has_usual_times(arrays):
-                arrays.update({name: self._times_in(arrays, name) for name in _TIMES})
-                self._connection.register("new_spans", arrays)
             self._connection.execute(
                 f"INSERT INTO spans ({', '.join(_SELECTED)}) SELECT {', '.join(_SELECTED.values())} FROM new_spans",
                 [self._source],
             )
         finally:
             self._connection.unregister("new_spans")
-
-    def _has_usual_times(self, arrays: dict[str, NDArray[Any]]) -> bool:
-        """Whether DuckDB casts all times as `values.time` reads them."""
-        if any(not _TEXT_OR_NONE.issuperset(map(type, arrays[name])) for name in _TIMES):
-            return False
-        strange = " OR ".join(f"NOT {_is_usual(name)}" for name in _TIMES)
-        return not self._connection.execute(f"SELECT 1 FROM new_spans WHERE {strange} LIMIT 1").fetchall()
 
     def _times_in(self, arrays: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
         """A column of times as `values.time` reads them; those that it cannot read are rejected."""
@@ -189,7 +190,14 @@ _SELECTED = {
 }
 
 
-def _is_usual(name: str) -> str:
-    """SQL: whether a time is missing or of the one form that DuckDB casts as we mean it (it drops other zones)."""
-    form = f"prefix({name}, '20') AND suffix({name}, 'Z') AND length({name}) BETWEEN 20 AND 30"
-    return f"({name} IS NULL OR ({form} AND TRY_CAST({name} AS TIMESTAMP) IS NOT NULL))"
+def _are_usual(times: NDArray[Any]) -> bool:
+    """Whether all times are missing or of the one form that DuckDB casts as `values.time` reads it.
+
+    Other zones, which DuckDB drops, are not.
+    """
+    if not _TEXT_OR_NONE.issuperset(map(type, times)):
+        return False
+    texts = list(filter(None, times))
+    joined = "\n".join([*texts, ""])
+    usual = _USUAL_TIMES.fullmatch(joined.encode("utf-8", "replace")) is not None
+    return not texts or (usual and joined.count("\n") == len(texts))

@@ -13,7 +13,7 @@ from halo_opt.core.report_records import InputFile
 from halo_opt.store.outcomes import SCORE_FIELD
 from halo_opt.store.schema import TASKS_TOLD_APART
 
-UNKNOWN_FORMAT = "its content is of no known trace format"
+UNKNOWN_FORMAT = "the content is of no known trace format"
 _REMEDIES = {UNKNOWN_FORMAT: "'halo-opt formats' shows what is understood, and --map FILE makes other names known"}
 # So many files are named where several have one fault.
 NAMED_FILES = 3
@@ -143,9 +143,7 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
         retried_errors=counts["retried_errors"],
         superseded=counts["superseded"],
         without_spans=counts["without_spans"],
-        by_format=pairs(
-            "SELECT r.format, count(*) FROM attempts a JOIN runs r USING (run_id) GROUP BY 1 ORDER BY 2 DESC"
-        ),
+        by_format=_attempts_by_format(connection),
         reject_reasons=pairs(
             "SELECT split_part(reason, ' (', 1), count(*) FROM rejects WHERE field IS NULL"
             " GROUP BY 1 ORDER BY 2 DESC, 1"
@@ -160,6 +158,25 @@ def summarize(connection: duckdb.DuckDBPyConnection, not_recognised: list[NotRec
         warnings=empty_sources(connection),
         totals_differ=counts["totals_differ"],
     )
+
+
+def formats_of_sources(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The format of each source that an attempt names. A file in a folder that was read as one has the folder's."""
+    formats: dict[str, str] = dict(connection.execute("SELECT path, format FROM inputs").fetchall())
+    found = {}
+    for (source,) in connection.execute("SELECT DISTINCT source FROM attempts").fetchall():
+        places = map(str, (Path(source), *Path(source).parents))
+        found[source] = formats.get(source) or next((formats[place] for place in places if place in formats), "unknown")
+    return found
+
+
+def _attempts_by_format(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many attempts there are of each format, the commonest first. A run may hold several formats."""
+    formats = formats_of_sources(connection)
+    counts: Counter[str] = Counter()
+    for source, count in connection.execute("SELECT source, count(*) FROM attempts GROUP BY 1 ORDER BY 1").fetchall():
+        counts[formats[source]] += count
+    return dict(counts.most_common())
 
 
 def _without_attempts(connection: duckdb.DuckDBPyConnection) -> list[NotRecognised]:
@@ -188,11 +205,8 @@ def _why_empty(connection: duckdb.DuckDBPyConnection, path: str, format_name: st
         [path, path],
     ).fetchall()
     if not reasons:
-        return (
-            f"it is of the format {format_name}, but nothing in it is an attempt; 'halo-opt formats {format_name}'"
-            " shows an example"
-        )
+        return f"read as {format_name}, but no attempt was found; 'halo-opt formats {format_name}' shows an example"
     count = sum(row[1] for row in reasons)
-    lines = "its only line was rejected" if count == 1 else f"all {count} lines of it were rejected"
+    lines = "the only line was rejected" if count == 1 else f"all {count} lines were rejected"
     more = f", and {len(reasons) - 1} more reasons" if len(reasons) > 1 else ""
-    return f"it is of the format {format_name}, but {lines}: {reasons[0][0]}{more}; the table rejects has the places"
+    return f"read as {format_name}, but {lines}: {reasons[0][0]}{more}; the table rejects lists the lines"

@@ -90,7 +90,7 @@ class Overview(Answer):
             remarks.append(f"{more.more_kinds} more kinds of errors with {more.more_spans} spans are not listed")
         if self.found_again:
             copies = counted(self.found_again, "copy of an attempt was", "copies of attempts were")
-            remarks.append(f"{copies} left out, as each attempt counts once; the table duplicates has the places")
+            remarks.append(f"{copies} left out, because each attempt counts once; the table duplicates lists them")
         if self.tasks_told_apart:
             ids = counted(self.tasks_told_apart, "task id")
             remarks.append(

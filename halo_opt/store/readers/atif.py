@@ -58,7 +58,7 @@ class AtifReader:
             self._trial(path, sink)
             return
         if _continues_another(path):
-            sink.counts["continuations"] += 1
+            sink.continuations.add(path)
             return
         run_id = sink.run_of_folder(path.parent)
         for number, record in usable(path, records(path), _problem, sink):

@@ -111,9 +111,11 @@ def _named(name: str, arguments: Record, summary: Record) -> AttemptRow:
     """Task, seed, agent and model: from arguments and summary, else from the folder's name."""
     match = _NAME.fullmatch(name)
     parts = match.groupdict() if match else {}
-    env, agent = _object(arguments.get("env_args")), _object(arguments.get("agent_args"))
+    env, agent = values.an_object(arguments.get("env_args")), values.an_object(arguments.get("agent_args"))
     mode = values.text(agent.get("agent_name")) or parts.get("agent")
-    model = _object(agent.get("chat_model_args")).get("model_name") or agent.get("model_name") or _model_in(mode)
+    model = (
+        values.an_object(agent.get("chat_model_args")).get("model_name") or agent.get("model_name") or _model_in(mode)
+    )
     seed = values.integer(env.get("task_seed"))
     task = env.get("task_name") or summary.get("task_name") or parts.get("task") or name
     started = f"{parts['date']} {parts['time'].replace('-', ':')}" if parts.get("date") else None
@@ -172,7 +174,3 @@ def _cause(complaint: str, stack: str) -> str:
             if pattern.search(text):
                 return cause
     return "harness_crashed"
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 from halo_opt.store import values
 from halo_opt.store.readers.error_words import FIRST_WORDS, FIRST_WORDS_OF_CONTENT, OF_HARNESSES, UNREADABLE
-from halo_opt.store.readers.shell_errors import answers_by_status, error_message, exception_in, only_reads, word_set
+from halo_opt.store.readers.shell_errors import (
+    answers_by_status,
+    error_message,
+    exception_in,
+    failed_tests,
+    only_reads,
+    word_set,
+)
 from halo_opt.store.readers.structured_errors import (
     decoded,
     exit_code,
@@ -168,7 +175,7 @@ def _of_shell(command: str, text: str, failed: bool | None, status: int | None) 
     if message is not None:
         return CallError("tool_error", _cut(message))
     if known and not answers_by_status(command):
-        words = _last_words(body) if not only_reads(command) or "\n" not in body else None
+        words = None if only_reads(command) and "\n" in body else _last_words(body) or _only_line(body)
         return CallError("tool_error", words or _status_words(status, "the command ended with a non-zero status"))
     return None
 
@@ -194,8 +201,12 @@ def _of_tool(tool: str, text: str, status: int | None) -> CallError | None:
         raised := exception_in(lines)
     ):
         return CallError("tool_error", _cut(raised)) if interpreter else _typed(raised)
+    if not reading and (summed_up := failed_tests(lines)):
+        return CallError("tool_error", _cut(summed_up))
     found = _begins_with_error(body, reading=reading) or _error_page(body)
-    return found or (CallError("tool_error", _last_words(body) or _status_words(status)) if status else None)
+    return found or (
+        CallError("tool_error", _last_words(body) or _only_line(body) or _status_words(status)) if status else None
+    )
 
 
 def _of_record(record: Mapping[str, object], *, reading: bool, size: int) -> CallError | None:
@@ -284,6 +295,11 @@ def _last_words(body: str) -> str | None:
     """The last line of a failed command's output that complains, or None."""
     loud = [line for line in body.splitlines()[-30:] if _LOUD.search(line)]
     return _cut(loud[-1].strip()) if loud else None
+
+
+def _only_line(body: str) -> str | None:
+    """The output of a failed command where it is one line, which then says why; else None."""
+    return _cut(body) if body and "\n" not in body else None
 
 
 def _status_words(status: int | None, unknown: str = "the call failed") -> str:

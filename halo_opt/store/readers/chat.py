@@ -84,11 +84,11 @@ RUN, GOAL, MODE = "halo.run_id", "halo.goal", "halo.mode"
 # Every name that is understood, by what it means.
 FIELDS = {
     "messages": LISTS,
-    "who speaks, in a message": ROLE_FIELDS,
-    "roles of the agent": AGENT_ROLES,
+    "role of a message": ROLE_FIELDS,
+    "values of that role that mean the agent": AGENT_ROLES,
     "task": (*_TASK, "task"),
     "seed, or which try of the task": _SEED,
-    "attempt, for tries with one seed": _ATTEMPT,
+    "attempt, where a seed has several tries": _ATTEMPT,
     "verdict: success, failure, error, true, ...": names.LABEL[1:],
     "score from 0 to 1": (*names.SCORE[1:], *_REWARD),
     "model": _MODEL,
@@ -172,7 +172,9 @@ def _reply(value: Any) -> list[Any]:
     """The messages of a model's reply: of the first of its choices, or of its output items."""
     if isinstance(value, dict):
         inner = next((value[name] for name in ("choices", "output", "message", "candidates") if name in value), value)
-        return _reply(inner) if inner is not value else [value] if is_message(value) else []
+        if inner is not value:
+            return _reply(inner)
+        return [value] if is_message(value) else []
     first = value[0] if isinstance(value, list) and value else None
     if isinstance(first, dict):
         for name in ("message", "content"):

@@ -69,6 +69,7 @@ class ClaudeCodeReader:
             trace.again.extend((str(path), line) for path, line in session.again)
             if sink.trace(trace):
                 sink.run(run_of(trace.attempt, self.name))
+            sink.continuations.update(session.files - {session.path})
 
 
 def sessions_of(paths: Sequence[Path], reject: Reject) -> list["Session"]:
@@ -89,7 +90,9 @@ def sessions_of(paths: Sequence[Path], reject: Reject) -> list["Session"]:
         if mark not in seen:
             seen.add(mark)
             new.add((key, path))
-            sessions.setdefault(key, Session(key, number, path)).add(record)
+            session = sessions.setdefault(key, Session(key, number, path))
+            session.files.add(path)
+            session.add(record)
     for (key, path), number in held.items():
         if (key, path) not in new and key in sessions:
             sessions[key].again.append((path, number))
@@ -203,6 +206,7 @@ class Session:
 
     def __init__(self, key: str, line: int, path: Path = Path()) -> None:
         self.key, self.line, self.path = key, line, path
+        self.files: set[Path] = set()
         self.again: list[tuple[Path, int]] = []
         self.turns: list[Turn] = []
         self.messages: list[TranscriptMessage] = []

@@ -58,6 +58,8 @@ AGENT_RUN = "agent_name"
 # The agent that a span belongs to, and the node of a graph of agents. Names of nodes that every agent has say nothing.
 AGENT = ("halo.agent", "gen_ai.agent.name", "agent.name", AGENT_RUN)
 NODE = ("graph.node.id", "langgraph_node", "metadata.langgraph_node", "traceloop.association.properties.langgraph_node")
+# Without any of these, a span names no agent.
+_NAMES_AGENT = (*AGENT, *NODE, "metadata", "traceloop.entity.name")
 _PLAIN_NODES = {
     "agent",
     "tools",
@@ -96,7 +98,16 @@ RESULT = (
     "output.value",
     "traceloop.entity.output",
 )
-TASK = ("halo.task_id", "task_id", "task.id", "metadata.task_id", "task.name", "inference.task_id")
+TASK = (
+    "halo.task_id",
+    "task_id",
+    "task.id",
+    "metadata.task_id",
+    "task.name",
+    "inference.task_id",
+    "ai.telemetry.metadata.task_id",
+    "traceloop.association.properties.task_id",
+)
 # What a task id is unique in, from the whole to the part; a task is known by all of them that are named.
 SUITES: tuple[tuple[str, ...], ...] = (("dataset", "dataset_name", "benchmark"), ("suite", "suite_name"), ("domain",))
 # The environment tells tasks apart where nothing else is named, unless it says where a program was deployed.
@@ -114,9 +125,14 @@ SCORE = (
     "reward",
     "score",
     "metadata.reward",
+    "metadata.score",
     "eval.score",
     "gen_ai.evaluation.score.value",
     "task.reward",
+    "ai.telemetry.metadata.reward",
+    "ai.telemetry.metadata.score",
+    "traceloop.association.properties.reward",
+    "traceloop.association.properties.score",
 )
 LABEL = (
     "halo.outcome",
@@ -128,6 +144,8 @@ LABEL = (
     "resolved",
     "is_resolved",
     "is_correct",
+    "ai.telemetry.metadata.outcome",
+    "traceloop.association.properties.outcome",
 )
 # What says how an attempt ended.
 OUTCOME = (*SCORE, *LABEL, "halo.cause", "halo.end_reason", "halo.outcome_from")
@@ -237,6 +255,8 @@ def kind_of(attributes: Attributes, name: str) -> str:
 
 def agent_of(attributes: Attributes, kind: str) -> str | None:
     """The agent that a span names: itself, or as a node of a graph; a tool's node is the tool's."""
+    if attributes.keys().isdisjoint(_NAMES_AGENT):
+        return None
     agent = values.text(first(AGENT, attributes))
     if agent is None and kind == "AGENT" and attributes.get("traceloop.span.kind") == "agent":
         agent = values.text(attributes.get("traceloop.entity.name"))
@@ -249,13 +269,27 @@ def agent_of(attributes: Attributes, kind: str) -> str | None:
     return node if isinstance(node, str) and node and node.lower() not in _PLAIN_NODES else None
 
 
-def _node_of(metadata: str) -> str | None:
-    """The node in LangGraph's metadata; of a graph in a graph that of the outer one."""
+def with_metadata(attributes: Attributes) -> Attributes:
+    """The attributes with the fields of `metadata`, an object or its JSON text, as `metadata.task_id` and so on."""
+    metadata = attributes.get("metadata")
+    fields = _object_in(metadata) if isinstance(metadata, str) else metadata
+    if not isinstance(fields, Mapping):
+        return attributes
+    return {**{f"metadata.{name}": value for name, value in fields.items()}, **attributes}
+
+
+def _object_in(text: str) -> dict[str, Any] | None:
     try:
-        fields = json.loads(metadata)
+        fields = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(fields, dict):
+    return fields if isinstance(fields, dict) else None
+
+
+def _node_of(metadata: str) -> str | None:
+    """The node in LangGraph's metadata; of a graph in a graph that of the outer one."""
+    fields = _object_in(metadata)
+    if fields is None:
         return None
     place = fields.get("langgraph_checkpoint_ns")
     outer = place.split("|")[0].split(":")[0] if isinstance(place, str) and "|" in place else None
@@ -267,7 +301,8 @@ def outcome_of(*sources: Attributes) -> tuple[str | None, Any]:
 
     The score is as it stands there. A number under the name of a verdict (`success: 0.8`) is a score.
     """
-    labels = [label for name in LABEL for source in sources if (label := source.get(name)) is not None]
+    stating = [source for source in sources if not source.keys().isdisjoint(LABEL)]
+    labels = [label for name in LABEL for source in stating if (label := source.get(name)) is not None]
     verdict = next((found for label in labels if (found := verdict_of(label)) is not None), None)
     if verdict == Outcome.ERROR:
         return str(verdict), None
@@ -307,6 +342,13 @@ class Talk(NamedTuple):
     speakers: Sequence[str | None]  # of each message of prompt and reply who is named as its author
 
 
+class _Messages(NamedTuple):
+    """Messages as (role, text), and of each who is named as its author."""
+
+    texts: list[RoleText]
+    speakers: list[str | None]
+
+
 def talk_of(attributes: Attributes) -> Talk:
     """Prompt and reply of a span in one pass over its attributes, which is what takes longest."""
     prompt: dict[int, dict[str, Any]] = {}
@@ -315,11 +357,12 @@ def talk_of(attributes: Attributes) -> Talk:
         place = _place_in_list(name)
         if place is not None:
             (prompt if place[0] else reply).setdefault(place[1], {})[place[2]] = value
-    given, answer = _prompt_of(attributes, prompt), _reply_of(attributes, reply)
+    asked, answered = _messages(attributes, prompt, _PROMPTS), _messages(attributes, reply, _REPLIES)
+    given, answer = _prompt_of(attributes, asked), _reply_of(attributes, answered)
     speakers = [
         # Instructions come before the messages, and a plain output has no author.
-        *_padded(_speakers(attributes, prompt, _PROMPTS), len(given), before=True),
-        *_padded(_speakers(attributes, reply, _REPLIES), len(answer), before=False),
+        *_padded(asked.speakers, len(given), before=True),
+        *_padded(answered.speakers, len(answer), before=False),
     ]
     return Talk(given, answer, speakers)
 
@@ -339,8 +382,8 @@ def messages_listed(value: Any) -> list[RoleText]:
     return [(str(message.get("role") or ""), _listed_content(message)) for message in _listed(value)]
 
 
-def _prompt_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
-    found = _messages(attributes, flat, _PROMPTS)
+def _prompt_of(attributes: Attributes, asked: _Messages) -> list[RoleText]:
+    found = list(asked.texts)
     instructions = attributes.get("gen_ai.system_instructions")
     if instructions is not None and not any(role == "system" for role, _ in found):
         parts = _listed(instructions)
@@ -348,23 +391,17 @@ def _prompt_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) ->
     return found
 
 
-def _reply_of(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]]) -> list[RoleText]:
-    found = _messages(attributes, flat, _REPLIES)
-    if found:
-        return found
+def _reply_of(attributes: Attributes, answered: _Messages) -> list[RoleText]:
+    if answered.texts:
+        return answered.texts
     plain = first(("ai.response.text", "output.value"), attributes)
     return [("assistant", values.text(plain))] if plain is not None else []
 
 
-def _speakers(
-    attributes: Attributes, flat: Mapping[int, Mapping[str, Any]], whole: tuple[str, ...]
-) -> list[str | None]:
-    """Who is named as the author of each message; the name of a tool's message is the tool's."""
-    messages = [fields for _, fields in sorted(flat.items())] if flat else _listed(first(whole, attributes))
-    named = ((fields.get("role"), fields.get("name")) for fields in messages)
-    return [
-        name if isinstance(name, str) and name and role not in ("tool", "function") else None for role, name in named
-    ]
+def _speaker(message: Mapping[str, Any]) -> str | None:
+    """Who is named as the author of a message; the name of a tool's message is the tool's."""
+    name = message.get("name")
+    return name if isinstance(name, str) and name and message.get("role") not in ("tool", "function") else None
 
 
 def _padded(speakers: list[str | None], length: int, *, before: bool) -> list[str | None]:
@@ -398,10 +435,14 @@ _ASKED = re.compile(
 )
 
 
-def _messages(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]], whole: tuple[str, ...]) -> list[RoleText]:
-    if flat:
-        return [(str(m.get("role") or ""), _flat_content(m)) for _, m in sorted(flat.items())]
-    return messages_listed(first(whole, attributes))
+def _messages(attributes: Attributes, flat: Mapping[int, Mapping[str, Any]], whole: tuple[str, ...]) -> _Messages:
+    """The messages that are flattened into attributes, else those of an attribute that holds all."""
+    content = _flat_content if flat else _listed_content
+    messages: Sequence[Mapping[str, Any]] = (
+        [flat[number] for number in sorted(flat)] if flat else _listed(first(whole, attributes))
+    )
+    texts = [(str(message.get("role") or ""), content(message)) for message in messages]
+    return _Messages(texts, list(map(_speaker, messages)))
 
 
 def _flat_content(fields: Mapping[str, Any]) -> str | None:

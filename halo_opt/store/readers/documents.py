@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from halo_opt.store.files.lines import BOM, HEAD, Line, decode_json, decode_object, head_of, read_objects
+from halo_opt.store.files.lines import BOM, HEAD, Line, decode_json, decode_object, decode_values, head_of, read_objects
 from halo_opt.store.files.opening import open_file
 from halo_opt.store.readers.base import SNIFF_BYTES, SNIFF_LINES, first_bytes, whole
 from halo_opt.store.values import text
@@ -112,13 +112,12 @@ def records(path: Path) -> Iterator[Line]:
 
 
 def elements(path: Path, parts: Callable[[Any], Iterable[Any]]) -> Iterator[Line]:
-    """The records that `parts` finds in the one JSON value of a file, by their position."""
-    raw = whole(path)
-    value, reason = decode_json(raw)
+    """The records that `parts` finds in the JSON values of a file, most often one, by their position."""
+    found, rest, reason = decode_values(whole(path))
+    lines = list(positioned(part for value in found for part in parts(value)))
+    yield from lines
     if reason is not None:
-        yield Line(1, 0, None, reason, head_of(raw))
-        return
-    yield from positioned(parts(value))
+        yield Line(len(lines) + 1, 0, None, reason, head_of(rest))
 
 
 def document(path: Path) -> tuple[dict[str, Any] | None, str | None]:

@@ -5,11 +5,26 @@ A pattern counts only at the beginning of a text. Each is a list of alternatives
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 
-def _beginning(before: str, *alternatives: str, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
-    """A pattern of alternatives that stand at the beginning of a text, after `before`."""
-    return re.compile(f"{before}(?:{'|'.join(alternatives)})", flags)
+class Beginning:
+    """A pattern of alternatives that stand at the beginning of a text, after `before`.
+
+    It is compiled when it is first used: an index without contents needs none.
+    """
+
+    def __init__(self, before: str, *alternatives: str, flags: re.RegexFlag = re.IGNORECASE) -> None:
+        self._regex = f"{before}(?:{'|'.join(alternatives)})"
+        self._flags = flags
+
+    def match(self, text: str, position: int = 0) -> re.Match[str] | None:
+        """The match that begins at a position of the text."""
+        return self._pattern.match(text, position)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(self._regex, self._flags)
 
 
 _NAME = r"['\"`]?[\w.-]{1,80}['\"`]?"
@@ -17,7 +32,7 @@ _REPLY = r"(?:output|response|reply|action|message|answer)"
 _RAISED = r"(?:error:? |toolnotfound\w*: |error (?:calling|executing)(?: tool)? [\w.-]+: |mcp error -?\d+: )*"
 
 # What a harness says of a reply that it cannot use.
-UNREADABLE = _beginning(
+UNREADABLE = Beginning(
     r"(?:error(?: executing query)?:\s*)?",
     r"no \w+ code was found",
     r"your last .{0,40}did not contain",
@@ -51,9 +66,9 @@ UNREADABLE = _beginning(
 )
 
 # InterCode's word for a command that it could not take apart.
-_MALFORMED = _beginning(r"(?:error executing query: )?", r"malformed command")
+_MALFORMED = Beginning(r"(?:error executing query: )?", r"malformed command")
 
-BLOCKED = _beginning(
+BLOCKED = Beginning(
     r"(?:error: )?",
     r"the user doesn't want to ",
     r"permission to use .{1,60} (?:has been )?denied",
@@ -69,7 +84,7 @@ BLOCKED = _beginning(
     r"request was denied by",
 )
 
-UNKNOWN_ACTION = _beginning(
+UNKNOWN_ACTION = Beginning(
     _RAISED,
     r"unknown (?:tool|function|action|command name)",
     r"no such (?:tool|function|action)",
@@ -82,7 +97,7 @@ UNKNOWN_ACTION = _beginning(
     r"model tried to call unavailable tool",
 )
 
-INVALID_ARGUMENTS = _beginning(
+INVALID_ARGUMENTS = Beginning(
     rf"{_RAISED}(?:\w+\.)*(?:typeerror: |valueerror: )?",
     r"input ?validation ?error",
     r"(?:pydantic[\w.]*)?validation ?error",
@@ -98,7 +113,7 @@ INVALID_ARGUMENTS = _beginning(
     r"invalid (?:params|input for)",
 )
 
-UNKNOWN_TARGET = _beginning(
+UNKNOWN_TARGET = Beginning(
     r"(?:error:? |[\w.]*error: |failed to \w+(?: \w+)?: |message: )?",
     r"could(?: not|n.t) find (?:the |any )?(?:element|node)",
     r"element (?:with )?[^\n]{0,80}(?:not found|does not exist|doesn't exist)",
@@ -111,7 +126,7 @@ UNKNOWN_TARGET = _beginning(
     r"nosuchelement",
 )
 
-NOT_APPLICABLE = _beginning(
+NOT_APPLICABLE = Beginning(
     r"(?:error:? |[\w.]*error: )?(?:[\w.]+: )?",
     r"element is not an? <",
     r"element is not (?:editable|an? (?:input|select|button|link|checkbox))",
@@ -119,7 +134,7 @@ NOT_APPLICABLE = _beginning(
     r"not an? (?:html)?(?:input|select) ?element",
 )
 
-EDITS = _beginning(
+EDITS = Beginning(
     r"(?:error: )?",
     r"your proposed edit has introduced",
     r"no replacement was performed",
@@ -139,7 +154,7 @@ EDITS = _beginning(
     r"(?:wrong|incorrect|invalid) flag",
 )
 
-FILES = _beginning(
+FILES = Beginning(
     r"(?:error: )?",
     r"(?:file|directory|path|folder) [^\n]{1,200} (?:not found|does not exist|doesn't exist|was not found)",
     r"(?:file|directory|path|folder) (?:not found|does not exist|doesn't exist)",
@@ -149,7 +164,7 @@ FILES = _beginning(
     r"authentication (?:failed|required|error)",
 )
 
-TIMEOUTS = _beginning(
+TIMEOUTS = Beginning(
     r"(?:error: )?",
     r"(?:the |this )?(?:\w+ )?(?:command|request|operation|execution|tool|call|script|code|query|connection)"
     r"(?: execution)? (?:has )?(?:timed out|timeout)",
@@ -160,7 +175,7 @@ TIMEOUTS = _beginning(
     r"execution error",
 )
 
-PAGES = _beginning(
+PAGES = Beginning(
     r"(?:error: )?(?:[\w.]+error: )?(?:message: )?",
     r"element is (?:not (?:visible|enabled|clickable|attached|interactable|stable)|outside|disabled|detached|hidden"
     r"|obscured)",
@@ -172,7 +187,7 @@ PAGES = _beginning(
     r"session (?:not created|terminated|expired|not found)",
 )
 
-HTTP = _beginning(
+HTTP = Beginning(
     r"(?:error:? )?",
     r"(?:http|status|error)(?: error| status| response)?(?: code)?[: ]*[45]\d\d\b",
     r"http/\d(?:\.\d)? [45]\d\d",
@@ -200,7 +215,7 @@ HTTP = _beginning(
     r"getaddrinfo",
 )
 
-DATABASES = _beginning(
+DATABASES = Beginning(
     r"(?:error: )?(?:query failed: )?",
     r"error executing query",
     r"you have an error in your sql syntax",
@@ -231,7 +246,7 @@ DATABASES = _beginning(
 )
 
 # How programs begin an error; upper and lower case count, since documents begin with such words too.
-PLAIN = _beginning(
+PLAIN = Beginning(
     "",
     r"\[(?:Error|ERROR|error|FATAL|fatal)\] ",
     r"(?:Error|ERROR|error|Failed|FAILED|failed)[.!]?$",
@@ -254,7 +269,7 @@ PLAIN = _beginning(
 )
 
 # What harnesses say of a call, whatever its tool, with the type.
-OF_HARNESSES: Sequence[tuple[str, re.Pattern[str]]] = (
+OF_HARNESSES: Sequence[tuple[str, Beginning]] = (
     ("format", UNREADABLE),
     ("invalid_action", _MALFORMED),
     ("blocked", BLOCKED),
@@ -263,7 +278,7 @@ OF_HARNESSES: Sequence[tuple[str, re.Pattern[str]]] = (
     ("tool_error", EDITS),
 )
 # How an error begins where a tool returns the content of something, which begins in many ways.
-_STRICT = _beginning(
+_STRICT = Beginning(
     "",
     r"\[?(?:Error|ERROR|error|Exception|FATAL|fatal)\]?(?::| (?:reading|opening|fetching|loading|executing|calling)\b)",
     r"(?:\w+\.)*\w+(?:Error|Exception)(?:\([^\n]{0,100}\))?: ?\S",
@@ -274,7 +289,7 @@ _STRICT = _beginning(
 )
 
 # The types of errors by how they begin; the first that matches counts.
-FIRST_WORDS: Sequence[tuple[str, re.Pattern[str]]] = (
+FIRST_WORDS: Sequence[tuple[str, Beginning]] = (
     ("blocked", BLOCKED),
     ("unknown_action", UNKNOWN_ACTION),
     ("invalid_arguments", INVALID_ARGUMENTS),

@@ -56,6 +56,7 @@ ROLES = {
     # ShareGPT's variants: the whole text of such a message is a call.
     **dict.fromkeys(_WHOLE_CALL, "assistant"),
 }
+_ROLES = frozenset(ROLES.values())
 # Roles that mean the agent, for messages that say what was looked for.
 AGENT_ROLES = _AGENTS[:8]
 ROLE_FIELDS = ("role", "from", "author", "speaker", "sender", "source")
@@ -76,7 +77,8 @@ def is_message(value: Any) -> bool:
         return False
     if any(isinstance(value.get(name), str) for name in ("role", "from")):
         return True
-    if _role(value) is not None and any(name in value for name in _CONTENT_FIELDS):
+    wrapped = _unfolded(value) is not value
+    if _role(value) is not None and (wrapped or any(name in value for name in _CONTENT_FIELDS)):
         return not value.keys() & _EVENT_FIELDS
     return _is_item(value)
 
@@ -84,12 +86,16 @@ def is_message(value: Any) -> bool:
 def normal(messages: Sequence[Any]) -> list[Message]:
     """The messages in OpenAI's layout; calls, results and thoughts are taken out of their blocks and texts.
 
-    A role that nothing is known of stays as it is. What else a message has (times, usage, names) stays with it.
+    A role that is the name of a called tool is that of its result. One that nothing is known of stays as it is, and so
+    does what else a message has (times, usage, names).
     """
     found: list[Message] = []
+    called: set[str | None] = set()
     for message in messages:
         for one in _plain(message) if isinstance(message, dict) else []:
-            _append(found, one)
+            role = one["role"]
+            _append(found, {**one, "role": "tool", "name": role} if role in called - _ROLES else one)
+            called.update(call["function"]["name"] for call in one.get("tool_calls", ()))
     return found
 
 
@@ -293,7 +299,8 @@ def _requested(message: Message, content: Any) -> list[Message]:
         decoded = _decoded(listed)
         listed = decoded if decoded is not None else calls_in_text(listed, whole=True)
     parts = [part for part in content if _is_call(part)] if isinstance(content, list) else []
-    asked = listed if isinstance(listed, list) else [listed] if isinstance(listed, dict) else []
+    asked = [listed] if isinstance(listed, dict) else listed
+    asked = asked if isinstance(asked, list) else []
     calls = [call for one in asked for call in _calls_of(one)]
     return calls or [call for part in parts for call in _calls_of(part)]
 

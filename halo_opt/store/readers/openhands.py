@@ -54,8 +54,10 @@ class OpenHandsReader:
         for event in events_of(record["history"]):
             session.add(event)
         session.count(record.get("metrics"))
-        settings = _object(record.get("metadata"))
-        model = values.text(_object(settings.get("llm_config", settings.get("llm"))).get("model")) or session.model
+        settings = values.an_object(record.get("metadata"))
+        model = (
+            values.text(values.an_object(settings.get("llm_config", settings.get("llm"))).get("model")) or session.model
+        )
         mode, revision = values.text(settings.get("agent_class")), values.text(settings.get("git_commit"))
         goal = values.text(record.get("instruction")) or session.goal
         trace_id = derived_id(run_id, path.resolve(), number)
@@ -89,8 +91,8 @@ class OpenHandsReader:
 
 def _ending(record: Record, session: Session) -> dict[str, Any]:
     """Outcome, score and how the attempt ended. An error that OpenHands itself met is no measurement."""
-    result = _object(record.get("test_result"))
-    places = [record, _object(record.get("report")), result, _object(result.get("report"))]
+    result = values.an_object(record.get("test_result"))
+    places = [record, values.an_object(record.get("report")), result, values.an_object(result.get("report"))]
     outcome, score = names.outcome_of(*places)
     error = values.text(record.get("error")) or session.error
     if error and _STEP_LIMIT.search(error):
@@ -145,7 +147,3 @@ def _events_in(path: Path, sink: Sink) -> Iterator[Any]:
             sink.reject(str(file), 1, reason or "no event", file.name)
         else:
             yield value
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

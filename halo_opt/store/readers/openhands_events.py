@@ -127,7 +127,7 @@ class Session:
 
     def _act(self, event: Event, when: str | None) -> None:
         """An action of the runtime."""
-        action, args = event["action"], _object(event.get("args"))
+        action, args = event["action"], values.an_object(event.get("args"))
         if action == "system":
             self._say("system", values.text(args.get("content")))
         if action in _SILENT:
@@ -135,10 +135,10 @@ class Session:
         if event.get("source") == "user":
             self._hear(texts_of(args.get("content")) or values.text(event.get("message")))
             return
-        asked = _object(event.get("tool_call_metadata"))
-        response = _object(asked.get("model_response"))
+        asked = values.an_object(event.get("tool_call_metadata"))
+        response = values.an_object(asked.get("model_response"))
         self.model = values.text(response.get("model")) or self.model
-        reply_id, usage = values.text(response.get("id")), _object(response.get("usage"))
+        reply_id, usage = values.text(response.get("id")), values.an_object(response.get("usage"))
         if reply_id is None or reply_id != self._reply_id:
             self.summed_in = total((self.summed_in, usage.get("prompt_tokens")))
             self.summed_out = total((self.summed_out, usage.get("completion_tokens")))
@@ -156,14 +156,14 @@ class Session:
 
     def _observe(self, event: Event) -> None:
         """An observation of the runtime."""
-        kind, extras = event["observation"], _object(event.get("extras"))
+        kind, extras = event["observation"], values.an_object(event.get("extras"))
         if kind in _SILENT:
             return
-        metadata = _object(extras.get("metadata"))
+        metadata = values.an_object(extras.get("metadata"))
         status = values.count(metadata.get("exit_code", extras.get("exit_code")))
         success = event.get("success")
         failed = True if kind in ("error", "user_rejected") or success is False else None
-        asked = values.text(_object(event.get("tool_call_metadata")).get("tool_call_id"))
+        asked = values.text(values.an_object(event.get("tool_call_metadata")).get("tool_call_id"))
         call = self._calls.get(asked or "") or self._calls.get(f"event {event.get('cause')}")
         text = texts_of(event.get("content")) or values.text(event.get("message"))
         self._answer(call, text, failed=failed, status=status if status is not None and status >= 0 else None)
@@ -174,7 +174,7 @@ class Session:
         if kind == "SystemPromptEvent":
             self._say("system", texts_of(event.get("system_prompt")))
         elif kind == "MessageEvent":
-            said = _object(event.get("llm_message"))
+            said = values.an_object(event.get("llm_message"))
             text = texts_of(said.get("content"))
             if (event.get("source") or said.get("role")) in ("agent", "assistant"):
                 self._turn(values.text(event.get("llm_response_id")), text, when)
@@ -195,18 +195,18 @@ class Session:
         elif kind == "ConversationErrorEvent":
             self.error = values.text(event.get("detail") or event.get("code"))
         elif kind == "ConversationStateUpdateEvent":
-            value = _object(event.get("value"))
-            stats = _object(value.get("stats", value))
-            for metrics in _object(stats.get("usage_to_metrics")).values():
+            value = values.an_object(event.get("value"))
+            stats = values.an_object(value.get("stats", value))
+            for metrics in values.an_object(stats.get("usage_to_metrics")).values():
                 self.count(metrics)
 
     def _act_of_sdk(self, event: Event, call_id: str | None, when: str | None) -> None:
         thoughts = [values.text(event.get("reasoning_content")), texts_of(event.get("thought"))]
         reply = "\n\n".join(thought for thought in thoughts if thought)
         turn = self._turn(values.text(event.get("llm_response_id")), reply, when)
-        asked = _object(event.get("tool_call"))
-        action = {key: value for key, value in _object(event.get("action")).items() if key != "kind"}
-        function = _object(asked.get("function"))
+        asked = values.an_object(event.get("tool_call"))
+        action = {key: value for key, value in values.an_object(event.get("action")).items() if key != "kind"}
+        function = values.an_object(asked.get("function"))
         given = next((one["arguments"] for one in (asked, function) if one.get("arguments") is not None), action)
         tool = values.text(event.get("tool_name") or asked.get("name") or function.get("name")) or "unknown"
         self.finished = self.finished or tool == "finish"
@@ -219,7 +219,3 @@ def events_of(history: Iterable[Any]) -> Iterable[Event]:
         for event in entry if isinstance(entry, list) else [entry]:
             if isinstance(event, dict):
                 yield event
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

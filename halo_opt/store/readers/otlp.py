@@ -1,5 +1,7 @@
 """Reader for OTLP JSON, as collectors and exporters write it: one document, an array of them, or one a line.
 
+Spans as OpenTelemetry's Python SDK prints them to a console (`span.to_json()`) are read as well.
+
 The spans of a trace may be spread over the lines of a file and over several files of one folder. A trace is handed on
 when its last line is read, so memory holds the traces under way and not the files.
 """
@@ -8,6 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ _HEX = re.compile(r"[0-9a-fA-F]+")
 _NAMES = ("internal", "server", "client", "producer", "consumer")
 _KINDS = {key: name for n, name in enumerate(_NAMES, start=1) for key in (str(n), name.upper())}
 _PLAIN = ("stringvalue", "boolvalue", "doublevalue", "bytesvalue")
+_CONSOLE_KIND = "SpanKind."
 _OK = ("1", "OK", "STATUS_CODE_OK")
 
 
@@ -33,7 +37,10 @@ class OtlpReader:
     """OTLP JSON files."""
 
     name = "otlp"
-    meaning = "OTLP JSON, documents or lines of {resourceSpans: [{scopeSpans: [{spans: [...]}]}]}"
+    meaning = (
+        "OTLP JSON, documents or lines of {resourceSpans: [{scopeSpans: [{spans: [...]}]}]}, or spans as Python's"
+        " ConsoleSpanExporter prints them"
+    )
 
     def sniff(self, path: Path) -> bool:
         """Whether the file begins with a record of resource spans."""
@@ -57,6 +64,8 @@ class OtlpReader:
 
 def _batches(record: Mapping[str, Any]) -> list[Any] | None:
     """The resource spans of a record, None where it has none. Grafana Tempo calls them batches, or wraps them."""
+    if str(record.get("kind")).startswith(_CONSOLE_KIND) and isinstance(record.get("context"), dict):
+        return [{"resource": record.get("resource"), "scopeSpans": [{"spans": [_of_console(record)]}]}]
     place = record["trace"] if isinstance(record.get("trace"), dict) else record
     found = _get(place, "resourceSpans", "resource_spans")
     if found is None and isinstance(place.get("batches"), list):
@@ -64,6 +73,19 @@ def _batches(record: Mapping[str, Any]) -> list[Any] | None:
         if not all(isinstance(batch, dict) and "resource" in batch for batch in found):
             return None
     return found if isinstance(found, list) else None
+
+
+def _of_console(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A span that Python's SDK printed to a console, under the names of OTLP."""
+    status, context = values.an_object(record.get("status")), record["context"]
+    return {
+        **record,
+        "trace_id": context.get("trace_id"),
+        "span_id": context.get("span_id"),
+        "parent_span_id": record.get("parent_id"),
+        "kind": str(record["kind"]).removeprefix(_CONSOLE_KIND),
+        "status": {"code": status.get("status_code"), "message": status.get("description")},
+    }
 
 
 def _traces(paths: Sequence[Path], reject: Reject) -> Iterator[list[Span]]:
@@ -74,9 +96,10 @@ def _traces(paths: Sequence[Path], reject: Reject) -> Iterator[list[Span]]:
         document = is_document(path)
         # Of a document the numbers of records and of lines are not the same.
         here: set[str] = set()
+        numbers = count(1)
         for line in records(path):
             here = here if document else set()
-            for span in _spans(line, path, reject, count=document):
+            for span in _spans(line, path, reject, numbers if document else None):
                 here.add(span.trace_id)
                 open_traces.setdefault(span.trace_id, []).append(span)
             for trace_id in () if document else here:
@@ -99,14 +122,14 @@ def _last_lines(paths: Sequence[Path]) -> dict[str, tuple[Path, int]]:
     return last
 
 
-def _spans(line: Line, path: Path, reject: Reject, *, count: bool) -> Iterator[Span]:
-    """The spans of a record; `count` numbers them within it, where the record is the whole file."""
+def _spans(line: Line, path: Path, reject: Reject, numbers: Iterator[int] | None) -> Iterator[Span]:
+    """The spans of a record; `numbers` gives their places, where the file is no list of lines."""
     batches = None if line.value is None else _batches(line.value)
     if line.value is None or batches is None:
         reject(str(path), line.number, line.reason or "holds no resourceSpans", line.head or str(line.value)[:HEAD])
         return
-    for number, (raw, resource, scope) in enumerate(_raw_spans(batches), start=1):
-        place = number if count else line.number
+    for raw, resource, scope in _raw_spans(batches):
+        place = line.number if numbers is None else next(numbers)
         try:
             record = _record(raw, resource, scope) if isinstance(raw, dict) else None
             problem = "span is not an object" if record is None else problem_of(record)
@@ -133,10 +156,10 @@ def _raw_spans(batches: list[Any]) -> Iterator[tuple[Any, Any, Any]]:
 
 def _record(raw: Mapping[str, Any], resource: Any, scope: Any) -> dict[str, Any]:
     """A span in the flat layout of span lines."""
-    status = _object(raw.get("status"))
+    status = values.an_object(raw.get("status"))
     ended_well = str(status.get("code")).upper() in _OK
     events = [
-        Event(values.text(e.get("name")) or "", _time(e, "time"), _attributes(e.get("attributes")))
+        Event(values.text(e.get("name")) or "", _time(e, "time", "timestamp"), _attributes(e.get("attributes")))
         for e in _objects(raw.get("events"))
     ]
     from_events = attributes_of_events(events, ended_well=ended_well)
@@ -154,8 +177,10 @@ def _record(raw: Mapping[str, Any], resource: Any, scope: Any) -> dict[str, Any]
         "start_time": _time(raw, "startTime", "start_time"),
         "end_time": _time(raw, "endTime", "end_time"),
         "status": {"code": status.get("code"), "message": status.get("message") or from_events.exception},
-        "resource": {"attributes": _attributes(_object(resource).get("attributes"))},
-        "scope": {name: value for name, value in _object(scope).items() if name in ("name", "version") and value},
+        "resource": {"attributes": _attributes(values.an_object(resource).get("attributes"))},
+        "scope": {
+            name: value for name, value in values.an_object(scope).items() if name in ("name", "version") and value
+        },
         "attributes": {
             **from_events.attributes,
             **{name: value for name, value in rest.items() if value},
@@ -199,8 +224,9 @@ def _id(value: Any) -> Any:
     """An id as hex digits, also where it came as base64; any other text stays as it is."""
     if not isinstance(value, str):
         return value
-    if _HEX.fullmatch(value):
-        return value.lower()
+    digits = value.removeprefix("0x")
+    if _HEX.fullmatch(digits):
+        return digits.lower()
     try:
         raw = base64.b64decode(value, altchars=b"-_" if set("-_") & set(value) else None, validate=True)
     except (binascii.Error, ValueError):
@@ -230,10 +256,6 @@ def _evaluations(span: SpanRow) -> Iterator[ScoreRow]:
 
 def _get(place: Mapping[str, Any], *names: str) -> Any:
     return next((place[name] for name in names if place.get(name) is not None), None)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _objects(listed: Any) -> list[dict[str, Any]]:

@@ -83,7 +83,7 @@ class _Results:
         """One sentence on why no attempt can be read."""
         again = "collect into it again with 'halo-opt collect'"
         if self.rejected:
-            return f"no line of {self.path} can be used, the first because {self.first_problem}; {again}"
+            return f"no line of {self.path} can be used (the first: {self.first_problem}); {again}"
         return f"{self.folder} is an empty run, {RESULTS} holds no finished attempt; {again}, or leave it out"
 
     def _read(self, sink: Sink) -> None:

@@ -7,7 +7,6 @@ sentences. Tracebacks and compilers' messages count only where a command runs so
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 
 def word_set(names: str) -> frozenset[str]:
@@ -45,7 +44,12 @@ _COMPLAINT = re.compile(
 _COMPILER = re.compile(
     r"^\S+:\d+(?::\d+)?: (?:fatal )?error: |^error(?:\[E\d+\])?: |^(?:npm ERR!|npm error) |^fatal: |^panic: "
     r"|panicked at |^make(?:\[\d+\])?: \*\*\* |^Segmentation fault|^Exception in thread |^\S+\.go:\d+:\d+: "
-    r"|^(?:PHP )?(?:Parse|Fatal) error: |\): error TS\d+: "
+    r"|^(?:PHP )?(?:Parse|Fatal) error: |\): error TS\d+: |^\S+\.rb:\d+:in .+\(\w+\)$"
+)
+# How test runners sum up tests of which some failed: pytest, jest, mocha, unittest, cargo, go.
+_FAILED_TESTS = re.compile(
+    r"^=* ?(?:\d+ \w+, )*[1-9]\d* (?:failed|errors?)(?:, \d+ \w+)* in \d|^Tests: +[1-9]\d* failed"
+    r"|^\s+[1-9]\d* failing$|^FAILED \(|^test result: FAILED|^--- FAIL: "
 )
 _TRACEBACK = "Traceback (most recent call last)"
 _PLACE = re.compile(r'^\s*(?:File ".*"|Cell In\s?\[\d+\]), line \d+')
@@ -55,6 +59,9 @@ _EXCEPTION = re.compile(
 )
 _ANY_EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:: .+|:)?$")
 _STACK = re.compile(r"^\s+at \S")
+_JAVASCRIPT = re.compile(r"^(?:Uncaught )?Error: \S")
+# So far below its error a stack begins: node lists in between who required a module.
+_STACK_BELOW = 5
 
 # Programs whose non-zero exit is an answer ("no match", "they differ"), not a failure.
 _ANSWERS = re.compile(r"(?:^|[|;&(]\s*)(?:[efz]?grep|rg|ag|diff|cmp|which|type|command|test|pgrep|\[|\[\[)\s[^|;&]*$")
@@ -115,6 +122,8 @@ def error_message(command: str, output: str, *, failed: bool | None) -> str | No
     message = message or _message_of_programs(command, lines, failed=failed, reading=reading)
     if message is None and failed:
         message = _within_a_line(lines, programs_of(command))
+    if message is None and failed is not False and not reading:
+        message = failed_tests(lines)
     if message is None and failed is None:
         message = next((line.strip() for line in lines if _is_certain(line, reading=reading)), None)
     return message
@@ -136,6 +145,11 @@ def _message_of_programs(command: str, lines: Sequence[str], *, failed: bool | N
     return None
 
 
+def failed_tests(lines: Sequence[str]) -> str | None:
+    """The line in which a test runner says that tests failed, or None."""
+    return next((line.strip() for line in lines if _FAILED_TESTS.search(line)), None)
+
+
 def _is_certain(line: str, *, reading: bool) -> bool:
     """Whether a line is a message wherever it stands."""
     known = _FIXED.search(line) or _SHELL.search(line) or (not reading and _COMPILER.search(line))
@@ -155,9 +169,12 @@ def exception_in(lines: Sequence[str]) -> str | None:
             named = [following for following in lines[place + 1 : place + 6] if _EXCEPTION.match(following)]
             if named:
                 return named[0].strip()
-    return next(
-        (line.strip() for line, below in pairwise(lines) if _EXCEPTION.match(line) and _STACK.match(below)), None
-    )
+    for place, line in enumerate(lines):
+        if _EXCEPTION.match(line) or _JAVASCRIPT.match(line):
+            below = lines[place + 1 : place + _STACK_BELOW]
+            if any(map(_STACK.match, below)):
+                return line.strip()
+    return None
 
 
 def answers_by_status(command: str) -> bool:

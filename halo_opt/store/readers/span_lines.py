@@ -121,7 +121,7 @@ def files_again(spans: Sequence[Span]) -> Iterator[tuple[str, int]]:
 def _with_own_fields(record: dict[str, Any]) -> dict[str, Any]:
     """The record with the fields that no span has among its attributes."""
     own = {name: value for name, value in record.items() if name not in _FIELDS}
-    return {**record, "attributes": {**own, **_object(record.get("attributes"))}}
+    return {**record, "attributes": {**own, **values.an_object(record.get("attributes"))}}
 
 
 def each_once(spans: Sequence[Span]) -> tuple[list[Span], list[Span]]:
@@ -202,7 +202,7 @@ def span_of(
     """The span of a JSON object for which `problem_of` is None."""
     status = record.get("status")
     code, message = (status.get("code"), status.get("message")) if isinstance(status, dict) else (status, None)
-    resource = _object(record.get("resource"))
+    resource = values.an_object(record.get("resource"))
     return Span(
         trace_id=record["trace_id"],
         span_id=record["span_id"],
@@ -212,15 +212,11 @@ def span_of(
         ended_at=values.time(record.get("end_time")),
         status=STATUS.get(str(code).upper(), "unset"),
         status_message=values.text(message) or None,
-        attributes=_object(record.get("attributes")),
-        resource=_object(resource.get("attributes")) or resource,
-        scope=_object(record.get("scope")),
+        attributes=values.an_object(record.get("attributes")),
+        resource=values.an_object(resource.get("attributes")) or resource,
+        scope=values.an_object(record.get("scope")),
         source=source,
         line=line,
         byte_offset=byte_offset,
         byte_length=byte_length,
     )
-
-
-def _object(value: Any) -> Attributes:
-    return value if isinstance(value, dict) else {}

@@ -154,11 +154,12 @@ def with_agent(root: Span, kind: str, agent: Span | None) -> Span:
     """
     if agent is None:
         return root
-    below, resource = agent.attributes, agent.resource
-    if names.outcome_of(root.attributes, root.resource) != (None, None):
+    known = names.with_metadata(root.attributes)
+    below, resource = names.with_metadata(agent.attributes), agent.resource
+    if names.outcome_of(known, root.resource) != (None, None):
         below = {name: value for name, value in below.items() if name not in names.OUTCOME}
         resource = {name: value for name, value in resource.items() if name not in names.OUTCOME}
-    own, both = (root.attributes, root.resource), (below, resource)
+    own, both = (known, root.resource), (below, resource)
     first, second = (own, both) if kind == "CHAIN" else (both, own)
     status = "error" if "error" in (root.status, agent.status) else root.status
     return replace(root, attributes={**second[0], **first[0]}, resource={**second[1], **first[1]}, status=status)
@@ -171,7 +172,7 @@ def goal_of(root: Span) -> str | None:
 
 def attempt_of(root: Span, run_id: str, goal: str | None) -> AttemptRow:
     """The attempt with the facts of its root span; the caller adds the totals over all spans."""
-    attributes, resource = root.attributes, root.resource
+    attributes, resource = names.with_metadata(root.attributes), root.resource
     task = values.text(names.first(names.TASK, attributes, resource))
     outcome, score = names.outcome_of(attributes, resource)
     end_reason = values.text(attributes.get("halo.end_reason"))

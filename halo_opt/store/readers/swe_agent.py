@@ -62,7 +62,10 @@ class SweAgentReader:
         folder = path.resolve().parent
         run_id = sink.run_of_folder(folder.parent if folder.name == name else folder)
         for number, record in usable(path, records(path), _problem, sink):
-            task = values.text(record.get("instance_id") or _object(record.get("info")).get("instance_id")) or name
+            task = (
+                values.text(record.get("instance_id") or values.an_object(record.get("info")).get("instance_id"))
+                or name
+            )
             known = AttemptRow(derived_id(run_id, path.name, number, task), run_id, task, source=str(path))
             known = known._replace(attempt=sink.attempt_number(run_id, task, None), line=number)
             trace = _trace(record, known)
@@ -85,7 +88,7 @@ def _is_traj(record: Record) -> bool:
 def _is_mini(record: Record) -> bool:
     if str(record.get("trajectory_format")).startswith("mini-swe-agent"):
         return True
-    info = _object(record.get("info"))
+    info = values.an_object(record.get("info"))
     return "mini_version" in info or ({"exit_status", "model_stats"} <= info.keys() and "trajectory" not in record)
 
 
@@ -98,23 +101,23 @@ def _problem(record: Record) -> str | None:
 
 
 def _trace(record: Record, known: AttemptRow) -> Trace:
-    info = _object(record.get("info"))
+    info = values.an_object(record.get("info"))
     old = "trajectory" in record
     history: Any = record.get("history") if old else record["messages"]
     messages = normal(history) if talk.problem_of(history) is None else []
     goal = next((talk.content_of(m) for m in messages if m.get("role") == "user" and not m.get("is_demo")), None)
     made = traj_steps(known.trace_id, record["trajectory"], goal) if old else mini_steps(known.trace_id, messages)
-    config, stats = _object(info.get("config")), _object(info.get("model_stats"))
+    config, stats = values.an_object(info.get("config")), values.an_object(info.get("model_stats"))
     attempt = known._replace(
-        **_outcome(record, info, stats, _object(config.get("agent"))),
+        **_outcome(record, info, stats, values.an_object(config.get("agent"))),
         mode="swe-agent" if old else "mini-swe-agent",
-        model=values.text(_object(config.get("model")).get("model_name") or info.get("model_name")),
+        model=values.text(values.an_object(config.get("model")).get("model_name") or info.get("model_name")),
         harness_revision=values.text(
             info.get("mini_version") or info.get("swe_agent_hash") or info.get("swe_agent_version")
         ),
         goal=goal,
         steps=len(made.steps),
-        step_limit=values.integer(_object(config.get("agent")).get("step_limit")) or None,
+        step_limit=values.integer(values.an_object(config.get("agent")).get("step_limit")) or None,
         tokens_in=values.integer(stats.get("tokens_sent")) if old else made.tokens_in,
         tokens_out=values.integer(stats.get("tokens_received")) if old else made.tokens_out,
         cost_usd=values.number(stats.get("instance_cost")),
@@ -148,7 +151,3 @@ def _outcome(record: Record, info: Record, stats: Record, agent: Record) -> dict
     if cause is not None:
         return {"outcome": "error", "cause": cause, "end_reason": "error"}
     return {"outcome": "failure" if ending and ending != "done" else None, "end_reason": ending}
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -58,8 +58,8 @@ class Tau2Reader:
                 continue
             listed = record.get("simulations")
             whole = isinstance(listed, list)
-            info, tasks = _object(record.get("info")), _tasks(record.get("tasks"))
-            model = values.text(_object(info.get("agent_info")).get("llm"))
+            info, tasks = values.an_object(record.get("info")), _tasks(record.get("tasks"))
+            model = values.text(values.an_object(info.get("agent_info")).get("llm"))
             sink.run(RunRow(run_id, self.name, values.text(info.get("git_commit")), model, None, None, str(path)))
             for number, simulation in enumerate(listed if isinstance(listed, list) else [record], start=1):
                 place = number if whole else line.number
@@ -75,7 +75,7 @@ class Tau2Reader:
 
 
 def _is_tau2(record: Record) -> bool:
-    info = _object(record.get("info"))
+    info = values.an_object(record.get("info"))
     if {"agent_info", "user_info"} <= info.keys() or "num_trials" in info:
         return True
     listed = record.get("simulations")
@@ -100,7 +100,7 @@ def _id(simulation: Record) -> str | None:
 
 def _known(simulation: Record, info: Record, row: AttemptRow) -> AttemptRow:
     """Task and seed; the domain stands before the task, whose number alone is not the same task in every domain."""
-    domain = values.text(_object(info.get("environment_info")).get("domain_name"))
+    domain = values.text(values.an_object(info.get("environment_info")).get("domain_name"))
     task = values.text(simulation["task_id"]) or ""
     seed = values.integer(simulation.get("seed"))
     return row._replace(
@@ -115,7 +115,7 @@ def _trace(simulation: Record, tasks: Mapping[str, Record], known: AttemptRow) -
     messages = normal(simulation["messages"])
     steps, calls = talk.steps_of(known.trace_id, messages)
     task = tasks.get(values.text(simulation["task_id"]) or "", {})
-    judged = _object(simulation.get("reward_info"))
+    judged = values.an_object(simulation.get("reward_info"))
     score, ending = judged.get("reward"), values.text(simulation.get("termination_reason"))
     cause = _CAUSES.get(ending or "")
     attempt = known._replace(
@@ -147,7 +147,7 @@ def _scores(attempt: AttemptRow, judged: Record) -> list[ScoreRow]:
     if attempt.score is None:
         return []
     rows = reward_rows(attempt, "tau2-bench")
-    for name, value in _object(judged.get("reward_breakdown")).items():
+    for name, value in values.an_object(judged.get("reward_breakdown")).items():
         part = values.number(value) if isinstance(value, int | float) else None
         if part is not None:
             rows.append(ScoreRow(attempt.trace_id, name, part, None, "tau2-bench"))
@@ -161,12 +161,8 @@ def _tasks(listed: Any) -> dict[str, Record]:
 
 def _goal(task: Record) -> str | None:
     """The instructions of the simulated user: the reason for the call and the task."""
-    instructions = _object(task.get("user_scenario")).get("instructions")
+    instructions = values.an_object(task.get("user_scenario")).get("instructions")
     if isinstance(instructions, dict):
         parts = [values.text(instructions.get(name)) for name in ("reason_for_call", "task_instructions")]
         return "\n".join(part for part in parts if part) or None
     return values.text(instructions) or values.text(task.get("ticket"))
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -56,7 +56,7 @@ def test_a_pair_without_a_score_on_one_side_is_left_out_of_the_mean() -> None:
 
 def test_lower_scores_are_called_lower() -> None:
     diff = diff_of(results(*[0.9] * 8), results(*[0.2] * 8))
-    assert diff_headline(diff).title == "No reliable difference in successes; b has lower scores"
+    assert diff_headline(diff).title == "No reliable difference in success rate, but b has lower scores"
 
 
 def test_the_gate_says_that_partial_scores_do_not_count() -> None:

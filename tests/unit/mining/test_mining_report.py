@@ -126,6 +126,13 @@ def test_attempts_without_outcomes_are_counted_and_not_compared(tiny: TinyStore)
     assert "No attempt has an outcome, so behaviours are only counted." in report.caveats
 
 
+def test_attempts_that_all_ended_in_an_error_are_said_to_be_nothing_to_compare(tiny: TinyStore) -> None:
+    tiny.add(LOOP, outcome="error")
+    caveats = report_of(tiny).caveats
+    assert "No attempt succeeded or failed, so there is nothing to compare." in caveats
+    assert "1 attempt ended in an error. It was not measured: neither a failure nor a success." in caveats
+
+
 def test_an_empty_store_gives_an_empty_report(tiny: TinyStore) -> None:
     report = report_of(tiny)
     assert report.findings == []
@@ -263,6 +270,5 @@ def test_a_part_of_another_finding_says_so(tiny: TinyStore) -> None:
 def test_runs_of_one_attempt_are_compared_as_one_run(tiny: TinyStore) -> None:
     for number in range(21):
         tiny.add(FINE, run=f"run-{number:02}")
-        tiny.add(FINE, run=f"run-{number:02}", task="another")
     caveats = report_of(tiny).caveats
     assert "21 runs have one attempt each. These attempts were compared with each other, as one run." in caveats

@@ -66,6 +66,13 @@ DISGUISES = {
     "base32": base64.b32encode(NAME.encode()).decode(),
     "hex": NAME.encode().hex(),
     "hex with spaces": NAME.encode().hex(" "),
+    "hex with prefixes": ", ".join(f"0x{c:02x}" for c in NAME.encode()),
+    "quoted-printable": "".join(f"={c:02X}" for c in NAME.encode()),
+    "character codes": ", ".join(str(c) for c in NAME.encode()),
+    "bits": " ".join(f"{c:08b}" for c in NAME.encode()),
+    "digits of another alphabet": "fake.task-\u0660\u0667",
+    "letters apart": "f a k e . t a s k - 0 7",
+    "syllables": "fa-ke.ta-sk-07",
     "hex escapes": "".join(f"\\x{c:02x}" for c in NAME.encode()),
     "unicode escapes": "".join(f"\\u{ord(c):04x}" for c in NAME),
     "decimal entity": "fake&#46;task&#45;07",
@@ -144,6 +151,8 @@ CONDITIONS = {
     "length": "{{ page|length }}",
     "test": "{{ goal|lower is string }}",
     "words in the history": "{% if 'a' in history %}x{% endif %}",
+    "length of the words in the history": "{% if history|join|length == 41 %}x{% endif %}",
+    "length of a line": "{% for line in history %}{% if line|length == 7 %}x{% endif %}{% endfor %}",
     "words in a line": "{% for line in history %}{% if line == 'click 3' %}x{% endif %}{% endfor %}",
 }
 
@@ -188,6 +197,8 @@ GOOD = [
     "{{ history|join(', ') }}",
     "Réponds en français. Ответь по-русски.",
     "Widths are in μm.",
+    "The sizes 10, 12, 14, 16, 18 and 24 are offered.",
+    "Ask for fake data; tasks 06 and 08 do not matter.",
     'Reply as {"action": "click", "target": 3}.',
 ]
 

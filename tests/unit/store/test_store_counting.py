@@ -291,3 +291,17 @@ def test_index_and_whole_read_agree_in_any_order_with_repeats(tmp_path_factory, 
     mixed = [*spans, *random.sample(spans, len(spans) // 2)]
     random.shuffle(mixed)
     assert both(folder, mixed, sql) == expected
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"task_id": "k", "seed": 3, "reward": 1}, '{"task_id": "k", "seed": 3, "reward": 1}']
+)
+def test_metadata_of_the_root_says_task_seed_and_outcome(tmp_path, metadata):
+    spans = [span("root", "", "AGENT", (0, 50), metadata=metadata), span("a", "root", "LLM", (1, 2))]
+    assert both(tmp_path, spans, "SELECT task_id, seed, outcome FROM attempts") == [("k", 3, "success")]
+
+
+def test_metadata_of_an_agent_below_a_service_says_the_task(tmp_path):
+    service = span("root", "", None, (0, 50), metadata='{"region": "eu"}')
+    spans = [service, span("a", "root", "AGENT", (1, 2), metadata='{"task_id": "k", "reward": 0}')]
+    assert both(tmp_path, spans, "SELECT task_id, outcome FROM attempts") == [("k", "failure")]

@@ -74,7 +74,7 @@ def test_a_file_of_which_no_line_is_utf8_is_said_to_be_so(tmp_path, content, for
     with pytest.raises(InputError, match="no traces were recognised") as caught:
         build_store([tmp_path / "odd.jsonl"], tmp_path / "s.duckdb")
     assert ("odd.jsonl: not UTF-8 text; traces are JSON in UTF-8)" in str(caught.value)) == foreign
-    assert ("its content is of no known trace format" in str(caught.value)) != foreign
+    assert ("the content is of no known trace format" in str(caught.value)) != foreign
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x01{\x02" * 999, b"[]", b"{}", b"null\n", b'{"turn_history'])
@@ -104,7 +104,7 @@ def test_run_of_only_bad_result_lines_says_why(tmp_path, run):
     (run / "results.jsonl").write_text('{"task_id": "a"}\nnot json\n')
     with pytest.raises(
         InputError,
-        match=r"no line of .*results.jsonl can be used, the first because seed is missing",
+        match=r"no line of .*results.jsonl can be used \(the first: seed is missing",
     ):
         build_store([run], tmp_path / "s.duckdb")
 

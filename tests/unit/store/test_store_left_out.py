@@ -65,7 +65,7 @@ def test_unknown_files_are_named_with_the_remedy(folder):
     (folder / "odd.json").write_text('{"a": 1}')
     [note] = notes_on_files(imported(folder))
     assert note == (
-        f"{folder}/odd.json was left out: its content is of no known trace format; 'halo-opt formats' shows what is"
+        f"{folder}/odd.json was left out: the content is of no known trace format; 'halo-opt formats' shows what is"
         " understood, and --map FILE makes other names known"
     )
 
@@ -75,35 +75,33 @@ def test_many_files_with_one_fault_are_one_note(folder):
         (folder / f"odd{number:02}.json").write_text('{"a": 1}')
     [note] = notes_on_files(imported(folder))
     assert note.startswith(f"40 files were left out ({folder}/odd00.json, ")
-    assert " and 37 more): its content is of no known trace format; " in note
+    assert " and 37 more): the content is of no known trace format; " in note
 
 
 def test_a_file_of_rejected_lines_gives_the_reason(folder):
     (folder / "bad.jsonl").write_text('{"task_id": 1, "reward": 1, "traj": "words"}\n')
     [note] = notes_on_files(imported(folder))
-    assert note.startswith(
-        f"{folder}/bad.jsonl was left out: it is of the format tau-bench, but its only line was rejected: "
-    )
+    assert note.startswith(f"{folder}/bad.jsonl was left out: read as tau-bench, but the only line was rejected: ")
 
 
 def test_a_file_with_several_bad_lines_counts_them(folder):
     (folder / "bad.jsonl").write_text('{"task_id": 1, "reward": 1, "traj": "words"}\n' * 3)
     [note] = notes_on_files(imported(folder))
-    assert "but all 3 lines of it were rejected: " in note
+    assert "but all 3 lines were rejected: " in note
 
 
 def test_a_recognised_file_without_an_attempt_says_so(folder):
     (folder / "empty.jsonl").write_text('{"type": "thread.started", "thread_id": "t"}\n')
     [note] = notes_on_files(imported(folder))
     assert note == (
-        f"{folder}/empty.jsonl was left out: it is of the format codex-exec, but nothing in it is an attempt; 'halo-opt"
+        f"{folder}/empty.jsonl was left out: read as codex-exec, but no attempt was found; 'halo-opt"
         " formats codex-exec' shows an example"
     )
 
 
 def test_alone_such_a_file_ends_the_command_with_the_reason(tmp_path):
     (tmp_path / "empty.jsonl").write_text('{"type": "thread.started", "thread_id": "t"}\n')
-    with pytest.raises(InputError, match="nothing in it is an attempt of the format codex-exec; 'halo-opt formats'"):
+    with pytest.raises(InputError, match="read as codex-exec, but no attempt was found; 'halo-opt formats'"):
         build_store([tmp_path / "empty.jsonl"], tmp_path / "s.duckdb")
 
 
@@ -136,3 +134,11 @@ def test_a_named_file_is_never_passed_over(tmp_path, folder):
 def test_a_file_of_copies_is_not_left_out(folder):
     (folder / "copy.jsonl").write_text((folder / "good.jsonl").read_text())
     assert notes_on_files(imported(folder)) == []
+
+
+def test_attempts_of_one_run_count_for_the_format_of_their_own_file(folder):
+    span = {"trace_id": "t1", "span_id": "a", "name": "agent", "start_time": "2026-05-04T10:00:00Z", "attributes": {}}
+    (folder / "again.jsonl").write_text(json.dumps({**GOOD, "task_id": "b"}) + "\n")
+    for number in (1, 2):
+        (folder / f"s{number}.jsonl").write_text(json.dumps({**span, "trace_id": f"t{number}"}) + "\n")
+    assert imported(folder).by_format == {"chat": 2, "spans": 2}

@@ -224,3 +224,18 @@ def test_a_file_that_grows_gives_the_outcomes_of_the_whole_file(tmp_path_factory
     grown, _ = outcomes(folder, file)
     (folder / "s.duckdb").unlink()
     assert grown == outcomes(folder, file)[0]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_csv_file_of_scores_may_have_other_delimiters_and_capitals(tmp_path, delimiter):
+    scores = tmp_path / "scores.csv"
+    scores.write_text(f"Task_ID{delimiter}Score\r\na{delimiter}1\r\n")
+    found, _ = outcomes(tmp_path, RANGE / "chat10.jsonl", options=Options(scores=scores))
+    assert found["a"] == ("success", 1.0)
+
+
+def test_a_scores_file_without_known_fields_names_those_it_has(tmp_path):
+    scores = tmp_path / "scores.csv"
+    scores.write_text("task_id,accuracy\na,1\n")
+    with pytest.raises(InputError, match="it has the fields task_id, accuracy; name one of them score, reward"):
+        build_store([RANGE / "chat10.jsonl"], tmp_path / "s.duckdb", options=Options(scores=scores))

@@ -188,3 +188,21 @@ def test_check_names_the_times_that_cannot_be_read(tmp_path):
     [issue, *_] = _span_issues(run, tmp_path / "check.duckdb")
     assert issue.required
     assert issue.message.startswith("line 1, spans.started_at '12.5': not a time: write ISO 8601")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "2024-02-29T10:00:00Z",
+        "2025-02-29T10:00:00Z",
+        "2025-04-31T10:00:00Z",
+        "2025-03-01T24:00:00Z",
+        "2025-03-01T10:00:00.123456Z",
+        "2025-03-01T10:00:00Z\n2025-03-01T10:00:00Z",
+    ],
+)
+def test_index_reads_times_as_readers_do(form, tmp_path):
+    (tmp_path / "spans.jsonl").write_text(span(TEN.replace(" ", "T") + "Z", form))
+    build_store([tmp_path / "spans.jsonl"], tmp_path / "store.duckdb", options=Options(contents=False))
+    with Store.open(tmp_path / "store.duckdb") as store:
+        assert store.rows("SELECT ended_at::VARCHAR FROM spans") == [(values.time(form) or None,)]

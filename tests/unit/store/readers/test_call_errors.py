@@ -109,7 +109,28 @@ ERRORS = [
         "tool_error",
         "Error: in prepare",
     ),
+    (
+        "bash",
+        "node a.js",
+        "node:x:1\n  throw err;\n  ^\n\nError: Cannot find module 'x'\nRequire stack:\n- a\n    at f (x)",
+        "tool_error",
+        "Error: Cannot find module 'x'",
+    ),
+    ("bash", "ruby a.rb", "a.rb:1:in `<main>': undefined method `x' (NameError)", "tool_error", "a.rb:1:in `<main>'"),
+    # Test runners.
+    (
+        "bash",
+        "pytest -q",
+        "F.\na.py:2: AssertionError\n1 failed, 1 passed in 0.02s",
+        "tool_error",
+        "1 failed, 1 passed",
+    ),
+    ("run_tests", "{}", "FAILED a.py::test_a\n=== 1 error in 0.02s ===", "tool_error", "=== 1 error in"),
+    ("bash", "npm test", "  1 passing (2ms)\n  1 failing\n", "tool_error", "1 failing"),
+    ("bash", "npx jest", "FAIL a.test.js\nTests:       1 failed, 1 total", "tool_error", "Tests:       1 failed"),
+    ("bash", "go test", "--- FAIL: TestA (0.00s)\nFAIL\nexit status 1", "tool_error", "--- FAIL: TestA"),
     # Exit statuses in the text.
+    ("bash", "./run", "Exit code 1\nboom", "tool_error", "boom"),
     (
         "bash",
         "make",
@@ -468,6 +489,8 @@ FINE = [
     ("bash", "git log --oneline", "a1b2 Fix error: x\nb2c3 Handle Traceback (most recent call last)"),
     ("bash", "pytest", "test_error.py ...\n3 passed, 0 errors in 0.1s"),
     ("bash", "make", "cc -c error.c\n0 errors, 0 warnings"),
+    ("bash", "cat pytest.log", "1 failed, 2 passed in 0.1s"),
+    ("bash", "pytest", "3 passed, 1 xfailed in 0.1s"),
     ("bash", "ls", "error.log\nerrors\nfailed.txt"),
     ("bash", "which python", ""),
     ("bash", "cat a.json", '{"error": "boom", "status": 500}'),

@@ -56,6 +56,18 @@ LAYOUTS: dict[str, list[dict[str, Any]]] = {
         {"type": "tool", "tool_call_id": "1", "content": "2"},
         {"type": "ai", "data": {"content": "done"}},
     ],
+    "langchain messages_to_dict": [
+        {"type": "human", "data": {"content": "hi"}},
+        {"type": "ai", "data": {"content": "", "tool_calls": [{"id": "1", "name": "get", "args": {"a": 1}}]}},
+        {"type": "tool", "data": {"tool_call_id": "1", "content": "2"}},
+        {"type": "ai", "data": {"content": "done"}},
+    ],
+    "results under the tool's name": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": ASKED}]},
+        {"role": "get", "content": "2"},
+        {"role": "assistant", "content": "done"},
+    ],
     "ai sdk": [
         {"role": "user", "content": "hi"},
         {
@@ -128,7 +140,9 @@ def test_layout_is_read_from_a_chat_file(tmp_path, name):
         assert store.rows("SELECT outcome, goal, steps FROM attempts") == [("success", "hi", 2)]
 
 
-@pytest.mark.parametrize("name", [name for name in LAYOUTS if name not in ("langchain", "chatgpt export")])
+@pytest.mark.parametrize(
+    "name", [name for name in LAYOUTS if name not in ("langchain", "langchain messages_to_dict", "chatgpt export")]
+)
 def test_layout_is_read_without_a_record_around_it(tmp_path, name):
     with stored(as_document(tmp_path / "x.json", LAYOUTS[name])) as store:
         assert store.rows("SELECT steps FROM attempts") == [(2,)]

@@ -4,6 +4,8 @@ from hypothesis import given
 from platform_tools import all_rows, as_lines, few, lines, packed, stored, survives, with_junk
 from samples_sessions import CLAUDE_CODE, claude_code, claude_line, claude_reply
 
+from halo_opt.store import build_store
+
 
 def test_session_is_an_attempt_without_outcome(tmp_path):
     with stored(claude_code(tmp_path)) as store:
@@ -130,3 +132,12 @@ def test_packed_session_reads_the_same(tmp_path):
 @given(with_junk(CLAUDE_CODE))
 def test_junk_in_any_field_never_stops_an_import(records):
     survives(as_lines(records), "a.jsonl")
+
+
+def test_file_that_continues_a_session_is_not_among_those_without_attempts(tmp_path):
+    session = claude_code(tmp_path).read_text().splitlines(keepends=True)
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text("".join(session[:3]))
+    (folder / "b.jsonl").write_text("".join(session[3:]))
+    assert build_store([folder], tmp_path / "s.duckdb").without_attempts == []

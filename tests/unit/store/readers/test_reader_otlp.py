@@ -143,3 +143,34 @@ def test_packed_file_reads_the_same(tmp_path):
 @given(spoiled(otlp_record(*OTLP_SPANS)))
 def test_junk_in_any_field_never_stops_an_import(record):
     survives(lambda folder: as_lines(folder / "x.jsonl", record), otlp)
+
+
+def console_span(span_id: str, parent: str | None, **attributes: object) -> dict[str, object]:
+    return {
+        "name": span_id,
+        "context": {"trace_id": f"0x{TRACE}", "span_id": f"0x{span_id}", "trace_state": "[]"},
+        "kind": "SpanKind.INTERNAL",
+        "parent_id": parent and f"0x{parent}",
+        "start_time": "2026-05-04T10:00:01.000000Z",
+        "end_time": "2026-05-04T10:00:02.000000Z",
+        "status": {"status_code": "ERROR", "description": "too much"} if parent else {"status_code": "OK"},
+        "attributes": attributes,
+        "events": [],
+        "links": [],
+        "resource": {"attributes": {"service.name": "sums"}, "schema_url": ""},
+    }
+
+
+@pytest.mark.parametrize("indent", [None, 4], ids=["lines", "indented"])
+def test_spans_printed_by_the_python_sdk_are_read(tmp_path, indent):
+    spans = [
+        console_span("00000000000000b2", "00000000000000a1", **{"gen_ai.tool.name": "multiply"}),
+        console_span("00000000000000a1", None, task_id="sums-1", reward=1),
+    ]
+    path = tmp_path / "console.log"
+    path.write_text("".join(json.dumps(span, indent=indent) + "\n" for span in spans))
+    with stored(path) as store:
+        assert store.rows("SELECT trace_id, task_id, outcome FROM attempts") == [(TRACE, "sums-1", "success")]
+        assert store.rows("SELECT span_id, tool, error FROM tool_calls") == [
+            ("00000000000000b2", "multiply", "too much")
+        ]
