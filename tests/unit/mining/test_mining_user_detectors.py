@@ -196,7 +196,7 @@ EVASIONS = {
     " (UNPIVOT (SELECT trace_id, COLUMNS('^outc') FROM attempts) ON COLUMNS(* EXCLUDE (trace_id)) INTO NAME n VALUE v)"
     " GROUP BY trace_id",
     "set operation": "SELECT trace_id, x = 'failure' AS value, NULL::INTEGER AS step FROM"
-    " (SELECT '' AS trace_id, '' AS x WHERE false UNION ALL SELECT trace_id, COLUMNS('outcom.') FROM attempts)",
+    " (SELECT '' AS trace_id, '' AS x WHERE false UNION ALL SELECT trace_id, COLUMNS('^outcom.$') FROM attempts)",
     "other schema": "SELECT trace_id, (COLUMNS('out.*')) = 'failure' AS value, NULL::INTEGER AS step"
     " FROM main.attempts",
     "quoted schema": "SELECT trace_id, (COLUMNS('out.*')) = 'failure' AS value, NULL::INTEGER AS step"
