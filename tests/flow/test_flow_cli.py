@@ -62,7 +62,7 @@ def test_a_report_whose_number_was_changed_does_not_verify(harness: FakeHarness,
     assert run(["verify", "out", "-q"]) == 1
     found = capsys.readouterr()
     assert "overview.attempts" in found.out
-    assert "not confirmed" in found.err
+    assert "do not confirm 1 statement" in found.err
 
 
 def test_import_says_what_it_redacted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

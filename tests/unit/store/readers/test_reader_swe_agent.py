@@ -57,7 +57,7 @@ def test_mini_reads_commands_given_as_data_with_their_outputs(tmp_path):
     with stored(as_document(tmp_path / "x.traj.json", record)) as store:
         assert store.rows("SELECT arguments, result, error FROM tool_calls ORDER BY position") == [
             ("a", "one", None),
-            ("b", "two", "the command ended with exit status 3"),
+            ("b", "two", "two"),
         ]
 
 
