@@ -19,6 +19,7 @@ from halo_opt.core.errors import InputError
 from halo_opt.redaction import Redactor
 from halo_opt.store import Store, build_store, sink
 from halo_opt.store.readers import READERS
+from halo_opt.store.row_encoding import encode
 
 FOUND = Path(__file__).parents[1] / "tests" / "found"
 TRACE = "{:032x}"
@@ -91,7 +92,7 @@ class Rows(sink.Sink):
         self.lines: dict[str, list[int | None]] = {}
 
     def _put(self, table: str, row: Any, encoded: bytes = b"") -> None:
-        json.loads(encoded or sink._encode(row._asdict()))
+        json.loads(encoded or encode(row._asdict()))
         name = "rejected values" if getattr(row, "field", None) is not None else table
         self.lines.setdefault(name, []).append(getattr(row, "line", None))
 

@@ -5,27 +5,24 @@ from Python row by row. A row too long for that reader's buffer is inserted by i
 """
 
 import base64
-import hashlib
 import hmac
 import json
-import os
-import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
-import msgspec
 
 from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.redaction import Redactor
-from halo_opt.store import schema, values
+from halo_opt.store import schema
+from halo_opt.store.attempt_ids import HASH_KEY, content_id, hash_key, id_in_run
 from halo_opt.store.files.lines import HEAD
 from halo_opt.store.outcomes import DEFAULT_RULE, SCORE_FIELD, OutcomeRule, shown
 from halo_opt.store.queries.scanning.readable import Image, may_change_in, readable_values
+from halo_opt.store.row_encoding import NOT_JSON, encode, is_json, misfits_of, utf8, without, words_of
 from halo_opt.store.rows import (
     ArtifactRow,
     AttemptRow,
@@ -47,23 +44,15 @@ BATCH_BYTES = 64_000_000
 LONGEST_ROW = 8_000_000
 # Rows are looked at for secrets together, as most of them hold none.
 CHECKED_BYTES = 1_000_000
-# Made once: `json.dumps` with options makes an encoder for every call. Rows came from JSON, so they hold no circles.
-_FAST = msgspec.json.Encoder()
-_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 _TEXTS = ("VARCHAR", "JSON")
 # Columns that say where something is, which is no text of a trace.
 _PLACES = ("source", "path", "place")
 # How an attempt that stands in several places is recognised.
 BY_ID, BY_CONTENT = "same id", "same content"
-# How the id of an attempt begins that is made from its content.
-CONTENT = "content-"
 NOT_A_TIME = (
     "not a time: write ISO 8601, such as 2026-05-04T10:00:00Z, or a number of seconds, milliseconds, microseconds or"
     " nanoseconds since 1970"
 )
-# The file beside the store that holds the key of the hashes in redacted ids.
-HASH_KEY = "redaction.key"
-_NOT_JSON = (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError)
 
 
 class StoreNotWritten(EnvironmentMissing):
@@ -166,7 +155,7 @@ class Sink:
         return self._keys[native]
 
     def _stored_id(self, native: str) -> str:
-        text = _utf8(native)
+        text = utf8(native)
         clean = text if self._redactor is None else self._redactor.redact(text)[0]
         if clean == native:
             return native
@@ -180,7 +169,7 @@ class Sink:
         """A keyed hash of an id that holds a secret: without the key, the secret cannot be found by trying."""
         if self._hash_key is None:
             try:
-                self._hash_key = _hash_key(self._scratch.parent)
+                self._hash_key = hash_key(self._scratch.parent)
             except OSError as error:
                 raise StoreNotWritten(self._scratch.parent / HASH_KEY, error) from error
         return hmac.new(self._hash_key, native.encode("utf-8", "surrogatepass"), "sha256").hexdigest()[:12]
@@ -343,31 +332,31 @@ class Sink:
         if not isinstance(row, RunRow | RejectRow) and isinstance(row.trace_id, str):
             key = self._stored(row.trace_id)
             row = row if key == row.trace_id else row._replace(trace_id=key)
-        misfits, encoded = _misfits(table, row), b""
+        misfits, encoded = misfits_of(table, row), b""
         if not misfits:
             try:
-                encoded = _encode(row._asdict())
-            except _NOT_JSON:
+                encoded = encode(row._asdict())
+            except NOT_JSON:
                 misfits = [
-                    place for place, cell in enumerate([*row]) if isinstance(cell, Mapping) and not _is_json(cell)
+                    place for place, cell in enumerate([*row]) if isinstance(cell, Mapping) and not is_json(cell)
                 ]
         for place in misfits:
             column = schema.BY_NAME[table].columns[place]
-            field, head = f"{table}.{column.name}", _words([*row][place])[:HEAD]
+            field, head = f"{table}.{column.name}", words_of([*row][place])[:HEAD]
             reason = f"the value does not fit {column.type}, the type of {field}"
             if column.type == "TIMESTAMP":
                 reason = NOT_A_TIME
             reject = RejectRow(source, line or 0, byte_offset, reason, head, field)
-            self._put("rejects", _without(reject, _misfits("rejects", reject)))
+            self._put("rejects", without(reject, misfits_of("rejects", reject)))
         if 0 in misfits:
             return False
         if misfits:
-            return self._add(table, _without(row, misfits), source, line, byte_offset)
+            return self._add(table, without(row, misfits), source, line, byte_offset)
         self._put(table, row, encoded)
         return True
 
     def _put(self, table: str, row: Row, encoded: bytes = b"") -> None:
-        line = encoded or _encode(row._asdict())
+        line = encoded or encode(row._asdict())
         if len(line) > LONGEST_ROW and may_change_in(line):
             line = self._readable(line)
             row = type(row)._make(json.loads(line).values())
@@ -416,7 +405,7 @@ class Sink:
 
         plain = (*_PLACES, *(name for name in cells if name.endswith("_id")))
         texts = {name: cell for name, cell in cells.items() if name not in plain}
-        return _encode({**cells, **readable_values(texts, keep)})
+        return encode({**cells, **readable_values(texts, keep)})
 
     def _keep(self, image: Image, trace_id: str | None, span_id: str | None) -> None:
         """Store an image once for each attempt, without its bytes where they may hold a secret."""
@@ -433,7 +422,7 @@ class Sink:
         if len(image.data) > LONGEST_ROW // 2:
             self._connection.execute("INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?)", list(row))
             return
-        line = _encode(row._asdict()) + b"\n"
+        line = encode(row._asdict()) + b"\n"
         self._write("artifacts", line)
         self._pending += len(line)
 
@@ -446,7 +435,7 @@ class Sink:
         columns = schema.BY_NAME[table].columns
         ids = {c.name: self._id(cells[c.name]) for c in columns if _is_id(c)}
         texts = {c.name: cells[c.name] for c in columns if c.type in _TEXTS and c.name not in ids}
-        return _encode({**cells, **json.loads(self._redact(_encode(texts).decode())), **ids})
+        return encode({**cells, **json.loads(self._redact(encode(texts).decode())), **ids})
 
     def _id(self, value: str | None) -> str | None:
         """An id as it is stored; what is redacted in it is counted."""
@@ -485,7 +474,7 @@ class Sink:
         self._pending = 0
 
     def _insert_alone(self, table: str, row: Row) -> None:
-        cells = [_encode(cell).decode() if isinstance(cell, Mapping) else _utf8(cell) for cell in row]
+        cells = [encode(cell).decode() if isinstance(cell, Mapping) else utf8(cell) for cell in row]
         for place, column in enumerate(schema.BY_NAME[table].columns):
             if _is_id(column):
                 cells[place] = self._id(cells[place])
@@ -497,111 +486,5 @@ class Sink:
         return self._scratch.with_name(f"{self._scratch.name}.{table}.jsonl")
 
 
-def id_in_run(trace_id: str, *parts: object) -> str:
-    """Another id for an attempt whose id is taken, from its run, and from its place where that has it twice."""
-    return f"{trace_id}~{hashlib.sha256(repr(parts).encode('utf-8', 'replace')).hexdigest()[:8]}"
-
-
-def content_id(trace: Trace) -> str:
-    """A hash of what an attempt holds, but for where it was found and how often it was tried before."""
-    digest = hashlib.sha256()
-    known = trace.attempt
-    # A task without a name and a goal is named after the attempt.
-    task_id = "" if known.task_id == known.trace_id else known.task_id
-    attempt = known._replace(trace_id="", run_id="", task_id=task_id, attempt=0, source="", line=None)
-    facts = trace.spans[0].attributes if trace.spans else {}
-    messages = [(message.role, message.content) for message in trace.messages]
-    steps = [(step.tool, step.arguments, step.result, step.error) for step in trace.steps]
-    for value in (*attempt, *sorted(facts.items(), key=str), *messages, *steps):
-        with suppress(*_NOT_JSON):
-            digest.update(_encode(value))
-    return f"{CONTENT}{digest.hexdigest()[:32]}"
-
-
 def _is_id(column: schema.Column) -> bool:
     return column.name.endswith("_id")
-
-
-def _hash_key(folder: Path) -> bytes:
-    """The key of the hashes in redacted ids: of the stores in one folder, and in a file that only its owner can read.
-
-    It stands outside the store, so that whoever gets the store alone cannot try passwords against an id.
-    """
-    path = folder / HASH_KEY
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        made = folder / f"{HASH_KEY}.{os.getpid()}.{secrets.token_hex(4)}"
-    number = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(number, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
-    try:
-        os.link(made, path)  # whole or not at all, and the first of two that build at the same time wins
-    except FileExistsError:
-        pass
-    finally:
-        made.unlink()
-    return path.read_bytes()
-
-
-_CHECKS: dict[str, tuple[Callable[[Any], bool], ...]] = {}
-# Most values are texts: those of a row are checked together, the values of all other columns one by one.
-_TEXT_CELLS: dict[str, Callable[[Row], tuple[Any, ...]]] = {}
-_OTHER_CELLS: dict[str, list[tuple[int, Callable[[Any], bool]]]] = {}
-for _table in schema.TABLES:
-    _checks = [values.FITS[column.type] for column in _table.columns]
-    _texts = [place for place, column in enumerate(_table.columns) if column.type == "VARCHAR"]
-    _CHECKS[_table.name] = tuple(_checks)
-    _TEXT_CELLS[_table.name] = itemgetter(*_texts, 0)
-    _OTHER_CELLS[_table.name] = [(place, fits) for place, fits in enumerate(_checks) if place not in _texts]
-_TEXT_TYPES = frozenset({str, type(None)})
-
-
-def _misfits(table: str, row: Row) -> list[int]:
-    """The places of the values that their columns cannot hold; whether an object can be JSON is not looked at."""
-    found: list[int] = [] if row[0] is not None else [0]
-    if not _TEXT_TYPES.issuperset(map(type, _TEXT_CELLS[table](row))):
-        checks = enumerate(zip(row, _CHECKS[table], strict=True))
-        return found + [place for place, (value, fits) in checks if value is not None and not fits(value)]
-    for place, fits in _OTHER_CELLS[table]:
-        value = row[place]
-        if value is not None and not fits(value):
-            found.append(place)
-    return found
-
-
-def _without(row: Row, places: Sequence[int]) -> Row:
-    """The row with None at some places."""
-    cells: list[Any] = [None if place in places else cell for place, cell in enumerate(row)]
-    return type(row)._make(cells)
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        _encode(value)
-    except _NOT_JSON:
-        return False
-    return True
-
-
-def _words(value: Any) -> str:
-    """A value as text for a person: numbers and texts as they are, of anything else its type."""
-    if not isinstance(value, int | float | str):
-        return f"({type(value).__name__})"
-    try:
-        return str(value)
-    except ValueError:  # Python writes no whole number of more than 4,300 digits
-        return "(a number of more than 4,300 digits)"
-
-
-def _encode(value: Any) -> bytes:
-    """JSON as UTF-8; a lone surrogate, which JSON may spell but UTF-8 cannot hold, becomes `?`."""
-    try:
-        return _FAST.encode(value)
-    except _NOT_JSON:
-        # Has a word for every number and letter, and takes several times as long.
-        return _ENCODER.encode(value).encode("utf-8", "replace")
-
-
-def _utf8(value: Any) -> Any:
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import duckdb
 
 from halo_opt.store import schema
-from halo_opt.store.sink import BY_CONTENT, BY_ID, CONTENT, id_in_run
+from halo_opt.store.attempt_ids import CONTENT, id_in_run
+from halo_opt.store.sink import BY_CONTENT, BY_ID
 
 
 class _Found(NamedTuple):

@@ -13,9 +13,10 @@ import duckdb
 import numpy as np
 
 from halo_opt.store import schema, values
+from halo_opt.store.attempt_ids import id_in_run
 from halo_opt.store.index.span_places import SpanLines
 from halo_opt.store.readers import conventions as names
-from halo_opt.store.sink import Sink, id_in_run
+from halo_opt.store.sink import Sink
 
 RunName = Callable[[str], str]
 

@@ -214,7 +214,7 @@ password_changed_at: 2024-01-01
 passwordless: true
 pwd: /home/ann/work2
 pwd=/home/bob
-PWD=/root OLDPWD=/root/x
+PWD=/srv OLDPWD=/srv/x
 cwd=/testbed/password/forms.py
 password/forms.py:12: error
 test_password_reset.py::test_ok PASSED

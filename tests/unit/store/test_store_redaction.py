@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from halo_opt.redaction import RedactionRules, Redactor
 from halo_opt.store import Options, Store, build_store, sink
+from halo_opt.store.attempt_ids import HASH_KEY
 
 TOKEN = "gh" + "p_" + "a8Zk2LmQ9xWv3RtY7uIo5PsDfGhJ1bNcM4e6"
 
@@ -135,7 +136,7 @@ def test_a_redacted_id_is_the_same_at_the_next_import(tmp_path):
 
 def test_the_key_of_the_hashes_is_the_owner_s_alone(tmp_path):
     build_store([two_attempts(tmp_path)], tmp_path / "s.duckdb")
-    assert stat.S_IMODE((tmp_path / sink.HASH_KEY).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / HASH_KEY).stat().st_mode) == 0o600
 
 
 def test_the_hash_of_an_id_depends_on_the_key(tmp_path):
@@ -149,7 +150,7 @@ def test_the_hash_of_an_id_depends_on_the_key(tmp_path):
 
 def test_no_key_is_made_where_no_id_holds_a_secret(tmp_path):
     build_store([file_with(tmp_path, {"name": TOKEN})], tmp_path / "s.duckdb")
-    assert not (tmp_path / sink.HASH_KEY).exists()
+    assert not (tmp_path / HASH_KEY).exists()
 
 
 def test_scores_reach_an_attempt_whose_id_holds_a_token(tmp_path):
