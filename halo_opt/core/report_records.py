@@ -10,6 +10,17 @@ from pydantic import Field
 from halo_opt.core.records import Interval, Record, Value
 
 Category = Literal["harness", "model", "grader", "infrastructure", "unexplained"]
+HarnessPart = Literal["prompt", "parser", "tool wrapper", "limit", "container", "grader", "loop", "settings", "other"]
+
+Level = Literal["proven", "shown", "suspected", "unsupported"]
+"""How well a cause is supported.
+
+proven: a test that is corrected for all tests says that attempts which show it fail more often.
+shown: every number and quote was run again and holds; it concerns a whole run, or is too rare for a test.
+suspected: what is quoted stands; the numbers hold in part, or a test does not tell.
+unsupported: nothing of it stands.
+"""
+LEVELS: tuple[Level, ...] = ("proven", "shown", "suspected", "unsupported")
 
 
 class Number(Record):
@@ -37,6 +48,32 @@ class Beside(Record):
     there: str
 
 
+class Diagnosis(Record):
+    """What went wrong first in one failed attempt.
+
+    Attributes:
+        agent: Who acted at that step, '' where the trace names no agents.
+        step: The first decisive step, counted from 0; None where the trace does not tell.
+        problem: What was wrong there, in one sentence.
+        fault: Whose fault it looks like.
+        quote: Words of the trace at that step.
+        finding: The id of the finding that the attempt belongs to; None where there is none.
+        rule: The rule by which the step was chosen, or `model`.
+        by: `rules`, or the name of the model that read the attempt.
+    """
+
+    trace_id: str
+    task_id: str
+    agent: str = ""
+    step: int | None
+    problem: str
+    fault: Category
+    quote: str
+    finding: str | None = None
+    rule: str
+    by: str = "rules"
+
+
 class Exemplar(Record):
     """One attempt that shows a behaviour, at one step, with the words of the trace."""
 
@@ -46,6 +83,7 @@ class Exemplar(Record):
     step: int | None
     excerpt: str
     beside: Beside | None = None
+    diagnosis: Diagnosis | None = None
 
 
 class Consequence(Record):
@@ -93,9 +131,17 @@ class Quoted(Record):
 
 
 class SuggestedFix(Record):
-    """Where a model would change the harness, in words. `lines` are as the model wrote them, '' for none."""
+    """Where a model would change the harness, in words.
 
-    path: str
+    Attributes:
+        part: The part of the harness, in the field's words.
+        path: The file within the harness's folder; '' where no such folder was given.
+        lines: As the model wrote them, '' for none.
+        words: What should stand there.
+    """
+
+    part: HarnessPart = "other"
+    path: str = ""
     lines: str = ""
     words: str
 
@@ -109,7 +155,15 @@ class ModelClaim(Record):
         numbers: The claim's own numbers, each as its SQL gave it when it was run again.
         category: Whose fault the model thinks it is.
         triaged: The triage class of more than half of the failures that show it; None where no class has so many.
-        corrections: What was changed in the claim or removed from it, and why.
+        level: How well the traces support it.
+        level_reason: Why the level is not higher, as a sentence; '' for `proven`.
+        to_lift: What data would lift it, as a sentence; '' for `proven`.
+        scope: The attempts that its agent could see, in words; '' for all.
+        unchecked: Figures and number words in the text that no checked number gave, as they are written there.
+        counter_quotes: Quotes of successes that speak against it.
+        remedies: What may help, in the model's words or in words of the playbook.
+        corrections: What differed when the claim was checked: a number whose SQL gives another value, a quote that was
+            not found.
     """
 
     claim: str = Field(description="id of the claim within the analysis")
@@ -124,6 +178,13 @@ class ModelClaim(Record):
     quotes: list[Quoted]
     category: Category
     triaged: Category | None
+    level: Level = "suspected"
+    level_reason: str = ""
+    to_lift: str = ""
+    scope: str = ""
+    unchecked: list[str] = Field(default=[])
+    counter_quotes: list[Quoted] = Field(default=[])
+    remedies: list[str] = Field(default=[])
     fix: SuggestedFix | None = None
     corrections: list[str] = Field(default=[])
 
@@ -147,7 +208,8 @@ class ModelAnalysis(Record):
             the report's `tested`.
         python: What confined the code that the model wrote, or why it could run none.
         cost_usd: None where a price is not known.
-        summary: The model's own words.
+        summary: The model's own words, with the values of its placeholders filled in.
+        unchecked: Figures and number words in the summary that no checked number gave.
     """
 
     models: dict[str, str] = Field(description="role -> model")
@@ -169,6 +231,7 @@ class ModelAnalysis(Record):
     confirmed: int
     predicates: int
     summary: str = ""
+    unchecked: list[str] = Field(default=[])
     corrections: list[str] = Field(default=[])
 
 
@@ -176,6 +239,13 @@ class Finding(Record):
     """A failure mode written up: claim, numbers, SQL, exemplars, counter-evidence, fix.
 
     `model_claims` are a model's claims of the same attempts. Where the finding itself is a model's, so is its title.
+
+    Attributes:
+        level: How well it is supported.
+        level_reason: Why the level is not higher, as a sentence; '' for `proven`.
+        to_lift: What data would lift it, as a sentence; '' for `proven`.
+        scope: What it concerns where that is not all attempts, such as `run plan_solve`; '' for all.
+        explains: For how many failures it is the best explanation that there is (see `Report.triage_sql`).
     """
 
     id: str
@@ -192,6 +262,39 @@ class Finding(Record):
     consequences: list[Consequence] = Field(default=[])
     groups: list[GroupTable] = Field(default=[])
     model_claims: list[ModelClaim] = Field(default=[])
+    level: Level = "suspected"
+    level_reason: str = ""
+    to_lift: str = ""
+    scope: str = ""
+    explains: Number | None = None
+
+
+class GroupComparison(Record):
+    """Two groups of attempts (runs, modes, models or revisions) on the tasks that both tried.
+
+    A task counts as lost where `worse` has the lower success rate on it, as won where it has the higher one.
+
+    Attributes:
+        by: What the groups are.
+        worse: The group that does worse on these tasks.
+        better: The other group.
+        tasks: Tasks that both tried.
+        lost: Tasks on which `worse` does worse.
+        won: Tasks on which `worse` does better.
+        p_value: Exact sign test over lost and won, two-sided.
+        q_value: The same, corrected for all comparisons of the report.
+        findings: Ids of the findings whose behaviour marks `worse`.
+    """
+
+    by: Literal["run", "mode", "model", "harness revision"]
+    worse: str
+    better: str
+    tasks: Number
+    lost: Number
+    won: Number
+    p_value: Number
+    q_value: float | None = None
+    findings: list[str] = Field(default=[])
 
 
 class CountRow(Record):
@@ -260,10 +363,14 @@ class MadeWith(Record):
 class Report(Record):
     """report.json. Every number carries the SQL that made it; Markdown and HTML are drawn from this.
 
-    `triage_sql` gives a row an attempt that failed or was not measured: its class, the rule and the numbers behind it.
+    Attributes:
+        answer: Up to five sentences that say why attempts fail, each with its figures filled in.
+        triage_sql: Gives a row an attempt that failed or was not measured: its class, the rule, and the numbers that
+            decided.
+        comparisons: Runs, modes, models and revisions compared on the tasks that both tried.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     made_at: str
     title: str
     inputs: list[InputFile]
@@ -283,3 +390,5 @@ class Report(Record):
         default=[], description="what attempts show, where outcomes are missing or all the same"
     )
     made_with: MadeWith = MadeWith()
+    answer: list[str] = Field(default=[])
+    comparisons: list[GroupComparison] = Field(default=[])

@@ -91,7 +91,7 @@ def test_what_is_not_json_is_said_with_its_place(tmp_path: Path, content: bytes,
 
 def test_another_schema_version_is_refused_before_its_fields_are_read(tmp_path: Path) -> None:
     path = changed(tmp_path, schema_version=7, findings="of another shape")
-    with pytest.raises(InputError, match=r"has schema_version 7, this halo-opt reads 2; make it again"):
+    with pytest.raises(InputError, match=r"has schema_version 7, this halo-opt reads 3; make it again"):
         read_report(path)
 
 
