@@ -23,6 +23,7 @@ class Behaviour(BaseModel):
         remedies: Words of the playbook that whoever declared the behaviour adds to the playbook's own.
         category: Where the fault seems to lie before anybody has read the attempts.
         consequence: It is a symptom of failing, not a cause, and is not ranked.
+        general: Many different faults bring it about, so it says little about which one it is.
         experimental: It is used only when asked for.
         source: The file or model that declares it, None for built-in ones; SQL of others runs guarded.
         actions: The actions that a sequence is made of.
@@ -43,6 +44,7 @@ class Behaviour(BaseModel):
     remedies: tuple[str, ...] = ()
     category: Category = "unexplained"
     consequence: bool = False
+    general: bool = False
     experimental: bool = False
     source: str | None = None
     actions: tuple[str, ...] = ()

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from halo_opt.core.text import counted, listed
-from halo_opt.mining.findings import FALSE_DISCOVERY, HELD_FIXED
+from halo_opt.mining.comparisons import LEAST_TASKS, MOST_GROUPS, Comparisons, Group, lost_and_won
+from halo_opt.mining.findings import HELD_FIXED
+from halo_opt.mining.levels import FALSE_DISCOVERY
 from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured
+from halo_opt.mining.run_wide import NEARLY_ALL, NEARLY_NONE, RunWide
 from halo_opt.mining.totals import MOST_RUNS
 from halo_opt.store.index.summary import ImportSummary, notes_on
 from halo_opt.store.protocols import Rows
@@ -44,6 +47,43 @@ def method_of(measured: Sequence[Measured], first_steps: Mapping[str, int]) -> s
     return " ".join(sentences)
 
 
+def comparison_method(compared: Comparisons) -> list[str]:
+    """How groups of attempts were compared, in sentences; none where there are no two groups to compare."""
+    if not compared.pairs:
+        return []
+    sentences = [
+        f"{counted(len(compared.pairs), 'pair')} of groups (runs, modes, models, harness revisions) that share at least"
+        f" {LEAST_TASKS} tasks were compared: by task, which of the two has the higher success rate, with the exact"
+        " two-sided sign test. The p-values of these comparisons are corrected together (Benjamini-Hochberg), apart"
+        " from those of behaviours.",
+        f"A behaviour marks the group that does worse if at least {NEARLY_ALL:.0%} of its failures show it and at most"
+        f" {NEARLY_NONE:.0%} of the attempts of a group that does better (q <= {FALSE_DISCOVERY}) at the same tasks."
+        " Such a finding is called shown if this holds for all groups that do better together; it says that the group"
+        " and the behaviour go together, not which of them is the cause.",
+    ]
+    if compared.left_out:
+        sentences.append(f"Of each kind only the {MOST_GROUPS} groups with the most attempts were compared.")
+    return sentences
+
+
+def unmarked(store: Rows, compared: Comparisons, marked: Sequence[RunWide]) -> list[str]:
+    """The groups that do worse than another although no behaviour marks them, nor a group within them."""
+    known = [one.best.group for one in marked]
+    return [
+        f"{group.by[0].upper()}{group.by[1:]} {group.name} does worse"
+        f" {'; '.join(lost_and_won(pair) for pair in compared.better_than(group))}. Nothing that was looked for marks"
+        f" this {group.by}."
+        for group in compared.worse_groups
+        if not any(group == one or _holds(store, group, one) for one in known)
+    ]
+
+
+def _holds(store: Rows, group: Group, part: Group) -> bool:
+    """Whether all attempts of one group belong to another."""
+    sql = f"SELECT 1 FROM attempts WHERE {part.condition} AND ({group.condition}) IS NOT TRUE LIMIT 1"
+    return not store.rows(sql)
+
+
 def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[str, int], *, found: int) -> list[str]:
     """Limits of the data and of the comparison, one sentence or two each.
 
@@ -51,7 +91,7 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
         store: The attempts.
         measured: Every measured behaviour.
         first_steps: By run in which success ends an attempt: how many first steps are compared.
-        found: How many findings are proven.
+        found: How many findings are proven or shown.
     """
     [(attempts, successes, failures, unknown, errors, tasks, runs)] = store.rows(
         "SELECT count(*), count(*) FILTER (outcome = 'success'), count(*) FILTER (outcome = 'failure'), count(*)"

@@ -67,6 +67,7 @@ class _Detector(BaseModel):
     remedies: tuple[str, ...] = ()
     category: Category | None = None
     consequence: bool = False
+    general: bool = False
     experimental: bool = False
 
 
@@ -196,6 +197,7 @@ def _behaviour(entry: Any, snippets: Mapping[str, Any], *, source: str | None, c
         remedies=declared.remedies,
         category=declared.category or category or ("harness" if declared.remedies else "unexplained"),
         consequence=declared.consequence,
+        general=declared.general,
         experimental=declared.experimental,
         source=source,
     )

@@ -75,6 +75,8 @@ def place(
     folded: Sequence[Folded],
     extras: Sequence[ExtraBehaviour],
     measured: Mapping[str, Measured],
+    *,
+    parts: Sequence[tuple[Measured, Measured]] = (),
 ) -> dict[str, Placement]:
     """Where each extra behaviour that is to be written up stands, by its name and in the order given.
 
@@ -84,6 +86,7 @@ def place(
         folded: What is folded under those.
         extras: The extra behaviours; of several that pick the same attempts the first becomes the finding.
         measured: Every measured behaviour by its name.
+        parts: What else is listed under one of `written`: (behaviour, that one).
 
     Returns:
         No entry for an extra that no failure shows, or that could not be measured.
@@ -91,7 +94,7 @@ def place(
     wanted = [extra.behaviour for extra in extras if extra.written_up]
     if not wanted:
         return {}
-    listed = [*((m, m) for m in written), *((one.part, one.under) for one in folded)]
+    listed = [*((m, m) for m in written), *((one.part, one.under) for one in folded), *parts]
     known: dict[frozenset[str], tuple[str, str]] = {}
     for part, under in listed:
         known.setdefault(showing(store, part.behaviour.sql), (under.behaviour.name, part.behaviour.name))

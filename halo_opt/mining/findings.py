@@ -13,12 +13,12 @@ from halo_opt.core.report_records import Consequence, Finding, Number
 from halo_opt.core.text import listed
 from halo_opt.mining.exemplars import nearest_success, pick
 from halo_opt.mining.folding import Folded
+from halo_opt.mining.levels import FALSE_DISCOVERY, Backing, is_proven, level_of, no_test
 from halo_opt.mining.measure import Measured, count_sql
 from halo_opt.stats.contrast import Contrast
 from halo_opt.stats.multiple import benjamini_hochberg
 from halo_opt.store.protocols import Rows
 
-FALSE_DISCOVERY = 0.05
 # With fewer successes than this, no test says much, and what most failures show is all that there is.
 FEW_SUCCESSES = 20
 PREVALENT = 0.2
@@ -49,11 +49,7 @@ def proven(measured: Sequence[Measured], q: Mapping[str, float | None]) -> list[
 
     Of two that explain as many, a named behaviour comes before a pattern that was found in the traces.
     """
-    passed = [
-        m
-        for m in measured
-        if m.state == "tested" and m.contrast and (m.contrast.difference or 0) > 0 and _at_most(q[m.behaviour.name])
-    ]
+    passed = [m for m in measured if is_proven(m, q[m.behaviour.name])]
     return sorted(passed, key=lambda m: (-((m.contrast and m.contrast.explained) or 0.0), m.behaviour.from_traces))
 
 
@@ -115,6 +111,7 @@ def write_up(
     q: Mapping[str, float | None],
     first_steps: Mapping[str, int],
     folded: Sequence[Folded] = (),
+    backings: Mapping[str, Backing] | None = None,
     playbook: Playbook | None = None,
 ) -> list[Finding]:
     """Write findings up: claim, numbers, exemplars, counter-examples, remedies, confounders and consequences.
@@ -129,6 +126,7 @@ def write_up(
         q: q-values by behaviour.
         first_steps: By run in which success ends an attempt: how many first steps are compared.
         folded: What is listed as a consequence, each under one of `ranked`.
+        backings: By behaviour, what supports it beside the test within runs.
         playbook: Names the remedies; the bundled one where None.
     """
     book = playbook or load_playbook()
@@ -136,16 +134,19 @@ def write_up(
     findings: list[Finding] = []
     for m in ranked:
         numbers = numbers_of(m, measured, q[m.behaviour.name])
+        backing = (backings or {}).get(m.behaviour.name)
+        support = level_of(m, q[m.behaviour.name], backing.support if backing else None)
+        claim = claim_of(m, q[m.behaviour.name], early=bool(first_steps))
         whole = [f for f in findings if _part(failing[m.behaviour.name], failing[f.behaviour]) >= PART_OF]
         findings.append(
             Finding(
                 id=_id(m, findings),
                 behaviour=m.behaviour.name,
                 title=m.behaviour.title,
-                claim=claim_of(m, q[m.behaviour.name], early=bool(first_steps)),
+                claim=f"{backing.claim} Over all attempts: {_lower(claim)}" if backing else claim,
                 category=m.behaviour.category,
                 predicate_sql=m.behaviour.sql,
-                numbers=numbers,
+                numbers={**numbers, **(backing.numbers if backing else {})},
                 exemplars=[
                     shown.model_copy(update={"beside": nearest_success(store, m.behaviour, shown)})
                     for shown in pick(store, m.behaviour, outcome="failure")
@@ -153,10 +154,21 @@ def write_up(
                 counter_examples=pick(store, m.behaviour, outcome="success"),
                 remedies=_remedies(m, folded, book),
                 confounders=_confounders(m, whole, first_steps),
-                consequences=[consequence_of(one) for one in folded if one.under is m],
+                consequences=[
+                    *(consequence_of(one) for one in folded if one.under is m),
+                    *(backing.consequences if backing else []),
+                ],
+                level=support.level,
+                level_reason=support.reason,
+                to_lift=support.to_lift,
+                scope=backing.scope if backing else "",
             )
         )
     return findings
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _id(m: Measured, before: Sequence[Finding]) -> str:
@@ -269,7 +281,7 @@ def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
     seen = f"Seen in {m.failures_with} of {m.failures} failures and {m.successes_with} of {m.successes} successes."
     c = m.contrast
     if m.behaviour.untestable or c is None or c.difference is None or c.interval is None or c.p_value is None:
-        return f"{seen} Whether it causes failures was not tested: {m.reason or 'there is nothing to compare with'}."
+        return f"{seen} No test was made because {no_test(m)}."
     low, high = (f"{100 * end:.0f}" for end in c.interval)
     held = HELD_FIXED[c.stratified_by]
     if early and m.whole:

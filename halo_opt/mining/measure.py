@@ -19,6 +19,11 @@ from halo_opt.store.protocols import Rows
 MIN_FAILURES = 5
 MIN_WITH = 5
 
+# Reasons why there is no test, as words that follow "no test was made because".
+NOTHING_VARIES = "no group of comparable attempts varies in both the behaviour and the outcome"
+WHOLE_ATTEMPT = "attempts end when they succeed, and this is a fact of the whole attempt, of which no step is known"
+NOT_SO_EARLY = "attempts end when they succeed, so only first steps are compared, and no attempt shows it in these"
+
 State = Literal["tested", "described", "consequence", "not seen", "not applicable", "failed"]
 
 
@@ -219,7 +224,9 @@ def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -
     state, reason = _state(behaviour, shown)
     got = contrast(cells) if counts[1] and counts[3] else None
     if state == "tested" and (got is None or got.p_value is None):
-        state, reason = "described", "no group of comparable attempts varies in both the behaviour and the outcome"
+        left_out = bool(first_steps) and not any(cell.with_all for cell in cells)
+        late = WHOLE_ATTEMPT if counts[6] else NOT_SO_EARLY
+        state, reason = "described", late if left_out else NOTHING_VARIES
     return Measured(
         behaviour, state, reason, *shown, got, sql, whole=counts[6] > 0, attempts=counts[4], shown=counts[5]
     )
@@ -233,7 +240,7 @@ def _state(behaviour: Behaviour, counts: tuple[int, int, int, int]) -> tuple[Sta
         behaviour.untestable: bool(behaviour.untestable),
         "there are no failures": failures == 0,
         "there are no successes to compare with": successes == 0,
-        f"fewer than {MIN_FAILURES} failures": failures < MIN_FAILURES,
+        f"there are fewer than {MIN_FAILURES} failures": failures < MIN_FAILURES,
         f"fewer than {MIN_WITH} attempts show it": failures_with + successes_with < MIN_WITH,
     }
     for reason, holds in hindrances.items():

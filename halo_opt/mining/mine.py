@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from halo_common.text import nearest
@@ -11,19 +11,30 @@ from halo_opt import __version__
 from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import Playbook
 from halo_opt.core.records import Value
-from halo_opt.core.report_records import CountTable, InputFile, MadeWith, Number, Report
+from halo_opt.core.report_records import CountTable, Finding, GroupComparison, InputFile, MadeWith, Number, Report
+from halo_opt.mining.all_failed import (
+    PREVALENT,
+    SharedFault,
+    backing_of_fault,
+    failures_of,
+    groups_without_success,
+    shared_faults,
+)
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.caveats import caveats_of, left_out, method_of, too_long
+from halo_opt.mining.caveats import caveats_of, comparison_method, left_out, method_of, too_long, unmarked
+from halo_opt.mining.comparisons import Comparisons, Group, compare_groups
 from halo_opt.mining.counting import common_signatures, count_tables, needs_counting, shown_count_sql
 from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
 from halo_opt.mining.extras import ExtraBehaviour, Placement, one_test_each, place
 from halo_opt.mining.findings import described, proven, q_values, write_up
 from halo_opt.mining.folding import fold
 from halo_opt.mining.groups import grouped
+from halo_opt.mining.levels import Backing, level_of, order_of
 from halo_opt.mining.materialized import MaterializedStore
 from halo_opt.mining.measure import Measured, measure, steps_where_success_ends, unrecorded
+from halo_opt.mining.run_wide import NEARLY_ALL, RunWide, backings_of_marks, marked_groups
 from halo_opt.mining.sequences import sequences, without_contained
-from halo_opt.mining.signatures import offered
+from halo_opt.mining.signatures import GROUPS_ONLY, offered, shared
 from halo_opt.mining.totals import ceiling, overview
 from halo_opt.mining.triage import triage_ctes, triage_method, triage_numbers, triage_sql
 from halo_opt.store.protocols import Query, Rows
@@ -55,6 +66,9 @@ class MinedStore:
     counts: Sequence[CountTable] = ()
     playbook: Playbook | None = None
     made_with: MadeWith = field(default_factory=MadeWith)
+    comparisons: Comparisons = field(default_factory=Comparisons)
+    marked: Sequence[RunWide] = ()
+    shared: Sequence[SharedFault] = ()
     _triage: dict[str, dict[str, Number]] = field(default_factory=dict)
 
     def report(self, inputs: Sequence[InputFile], *, title: str, made_at: str) -> Report:
@@ -76,14 +90,28 @@ class MinedStore:
         own = [*self.named, *self.patterns]
         sure = without_contained(proven(own, q))
         standing, folded = fold(store, sure, first_steps)
-        others = described(store, self.named, sure, early=bool(first_steps))
-        placed = place(store, [*standing, *others], folded, extras, by_name)
+        marked = without_folded(self.marked, [one.part.behaviour.name for one in folded])
+        backings = {**self._backings_of_faults(self.shared), **backings_of_marks(marked)}
+        backed = [m for m in own if m.behaviour.name in backings and m not in standing]
+        parts = [(mark.m, one.best.m) for one in marked for mark in one.others]
+        parts += [(other.m, one.m) for one in self.shared for other in one.others]
+        taken = [*sure, *backed, *(part for part, _ in parts)]
+        others = described(store, self.named, taken, early=bool(first_steps))
+        placed = place(store, [*standing, *backed, *others], folded, extras, by_name, parts=parts)
         written_extras = [by_name[name] for name, where in placed.items() if where.finding == name]
-        first = proven([*standing, *written_extras], q)
-        ranked = [*first, *others, *(m for m in written_extras if m not in first)]
+        backings |= self._backings_of_extras(written_extras)
+        ranked = _ranked(proven([*standing, *written_extras], q), [*backed, *others, *written_extras], q, backings)
         findings = write_up(
-            store, ranked, measured, q=q, first_steps=first_steps, folded=folded, playbook=self.playbook
+            store,
+            ranked,
+            measured,
+            q=q,
+            first_steps=first_steps,
+            folded=folded,
+            backings=backings,
+            playbook=self.playbook,
         )
+        sure_or_shown = [finding for finding in findings if finding.level in ("proven", "shown")]
         ctes, judged = triage_ctes(
             [m.behaviour for m in standing if m.behaviour.category == "harness"],
             [m.behaviour for m in own if m.behaviour.category == "infrastructure" and m.failures_with],
@@ -98,9 +126,17 @@ class MinedStore:
             triage=self._triage_numbers(ctes),
             triage_sql=triage_sql(ctes),
             ceiling=self.ceiling,
-            method=" ".join([method_of(measured, first_steps), triage_method(), *self.pattern_methods]),
+            method=" ".join(
+                [
+                    method_of(measured, first_steps),
+                    *comparison_method(self.comparisons),
+                    triage_method(),
+                    *self.pattern_methods,
+                ]
+            ),
             caveats=[
-                *caveats_of(store, own, first_steps, found=len(first)),
+                *caveats_of(store, own, first_steps, found=len(sure_or_shown)),
+                *unmarked(store, self.comparisons, marked),
                 *too_long(standing, judged),
                 *self.skipped,
             ],
@@ -108,8 +144,23 @@ class MinedStore:
             spend={},
             counts=list(self.counts),
             made_with=self.made_with,
+            comparisons=_with_findings(self.comparisons, findings, marked),
         )
         return ReportWithExtras(report, placed)
+
+    def _backings_of_faults(self, faults: Sequence[SharedFault]) -> dict[str, Backing]:
+        return {fault.m.behaviour.name: backing_of_fault(self.store, fault) for fault in reversed(faults)}
+
+    def _backings_of_extras(self, extras: Sequence[Measured]) -> dict[str, Backing]:
+        """What supports extra behaviours by whole groups; each by itself, as it changes no finding of mining."""
+        found: dict[str, Backing] = {}
+        for m in extras:
+            if marked := marked_groups(self.store, [m], self.comparisons):
+                found |= backings_of_marks(marked)
+            else:
+                for group in groups_without_success(self.store, ()):
+                    found |= self._backings_of_faults(shared_faults(self.store, [m], group))
+        return found
 
     def _triage_numbers(self, ctes: str) -> dict[str, Number]:
         """Counted once for as long as extra behaviours leave the proven findings as they were, which is the rule."""
@@ -142,13 +193,18 @@ def measured_store(
         materialized.add(named)
         found = [offered(materialized), sequences(materialized)] if patterns else []
         mined = [behaviour for one in found for behaviour in one.behaviours]
+        comparisons = compare_groups(materialized)
+        mined += _in_groups(materialized, comparisons, mined) if patterns else []
         materialized.add(mined)
         first_steps = steps_where_success_ends(materialized)
         measured = [measure(materialized, behaviour, first_steps) for behaviour in named]
+        of_traces = [measure(materialized, behaviour, first_steps) for behaviour in mined]
+        marked = marked_groups(materialized, [*measured, *of_traces], comparisons)
+        alone = groups_without_success(materialized, [one.best.group for one in marked])
         result = MinedStore(
             materialized,
             named=measured,
-            patterns=[measure(materialized, behaviour, first_steps) for behaviour in mined],
+            patterns=of_traces,
             first_steps=first_steps,
             overview=overview(materialized),
             ceiling=ceiling(materialized),
@@ -157,9 +213,63 @@ def measured_store(
             counts=_counts(materialized, measured),
             playbook=detectors.playbook,
             made_with=_made_with(store, detectors),
+            comparisons=comparisons,
+            marked=marked,
+            shared=[fault for group in alone for fault in shared_faults(materialized, [*measured, *of_traces], group)],
         )
         materialized.release_steps()
         yield result
+
+
+def _in_groups(store: MaterializedStore, compared: Comparisons, known: Sequence[Behaviour]) -> list[Behaviour]:
+    """Templates that nearly all failures of a group show, where it does worse than another or has no success."""
+    found = {behaviour.name: behaviour for behaviour in known}
+    more: dict[str, Behaviour] = {}
+    without_success = groups_without_success(store, ())
+    for group in dict.fromkeys([*compared.worse_groups, *without_success]):
+        for behaviour in shared(store, failures_of(group), NEARLY_ALL if group else PREVALENT):
+            reason = GROUPS_ONLY if group else ""
+            more.setdefault(behaviour.name, behaviour.model_copy(update={"untestable": reason}))
+    return [behaviour for name, behaviour in more.items() if name not in found]
+
+
+def without_folded(marked: Sequence[RunWide], folded: Sequence[str]) -> list[RunWide]:
+    """The marked groups with their best mark among those that are no part of a proven finding."""
+    kept = []
+    for one in marked:
+        marks = [mark for mark in (one.best, *one.others) if mark.m.behaviour.name not in folded]
+        if marks:
+            kept.append(replace(one, best=marks[0], others=tuple(marks[1:])))
+    return kept
+
+
+def _ranked(
+    sure: Sequence[Measured],
+    others: Sequence[Measured],
+    q: Mapping[str, float | None],
+    backings: Mapping[str, Backing],
+) -> list[Measured]:
+    """Proven behaviours, then the others by level; within a level what whole groups of attempts show comes first."""
+
+    def place(m: Measured) -> tuple[int, bool, bool]:
+        backing = backings.get(m.behaviour.name)
+        level = level_of(m, q[m.behaviour.name], backing.support if backing else None).level
+        return order_of(level), m.behaviour.asked_by is not None, backing is None
+
+    return [*sure, *sorted((m for m in others if m not in sure), key=place)]
+
+
+def _with_findings(
+    compared: Comparisons, findings: Sequence[Finding], marked: Sequence[RunWide]
+) -> list[GroupComparison]:
+    """The comparisons with the ids of the findings that mark the group which does worse."""
+    ids = {finding.behaviour: finding.id for finding in findings}
+    by_group = {one.best.group: ids[one.best.m.behaviour.name] for one in marked}
+    return [
+        pair.model_copy(update={"findings": [by_group[group]] if pair in compared.clear and group in by_group else []})
+        for pair in compared.pairs
+        for group in [Group(pair.by, pair.worse)]
+    ]
 
 
 def mine_store(

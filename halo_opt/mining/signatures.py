@@ -4,7 +4,7 @@ Templates are chosen by how many attempts show them alone: a choice by outcome w
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -21,14 +21,29 @@ MIN_SHARE = 0.01
 # What nearly all attempts show separates nothing.
 MOST_SHARE = 0.95
 MOST_OFFERED = 20
+# Kinds of templates that are tested within runs.
+OFFERED = ("error", "call")
+GROUPS_ONLY = "it was looked for in whole groups of attempts only"
 # Programs of a pipeline beyond these no longer say what kind of command it is.
 _PROGRAMS = 4
 _NO_WORD = re.compile("[^a-z0-9]+")
 _NAME_CHARS = 40
+# An error without the shell's own name and place before it, such as `/bin/bash: line 3: `.
+_MESSAGE = r"regexp_replace(left(coalesce(error, error_type), 600), '^/\S+: (line \d+: )?', '')"
+# What an error is about: the program that was not found, the first part of a path, or a name in quotes.
+_SUBJECT = (
+    "coalesce("
+    rf"nullif(regexp_extract({_MESSAGE}, '([\w./+-]+): (?:command )?not found', 1), ''),"
+    rf" nullif(regexp_extract({_MESSAGE}, '(?:^|[\s''\"`(=:])(/[\w.@+-]+)', 1), ''),"
+    rf" nullif(regexp_extract({_MESSAGE}, '[''\"`]([^''\"`\n]{{2,60}})[''\"`]', 1), ''))"
+)
+_LAST_WORDS = masked_sql(rf"regexp_extract({_MESSAGE}, '([^:\n]+)\s*$', 1)", longest=120)
 _UNQUOTED = r"regexp_replace(left(command, 2000), '''[^'']*''|\"[^\"]*\"|\\.', 'Q', 'g')"
 
 TEMPLATES: Mapping[str, str] = {
     "error_shape": f"CASE WHEN failed THEN {masked_sql('coalesce(error, error_type)', longest=200)} END",
+    # The same with the name of what it is about, where there is one: a missing folder, program or key.
+    "error_about": f"CASE WHEN failed THEN {_SUBJECT} || ': ' || {_LAST_WORDS} END",
     # A command with its values masked, or a tool with the names of its arguments.
     "call_shape": (
         f"CASE WHEN NOT acting THEN NULL WHEN shell THEN {masked_sql('command', longest=100)}"
@@ -66,6 +81,7 @@ class Offered:
 
 
 _KINDS = {
+    "about": ("error_about", "Gets errors about {}", "A call failed with an error about this: {}"),
     "error": ("error_shape", "Gets the error: {}", "A call failed with this message (names and numbers masked): {}"),
     "call": ("call_shape", "Calls: {}", "A call of this shape was made (names and numbers masked): {}"),
 }
@@ -77,16 +93,41 @@ def least_attempts(store: MaterializedStore) -> tuple[int, int]:
     return max(MIN_ATTEMPTS, round(MIN_SHARE * attempts)), int(MOST_SHARE * attempts)
 
 
-def signatures(store: MaterializedStore) -> list[Signature]:
-    """Every template of every attempt, the commonest first."""
+def signatures(
+    store: MaterializedStore, kinds: Sequence[str] = OFFERED, among: str = "SELECT trace_id FROM attempts"
+) -> list[Signature]:
+    """Every template of some kinds, the commonest first.
+
+    Args:
+        store: The attempts.
+        kinds: Which kinds of templates.
+        among: SQL of the trace ids of the attempts that count.
+    """
     table = store.steps_with(list(TEMPLATES), KNOWN)
     found = []
-    for kind, (fact, _, _) in _KINDS.items():
+    for kind in kinds:
+        fact, _, _ = _KINDS[kind]
         rows = store.rows(
-            f"SELECT {fact}, count(*), count(DISTINCT trace_id) FROM {table} WHERE {fact} IS NOT NULL GROUP BY {fact}"
-            f" ORDER BY 3 DESC, 2 DESC, {fact}"
+            f"SELECT {fact}, count(*), count(DISTINCT trace_id) FROM {table} WHERE {fact} IS NOT NULL AND trace_id IN"
+            f" ({among}) GROUP BY {fact} ORDER BY 3 DESC, 2 DESC, {fact}"
         )
         found += [Signature(kind, str(template), steps, attempts) for template, steps, attempts in rows]
+    return found
+
+
+def shared(store: MaterializedStore, among: str, least: float) -> list[Behaviour]:
+    """The templates that a share of some attempts shows, the commonest of each kind first.
+
+    Args:
+        store: The attempts.
+        among: SQL of the trace ids of these attempts.
+        least: The share of them that must show a template, 0 to 1.
+    """
+    [(attempts,)] = store.rows(f"SELECT count(*) FROM ({among})")
+    found = []
+    for kind in _KINDS:
+        common = [one for one in signatures(store, [kind], among) if one.attempts >= max(1, least * attempts)]
+        found += [signature_behaviour(one) for one in common[:MOST_OFFERED]]
     return found
 
 
@@ -96,7 +137,7 @@ def offered(store: MaterializedStore) -> Offered:
     found = signatures(store)
     common = [one for one in found if least <= one.attempts <= most]
     chosen: list[Signature] = []
-    for kind in _KINDS:
+    for kind in OFFERED:
         chosen += [one for one in common if one.kind == kind][:MOST_OFFERED]
     method = (
         f"Error messages and calls were reduced to {len(found)} templates by masking names and numbers. {len(common)}"

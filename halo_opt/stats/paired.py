@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 
@@ -80,6 +81,19 @@ def paired_contrast(
         before=float(np.mean([before for _, before, _ in pairs])),
         after=float(np.mean([after for _, _, after in pairs])),
     )
+
+
+def sign_test(*, lost: int, won: int) -> float:
+    """Exact two-sided sign test of the null hypothesis that a pair is as likely lost as won; ties are left out.
+
+    Returns:
+        The p-value; 1.0 without pairs.
+
+    Source: Dixon and Mood 1946, "The statistical sign test".
+    """
+    pairs = lost + won
+    as_many = sum(comb(pairs, k) for k in range(max(lost, won), pairs + 1))
+    return min(1.0, float(2 * as_many / 2**pairs))
 
 
 def sign_flip(*, sums: Floats, rng: np.random.Generator, draws: int = DRAWS) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from typing import Any
 from halo_opt.stats.contrast import Cell, Contrast, contrast
 from halo_opt.stats.intervals import Interval, cluster_t, wilson
 from halo_opt.stats.multiple import benjamini_hochberg
+from halo_opt.stats.paired import sign_test
 from halo_opt.stats.solving import mean_pass_at_k
 
 Rows = Sequence[tuple[Any, ...]]
@@ -67,6 +68,13 @@ def q_value(rows: Rows) -> float | None:
     return marked[0]
 
 
+def sign_p(rows: Rows) -> float:
+    """p-value of the sign test from rows (task, rate here, rate there): tasks with equal rates do not count."""
+    lost = sum(here < there for _, here, there in rows)
+    won = sum(here > there for _, here, there in rows)
+    return sign_test(lost=lost, won=won)
+
+
 def _of_contrast(pick: Callable[[Contrast], Value]) -> Callable[[Rows], Value]:
     return lambda rows: pick(contrast(cells_of(rows)))
 
@@ -80,6 +88,7 @@ STATISTICS: dict[str, Callable[[Rows], Value]] = {
     "failures_explained": _of_contrast(lambda c: c.explained),
     "failures_explained_interval": _of_contrast(lambda c: _listed(c.explained_interval)),
     "q_value": q_value,
+    "sign_test": sign_p,
     "rate_interval": rate_interval,
     "mean_rate": mean_rate,
     "pass_at_k": pass_at_k,

@@ -14,6 +14,7 @@ from halo_opt.analysis.claims.verify_claims import Mismatch, claim_queries, veri
 from halo_opt.core.errors import HaloError, InputError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, GroupTable, Number, Report
+from halo_opt.mining.comparisons import numbers_of_comparisons
 from halo_opt.mining.counting import numbers_of_counts
 from halo_opt.mining.exemplars import excerpt, excerpt_sql, first_difference, words_of
 from halo_opt.mining.groups import table_of
@@ -103,6 +104,7 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
         for name, number in getattr(report, part).items():
             yield f"{part}.{name}", number
     yield from numbers_of_counts(report.counts)
+    yield from numbers_of_comparisons(report.comparisons)
     for finding in report.findings:
         for name, number in finding.numbers.items():
             yield f"{finding.id}.{name}", number
