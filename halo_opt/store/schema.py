@@ -84,8 +84,8 @@ TABLES: tuple[Table, ...] = (
         "one timed piece of an attempt, in the OpenTelemetry sense",
         _columns(
             "trace_id VARCHAR attempt",
-            "span_id VARCHAR id, unique within the attempt alone: join by trace_id and span_id; made up where the format"
-            " has no spans",
+            "span_id VARCHAR id, unique within the attempt alone: join by trace_id and span_id; made up where the"
+            " format has no spans",
             "parent_span_id VARCHAR enclosing span, '' for the root",
             "name VARCHAR name that the producer gave",
             "kind VARCHAR AGENT, CHAIN, LLM, TOOL, ... or SPAN when not known",
