@@ -3,6 +3,7 @@
 Templates are chosen by how many attempts show them alone: a choice by outcome would prove them by itself.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -25,6 +26,8 @@ OFFERED = ("error", "call")
 GROUPS_ONLY = "it was looked for in whole groups of attempts only"
 # Programs of a pipeline beyond these no longer say what kind of command it is.
 _PROGRAMS = 4
+_NO_WORD = re.compile("[^a-z0-9]+")
+_NAME_CHARS = 40
 # An error without the shell's own name and place before it, such as `/bin/bash: line 3: `.
 _MESSAGE = r"regexp_replace(left(coalesce(error, error_type), 600), '^/\S+: (line \d+: )?', '')"
 # What an error is about: the program that was not found, the first part of a path, or a name in quotes.
@@ -161,5 +164,8 @@ def signature_behaviour(one: Signature) -> Behaviour:
 
 
 def name_of(kind: str, *parts: object) -> str:
-    """A behaviour name for a template: the same in every report that finds the same."""
-    return f"{kind}_{blake2b(chr(31).join(map(str, parts)).encode('utf-8', 'replace'), digest_size=5).hexdigest()}"
+    """A readable behaviour name for a template, with a hash: the same in every report that finds the same."""
+    texts = (_NO_WORD.sub("_", part.lower()).strip("_") for part in parts if isinstance(part, str))
+    words = "_then_".join(filter(None, texts))[:_NAME_CHARS].strip("_")
+    digest = blake2b(chr(31).join(map(str, parts)).encode("utf-8", "replace"), digest_size=4).hexdigest()
+    return "_".join(filter(None, (kind, words, digest)))

@@ -84,7 +84,8 @@ TABLES: tuple[Table, ...] = (
         "one timed piece of an attempt, in the OpenTelemetry sense",
         _columns(
             "trace_id VARCHAR attempt",
-            "span_id VARCHAR id within the attempt; made up where the format has no spans",
+            "span_id VARCHAR id, unique within the attempt alone: join by trace_id and span_id; made up where the"
+            " format has no spans",
             "parent_span_id VARCHAR enclosing span, '' for the root",
             "name VARCHAR name that the producer gave",
             "kind VARCHAR AGENT, CHAIN, LLM, TOOL, ... or SPAN when not known",
@@ -117,7 +118,7 @@ TABLES: tuple[Table, ...] = (
         "one message of an attempt's conversation, stored once however often prompts repeat it",
         _columns(
             "trace_id VARCHAR attempt",
-            "span_id VARCHAR span that sent or got it first",
+            "span_id VARCHAR span that sent or got it first; unique within the attempt alone",
             "position INTEGER position in the conversation, from 0",
             "role VARCHAR system, user, assistant or tool",
             "content VARCHAR text of the message",
@@ -129,7 +130,7 @@ TABLES: tuple[Table, ...] = (
         "one call of one tool",
         _columns(
             "trace_id VARCHAR attempt",
-            "span_id VARCHAR span of the call",
+            "span_id VARCHAR span of the call; unique within the attempt alone",
             "step INTEGER step that made it, from 0",
             "position INTEGER position among the calls of the attempt, from 0",
             "tool VARCHAR name of the tool or action",
@@ -147,7 +148,7 @@ TABLES: tuple[Table, ...] = (
         _columns(
             "trace_id VARCHAR attempt",
             "step INTEGER number of the step, from 0",
-            "span_id VARCHAR span of the step",
+            "span_id VARCHAR span of the step; unique within the attempt alone",
             "observation VARCHAR what the agent saw before it decided",
             "reply VARCHAR what the model said",
             "tool VARCHAR action; 'respond' for a message to a user; NULL when no action could be read",

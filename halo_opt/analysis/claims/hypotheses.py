@@ -40,6 +40,7 @@ class Hypotheses:
 
     def __init__(self) -> None:
         self._by_agent: dict[str, dict[str, Hypothesis]] = {}
+        self._labelled: dict[str, Hypothesis] = {}
         self._lock = threading.Lock()
 
     def add(self, title: str, predicate_sql: str, agent: str = ROOT) -> Hypothesis:
@@ -52,10 +53,16 @@ class Hypotheses:
                 tested[name] = Hypothesis(name=name, title=title, predicate_sql=predicate_sql)
             return tested[name]
 
-    def named(self, name: str) -> Hypothesis | None:
-        """The hypothesis of this name, from any agent; None where there is none."""
+    def add_labelled(self, name: str, title: str, predicate_sql: str) -> None:
+        """Give the attempts that a model labelled a name that may stand for their predicate; not a test by itself."""
         with self._lock:
-            return next((tested[name] for tested in self._by_agent.values() if name in tested), None)
+            self._labelled[name] = Hypothesis(name=name, title=title, predicate_sql=predicate_sql)
+
+    def named(self, name: str) -> Hypothesis | None:
+        """The hypothesis or the labelled attempts of this name, from any agent; None where there are none."""
+        with self._lock:
+            tested = (tested[name] for tested in self._by_agent.values() if name in tested)
+            return next(tested, None) or self._labelled.get(name)
 
     def count(self, agent: str = ROOT) -> int:
         """The number of hypotheses of one agent."""

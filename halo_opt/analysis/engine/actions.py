@@ -198,7 +198,7 @@ class ActionRunner:
 
     def _run(self, action: Action, context: ToolContext, models: ActionModels | None) -> str:
         if action.tool is None or action.arguments is None:
-            self._calls.count(fault="unknown tool" if action.tool is None else "bad arguments")
+            self._calls.count(fault=action.fault)
             return _not_run(visible(action.problem))
         with self._calls.trace.span(f"execute_tool {action.name}", "TOOL", self._span) as span:
             arguments = action.arguments.model_dump_json()

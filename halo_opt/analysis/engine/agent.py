@@ -40,6 +40,10 @@ from halo_opt.llm.model import ModelError, ModelUnreachable
 from halo_opt.llm.roles import Role
 
 MAX_UNUSABLE = 3
+_CONTRAST_FIRST = (
+    "claim is offered after your first contrast that some attempt shows: test the predicate of the claim with contrast,"
+    " then claim it by the name that contrast gives"
+)
 MAX_REPLY_BYTES, MAX_UNUSABLE_REPLY_BYTES = 6_000, 600
 
 
@@ -140,7 +144,7 @@ class Agent:
             schema = turn_schema(list(tools.values()), self._sizes.max_actions, self._sizes.thought_chars)
             text, problem = self._model.reply(schema, now=self._limits_left(), parent=span)
             self._calls.count(turn=True)
-            turn = read_turn(text, tools, self._sizes.max_actions)
+            turn = read_turn(text, tools, self._sizes.max_actions, withheld)
             if problem or turn.problem:
                 if not problem:
                     self._calls.count(fault="malformed reply" if text.strip() else "empty reply")
@@ -244,15 +248,15 @@ class Agent:
             left_out |= {DELEGATE, LLM_MAP}
         return [tool for tool in self._services.tools if tool.name not in left_out]
 
-    def _withheld_tools(self) -> frozenset[str]:
-        """Tools that this turn leaves out: those on cooldown; in a small context, `claim` before the first contrast.
+    def _withheld_tools(self) -> dict[str, str]:
+        """Tools that this turn leaves out, and why: those on cooldown; in a small context, `claim` before any contrast.
 
         Without the guidance that a small context has no room for, a small model claims at once, and then makes the same
         claim again.
         """
         contrasts = self._context.hypotheses.count(self._task.name)
         if not self._sizes.guidance and "contrast" in self._tools and not contrasts:
-            return self._cooldown.withheld | {"claim"}
+            return self._cooldown.withheld | {"claim": _CONTRAST_FIRST}
         return self._cooldown.withheld
 
     def _limits_left(self) -> str:

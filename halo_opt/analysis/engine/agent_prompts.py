@@ -10,6 +10,7 @@ from halo_opt.analysis.claims.records import Claim
 from halo_opt.analysis.engine.prompt_sizes import PromptSizes, truncated
 from halo_opt.analysis.engine.turns import details_of, form_inside, form_of
 from halo_opt.analysis.tools.base import Tool, ToolContext
+from halo_opt.analysis.tools.by_run import comparisons_text
 from halo_opt.core.errors import InputError
 from halo_opt.core.prompts import fence, render
 from halo_opt.core.records import Value
@@ -108,6 +109,8 @@ def _overview(context: ToolContext, rows: GuardedRows) -> Iterator[str]:
     names = [f"{name}: {value}" for name, value in known.items() if isinstance(value, str)]
     if names:
         yield fence("\n".join(names))
+    for compared in comparisons_text(context.report):
+        yield fence(compared)
 
 
 def _outcomes(context: ToolContext, rows: GuardedRows) -> Iterator[str]:

@@ -24,9 +24,12 @@ class ToolCooldown:
         self._turns_left: dict[str, int] = {}
 
     @property
-    def withheld(self) -> frozenset[str]:
-        """Tools that the next turn does not offer."""
-        return frozenset(self._turns_left)
+    def withheld(self) -> dict[str, str]:
+        """Tools that the next turn does not offer, and why, as text for the model."""
+        return {
+            name: f"{name} is not offered in this turn, as you repeated a call of it; use another tool"
+            for name in self._turns_left
+        }
 
     def after_turn(self, actions: Sequence[Action], results: Sequence[ActionResult]) -> list[ActionResult]:
         """Count the actions of a turn; the results of repeated calls say that the tool is withheld."""

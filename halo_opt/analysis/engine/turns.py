@@ -17,12 +17,13 @@ from halo_opt.llm.reply_schema import CompactSchema
 
 @dataclass(frozen=True)
 class Action:
-    """One action of a turn: a tool with its arguments, or the problem as text for the model."""
+    """One action of a turn: a tool with its arguments, or the problem as text for the model and its kind (`fault`)."""
 
     name: str
     tool: Tool | None = None
     arguments: Arguments | None = None
     problem: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,17 @@ def _action(tool: Tool) -> type[BaseModel]:
     return made
 
 
-def read_turn(text: str, tools: Mapping[str, Tool], max_actions: int) -> Turn:
-    """Read a reply action by action, so that one wrong action does not spoil the others."""
+def read_turn(
+    text: str, tools: Mapping[str, Tool], max_actions: int, withheld: Mapping[str, str] | None = None
+) -> Turn:
+    """Read a reply action by action, so that one wrong action does not spoil the others.
+
+    Args:
+        text: the reply.
+        tools: the tools on offer, by name.
+        max_actions: actions beyond so many are not done.
+        withheld: why a tool that the agent has is not on offer in this turn, by its name.
+    """
     reply = json_in(text)
     if reply is None:
         return Turn(problem=_unreadable(text.strip()))
@@ -71,9 +81,9 @@ def read_turn(text: str, tools: Mapping[str, Tool], max_actions: int) -> Turn:
         listed = [reply]  # a single action without the list, as small models like to write it
     if not isinstance(listed, list) or not listed:
         return Turn(problem='It has no list "actions".')
-    actions = [_read_action(action, tools) for action in listed[:max_actions]]
+    actions = [_read_action(action, tools, withheld or {}) for action in listed[:max_actions]]
     too_many = f"a turn has at most {max_actions} actions; repeat this one in the next turn"
-    actions += [Action(_name(action), problem=too_many) for action in listed[max_actions:]]
+    actions += [Action(_name(action), problem=too_many, fault="too many actions") for action in listed[max_actions:]]
     return Turn(thought=str(reply.get("thought") or ""), actions=actions)
 
 
@@ -89,17 +99,19 @@ def _name(action: Any) -> str:
     return str(action.get("tool"))[:40] if isinstance(action, dict) else "?"
 
 
-def _read_action(given: Any, tools: Mapping[str, Tool]) -> Action:
+def _read_action(given: Any, tools: Mapping[str, Tool], withheld: Mapping[str, str]) -> Action:
     name = _name(given)
     tool = tools.get(name)
+    if tool is None and name in withheld:
+        return Action(name, problem=withheld[name], fault="tool not offered")
     if tool is None:
-        return Action(name, problem=f"there is no such tool; there are {', '.join(tools)}")
+        return Action(name, problem=f"there is no such tool; there are {', '.join(tools)}", fault="unknown tool")
     arguments = {key: value for key, value in given.items() if key != "tool"}
     try:
         return Action(name, tool, tool.arguments.model_validate(arguments))
     except ValidationError as error:
         problem = foreign_words(error, name) or first_problem(error)
-        return Action(name, problem=f"{problem}; its form is {form_of(tool)}")
+        return Action(name, problem=f"{problem}; its form is {form_of(tool)}", fault="bad arguments")
 
 
 def form_of(tool: Tool) -> str:

@@ -4,28 +4,30 @@ It is always measured over all attempts, also for an agent that sees a part of t
 predicate would go with failing.
 """
 
-from typing import Any
+import re
+from typing import Any, Literal
 
 from pydantic import Field
 
 from halo_opt.analysis.claims.check import claim_behaviour
 from halo_opt.analysis.claims.records import MAX_TEXT, Claim
 from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
+from halo_opt.analysis.tools.by_run import RunCounts, by_run_text, counts_by_run
 from halo_opt.analysis.tools.querying import refused
 from halo_opt.core.errors import InputError
 from halo_opt.core.prompts import fence
 from halo_opt.core.records import Interval, Record
+from halo_opt.core.report_records import Report
 from halo_opt.core.text import counted
 from halo_opt.mining.findings import HELD_FIXED
-from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured, literal, measure, steps_where_success_ends
+from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured, measure, steps_where_success_ends
 from halo_opt.store.guarded.sql_checks import blind_sql, outcome_word
 from halo_opt.store.guarded.sql_text import alone, bare
 
 MAX_SQL = MAX_TEXT * 6
 # From this share of failures on, with no success, a predicate is probably the failure in other words.
 _RESTATES = 0.95
-# Of the attempts that show it, at most so many are searched for failures to name as examples.
-_LOOKED_AT = 1_000
+_LABELLED = re.compile(r"(map_[0-9a-f]{6})\s*=\s*(.+)", re.DOTALL)
 # Small models fill in a form that they would not write themselves.
 _HOW_TO_CLAIM = (
     "its name is %s; if it holds, show a failure below and claim it by name, with words copied from there: "
@@ -39,7 +41,8 @@ class ContrastArguments(Arguments):
     title: str = Field(min_length=3, max_length=160, description="what an attempt that shows it does, in a few words")
     predicate_sql: str = Field(
         max_length=MAX_SQL,
-        description="SELECT of the trace_id of every attempt that shows it, by what it did; never by outcome or score",
+        description="SELECT of the trace_id of every attempt that shows it, by what it did; never by outcome or score;"
+        " or the name of a label of llm_map",
     )
 
 
@@ -60,6 +63,8 @@ class ContrastResult(Record):
     hypotheses_tested: int
     warnings: list[str]
     examples: list[str]
+    successes_that_show_it: list[str]
+    runs: list[RunCounts]
 
 
 def contrast_predicate(context: ToolContext, title: str, predicate_sql: str) -> ContrastResult:
@@ -67,7 +72,7 @@ def contrast_predicate(context: ToolContext, title: str, predicate_sql: str) -> 
 
     Raises ToolRefused where the predicate cannot run or depends on the outcome.
     """
-    sql, shown = _checked(context, predicate_sql)
+    sql, shown = _checked(context, _unnamed(context, predicate_sql))
     claim = Claim(title=title, claim="", predicate_sql=sql)
     measured = measure(context.guarded, claim_behaviour(claim, "asked"), steps_where_success_ends(context.store))
     if measured.state in ("failed", "not applicable"):
@@ -89,15 +94,30 @@ def contrast_predicate(context: ToolContext, title: str, predicate_sql: str) -> 
         held_fixed=HELD_FIXED[c.stratified_by] if c else "",
         hypotheses_tested=context.hypotheses.count(context.agent),
         warnings=list(_warnings(measured)),
-        examples=_failures(context, shown),
+        examples=_examples(context, shown, "failure"),
+        successes_that_show_it=_examples(context, shown, "success"),
+        runs=counts_by_run(context, map(str, shown)),
     )
 
 
-def _failures(context: ToolContext, shown: set[Any]) -> list[str]:
-    """The first failures by id that show it, as examples."""
-    named = ", ".join(literal(str(trace_id)) for trace_id in sorted(map(str, shown))[:_LOOKED_AT])
-    sql = f"SELECT trace_id FROM attempts WHERE outcome = 'failure' AND trace_id IN ({named}) ORDER BY trace_id LIMIT 3"
-    return [str(trace_id) for (trace_id,) in context.store.rows(sql)] if named else []
+def _examples(context: ToolContext, shown: set[Any], outcome: Literal["failure", "success"]) -> list[str]:
+    """The first attempts of this outcome by id that show it."""
+    rows = context.store.rows(
+        "SELECT trace_id FROM attempts WHERE outcome = ? AND trace_id IN (SELECT unnest(?::VARCHAR[]))"
+        " ORDER BY trace_id LIMIT 3",
+        [outcome, sorted(map(str, shown))],
+    )
+    return [str(trace_id) for (trace_id,) in rows]
+
+
+def _unnamed(context: ToolContext, predicate_sql: str) -> str:
+    """The predicate that the name of an earlier contrast or of a label of `llm_map` stands for; any other as it is."""
+    text = predicate_sql.strip()
+    label = _LABELLED.fullmatch(text)
+    named = context.hypotheses.named(f"{label[1]}={label[2]}" if label else text)
+    if label and named is None:
+        raise ToolRefused("there are no labels of this name, or no attempt got this one; llm_map says the names")
+    return named.predicate_sql if named else predicate_sql
 
 
 def _checked(context: ToolContext, predicate_sql: str) -> tuple[str, set[Any]]:
@@ -137,24 +157,24 @@ def _warnings(m: Measured) -> list[str]:
     if m.failures_with == 0 and m.state != "not seen":
         warnings.append("no failure shows it")
     if m.state == "described":
-        warnings.append(
-            f"it was not tested: {m.reason} (a test needs {MIN_FAILURES} failures and {MIN_WITH} attempts that show it)"
-        )
+        few = m.failures < MIN_FAILURES or m.failures_with + m.successes_with < MIN_WITH
+        needed = f" (a test needs {MIN_FAILURES} failures and {MIN_WITH} attempts that show it)" if few else ""
+        warnings.append(f"it was not tested: {m.reason}{needed}")
     return warnings
 
 
 def run(arguments: ContrastArguments, context: ToolContext) -> str:
     """Counts, the difference within tasks with its interval and p-value, and warnings."""
     result = contrast_predicate(context, arguments.title, arguments.predicate_sql)
-    return result_text(result, len(context.report.tested), can_claim=context.models is not None)
+    return result_text(result, context.report, can_claim=context.models is not None)
 
 
-def result_text(c: ContrastResult, mined: int, *, can_claim: bool) -> str:
+def result_text(c: ContrastResult, report: Report, *, can_claim: bool) -> str:
     """A result as text for the model.
 
     Args:
         c: the result.
-        mined: how many behaviours mining tested.
+        report: what mining says.
         can_claim: whether the reader can claim it; then it is told how, and what further hypotheses cost.
     """
     if c.state == "not seen":
@@ -173,12 +193,13 @@ def result_text(c: ContrastResult, mined: int, *, can_claim: bool) -> str:
         )
     lines += [f"warning: {warning}" for warning in c.warnings]
     if c.name:
+        mined = len(report.tested)
         tested = f"you have tested {counted(c.hypotheses_tested, 'hypothesis', 'hypotheses')} so far"
         if can_claim:
             lines += [
                 _HOW_TO_CLAIM % (c.name, c.name),
-                f"{tested}; the end result corrects for all of them together with the {mined} of mining, so each"
-                " further one makes every one harder to prove",
+                f"{tested}; the end result corrects for all of them together with the {mined} of mining, so"
+                " each further one makes every one harder to prove",
             ]
         else:
             lines += [
@@ -187,6 +208,10 @@ def result_text(c: ContrastResult, mined: int, *, can_claim: bool) -> str:
             ]
     if c.examples:
         lines += ["failures that show it, to look at:", fence("\n".join(c.examples))]
+    if c.successes_that_show_it:
+        lines += ["successes that show it too:", fence("\n".join(c.successes_that_show_it))]
+    if by_run := by_run_text(c.runs, report.comparisons):
+        lines.append(by_run)
     return "\n".join(lines)
 
 

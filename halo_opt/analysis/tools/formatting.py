@@ -39,7 +39,7 @@ def format_answer(
         return text
     cut = f"[{{}} of {byte_count(data)} bytes are shown; {remedy}]"
     room = context.answer_bytes - byte_count(_lines(summary, "", note)) - byte_count(cut) - _FRAME
-    shown = _beginning(data, max(0, room))
+    shown = beginning(data, max(0, room))
     return _lines(summary, fence(shown) if shown else "", cut.format(byte_count(shown)), note)
 
 
@@ -143,7 +143,10 @@ def shorten_end(text: str, max_bytes: int) -> str:
     return text.encode("utf-8", "replace")[: max(0, max_bytes - 4)].decode("utf-8", "ignore") + " ..."
 
 
-def _beginning(text: str, max_bytes: int) -> str:
+def beginning(text: str, max_bytes: int) -> str:
+    """The beginning of a text, if possible in whole lines."""
+    if byte_count(text) <= max_bytes:
+        return text
     kept = text.encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore")
     line = kept.rfind("\n")
     # A single long line is cut where there is no more room.

@@ -6,8 +6,10 @@ from typing import Any
 from pydantic import Field
 
 from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
+from halo_opt.analysis.tools.by_run import comparisons_text
 from halo_opt.analysis.tools.formatting import byte_count, bytes_left, format_answer, rows_text
 from halo_opt.analysis.tools.querying import scope_condition
+from halo_opt.core.report_records import Report
 from halo_opt.store.schema import BY_NAME, TABLES, Table
 
 # Tables of the store's own book-keeping.
@@ -31,10 +33,13 @@ def run(arguments: OverviewArguments, context: ToolContext) -> str:
     if pending:
         summary += f"\n{pending} attempts were imported without contents: the tables lack their steps and messages"
     found = [(title, _rows(context, sql)) for title, sql in _QUERIES]
+    # A report that is made only when it is asked for is not asked here: the overview must be there at once.
+    made = isinstance(context.report, Report) and context.scope.sql is None
+    comparisons = comparisons_text(context.report) if made else []
     space = bytes_left(context, summary)
     # Fewer rows of each part, rather than no row of the last ones.
     for most in (12, 6, 3, 1):
-        data = "\n".join(_part(title, rows, most) for title, rows in found if rows)
+        data = "\n".join([*comparisons, *(_part(title, rows, most) for title, rows in found if rows)])
         if byte_count(data) <= space:
             break
     return format_answer(context, summary, data, remedy="ask with 'sql' for the rest")

@@ -1,14 +1,24 @@
 """The tool `show`: one attempt as its steps or its messages, within a byte limit."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
-from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext
-from halo_opt.analysis.tools.formatting import bytes_left, cell_text, fit_texts, format_answer, shorten_middle
+from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
+from halo_opt.analysis.tools.formatting import (
+    beginning,
+    bytes_left,
+    cell_text,
+    fit_texts,
+    format_answer,
+    shorten_middle,
+)
 from halo_opt.analysis.tools.querying import full_trace_id
 from halo_opt.analysis.tools.steps_text import step_text, steps_of
+from halo_opt.core.errors import InputError
 from halo_opt.core.text import visible
+from halo_opt.store.queries.prompts import conversation_before, prompts_of_step
 
 _FACTS = (
     "task_id",
@@ -29,14 +39,21 @@ class ShowArguments(Arguments):
     """An attempt, and which part of it."""
 
     trace_id: str = Field(description="id of the attempt, or the beginning of it")
-    part: Literal["steps", "messages"] = Field(default="steps", description="messages: the conversation as it was sent")
+    part: Literal["steps", "messages", "prompt"] = Field(
+        default="steps",
+        description="messages: the conversation, each message once; prompt: all that the model was sent at step"
+        " `first`, uncut",
+    )
     first: int = Field(default=0, ge=0, description="first step (or message) to show, from 0")
     last: int | None = Field(default=None, ge=0, description="last one to show")
+    offset: int = Field(default=0, ge=0, description="of a prompt: the character to go on from")
 
 
 def run(arguments: ShowArguments, context: ToolContext) -> str:
-    """Facts, then steps; long texts lose their shorten_middle, and then the last steps are left for another call."""
+    """Facts, then steps; long texts lose their middle, and then the last steps are left for another call."""
     trace_id = full_trace_id(context, arguments.trace_id)
+    if arguments.part == "prompt":
+        return _prompt(context, trace_id, arguments.first, arguments.offset)
     [facts] = context.store.records(f"SELECT {', '.join(_FACTS)} FROM attempts WHERE trace_id = ?", [trace_id])
     facts = {"trace_id": trace_id, **facts}
     top = "\n".join(f"{name}: {cell_text(value, 400)}" for name, value in facts.items() if value is not None)
@@ -82,4 +99,54 @@ def _message_text(message: dict[str, Any], clip: int) -> str:
     return f"message {message['step']} {message['role']}: {shorten_middle(visible(message['content'] or ''), clip)}"
 
 
-TOOL = Tool("show", "one attempt step by step: observation, reply, action and result", ShowArguments, run)
+def _prompt(context: ToolContext, trace_id: str, step: int, offset: int) -> str:
+    """What the model was sent at a step, from a character on, as much as fits."""
+    if not context.store.rows("SELECT 1 FROM steps WHERE trace_id = ? AND step = ?", [trace_id, step]):
+        raise ToolRefused(f"the attempt has no step {step}; ask with a step that it has as first")
+    try:
+        prompts = prompts_of_step(context.store, trace_id, step)
+    except InputError as error:
+        raise ToolRefused(
+            "the trace file, in which the prompts are, is gone or has changed since it was read; ask with part=messages"
+        ) from error
+    if prompts:
+        source = f"what the model was sent at step {step}, from the trace file"
+        texts = [_call_text(number, len(prompts), prompt.messages) for number, prompt in enumerate(prompts, 1)]
+    else:
+        source, texts = _conversation(context, trace_id, step)
+    text = visible("\n".join(texts)).rstrip("\n")
+    summary = f"{source}: {len(text)} characters, these from {offset} on"
+    if offset >= len(text):
+        raise ToolRefused(f"the prompt has {len(text)} characters, none of them from {offset} on")
+    shown = beginning(text[offset:], bytes_left(context, summary) - 120)
+    end = offset + len(shown)
+    note = f"[{len(text) - end} more characters; ask with part=prompt, first={step}, offset={end}]"
+    return format_answer(context, summary, shown, note if end < len(text) else "")
+
+
+def _call_text(number: int, calls: int, messages: Sequence[tuple[str, str | None]]) -> str:
+    head = f"--- model call {number} of {calls} in this step ---\n" if calls > 1 else ""
+    return head + "\n".join(f"{role}: {text or ''}" for role, text in messages)
+
+
+def _conversation(context: ToolContext, trace_id: str, step: int) -> tuple[str, list[str]]:
+    messages = conversation_before(context.store, trace_id, step)
+    if not messages:
+        why = (
+            "it cannot be told which messages came before this step"
+            if messages is None
+            else "no message came before it"
+        )
+        raise ToolRefused(f"the trace records no prompt of this step, and {why}; part=messages shows what was said")
+    source = f"the trace keeps one conversation and no prompts; this is the conversation up to the reply of step {step}"
+    if not any(role in ("system", "developer") for role, _ in messages):
+        source += ", which holds no system message, so the harness's instructions are not recorded"
+    return source, [_call_text(1, 1, messages)]
+
+
+TOOL = Tool(
+    "show",
+    "one attempt step by step: observation, reply, action and result; or the exact prompt of a step",
+    ShowArguments,
+    run,
+)

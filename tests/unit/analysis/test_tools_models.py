@@ -18,15 +18,19 @@ from halo_opt.confinement.python.cell_result import ConfinementUnavailable
 class Models:
     """Models that say what they were asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ToolContext) -> None:
         self.asked: list[tuple[str, Any]] = []
+        self.ids = [str(one) for (one,) in context.store.rows("SELECT trace_id FROM attempts ORDER BY 1 LIMIT 9")]
 
     def llm(self, prompt: str) -> str:
         return f"answer to {prompt}"
 
     def llm_map(self, question: str, sql: str, labels: list[str] | None = None) -> list[dict[str, Any]]:
         self.asked.append((question, sql))
-        return [{"trace_id": f"t{n}", "answer": "yes" if n % 3 else "no"} for n in range(9)]
+        return [
+            {"trace_id": one, "goal": "a long text", "answer": "yes" if n % 3 else "no"}
+            for n, one in enumerate(self.ids)
+        ]
 
     def delegate(self, question: str, scope: Scope) -> str:
         self.asked.append((question, scope))
@@ -36,7 +40,7 @@ class Models:
 @pytest.fixture
 def context(real_context: ToolContext) -> Iterator[ToolContext]:
     session = PythonSession(Limits(seconds=5.0))
-    yield replace(real_context, models=Models(), python=session)
+    yield replace(real_context, models=Models(real_context), python=session)
     session.close()
 
 
@@ -128,11 +132,37 @@ def test_without_a_sandbox_there_is_no_tool_and_the_reason_is_told(
         boxes.Sandbox.start({})
 
 
-def test_answers_are_counted_by_label_with_examples_of_each(context: ToolContext) -> None:
-    answer = ask(context, "llm_map", question="is it?", sql="SELECT 1", labels=["no", "yes", "maybe"])
-    assert "no\t3\nyes\t6\nmaybe\t0\nanswer\ttrace_id\nno\tt0\nyes\tt1\nyes\tt2\nno\tt3\n" in answer
-    assert answer.startswith("9 rows were answered")
-    assert isinstance(context.models, Models) and context.models.asked == [("is it?", "SELECT 1")]
+LABELS = ["no", "yes", "maybe"]
+BLIND = "SELECT trace_id, goal FROM attempts"
+
+
+def test_answers_are_counted_by_label_and_outcome(context: ToolContext) -> None:
+    answer = ask(context, "llm_map", question="is it?", sql=BLIND, labels=LABELS)
+    assert answer.startswith("9 rows were answered") and "maybe\t0\t0\t0\t0" in answer
+    failures = {str(one) for (one,) in context.store.rows("SELECT trace_id FROM attempts WHERE outcome = 'failure'")}
+    yes = [trace_id for number, trace_id in enumerate(Models(context).ids) if number % 3]
+    lost = len(failures.intersection(yes))
+    assert f"yes\t6\t6\t{lost}\t{6 - lost}" in answer
+    assert isinstance(context.models, Models) and context.models.asked == [("is it?", BLIND)]
+
+
+def test_the_texts_that_were_asked_about_are_not_repeated(context: ToolContext) -> None:
+    answer = ask(context, "llm_map", question="is it?", sql=BLIND, labels=LABELS)
+    assert "answer\ttrace_id\n" in answer and "a long text" not in answer
+
+
+def test_a_label_names_its_attempts_for_contrast(context: ToolContext) -> None:
+    answer = ask(context, "llm_map", question="is it?", sql=BLIND, labels=LABELS)
+    name = answer.partition("contrast takes ")[2].partition("=")[0]
+    told = ask(context, "contrast", title="it is", predicate_sql=f"{name}=yes")
+    assert "show it" in told and len(context.hypotheses.all) == 1
+    with pytest.raises(ToolRefused, match="no labels of this name"):
+        ask(context, "contrast", title="it is", predicate_sql="map_000000=yes")
+
+
+def test_labels_of_rows_that_showed_the_outcome_are_not_contrasted(context: ToolContext) -> None:
+    sql = "SELECT trace_id, outcome FROM attempts"
+    assert "contrast does not take the labels" in ask(context, "llm_map", question="is it?", sql=sql, labels=LABELS)
 
 
 def test_a_sub_agent_is_given_its_part_of_what_its_parent_sees(context: ToolContext) -> None:

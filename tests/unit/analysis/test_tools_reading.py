@@ -11,6 +11,7 @@ from tool_contexts import TOOLS, ask
 from halo_opt.analysis.tools.all import ALL, READING
 from halo_opt.analysis.tools.base import ToolContext, ToolRefused
 from halo_opt.analysis.tools.contrast import contrast_predicate
+from halo_opt.analysis.tools.scope import Scope
 
 ERRORS = "SELECT trace_id FROM steps WHERE error_type IS NOT NULL"
 
@@ -49,7 +50,8 @@ def test_findings_are_listed_told_in_full_and_those_not_found_are_told_too(real_
     assert finding.title in ask(real_context, "findings")
     told = ask(replace(real_context, answer_bytes=50_000), "findings", id=finding.id.lower())
     assert finding.predicate_sql in told and finding.claim in told and finding.exemplars[0].excerpt in told
-    assert "not seen" in ask(real_context, "findings", tested=True)
+    tested = ask(real_context, "findings", tested=True)
+    assert "\tno attempt shows it" in tested and tested.index("p_value") < tested.index("not compared, by reason")
     with pytest.raises(ToolRefused, match="there is no finding 'F999'; there are: F1"):
         ask(real_context, "findings", id="F999")
 
@@ -194,17 +196,19 @@ def test_a_contrast_counts_compares_and_is_counted(real_context: ToolContext) ->
 
 
 def test_a_contrast_names_up_to_three_failures_that_show_it_between_marks(real_context: ToolContext) -> None:
-    named = data(ask(real_context, "contrast", title="meets an error", predicate_sql=ERRORS))
+    named = data(
+        ask(real_context, "contrast", title="meets an error", predicate_sql=ERRORS).partition("successes that")[0]
+    )
     failing = f"SELECT trace_id FROM attempts WHERE outcome = 'failure' AND trace_id IN ({ERRORS}) ORDER BY 1"
     assert named == [trace_id for (trace_id,) in real_context.store.rows(f"{failing} LIMIT 3")]
     one = f"SELECT trace_id FROM ({failing} LIMIT 1)"
     [(only,)] = real_context.store.rows(one)
     said = ask(real_context, "contrast", title="is that one", predicate_sql=f"SELECT '{only}' AS trace_id")
-    assert data(said) == [only]
+    assert data(said.partition("by run:")[0]) == [only]
     won = "SELECT trace_id FROM attempts WHERE outcome = 'success' ORDER BY 1 LIMIT 1"
     [(success,)] = real_context.store.rows(won)
     said = ask(real_context, "contrast", title="is a success", predicate_sql=f"SELECT '{success}' AS trace_id")
-    assert "warning: no failure shows it" in said and "<<<data" not in said
+    assert "warning: no failure shows it" in said and data(said.partition("by run:")[0]) == [success]
 
 
 @pytest.mark.parametrize(
@@ -259,8 +263,6 @@ def test_an_attempt_without_another_to_compare_is_told_so(real_context: ToolCont
     lone = trace(real_context, "task_id NOT IN (SELECT task_id FROM attempts WHERE outcome = 'success')")
     with pytest.raises(ToolRefused, match="has no success to compare it with"):
         ask(real_context, "diverge", trace_id=lone)
-    with pytest.raises(ToolRefused, match="one of them"):
-        ask(real_context, "diverge")
     with pytest.raises(ToolRefused, match="'traces' lists task ids"):
         ask(real_context, "diverge", task="nope")
 
@@ -285,3 +287,56 @@ def test_the_same_question_gives_the_same_text_in_any_thread_and_within_few_byte
         together = list(threads.map(asked, questions * 4))
     assert together == alone * 4
     assert all(len(answer.encode()) <= 1_200 for answer in alone)
+
+
+def test_without_arguments_a_pair_is_picked_and_the_choice_is_said(real_context: ToolContext) -> None:
+    answer = ask(real_context, "diverge")
+    assert "picked from " in answer and "of run " in answer
+    failure, success = (line.split(": ")[1] for line in data(answer)[:2])
+    sql = "SELECT count(DISTINCT task_id), count(*) FROM attempts WHERE trace_id IN (?, ?)"
+    assert real_context.store.rows(sql, [failure, success]) == [(1, 2)]
+
+
+def test_without_a_pair_at_all_it_is_said_what_to_do(real_context: ToolContext) -> None:
+    alone = (
+        "SELECT trace_id FROM attempts WHERE task_id NOT IN (SELECT task_id FROM attempts WHERE outcome = 'success')"
+    )
+    narrow = real_context.replaced(scope=Scope(words="lost", sql=alone))
+    with pytest.raises(ToolRefused, match="so there is no pair"):
+        ask(narrow, "diverge")
+
+
+def test_a_contrast_counts_by_run(real_context: ToolContext) -> None:
+    [(shown, attempts)] = real_context.store.rows(
+        f"SELECT count(*) FILTER (trace_id IN ({ERRORS})), count(*) FROM attempts WHERE run_id LIKE '%gpt-3.5%'"
+        " AND outcome IN ('success', 'failure')"
+    )
+    told = ask(real_context, "contrast", title="meets an error", predicate_sql=ERRORS)
+    assert f"{shown} of {attempts}\t" in told.partition("by run:")[2]
+
+
+def test_a_behaviour_that_marks_a_run_is_said_to(real_context: ToolContext) -> None:
+    one = "SELECT trace_id FROM attempts WHERE run_id LIKE '%react%'"
+    told = ask(real_context, "contrast", title="thinks aloud", predicate_sql=one)
+    assert "it marks whole runs: nearly every attempt of the first run below" in told
+    assert "marks whole runs" not in ask(real_context, "contrast", title="meets an error", predicate_sql=ERRORS)
+
+
+def test_a_prompt_is_given_uncut_up_to_the_bytes_and_goes_on(real_context: ToolContext) -> None:
+    [(policy,)] = real_context.store.rows(
+        "SELECT trace_id FROM messages WHERE role = 'system' AND length(content) > 3000 LIMIT 1"
+    )
+    small = real_context.replaced(answer_bytes=2_000)
+    first = ask(small, "show", trace_id=policy, part="prompt")
+    following = int(first.rpartition("offset=")[2].rstrip("]\n"))
+    rest = ask(small, "show", trace_id=policy, part="prompt", offset=following)
+    whole = ask(real_context.replaced(answer_bytes=100_000), "show", trace_id=policy, part="prompt")
+    assert "\n".join([*data(first), *data(rest)]).replace("\n", "") in "\n".join(data(whole)).replace("\n", "")
+
+
+def test_where_no_instructions_are_recorded_it_is_said(real_context: ToolContext) -> None:
+    [(trace_id,)] = real_context.store.rows("SELECT min(trace_id) FROM attempts WHERE run_id LIKE '%react%'")
+    told = ask(real_context, "show", trace_id=trace_id, part="prompt", first=1)
+    assert "holds no system message, so the harness's instructions are not recorded" in told
+    with pytest.raises(ToolRefused, match="no step 99"):
+        ask(real_context, "show", trace_id=trace_id, part="prompt", first=99)

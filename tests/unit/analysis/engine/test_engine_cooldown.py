@@ -32,13 +32,11 @@ def test_a_tool_that_is_called_the_same_again_is_withheld_one_turn_longer_each_t
     result = world(model).run()
     assert "[[42]]" in last_message(model, 1) and WITHHELD not in last_message(model, 1)
     assert "[[42]]" in last_message(model, 2) and WITHHELD in last_message(model, 2)
-    assert "there is no such tool; there are delegate" in last_message(model, 3) and WITHHELD not in last_message(
-        model, 3
-    )
+    assert "sql is not offered in this turn" in last_message(model, 3) and WITHHELD not in last_message(model, 3)
     assert "[[42]]" in last_message(model, 4) and WITHHELD in last_message(model, 4)
-    assert all("there is no such tool" in last_message(model, call) for call in (5, 6))
+    assert all("sql is not offered in this turn" in last_message(model, call) for call in (5, 6))
     assert "[[42]]" in last_message(model, 7)
-    assert result.faults == {"schema mismatch": 3, "unknown tool": 3}
+    assert result.faults == {"schema mismatch": 3, "tool not offered": 3}
 
 
 def test_other_tools_are_offered_while_one_is_withheld(world: Made) -> None:
@@ -61,7 +59,7 @@ def test_where_room_is_short_claims_are_offered_after_the_first_contrast(world: 
     early = InvalidReply("not a Turn", text=claim)
     model = scripted([early, contrasted, claim, turn(submit())])
     world(model, tools=(*TOOLS, contrast.TOOL), context=8_000, reply=1_000).run()
-    assert "there is no such tool" in last_message(model, 1)
+    assert "claim is offered after your first contrast" in last_message(model, 1)
     assert "failures that show it, to look at" in last_message(model, 2)
     assert "unsupported" in last_message(model, 3) and "Show one of these failures and copy from it" in last_message(
         model, 3
