@@ -67,7 +67,7 @@ def remedies(behaviour: Behaviour) -> str:
     words = ", ".join(load_playbook().words_for(behaviour.name))
     if not words and not behaviour.consequence:
         words = "none of its own" if behaviour.category == "harness" else f"none: lies with the {behaviour.category}"
-    marks = [mark for mark in ("consequence", "experimental") if getattr(behaviour, mark)]
+    marks = [mark for mark in ("consequence", "general", "experimental") if getattr(behaviour, mark)]
     return " ".join([words, *(f"*({mark})*" for mark in marks)]).strip()
 
 

@@ -1,17 +1,17 @@
-"""What failures alone tell, where there is no success to compare them with: in all traces, or in one whole run.
+"""What failures alone tell, where (nearly) no success is there to compare them with: in all traces, or in one run.
 
 A specific error that nearly all attempts meet in their first steps is worth more than habits that any failing attempt
 shows, such as many calls; so it comes first.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from halo_opt.core.report_records import Consequence, Number
 from halo_opt.core.text import counted
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.comparisons import LABELS, MEASURED, Group
+from halo_opt.mining.comparisons import LABELS, MEASURED, MOST_GROUPS, Group
 from halo_opt.mining.levels import Backing, Support
 from halo_opt.mining.measure import Measured
 from halo_opt.mining.run_wide import NEARLY_ALL, NEARLY_NONE, Share, fault_rank, may_mark
@@ -19,6 +19,8 @@ from halo_opt.store.protocols import Rows
 
 # With fewer failures a share of them means little.
 LEAST_FAILURES = 5
+# A group with this share of successes, and fewer than so many, has next to nothing to compare its failures with.
+NEXT_TO_NONE, FEW_SUCCESSES = 0.1, 20
 # Errors of fewer failures than this share are only counted.
 PREVALENT = 0.2
 # Of two behaviours that come at the same step in this share of the attempts of each, the second is listed under the
@@ -30,12 +32,13 @@ _ERRORS = ("error_", "about_")
 
 @dataclass(frozen=True, slots=True)
 class SharedFault:
-    """A behaviour that failures share where no attempt succeeded.
+    """A behaviour that failures share where hardly an attempt succeeded.
 
     Attributes:
         m: The behaviour.
-        group: The run of which all attempts failed; None where all attempts of the traces failed.
+        group: The run; None for all attempts of the traces.
         failures: Failures of the group that show it.
+        successes: Successes of the group that show it.
         first_step: The step at which half of these failures have shown it; infinite where no step is known.
         others: What comes at the same step.
     """
@@ -43,6 +46,7 @@ class SharedFault:
     m: Measured
     group: Group | None
     failures: Share
+    successes: Share
     first_step: float
     others: tuple["SharedFault", ...] = ()
 
@@ -53,17 +57,23 @@ class SharedFault:
 
 
 def groups_without_success(store: Rows, told: Sequence[Group]) -> list[Group | None]:
-    """The runs of which all attempts failed and of which `told` says nothing yet; [None] where no attempt succeeded."""
-    [(failures, successes)] = store.rows(
-        "SELECT count(*) FILTER (outcome = 'failure'), count(*) FILTER (outcome = 'success') FROM attempts"
+    """The runs with next to no success, where there are several runs, and None where all attempts are such a group.
+
+    Args:
+        store: The attempts.
+        told: Groups that are left out, as something is said of them already.
+    """
+    few = (
+        f"count(*) FILTER (outcome = 'success') <= {NEXT_TO_NONE} * count(*) AND count(*) FILTER (outcome = 'success')"
+        f" < {FEW_SUCCESSES}"
     )
-    if not successes:
-        return [None] if failures else []
     rows = store.rows(
-        f"SELECT {LABELS['run']} AS label FROM attempts WHERE {MEASURED} AND label <> '' GROUP BY label HAVING count(*)"
-        f" FILTER (outcome = 'success') = 0 AND count(*) >= {LEAST_FAILURES} ORDER BY count(*) DESC, label"
+        f"SELECT {LABELS['run']} AS label, {few} FROM attempts WHERE {MEASURED} AND label <> '' GROUP BY label HAVING"
+        f" count(*) >= {LEAST_FAILURES} ORDER BY count(*) DESC, label LIMIT {MOST_GROUPS}"
     )
-    return [group for (label,) in rows if (group := Group("run", str(label))) not in told]
+    groups: list[Group | None] = [Group("run", str(label)) for label, is_few in rows if is_few] if len(rows) > 1 else []
+    [(every,)] = store.rows(f"SELECT count(*) > 0 AND {few} FROM attempts WHERE {MEASURED}")
+    return [*(group for group in groups if group not in told), *([None] if every else [])]
 
 
 def failures_of(group: Group | None) -> str:
@@ -85,23 +95,25 @@ def shared_faults(store: Rows, measured: Sequence[Measured], group: Group | None
     for m in measured:
         if m.state == "failed" or not m.failures_with or fault_rank(m.behaviour) or not may_mark(m.behaviour):
             continue
-        [(shown, failures, step, others_shown, others)] = store.rows(_counts_sql(m.behaviour, group))
-        share = Share(int(shown), int(failures))
+        [(step, *counts)] = store.rows(_counts_sql(m.behaviour, group))
+        failures, successes, elsewhere = (Share(*map(int, counts[at : at + 2])) for at in (0, 2, 4))
         least = PREVALENT if group is None else NEARLY_ALL
-        if share.rate < least or Share(int(others_shown), int(others)).rate > NEARLY_NONE:
+        if failures.rate < least or successes.rate >= failures.rate or elsewhere.rate > NEARLY_NONE:
             continue
-        found.append(SharedFault(m, group, share, inf if step is None else float(step)))
+        found.append(SharedFault(m, group, failures, successes, inf if step is None else float(step)))
     return _folded(store, sorted(found, key=_place))[:MOST_LISTED]
 
 
 def _counts_sql(behaviour: Behaviour, group: Group | None) -> str:
-    """One row: failures of the group that show it, failures, median of the first step, other attempts with it, all."""
+    """One row: median of the first step; then of failures, successes and other attempts those with it, and all."""
     here = f"({_condition(group)}) IS TRUE"
     return (
         f"WITH behaviour AS ({behaviour.sql}),\nseen AS (SELECT {here} AS here, outcome, coalesce(value, false) AS"
         f" value, step FROM attempts LEFT JOIN behaviour USING (trace_id) WHERE {MEASURED})\n"
-        "SELECT count(*) FILTER (here AND value), count(*) FILTER (here), median(step) FILTER (here AND value),"
-        " count(*) FILTER (NOT here AND value), count(*) FILTER (NOT here) FROM seen"
+        "SELECT median(step) FILTER (here AND value AND outcome = 'failure'), count(*) FILTER (here AND value AND"
+        " outcome = 'failure'), count(*) FILTER (here AND outcome = 'failure'), count(*) FILTER (here AND value AND"
+        " outcome = 'success'), count(*) FILTER (here AND outcome = 'success'), count(*) FILTER (NOT here AND value),"
+        " count(*) FILTER (NOT here) FROM seen"
     )
 
 
@@ -129,9 +141,7 @@ def _folded(store: Rows, faults: Sequence[SharedFault]) -> list[SharedFault]:
             there = places[other.m.behaviour.name]
             same = sum(there.get(trace, inf) == step for trace, step in own.items())
             if own and same >= SAME_STEP * len(own):
-                kept[number] = SharedFault(
-                    other.m, other.group, other.failures, other.first_step, (*other.others, fault)
-                )
+                kept[number] = replace(other, others=(*other.others, fault))
                 break
         else:
             kept.append(fault)
@@ -150,16 +160,21 @@ def backing_of_fault(store: Rows, fault: SharedFault) -> Backing:
     """Support, words and numbers of a fault that failures share."""
     scope = "" if fault.group is None else fault.group.words
     counts = f"{fault.failures} failures show it"
-    alone = "No attempt succeeded" if fault.group is None else f"No attempt of {scope} succeeded"
+    successes = fault.successes
+    of_group = f" of {scope}" if scope else ""
+    some = f"Only {successes.of} of {successes.of + fault.failures.of} attempts{of_group} succeeded"
+    alone = some if successes.of else f"No attempt{of_group} succeeded"
     at = "" if fault.first_step == inf else f", half of them by step {fault.first_step:.0f}"
     numbers = _numbers(store, fault)
-    claim = f"{alone}. {counts}{at}." + _about_error(numbers)
+    claim = f"{alone}. {counts}{at}.{_about_error(numbers)}"
     lift = "Successes at the same tasks: at least one attempt in five, with a better model or without this fault."
-    if fault.nearly_all:
-        reason = f"{alone}, so nothing says that attempts without it would succeed."
-        return Backing(Support("shown", reason, lift), scope, claim, numbers, _consequences(fault))
-    reason = f"{alone}, and only {fault.failures} failures show it."
-    return Backing(Support("suspected", reason, lift), scope, claim, numbers, _consequences(fault))
+    if successes.of:
+        support = Support("suspected", f"{alone}, and {successes.shown} of these show it.", lift)
+    elif fault.nearly_all:
+        support = Support("shown", f"{alone}, so nothing says that attempts without it would succeed.", lift)
+    else:
+        support = Support("suspected", f"{alone}, and only {counts}.", lift)
+    return Backing(support, scope, claim, numbers, _consequences(fault))
 
 
 def _numbers(store: Rows, fault: SharedFault) -> dict[str, Number]:

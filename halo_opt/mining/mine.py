@@ -91,7 +91,8 @@ class MinedStore:
         sure = without_contained(proven(own, q))
         standing, folded = fold(store, sure, first_steps)
         marked = without_folded(self.marked, [one.part.behaviour.name for one in folded])
-        backings = {**self._backings_of_faults(self.shared), **backings_of_marks(marked)}
+        of_marks = backings_of_marks(marked)
+        backings = {**of_marks, **self._backings_of_faults(self.shared), **of_marks}
         backed = [m for m in own if m.behaviour.name in backings and m not in standing]
         parts = [(mark.m, one.best.m) for one in marked for mark in one.others]
         parts += [(other.m, one.m) for one in self.shared for other in one.others]
@@ -149,7 +150,11 @@ class MinedStore:
         return ReportWithExtras(report, placed)
 
     def _backings_of_faults(self, faults: Sequence[SharedFault]) -> dict[str, Backing]:
-        return {fault.m.behaviour.name: backing_of_fault(self.store, fault) for fault in reversed(faults)}
+        found: dict[str, Backing] = {}
+        for fault in faults:
+            if fault.m.behaviour.name not in found:
+                found[fault.m.behaviour.name] = backing_of_fault(self.store, fault)
+        return found
 
     def _backings_of_extras(self, extras: Sequence[Measured]) -> dict[str, Backing]:
         """What supports extra behaviours by whole groups; each by itself, as it changes no finding of mining."""
@@ -222,15 +227,18 @@ def measured_store(
 
 
 def _in_groups(store: MaterializedStore, compared: Comparisons, known: Sequence[Behaviour]) -> list[Behaviour]:
-    """Templates that nearly all failures of a group show, where it does worse than another or has no success."""
-    found = {behaviour.name: behaviour for behaviour in known}
+    """Templates that nearly all failures of a group show, where it does worse than another or has next to no success.
+
+    They are chosen by failures, so they may not be tested against successes.
+    """
+    names = {behaviour.name for behaviour in known}
     more: dict[str, Behaviour] = {}
-    without_success = groups_without_success(store, ())
-    for group in dict.fromkeys([*compared.worse_groups, *without_success]):
+    successes = store.rows("SELECT 1 FROM attempts WHERE outcome = 'success' LIMIT 1")
+    for group in dict.fromkeys([*compared.worse_groups, *groups_without_success(store, ())]):
         for behaviour in shared(store, failures_of(group), NEARLY_ALL if group else PREVALENT):
-            reason = GROUPS_ONLY if group else ""
+            reason = GROUPS_ONLY if successes else ""
             more.setdefault(behaviour.name, behaviour.model_copy(update={"untestable": reason}))
-    return [behaviour for name, behaviour in more.items() if name not in found]
+    return [behaviour for name, behaviour in more.items() if name not in names]
 
 
 def without_folded(marked: Sequence[RunWide], folded: Sequence[str]) -> list[RunWide]:
@@ -250,11 +258,12 @@ def _ranked(
     backings: Mapping[str, Backing],
 ) -> list[Measured]:
     """Proven behaviours, then the others by level; within a level what whole groups of attempts show comes first."""
+    places = {name: place for place, name in enumerate(backings)}
 
-    def place(m: Measured) -> tuple[int, bool, bool]:
-        backing = backings.get(m.behaviour.name)
-        level = level_of(m, q[m.behaviour.name], backing.support if backing else None).level
-        return order_of(level), m.behaviour.asked_by is not None, backing is None
+    def place(m: Measured) -> tuple[int, bool, int]:
+        name = m.behaviour.name
+        level = level_of(m, q[name], backings[name].support if name in backings else None).level
+        return order_of(level), m.behaviour.asked_by is not None, places.get(name, len(places))
 
     return [*sure, *sorted((m for m in others if m not in sure), key=place)]
 

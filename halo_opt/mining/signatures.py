@@ -37,13 +37,16 @@ _SUBJECT = (
     rf" nullif(regexp_extract({_MESSAGE}, '(?:^|[\s''\"`(=:])(/[\w.@+-]+)', 1), ''),"
     rf" nullif(regexp_extract({_MESSAGE}, '[''\"`]([^''\"`\n]{{2,60}})[''\"`]', 1), ''))"
 )
-_LAST_WORDS = masked_sql(rf"regexp_extract({_MESSAGE}, '([^:\n]+)\s*$', 1)", longest=120)
+_LAST = masked_sql(rf"regexp_extract({_MESSAGE}, '([^:\n]+)\s*$', 1)", longest=120)
+_FIRST = masked_sql(rf"regexp_extract({_MESSAGE}, '^([^:\n]+)', 1)", longest=120)
+# What happened: the last words of the message, or its first where the last are nothing but the subject.
+_WHAT = f"CASE WHEN regexp_full_match({_LAST}, '(<\\w+>)?') THEN {_FIRST} ELSE {_LAST} END"
 _UNQUOTED = r"regexp_replace(left(command, 2000), '''[^'']*''|\"[^\"]*\"|\\.', 'Q', 'g')"
 
 TEMPLATES: Mapping[str, str] = {
     "error_shape": f"CASE WHEN failed THEN {masked_sql('coalesce(error, error_type)', longest=200)} END",
     # The same with the name of what it is about, where there is one: a missing folder, program or key.
-    "error_about": f"CASE WHEN failed THEN {_SUBJECT} || ': ' || {_LAST_WORDS} END",
+    "error_about": f"CASE WHEN failed THEN {_SUBJECT} || ': ' || {_WHAT} END",
     # A command with its values masked, or a tool with the names of its arguments.
     "call_shape": (
         f"CASE WHEN NOT acting THEN NULL WHEN shell THEN {masked_sql('command', longest=100)}"

@@ -18,11 +18,17 @@ class Hypothesis(Record):
 
 
 def behaviour_sql(predicate: str) -> str:
-    """The SQL of a behaviour, one row per attempt that is no error, from a predicate (SQL that gives trace_ids)."""
+    """The SQL of a behaviour, one row per attempt that is no error, from a predicate.
+
+    The predicate is SQL that gives trace_ids. Where it also gives a column `step`, the lowest step of each attempt is
+    the first that shows the behaviour.
+    """
+    # A predicate without a column `step` gets that of the row around it, which is NULL.
     return (
-        "SELECT a.trace_id, s.trace_id IS NOT NULL AS value, NULL::INTEGER AS step FROM attempts AS a LEFT JOIN"
-        f" (SELECT DISTINCT trace_id::VARCHAR AS trace_id FROM (\n{alone(predicate)}\n) AS p)"
-        " AS s USING (trace_id) WHERE a.outcome IS DISTINCT FROM 'error'"
+        "SELECT a.trace_id, s.trace_id IS NOT NULL AS value, s.first_step AS step FROM attempts AS a LEFT JOIN"
+        " (SELECT r.trace_id, min(r.shown_at) AS first_step FROM (SELECT NULL::INTEGER AS step) AS unknown, LATERAL"
+        f" (SELECT p.trace_id::VARCHAR AS trace_id, TRY_CAST(step AS INTEGER) AS shown_at FROM (\n{alone(predicate)}\n)"
+        " AS p) AS r GROUP BY r.trace_id) AS s USING (trace_id) WHERE a.outcome IS DISTINCT FROM 'error'"
     )
 
 
