@@ -62,7 +62,7 @@ def run(arguments: GitLogArguments, context: ToolContext) -> str:
 def _last(context: ToolContext, path: str, limit: int) -> str:
     out = run_git(
         folder_of(context), "log", f"-{limit}", "--no-show-signature", "--no-mailmap", "--no-color", "--no-decorate",
-        "--abbrev=12", "--date=short", "--format=%h %ad %s", f"--grep=^{_OWN}", "--invert-grep",
+        "--abbrev=12", "--date=short", "--format=%h %ad %s", f"--grep=^{_OWN}", "--invert-grep", "--no-merges",
         "--", *_places(context, path),
     )  # fmt: skip
     text = redact(out.decode("utf-8", "replace"))[0]
