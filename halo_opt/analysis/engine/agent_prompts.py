@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from halo_opt.analysis.claims.records import Claim
 from halo_opt.analysis.engine.prompt_sizes import PromptSizes, truncated
 from halo_opt.analysis.engine.turns import details_of, form_inside, form_of
+from halo_opt.analysis.tools.all import NEED_HARNESS
 from halo_opt.analysis.tools.base import Tool, ToolContext
 from halo_opt.analysis.tools.by_run import comparisons_text
 from halo_opt.core.errors import InputError
@@ -37,8 +38,8 @@ _OVERVIEW = (
 _MAX_TOOLS = 15
 _MAX_TITLES, _MAX_TITLE_BYTES = 3, 600
 REPORT_TASK = (
-    "Find how and why attempts fail: the ways of failing that are more common in failures than in successes, above all "
-    "those that are not among the findings below. Record each as a claim, then submit."
+    "Find how and why attempts fail: what breaks whole runs, and the ways of failing that are more common in failures "
+    "than in successes, above all those that are not among the findings below. Record each as a claim, then submit."
 )
 
 
@@ -68,6 +69,7 @@ def system_message(tools: Sequence[Tool], sizes: PromptSizes, *, final_tool: str
         "finish": final_tool,
         "claims": claims,
         "answers": answers,
+        "harness": any(tool.name in NEED_HARNESS for tool in tools),
     }
     return render("analyzer_system.j2", values)
 
@@ -148,17 +150,26 @@ def _figure(value: Value) -> str:
 
 
 def _findings(findings: Sequence[Finding], max_bytes: int) -> str:
-    """A line for each finding. Signatures quote traces, so all of it stands between marks."""
+    """A line for each finding. Titles and claims quote traces, so all of it stands between marks."""
     lines: list[str] = []
     size = 0
     for finding in findings:
-        line = f"{finding.id} [{finding.category}] {finding.title}: {finding.claim}"
+        line = f"{finding.id} [{finding.category}, {finding.level}] {finding.title}: {_supported(finding)}"
         size += len(line.encode())
         if size > max_bytes:
             lines.append(f"and {len(findings) - len(lines)} more" if lines else truncated(line, 400))
             break
         lines.append(line)
     return fence("\n".join(lines)) if lines else ""
+
+
+def _supported(finding: Finding) -> str:
+    """The claim of a finding that is shown or proven; of any other the counts alone, as a claim says little more."""
+    counts = [finding.numbers.get(name) for name in ("failures_with", "failures", "successes_with", "successes")]
+    if finding.level in ("proven", "shown") or None in counts:
+        return finding.claim
+    with_it, failures, too, successes = (number.value for number in counts if number is not None)
+    return f"{with_it} of {failures} failures and {too} of {successes} successes"
 
 
 def _titles(findings: Sequence[Finding]) -> str:

@@ -9,8 +9,8 @@ from halo_opt.core.records import Record
 from halo_opt.core.report_records import GroupComparison, Report
 from halo_opt.core.text import counted
 
-# A behaviour marks a run when nearly all of its attempts show it, and almost none of the other runs'.
-_NEARLY_ALL, _ALMOST_NONE = 0.9, 0.05
+# A behaviour marks a run when at least this share of its attempts show it, and almost none of the other runs'.
+_MOST, _ALMOST_NONE = 0.8, 0.05
 _MIN_ATTEMPTS = 5
 _MOST_RUNS, _MOST_COMPARISONS, _MOST_LISTED = 12, 4, 8
 _TABLE_BYTES = 2_500
@@ -47,7 +47,7 @@ def counts_by_run(context: ToolContext, shown: Iterable[str]) -> list[RunCounts]
 
 def marked_runs(rows: Sequence[RunCounts]) -> int:
     """How many runs, the first ones, the behaviour marks; 0 where it does not tell runs apart."""
-    marked = [row for row in rows if row.share >= _NEARLY_ALL]
+    marked = [row for row in rows if row.share >= _MOST]
     rest = rows[len(marked) :]
     large = all(row.attempts >= _MIN_ATTEMPTS for row in marked) and sum(r.attempts for r in rest) >= _MIN_ATTEMPTS
     return len(marked) if marked and large and all(row.share <= _ALMOST_NONE for row in rest) else 0
@@ -62,7 +62,7 @@ def by_run_text(rows: Sequence[RunCounts], comparisons: Sequence[GroupComparison
     if marked:
         runs = "the first run" if marked == 1 else f"the first {marked} runs"
         lines.append(
-            f"it marks whole runs: nearly every attempt of {runs} below shows it, and almost none of the others. A"
+            f"it marks whole runs: most attempts of {runs} below show it, and almost none of the others. A"
             " contrast within runs cannot test that; compare the runs on the tasks that both tried, and say of it only"
             " that run and behaviour go together"
         )

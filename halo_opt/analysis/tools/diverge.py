@@ -130,12 +130,12 @@ def _without_explanation(context: ToolContext) -> list[str]:
 
 
 def _similar(task: str, context: ToolContext) -> str:
-    """The tasks whose ids begin so, as one id may stand for several goals."""
+    """Some tasks whose ids hold this text."""
     rows = context.store.rows(
-        "SELECT DISTINCT task_id FROM attempts WHERE starts_with(task_id, ?) ORDER BY task_id LIMIT 4", [task]
+        "SELECT DISTINCT task_id FROM attempts WHERE contains(task_id, ?) ORDER BY task_id LIMIT 4", [task]
     )
     found = [cell_text(task_id, 80) for (task_id,) in rows]
-    return f"tasks that begin so: {', '.join(found)}" if found else "'traces' lists task ids"
+    return f"tasks whose ids hold it: {', '.join(found)}" if found else "'traces' lists task ids"
 
 
 def _side_by_side(context: ToolContext, traces: tuple[str, str], steps: range, most: int) -> list[str]:

@@ -1,4 +1,7 @@
-"""The tool `git_log`: the git history of the harness, read-only and with secrets redacted."""
+"""The tool `git_log`: the git history of the harness, read-only and with secrets redacted.
+
+It tells of the files that `harness_files` serves, and leaves out the commits of halo-opt's own patches.
+"""
 
 import re
 
@@ -6,7 +9,15 @@ from pydantic import Field
 
 from halo_opt.analysis.tools.base import Arguments, Tool, ToolContext, ToolRefused
 from halo_opt.analysis.tools.formatting import format_answer
-from halo_opt.analysis.tools.harness_folder import files_of, folder_of, readable, shown_text
+from halo_opt.analysis.tools.harness_folder import (
+    BESIDE_FILES,
+    BESIDE_FOLDERS,
+    files_of,
+    folder_of,
+    is_beside,
+    readable,
+    shown_text,
+)
 from halo_opt.core.errors import HaloError, InputError
 from halo_opt.git.command import run_git
 from halo_opt.git.reading import commit_diff, resolve
@@ -14,6 +25,12 @@ from halo_opt.redaction import redact
 
 _COMMIT = re.compile(r"[0-9a-f]{4,40}|HEAD(~[0-9]{1,4})?")
 _FILE = re.compile(r"(?m)^diff --git ")
+# What the message of every patch's commit holds.
+_OWN = "Halo-Proposal:"
+_BESIDE = (
+    *(f":(exclude,glob,icase)**/{folder}/**" for folder in BESIDE_FOLDERS),
+    *(f":(exclude,glob,icase)**/{name}" for name in BESIDE_FILES),
+)
 
 
 class GitLogArguments(Arguments):
@@ -45,7 +62,8 @@ def run(arguments: GitLogArguments, context: ToolContext) -> str:
 def _last(context: ToolContext, path: str, limit: int) -> str:
     out = run_git(
         folder_of(context), "log", f"-{limit}", "--no-show-signature", "--no-mailmap", "--no-color", "--no-decorate",
-        "--abbrev=12", "--date=short", "--format=%h %ad %s", "--", f":(literal){path}",
+        "--abbrev=12", "--date=short", "--format=%h %ad %s", f"--grep=^{_OWN}", "--invert-grep", "--no-merges",
+        "--", *_places(context, path),
     )  # fmt: skip
     text = redact(out.decode("utf-8", "replace"))[0]
     if not text.strip():
@@ -53,6 +71,20 @@ def _last(context: ToolContext, path: str, limit: int) -> str:
     return format_answer(
         context, "last commits first; ask with a commit for its diff", text, remedy="ask with a lower limit"
     )
+
+
+def _places(context: ToolContext, path: str) -> list[str]:
+    """What limits git to the served files at a path."""
+    served = _served(context)
+    if served is None:
+        return [f":(literal){path}", *_BESIDE]
+    inside = [name for name in sorted(served) if path in (".", name) or name.startswith(f"{path}/")]
+    return [f":(literal){name}" for name in inside or [path]]
+
+
+def _served(context: ToolContext) -> set[str] | None:
+    """The files that may be read, where a loop.yaml says which; None without one."""
+    return {file.path for file in files_of(context)} if (folder_of(context) / "loop.yaml").is_file() else None
 
 
 def _commit(context: ToolContext, commit: str, path: str) -> str:
@@ -75,7 +107,11 @@ def _commit(context: ToolContext, commit: str, path: str) -> str:
         found,
     )
     first, *files = _FILE.split(commit_diff(folder, found, path))
-    served = {file.path for file in files_of(context)} if (folder / "loop.yaml").is_file() else None
+    if _OWN.encode() in message:
+        raise ToolRefused(
+            "this commit is a patch that halo-opt made; look at the harness as it is with 'harness_files'"
+        )
+    served = _served(context)
     kept = [f"diff --git {text}" for text in files if _may_be_shown(text, served)]
     summary = f"commit {found[:12]} changes {len(files)} files of the harness"
     if len(kept) < len(files):
@@ -87,7 +123,8 @@ def _commit(context: ToolContext, commit: str, path: str) -> str:
 def _may_be_shown(block: str, served: set[str] | None) -> bool:
     """Whether a file's part of a diff is of a file that may be read; `served` are those of today, None for any."""
     names = _names(block)
-    if not all(map(readable, names)) or (served is not None and served.isdisjoint(names)):
+    outside = is_beside(names[1]) if served is None else served.isdisjoint(names)
+    if outside or not all(map(readable, names)):
         return False
     return shown_text(names[1], block) is not None
 

@@ -1,8 +1,9 @@
 """The files of the harness as agents may read them: plain text files in its folder, redacted.
 
-With a loop.yaml in the folder these are the editable files, the programs that the loop's commands start, what either of
-them imports, and the documentation (Markdown). Without one they are the files that git tracks. Links of either kind are
-not followed, and files that look like a store of secrets, by name or by content, are left out.
+With a loop.yaml in the folder these are the editable files, the programs that the loop's commands start, and what
+either of them imports. Without one they are the files that git tracks, but for documentation, tests and results, which
+say what somebody concluded and not what the harness does. Links of either kind are not followed, and files that look
+like a store of secrets, by name or by content, are left out.
 """
 
 import os
@@ -37,16 +38,36 @@ _SECRET = tuple(_SECRET_NAMES.split())
 _SECRET_WORDS = re.compile(r"secret|credential|password|passwd|private|apikey|api[-_.]key|(^|[-_.])tokens?([-_.]|$)")
 # Code and prompts about secrets are no secrets; what stands in them by mistake, redaction looks for.
 _CODE = (".py", ".j2", ".md", ".js", ".ts", ".tsx", ".go", ".rs", ".java", ".sh", ".html", ".css")
+# What tells of the harness, or comes from it, and is no part of it.
+BESIDE_FOLDERS = (
+    *("docs", "doc", "documentation", "reports", "report", "benchmarks", "benchmark", "results", "traces"),
+    *("tests", "test", ".github", ".halo_opt"),
+)
+BESIDE_FILES = (
+    *(
+        "readme*",
+        "changelog*",
+        "changes*",
+        "contributing*",
+        "architecture*",
+        "code_of_conduct*",
+        "authors*",
+        "license*",
+    ),
+    *("licence*", "copying*", "notice*"),
+)
+_TEXT_ENDS = ("", ".md", ".rst", ".txt", ".adoc", ".html")
 # So many secrets in one file make it a store of them; in code some are examples.
 _MOST_SECRETS, _MOST_IN_CODE = 1, 4
 
 
 @dataclass(frozen=True)
 class HarnessFile:
-    """A file by its path below the harness's folder, and its size in bytes."""
+    """A file by its path below the harness's folder, its size in bytes, and whether loop.yaml says it is editable."""
 
     path: str
     size: int
+    editable: bool = False
 
 
 def folder_of(context: ToolContext) -> Path:
@@ -60,20 +81,31 @@ def folder_of(context: ToolContext) -> Path:
 
 
 def files_of(context: ToolContext) -> list[HarnessFile]:
-    """The plain files that agents may read, by path, at most MAX_FILES; without git, those not hidden."""
+    """At most MAX_FILES plain files that agents may read, the editable ones first; without git, those not hidden."""
     folder = folder_of(context)
     loop = folder / "loop.yaml"
     by_loop = loop.is_file()
     names = frozenset(filter(readable, _names(folder, untracked=by_loop)))
+    editable: frozenset[str] = frozenset()
     if by_loop:
-        names = _of_loop(folder, loop, names)
+        editable, names = _of_loop(folder, loop, names)
+    else:
+        names = frozenset(name for name in names if not is_beside(name))
     found: list[HarnessFile] = []
-    for name in sorted(names):
+    for name in sorted(names, key=lambda name: (name not in editable, name)):
         if len(found) == MAX_FILES:
             break
         if (size := _plain_size(folder, name)) is not None:
-            found.append(HarnessFile(name, size))
+            found.append(HarnessFile(name, size, name in editable))
     return found
+
+
+def is_beside(path: str) -> bool:
+    """Whether a path is documentation, a test or a result, and so no part of the harness."""
+    *folders, name = (part.lower() for part in PurePosixPath(path).parts)
+    if any(folder in BESIDE_FOLDERS for folder in folders):
+        return True
+    return PurePosixPath(name).suffix in _TEXT_ENDS and any(fnmatch(name, glob) for glob in BESIDE_FILES)
 
 
 def _names(folder: Path, *, untracked: bool) -> set[str]:
@@ -85,25 +117,26 @@ def _names(folder: Path, *, untracked: bool) -> set[str]:
     return {name.decode("utf-8", "replace") for name in out.split(b"\0") if name}
 
 
-def _of_loop(folder: Path, loop: Path, names: frozenset[str]) -> frozenset[str]:
-    """What of the files is editable, is started by the loop's commands, is imported by these, or is documentation."""
+def _of_loop(folder: Path, loop: Path, names: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """What of the files is editable; and that, what the loop's commands start, and what either of them imports."""
     try:
         config = load_config(loop)
         patterns = [glob_pattern(glob) for glob in config.harness.editable]
     except HaloError:
-        return frozenset()
+        return frozenset(), frozenset()
     root = config.harness_root.resolve()
     inside = f"{root.relative_to(folder).as_posix()}/" if root != folder and root.is_relative_to(folder) else ""
     below = frozenset(name.removeprefix(inside) for name in names if name.startswith(inside))
     commands = (config.harness.command, config.harness.describe, config.harness.check, config.tasks.command)
-    start = {name for name in below if any(pattern.fullmatch(name) for pattern in patterns)}
+    editable = {name for name in below if any(pattern.fullmatch(name) for pattern in patterns)}
+    start = set(editable)
     start.update(*(modules_in(words or (), below) for words in commands))
 
     def text(name: str) -> str:
         return (_read(folder, inside + name) or b"").decode("utf-8", "replace")
 
-    served = {inside + name for name in reached(start, below, text)}
-    return frozenset(served | {name for name in names if name.endswith(".md") or name == "loop.yaml"})
+    served = frozenset(inside + name for name in reached(start, below, text))
+    return frozenset(inside + name for name in editable), served
 
 
 def text_of(context: ToolContext, path: str) -> str:

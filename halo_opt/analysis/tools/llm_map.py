@@ -16,7 +16,8 @@ from halo_opt.store.guarded.sql_text import bare
 
 # Columns that say which row an answer is about; the texts that were asked about are not repeated.
 _KEYS = ("trace_id", "task_id", "run_id", "step", "position")
-_EXAMPLES = 2
+# Rows of each label that are shown; the others are in the counts and behind the label's name.
+_EXAMPLES = 4
 # Bytes of a predicate that lists whole trace ids; longer lists have the beginnings of their hashes.
 _LONGEST_LIST = 6_000
 
@@ -46,8 +47,11 @@ def run(arguments: LlmMapArguments, context: ToolContext) -> str:
     if arguments.labels:
         counts = _counts(context, rows, arguments.labels)
         note = _named(context, arguments, rows)
+    if arguments.labels and len(rows) > len(shown := _examples(rows)):
+        counts += f"\n\nthe first {_EXAMPLES} rows of each answer:"
+        rows = shown
     columns = ["answer", *(key for key in (*_KEYS, "error") if any(key in row for row in rows))]
-    cells = [list(map(row.get, columns)) for row in (_examples(rows) if arguments.labels else rows)]
+    cells = [list(map(row.get, columns)) for row in rows]
     table, missing = rows_text(columns, cells, bytes_left(context, summary, counts, note))
     data = "\n".join(part for part in (counts, table) if part)
     notes = "\n".join(part for part in (f"[{missing}]" if missing else "", note) if part)
@@ -114,15 +118,15 @@ def listing_sql(trace_ids: Sequence[str]) -> str:
 
 
 def _examples(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first rows of each answer before the rest of them."""
+    """The first rows of each answer."""
     kept: Counter[str] = Counter()
     first: list[dict[str, Any]] = []
-    rest: list[dict[str, Any]] = []
     for row in rows:
         name = str(row.get("answer"))
-        (first if kept[name] < _EXAMPLES else rest).append(row)
+        if kept[name] < _EXAMPLES:
+            first.append(row)
         kept[name] += 1
-    return first + rest
+    return first
 
 
 TOOL = Tool(

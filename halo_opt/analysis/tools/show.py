@@ -101,8 +101,12 @@ def _message_text(message: dict[str, Any], clip: int) -> str:
 
 def _prompt(context: ToolContext, trace_id: str, step: int, offset: int) -> str:
     """What the model was sent at a step, from a character on, as much as fits."""
-    if not context.store.rows("SELECT 1 FROM steps WHERE trace_id = ? AND step = ?", [trace_id, step]):
-        raise ToolRefused(f"the attempt has no step {step}; ask with a step that it has as first")
+    [(last,)] = context.store.rows("SELECT max(step) FROM steps WHERE trace_id = ?", [trace_id])
+    if last is None or step > last:
+        there = (
+            "no steps; part=messages shows what was said" if last is None else f"steps 0 to {last}; give one as first"
+        )
+        raise ToolRefused(f"the attempt has no step {step}: it has {there}")
     try:
         prompts = prompts_of_step(context.store, trace_id, step)
     except InputError as error:

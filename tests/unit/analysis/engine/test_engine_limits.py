@@ -233,7 +233,7 @@ class Overcharging:
 
 
 def test_a_provider_that_charges_more_than_was_reserved_ends_it_with_the_call_that_did(world: Made) -> None:
-    made = world({"root": Overcharging()}, budget=Budget(tokens=20_000))
+    made = world({"root": Overcharging()}, budget=Budget(tokens=25_000))
     result = made.run()
     assert (result.ended, result.calls, result.summary) == (Ended.BUDGET, 1, "")
     assert made.ledger is not None
