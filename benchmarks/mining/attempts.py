@@ -33,6 +33,9 @@ class Attempt:
     steps: Steps
     planted: set[str] = field(default_factory=set)
     difficulty: float = 0.5
+    run: str = "made"
+    goal: str | None = None
+    seed: int | None = None
 
 
 class Made:
@@ -70,9 +73,10 @@ class Made:
 def _attempt_row(a: Attempt) -> dict[str, Any]:
     return {
         "trace_id": a.trace_id,
-        "run_id": "made",
+        "run_id": a.run,
+        "goal": a.goal,
         "task_id": a.task_id,
-        "seed": int(a.trace_id.rsplit("-", 1)[1]),
+        "seed": int(a.trace_id.rsplit("-", 1)[1]) if a.seed is None else a.seed,
         "attempt": 0,
         "outcome": "failure" if a.failed else "success",
         "end_reason": "task_over",

@@ -11,10 +11,13 @@ from scipy.stats import fisher_exact
 
 from benchmarks.mining.attempts import PER_TASK, Attempt, Made, Steps, draw
 from benchmarks.mining.injections import MODES
+from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.comparisons import compare_groups
 from halo_opt.mining.detector_files import built_in
 from halo_opt.mining.findings import proven, q_values
 from halo_opt.mining.materialized import MaterializedStore
 from halo_opt.mining.measure import Measured, measure
+from halo_opt.mining.run_wide import marked_groups
 from halo_opt.mining.sequences import sequences
 from halo_opt.mining.signatures import offered
 
@@ -42,9 +45,28 @@ class Known:
     def findings(self, failed: Sequence[bool]) -> list[Measured]:
         """What would be called proven if these had failed."""
         rows = [(trace, "failure" if f else "success") for (trace, _, _), f in zip(self._attempts, failed, strict=True)]
-        _set_outcomes(self._store.connection, rows)
+        _set(self._store.connection, "outcome", rows)
         measured = [measure(self._store, behaviour, {}) for behaviour in self._behaviours]
         return proven(measured, q_values(measured))
+
+    def shown(self, failed: Sequence[bool], runs: Sequence[str]) -> bool:
+        """Whether anything would be shown of a run if these had failed and belonged to these runs.
+
+        Each run has a behaviour of its own, so that whichever does worse by chance is marked by one.
+        """
+        connection = self._store.connection
+        rows = [(trace, "failure" if f else "success") for (trace, _, _), f in zip(self._attempts, failed, strict=True)]
+        _set(connection, "outcome", rows)
+        _set(connection, "run_id", [(trace, run) for (trace, _, _), run in zip(self._attempts, runs, strict=True)])
+        compared = compare_groups(self._store)
+        if not compared.clear:
+            return False
+        own = [
+            Behaviour(name=f"run_{n}", title=run, meaning=run, sql=_OF_RUN.format(run))
+            for n, run in enumerate(sorted({*runs}))
+        ]
+        measured = [measure(self._store, behaviour, {}) for behaviour in (*own, *self._behaviours)]
+        return any(one.support.level == "shown" for one in marked_groups(self._store, measured, compared))
 
     def naive(self, failed: Sequence[bool]) -> list[str]:
         """What a comparison over all attempts, each behaviour by itself at 0.05, would call a cause."""
@@ -62,10 +84,13 @@ class Known:
         return called
 
 
-def _set_outcomes(connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, str]]) -> None:
-    values = ", ".join(f"('{trace}', '{outcome}')" for trace, outcome in rows)
+_OF_RUN = "SELECT trace_id, run_id = '{}' AS value, 0 AS step FROM attempts"
+
+
+def _set(connection: duckdb.DuckDBPyConnection, column: str, rows: Sequence[tuple[str, str]]) -> None:
+    values = ", ".join(f"('{trace}', '{value}')" for trace, value in rows)
     connection.execute(
-        f"UPDATE attempts SET outcome = v.outcome FROM (VALUES {values}) AS v(trace_id, outcome)"
+        f"UPDATE attempts SET {column} = v.value FROM (VALUES {values}) AS v(trace_id, value)"
         " WHERE attempts.trace_id = v.trace_id"
     )
 
