@@ -22,6 +22,8 @@ MAX_ANSWER = 400
 # An answer without labels is at most a few dozen tokens long; a batch of them must fit the model's longest reply.
 _TOKENS_PER_ANSWER = 60
 
+_IDS = ("trace_id", "span_id")
+
 Row = dict[str, Any]
 # Hash of model, question and row -> answer.
 AnswerCache = dict[str, str]
@@ -70,7 +72,7 @@ def answer_rows(
     """
     role = calls.roles["map"]
     room = prompt_tokens(role) * BYTES_PER_TOKEN // 2
-    texts = [truncated(json.dumps(row, default=str, ensure_ascii=False), room) for row in rows]
+    texts = [truncated(json.dumps(_asked_about(row), default=str, ensure_ascii=False), room) for row in rows]
     keys = [question.key(role.model.name, text) for text in texts]
     unanswered = {key: text for key, text in sorted(zip(keys, texts, strict=True)) if key not in cache}
     batch_rows = max(1, min(MAX_BATCH, role.reply_tokens // _TOKENS_PER_ANSWER))
@@ -84,6 +86,11 @@ def answer_rows(
         answer = {"answer": cache[key]} if key in cache else {"answer": None, "error": errors[key]}
         answered.append({**row, **answer})
     return answered
+
+
+def _asked_about(row: Row) -> Row:
+    """A row without the ids that only say which one it is; equal texts then share an answer."""
+    return {name: value for name, value in row.items() if name not in _IDS} or row
 
 
 def _batches(texts: dict[str, str], max_bytes: int, max_rows: int) -> Iterator[dict[str, str]]:

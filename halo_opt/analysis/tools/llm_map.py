@@ -20,6 +20,7 @@ _KEYS = ("trace_id", "task_id", "run_id", "step", "position")
 _EXAMPLES = 4
 # Bytes of a predicate that lists whole trace ids; longer lists have the beginnings of their hashes.
 _LONGEST_LIST = 6_000
+_JUDGES = ("outcome", "score")
 
 
 class LlmMapArguments(Arguments):
@@ -90,7 +91,8 @@ def _named(context: ToolContext, arguments: LlmMapArguments, rows: Sequence[dict
     """Name the attempts of each label, so that `contrast` can take them, and say how; or why it cannot."""
     if not all("trace_id" in row for row in rows):
         return "the rows have no trace_id, so contrast cannot take the labels; select it too"
-    if judged := outcome_word(bare(arguments.sql)):
+    judged = outcome_word(bare(arguments.sql)) or next((name for name in _JUDGES if name in rows[0]), None)
+    if judged:
         return f"the rows were chosen by, or showed, {judged}, so contrast does not take the labels; select without it"
     asked = {str(row["trace_id"]) for row in rows}
     [(whole,)] = context.store.rows("SELECT count(*) FROM attempts WHERE outcome IN ('success', 'failure')")
