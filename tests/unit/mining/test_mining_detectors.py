@@ -28,6 +28,7 @@ COMPARED = {
     "empty_answer",
     "fewer_items_than_asked",
     "given_value_unused",
+    "changed_letter_case",
     "other_script",
     "truncated_reply",
     "claimed_change_never_made",

@@ -78,6 +78,14 @@ def test_a_value_that_the_goal_quotes_must_be_used_somewhere(tiny: TinyStore) ->
     assert showing(tiny, "given_value_unused") == {"trace-0000": False, "trace-0001": True}
 
 
+def test_a_name_of_the_goal_keeps_its_capital_letters(tiny: TinyStore) -> None:
+    goal = "Link /data/FooBar"
+    tiny.add([step("execute", "ln -s /data/FooBar x")], goal=goal)
+    tiny.add([step("execute", "ls"), step("execute", "ln -s /data/foobar x")], goal=goal)
+    tiny.add([step("execute", "ls /data")], goal="Link /data/all of Them")
+    assert showing(tiny, "changed_letter_case") == {"trace-0000": False, "trace-0001": True}
+
+
 def test_a_script_that_the_goal_uses_is_not_strange(tiny: TinyStore) -> None:
     tiny.add([says("Вот ваши рейсы")], goal="Find flights")
     tiny.add([says("Here are π and ω")], goal="Find flights")
