@@ -147,6 +147,11 @@ def _checked(context: ToolContext, predicate_sql: str) -> tuple[str, set[Any]]:
 
 
 def _warnings(m: Measured) -> list[str]:
+    if m.failures_with and m.successes == 0:
+        return [
+            "no attempt succeeds, so nothing can be compared: what nearly all failures share may be the cause. Show"
+            " that it alone keeps an attempt from succeeding, with a quote of what came back"
+        ]
     warnings = []
     if m.failures and m.failures_with >= _RESTATES * m.failures and m.successes_with == 0:
         warnings.append(

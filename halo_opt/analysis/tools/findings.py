@@ -73,10 +73,9 @@ def _tested(context: ToolContext) -> str:
     rows = [list(map(line.get, columns)) for line in compared[:_MOST_TESTED]]
     left = Counter(_why(line) for line in lines if line.get("state") != "tested")
     reasons = "\n".join(f"{count}\t{reason}" for reason, count in left.most_common())
-    summary = (
-        f"mining looked for {len(lines)} behaviours and compared {len(compared)} of them with the outcome; the"
-        f" {len(rows)} with the smallest p-values (q_value: after correction; proven at 0.05 or less)"
-    )
+    summary = f"mining looked for {len(lines)} behaviours and compared {len(compared)} of them with the outcome"
+    if rows:
+        summary += f"; the {len(rows)} with the smallest p-values (q_value: after correction; proven at 0.05 or less)"
     others = f"not compared, by reason:\n{reasons}" if reasons else ""
     if not rows:
         return format_answer(context, summary, others)
