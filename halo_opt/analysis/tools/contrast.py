@@ -42,7 +42,7 @@ class ContrastArguments(Arguments):
     predicate_sql: str = Field(
         max_length=MAX_SQL,
         description="SELECT of the trace_id of every attempt that shows it, by what it did; never by outcome or score;"
-        " or the name of a label of llm_map",
+        " or the id of a finding, the name of an earlier contrast, or of a label of llm_map",
     )
 
 
@@ -111,8 +111,11 @@ def _examples(context: ToolContext, shown: set[Any], outcome: Literal["failure",
 
 
 def _unnamed(context: ToolContext, predicate_sql: str) -> str:
-    """The predicate that the name of an earlier contrast or of a label of `llm_map` stands for; any other as it is."""
+    """The predicate that a name stands for: of a finding, an earlier contrast or a label; any other as it is."""
     text = predicate_sql.strip()
+    for finding in context.report.findings:
+        if text.lower() == finding.id.lower():
+            return f"SELECT trace_id FROM (\n{finding.predicate_sql}\n) AS found WHERE value"
     label = _LABELLED.fullmatch(text)
     named = context.hypotheses.named(f"{label[1]}={label[2]}" if label else text)
     if label and named is None:

@@ -13,6 +13,8 @@ from halo_opt.core.report_records import Exemplar, Finding, Number
 
 _NUMBERS = ("failures_with", "failures", "successes_with", "successes", "difference", "q_value")
 _MOST_TESTED = 25
+# Characters of a predicate that a model can still read.
+_MOST_SQL = 1_500
 
 
 class FindingsArguments(Arguments):
@@ -107,9 +109,13 @@ def _one(name: str, context: ToolContext) -> str:
         *(_exemplar("failure", one) for one in finding.exemplars),
         *(_exemplar("success that shows it too", one) for one in finding.counter_examples),
         *_groups(finding),
-        f"predicate SQL (trace_id, value, step):\n{finding.predicate_sql}",
     ]
-    summary = "one finding in full; 'traces' with finding set to its id lists the attempts that show it"
+    if len(finding.predicate_sql) <= _MOST_SQL:
+        parts.append(f"predicate SQL (trace_id, value, step):\n{finding.predicate_sql}")
+    summary = (
+        "one finding in full; 'traces' with finding set to its id lists the attempts that show it, and contrast takes"
+        " its id as predicate_sql"
+    )
     return format_answer(
         context,
         summary,
@@ -119,9 +125,10 @@ def _one(name: str, context: ToolContext) -> str:
 
 
 def _level(finding: Finding) -> list[str]:
-    reasons = f"{finding.level_reason} {finding.to_lift}".strip()
-    scope = f" (concerns {finding.scope})" if finding.scope else ""
-    return [f"level: {finding.level}{scope}{'; ' if reasons else ''}{reasons}"]
+    scope = f" (it concerns {finding.scope})" if finding.scope else ""
+    why = f"; why not higher: {finding.level_reason}" if finding.level_reason else ""
+    lift = f" What would lift it: {finding.to_lift}" if finding.to_lift else ""
+    return [f"level: {finding.level}{scope}{why}{lift}"]
 
 
 def _exemplar(kind: str, one: Exemplar) -> str:

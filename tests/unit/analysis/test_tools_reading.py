@@ -51,7 +51,9 @@ def test_findings_are_listed_told_in_full_and_those_not_found_are_told_too(real_
     [finding, *_] = real_context.report.findings
     assert finding.title in ask(real_context, "findings")
     told = ask(replace(real_context, answer_bytes=50_000), "findings", id=finding.id.lower())
-    assert finding.predicate_sql in told and finding.claim in told and finding.exemplars[0].excerpt in told
+    assert "contrast takes its id" in told and finding.claim in told and finding.exemplars[0].excerpt in told
+    by_name = contrast_predicate(real_context, finding.title, finding.id)
+    assert by_name.failures_with == finding.numbers["failures_with"].value
     tested = ask(real_context, "findings", tested=True)
     assert "\tno attempt shows it" in tested and tested.index("p_value") < tested.index("not compared, by reason")
     with pytest.raises(ToolRefused, match="there is no finding 'F999'; there are: F1"):
