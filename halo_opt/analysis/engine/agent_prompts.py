@@ -164,9 +164,9 @@ def _findings(findings: Sequence[Finding], max_bytes: int) -> str:
 
 
 def _supported(finding: Finding) -> str:
-    """The claim of a finding that is shown or proven; of any other the counts alone, as a claim says little more."""
+    """The claim of a finding that is proven, shown or of one run; of any other the counts, as it says no more."""
     counts = [finding.numbers.get(name) for name in ("failures_with", "failures", "successes_with", "successes")]
-    if finding.level in ("proven", "shown") or None in counts:
+    if finding.level in ("proven", "shown") or finding.scope or None in counts:
         return finding.claim
     with_it, failures, too, successes = (number.value for number in counts if number is not None)
     return f"{with_it} of {failures} failures and {too} of {successes} successes"

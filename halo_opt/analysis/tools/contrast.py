@@ -42,7 +42,7 @@ class ContrastArguments(Arguments):
     predicate_sql: str = Field(
         max_length=MAX_SQL,
         description="SELECT of the trace_id of every attempt that shows it, by what it did; never by outcome or score;"
-        " or the name of a label of llm_map",
+        " or the id of a finding, the name of an earlier contrast, or of a label of llm_map",
     )
 
 
@@ -111,8 +111,11 @@ def _examples(context: ToolContext, shown: set[Any], outcome: Literal["failure",
 
 
 def _unnamed(context: ToolContext, predicate_sql: str) -> str:
-    """The predicate that the name of an earlier contrast or of a label of `llm_map` stands for; any other as it is."""
+    """The predicate that a name stands for: of a finding, an earlier contrast or a label; any other as it is."""
     text = predicate_sql.strip()
+    for finding in context.report.findings:
+        if text.lower() == finding.id.lower():
+            return f"SELECT trace_id FROM (\n{finding.predicate_sql}\n) AS found WHERE value"
     label = _LABELLED.fullmatch(text)
     named = context.hypotheses.named(f"{label[1]}={label[2]}" if label else text)
     if label and named is None:
@@ -147,6 +150,11 @@ def _checked(context: ToolContext, predicate_sql: str) -> tuple[str, set[Any]]:
 
 
 def _warnings(m: Measured) -> list[str]:
+    if m.failures_with and m.successes == 0:
+        return [
+            "no attempt succeeds, so nothing can be compared: what nearly all failures share may be the cause. Show"
+            " that it alone keeps an attempt from succeeding, with a quote of what came back"
+        ]
     warnings = []
     if m.failures and m.failures_with >= _RESTATES * m.failures and m.successes_with == 0:
         warnings.append(

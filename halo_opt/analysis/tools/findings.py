@@ -13,6 +13,8 @@ from halo_opt.core.report_records import Exemplar, Finding, Number
 
 _NUMBERS = ("failures_with", "failures", "successes_with", "successes", "difference", "q_value")
 _MOST_TESTED = 25
+# Characters of a predicate that a model can still read.
+_MOST_SQL = 1_500
 
 
 class FindingsArguments(Arguments):
@@ -73,10 +75,9 @@ def _tested(context: ToolContext) -> str:
     rows = [list(map(line.get, columns)) for line in compared[:_MOST_TESTED]]
     left = Counter(_why(line) for line in lines if line.get("state") != "tested")
     reasons = "\n".join(f"{count}\t{reason}" for reason, count in left.most_common())
-    summary = (
-        f"mining looked for {len(lines)} behaviours and compared {len(compared)} of them with the outcome; the"
-        f" {len(rows)} with the smallest p-values (q_value: after correction; proven at 0.05 or less)"
-    )
+    summary = f"mining looked for {len(lines)} behaviours and compared {len(compared)} of them with the outcome"
+    if rows:
+        summary += f"; the {len(rows)} with the smallest p-values (q_value: after correction; proven at 0.05 or less)"
     others = f"not compared, by reason:\n{reasons}" if reasons else ""
     if not rows:
         return format_answer(context, summary, others)
@@ -108,9 +109,13 @@ def _one(name: str, context: ToolContext) -> str:
         *(_exemplar("failure", one) for one in finding.exemplars),
         *(_exemplar("success that shows it too", one) for one in finding.counter_examples),
         *_groups(finding),
-        f"predicate SQL (trace_id, value, step):\n{finding.predicate_sql}",
     ]
-    summary = "one finding in full; 'traces' with finding set to its id lists the attempts that show it"
+    if len(finding.predicate_sql) <= _MOST_SQL:
+        parts.append(f"predicate SQL (trace_id, value, step):\n{finding.predicate_sql}")
+    summary = (
+        "one finding in full; 'traces' with finding set to its id lists the attempts that show it, and contrast takes"
+        " its id as predicate_sql"
+    )
     return format_answer(
         context,
         summary,
@@ -120,9 +125,10 @@ def _one(name: str, context: ToolContext) -> str:
 
 
 def _level(finding: Finding) -> list[str]:
-    reasons = f"{finding.level_reason} {finding.to_lift}".strip()
-    scope = f" (concerns {finding.scope})" if finding.scope else ""
-    return [f"level: {finding.level}{scope}{'; ' if reasons else ''}{reasons}"]
+    scope = f" (it concerns {finding.scope})" if finding.scope else ""
+    why = f"; why not higher: {finding.level_reason}" if finding.level_reason else ""
+    lift = f" What would lift it: {finding.to_lift}" if finding.to_lift else ""
+    return [f"level: {finding.level}{scope}{why}{lift}"]
 
 
 def _exemplar(kind: str, one: Exemplar) -> str:

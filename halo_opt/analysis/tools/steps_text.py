@@ -29,14 +29,16 @@ def step_text(step: Step, clip: int) -> str:
     kind = f" [{step['error_type']}]" if step["error_type"] else ""
     lines = [f"step {step['step']}{visible(kind)}"]
     done = " ".join(str(part) for part in (step["tool"], step["arguments"]) if part is not None)
+    error, result = (str(step[name] or "").strip() for name in ("error", "result"))
     parts = (
         ("observation", step["observation"]),
         # A reply often holds nothing but the action.
         ("reply", step["reply"] if step["reply"] not in (step["arguments"], done) else None),
         ("action", done or None),
         ("target", step["target"]),
-        ("error", step["error"]),
-        ("result", step["result"] if step["result"] != step["error"] else None),
+        # An error is often what came back, or the beginning of it.
+        ("error", step["error"] if error == result or not result.startswith(error) else None),
+        ("result", step["result"] if error != result or not error else None),
     )
     lines += [f"  {name}: {shorten_middle(visible(str(text)), clip)}" for name, text in parts if text is not None]
     if step["page_changed"] is not None:

@@ -1,17 +1,19 @@
 """What the tools say of real traces, what they refuse, and what they say to do instead."""
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from tool_contexts import TOOLS, ask
+from tool_contexts import TOOLS, ask, context_over, plant
 
 from halo_opt.analysis.tools.all import ALL, READING
 from halo_opt.analysis.tools.base import ToolContext, ToolRefused
 from halo_opt.analysis.tools.contrast import contrast_predicate
-from halo_opt.analysis.tools.scope import Scope
+from halo_opt.store import Store, build_store
 
 ERRORS = "SELECT trace_id FROM steps WHERE error_type IS NOT NULL"
 
@@ -49,7 +51,9 @@ def test_findings_are_listed_told_in_full_and_those_not_found_are_told_too(real_
     [finding, *_] = real_context.report.findings
     assert finding.title in ask(real_context, "findings")
     told = ask(replace(real_context, answer_bytes=50_000), "findings", id=finding.id.lower())
-    assert finding.predicate_sql in told and finding.claim in told and finding.exemplars[0].excerpt in told
+    assert "contrast takes its id" in told and finding.claim in told and finding.exemplars[0].excerpt in told
+    by_name = contrast_predicate(real_context, finding.title, finding.id)
+    assert by_name.failures_with == finding.numbers["failures_with"].value
     tested = ask(real_context, "findings", tested=True)
     assert "\tno attempt shows it" in tested and tested.index("p_value") < tested.index("not compared, by reason")
     with pytest.raises(ToolRefused, match="there is no finding 'F999'; there are: F1"):
@@ -297,15 +301,6 @@ def test_without_arguments_a_pair_is_picked_and_the_choice_is_said(real_context:
     assert real_context.store.rows(sql, [failure, success]) == [(1, 2)]
 
 
-def test_without_a_pair_at_all_it_is_said_what_to_do(real_context: ToolContext) -> None:
-    alone = (
-        "SELECT trace_id FROM attempts WHERE task_id NOT IN (SELECT task_id FROM attempts WHERE outcome = 'success')"
-    )
-    narrow = real_context.replaced(scope=Scope(words="lost", sql=alone))
-    with pytest.raises(ToolRefused, match="so there is no pair"):
-        ask(narrow, "diverge")
-
-
 def test_a_contrast_counts_by_run(real_context: ToolContext) -> None:
     [(shown, attempts)] = real_context.store.rows(
         f"SELECT count(*) FILTER (trace_id IN ({ERRORS})), count(*) FROM attempts WHERE run_id LIKE '%gpt-3.5%'"
@@ -340,3 +335,16 @@ def test_where_no_instructions_are_recorded_it_is_said(real_context: ToolContext
     assert "holds no system message, so the harness's instructions are not recorded" in told
     with pytest.raises(ToolRefused, match="no step 99: it has steps 0 to"):
         ask(real_context, "show", trace_id=trace_id, part="prompt", first=99)
+
+
+def test_without_successes_what_all_failures_share_is_a_candidate(real_context: ToolContext, tmp_path: Path) -> None:
+    plant(tmp_path / "p.jsonl")
+    lines = [json.loads(line) | {"reward": 0.0} for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    build_store([tmp_path / "p.jsonl"], tmp_path / "s.duckdb")
+    with Store.open(tmp_path / "s.duckdb") as store:
+        lost = context_over(store, real_context.report)
+        told = ask(lost, "contrast", title="finds a flight", predicate_sql="SELECT trace_id FROM tool_calls")
+        assert "no attempt succeeds, so nothing can be compared" in told and "explains nothing" not in told
+        with pytest.raises(ToolRefused, match="so there is no pair"):
+            ask(lost, "diverge")
