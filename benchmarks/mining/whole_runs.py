@@ -174,8 +174,9 @@ def _judged(attempts: Sequence[Attempt], bare: Sequence[Attempt], scope: str, *,
     with_fault, without = Made(attempts), Made(bare)
     findings = _report(with_fault).findings
     shown = [f for f in findings if f.level == "shown"]
-    true = {f.id: f.scope == scope and _about(f, carriers, with_fault, without) for f in findings}
-    leads = bool(findings) and true[findings[0].id] and findings[0].level in ("proven", "shown")
+    of_scope = [f for f in findings if f.scope == scope]
+    true = {f.id: f in of_scope and _about(f, carriers, with_fault, without) for f in findings}
+    leads = bool(findings) and true[findings[0].id]
     with_fault.close()
     without.close()
     return Result(detectable, leads, [true[f.id] for f in shown])

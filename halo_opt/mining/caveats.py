@@ -7,7 +7,7 @@ from halo_opt.mining.comparisons import LEAST_TASKS, MOST_GROUPS, Comparisons, G
 from halo_opt.mining.findings import HELD_FIXED
 from halo_opt.mining.levels import FALSE_DISCOVERY
 from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured
-from halo_opt.mining.run_wide import NEARLY_ALL, NEARLY_NONE, RunWide
+from halo_opt.mining.run_wide import MOST_NAMED, NEARLY_ALL, NEARLY_NONE, RunWide
 from halo_opt.mining.totals import MOST_RUNS
 from halo_opt.store.index.summary import ImportSummary, notes_on
 from halo_opt.store.protocols import Rows
@@ -69,13 +69,13 @@ def comparison_method(compared: Comparisons) -> list[str]:
 def unmarked(store: Rows, compared: Comparisons, marked: Sequence[RunWide]) -> list[str]:
     """The groups that do worse than another although no behaviour marks them, nor a group within them."""
     known = [one.best.group for one in marked]
-    return [
-        f"{group.by[0].upper()}{group.by[1:]} {group.name} does worse"
-        f" {'; '.join(lost_and_won(pair) for pair in compared.better_than(group))}. Nothing that was looked for marks"
-        f" this {group.by}."
-        for group in compared.worse_groups
-        if not any(group == one or _holds(store, group, one) for one in known)
-    ]
+    notes = []
+    for group in compared.worse_groups:
+        if not any(group == one or _holds(store, group, one) for one in known):
+            results = listed([lost_and_won(pair) for pair in compared.better_than(group)], MOST_NAMED)
+            words = f"{group.words[0].upper()}{group.words[1:]}"
+            notes.append(f"{words} does worse {results}. Nothing that was looked for marks this {group.by}.")
+    return notes
 
 
 def _holds(store: Rows, group: Group, part: Group) -> bool:
@@ -98,7 +98,7 @@ def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[s
         " FILTER (outcome IS NULL), count(*) FILTER (outcome = 'error'), count(DISTINCT task_id), count(DISTINCT"
         " run_id) FROM attempts"
     )
-    notes = _outcomes(attempts, successes, failures, unknown)
+    notes = _outcomes(store, attempts, successes, failures, unknown)
     if 0 < tasks < _FEW_TASKS:
         there = "There is only" if tasks == 1 else "There are only"
         notes.append(f"{there} {counted(tasks, 'task')}: the findings may not hold for other tasks.")
@@ -163,7 +163,16 @@ def _import_notes(store: Rows) -> list[str]:
     return notes
 
 
-def _outcomes(attempts: int, successes: int, failures: int, unknown: int) -> list[str]:
+def _endings(store: Rows) -> str:
+    """What ended the failures, as a sentence after another; '' where no trace says so."""
+    rows = store.rows(
+        "SELECT replace(end_reason, '_', ' '), count(*) FROM attempts WHERE outcome = 'failure' AND end_reason IS NOT"
+        " NULL GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 4"
+    )
+    return f" What ended them: {listed([f'{reason} ({count})' for reason, count in rows])}." if rows else ""
+
+
+def _outcomes(store: Rows, attempts: int, successes: int, failures: int, unknown: int) -> list[str]:
     if attempts == 0:
         return ["There are no attempts."]
     notes = []
@@ -176,6 +185,7 @@ def _outcomes(attempts: int, successes: int, failures: int, unknown: int) -> lis
     elif successes == 0:
         notes.append(
             "All measured attempts failed: behaviours are counted, but there are no successes to compare with."
+            f"{_endings(store)}"
         )
     elif failures == 0:
         notes.append("All measured attempts succeeded: there is no failure to explain.")

@@ -176,6 +176,6 @@ def lost_and_won(pair: GroupComparison) -> str:
     """The result of one comparison in words that follow the name of the group that does worse."""
     chance = "q < 0.001" if (pair.q_value or 0) < 0.001 else f"q = {pair.q_value:.2g}"
     return (
-        f"than {pair.better} on {pair.lost.value} of the {pair.tasks.value} tasks that both tried and better on"
-        f" {pair.won.value} (sign test, {chance})"
+        f"than {pair.better} (of {pair.tasks.value} tasks that both tried, worse on {pair.lost.value} and better on"
+        f" {pair.won.value}; sign test, {chance})"
     )

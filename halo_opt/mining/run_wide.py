@@ -14,7 +14,7 @@ from halo_opt.core.text import listed
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.comparisons import LABELS, MEASURED, By, Comparisons, Group, lost_and_won
 from halo_opt.mining.levels import Backing, Support
-from halo_opt.mining.measure import Measured
+from halo_opt.mining.measure import Measured, literal
 from halo_opt.mining.signatures import GROUPS_ONLY
 from halo_opt.store.protocols import Rows
 
@@ -26,6 +26,9 @@ NEARLY_NONE = 0.1
 # A behaviour that applies to fewer attempts of a group than this share is not known well enough there.
 APPLIES = 0.5
 MOST_CONSEQUENCES = 8
+# Of more groups that do better, only the clearest results are named.
+MOST_NAMED = 3
+NO_FAULT = 3
 
 
 class Share(NamedTuple):
@@ -84,7 +87,7 @@ class RunWide:
 
     @property
     def support(self) -> Support:
-        """`shown` where nearly no attempt of the groups that do better shows the best mark, else `suspected`."""
+        """`shown` where the best mark is a fault and nearly no attempt of the groups that do better shows it."""
         mark = self.best
         words = mark.group.words
         lift = (
@@ -96,6 +99,9 @@ class RunWide:
             reason = f"It is seen too in {_of(mark.group.by, mark.also_in)} {others}, which nevertheless does better."
             if len(mark.also_in) > 1:
                 reason = reason.replace("does better", "do better")
+            return Support("suspected", reason, lift)
+        if fault_rank(mark.m.behaviour) == NO_FAULT:
+            reason = f"It is a difference between the {mark.group.by}s and no fault by itself."
             return Support("suspected", reason, lift)
         reason = (
             f"Nearly all attempts of {words} show it, so there is too little to compare it with within this"
@@ -205,16 +211,17 @@ def may_mark(behaviour: Behaviour) -> bool:
 
 
 def fault_rank(behaviour: Behaviour) -> int:
-    """How likely a behaviour is a fault itself: 0 for a specific fault, then habits that many faults bring about.
+    """How likely a behaviour is a fault itself.
 
-    Behaviours of nearly all attempts are only ordered by this; it decides nothing about whether they are listed.
+    0 for a specific fault, 1 for habits that many faults bring about, 2 for symptoms, `NO_FAULT` for calls and
+    sequences of actions without an error, which only tell one harness or model from another.
     """
     if behaviour.consequence:
         return 2
     if behaviour.general:
         return 1
     if behaviour.from_traces and not behaviour.name.startswith(("error_", "about_")):
-        return 1 if any(action.endswith("(fails)") for action in behaviour.actions) else 3
+        return 1 if any(action.endswith("(fails)") for action in behaviour.actions) else NO_FAULT
     return 0
 
 
@@ -235,7 +242,7 @@ def backings_of_marks(found: Sequence[RunWide]) -> dict[str, Backing]:
         backings[name] = replace(
             before,
             scope=f"{before.scope} and {one.best.group.words}",
-            claim=f"{before.claim} {claim_of_mark(one)}",
+            claim=f"{before.claim} {_counts_of_mark(one)}",
             consequences=[*before.consequences, *(c for c in consequences if c.behaviour not in listed_already)],
         )
     return backings
@@ -243,14 +250,23 @@ def backings_of_marks(found: Sequence[RunWide]) -> dict[str, Backing]:
 
 def claim_of_mark(found: RunWide) -> str:
     """What is said of a group and its best mark, as a paragraph."""
+    by = found.best.group.by
+    return (
+        f"{_counts_of_mark(found)} That says that this {by} and the behaviour go together, and no more: whatever else"
+        " differs may be the cause."
+    )
+
+
+def _counts_of_mark(found: RunWide) -> str:
     mark = found.best
     by = mark.group.by
-    counts = listed([f"{share} attempts of {name}" for name, share in mark.better.items()])
-    results = "; ".join(lost_and_won(pair) for pair in found.comparisons)
+    counts = [f"{share} attempts of {name}" for name, share in mark.better.items()]
+    if len(counts) > MOST_NAMED:
+        counts = [f"{mark.elsewhere} attempts of the {len(counts)} {by}s that do better"]
+    results = [lost_and_won(pair) for pair in found.comparisons]
     return (
         f"In {mark.group.words} {mark.here} attempts show it, among them {mark.failures} failures. At the same tasks it"
-        f" is seen in {counts}. This {by} does worse {results}. That says that this {by} and the behaviour go together,"
-        " and no more: whatever else differs may be the cause."
+        f" is seen in {listed(counts)}. This {by} does worse {listed(results, MOST_NAMED)}."
     )
 
 
@@ -260,8 +276,8 @@ def numbers_of_mark(mark: Mark) -> dict[str, Number]:
     here = f"WHERE {MEASURED} AND {mark.group.condition}"
     every = f"{seen}attempts LEFT JOIN behaviour USING (trace_id) {here}"
     same_tasks = f"task_id IN (SELECT task_id FROM attempts {here})"
-    better = " OR ".join(Group(mark.group.by, name).condition for name in mark.better)
-    elsewhere = f"{seen}attempts JOIN behaviour USING (trace_id) WHERE {MEASURED} AND ({better}) AND {same_tasks}"
+    better = f"({LABELS[mark.group.by]}) IN ({', '.join(literal(name) for name in mark.better)})"
+    elsewhere = f"{seen}attempts JOIN behaviour USING (trace_id) WHERE {MEASURED} AND {better} AND {same_tasks}"
     return {
         "attempts_here_with": Number(value=mark.here.shown, sql=f"{every} AND value"),
         "attempts_here": Number(value=mark.here.of, sql=every),

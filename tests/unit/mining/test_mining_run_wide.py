@@ -108,7 +108,9 @@ def test_the_claim_names_this_run_the_others_and_the_test(tiny: TinyStore) -> No
     run(tiny, "bad", FENCE, 0)
     claim = first(report_of(tiny)).claim
     assert "In run bad 12 of 12 attempts show it" in claim
-    assert "This run does worse than good on 9 of the 12 tasks that both tried and better on 0 (sign test, " in claim
+    assert (
+        "This run does worse than good (of 12 tasks that both tried, worse on 9 and better on 0; sign test, " in claim
+    )
     assert "this run and the behaviour go together, and no more" in claim
 
 
@@ -150,7 +152,10 @@ def test_a_run_that_does_no_worse_is_not_marked(tiny: TinyStore) -> None:
 def test_a_worse_run_without_a_mark_is_said_in_the_caveats(tiny: TinyStore) -> None:
     run(tiny, "good", PLAIN, 9)
     run(tiny, "bad", PLAIN, 1)
-    assert any(note.startswith("Run bad does worse than good on 8 of the 12") for note in report_of(tiny).caveats)
+    assert any(
+        note.startswith("Run bad does worse than good (of 12 tasks that both tried, worse on 8")
+        for note in report_of(tiny).caveats
+    )
 
 
 def test_a_mark_that_is_proven_within_runs_is_one_finding_with_both(tiny: TinyStore) -> None:
@@ -196,3 +201,20 @@ def test_a_changed_comparison_is_found(tiny: TinyStore) -> None:
     changed = pair.model_copy(update={"lost": pair.lost.model_copy(update={"value": 12})})
     found = verify_report(report.model_copy(update={"comparisons": [changed]}), tiny)
     assert [mismatch.where for mismatch in found] == ["comparisons[run bad and good].lost"]
+
+
+def test_a_call_that_marks_a_run_is_no_fault_and_only_suspected(tiny: TinyStore) -> None:
+    run(tiny, "good", PLAIN, 9)
+    run(tiny, "bad", [step("look_up", '{"q": 1}', result="b")], 0)
+    found = first(report_of(tiny, patterns=True))
+    assert (found.level, found.scope, found.title) == ("suspected", "run bad", "Calls: look_up(q)")
+    assert found.level_reason == "It is a difference between the runs and no fault by itself."
+
+
+def test_of_many_better_runs_only_the_clearest_are_named(tiny: TinyStore) -> None:
+    for number in range(6):
+        run(tiny, f"good-{number}", PLAIN, 11)
+    run(tiny, "bad", FENCE, 0)
+    claim = first(report_of(tiny)).claim
+    assert "it is seen in 0 of 72 attempts of the 6 runs that do better" in claim
+    assert "and 3 more. That says" in claim
