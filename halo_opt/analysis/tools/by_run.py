@@ -8,11 +8,14 @@ from halo_opt.core.prompts import fence
 from halo_opt.core.records import Record
 from halo_opt.core.report_records import GroupComparison, Report
 from halo_opt.core.text import counted
+from halo_opt.mining.comparisons import is_clear, lost_and_won
 
 # A behaviour marks a run when at least this share of its attempts show it, and almost none of the other runs'.
 _MOST, _ALMOST_NONE = 0.8, 0.05
 _MIN_ATTEMPTS = 5
-_MOST_RUNS, _MOST_COMPARISONS, _MOST_LISTED = 12, 4, 8
+# Runs in the table, groups that do worse, and groups that each of them is compared with.
+_MOST_RUNS, _MOST_WORSE, _MOST_OTHERS = 12, 8, 4
+_LINE_CHARS = 1_200
 _TABLE_BYTES = 2_500
 
 
@@ -58,13 +61,15 @@ def by_run_text(rows: Sequence[RunCounts], comparisons: Sequence[GroupComparison
     if len(rows) < 2:
         return ""
     marked = marked_runs(rows)
+    names = [row.run_id for row in rows]
+    pairs = list(_compared(names[:marked], names[marked:], comparisons)) if marked else []
     lines = []
     if marked:
         runs = "the first run" if marked == 1 else f"the first {marked} runs"
+        compared = "below stands how the runs compare on the tasks that both tried" if pairs else "compare runs instead"
         lines.append(
-            f"it marks whole runs: most attempts of {runs} below show it, and almost none of the others. A"
-            " contrast within runs cannot test that; compare the runs on the tasks that both tried, and say of it only"
-            " that run and behaviour go together"
+            f"it marks whole runs: most attempts of {runs} below show it, and almost none of the others. A contrast"
+            f" within runs cannot test that; {compared}. Say of it only that run and behaviour go together"
         )
     columns = ["run_id", *(name for name in ("mode", "model") if len({getattr(row, name) for row in rows}) > 1)]
     cells = [
@@ -77,41 +82,37 @@ def by_run_text(rows: Sequence[RunCounts], comparisons: Sequence[GroupComparison
     ]
     table, _ = rows_text([*columns, "attempts that show it", "failures that show it"], cells, _TABLE_BYTES)
     more = [f"and {counted(len(rows) - _MOST_RUNS, 'more run')}"] if len(rows) > _MOST_RUNS else []
-    pairs = _compared([row.run_id for row in rows[:marked]], [row.run_id for row in rows[marked:]], comparisons)
     return "\n".join([*lines, "by run:", fence("\n".join([table, *more, *pairs]))])
 
 
 def _compared(marked: Sequence[str], others: Sequence[str], found: Sequence[GroupComparison]) -> Iterator[str]:
     """What mining says of a marked run and another one on the tasks that both tried."""
-    pairs = [
-        one
-        for one in found
-        if one.by == "run"
-        and ((one.worse in marked and one.better in others) or (one.better in marked and one.worse in others))
-    ]
-    for one in pairs[:_MOST_COMPARISONS]:
-        yield comparison_text(one)
+    sides = {**dict.fromkeys(marked, True), **dict.fromkeys(others, False)}
+    pairs = [one for one in found if one.by == "run" and sides.get(one.worse) is not sides.get(one.better)]
+    yield from _worse(pairs)
+    if pairs and not any(map(is_clear, pairs)):
+        yield "on the tasks that both tried, none of the runs that show it differs clearly from one that does not"
 
 
 def comparisons_text(report: Report) -> list[str]:
     """The comparisons of runs, modes, models and revisions as one part of data, the clearest first; else nothing."""
-    ordered = sorted(report.comparisons, key=_p_value)
-    lines = [comparison_text(one) for one in ordered[:_MOST_LISTED]]
-    if len(ordered) > _MOST_LISTED:
-        lines.append(f"and {len(ordered) - _MOST_LISTED} more")
-    return ["\n".join(["runs compared on the tasks that both tried:", *lines])] if lines else []
+    if not report.comparisons:
+        return []
+    lines = _worse(report.comparisons)
+    unclear = len(report.comparisons) - sum(map(is_clear, report.comparisons))
+    more = [f"{counted(unclear, 'other pair')} of runs, modes, models or revisions: no clear difference"]
+    return ["\n".join(["compared on the tasks that both tried:", *lines, *(more if unclear else [])])]
 
 
-def _p_value(one: GroupComparison) -> float:
-    value = one.p_value.value
-    return value if isinstance(value, int | float) else 1.0
-
-
-def comparison_text(one: GroupComparison) -> str:
-    """A comparison in words. It names runs, so it must be fenced."""
-    marks = f"; findings that mark it: {', '.join(one.findings)}" if one.findings else ""
-    return (
-        f"{one.by} {cell_text(one.worse, 80)} does worse than {cell_text(one.better, 80)} on {one.lost.value} of the"
-        f" {one.tasks.value} tasks that both tried, and better on {one.won.value} (exact sign test p ="
-        f" {_p_value(one):.2g}){marks}"
-    )
+def _worse(pairs: Sequence[GroupComparison]) -> list[str]:
+    """A line for each group that clearly does worse than others. It names groups, so it must be fenced."""
+    groups: dict[tuple[str, str], list[GroupComparison]] = {}
+    for one in filter(is_clear, pairs):
+        groups.setdefault((one.by, one.worse), []).append(one)
+    lines = []
+    for (by, worse), found in groups.items():
+        results = "; ".join(map(lost_and_won, found[:_MOST_OTHERS]))
+        findings = list(dict.fromkeys(name for one in found for name in one.findings))
+        marks = f". Findings that mark it: {', '.join(findings)}" if findings else ""
+        lines.append(cell_text(f"{by} {worse} does worse {results}{marks}", _LINE_CHARS))
+    return lines[:_MOST_WORSE]

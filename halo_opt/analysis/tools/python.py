@@ -32,7 +32,7 @@ class PythonArguments(Arguments):
         max_length=20_000,
         description="Python; print() what you want to see. Functions: sql(query) -> list of dicts, contrast(title,"
         " predicate_sql) -> dict, llm(prompt) -> str, llm_map(question, sql, labels=None) -> list of dicts,"
-        " show(trace_id, first=0, last=None) -> str, search(pattern) -> str",
+        " show(trace_id, first=0, last=None, part='steps') -> str, search(pattern) -> str",
     )
 
 
@@ -86,8 +86,9 @@ class PythonSession:
         def ask_llm_map(question: str, sql: str, labels: list[str] | None = None) -> list[dict[str, Any]]:
             return current().required_models().llm_map(question, sql, labels)
 
-        def ask_show(trace_id: str, first: int = 0, last: int | None = None) -> str:
-            return show(ShowArguments(trace_id=trace_id, first=first, last=last), _with_long_answers(current()))
+        def ask_show(trace_id: str, first: int = 0, last: int | None = None, part: str = "steps") -> str:
+            asked = ShowArguments.model_validate({"trace_id": trace_id, "first": first, "last": last, "part": part})
+            return show(asked, _with_long_answers(current()))
 
         def ask_search(pattern: str) -> str:
             return search(SearchArguments(pattern=pattern, limit=100), _with_long_answers(current()))
