@@ -221,6 +221,7 @@ def _finding_rows(report: Report) -> list[list[object]]:
         title = f"{finding.title} ({finding.scope})" if finding.scope else finding.title
         compared = [q for pair in report.comparisons if finding.id in pair.findings and (q := pair.q_value) is not None]
         # What marks a whole run goes by the comparison of runs: within the run there is nothing to test.
-        q = max(compared) if compared and finding.level != "proven" else values.get("q_value")
+        of_run = max(compared) if compared and finding.level != "proven" else None
+        q = values.get("q_value") if of_run is None else of_run
         rows.append([finding.id, finding.level, title, failures, successes, q])
     return rows
