@@ -219,7 +219,7 @@ def _finding_rows(report: Report) -> list[list[object]]:
         values: dict[str, object] = {name: number.value for name, number in finding.numbers.items()}
         failures, successes = share(values, "failures_with", "failures"), share(values, "successes_with", "successes")
         title = f"{finding.title} ({finding.scope})" if finding.scope else finding.title
-        compared = [q for pair in report.comparisons if finding.id in pair.findings and (q := pair.q_value) is not None]
+        compared = [pair.q_value or 0.0 for pair in report.comparisons if finding.id in pair.findings]
         # What marks a whole run goes by the comparison of runs: within the run there is nothing to test.
         of_run = max(compared) if compared and finding.level != "proven" else None
         q = values.get("q_value") if of_run is None else of_run
