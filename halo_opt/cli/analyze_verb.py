@@ -181,7 +181,7 @@ def _show(report: Report, paths: ReportPaths, summary: ImportSummary, console: C
     if format_ == "json":
         console.document(report)
     elif report.findings or (format_ == "csv" and not report.counts):
-        console.table(["id", "finding", "in failures", "in successes", "q"], _finding_rows(report), format_)
+        console.table(["id", "level", "finding", "in failures", "in successes", "q"], _finding_rows(report), format_)
     elif report.counts:
         console.table(["kind", *(name.lower() for name in COUNT_COLUMNS)], _count_rows(report), format_)
     # What the import has warned of is not said again.
@@ -218,5 +218,10 @@ def _finding_rows(report: Report) -> list[list[object]]:
     for finding in report.findings:
         values: dict[str, object] = {name: number.value for name, number in finding.numbers.items()}
         failures, successes = share(values, "failures_with", "failures"), share(values, "successes_with", "successes")
-        rows.append([finding.id, finding.title, failures, successes, values.get("q_value")])
+        title = f"{finding.title} ({finding.scope})" if finding.scope else finding.title
+        compared = [pair.q_value or 0.0 for pair in report.comparisons if finding.id in pair.findings]
+        # What marks a whole run goes by the comparison of runs: within the run there is nothing to test.
+        of_run = max(compared) if compared and finding.level != "proven" else None
+        q = values.get("q_value") if of_run is None else of_run
+        rows.append([finding.id, finding.level, title, failures, successes, q])
     return rows

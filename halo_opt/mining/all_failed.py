@@ -81,6 +81,11 @@ def failures_of(group: Group | None) -> str:
     return f"SELECT trace_id FROM attempts WHERE outcome = 'failure' AND {_condition(group)}"
 
 
+def attempts_of(group: Group | None) -> str:
+    """SQL of the trace ids of the measured attempts of a group."""
+    return f"SELECT trace_id FROM attempts WHERE {MEASURED} AND {_condition(group)}"
+
+
 def _condition(group: Group | None) -> str:
     return "true" if group is None else group.condition
 
@@ -88,16 +93,21 @@ def _condition(group: Group | None) -> str:
 def shared_faults(store: Rows, measured: Sequence[Measured], group: Group | None) -> list[SharedFault]:
     """The specific faults that failures of a group share: those of nearly all attempts first, then the earlier ones.
 
+    Symptoms of failing, such as a limit that ended all attempts, come after them.
+
     Of a single run among several only what nearly all of its attempts show, and nearly no other attempt, is a fault of
     that run.
     """
     found = []
     for m in measured:
-        if m.state == "failed" or not m.failures_with or fault_rank(m.behaviour) or not may_mark(m.behaviour):
+        symptom = m.behaviour.consequence
+        if m.state == "failed" or not m.failures_with or not may_mark(m.behaviour):
+            continue
+        if fault_rank(m.behaviour) and not symptom:
             continue
         [(step, *counts)] = store.rows(_counts_sql(m.behaviour, group))
         failures, successes, elsewhere = (Share(*map(int, counts[at : at + 2])) for at in (0, 2, 4))
-        least = PREVALENT if group is None else NEARLY_ALL
+        least = PREVALENT if group is None and not symptom else NEARLY_ALL
         if failures.rate < least or successes.rate >= failures.rate or elsewhere.rate > NEARLY_NONE:
             continue
         found.append(SharedFault(m, group, failures, successes, inf if step is None else float(step)))
@@ -122,6 +132,7 @@ def _place(fault: SharedFault) -> tuple[object, ...]:
     when = fault.first_step if fault.nearly_all else -round(10 * share)
     about = fault.m.behaviour.name.startswith("about_")
     return (
+        fault.m.behaviour.consequence,
         not fault.nearly_all,
         when,
         -round(10 * share),
@@ -170,6 +181,10 @@ def backing_of_fault(store: Rows, fault: SharedFault) -> Backing:
     lift = "Successes at the same tasks: at least one attempt in five, with a better model or without this fault."
     if successes.of:
         support = Support("suspected", f"{alone}, and {successes.shown} of these show it.", lift)
+    elif fault.m.behaviour.consequence:
+        support = Support("suspected", f"{alone}, and this may be a symptom of failing.", lift)
+    elif fault.failures.of < LEAST_FAILURES:
+        support = Support("suspected", f"There are only {counted(fault.failures.of, 'failure')}.", lift)
     elif fault.nearly_all:
         support = Support("shown", f"{alone}, so nothing says that attempts without it would succeed.", lift)
     else:

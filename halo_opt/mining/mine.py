@@ -15,6 +15,7 @@ from halo_opt.core.report_records import CountTable, Finding, GroupComparison, I
 from halo_opt.mining.all_failed import (
     PREVALENT,
     SharedFault,
+    attempts_of,
     backing_of_fault,
     failures_of,
     groups_without_success,
@@ -32,9 +33,9 @@ from halo_opt.mining.groups import grouped
 from halo_opt.mining.levels import Backing, level_of, order_of
 from halo_opt.mining.materialized import MaterializedStore
 from halo_opt.mining.measure import Measured, measure, steps_where_success_ends, unrecorded
-from halo_opt.mining.run_wide import NEARLY_ALL, RunWide, backings_of_marks, marked_groups
+from halo_opt.mining.run_wide import NEARLY_ALL, NEARLY_NONE, RunWide, backings_of_marks, marked_groups
 from halo_opt.mining.sequences import sequences, without_contained
-from halo_opt.mining.signatures import GROUPS_ONLY, offered, shared
+from halo_opt.mining.signatures import GROUPS_ONLY, never_called, offered, shared
 from halo_opt.mining.totals import ceiling, overview
 from halo_opt.mining.triage import triage_ctes, triage_method, triage_numbers, triage_sql
 from halo_opt.store.protocols import Query, Rows
@@ -136,7 +137,7 @@ class MinedStore:
                 ]
             ),
             caveats=[
-                *caveats_of(store, own, first_steps, found=len(sure_or_shown)),
+                *caveats_of(store, [m for m in own if m not in backed], first_steps, found=len(sure_or_shown)),
                 *unmarked(store, self.comparisons, marked),
                 *too_long(standing, judged),
                 *self.skipped,
@@ -229,7 +230,8 @@ def measured_store(
 def _in_groups(store: MaterializedStore, compared: Comparisons, known: Sequence[Behaviour]) -> list[Behaviour]:
     """Templates that nearly all failures of a group show, where it does worse than another or has next to no success.
 
-    They are chosen by failures, so they may not be tested against successes.
+    And that an attempt lacks a tool that nearly all attempts of a better group call. These are chosen by group or by
+    outcome, so they may not be tested within runs.
     """
     names = {behaviour.name for behaviour in known}
     more: dict[str, Behaviour] = {}
@@ -238,6 +240,9 @@ def _in_groups(store: MaterializedStore, compared: Comparisons, known: Sequence[
         for behaviour in shared(store, failures_of(group), NEARLY_ALL if group else PREVALENT):
             reason = GROUPS_ONLY if successes else ""
             more.setdefault(behaviour.name, behaviour.model_copy(update={"untestable": reason}))
+    for better in dict.fromkeys(Group(pair.by, pair.better) for pair in compared.clear):
+        for behaviour in never_called(store, attempts_of(better), 1 - NEARLY_NONE):
+            more.setdefault(behaviour.name, behaviour.model_copy(update={"untestable": GROUPS_ONLY}))
     return [behaviour for name, behaviour in more.items() if name not in names]
 
 

@@ -150,6 +150,25 @@ def offered(store: MaterializedStore) -> Offered:
     return Offered(tuple(signature_behaviour(one) for one in chosen), method)
 
 
+def never_called(store: MaterializedStore, among: str, least: float) -> list[Behaviour]:
+    """For each tool that a share of some attempts calls: that an attempt never calls it. Arguments as in `shared`."""
+    rows = store.rows(
+        f"SELECT tool FROM steps WHERE tool IS NOT NULL AND trace_id IN ({among}) GROUP BY tool HAVING"
+        f" count(DISTINCT trace_id) >= greatest(1, {least} * (SELECT count(*) FROM ({among})))"
+        f" ORDER BY count(DISTINCT trace_id) DESC, tool LIMIT {MOST_OFFERED}"
+    )
+    return [
+        Behaviour(
+            name=name_of("without", tool),
+            title=f"Never calls {tool}",
+            meaning=f"No step calls {tool}.",
+            condition=Condition(having=f"NOT coalesce(bool_or(tool = {literal(tool)}), false)"),
+            from_traces=True,
+        )
+        for (tool,) in rows
+    ]
+
+
 def signature_behaviour(one: Signature) -> Behaviour:
     """The behaviour of showing a template."""
     fact, title, meaning = _KINDS[one.kind]

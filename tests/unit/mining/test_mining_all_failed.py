@@ -81,3 +81,17 @@ def test_templates_chosen_by_failures_are_not_tested_against_successes(tiny: Tin
 def test_an_all_failed_report_is_verified(tiny: TinyStore) -> None:
     all_failed(tiny)
     assert verify_report(report_of(tiny), tiny) == []
+
+
+def test_attempts_without_a_step_lead_where_nothing_else_is_there(tiny: TinyStore) -> None:
+    for number in range(8):
+        tiny.add([], task=f"t{number}")
+    report = report_of(tiny, behaviours=built_in())
+    assert (report.findings[0].level, report.findings[0].title) == ("suspected", "Is scored without a single step")
+    assert not [note for note in report.caveats if note.startswith("Is scored without a single step")]
+
+
+def test_of_two_failures_nothing_is_shown(tiny: TinyStore) -> None:
+    all_failed(tiny, 2)
+    found = report_of(tiny).findings[0]
+    assert (found.level, found.level_reason) == ("suspected", "There are only 2 failures.")

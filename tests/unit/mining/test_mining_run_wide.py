@@ -218,3 +218,10 @@ def test_of_many_better_runs_only_the_clearest_are_named(tiny: TinyStore) -> Non
     claim = first(report_of(tiny)).claim
     assert "it is seen in 0 of 72 attempts of the 6 runs that do better" in claim
     assert "and 3 more. That says" in claim
+
+
+def test_a_tool_that_a_run_lacks_marks_it(tiny: TinyStore) -> None:
+    run(tiny, "good", [*PLAIN, step("check", "{}", result="ok")], 9)
+    run(tiny, "bad", PLAIN, 0)
+    found = first(report_of(tiny, patterns=True))
+    assert (found.level, found.scope, found.title) == ("suspected", "run bad", "Never calls check")
