@@ -73,6 +73,7 @@ def analyze_verb(
     prices: model_options.PriceFile = None,
     record: model_options.Record = None,
     replay: model_options.Replay = None,
+    in_order: model_options.InOrder = False,
     context: model_options.Context = None,
     watch: model_options.WatchOption = False,
     fresh: model_options.Fresh = False,
@@ -99,7 +100,7 @@ def analyze_verb(
     )
     analysis = model_options.analysis_options(
         model=model, roles=role, budget=budget, turns=max_turns, depth=max_depth, parallel=parallel, time=time,
-        harness=harness, prices=prices, context=context, replay=replay, record=record, fresh=fresh,
+        harness=harness, prices=prices, context=context, replay=replay, in_order=in_order, record=record, fresh=fresh,
         limits=AnalysisLimits(),
     )  # fmt: skip
     if analysis is None:

@@ -75,6 +75,14 @@ Replay = Annotated[
         metavar="FILE",
     ),
 ]
+InOrder = Annotated[
+    bool,
+    typer.Option(
+        "--in-order",
+        help="With --replay: give the replies in the order in which they were recorded, also where a prompt has changed"
+        " since.",
+    ),
+]
 Context = Annotated[
     int | None,
     typer.Option("--context", min=1024, help="The size of the model's context window, in tokens.", metavar="TOKENS"),
@@ -98,6 +106,7 @@ def analysis_options(
     prices: Path | None,
     context: int | None,
     replay: Path | None,
+    in_order: bool,
     record: Path | None,
     fresh: bool,
     limits: AnalysisLimits,
@@ -126,6 +135,8 @@ def analysis_options(
         raise InputError(
             f"--replay calls no model and writes no journal, so {given_in_vain} would have no effect; leave it out"
         )
+    if in_order and replay is None:
+        raise InputError("--in-order concerns a recording; name it with --replay, or leave --in-order out")
     if harness is not None and not harness.is_dir():
         raise InputError(f"--harness {harness} does not exist; name the folder that holds the files of the harness")
     models = models_of(model, roles or [])
@@ -144,6 +155,7 @@ def analysis_options(
         prices=prices,
         context_tokens=context,
         replay=replay,
+        in_order=in_order,
     )
     budget_for(options, priced(options), cautious_usd=0.0)
     return options
@@ -184,12 +196,17 @@ def opened_session(
         record: A second file to which the journal is copied at the end.
     """
     if options.replay is not None:
-        with replayed_session(options.replay, subject=subject) as session:
+        with replayed_session(options.replay, subject=subject, in_order=options.in_order) as session:
             console.say(
                 f"replaying {counted(session.recorded, 'call')} of {options.replay}: no model is called, nothing is"
                 " spent"
             )
             yield session
+            if changed := session.cassette.changed:
+                console.say(
+                    f"{changed} of {counted(session.recorded, 'prompt')} differ from those that the model was sent when"
+                    " it was recorded. Claims were checked as they are now"
+                )
         return
     prices = priced(options)
     budget, words = budget_for(options, prices, cautious_usd=cautious_usd)

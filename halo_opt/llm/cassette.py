@@ -7,7 +7,7 @@ messages only, in memory; a callback gets every new entry.
 import hashlib
 import json
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -85,16 +85,26 @@ class Cassette:
 
     The n-th call with a key gets the n-th recorded end. Calls with one key at the same time are told apart by their
     order alone.
+
+    With `in_order`, the n-th call of a role gets the n-th recorded end of that role, whatever its prompt. So a
+    recording can be replayed when prompts have changed since; `changed` counts the calls whose prompt was another one.
     """
 
     def __init__(
-        self, past: Iterable[Mapping[str, Any]] = (), *, on_entry: Callable[[CassetteEntry], None] | None = None
+        self,
+        past: Iterable[Mapping[str, Any]] = (),
+        *,
+        on_entry: Callable[[CassetteEntry], None] | None = None,
+        in_order: bool = False,
     ) -> None:
         """`past` are entries of an earlier life; `on_entry` gets each new one, in order, under the cassette's lock.
 
         When `on_entry` raises, the entry does not stand. Raises InputError for entries that cannot be used.
         """
         self._on_entry = on_entry or (lambda _entry: None)
+        self._in_order = in_order
+        self._by_role: defaultdict[Role, deque[CassetteEntry]] = defaultdict(deque)
+        self.changed = 0
         self._ends: defaultdict[str, list[CassetteEntry]] = defaultdict(list)
         self._played: defaultdict[str, int] = defaultdict(int)
         self._lock = threading.Lock()
@@ -110,6 +120,7 @@ class Cassette:
         if entry.occurrence != len(self._ends[entry.key]):
             raise InputError(f"entries before entry {number} of the cassette are missing; record anew")
         self._ends[entry.key].append(entry)
+        self._by_role[entry.role].append(entry)
 
     @property
     def unplayed(self) -> int:
@@ -117,14 +128,24 @@ class Cassette:
         with self._lock:
             return sum(len(ends) - self._played[key] for key, ends in self._ends.items())
 
-    def take(self, call: _Call) -> CassetteEntry | None:
-        """The next recorded end of this call, None when there is none."""
+    def take(self, call: _Call, role: Role) -> CassetteEntry | None:
+        """The next recorded end of this call, or with `in_order` of its role; None when there is none."""
         with self._lock:
+            if self._in_order:
+                return self._next_of(role, call)
             number = self._played[call.key]
             if number >= len(self._ends[call.key]):
                 return None
             self._played[call.key] += 1
             return self._ends[call.key][number]
+
+    def _next_of(self, role: Role, call: _Call) -> CassetteEntry | None:
+        if not self._by_role[role]:
+            return None
+        entry = self._by_role[role].popleft()
+        self._played[entry.key] += 1
+        self.changed += entry.key != call.key
+        return entry
 
     def record(
         self, call: _Call, role: Role, *, completion: Completion | None = None, error: FinalError | None = None
@@ -202,7 +223,7 @@ class RecordedModel:
         Raises CassetteMiss for a call that was not recorded when there is no model.
         """
         call = _Call.of(self.name, messages, schema)
-        if (entry := self._tape.take(call)) is not None:
+        if (entry := self._tape.take(call, self._role)) is not None:
             return _play(entry, schema, on_text)
         if self._model is None:
             raise self._miss(call, messages)

@@ -202,6 +202,12 @@ def test_a_replay_with_another_prompt_fails(again: Done, capsys: pytest.CaptureF
     assert not Path("second/report.json").exists()
 
 
+def test_a_replay_in_order_answers_another_prompt(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--replay", "run.jsonl", "--in-order", "--max-depth", "0", "--out", "second"]
+    assert run(["analyze", str(TALKS), *words]) == 0
+    assert "3 of 3 prompts differ from those that the model was sent" in said(capsys)
+
+
 def test_a_replay_over_other_traces_is_refused(again: Done, capsys: pytest.CaptureFixture[str]) -> None:
     write_talks(Path(), tasks=13)
     assert run(["analyze", str(TALKS), "--replay", "run.jsonl"]) == 2
@@ -212,6 +218,7 @@ def test_a_replay_over_other_traces_is_refused(again: Done, capsys: pytest.Captu
     ("words", "message"),
     [
         (["--replay", "nowhere.jsonl"], "nowhere.jsonl does not exist"),
+        (["--in-order"], "--in-order concerns a recording; name it with --replay"),
         (
             ["--replay", "x", "--model", "local"],
             "writes no journal, so --model would have no effect",

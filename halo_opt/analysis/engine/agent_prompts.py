@@ -12,6 +12,7 @@ from halo_opt.analysis.engine.turns import details_of, form_inside, form_of
 from halo_opt.analysis.tools.all import NEED_HARNESS
 from halo_opt.analysis.tools.base import Tool, ToolContext
 from halo_opt.analysis.tools.by_run import comparisons_text
+from halo_opt.analysis.tools.formatting import beginning
 from halo_opt.core.errors import InputError
 from halo_opt.core.prompts import fence, render
 from halo_opt.core.records import Value
@@ -96,13 +97,13 @@ def first_message(
         "heading": "Task" if question is None else "Question",
         "task": REPORT_TASK if question is None else question,
         "scope": f"You look at {context.scope.words}.",
-        "overview": [*_overview(context, rows), *_tool_names(context, rows)],
+        "overview": [*_overview(context, sizes, rows), *_tool_names(context, rows)],
         "findings": _titles(findings) if titles_only else _findings(findings, sizes.findings_bytes),
     }
     return render("analyzer_first.j2", values)
 
 
-def _overview(context: ToolContext, rows: GuardedRows) -> Iterator[str]:
+def _overview(context: ToolContext, sizes: PromptSizes, rows: GuardedRows) -> Iterator[str]:
     if context.scope.sql is not None:
         yield from _outcomes(context, rows)
         return
@@ -112,7 +113,7 @@ def _overview(context: ToolContext, rows: GuardedRows) -> Iterator[str]:
     if names:
         yield fence("\n".join(names))
     for compared in comparisons_text(context.report):
-        yield fence(compared)
+        yield fence(beginning(compared, sizes.findings_bytes // 2))
 
 
 def _outcomes(context: ToolContext, rows: GuardedRows) -> Iterator[str]:

@@ -35,6 +35,7 @@ class AnalysisOptions(Record):
         prices: A file with prices of models.
         context_tokens: The size of every model's context window, in tokens; None where it is looked up.
         replay: The recording that answers instead of a model.
+        in_order: Whether the recording's replies are given in their order, also to prompts that have changed since.
     """
 
     models: dict[Role, str]
@@ -44,6 +45,7 @@ class AnalysisOptions(Record):
     prices: Path | None = None
     context_tokens: int | None = None
     replay: Path | None = None
+    in_order: bool = False
 
     def fixed(self) -> dict[str, Any]:
         """The options that must not change when a journal is continued, as JSON data.

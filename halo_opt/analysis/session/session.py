@@ -145,8 +145,10 @@ def open_session(
 
 
 @contextmanager
-def replayed_session(path: Path, *, subject: Mapping[str, Any]) -> Iterator[Session]:
+def replayed_session(path: Path, *, subject: Mapping[str, Any], in_order: bool = False) -> Iterator[Session]:
     """Open a session that answers from a recording, without key, network or spending. Nothing is written.
+
+    With `in_order` the replies are given in their order, also to prompts that are not as they were.
 
     Raises InputError where the file is no recording, or one of other inputs.
     """
@@ -156,7 +158,7 @@ def replayed_session(path: Path, *, subject: Mapping[str, Any]) -> Iterator[Sess
             f"{path} was recorded with other {' and '.join(different)}; name the inputs that it was made with, or "
             "record anew"
         )
-    cassette = Cassette(recording.replies)
+    cassette = Cassette(recording.replies, in_order=in_order)
     roles = replayed_roles(recording.roles, cassette)
     yield Session(roles, Ledger(Budget()), cassette, Budget(), path, len(recording.replies), None, Counter())
 

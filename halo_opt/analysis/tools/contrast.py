@@ -41,7 +41,8 @@ class ContrastArguments(Arguments):
     title: str = Field(min_length=3, max_length=160, description="what an attempt that shows it does, in a few words")
     predicate_sql: str = Field(
         max_length=MAX_SQL,
-        description="SELECT of the trace_id of every attempt that shows it, by what it did; never by outcome or score;"
+        description="SELECT of the trace_id (and, if it is of one, the step) of every attempt that shows it, by what it"
+        " did; never by outcome or score;"
         " or the id of a finding, the name of an earlier contrast, or of a label of llm_map",
     )
 
@@ -74,7 +75,8 @@ def contrast_predicate(context: ToolContext, title: str, predicate_sql: str) -> 
     """
     sql, shown = _checked(context, _unnamed(context, predicate_sql))
     claim = Claim(title=title, claim="", predicate_sql=sql)
-    measured = measure(context.guarded, claim_behaviour(claim, "asked"), steps_where_success_ends(context.store))
+    first_steps = steps_where_success_ends(context.store)
+    measured = measure(context.guarded, claim_behaviour(claim, "asked"), first_steps)
     if measured.state in ("failed", "not applicable"):
         raise refused(measured.reason, sql)
     compared = measured.state in ("tested", "described")
@@ -93,7 +95,7 @@ def contrast_predicate(context: ToolContext, title: str, predicate_sql: str) -> 
         p_value=c.p_value if c else None,
         held_fixed=HELD_FIXED[c.stratified_by] if c else "",
         hypotheses_tested=context.hypotheses.count(context.agent),
-        warnings=list(_warnings(measured)),
+        warnings=_warnings(measured, ends_with_success=len(first_steps)),
         examples=_examples(context, shown, "failure"),
         successes_that_show_it=_examples(context, shown, "success"),
         runs=counts_by_run(context, map(str, shown)),
@@ -115,7 +117,7 @@ def _unnamed(context: ToolContext, predicate_sql: str) -> str:
     text = predicate_sql.strip()
     for finding in context.report.findings:
         if text.lower() == finding.id.lower():
-            return f"SELECT trace_id FROM (\n{finding.predicate_sql}\n) AS found WHERE value"
+            return f"SELECT trace_id, step FROM (\n{finding.predicate_sql}\n) AS found WHERE value"
     label = _LABELLED.fullmatch(text)
     named = context.hypotheses.named(f"{label[1]}={label[2]}" if label else text)
     if label and named is None:
@@ -139,8 +141,8 @@ def _checked(context: ToolContext, predicate_sql: str) -> tuple[str, set[Any]]:
         blind = context.guarded.rows(blind_sql(sql) or sql)
     except InputError as error:
         raise refused(str(error), sql) from error
-    if any(len(row) != 1 for row in shown):
-        raise ToolRefused("the predicate selects more than one column; SELECT trace_id alone")
+    if any(len(row) > 1 for row in shown) and not _has_step(context, sql, len(shown[0])):
+        raise ToolRefused("the predicate selects other columns; SELECT trace_id alone, or trace_id and step")
     if {row[0] for row in shown} != {row[0] for row in blind}:
         raise ToolRefused(
             "the predicate selects other attempts when outcome and score are hidden: it depends on the outcome or on"
@@ -149,13 +151,27 @@ def _checked(context: ToolContext, predicate_sql: str) -> tuple[str, set[Any]]:
     return sql, {row[0] for row in shown}
 
 
-def _warnings(m: Measured) -> list[str]:
+def _has_step(context: ToolContext, sql: str, columns: int) -> bool:
+    """Whether a predicate of several columns gives trace_id and the step that shows it, and nothing else."""
+    try:
+        context.guarded.rows(f"SELECT p.trace_id, p.step FROM (\n{sql}\n) AS p LIMIT 0")
+    except InputError:
+        return False
+    return columns == 2
+
+
+def _warnings(m: Measured, *, ends_with_success: int) -> list[str]:
+    """What weakens a contrast; `ends_with_success` is the number of runs in which success ends an attempt."""
     if m.failures_with and m.successes == 0:
         return [
             "no attempt succeeds, so nothing can be compared: what nearly all failures share may be the cause. Show"
             " that it alone keeps an attempt from succeeding, with a quote of what came back"
         ]
     warnings = []
+    if ends_with_success:
+        why = f"in {counted(ends_with_success, 'run')} success ends an attempt, so failures have more steps"
+        without_step = "there a predicate without a step is not tested; select trace_id and step, and first steps are"
+        warnings.append(f"{why}; {without_step if m.whole else 'of these runs only first steps are'} compared")
     if m.failures and m.failures_with >= _RESTATES * m.failures and m.successes_with == 0:
         warnings.append(
             "nearly every failure shows it and no success: it may be the failure in other words, not its cause"

@@ -56,6 +56,7 @@ BESIDE_FILES = (
     ),
     *("licence*", "copying*", "notice*"),
 )
+_PROMPTS = (".j2", ".jinja", ".jinja2", ".prompt", ".md", ".txt", ".yaml", ".yml", ".toml", ".json", ".ini", ".cfg")
 _TEXT_ENDS = ("", ".md", ".rst", ".txt", ".adoc", ".html")
 # So many secrets in one file make it a store of them; in code some are examples.
 _MOST_SECRETS, _MOST_IN_CODE = 1, 4
@@ -81,7 +82,10 @@ def folder_of(context: ToolContext) -> Path:
 
 
 def files_of(context: ToolContext) -> list[HarnessFile]:
-    """At most MAX_FILES plain files that agents may read, the editable ones first; without git, those not hidden."""
+    """At most MAX_FILES plain files that agents may read; without git, those not hidden.
+
+    The editable ones come first; without a loop.yaml, prompts and settings do.
+    """
     folder = folder_of(context)
     loop = folder / "loop.yaml"
     by_loop = loop.is_file()
@@ -92,7 +96,8 @@ def files_of(context: ToolContext) -> list[HarnessFile]:
     else:
         names = frozenset(name for name in names if not is_beside(name))
     found: list[HarnessFile] = []
-    for name in sorted(names, key=lambda name: (name not in editable, name)):
+    first = editable if by_loop else frozenset(name for name in names if name.lower().endswith(_PROMPTS))
+    for name in sorted(names, key=lambda name: (name not in first, name)):
         if len(found) == MAX_FILES:
             break
         if (size := _plain_size(folder, name)) is not None:

@@ -47,7 +47,7 @@ def test_runs_are_marked_where_most_of_theirs_and_almost_none_of_the_others_show
 
 def test_the_comparison_of_a_marked_run_with_another_is_added() -> None:
     told = by_run_text([run("a", 60), run("b", 0)], [COMPARED])
-    assert "run a does worse than b on 25 of the 60 tasks that both tried and better on 0" in told
+    assert "run a does worse than b (of 60 tasks that both tried, worse on 25 and better on 0" in told
     assert "does worse" not in by_run_text([run("a", 60), run("b", 30)], [COMPARED])
     unclear = COMPARED.model_copy(update={"q_value": 0.9})
     assert "differs clearly" in by_run_text([run("a", 60), run("b", 0)], [unclear])

@@ -197,3 +197,9 @@ def test_the_history_is_of_the_served_files(context: ToolContext, harness: FakeH
     harness.git("add", ".")
     harness.git("-c", "user.name=f", "-c", "user.email=f@localhost", "commit", "-qm", "Write down what went wrong")
     assert "went wrong" not in ask(context, "git_log")
+
+
+def test_without_a_loop_prompts_and_settings_come_first(context: ToolContext, harness: FakeHarness) -> None:
+    harness.loop_file.unlink()
+    names = [line.partition("\t")[0] for line in ask(context, "harness_files").splitlines() if "\t" in line]
+    assert names.index("config.yaml") < names.index("prompts/rules.j2") < names.index("agent.py")

@@ -222,7 +222,8 @@ def test_a_contrast_names_up_to_three_failures_that_show_it_between_marks(real_c
         ("SELECT trace_id FROM scores", "the predicate looks at scores"),
         ("SELECT trace_id FROM attempts AS a WHERE a::VARCHAR LIKE '%failure%'", "when outcome and score are hidden"),
         ("SELECT t FROM attempts AS a(t, r, k, s, n, o) WHERE o = 'failure'", "when outcome and score are hidden"),
-        ("SELECT trace_id, step FROM steps", "SELECT trace_id alone"),
+        ("SELECT trace_id, tool FROM steps", "SELECT trace_id alone, or trace_id and step"),
+        ("SELECT trace_id, step, tool FROM steps", "SELECT trace_id alone, or trace_id and step"),
         ("SELECT step FROM steps", "instead: "),
         ("SELECT nope FROM steps", "instead: steps has trace_id, step"),
         ("SELECT 1) AS p; DELETE FROM attempts; SELECT (1", "instead: "),
@@ -348,3 +349,10 @@ def test_without_successes_what_all_failures_share_is_a_candidate(real_context: 
         assert "no attempt succeeds, so nothing can be compared" in told and "explains nothing" not in told
         with pytest.raises(ToolRefused, match="so there is no pair"):
             ask(lost, "diverge")
+
+
+def test_a_predicate_may_give_the_step(real_context: ToolContext) -> None:
+    plain = contrast_predicate(real_context, "meets an error", ERRORS)
+    stepped = contrast_predicate(real_context, "meets an error", ERRORS.replace("trace_id", "trace_id, step"))
+    assert (stepped.failures_with, stepped.successes_with) == (plain.failures_with, plain.successes_with)
+    assert not any("without a step is not tested" in warning for warning in stepped.warnings)

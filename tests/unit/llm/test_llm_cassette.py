@@ -101,6 +101,29 @@ def test_the_same_prompt_gets_its_replies_in_the_order_in_which_they_were_record
         again.complete(ask("?"))
 
 
+def test_in_order_another_prompt_gets_the_next_reply_and_is_counted() -> None:
+    recording = Recording()
+    taped = RecordedModel(ScriptedModel(["one", "two"]), recording.cassette, role="root")
+    assert [taped.complete(ask(text)).text for text in "ab"] == ["one", "two"]
+    cassette = Cassette(recording.entries, in_order=True)
+    again = replayed(cassette)
+    assert [again.complete(ask(text)).text for text in "ac"] == ["one", "two"]
+    assert (cassette.changed, cassette.unplayed) == (1, 0)
+
+
+def test_in_order_roles_are_kept_apart() -> None:
+    recording = Recording()
+    for role, reply in (("root", "mine"), ("map", "yours")):
+        RecordedModel(ScriptedModel([reply]), recording.cassette, role=role).complete(ask("?"))  # type: ignore[arg-type]
+    cassette = Cassette(recording.entries, in_order=True)
+    assert RecordedModel(None, cassette, role="map", name="scripted").complete(ask("!")).text == "yours"
+
+
+def test_in_order_a_call_too_many_fails() -> None:
+    with pytest.raises(CassetteMiss, match="no call of the role root was recorded"):
+        replayed(Cassette(in_order=True)).complete(ask("?"))
+
+
 def test_a_resumed_run_asks_the_model_only_for_what_is_missing() -> None:
     first = Recording()
     RecordedModel(ScriptedModel(["one"]), first.cassette, role="root").complete(ask("a"))
