@@ -89,12 +89,13 @@ class MinedStore:
         q = q_values(measured)
         with_outcomes = any(m.failures or m.successes for m in measured)
         own = [*self.named, *self.patterns]
-        sure = without_contained(proven(own, q))
+        passed = proven(own, q)
+        sure = without_contained(passed)
         standing, folded = fold(store, sure, first_steps)
-        marked = without_folded(self.marked, [one.part.behaviour.name for one in folded])
+        marked = without_parts(self.marked, [m for m in passed if m not in standing])
         of_marks = backings_of_marks(marked)
         backings = {**of_marks, **self._backings_of_faults(self.shared), **of_marks}
-        backed = [m for m in own if m.behaviour.name in backings and m not in standing]
+        backed = [m for m in own if m.behaviour.name in backings and m not in passed]
         parts = [(mark.m, one.best.m) for one in marked for mark in one.others]
         parts += [(other.m, one.m) for one in self.shared for other in one.others]
         taken = [*sure, *backed, *(part for part, _ in parts)]
@@ -246,11 +247,11 @@ def _in_groups(store: MaterializedStore, compared: Comparisons, known: Sequence[
     return [behaviour for name, behaviour in more.items() if name not in names]
 
 
-def without_folded(marked: Sequence[RunWide], folded: Sequence[str]) -> list[RunWide]:
+def without_parts(marked: Sequence[RunWide], parts: Sequence[Measured]) -> list[RunWide]:
     """The marked groups with their best mark among those that are no part of a proven finding."""
     kept = []
     for one in marked:
-        marks = [mark for mark in (one.best, *one.others) if mark.m.behaviour.name not in folded]
+        marks = [mark for mark in (one.best, *one.others) if mark.m not in parts]
         if marks:
             kept.append(replace(one, best=marks[0], others=tuple(marks[1:])))
     return kept
