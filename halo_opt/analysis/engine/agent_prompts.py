@@ -170,7 +170,14 @@ def _supported(finding: Finding) -> str:
     if finding.level in ("proven", "shown") or finding.scope or None in counts:
         return finding.claim
     with_it, failures, too, successes = (number.value for number in counts if number is not None)
-    return f"{with_it} of {failures} failures and {too} of {successes} successes"
+    return f"{with_it} of {failures} failures and {too} of {successes} successes{_difference(finding)}"
+
+
+def _difference(finding: Finding) -> str:
+    difference, q_value = (finding.numbers.get(name) for name in ("difference", "q_value"))
+    if difference is None or q_value is None or not isinstance(difference.value, int | float):
+        return ""
+    return f"; held within tasks, {100 * difference.value:+.0f} points of failing (q = {_figure(q_value.value)})"
 
 
 def _titles(findings: Sequence[Finding]) -> str:

@@ -142,9 +142,11 @@ def _side_by_side(context: ToolContext, traces: tuple[str, str], steps: range, m
     pairs: list[tuple[str, Step | None]] = []
     failure, success = (steps_of(context, trace, steps[0], steps[-1]) for trace in traces)
     here, there = {step["step"]: step for step in failure}, {step["step"]: step for step in success}
-    for number in steps:
-        if number in here or number in there:
-            pairs += [("failure", here.get(number)), ("success", there.get(number))]
+    for number in (number for number in steps if number in here or number in there):
+        for pair in (("failure", here.get(number)), ("success", there.get(number))):
+            # That one has ended is said once.
+            if pair[1] is not None or pair not in pairs:
+                pairs.append(pair)
 
     def text(pair: tuple[str, Step | None], clip: int) -> str:
         name, shown = pair
