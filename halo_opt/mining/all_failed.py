@@ -189,7 +189,8 @@ def backing_of_fault(store: Rows, fault: SharedFault) -> Backing:
         support = Support("shown", f"{alone}, so nothing says that attempts without it would succeed.", lift)
     else:
         support = Support("suspected", f"{alone}, and only {counts}.", lift)
-    return Backing(support, scope, claim, numbers, _consequences(fault))
+    no_proof = "there are too few successes to compare with"
+    return Backing(support, scope, claim, numbers, _consequences(fault), no_proof)
 
 
 def _numbers(store: Rows, fault: SharedFault) -> dict[str, Number]:

@@ -137,13 +137,16 @@ def write_up(
         backing = (backings or {}).get(m.behaviour.name)
         support = level_of(m, q[m.behaviour.name], backing.support if backing else None)
         claim = claim_of(m, q[m.behaviour.name], early=bool(first_steps))
+        if backing:
+            rest = claim if support.level == "proven" else _beside(backing, m, q[m.behaviour.name])
+            claim = f"{backing.claim} Over all attempts: {_lower(rest)}"
         whole = [f for f in findings if _part(failing[m.behaviour.name], failing[f.behaviour]) >= PART_OF]
         findings.append(
             Finding(
                 id=_id(m, findings),
                 behaviour=m.behaviour.name,
                 title=m.behaviour.title,
-                claim=f"{backing.claim} Over all attempts: {_lower(claim)}" if backing else claim,
+                claim=claim,
                 category=m.behaviour.category,
                 predicate_sql=m.behaviour.sql,
                 numbers={**numbers, **(backing.numbers if backing else {})},
@@ -165,6 +168,17 @@ def write_up(
             )
         )
     return findings
+
+
+def _beside(backing: Backing, m: Measured, q: float | None) -> str:
+    """What the test within runs says of a behaviour that has a backing and is not proven."""
+    if q is None:
+        return f"{_seen(m)} No test was made because {no_test(m)}."
+    return f"{_seen(m)} The test within runs does not prove it ({_small('q', q)}): {backing.no_proof}."
+
+
+def _seen(m: Measured) -> str:
+    return f"Seen in {m.failures_with} of {m.failures} failures and {m.successes_with} of {m.successes} successes."
 
 
 def _lower(sentence: str) -> str:
@@ -278,7 +292,7 @@ def claim_of(m: Measured, q: float | None, *, early: bool) -> str:
         q: Its q-value, None where it was not tested.
         early: Only first steps were compared in some runs, those where success ends an attempt.
     """
-    seen = f"Seen in {m.failures_with} of {m.failures} failures and {m.successes_with} of {m.successes} successes."
+    seen = _seen(m)
     c = m.contrast
     if m.behaviour.untestable or c is None or c.difference is None or c.interval is None or c.p_value is None:
         return f"{seen} No test was made because {no_test(m)}."

@@ -32,6 +32,7 @@ class Backing:
         claim: The numbers as a paragraph.
         numbers: The numbers with their SQL.
         consequences: What comes along with it.
+        no_proof: Why the test within runs can hardly prove it, as words that follow a colon.
     """
 
     support: Support
@@ -39,6 +40,7 @@ class Backing:
     claim: str
     numbers: Mapping[str, Number]
     consequences: Sequence[Consequence]
+    no_proof: str
 
 
 def level_of(m: Measured, q: float | None, run_wide: Support | None = None) -> Support:

@@ -235,7 +235,11 @@ def backings_of_marks(found: Sequence[RunWide]) -> dict[str, Backing]:
         consequences = [consequence_of_mark(mark) for mark in others]
         if name not in backings:
             numbers = numbers_of_mark(one.best)
-            backings[name] = Backing(one.support, one.best.group.words, claim_of_mark(one), numbers, consequences)
+            by = one.best.group.by
+            no_proof = f"within a {by} of which nearly all attempts show it, there is little to compare them with"
+            backings[name] = Backing(
+                one.support, one.best.group.words, claim_of_mark(one), numbers, consequences, no_proof
+            )
             continue
         before = backings[name]
         listed_already = {consequence.behaviour for consequence in before.consequences}
