@@ -177,7 +177,9 @@ def _difference(finding: Finding) -> str:
     difference, q_value = (finding.numbers.get(name) for name in ("difference", "q_value"))
     if difference is None or q_value is None or not isinstance(difference.value, int | float):
         return ""
-    return f"; held within tasks, {100 * difference.value:+.0f} points of failing (q = {_figure(q_value.value)})"
+    more = "more" if difference.value >= 0 else "less"
+    points = f"{abs(100 * difference.value):.0f} points {more} often"
+    return f"; of comparable attempts, those that show it fail {points} (q = {_figure(q_value.value)})"
 
 
 def _titles(findings: Sequence[Finding]) -> str:
