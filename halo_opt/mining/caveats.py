@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from halo_opt.core.text import counted, listed
-from halo_opt.mining.comparisons import LEAST_TASKS, MOST_GROUPS, Comparisons, Group, lost_and_won
+from halo_opt.mining.comparisons import LEAST_TASKS, MOST_GROUPS, Comparisons, holds, is_clear_without, lost_and_won
 from halo_opt.mining.findings import HELD_FIXED
 from halo_opt.mining.levels import FALSE_DISCOVERY
 from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, Measured
@@ -67,21 +67,17 @@ def comparison_method(compared: Comparisons) -> list[str]:
 
 
 def unmarked(store: Rows, compared: Comparisons, marked: Sequence[RunWide]) -> list[str]:
-    """The groups that do worse than another although no behaviour marks them, nor a group within them."""
+    """The groups that do worse than another though no behaviour marks them, nor a part that accounts for it."""
     known = [one.best.group for one in marked]
     notes = []
     for group in compared.worse_groups:
-        if not any(group == one or _holds(store, group, one) for one in known):
-            results = listed([lost_and_won(pair) for pair in compared.better_than(group)], MOST_NAMED)
+        parts = [one for one in known if holds(store, group, one)]
+        pairs = compared.better_than(group)
+        if group not in known and (not parts or any(is_clear_without(store, pair, parts) for pair in pairs)):
+            results = listed([lost_and_won(pair) for pair in pairs], MOST_NAMED)
             words = f"{group.words[0].upper()}{group.words[1:]}"
             notes.append(f"{words} does worse {results}. Nothing that was looked for marks this {group.by}.")
     return notes
-
-
-def _holds(store: Rows, group: Group, part: Group) -> bool:
-    """Whether all attempts of one group belong to another."""
-    sql = f"SELECT 1 FROM attempts WHERE {part.condition} AND ({group.condition}) IS NOT TRUE LIMIT 1"
-    return not store.rows(sql)
 
 
 def caveats_of(store: Rows, measured: Sequence[Measured], first_steps: Mapping[str, int], *, found: int) -> list[str]:

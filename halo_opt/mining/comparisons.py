@@ -155,10 +155,30 @@ def _pair(
     )
 
 
-def _counted(worse: Group, better: Group, what: str) -> str:
-    """SQL over rows (task, rate of the one group, rate of the other) of the tasks that both tried."""
+def holds(store: Rows, group: Group, part: Group) -> bool:
+    """Whether all attempts of one group belong to another, which has more."""
+    part_without = f"SELECT 1 FROM attempts WHERE {part.condition} AND ({group.condition}) IS NOT TRUE LIMIT 1"
+    group_without = f"SELECT 1 FROM attempts WHERE {group.condition} AND ({part.condition}) IS NOT TRUE LIMIT 1"
+    return not store.rows(part_without) and bool(store.rows(group_without))
+
+
+def is_clear_without(store: Rows, pair: GroupComparison, parts: Sequence[Group]) -> bool:
+    """Whether the one group does worse than the other (p <= 0.05) also where parts of it are left out."""
+    left = " AND ".join(f"({part.condition}) IS NOT TRUE" for part in parts)
+    worse, better = Group(pair.by, pair.worse), Group(pair.by, pair.better)
+    rows = store.rows(_counted(worse, better, "here, there", left))
+    lost, won = sum(here < there for here, there in rows), sum(here > there for here, there in rows)
+    return lost > won and sign_test(lost=lost, won=won) <= FALSE_DISCOVERY
+
+
+def _counted(worse: Group, better: Group, what: str, left: str = "") -> str:
+    """SQL over rows (task, rate of the one group, rate of the other) of the tasks that both tried.
+
+    `left` is a condition on the attempts of the first group that count; '' for all.
+    """
     rate = "avg((outcome = 'success')::DOUBLE) FILTER (WHERE {})"
-    here, there = rate.format(worse.condition), rate.format(better.condition)
+    here = rate.format(f"{worse.condition} AND {left}" if left else worse.condition)
+    there = rate.format(better.condition)
     return (
         f"WITH rates AS (SELECT task_id, {here} AS here, {there} AS there FROM attempts WHERE {MEASURED} GROUP BY"
         f" task_id)\nSELECT {what} FROM rates WHERE here IS NOT NULL AND there IS NOT NULL"

@@ -12,7 +12,16 @@ from typing import NamedTuple
 from halo_opt.core.report_records import Consequence, GroupComparison, Number
 from halo_opt.core.text import listed
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.comparisons import LABELS, MEASURED, By, Comparisons, Group, lost_and_won
+from halo_opt.mining.comparisons import (
+    LABELS,
+    MEASURED,
+    By,
+    Comparisons,
+    Group,
+    holds,
+    is_clear_without,
+    lost_and_won,
+)
 from halo_opt.mining.levels import Backing, Support
 from halo_opt.mining.measure import Measured, literal
 from halo_opt.mining.signatures import GROUPS_ONLY
@@ -87,7 +96,7 @@ class RunWide:
 
     @property
     def support(self) -> Support:
-        """`shown` where the best mark is a fault and nearly no attempt of the groups that do better shows it."""
+        """`shown` for a specific fault that nearly no attempt of the groups that do better shows, else `suspected`."""
         mark = self.best
         words = mark.group.words
         lift = (
@@ -100,8 +109,12 @@ class RunWide:
             if len(mark.also_in) > 1:
                 reason = reason.replace("does better", "do better")
             return Support("suspected", reason, lift)
-        if fault_rank(mark.m.behaviour) == NO_FAULT:
+        rank = fault_rank(mark.m.behaviour)
+        if rank == NO_FAULT:
             reason = f"It is a difference between the {mark.group.by}s and no fault by itself."
+            return Support("suspected", reason, lift)
+        if rank:
+            reason = "Many different faults bring it about, so it does not say which one there is."
             return Support("suspected", reason, lift)
         reason = (
             f"Nearly all attempts of {words} show it, so there is too little to compare it with within this"
@@ -140,7 +153,19 @@ def marked_groups(store: Rows, measured: Sequence[Measured], compared: Compariso
         if own:
             best, *others = sorted((_with_step(store, mark) for mark in own), key=_place)
             found.append(RunWide(best, tuple(others), tuple(compared.better_than(group))))
+    found = _without_wholes(store, found)
     return sorted(found, key=lambda one: (bool(one.best.also_in), -one.best.failures.shown, one.best.group))
+
+
+def _without_wholes(store: Rows, found: Sequence[RunWide]) -> list[RunWide]:
+    """The marked groups without those that do worse only because of a marked part, such as one run of a mode."""
+    groups = [one.best.group for one in found]
+    kept = []
+    for one in found:
+        parts = [part for part in groups if holds(store, one.best.group, part)]
+        if not parts or any(is_clear_without(store, pair, parts) for pair in one.comparisons):
+            kept.append(one)
+    return kept
 
 
 def _failures(store: Rows, by: By) -> dict[str, int]:

@@ -225,3 +225,27 @@ def test_a_tool_that_a_run_lacks_marks_it(tiny: TinyStore) -> None:
     run(tiny, "bad", PLAIN, 0)
     found = first(report_of(tiny, patterns=True))
     assert (found.level, found.scope, found.title) == ("suspected", "run bad", "Never calls check")
+
+
+def test_a_habit_that_marks_a_run_is_only_suspected(tiny: TinyStore) -> None:
+    run(tiny, "good", PLAIN, 9)
+    run(tiny, "bad", [step("click", "{}", error="no", error_type="tool_error")], 0)
+    found = first(report_of(tiny))
+    assert (found.level, found.scope, found.title) == ("suspected", "run bad", "A tool call fails")
+
+
+def test_a_mode_that_does_worse_for_one_of_its_runs_has_no_finding(tiny: TinyStore) -> None:
+    run(tiny, "good", PLAIN, 9, mode="a")
+    run(tiny, "fair", PLAIN, 9, mode="b")
+    run(tiny, "bad", FENCE, 0, mode="b")
+    report = report_of(tiny)
+    assert ("mode", "b", "a") in {(pair.by, pair.worse, pair.better) for pair in report.comparisons}
+    assert [f.scope for f in report.findings if f.scope] == ["run bad"]
+    assert not [note for note in report.caveats if note.startswith("Mode b does worse")]
+
+
+def test_a_mode_that_does_worse_in_all_its_runs_is_said(tiny: TinyStore) -> None:
+    run(tiny, "good", PLAIN, 11, mode="a")
+    run(tiny, "fair", PLAIN, 2, mode="b")
+    run(tiny, "bad", FENCE, 0, mode="b")
+    assert any(note.startswith("Mode b does worse") for note in report_of(tiny).caveats)
