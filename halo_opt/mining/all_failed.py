@@ -190,7 +190,8 @@ def backing_of_fault(store: Rows, fault: SharedFault) -> Backing:
     else:
         support = Support("suspected", f"{alone}, and only {counts}.", lift)
     no_proof = "there are too few successes to compare with"
-    return Backing(support, scope, claim, numbers, _consequences(fault), no_proof)
+    alike = [other.m.behaviour for other in fault.others if not fault_rank(other.m.behaviour)]
+    return Backing(support, scope, claim, numbers, _consequences(fault), alike, no_proof)
 
 
 def _numbers(store: Rows, fault: SharedFault) -> dict[str, Number]:

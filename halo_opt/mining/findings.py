@@ -11,6 +11,7 @@ from typing import Literal
 from halo_opt.core.playbook import Playbook, load_playbook
 from halo_opt.core.report_records import Consequence, Finding, Number
 from halo_opt.core.text import listed
+from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.exemplars import nearest_success, pick
 from halo_opt.mining.folding import Folded
 from halo_opt.mining.levels import FALSE_DISCOVERY, Backing, is_proven, level_of, no_test
@@ -155,7 +156,7 @@ def write_up(
                     for shown in pick(store, m.behaviour, outcome="failure")
                 ],
                 counter_examples=pick(store, m.behaviour, outcome="success"),
-                remedies=_remedies(m, folded, book),
+                remedies=_remedies(m, folded, backing.alike if backing else (), book),
                 confounders=_confounders(m, whole, first_steps),
                 consequences=[
                     *(consequence_of(one) for one in folded if one.under is m),
@@ -221,9 +222,9 @@ def numbers_of(m: Measured, measured: Sequence[Measured], q: float | None) -> di
     }
 
 
-def _remedies(m: Measured, folded: Sequence[Folded], playbook: Playbook) -> list[str]:
+def _remedies(m: Measured, folded: Sequence[Folded], backed: Sequence[Behaviour], playbook: Playbook) -> list[str]:
     """Its own remedies, then those of behaviours that the data cannot distinguish from it: those may help as well."""
-    alike = [one.part.behaviour for one in folded if one.under is m and one.interchangeable]
+    alike = [*backed, *(one.part.behaviour for one in folded if one.under is m and one.interchangeable)]
     words = [
         word
         for behaviour in (m.behaviour, *alike)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from halo_opt.core.report_records import LEVELS, Consequence, Level, Number
 from halo_opt.core.text import counted
+from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.measure import MIN_FAILURES, MIN_WITH, NOTHING_VARIES, WHOLE_ATTEMPT, Measured
 
 FALSE_DISCOVERY = 0.05
@@ -32,6 +33,7 @@ class Backing:
         claim: The numbers as a paragraph.
         numbers: The numbers with their SQL.
         consequences: What comes along with it.
+        alike: Specific faults among these, whose remedies may help as well.
         no_proof: Why the test within runs can hardly prove it, as words that follow a colon.
     """
 
@@ -40,6 +42,7 @@ class Backing:
     claim: str
     numbers: Mapping[str, Number]
     consequences: Sequence[Consequence]
+    alike: Sequence[Behaviour]
     no_proof: str
 
 

@@ -261,9 +261,10 @@ def backings_of_marks(found: Sequence[RunWide]) -> dict[str, Backing]:
         if name not in backings:
             numbers = numbers_of_mark(one.best)
             by = one.best.group.by
+            alike = [mark.m.behaviour for mark in others if not fault_rank(mark.m.behaviour)]
             no_proof = f"within a {by} of which nearly all attempts show it, there is little to compare them with"
             backings[name] = Backing(
-                one.support, one.best.group.words, claim_of_mark(one), numbers, consequences, no_proof
+                one.support, one.best.group.words, claim_of_mark(one), numbers, consequences, alike, no_proof
             )
             continue
         before = backings[name]

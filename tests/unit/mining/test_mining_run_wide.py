@@ -249,3 +249,10 @@ def test_a_mode_that_does_worse_in_all_its_runs_is_said(tiny: TinyStore) -> None
     run(tiny, "fair", PLAIN, 2, mode="b")
     run(tiny, "bad", FENCE, 0, mode="b")
     assert any(note.startswith("Mode b does worse") for note in report_of(tiny).caveats)
+
+
+def test_remedies_of_faults_that_mark_the_same_run_may_help_too(tiny: TinyStore) -> None:
+    run(tiny, "good", PLAIN, 9)
+    run(tiny, "bad", [step("teleport", "{}", error="unknown tool teleport", error_type="unknown_action")], 0)
+    report = report_of(tiny, behaviours=[b for b in built_in() if b.name in ("unknown_action", "fenced_command")])
+    assert "constrain_targets" in first(report).remedies
