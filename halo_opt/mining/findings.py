@@ -160,7 +160,7 @@ def write_up(
                 confounders=_confounders(m, whole, first_steps),
                 consequences=[
                     *(consequence_of(one) for one in folded if one.under is m),
-                    *(backing.consequences if backing else []),
+                    *(one for one in (backing.consequences if backing else []) if one.behaviour not in failing),
                 ],
                 level=support.level,
                 level_reason=support.reason,

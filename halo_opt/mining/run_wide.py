@@ -253,10 +253,9 @@ def fault_rank(behaviour: Behaviour) -> int:
 def backings_of_marks(found: Sequence[RunWide]) -> dict[str, Backing]:
     """What supports each best mark, by its behaviour; one that marks several groups has one for all of them."""
     backings: dict[str, Backing] = {}
-    best = {one.best.m.behaviour.name for one in found}
     for one in found:
         name = one.best.m.behaviour.name
-        others = [mark for mark in one.others if mark.m.behaviour.name not in best][:MOST_CONSEQUENCES]
+        others = one.others[:MOST_CONSEQUENCES]
         consequences = [consequence_of_mark(mark) for mark in others]
         if name not in backings:
             numbers = numbers_of_mark(one.best)

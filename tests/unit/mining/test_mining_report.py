@@ -272,3 +272,19 @@ def test_runs_of_one_attempt_are_compared_as_one_run(tiny: TinyStore) -> None:
         tiny.add(FINE, run=f"run-{number:02}")
     caveats = report_of(tiny).caveats
     assert "21 runs have one attempt each. These attempts were compared with each other, as one run." in caveats
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [("NULL::INTEGER", "of which no step is known"), ("max(step)", "no attempt shows it in these")],
+)
+def test_where_success_ends_an_attempt_a_missing_test_says_why(tiny: TinyStore, step: str, reason: str) -> None:
+    late = [LOOK, READ, *[LOOK] * 6]
+    for task in range(8):
+        tiny.add(late, outcome="failure", task=f"task-{task}", step_limit=8, end_reason="step_limit")
+        tiny.add(FINE, outcome="success", task=f"task-{task}", step_limit=8, end_reason="task_over")
+    sql = f"SELECT trace_id, count(*) > 3 AS value, {step} AS step FROM steps GROUP BY trace_id"
+    many = Behaviour(name="many", title="Makes many calls", meaning="m", sql=sql)
+    found = report_of(tiny, behaviours=[many], patterns=False).findings[0]
+    assert found.level_reason.startswith("No test was made because attempts end when they succeed")
+    assert reason in found.level_reason
