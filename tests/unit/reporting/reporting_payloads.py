@@ -53,7 +53,9 @@ PAYLOADS = [
 ]
 
 
-FIXED_WORDS = frozenset({"category", "triaged", "type", "direction", "outcome", "by", "paired_by", "measured_in"})
+FIXED_WORDS = frozenset(
+    {"category", "triaged", "level", "part", "type", "direction", "outcome", "by", "paired_by", "measured_in"}
+)
 
 
 def poisoned(value: Any, payloads: Iterator[str]) -> Any:
