@@ -9,15 +9,19 @@ from halo_opt.core.text import counted, visible
 from halo_opt.reporting.claims_markdown import Escapes, analysis_lines, claim_lines, unsupported_lines
 from halo_opt.reporting.formatting import Figure, figure, figures, moment, title_of
 from halo_opt.reporting.report_parts import (
+    CAUSE_COLUMNS,
     COUNT_COLUMNS,
     COUNTS_NOTE,
     COUNTS_TITLE,
     GROUP_COLUMNS,
     NO_OWN_REMEDY,
+    cause_rows,
     count_lines,
     group_lines,
     has_ceiling,
     has_triage,
+    level_note,
+    level_words,
     none_found,
     table_of_tested,
 )
@@ -90,6 +94,7 @@ def report_markdown(report: Report) -> str:
         f"Made {within(moment(report.made_at))} from {counted(len(report.inputs), 'trace file')}.",
         "",
     ]
+    lines += _causes(report)
     lines += _numbers("Overview", report.overview)
     lines += ["## Findings", ""]
     if not report.findings:
@@ -112,6 +117,14 @@ def report_markdown(report: Report) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _causes(report: Report) -> list[str]:
+    """The findings in short, before everything else."""
+    if not report.findings:
+        return []
+    rows = escaped_table(CAUSE_COLUMNS, cause_rows(report.findings))
+    return ["## Causes", "", *rows, escape(level_note(report.findings)), ""]
+
+
 def _numbers(title: str, numbers: Mapping[str, Number]) -> list[str]:
     if not numbers:
         return []
@@ -128,6 +141,7 @@ def _counts(report: Report) -> list[str]:
 
 def _finding(finding: Finding) -> list[str]:
     lines = [f"### {escape(finding.id)}: {escape(finding.title)}", "", escape(finding.claim), ""]
+    lines += [escape(level_words(finding)), ""]
     lines += [f"Behaviour {code(finding.behaviour)}, category {escape(finding.category)}.", ""]
     lines += table(["Measure", "Value", "Interval"], figure_rows(figures(finding.numbers)))
     if finding.remedies:

@@ -77,6 +77,47 @@ def _group_note(table: GroupTable) -> str:
     return f"{note} (q {sign}{p_value_text(table.q_value)})"
 
 
+CAUSE_COLUMNS = ("Finding", "Level", "What goes wrong", "Where", "Failures that show it", "Successes that show it")
+LEVEL_MEANINGS = {
+    "proven": "a corrected test says that attempts which show it fail more often",
+    "shown": "its counts hold, and it goes with a whole run that does worse on the same tasks, or with failures alone",
+    "suspected": "failures show it, but no test tells it from chance",
+}
+
+
+def cause_rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
+    """The findings of a report in short, a row of `CAUSE_COLUMNS` each."""
+    return [
+        (
+            finding.id,
+            finding.level,
+            finding.title,
+            finding.scope or "all attempts",
+            _part_of(finding, "failures"),
+            _part_of(finding, "successes"),
+        )
+        for finding in findings
+    ]
+
+
+def level_note(findings: Sequence[Finding]) -> str:
+    """What the levels of these findings mean, as a sentence; '' without findings."""
+    used = {finding.level for finding in findings}
+    meanings = [f"{level}: {words}" for level, words in LEVEL_MEANINGS.items() if level in used]
+    return "; ".join(meanings)[:1].upper() + "; ".join(meanings)[1:] + "." if meanings else ""
+
+
+def level_words(finding: Finding) -> str:
+    """A finding's level with the reason why it is not higher and what data would lift it."""
+    lift = f" What would lift it: {finding.to_lift}" if finding.to_lift else ""
+    return f"Level: {finding.level}. {finding.level_reason}{lift}".rstrip()
+
+
+def _part_of(finding: Finding, whole: str) -> str:
+    part, every = number_of(finding, f"{whole}_with"), number_of(finding, whole)
+    return NO_COUNT if part is None or every is None else f"{count(part)} of {count(every)}"
+
+
 class CountLines(NamedTuple):
     """A table of counts as text: a row (what, attempts that show it, interval of the share) each, with its SQL."""
 
