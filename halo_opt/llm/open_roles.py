@@ -21,13 +21,12 @@ from halo_opt.llm.open_endpoint import open_endpoint
 from halo_opt.llm.price_list import Prices
 from halo_opt.llm.prices import context_of
 from halo_opt.llm.providers import CallSettings, ProviderModel, open_model
+from halo_opt.llm.request import CALL_SECONDS
 from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
 from halo_opt.llm.spec import ModelSpec, parse_spec
 
 HOSTED_CONTEXT = 128_000
 OTHER_CONTEXT = 8192
-# A small model on two cores writes five tokens a second, and callers queue for its slots.
-CALL_SECONDS = 600.0
 _LONGEST_REPLY = 4096
 
 

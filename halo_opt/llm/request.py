@@ -28,6 +28,10 @@ from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.model import Message
 from halo_opt.llm.reply_schema import schema_for_server
 
+# How long one try of an analyst's turn or of a patch may take, in seconds. A small model on two cores writes five
+# tokens a second, and callers queue for its slots.
+CALL_SECONDS = 600.0
+
 
 @dataclass(frozen=True)
 class CallSettings:

@@ -17,6 +17,7 @@ from halo_opt.experiment.loop_start import LoopStart
 from halo_opt.experiment.runner import AttemptRunner
 from halo_opt.git.commits import delete_branch, fast_forward
 from halo_opt.llm.ledger import SpendEvent
+from halo_opt.llm.model import ModelError
 from halo_opt.loop.analyst import analyze_with_model, analyzer_options
 from halo_opt.mining.detector_files import load_detectors
 from halo_opt.mining.rates import rates
@@ -116,7 +117,7 @@ class PatchMaker:
     def _propose(self, report: Report, builder: PatchBuilder, tried: list[Trial]) -> Proposal | None:
         """The model's proposal where one is configured and writes one that passes the guard; else the playbook's."""
         if self.config.proposer == "model":
-            result = self._draft(report, builder, tried)
+            result = self._drafted(report, builder, tried)
             for reason in result.refusals:
                 self._console.warn(f"a proposal of the model was refused: {reason}")
             if result.proposal is not None:
@@ -124,6 +125,15 @@ class PatchMaker:
             self._console.say("the model wrote no proposal that could be used; taking one from the playbook")
         proposals = builder.propose(report, tried).proposals
         return proposals[0] if proposals else None
+
+    def _drafted(self, report: Report, builder: PatchBuilder, tried: list[Trial]) -> DraftResult:
+        """What the model wrote; no proposal where it failed to answer, so that the loop goes on without it."""
+        try:
+            return self._draft(report, builder, tried)
+        except ModelError as error:
+            self._console.warn(f"the model that writes patches did not answer: {error}")
+            self._journal.append("proposer_failed", reason=str(error))
+            return DraftResult(None)
 
     def _draft(self, report: Report, builder: PatchBuilder, tried: list[Trial]) -> DraftResult:
         def record(event: SpendEvent) -> None:

@@ -17,7 +17,7 @@ from halo_opt.core.config import LoopConfig
 from halo_opt.core.paths import CachePaths
 from halo_opt.core.prompts import render
 from halo_opt.core.records import Edit, Prediction, Proposal, Record
-from halo_opt.core.report_records import Finding, Report
+from halo_opt.core.report_records import Finding, ModelClaim, Report
 from halo_opt.core.validation import first_problem
 from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger, SpendEvent
@@ -36,7 +36,8 @@ from halo_opt.patching.surface import HarnessDescription
 MAX_TOKENS = 2_000
 _LIMITS = Limits(edits=8, added_per_edit=2_000, added=5_000)
 _EXCERPT_CHARACTERS = 400
-_FINDINGS, _EXEMPLARS = 5, 2
+# How many findings a model is shown at least where there are as many; all that are proven or shown are among them.
+_FINDINGS, _EXEMPLARS, _CLAIMS, _QUOTES = 8, 2, 2, 2
 
 
 class Draft(Record):
@@ -76,10 +77,11 @@ def open_proposer(
         on_event: Called with each new spend event.
     """
     # The providers' clients take seconds to import, and most verbs never call a model.
-    from halo_opt.llm.providers import CallSettings, open_model
+    from halo_opt.llm.providers import open_model
+    from halo_opt.llm.request import CALL_SECONDS, CallSettings
 
     ledger = Ledger(Budget(usd=config.budget.usd), past=past, on_event=on_event)
-    call_settings = CallSettings(max_tokens=MAX_TOKENS)
+    call_settings = CallSettings(max_tokens=MAX_TOKENS, timeout_s=CALL_SECONDS)
     with _endpoint(config, spec, worker) as endpoint, open_model(endpoint, settings=call_settings) as model:
         yield MeteredModel(model, ledger, endpoint, max_tokens=MAX_TOKENS, purpose="propose")
 
@@ -110,9 +112,11 @@ def draft_proposal(
     Excerpts that the model is shown are added to `forbidden`. Secrets are taken out of the prompt by `open_proposer`'s
     model, as of every prompt that is sent. Raises what the model raises when it cannot answer.
     """
-    findings = ranked_findings(report, [])[:_FINDINGS]
+    findings = _shown_findings(report)
     exemplars = [exemplar for finding in findings for exemplar in (*finding.exemplars, *finding.counter_examples)]
-    shown = tuple(exemplar.excerpt for exemplar in exemplars)
+    claims = [claim for finding in findings for claim in finding.model_claims]
+    quotes = [quote.words for claim in claims for quote in claim.quotes]
+    shown = (*(exemplar.excerpt for exemplar in exemplars), *quotes)
     forbidden = forbidden.model_copy(update={"texts": (*forbidden.texts, *shown)})
     messages = _messages(findings, description, files, history)
     refusals: list[str] = []
@@ -134,6 +138,13 @@ def draft_proposal(
             continue
         return DraftResult(proposal, refusals, completions)
     return DraftResult(None, refusals, completions)
+
+
+def _shown_findings(report: Report) -> list[Finding]:
+    """The findings that a model is shown: all that are proven or shown, then the first of the suspected ones."""
+    ranked = ranked_findings(report, [])
+    sure = sum(finding.level in ("proven", "shown") for finding in ranked)
+    return ranked[: max(sure, _FINDINGS)]
 
 
 def _parse(completion: Completion) -> Draft:
@@ -199,8 +210,19 @@ def _messages(
 def _finding_values(finding: Finding) -> dict[str, Any]:
     """A finding as the prompt's template reads it."""
     excerpts = [replace_hidden(e.excerpt[:_EXCERPT_CHARACTERS]) for e in finding.exemplars[:_EXEMPLARS]]
-    fields = ("id", "behaviour", "title", "claim", "remedies")
-    return {**{name: getattr(finding, name) for name in fields}, "excerpts": excerpts}
+    fields = ("id", "behaviour", "title", "claim", "remedies", "level", "scope")
+    claims = [replace_hidden(_claim_text(claim)) for claim in finding.model_claims[:_CLAIMS]]
+    return {**{name: getattr(finding, name) for name in fields}, "excerpts": excerpts, "claims": claims}
+
+
+def _claim_text(claim: ModelClaim) -> str:
+    """What an analyst claims of a finding, with its quotes and the fix that it suggests."""
+    lines = [f"An analyst's claim: {claim.title}. {claim.words}"]
+    lines += [f"Quote: {quote.words[:_EXCERPT_CHARACTERS]}" for quote in claim.quotes[:_QUOTES]]
+    if claim.fix is not None:
+        place = " ".join(part for part in (claim.fix.path, claim.fix.lines) if part)
+        lines.append(f"Suggested fix ({place or claim.fix.part}): {claim.fix.words}")
+    return "\n".join(lines)
 
 
 def _fate(trial: Trial) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from halo_opt.core.playbook import Playbook, Remedy, load_playbook
 from halo_opt.core.records import Edit, Prediction, Proposal, SetValue, Verdict
-from halo_opt.core.report_records import Finding, Report
+from halo_opt.core.report_records import LEVELS, Finding, Report
 from halo_opt.core.text import counted
 from halo_opt.patching.edits import Files, apply_edits, in_force
 from halo_opt.patching.guard import EditRefused
@@ -98,7 +98,10 @@ def propose(
 
 
 def ranked_findings(report: Report, notes: list[str]) -> list[Finding]:
-    """Findings that a change of the harness can answer, proven ones first; a note is added for each of the others."""
+    """Findings that a change of the harness can answer, in the order of their levels.
+
+    A note is added for each of the others.
+    """
     found = []
     for finding in report.findings:
         if finding.category in _NOT_THE_HARNESS:
@@ -108,7 +111,7 @@ def ranked_findings(report: Report, notes: list[str]) -> list[Finding]:
             )
         else:
             found.append(finding)
-    return sorted(found, key=lambda f: not is_proven(f))
+    return sorted(found, key=lambda f: (not is_proven(f), LEVELS.index(f.level)))
 
 
 def is_proven(finding: Finding) -> bool:

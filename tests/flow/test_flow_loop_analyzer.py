@@ -72,6 +72,16 @@ def test_a_model_that_fails_leaves_mining_s_findings_and_the_loop_goes_on(harnes
     assert report["model_analysis"]["ended"] == "model"
 
 
+def test_a_patch_writer_that_fails_leaves_the_playbook_s_patches(harness: FakeHarness) -> None:
+    with model_server(lambda _: Said(status=400)) as server:
+        text = harness.loop_file.read_text()
+        harness.loop_file.write_text(text + f"proposer: model\nproposer_model: {server.spec()}\n")
+        assert start(harness) == 0
+    journal = (harness.folder / "reports/fake/journal.jsonl").read_text()
+    assert '"proposer_failed"' in journal
+    assert '"patch"' in journal
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [({"budget": "lots"}, "'lots' is no limit"), ({"roles": {"boss": "local"}}, "a role is one of root, sub, map")],

@@ -191,8 +191,8 @@ def _begin(journal: Journal, note: Note, kind: str, now: dict[str, Any], remedy:
 
 
 def _settings(options: AnalysisOptions) -> "RoleSettings":
-    from halo_opt.llm.open_roles import CALL_SECONDS, RoleSettings
-    from halo_opt.llm.providers import CallSettings
+    from halo_opt.llm.open_roles import RoleSettings
+    from halo_opt.llm.request import CALL_SECONDS, CallSettings
 
     return RoleSettings(
         # A call may not take longer than the whole analysis.

@@ -8,7 +8,7 @@ from jinja2 import UndefinedError
 
 from halo_opt.core.prompts import render
 from halo_opt.core.records import Verdict
-from halo_opt.core.report_records import Exemplar, Finding, Number, Report
+from halo_opt.core.report_records import Exemplar, Finding, ModelClaim, Number, Quoted, Report, SuggestedFix
 from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.metered import MeteredModel
@@ -55,6 +55,37 @@ def test_a_good_draft_is_a_proposal(description: Any, files: Any) -> None:
     assert found.proposal.findings == ["F1"]
     assert [(p.behaviour, p.direction) for p in found.proposal.predictions] == [("repeated_action", "down")]
     assert found.proposal.id.startswith("P1-")
+
+
+def claimed(number: int, **fields: Any) -> Finding:
+    claim = ModelClaim(
+        claim="c1", model="strong", agent="root", title="Sends a fence", words="The parser passes the fence on.",
+        predicate_sql="SELECT 1", numbers={}, quotes=[Quoted(trace_id="t", words="```BASH ls```")], category="harness",
+        triaged=None, fix=SuggestedFix(part="parser", words="Strip the fence before the command is run."),
+    )  # fmt: skip
+    update = {"id": f"M{number}", "behaviour": f"claim_{number}", "model_claims": [claim], "numbers": {}, **fields}
+    return report().findings[0].model_copy(update=update)
+
+
+def prompt_for(findings: list[Finding], description: Any, files: Any) -> str:
+    model = ScriptedModel([reply(GOOD)])
+    made = report().model_copy(update={"findings": findings})
+    draft_proposal(made, description, files, model=model, forbidden=NONE)
+    return model.asked[0][1].content
+
+
+def test_the_model_sees_an_analyst_s_claim_with_quote_and_fix(description: Any, files: Any) -> None:
+    prompt = prompt_for([claimed(1)], description, files)
+    assert "An analyst's claim: Sends a fence. The parser passes the fence on." in prompt
+    assert "Quote: ```BASH ls```" in prompt
+    assert "Suggested fix (parser): Strip the fence before the command is run." in prompt
+
+
+def test_findings_that_are_shown_come_before_suspected_ones(description: Any, files: Any) -> None:
+    suspected = [claimed(number) for number in range(1, 12)]
+    prompt = prompt_for([*suspected, claimed(12, level="shown", scope="run a")], description, files)
+    assert prompt.index("M12 · shown · run a") < prompt.index("M1 · suspected")
+    assert "M11" not in prompt
 
 
 def test_the_model_sees_findings_settings_with_bounds_files_and_fenced_excerpts(description: Any, files: Any) -> None:
