@@ -10,7 +10,6 @@ from pydantic import Field
 from halo_opt.core.records import Interval, Record, Value
 
 Category = Literal["harness", "model", "grader", "infrastructure", "unexplained"]
-HarnessPart = Literal["prompt", "parser", "tool wrapper", "limit", "container", "grader", "loop", "settings", "other"]
 
 Level = Literal["proven", "shown", "suspected", "unsupported"]
 """How well a cause is supported.
@@ -48,32 +47,6 @@ class Beside(Record):
     there: str
 
 
-class Diagnosis(Record):
-    """What went wrong first in one failed attempt.
-
-    Attributes:
-        agent: Who acted at that step, '' where the trace names no agents.
-        step: The first decisive step, counted from 0; None where the trace does not tell.
-        problem: What was wrong there, in one sentence.
-        fault: Whose fault it looks like.
-        quote: Words of the trace at that step.
-        finding: The id of the finding that the attempt belongs to; None where there is none.
-        rule: The rule by which the step was chosen, or `model`.
-        by: `rules`, or the name of the model that read the attempt.
-    """
-
-    trace_id: str
-    task_id: str
-    agent: str = ""
-    step: int | None
-    problem: str
-    fault: Category
-    quote: str
-    finding: str | None = None
-    rule: str
-    by: str = "rules"
-
-
 class Exemplar(Record):
     """One attempt that shows a behaviour, at one step, with the words of the trace."""
 
@@ -83,7 +56,6 @@ class Exemplar(Record):
     step: int | None
     excerpt: str
     beside: Beside | None = None
-    diagnosis: Diagnosis | None = None
 
 
 class Consequence(Record):
@@ -131,17 +103,9 @@ class Quoted(Record):
 
 
 class SuggestedFix(Record):
-    """Where a model would change the harness, in words.
+    """Where a model would change the harness, in words. `lines` are as the model wrote them, '' for none."""
 
-    Attributes:
-        part: The part of the harness, in the field's words.
-        path: The file within the harness's folder; '' where no such folder was given.
-        lines: As the model wrote them, '' for none.
-        words: What should stand there.
-    """
-
-    part: HarnessPart = "other"
-    path: str = ""
+    path: str
     lines: str = ""
     words: str
 
@@ -155,15 +119,7 @@ class ModelClaim(Record):
         numbers: The claim's own numbers, each as its SQL gave it when it was run again.
         category: Whose fault the model thinks it is.
         triaged: The triage class of more than half of the failures that show it; None where no class has so many.
-        level: How well the traces support it.
-        level_reason: Why the level is not higher, as a sentence; '' for `proven`.
-        to_lift: What data would lift it, as a sentence; '' for `proven`.
-        scope: The attempts that its agent could see, in words; '' for all.
-        unchecked: Figures and number words in the text that no checked number gave, as they are written there.
-        counter_quotes: Quotes of successes that speak against it.
-        remedies: What may help, in the model's words or in words of the playbook.
-        corrections: What differed when the claim was checked: a number whose SQL gives another value, a quote that was
-            not found.
+        corrections: What was changed in the claim or removed from it, and why.
     """
 
     claim: str = Field(description="id of the claim within the analysis")
@@ -178,13 +134,6 @@ class ModelClaim(Record):
     quotes: list[Quoted]
     category: Category
     triaged: Category | None
-    level: Level = "suspected"
-    level_reason: str = ""
-    to_lift: str = ""
-    scope: str = ""
-    unchecked: list[str] = Field(default=[])
-    counter_quotes: list[Quoted] = Field(default=[])
-    remedies: list[str] = Field(default=[])
     fix: SuggestedFix | None = None
     corrections: list[str] = Field(default=[])
 
@@ -208,8 +157,7 @@ class ModelAnalysis(Record):
             the report's `tested`.
         python: What confined the code that the model wrote, or why it could run none.
         cost_usd: None where a price is not known.
-        summary: The model's own words, with the values of its placeholders filled in.
-        unchecked: Figures and number words in the summary that no checked number gave.
+        summary: The model's own words.
     """
 
     models: dict[str, str] = Field(description="role -> model")
@@ -231,7 +179,6 @@ class ModelAnalysis(Record):
     confirmed: int
     predicates: int
     summary: str = ""
-    unchecked: list[str] = Field(default=[])
     corrections: list[str] = Field(default=[])
 
 
@@ -245,7 +192,6 @@ class Finding(Record):
         level_reason: Why the level is not higher, as a sentence; '' for `proven`.
         to_lift: What data would lift it, as a sentence; '' for `proven`.
         scope: What it concerns where that is not all attempts, such as `run plan_solve`; '' for all.
-        explains: For how many failures it is the best explanation that there is (see `Report.triage_sql`).
     """
 
     id: str
@@ -266,7 +212,6 @@ class Finding(Record):
     level_reason: str = ""
     to_lift: str = ""
     scope: str = ""
-    explains: Number | None = None
 
 
 class GroupComparison(Record):
@@ -364,7 +309,6 @@ class Report(Record):
     """report.json. Every number carries the SQL that made it; Markdown and HTML are drawn from this.
 
     Attributes:
-        answer: Up to five sentences that say why attempts fail, each with its figures filled in.
         triage_sql: Gives a row an attempt that failed or was not measured: its class, the rule, and the numbers that
             decided.
         comparisons: Runs, modes, models and revisions compared on the tasks that both tried.
@@ -390,5 +334,4 @@ class Report(Record):
         default=[], description="what attempts show, where outcomes are missing or all the same"
     )
     made_with: MadeWith = MadeWith()
-    answer: list[str] = Field(default=[])
     comparisons: list[GroupComparison] = Field(default=[])

@@ -117,7 +117,7 @@ class PatchMaker:
     def _propose(self, report: Report, builder: PatchBuilder, tried: list[Trial]) -> Proposal | None:
         """The model's proposal where one is configured and writes one that passes the guard; else the playbook's."""
         if self.config.proposer == "model":
-            result = self._drafted(report, builder, tried)
+            result = self._draft(report, builder, tried)
             for reason in result.refusals:
                 self._console.warn(f"a proposal of the model was refused: {reason}")
             if result.proposal is not None:
@@ -126,26 +126,24 @@ class PatchMaker:
         proposals = builder.propose(report, tried).proposals
         return proposals[0] if proposals else None
 
-    def _drafted(self, report: Report, builder: PatchBuilder, tried: list[Trial]) -> DraftResult:
-        """What the model wrote; no proposal where it failed to answer, so that the loop goes on without it."""
-        try:
-            return self._draft(report, builder, tried)
-        except ModelError as error:
-            self._console.warn(f"the model that writes patches did not answer: {error}")
-            self._journal.append("proposer_failed", reason=str(error))
-            return DraftResult(None)
-
     def _draft(self, report: Report, builder: PatchBuilder, tried: list[Trial]) -> DraftResult:
+        """What the model wrote; no proposal where it did not answer, so that the loop goes on without it."""
+
         def record(event: SpendEvent) -> None:
             self._journal.append("spend", **event.model_dump(mode="json"))
 
         past = [event.data for event in self._journal.events if event.kind == "spend"]
         spec, worker = self.config.proposer_model, self.runner.endpoint
-        with open_proposer(self.config, spec, worker, past=past, on_event=record) as model:
-            files = builder.surface.files
-            return draft_proposal(
-                report, builder.description, files, model=model, forbidden=builder.forbidden, history=tried
-            )
+        files = builder.surface.files
+        try:
+            with open_proposer(self.config, spec, worker, past=past, on_event=record) as model:
+                return draft_proposal(
+                    report, builder.description, files, model=model, forbidden=builder.forbidden, history=tried
+                )
+        except ModelError as error:
+            self._console.warn(f"the model that writes patches did not answer: {error}")
+            self._journal.append("proposer_failed", reason=str(error))
+            return DraftResult(None)
 
     def behaviours(self, folders: tuple[Path, Path]) -> tuple[dict[str, float | None], dict[str, float | None]]:
         """Rates of behaviours in two run folders, by name."""

@@ -12,17 +12,15 @@ from halo_opt.core.report_records import Consequence, Number
 from halo_opt.core.text import counted
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.comparisons import LABELS, MEASURED, MOST_GROUPS, Group
+from halo_opt.mining.findings import FEW_SUCCESSES, PREVALENT
 from halo_opt.mining.levels import Backing, Support
-from halo_opt.mining.measure import Measured
+from halo_opt.mining.measure import MIN_FAILURES, Measured
 from halo_opt.mining.run_wide import NEARLY_ALL, NEARLY_NONE, Share, fault_rank, may_mark
 from halo_opt.store.protocols import Rows
 
-# With fewer failures a share of them means little.
-LEAST_FAILURES = 5
-# A group with this share of successes, and fewer than so many, has next to nothing to compare its failures with.
-NEXT_TO_NONE, FEW_SUCCESSES = 0.1, 20
-# Errors of fewer failures than this share are only counted.
-PREVALENT = 0.2
+# A group with at most this share of successes, and fewer than `FEW_SUCCESSES`, has next to nothing to compare its
+# failures with.
+NEXT_TO_NONE = 0.1
 # Of two behaviours that come at the same step in this share of the attempts of each, the second is listed under the
 # first.
 SAME_STEP = 0.8
@@ -69,7 +67,7 @@ def groups_without_success(store: Rows, told: Sequence[Group]) -> list[Group | N
     )
     rows = store.rows(
         f"SELECT {LABELS['run']} AS label, {few} FROM attempts WHERE {MEASURED} AND label <> '' GROUP BY label HAVING"
-        f" count(*) >= {LEAST_FAILURES} ORDER BY count(*) DESC, label LIMIT {MOST_GROUPS}"
+        f" count(*) >= {MIN_FAILURES} ORDER BY count(*) DESC, label LIMIT {MOST_GROUPS}"
     )
     groups: list[Group | None] = [Group("run", str(label)) for label, is_few in rows if is_few] if len(rows) > 1 else []
     [(every,)] = store.rows(f"SELECT count(*) > 0 AND {few} FROM attempts WHERE {MEASURED}")
@@ -183,7 +181,7 @@ def backing_of_fault(store: Rows, fault: SharedFault) -> Backing:
         support = Support("suspected", f"{alone}, and {successes.shown} of these show it.", lift)
     elif fault.m.behaviour.consequence:
         support = Support("suspected", f"{alone}, and this may be a symptom of failing.", lift)
-    elif fault.failures.of < LEAST_FAILURES:
+    elif fault.failures.of < MIN_FAILURES:
         support = Support("suspected", f"There are only {counted(fault.failures.of, 'failure')}.", lift)
     elif fault.nearly_all:
         support = Support("shown", f"{alone}, so nothing says that attempts without it would succeed.", lift)

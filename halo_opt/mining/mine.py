@@ -13,7 +13,6 @@ from halo_opt.core.playbook import Playbook
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import CountTable, Finding, GroupComparison, InputFile, MadeWith, Number, Report
 from halo_opt.mining.all_failed import (
-    PREVALENT,
     SharedFault,
     attempts_of,
     backing_of_fault,
@@ -27,7 +26,7 @@ from halo_opt.mining.comparisons import Comparisons, Group, compare_groups
 from halo_opt.mining.counting import common_signatures, count_tables, needs_counting, shown_count_sql
 from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
 from halo_opt.mining.extras import ExtraBehaviour, Placement, one_test_each, place
-from halo_opt.mining.findings import described, proven, q_values, write_up
+from halo_opt.mining.findings import PREVALENT, described, proven, q_values, write_up
 from halo_opt.mining.folding import fold
 from halo_opt.mining.groups import grouped
 from halo_opt.mining.levels import Backing, level_of, order_of

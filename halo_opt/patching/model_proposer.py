@@ -221,7 +221,7 @@ def _claim_text(claim: ModelClaim) -> str:
     lines += [f"Quote: {quote.words[:_EXCERPT_CHARACTERS]}" for quote in claim.quotes[:_QUOTES]]
     if claim.fix is not None:
         place = " ".join(part for part in (claim.fix.path, claim.fix.lines) if part)
-        lines.append(f"Suggested fix ({place or claim.fix.part}): {claim.fix.words}")
+        lines.append(f"Suggested fix ({place}): {claim.fix.words}")
     return "\n".join(lines)
 
 

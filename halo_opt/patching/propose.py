@@ -25,8 +25,6 @@ _SECOND_REMEDY = 0.5
 # A remedy that was part of a patch dropped from an earlier harness is not out, but others come before it.
 _DROPPED_BEFORE = 0.6
 _NOT_THE_HARNESS = ("grader", "infrastructure")
-_ADJUSTED = ("q_value", "q", "p_adjusted", "p_value_adjusted")
-_PROVEN_BELOW = 0.05
 _NAMED_FINDINGS = 4
 
 
@@ -111,16 +109,7 @@ def ranked_findings(report: Report, notes: list[str]) -> list[Finding]:
             )
         else:
             found.append(finding)
-    return sorted(found, key=lambda f: (not is_proven(f), LEVELS.index(f.level)))
-
-
-def is_proven(finding: Finding) -> bool:
-    """Whether the finding's contrast holds after correction for many tests; otherwise it only describes."""
-    for name in _ADJUSTED:
-        if name in finding.numbers:
-            value = finding.numbers[name].value
-            return isinstance(value, int | float) and value <= _PROVEN_BELOW
-    return False
+    return sorted(found, key=lambda f: LEVELS.index(f.level))
 
 
 def edits_key(edits: Sequence[Edit]) -> str:

@@ -79,9 +79,10 @@ def _group_note(table: GroupTable) -> str:
 
 CAUSE_COLUMNS = ("Finding", "Level", "What goes wrong", "Where", "Failures that show it", "Successes that show it")
 LEVEL_MEANINGS = {
-    "proven": "a corrected test says that attempts which show it fail more often",
-    "shown": "its counts hold, and it goes with a whole run that does worse on the same tasks, or with failures alone",
-    "suspected": "failures show it, but no test tells it from chance",
+    "proven": "Proven: a corrected test says that attempts which show it fail more often.",
+    "shown": "Shown: it goes with a whole run that does worse on the same tasks, or nearly all attempts show it where"
+    " none succeeds.",
+    "suspected": "Suspected: failures show it, and no test has ruled out chance.",
 }
 
 
@@ -101,10 +102,9 @@ def cause_rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
 
 
 def level_note(findings: Sequence[Finding]) -> str:
-    """What the levels of these findings mean, as a sentence; '' without findings."""
+    """What the levels of these findings mean, a sentence each; '' without findings."""
     used = {finding.level for finding in findings}
-    meanings = [f"{level}: {words}" for level, words in LEVEL_MEANINGS.items() if level in used]
-    return "; ".join(meanings)[:1].upper() + "; ".join(meanings)[1:] + "." if meanings else ""
+    return " ".join(meaning for level, meaning in LEVEL_MEANINGS.items() if level in used)
 
 
 def level_words(finding: Finding) -> str:

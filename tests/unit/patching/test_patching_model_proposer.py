@@ -61,7 +61,7 @@ def claimed(number: int, **fields: Any) -> Finding:
     claim = ModelClaim(
         claim="c1", model="strong", agent="root", title="Sends a fence", words="The parser passes the fence on.",
         predicate_sql="SELECT 1", numbers={}, quotes=[Quoted(trace_id="t", words="```BASH ls```")], category="harness",
-        triaged=None, fix=SuggestedFix(part="parser", words="Strip the fence before the command is run."),
+        triaged=None, fix=SuggestedFix(path="parser", words="Strip the fence before the command is run."),
     )  # fmt: skip
     update = {"id": f"M{number}", "behaviour": f"claim_{number}", "model_claims": [claim], "numbers": {}, **fields}
     return report().findings[0].model_copy(update=update)

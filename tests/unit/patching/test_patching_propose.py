@@ -38,11 +38,12 @@ BOOK = Playbook.model_validate(
 
 
 def finding(place: int, behaviour: str, *, q: float | None = None, category: str = "harness", **more: Any) -> Finding:
+    level = "proven" if q is not None and q <= 0.05 else "suspected"
     return Finding.model_validate(
         {
             "id": f"F{place}", "behaviour": behaviour, "title": f"It {behaviour}", "claim": "c", "category": category,
             "predicate_sql": "SELECT 1", "numbers": {"q_value": Number(value=q, sql="SELECT 1")}, "exemplars": [],
-            "counter_examples": [], "remedies": [], **more,
+            "counter_examples": [], "remedies": [], "level": level, **more,
         }
     )  # fmt: skip
 
