@@ -152,6 +152,8 @@ class ModelClaim(Record):
     Attributes:
         predicate_sql: Gives the trace ids of the attempts that, as the model says, show it.
         listed: Whether these attempts are picked by their names and not by a rule.
+        written: Title, words and counter-evidence as the model wrote them, where placeholders in them were filled in.
+        measured: How many failures and successes show it, of how many, and the difference of the failure rates.
         numbers: The claim's own numbers, each as its SQL gave it when it was run again.
         category: Whose fault the model thinks it is.
         triaged: The triage class of more than half of the failures that show it; None where no class has so many.
@@ -174,6 +176,8 @@ class ModelClaim(Record):
     counter_evidence: str = ""
     predicate_sql: str
     listed: bool = False
+    written: dict[str, str] = Field(default={})
+    measured: dict[str, Number] = Field(default={})
     numbers: dict[str, Number]
     quotes: list[Quoted]
     category: Category
@@ -209,6 +213,7 @@ class ModelAnalysis(Record):
         python: What confined the code that the model wrote, or why it could run none.
         cost_usd: None where a price is not known.
         summary: The model's own words, with the values of its placeholders filled in.
+        written: The summary as the model wrote it, with its placeholders; '' where it has none.
         unchecked: Figures and number words in the summary that no checked number gave.
     """
 
@@ -231,6 +236,7 @@ class ModelAnalysis(Record):
     confirmed: int
     predicates: int
     summary: str = ""
+    written: str = ""
     unchecked: list[str] = Field(default=[])
     corrections: list[str] = Field(default=[])
 
@@ -326,7 +332,7 @@ class AskedBehaviour(Record):
     """A predicate that a model had tested together with mining's behaviours.
 
     `predicate_sql` gives the trace ids of the attempts that show it. `claim` is the id of the model's claim of it, None
-    where the model made none.
+    where the model made none. `category` is whose fault the claim says it is.
     """
 
     name: str
@@ -336,6 +342,7 @@ class AskedBehaviour(Record):
     model: str
     remedies: list[str] = Field(default=[])
     claim: str | None = None
+    category: Category = "unexplained"
 
 
 class MadeWith(Record):
