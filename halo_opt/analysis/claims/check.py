@@ -19,6 +19,7 @@ from halo_opt.analysis.claims.placeholders import filled, known_numbers, no_such
 from halo_opt.analysis.claims.quotes import quote_problem
 from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote
 from halo_opt.core.errors import InputError
+from halo_opt.core.playbook import load_playbook
 from halo_opt.core.report_records import Number
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.levels import Support, level_of
@@ -201,7 +202,7 @@ def claim_behaviour(claim: Claim, name: str, *, model: str = "a model", listed: 
         meaning=claim.claim,
         category=claim.category,
         sql=behaviour_sql(claim.predicate_sql),
-        remedies=tuple(claim.remedies),
+        remedies=tuple(word for word in claim.remedies if word in load_playbook().all_words()),
         source=model,
         asked_by=model,
         untestable=LISTED if listed else "",
