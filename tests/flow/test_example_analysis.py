@@ -1,4 +1,4 @@
-"""The recorded analyses of `examples/analysis/`: they replay without a model, and their reports name the true causes."""
+"""The recorded analyses of `examples/analysis/` replay without a model, and their reports name the true causes."""
 
 import json
 from collections.abc import Iterator

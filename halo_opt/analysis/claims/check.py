@@ -15,7 +15,7 @@ from halo_opt.analysis.claims.claim_levels import claim_support
 from halo_opt.analysis.claims.direction import Shown, contradictions, shown_by
 from halo_opt.analysis.claims.evidence import misnamed, names_in_traces
 from halo_opt.analysis.claims.hypotheses import behaviour_sql
-from halo_opt.analysis.claims.placeholders import filled, known_numbers, no_such_number
+from halo_opt.analysis.claims.placeholders import OF_FINDING, Known, filled, known_numbers, no_such_number
 from halo_opt.analysis.claims.quotes import quote_problem
 from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote
 from halo_opt.core.errors import InputError
@@ -48,6 +48,7 @@ def check_claim(
     name: str,
     first_steps: Mapping[str, int],
     harness: Path | None = None,
+    of_findings: Mapping[str, Known] | None = None,
 ) -> tuple[CheckedClaim, Measured | None]:
     """Check a claim.
 
@@ -58,6 +59,8 @@ def check_claim(
         name: The name of the claim's behaviour.
         first_steps: By run_id, the number of first steps to compare in runs whose failures reach the step limit.
         harness: The folder that must hold the file of a fix. None: the file is not checked.
+        of_findings: The numbers of mining's findings, for placeholders such as `{F1.failures_with}`. None: these
+            placeholders stay as they are.
 
     Returns:
         The claim with the numbers and quotes that hold, its level and corrections; and the measured behaviour, None
@@ -93,17 +96,24 @@ def check_claim(
         reasons=reasons,
         listed=listed,
     )
-    return _with_level(_with_words(checked, measured, names_in_traces(store)), measured), measured
+    return _with_level(_with_words(checked, measured, names_in_traces(store), of_findings), measured), measured
 
 
-def _with_words(checked: CheckedClaim, measured: Measured | None, names: frozenset[str]) -> CheckedClaim:
+def _with_words(
+    checked: CheckedClaim,
+    measured: Measured | None,
+    names: frozenset[str],
+    of_findings: Mapping[str, Known] | None,
+) -> CheckedClaim:
     """The claim with its placeholders filled in, its other figures listed, and its words held against the counts."""
     claim = checked.claim
     known = known_numbers({**checked.measured, **numbers_by_name(claim.numbers)})
-    lacking: list[str] = []
-    texts = []
-    for text in (claim.title, claim.claim, claim.counter_evidence):
-        done, unknown = filled(text, known)
+    title, lacking = filled(claim.title, known)
+    texts = [title]
+    for text in (claim.claim, claim.counter_evidence):
+        done, unknown = filled(
+            text, {**(of_findings or {}), **known}, later=OF_FINDING if of_findings is None else None
+        )
         texts.append(done)
         lacking += unknown
     corrections = [*checked.corrections, *no_such_number(list(dict.fromkeys(lacking)), known)]
@@ -320,8 +330,11 @@ def _of_successes(quotes: Sequence[Quote], store: Store, corrections: list[str])
 
 def _fix(fix: Fix | None, harness: Path | None, corrections: list[str]) -> Fix | None:
     """The fix, with its file and lines checked where a harness's folder was given; its words stay as they are."""
-    if fix is None or harness is None or not fix.path:
+    if fix is None or not fix.path:
         return fix
+    if harness is None:
+        within = not fix.path.startswith(("/", "~")) and ".." not in fix.path.split("/")
+        return fix if within else fix.model_copy(update={"path": "", "lines": ""})
     lines = _lines_of(harness, fix.path)
     if lines is None:
         corrections.append(f"the fix names a file that the harness does not have: {fix.path}")

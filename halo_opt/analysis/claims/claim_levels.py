@@ -37,12 +37,8 @@ def claim_support(
     if wrong := lowering(corrections):
         return Support("suspected", f"Not all of it holds: {wrong[0]}.", "Claim it again with what the traces give.")
     if unchecked:
-        figures = ", ".join(unchecked)
-        return Support(
-            "suspected",
-            f"No checked number gave these figures of its words: {figures}.",
-            "Write each as the placeholder of a number with its SQL.",
-        )
+        reason = "Some figures of its words come from no checked number."
+        return Support("suspected", reason, "A number with its SQL for each, named by a placeholder.")
     if listed:
         return Support("suspected", _sentence(LISTED), "A predicate that finds these attempts by what they did.")
     untested = test.level == "suspected" and not tested and NOTHING_VARIES not in test.reason

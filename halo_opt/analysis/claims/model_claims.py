@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from halo_opt.analysis.claims.claim_levels import claim_support
 from halo_opt.analysis.claims.direction import Shown
-from halo_opt.analysis.claims.placeholders import Known, known_numbers, prefixed
+from halo_opt.analysis.claims.placeholders import Known, filled, known_numbers, no_such_number, prefixed
 from halo_opt.core.report_records import Category, Finding, ModelClaim, Number, Report
 from halo_opt.mining.extras import Placement, showing
 from halo_opt.mining.levels import Support, order_of
@@ -27,8 +27,9 @@ def with_claims(
         claims: The claim of each extra behaviour, by name.
     """
     at_finding: dict[str, list[ModelClaim]] = {}
+    known = finding_numbers(report)
     for name, where in placed.items():
-        at_finding.setdefault(where.finding, []).append(_noted(claims[name], where))
+        at_finding.setdefault(where.finding, []).append(_noted(_worded(claims[name], known), where))
     if not at_finding:
         return report.findings
     classes = classes_of(store.rows(report.triage_sql or ""))
@@ -41,6 +42,22 @@ def with_claims(
         else:
             findings.append(finding)
     return findings
+
+
+def _worded(claim: ModelClaim, of_findings: Mapping[str, Known]) -> ModelClaim:
+    """The claim with the numbers of mining's findings filled in where its words name them."""
+    known = {**of_findings, **claim_numbers(claim)}
+    update: dict[str, object] = {}
+    written, lacking = dict(claim.written), list[str]()
+    for name in ("words", "counter_evidence"):
+        text = getattr(claim, name)
+        done, unknown = filled(claim.written.get(name, text), known)
+        if done != text:
+            update[name] = done
+            written.setdefault(name, text)
+        lacking += unknown
+    corrections = [*claim.corrections, *no_such_number(list(dict.fromkeys(lacking)), known)]
+    return claim.model_copy(update={**update, "written": written, "corrections": list(dict.fromkeys(corrections))})
 
 
 def _noted(claim: ModelClaim, where: Placement) -> ModelClaim:
@@ -127,11 +144,17 @@ def claim_numbers(claim: ModelClaim) -> dict[str, Known]:
     return known_numbers({**claim.measured, **claim.numbers})
 
 
-def summary_numbers(report: Report) -> dict[str, Known]:
-    """The numbers that placeholders of a summary may name: the overview's, and those of each finding and claim."""
-    known = known_numbers(report.overview)
+def finding_numbers(report: Report) -> dict[str, Known]:
+    """The numbers of a report's findings, by the names that placeholders give them."""
+    known: dict[str, Known] = {}
     for finding in report.findings:
         known |= dict(prefixed(finding.id, known_numbers(finding.numbers)))
+    return known
+
+
+def summary_numbers(report: Report) -> dict[str, Known]:
+    """The numbers that placeholders of a summary may name: the overview's, and those of each finding and claim."""
+    known = known_numbers(report.overview) | finding_numbers(report)
     for finding in report.findings:
         for claim in finding.model_claims:
             for name, number in prefixed(claim.claim, claim_numbers(claim)):

@@ -19,6 +19,8 @@ APART = re.compile(
     r"```.*?```|`[^`\n]*`|\"[^\"\n]*\"|“[^”\n]*”|«[^»\n]*»|(?<!\w)'[^'\n]*'(?!\w)|(?<!\w)\u2018[^\u2019\n]*\u2019(?!\w)",
     re.DOTALL,
 )
+# A number of one of mining's findings: `{F1.failures_with}`.
+OF_FINDING = re.compile(r"f\d+\..+")
 _WHOLE: Mapping[str, str] = {"failures_with": "failures", "successes_with": "successes"}
 
 
@@ -31,12 +33,13 @@ class Known:
     interval: tuple[float, float] | None = None
 
 
-def filled(text: str, known: Mapping[str, Known]) -> tuple[str, list[str]]:
+def filled(text: str, known: Mapping[str, Known], *, later: re.Pattern[str] | None = None) -> tuple[str, list[str]]:
     """Fill the placeholders of a text.
 
     Args:
         text: The text as the model wrote it.
         known: The numbers by name, as `known_numbers` gives them.
+        later: Names without a number that are left as they are, because their numbers are not made yet.
 
     Returns:
         The text with its values, and the names that no number has. These are written as `[no number NAME]`.
@@ -45,6 +48,8 @@ def filled(text: str, known: Mapping[str, Known]) -> tuple[str, list[str]]:
 
     def fill(match: re.Match[str]) -> str:
         number = known.get(identifier(match[1]))
+        if number is None and later is not None and later.fullmatch(identifier(match[1])):
+            return match[0]
         if number is None or isinstance(number.value, bool) or not isinstance(number.value, int | float):
             lacking.append(match[1])
             return f"[no number {match[1]}]"

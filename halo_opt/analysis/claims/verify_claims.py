@@ -3,7 +3,7 @@
 The values of the numbers are verified in `verify`, with those of all other numbers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -16,11 +16,12 @@ from halo_opt.analysis.claims.model_claims import (
     claim_numbers,
     classes_of,
     finding_category,
+    finding_numbers,
     majority,
     shown_by_numbers,
     summary_numbers,
 )
-from halo_opt.analysis.claims.placeholders import filled
+from halo_opt.analysis.claims.placeholders import Known, filled
 from halo_opt.analysis.claims.quotes import quote_problem
 from halo_opt.core.errors import HaloError
 from halo_opt.core.records import Value
@@ -58,7 +59,7 @@ def verify_claims(report: Report, store: Rows, ask: Query) -> Iterator[Mismatch]
                 where = f"{finding.id}.model_claims[{place}]"
                 yield from _check_predicate(finding, claim, where, classes, ask)
                 yield from _check_evidence(claim, where, store, ask)
-                yield from _check_words(finding, claim, where, names)
+                yield from _check_words(finding, claim, where, names, finding_numbers(report))
     if report.model_analysis is not None:
         yield from _check_summary(report, report.model_analysis, names)
 
@@ -122,12 +123,14 @@ def _check_evidence(claim: ModelClaim, where: str, store: Rows, ask: Query) -> I
             yield Mismatch(f"{where}.quotes[{place}]", quote.words, None, reason)
 
 
-def _check_words(finding: Finding, claim: ModelClaim, where: str, names: frozenset[str]) -> Iterator[Mismatch]:
+def _check_words(
+    finding: Finding, claim: ModelClaim, where: str, names: frozenset[str], of_findings: Mapping[str, Known]
+) -> Iterator[Mismatch]:
     """Check that placeholders hold their numbers, that other figures are listed, and words of direction."""
     parts = {"title": claim.title, "words": claim.words, "counter_evidence": claim.counter_evidence}
     known = claim_numbers(claim)
     for name, words in parts.items():
-        text, _ = filled(claim.written.get(name, words), known)
+        text, _ = filled(claim.written.get(name, words), known if name == "title" else {**of_findings, **known})
         if text != words:
             yield Mismatch(f"{where}.{name}", words, text, "its placeholders give other words")
     if behaviour_sql(claim.predicate_sql) == finding.predicate_sql and finding.title != finding.model_claims[0].title:

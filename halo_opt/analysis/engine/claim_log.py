@@ -62,6 +62,7 @@ class ClaimLog:
             name=f"claim_{name.replace('.', '_')}",
             first_steps=self.sources.first_steps,
             harness=self.sources.harness,
+            of_findings=self.sources.of_findings,
         )
         scope = "" if self.scope.sql is None else self.scope.words
         made = RecordedClaim(id=name, agent=self.agent, checked=checked, scope=scope, told=_told(claim))

@@ -1,4 +1,4 @@
-"""Claims are checked against the traces: their words stay, and what of them does not hold is said and lowers the level."""
+"""Claims are checked against the traces: their words stay; what does not hold is said and lowers the level."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -114,7 +114,7 @@ def test_figures_that_no_checked_number_gave_stay_and_are_listed(store: Store, f
     found = checked(store, claim(failure, claim=words))
     assert (found.words, found.unchecked) == (words, ["93", "412", "23%"])
     assert found.level == "suspected"
-    assert found.level_reason == "No checked number gave these figures of its words: 93, 412, 23%."
+    assert found.level_reason == "Some figures of its words come from no checked number."
 
 
 def test_altered_and_invented_quotes_are_struck_and_leave_the_claim_unsupported(
@@ -287,7 +287,11 @@ def test_only_words_of_the_playbook_become_remedies_of_the_behaviour(failure: tu
         (Fix(path="prompts/rules.j2", lines="1-2", words="Say it."), ("prompts/rules.j2", "1-2"), ""),
         (Fix(path="prompts/rules.j2", lines="1-3", words="Say it."), ("prompts/rules.j2", ""), "has 2"),
         (Fix(path="prompts/rules.j2", lines="0", words="Say it."), ("prompts/rules.j2", ""), "lines 0 of the fix"),
-        (Fix(path="prompts/other.j2", words="Say it."), ("", ""), "a file that the harness does not have: prompts/other.j2"),
+        (
+            Fix(path="prompts/other.j2", words="Say it."),
+            ("", ""),
+            "a file that the harness does not have: prompts/other.j2",
+        ),
         (Fix(path="../secret", words="Say it."), ("", ""), "a file that the harness does not have: ../secret"),
         (Fix(path="/etc/passwd", words="Say it."), ("", ""), "a file that the harness does not have: /etc/passwd"),
         (Fix(path="prompts", words="Say it."), ("", ""), "a file that the harness does not have: prompts"),

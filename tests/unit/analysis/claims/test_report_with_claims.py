@@ -60,7 +60,9 @@ LIES: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-def test_no_lie_ends_above_suspected_and_unsupported_ones_are_never_patched(store: Store, quote: dict[str, Any]) -> None:
+def test_no_lie_ends_above_suspected_and_unsupported_ones_are_never_patched(
+    store: Store, quote: dict[str, Any]
+) -> None:
     altered = {**quote, "words": quote["words"][:30] + " and then it lied"}
     figures = "In 931 failures (93%), ninety-three in all."
     claims = [
