@@ -2,16 +2,24 @@
 PYTHON := $(or $(HALO_VENV),.venv)/bin/python
 CONFIG ?= loop.yaml
 MODEL  ?=
+TRACES ?= intercode
 # Tests run in as many processes as there are cores; a file's tests stay together, since they share what they set up.
 AT_ONCE ?= -n auto --dist loadfile
 
-.PHONY: help setup demo test test-all check format bench fuzz clean
+.PHONY: help setup packages example demo test test-all check format bench fuzz clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup:  ## virtual environment, pinned packages, browser
 	@scripts/setup.sh
+
+packages:  ## virtual environment and pinned packages alone
+	@scripts/setup.sh packages
+
+example: packages  ## analyze real runs with a large model's recorded replies, no key; TRACES=intercode or tau-bench
+	@$(PYTHON) -m halo_opt analyze examples/analysis/$(TRACES)/traces --title $(TRACES) --out reports/$(TRACES) \
+	  --replay examples/analysis/$(TRACES)/replies.jsonl --in-order
 
 demo: setup  ## the whole loop on MiniWoB++ with a local model, no key
 	@$(PYTHON) -m halo_opt run --config $(CONFIG) $(if $(MODEL),--model $(MODEL))

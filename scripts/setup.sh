@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # All the set-up of a fresh machine: a virtual environment with pinned packages, and a browser.
+# With `packages` as its argument it makes the virtual environment alone, which is all that analyzing traces takes.
 # Safe to run again: what is there is kept. The only thing it may install outside this folder is Debian's chromium,
 # and only as root, when no browser is there and Playwright's own cannot be had.
 set -euo pipefail
@@ -79,5 +80,6 @@ install_openmp() {
 
 [ -x "$venv/bin/python" ] || make_venv
 install_packages
+[ "${1:-}" != packages ] || exit 0
 install_openmp
 install_browser

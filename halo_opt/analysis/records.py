@@ -63,11 +63,16 @@ class Event(Record):
 
 
 class RecordedClaim(Record):
-    """A claim as it was checked when it was recorded; it is checked again before a report is written."""
+    """A claim as it was checked when it was recorded; it is checked again before a report is written.
+
+    `scope` says in words which attempts its agent could see, '' for all; `told` is the claim as the agent made it.
+    """
 
     id: str
     agent: str
     checked: CheckedClaim
+    scope: str = ""
+    told: str = ""
 
 
 class AnswerPoint(Record):

@@ -10,6 +10,7 @@ from pydantic import Field
 from halo_opt.core.records import Interval, Record, Value
 
 Category = Literal["harness", "model", "grader", "infrastructure", "unexplained"]
+HarnessPart = Literal["prompt", "parser", "tool wrapper", "limit", "container", "grader", "loop", "settings", "other"]
 
 Level = Literal["proven", "shown", "suspected", "unsupported"]
 """How well a cause is supported.
@@ -103,9 +104,17 @@ class Quoted(Record):
 
 
 class SuggestedFix(Record):
-    """Where a model would change the harness, in words. `lines` are as the model wrote them, '' for none."""
+    """Where a model would change the harness, in words.
 
-    path: str
+    Attributes:
+        part: The part of the harness, in the field's words.
+        path: The file within the harness's folder; '' where no such folder was given.
+        lines: As the model wrote them, '' for none.
+        words: What should stand there.
+    """
+
+    part: HarnessPart = "other"
+    path: str = ""
     lines: str = ""
     words: str
 
@@ -116,10 +125,20 @@ class ModelClaim(Record):
     Attributes:
         predicate_sql: Gives the trace ids of the attempts that, as the model says, show it.
         listed: Whether these attempts are picked by their names and not by a rule.
+        written: Title, words and counter-evidence as the model wrote them, where placeholders in them were filled in.
+        measured: How many failures and successes show it, of how many, and the difference of the failure rates.
         numbers: The claim's own numbers, each as its SQL gave it when it was run again.
         category: Whose fault the model thinks it is.
         triaged: The triage class of more than half of the failures that show it; None where no class has so many.
-        corrections: What was changed in the claim or removed from it, and why.
+        level: How well the traces support it.
+        level_reason: Why the level is not higher, as a sentence; '' for `proven`.
+        to_lift: What data would lift it, as a sentence; '' for `proven`.
+        scope: The attempts that its agent could see, in words; '' for all.
+        unchecked: Figures and number words in the text that no checked number gave, as they are written there.
+        counter_quotes: Quotes of successes that speak against it.
+        remedies: What may help, in the model's words or in words of the playbook.
+        corrections: What differed when the claim was checked: a number whose SQL gives another value, a quote that was
+            not found.
     """
 
     claim: str = Field(description="id of the claim within the analysis")
@@ -130,10 +149,19 @@ class ModelClaim(Record):
     counter_evidence: str = ""
     predicate_sql: str
     listed: bool = False
+    written: dict[str, str] = Field(default={})
+    measured: dict[str, Number] = Field(default={})
     numbers: dict[str, Number]
     quotes: list[Quoted]
     category: Category
     triaged: Category | None
+    level: Level = "suspected"
+    level_reason: str = ""
+    to_lift: str = ""
+    scope: str = ""
+    unchecked: list[str] = Field(default=[])
+    counter_quotes: list[Quoted] = Field(default=[])
+    remedies: list[str] = Field(default=[])
     fix: SuggestedFix | None = None
     corrections: list[str] = Field(default=[])
 
@@ -157,7 +185,9 @@ class ModelAnalysis(Record):
             the report's `tested`.
         python: What confined the code that the model wrote, or why it could run none.
         cost_usd: None where a price is not known.
-        summary: The model's own words.
+        summary: The model's own words, with the values of its placeholders filled in.
+        written: The summary as the model wrote it, with its placeholders; '' where it has none.
+        unchecked: Figures and number words in the summary that no checked number gave.
     """
 
     models: dict[str, str] = Field(description="role -> model")
@@ -179,6 +209,8 @@ class ModelAnalysis(Record):
     confirmed: int
     predicates: int
     summary: str = ""
+    written: str = ""
+    unchecked: list[str] = Field(default=[])
     corrections: list[str] = Field(default=[])
 
 
@@ -271,7 +303,7 @@ class AskedBehaviour(Record):
     """A predicate that a model had tested together with mining's behaviours.
 
     `predicate_sql` gives the trace ids of the attempts that show it. `claim` is the id of the model's claim of it, None
-    where the model made none.
+    where the model made none. `category` is whose fault the claim says it is.
     """
 
     name: str
@@ -281,6 +313,7 @@ class AskedBehaviour(Record):
     model: str
     remedies: list[str] = Field(default=[])
     claim: str | None = None
+    category: Category = "unexplained"
 
 
 class MadeWith(Record):

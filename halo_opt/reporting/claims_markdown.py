@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from halo_opt.core.report_records import Finding, ModelAnalysis, ModelClaim, UnsupportedClaim
+from halo_opt.core.report_records import Finding, ModelAnalysis, ModelClaim, Quoted, UnsupportedClaim
 from halo_opt.reporting.claims_parts import (
     LISTED_BY_NAME,
     MODELS_OWN_WORDS,
+    UNCHECKED,
     UNSUPPORTED,
     Opinion,
     analysis_rows,
@@ -36,24 +37,34 @@ def _one(claim: ModelClaim, opinion: Opinion, as_: Escapes) -> list[str]:
     lines += [f"> {as_.line(claim.title)}", ">", f"> {as_.line(claim.words) or '(no words)'}", ""]
     if claim.counter_evidence:
         lines += [f"> What speaks against it: {as_.within(claim.counter_evidence)}", ""]
-    lines += [as_.line(opinion.category), ""]
+    lines += [as_.line(opinion.level), "", as_.line(opinion.category), ""]
     if claim.listed:
         lines += [LISTED_BY_NAME, ""]
     numbers = [[as_.within(figure.title), as_.within(figure.value)] for figure in opinion.figures]
     lines += as_.table(["The claim's number", "Value"], numbers)
-    for quote in claim.quotes:
-        step = "" if quote.step is None else f", step {quote.step}"
-        lines += [f"- The claim quotes {as_.code(quote.trace_id)}{step}:", "", *as_.quoted(quote.words)]
+    lines += _quoted("The claim quotes", claim.quotes, as_)
+    lines += _quoted("Against it, the claim quotes the success", claim.counter_quotes, as_)
     if claim.fix:
-        place = as_.code(claim.fix.path) + (f", lines {as_.code(claim.fix.lines)}" if claim.fix.lines else "")
+        place = opinion.fix or as_.code(claim.fix.path)
+        place += f", lines {as_.code(claim.fix.lines)}" if claim.fix.lines else ""
         lines += [f"The model would change {place}:", "", f"> {as_.line(claim.fix.words) or '(no words)'}", ""]
+    if claim.remedies:
+        lines += ["What the model would try:", "", *(f"> - {as_.within(words)}" for words in claim.remedies), ""]
     return lines + _corrections(claim.corrections, as_)
+
+
+def _quoted(introduction: str, quotes: Sequence[Quoted], as_: Escapes) -> list[str]:
+    lines: list[str] = []
+    for quote in quotes:
+        step = "" if quote.step is None else f", step {quote.step}"
+        lines += [f"- {introduction} {as_.code(quote.trace_id)}{step}:", "", *as_.quoted(quote.words)]
+    return lines
 
 
 def _corrections(corrections: Sequence[str], as_: Escapes) -> list[str]:
     if not corrections:
         return []
-    return ["What the check corrected:", "", *(f"- {as_.within(words)}" for words in corrections), ""]
+    return ["What the check found:", "", *(f"- {as_.within(words)}" for words in corrections), ""]
 
 
 def unsupported_lines(claims: Sequence[UnsupportedClaim], as_: Escapes) -> list[str]:
@@ -78,4 +89,5 @@ def analysis_lines(analysis: ModelAnalysis | None, as_: Escapes) -> list[str]:
     if analysis.summary:
         lines += [f"The model's summary, in its own words. {MODELS_OWN_WORDS}", ""]
         lines += [f"> {as_.line(analysis.summary)}", ""]
+        lines += [as_.line(UNCHECKED.format(", ".join(analysis.unchecked))), ""] if analysis.unchecked else []
     return lines + _corrections(analysis.corrections, as_)

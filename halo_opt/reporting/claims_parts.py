@@ -11,9 +11,10 @@ from halo_opt.core.text import counted
 from halo_opt.reporting.formatting import Figure, Made, count
 
 MODELS_OWN_WORDS = (
-    "The words and the opinions are the model's. Its figures and quotes were checked against the traces; those that the"
-    " traces do not support are removed."
+    "The words and the opinions are the model's. Its quotes stand in the traces. Figures for which it gave SQL were"
+    " filled in by halo-opt; any other figure is listed as unchecked."
 )
+UNCHECKED = "Figures that no checked number gave: {}."
 LISTED_BY_NAME = (
     "Its attempts are listed by name, not found by a rule. It may hold for these attempts and for no others."
 )
@@ -25,8 +26,10 @@ class Opinion(NamedTuple):
 
     title: str
     words: str
+    level: str
     category: str
     figures: list[Figure]
+    fix: str
 
 
 def opinions(finding: Finding) -> list[tuple[ModelClaim, Opinion]]:
@@ -34,8 +37,26 @@ def opinions(finding: Finding) -> list[tuple[ModelClaim, Opinion]]:
     shown = []
     for claim in finding.model_claims:
         title = f"What {claim.model} claims (claim {claim.claim})"
-        shown.append((claim, Opinion(title, claim.words, category_words(claim), claim_figures(claim))))
+        level, category = claim_level_words(claim), category_words(claim)
+        opinion = Opinion(title, claim.words, level, category, claim_figures(claim), fix_words(claim))
+        shown.append((claim, opinion))
     return shown
+
+
+def claim_level_words(claim: ModelClaim) -> str:
+    """A claim's level and why it is not higher, its unchecked figures, and what its agent could see."""
+    lift = f"What would lift it: {claim.to_lift}" if claim.to_lift else ""
+    unchecked = UNCHECKED.format(", ".join(claim.unchecked)) if claim.unchecked else ""
+    scope = f"The agent that made it saw {claim.scope}." if claim.scope else ""
+    words = [f"Level of the claim: {claim.level}.", claim.level_reason, lift, unchecked, scope]
+    return " ".join(filter(None, words))
+
+
+def fix_words(claim: ModelClaim) -> str:
+    """What of the harness the claim's fix would change; '' where it has no fix or names a file."""
+    if claim.fix is None or claim.fix.path:
+        return ""
+    return "the harness" if claim.fix.part == "other" else f"the {claim.fix.part}"
 
 
 def category_words(claim: ModelClaim) -> str:

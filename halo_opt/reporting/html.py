@@ -17,7 +17,7 @@ from markupsafe import Markup
 from halo_opt.core.report_records import Report
 from halo_opt.core.text import visible
 from halo_opt.reporting import formatting
-from halo_opt.reporting.claims_parts import MODELS_OWN_WORDS, UNSUPPORTED, analysis_rows, opinions
+from halo_opt.reporting.claims_parts import MODELS_OWN_WORDS, UNCHECKED, UNSUPPORTED, analysis_rows, opinions
 from halo_opt.reporting.report_parts import (
     CAUSE_COLUMNS,
     COUNT_COLUMNS,
@@ -90,7 +90,12 @@ def page(template: str, **values: Any) -> str:
 def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
     """The analysis report; `traces` make the appendix that exemplars link into."""
     shown = [e for finding in report.findings for e in (*finding.exemplars, *finding.counter_examples)]
-    quoted = [quote for finding in report.findings for claim in finding.model_claims for quote in claim.quotes]
+    quoted = [
+        quote
+        for finding in report.findings
+        for claim in finding.model_claims
+        for quote in (*claim.quotes, *claim.counter_quotes)
+    ]
     sections: list[TraceSection] = trace_sections(traces, [*shown, *quoted])
     return page(
         "report.html.j2",
@@ -119,5 +124,6 @@ def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
         opinions=opinions,
         analysis_rows=analysis_rows,
         not_ours=MODELS_OWN_WORDS,
+        unchecked=UNCHECKED,
         unsupported_hint=UNSUPPORTED,
     )

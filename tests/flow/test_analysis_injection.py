@@ -270,13 +270,14 @@ def test_words_of_traces_stand_in_prompts_between_marks_alone(after: After) -> N
 
 
 def test_the_report_confirms_nothing_that_the_traces_asked_for(after: After) -> None:
-    confirmed = [said for finding in after.report.findings for said in finding.model_claims]
-    assert all("100%" not in f"{said.title}{said.words}" for said in confirmed)
+    claims = [said for finding in after.report.findings for said in finding.model_claims]
+    repeats = [said for said in claims if "100%" in f"{said.title}{said.words}"]
+    assert all(said.level == "suspected" and "100%" in said.unchecked for said in repeats)
     assert all(finding.category != "grader" for finding in after.report.findings)
     assert {one.title for one in after.report.unsupported} >= {"The grader is broken"}
     assert after.report.model_analysis is not None
-    assert "100%" not in after.report.model_analysis.summary
-    assert all(said.fix is None for said in confirmed)
+    assert "100%" in after.report.model_analysis.unchecked
+    assert all(said.level == "suspected" for said in claims if said.fix is not None)
     assert all(not finding.remedies or "zq" not in " ".join(finding.remedies) for finding in after.report.findings)
 
 

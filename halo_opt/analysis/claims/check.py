@@ -1,26 +1,29 @@
 """Checks a model's claim against the traces.
 
 The SQL of each number runs again (guarded) and gives its value, quotes are looked up, and the predicate is measured as
-a behaviour. Numbers, quotes and figures in the text that the traces do not support are removed.
+a behaviour. Placeholders in the text are filled in with these numbers; the text is changed in no other way.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from halo_opt.analysis.claims.evidence import Evidence, evidence, misnamed, names_in_traces
-from halo_opt.analysis.claims.figures import numbers_as_evidence, remove_unsupported
+from halo_opt.analysis.claims.bare_figures import bare_figures
+from halo_opt.analysis.claims.claim_levels import claim_support
+from halo_opt.analysis.claims.direction import Shown, contradictions, shown_by
+from halo_opt.analysis.claims.evidence import misnamed, names_in_traces
 from halo_opt.analysis.claims.hypotheses import behaviour_sql
+from halo_opt.analysis.claims.placeholders import OF_FINDING, Known, filled, known_numbers, no_such_number
 from halo_opt.analysis.claims.quotes import quote_problem
-from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote, Status
+from halo_opt.analysis.claims.records import CheckedClaim, Claim, ClaimNumber, Fix, Quote
 from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import load_playbook
-from halo_opt.core.records import Value
+from halo_opt.core.report_records import Number
 from halo_opt.mining.behaviour import Behaviour
-from halo_opt.mining.measure import Measured, cells_sql, counts_sql, measure
+from halo_opt.mining.levels import Support, level_of
+from halo_opt.mining.measure import Measured, cells_sql, count_sql, counts_sql, measure
 from halo_opt.store.guarded.guarded_rows import GuardedRows
 from halo_opt.store.guarded.sql_checks import (
     LISTED,
@@ -33,6 +36,7 @@ from halo_opt.store.guarded.sql_checks import (
     random_word,
     renamed_sql,
 )
+from halo_opt.store.guarded.sql_tree import bounds
 from halo_opt.store.store import Store
 
 
@@ -44,6 +48,7 @@ def check_claim(
     name: str,
     first_steps: Mapping[str, int],
     harness: Path | None = None,
+    of_findings: Mapping[str, Known] | None = None,
 ) -> tuple[CheckedClaim, Measured | None]:
     """Check a claim.
 
@@ -54,10 +59,12 @@ def check_claim(
         name: The name of the claim's behaviour.
         first_steps: By run_id, the number of first steps to compare in runs whose failures reach the step limit.
         harness: The folder that must hold the file of a fix. None: the file is not checked.
+        of_findings: The numbers of mining's findings, for placeholders such as `{F1.failures_with}`. None: these
+            placeholders stay as they are.
 
     Returns:
-        The claim without what the traces do not support, with its status, corrections and reasons; and the measured
-        behaviour, None where the predicate cannot be measured.
+        The claim with the numbers and quotes that hold, its level and corrections; and the measured behaviour, None
+        where the predicate cannot be measured.
     """
     corrections: list[str] = []
     behaviour = claim_behaviour(claim, name)
@@ -74,27 +81,109 @@ def check_claim(
         quotes = list(_shown_by(quotes, behaviour, rows, corrections))
         if not quotes:
             reasons.append("no quote of an attempt that shows it stands in the traces")
-    known = evidence(
-        _counts(measured) if measured else {},
-        {str(place): (number.value, number.sql) for place, number in enumerate(numbers)},
-        quotes=quotes,
-        predicate=claim.predicate_sql if measured else "",
-        names=names_in_traces(store),
-    )
     kept = claim.model_copy(
         update={
-            "title": remove_unsupported(claim.title, known, corrections),
-            "claim": remove_unsupported(claim.claim, known, corrections),
-            "counter_evidence": remove_unsupported(claim.counter_evidence, known, corrections),
             "numbers": numbers,
             "quotes": quotes,
-            "remedies": list(_remedies(claim.remedies, corrections)),
-            "fix": _fix(claim.fix, harness, known, corrections),
+            "counter_quotes": list(_of_successes(claim.counter_quotes, store, corrections)),
+            "fix": _fix(claim.fix, harness, corrections),
         }
     )
-    status: Status = "unsupported" if reasons else "confirmed"
-    checked = CheckedClaim(status=status, claim=kept, corrections=corrections, reasons=reasons, listed=listed)
-    return checked, measured
+    checked = CheckedClaim(
+        claim=kept,
+        measured=measured_numbers(measured) if measured else {},
+        corrections=corrections,
+        reasons=reasons,
+        listed=listed,
+    )
+    return _with_level(_with_words(checked, measured, names_in_traces(store), of_findings), measured), measured
+
+
+def _with_words(
+    checked: CheckedClaim,
+    measured: Measured | None,
+    names: frozenset[str],
+    of_findings: Mapping[str, Known] | None,
+) -> CheckedClaim:
+    """The claim with its placeholders filled in, its other figures listed, and its words held against the counts."""
+    claim = checked.claim
+    known = known_numbers({**checked.measured, **numbers_by_name(claim.numbers)})
+    title, lacking = filled(claim.title, known)
+    texts = [title]
+    for text in (claim.claim, claim.counter_evidence):
+        done, unknown = filled(
+            text, {**(of_findings or {}), **known}, later=OF_FINDING if of_findings is None else None
+        )
+        texts.append(done)
+        lacking += unknown
+    corrections = [*checked.corrections, *no_such_number(list(dict.fromkeys(lacking)), known)]
+    if measured is not None:
+        corrections += contradicted([texts[0], texts[1]], shown_by(measured))
+    return checked.model_copy(
+        update={
+            "title": texts[0],
+            "words": texts[1],
+            "counter_evidence": texts[2],
+            "unchecked": unchecked_figures([claim.title, claim.claim], claim.predicate_sql, names),
+            "corrections": list(dict.fromkeys(corrections)),
+        }
+    )
+
+
+def unchecked_figures(texts: Sequence[str], predicate: str, names: frozenset[str]) -> list[str]:
+    """The figures in a claim's texts that no checked number gave, each once."""
+    limits = bounds(predicate)
+    return list(dict.fromkeys(figure for text in texts for figure in bare_figures(text, names, limits)))
+
+
+def contradicted(texts: Sequence[str], shown: Shown) -> list[str]:
+    """What a claim's texts say against the measured counts, each once."""
+    return list(dict.fromkeys(words for text in texts for words in contradictions(text, shown)))
+
+
+def _with_level(checked: CheckedClaim, measured: Measured | None) -> CheckedClaim:
+    """The claim with the level that it has before the correction for all tests of the report."""
+    test = level_of(measured, measured.p_value) if measured else Support("unsupported")
+    support = claim_support(
+        test,
+        shown_by(measured) if measured else Shown(0, 0, 0, 0),
+        reasons=checked.reasons,
+        corrections=checked.corrections,
+        unchecked=checked.unchecked,
+        listed=checked.listed,
+        tested=measured is not None and measured.p_value is not None,
+    )
+    return checked.model_copy(
+        update={"level": support.level, "level_reason": support.reason, "to_lift": support.to_lift}
+    )
+
+
+def measured_numbers(m: Measured) -> dict[str, Number]:
+    """How many failures and successes show a behaviour, and the difference of the failure rates, with their SQL."""
+
+    def counted(value: int, outcome: Literal["failure", "success"], *, shown: bool) -> Number:
+        return Number(value=value, sql=count_sql(m.behaviour, outcome=outcome, shown=shown))
+
+    found = {
+        "failures_with": counted(m.failures_with, "failure", shown=True),
+        "failures": counted(m.failures, "failure", shown=False),
+        "successes_with": counted(m.successes_with, "success", shown=True),
+        "successes": counted(m.successes, "success", shown=False),
+    }
+    if m.contrast is not None and m.contrast.difference is not None:
+        found["difference"] = Number(value=m.contrast.difference, sql=m.cells_sql, statistic="stratified_difference")
+    return found
+
+
+def numbers_by_name(numbers: Sequence[ClaimNumber]) -> dict[str, Number]:
+    """The numbers by name. A name that is taken gets ` (another)` appended."""
+    found: dict[str, Number] = {}
+    for number in numbers:
+        name = number.name
+        while name in found:
+            name += " (another)"
+        found[name] = Number(value=number.value, sql=number.sql)
+    return found
 
 
 def check_queries(claim: Claim, first_steps: Mapping[str, int]) -> Iterator[str]:
@@ -121,8 +210,9 @@ def claim_behaviour(claim: Claim, name: str, *, model: str = "a model", listed: 
         name=name,
         title=claim.title,
         meaning=claim.claim,
+        category=claim.category,
         sql=behaviour_sql(claim.predicate_sql),
-        remedies=tuple(claim.remedies),
+        remedies=tuple(word for word in claim.remedies if word in load_playbook().all_words()),
         source=model,
         asked_by=model,
         untestable=LISTED if listed else "",
@@ -172,17 +262,6 @@ def _no_way_of_failing(m: Measured) -> Iterator[str]:
         yield "successes show it more often than failures: it is no way of failing"
 
 
-def _counts(m: Measured) -> dict[str, Value]:
-    """The measured counts of attempts, and the difference of the failure rates (a fraction)."""
-    return {
-        "failures_with": m.failures_with,
-        "failures": m.failures,
-        "successes_with": m.successes_with,
-        "successes": m.successes,
-        "difference": m.contrast.difference if m.contrast else None,
-    }
-
-
 def rerun_numbers(
     numbers: Sequence[ClaimNumber], store: Store, rows: GuardedRows, corrections: list[str]
 ) -> Iterator[ClaimNumber]:
@@ -197,7 +276,6 @@ def rerun_numbers(
     Yields:
         Each number that its SQL counts in the traces, with the value that the SQL gives.
     """
-    names = names_in_traces(store)
     for number in numbers:
         try:
             value = _cell(rows.rows(number.sql))
@@ -210,10 +288,9 @@ def rerun_numbers(
         if reason := number_problem(number.sql, value, store, rows.rows) or misnamed(number.name, number.sql):
             corrections.append(f"number {number.name} was removed: {reason}")
             continue
-        if not _same(number.value, value):
+        if number.value is not None and not _as_stated(number.value, value):
             corrections.append(f"number {number.name} was {number.value:g}; its SQL gives {value:g}")
-        known = replace(numbers_as_evidence([value]), names=names)
-        yield number.model_copy(update={"name": remove_unsupported(number.name, known, corrections), "value": value})
+        yield number.model_copy(update={"value": value})
 
 
 def _cell(found: Sequence[tuple[Any, ...]]) -> int | float | None:
@@ -223,8 +300,11 @@ def _cell(found: Sequence[tuple[Any, ...]]) -> int | float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) else None
 
 
-def _same(one: float, two: float) -> bool:
-    return abs(one - two) <= 1e-6 * max(1.0, abs(one), abs(two))
+def _as_stated(stated: float, value: float) -> bool:
+    """Whether a stated value is the SQL's, rounded to the digits that were written."""
+    digits = len(repr(stated).partition(".")[2]) if isinstance(stated, float) and "e" not in repr(stated) else 0
+    exact = abs(stated - value) <= 1e-6 * max(1.0, abs(stated), abs(value))
+    return exact or (digits > 0 and abs(stated - value) <= 0.5 * 10**-digits + 1e-12)
 
 
 def quote_is_found(quote: Quote, store: Store, corrections: list[str]) -> bool:
@@ -234,31 +314,36 @@ def quote_is_found(quote: Quote, store: Store, corrections: list[str]) -> bool:
     return reason is None
 
 
-def _remedies(words: Sequence[str], corrections: list[str]) -> Iterator[str]:
-    for word in words:
-        if word in load_playbook().all_words():
-            yield word
+def _of_successes(quotes: Sequence[Quote], store: Store, corrections: list[str]) -> Iterator[Quote]:
+    """The quotes that stand in attempts which succeed."""
+    for quote in quotes:
+        reason = quote_problem(quote, store)
+        if reason is None and not store.rows(
+            "SELECT 1 FROM attempts WHERE trace_id = ? AND outcome = 'success'", (quote.trace_id,)
+        ):
+            reason = f"attempt {quote.trace_id} is no success"
+        if reason is None:
+            yield quote
         else:
-            corrections.append(f"remedy {word} was removed: the playbook has no such remedy")
+            corrections.append(f"a counter-quote was left out: {reason}")
 
 
-def _fix(fix: Fix | None, harness: Path | None, known: Evidence, corrections: list[str]) -> Fix | None:
-    """The fix with its text, file and lines checked; None where the harness does not have the file."""
-    if fix is None:
-        return None
-    kept = fix.model_copy(update={"words": remove_unsupported(fix.words, known, corrections)})
+def _fix(fix: Fix | None, harness: Path | None, corrections: list[str]) -> Fix | None:
+    """The fix, with its file and lines checked where a harness's folder was given; its words stay as they are."""
+    if fix is None or not fix.path:
+        return fix
     if harness is None:
-        corrections.append("the file of the fix was not checked: no folder of the harness was given")
-        return kept
+        within = not fix.path.startswith(("/", "~")) and ".." not in fix.path.split("/")
+        return fix if within else fix.model_copy(update={"path": "", "lines": ""})
     lines = _lines_of(harness, fix.path)
     if lines is None:
-        corrections.append(f"the fix was removed: the harness has no file {fix.path}")
-        return None
+        corrections.append(f"the fix names a file that the harness does not have: {fix.path}")
+        return fix.model_copy(update={"path": "", "lines": ""})
     named = [int(digits) for digits in re.findall(r"[0-9]{1,9}", fix.lines)]
     if named and not (named[0] >= 1 and named[-1] <= lines):
         corrections.append(f"lines {fix.lines} of the fix were removed: {fix.path} has {lines} lines")
-        return kept.model_copy(update={"lines": ""})
-    return kept
+        return fix.model_copy(update={"lines": ""})
+    return fix
 
 
 def _lines_of(harness: Path, path: str) -> int | None:

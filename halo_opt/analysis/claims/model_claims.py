@@ -1,17 +1,16 @@
-"""Adds model claims to the findings of a report, and collects the evidence that supports their text."""
+"""Adds model claims to the findings of a report with their levels, and names the numbers for their placeholders."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
-from halo_opt.analysis.claims.evidence import Evidence, combined_evidence, evidence
-from halo_opt.core.records import Value
-from halo_opt.core.report_records import Category, Finding, ModelClaim, Report
+from halo_opt.analysis.claims.claim_levels import claim_support
+from halo_opt.analysis.claims.direction import Shown
+from halo_opt.analysis.claims.placeholders import Known, filled, known_numbers, no_such_number, prefixed
+from halo_opt.core.report_records import Category, Finding, ModelClaim, Number, Report
 from halo_opt.mining.extras import Placement, showing
+from halo_opt.mining.levels import Support, order_of
 from halo_opt.mining.triage import CLASSES, COLUMNS
 from halo_opt.store.protocols import Rows
-
-_COUNTS = ("failures_with", "failures", "successes_with", "successes", "difference")
 
 
 def with_claims(
@@ -28,8 +27,9 @@ def with_claims(
         claims: The claim of each extra behaviour, by name.
     """
     at_finding: dict[str, list[ModelClaim]] = {}
+    known = finding_numbers(report)
     for name, where in placed.items():
-        at_finding.setdefault(where.finding, []).append(_noted(claims[name], where))
+        at_finding.setdefault(where.finding, []).append(_noted(_worded(claims[name], known), where))
     if not at_finding:
         return report.findings
     classes = classes_of(store.rows(report.triage_sql or ""))
@@ -44,18 +44,83 @@ def with_claims(
     return findings
 
 
+def _worded(claim: ModelClaim, of_findings: Mapping[str, Known]) -> ModelClaim:
+    """The claim with the numbers of mining's findings filled in where its words name them."""
+    known = {**of_findings, **claim_numbers(claim)}
+    update: dict[str, object] = {}
+    written, lacking = dict(claim.written), list[str]()
+    for name in ("words", "counter_evidence"):
+        text = getattr(claim, name)
+        done, unknown = filled(claim.written.get(name, text), known)
+        if done != text:
+            update[name] = done
+            written.setdefault(name, text)
+        lacking += unknown
+    corrections = [*claim.corrections, *no_such_number(list(dict.fromkeys(lacking)), known)]
+    return claim.model_copy(update={**update, "written": written, "corrections": list(dict.fromkeys(corrections))})
+
+
 def _noted(claim: ModelClaim, where: Placement) -> ModelClaim:
     if where.same_as is None:
         return claim
     note = f"it picks the same attempts as {where.same_as} and is noted there, not listed once more"
+    if note in claim.corrections:
+        return claim
     return claim.model_copy(update={"corrections": [*claim.corrections, note]})
 
 
 def _with_claims(finding: Finding, claims: Iterable[ModelClaim], category: Category | None, *, own: bool) -> Finding:
-    update: dict[str, object] = {"model_claims": [claim.model_copy(update={"triaged": category}) for claim in claims]}
+    """The finding with its claims, each with the triage class and its level.
+
+    A finding of a model's own has the level of its best claim; and the claim's category where triage has none.
+    """
+    leveled = [_with_level(finding, claim.model_copy(update={"triaged": category})) for claim in claims]
+    update: dict[str, object] = {"model_claims": leveled}
     if own:
-        update["category"] = category or "unexplained"
+        best = min(leveled, key=lambda claim: order_of(claim.level))
+        update |= {"level": best.level, "level_reason": best.level_reason, "to_lift": best.to_lift}
+        update["category"] = finding_category(best, category)
     return finding.model_copy(update=update)
+
+
+def finding_category(claim: ModelClaim, triaged: Category | None) -> Category:
+    """The category of a finding of a model's own: the triage's; where that has none, that of a supported claim."""
+    if triaged is not None and triaged != "unexplained":
+        return triaged
+    return claim.category if claim.level in ("proven", "shown") else "unexplained"
+
+
+def _with_level(finding: Finding, claim: ModelClaim) -> ModelClaim:
+    test = Support(finding.level, finding.level_reason, finding.to_lift)
+    if claim.level == "unsupported":
+        return claim
+    support = claim_support(
+        test,
+        shown_by_numbers(claim),
+        reasons=[],
+        corrections=claim.corrections,
+        unchecked=claim.unchecked,
+        listed=claim.listed,
+        tested=_value(finding.numbers.get("q_value")) is not None,
+    )
+    return claim.model_copy(update={"level": support.level, "level_reason": support.reason, "to_lift": support.to_lift})
+
+
+def shown_by_numbers(claim: ModelClaim) -> Shown:
+    """The measured counts of a claim."""
+    values = {name: _value(number) or 0 for name, number in claim.measured.items()}
+    return Shown(
+        int(values.get("failures_with", 0)),
+        int(values.get("failures", 0)),
+        int(values.get("successes_with", 0)),
+        int(values.get("successes", 0)),
+        _value(claim.measured.get("difference")),
+    )
+
+
+def _value(number: Number | None) -> float | None:
+    value = number.value if number else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def classes_of(rows: Iterable[tuple[object, ...]]) -> dict[str, Category]:
@@ -74,28 +139,24 @@ def majority(classes: Mapping[str, Category], attempts: Iterable[str]) -> Catego
     return name if 2 * count > counted.total() else None
 
 
-def claim_evidence(finding: Finding, claim: ModelClaim, names: frozenset[str]) -> Evidence:
-    """The evidence for a claim about a finding: its counts, the claim's numbers and quotes, and names in the traces."""
-    numbers = [(name, number) for name, number in claim.numbers.items()]
-    numbers += [(f"{c.behaviour}.{name}", one) for c in finding.consequences for name, one in c.numbers.items()]
-    return evidence(
-        _counted(finding),
-        {name: (number.value, number.sql) for name, number in numbers},
-        quotes=claim.quotes,
-        predicate=claim.predicate_sql,
-        names=names,
-    )
+def claim_numbers(claim: ModelClaim) -> dict[str, Known]:
+    """The numbers that placeholders of a claim's text may name."""
+    return known_numbers({**claim.measured, **claim.numbers})
 
 
-def _counted(finding: Finding) -> dict[str, Value]:
-    return {name: finding.numbers[name].value for name in _COUNTS if name in finding.numbers}
+def finding_numbers(report: Report) -> dict[str, Known]:
+    """The numbers of a report's findings, by the names that placeholders give them."""
+    known: dict[str, Known] = {}
+    for finding in report.findings:
+        known |= dict(prefixed(finding.id, known_numbers(finding.numbers)))
+    return known
 
 
-def summary_evidence(report: Report, names: frozenset[str]) -> Evidence:
-    """The evidence for a summary: the overview's numbers, every finding's counts, and the evidence of the claims."""
-    overview = {name: (number.value, number.sql) for name, number in report.overview.items()}
-    counts = [evidence(_counted(finding), {}) for finding in report.findings]
-    claims = [claim_evidence(finding, claim, names) for finding in report.findings for claim in finding.model_claims]
-    known = combined_evidence([evidence({}, overview, names=names), *counts, *claims])
-    # "Most failures" may be said of anything, so no single finding says how many are meant.
-    return replace(known, shares={}, effect=None, failing=None)
+def summary_numbers(report: Report) -> dict[str, Known]:
+    """The numbers that placeholders of a summary may name: the overview's, and those of each finding and claim."""
+    known = known_numbers(report.overview) | finding_numbers(report)
+    for finding in report.findings:
+        for claim in finding.model_claims:
+            for name, number in prefixed(claim.claim, claim_numbers(claim)):
+                known.setdefault(name, number)
+    return known

@@ -35,6 +35,8 @@ _LEFT_OUT = (
     "model_analysis",
     "made_with",
 )
+# What of a claim follows from the traces and from what was checked of it.
+_OF_LEVEL = ("level", "level_reason", "to_lift")
 TOLERANCE = 1e-9
 _SQL = {"sql", "predicate_sql", "triage_sql", "statistic"}
 # How much of a long text is shown where two texts part.
@@ -122,11 +124,13 @@ def _document(report: Report) -> dict[str, Any]:
     data: dict[str, Any] = {name: part for name, part in json_of(report).items() if name not in _LEFT_OUT}
     findings = []
     for finding in data.pop("findings"):
-        finding["claims"] = [claim["claim"] for claim in finding.pop("model_claims")]
+        claims = finding.pop("model_claims")
+        finding["claims"] = [claim["claim"] for claim in claims]
+        finding["levels"] = {claim["claim"]: {part: claim[part] for part in _OF_LEVEL} for claim in claims}
         finding["groups"] = _by_name(finding["groups"], "by")
         finding["consequences"] = _by_name(finding["consequences"], "behaviour")
         if finding["claims"] and finding["id"].startswith("M"):
-            # The claim's title, from which figures without evidence were taken out; it is checked with the claim.
+            # The claim's title, in which placeholders were filled in; it is checked with the claim.
             del finding["title"]
         findings.append(finding | finding.pop("numbers"))
     del data["caveats"]

@@ -9,21 +9,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from halo_opt.analysis.claims.check import check_claim, check_queries, claim_behaviour, predicate_problem
-from halo_opt.analysis.claims.evidence import Evidence, names_in_traces
-from halo_opt.analysis.claims.figures import remove_unsupported
+from halo_opt.analysis.claims.bare_figures import bare_figures
+from halo_opt.analysis.claims.check import (
+    check_claim,
+    check_queries,
+    claim_behaviour,
+    numbers_by_name,
+    predicate_problem,
+)
+from halo_opt.analysis.claims.evidence import names_in_traces
 from halo_opt.analysis.claims.hypotheses import Hypotheses, Hypothesis, behaviour_sql
-from halo_opt.analysis.claims.model_claims import claim_evidence, summary_evidence, with_claims
+from halo_opt.analysis.claims.model_claims import summary_numbers, with_claims
+from halo_opt.analysis.claims.placeholders import filled, no_such_number
 from halo_opt.analysis.claims.quotes import in_context
-from halo_opt.analysis.claims.records import CheckedClaim, ClaimNumber
+from halo_opt.analysis.claims.records import CheckedClaim
 from halo_opt.analysis.records import AnalysisResult, RecordedClaim
 from halo_opt.core.report_records import (
     AskedBehaviour,
-    Finding,
     InputFile,
     ModelAnalysis,
     ModelClaim,
-    Number,
     Quoted,
     Report,
     SuggestedFix,
@@ -71,12 +76,11 @@ def report_with_claims(
     claimed = _confirmed(output, checked, store, taken)
     asked = [_asked(one.behaviour, one.claim.predicate_sql, one.claim.claim) for one in claimed]
     extras = [ExtraBehaviour(one.behaviour, written_up=True) for one in claimed]
-    for behaviour, predicate in _not_claimed(output, checked, rows, taken, names):
+    for behaviour, predicate in _not_claimed(output, checked, rows, taken):
         asked.append(_asked(behaviour, predicate, None))
         extras.append(ExtraBehaviour(behaviour))
     report, placed = mined.report_with(extras, inputs, title=title, made_at=made_at)
     findings = with_claims(mined.store, report, placed, {one.behaviour.name: one.claim for one in claimed})
-    findings = [_with_supported_words(finding, names) for finding in findings]
     written = {claim.claim for finding in findings for claim in finding.model_claims}
     unsupported = [
         _unsupported(recorded, checked[recorded.id], output.result)
@@ -97,6 +101,7 @@ def _asked(behaviour: Behaviour, predicate: str, claim: str | None) -> AskedBeha
         model=behaviour.asked_by or "",
         remedies=list(behaviour.remedies),
         claim=claim,
+        category=behaviour.category,
     )
 
 
@@ -119,17 +124,15 @@ def _checked_again(recorded: RecordedClaim, again: CheckedClaim) -> CheckedClaim
     """Combine the two checks of a claim. Corrections of the first are kept, as the second one cannot find them."""
     before = recorded.checked
     reasons = list(dict.fromkeys([*before.reasons, *again.reasons]))
-    return again.model_copy(
-        update={
-            "status": "unsupported" if reasons or before.status == "unsupported" else "confirmed",
-            "corrections": list(dict.fromkeys([*before.corrections, *again.corrections])),
-            "reasons": reasons or (["it was not confirmed"] if before.status == "unsupported" else []),
-        }
-    )
+    corrections = list(dict.fromkeys([*before.corrections, *again.corrections]))
+    if before.level == "unsupported" and not reasons:
+        reasons = ["it did not stand when it was recorded"]
+    level = "unsupported" if reasons else again.level
+    return again.model_copy(update={"level": level, "corrections": corrections, "reasons": reasons})
 
 
 class _Confirmed(NamedTuple):
-    """A confirmed claim with its predicate as a behaviour."""
+    """A claim of which something stands, with its predicate as a behaviour."""
 
     behaviour: Behaviour
     claim: ModelClaim
@@ -141,10 +144,11 @@ def _confirmed(
     confirmed = []
     for place, recorded in enumerate(output.result.claims, start=1):
         found = checked[recorded.id]
-        if found.status == "confirmed":
+        if found.stands:
             model = _model_of(recorded.agent, output.result)
             name = _free_name(f"claim_{place}", taken)
-            behaviour = claim_behaviour(found.claim, name, model=model, listed=found.listed)
+            told = found.claim.model_copy(update={"title": found.title, "claim": found.words})
+            behaviour = claim_behaviour(told, name, model=model, listed=found.listed)
             confirmed.append(_Confirmed(behaviour, _model_claim(recorded, found, model, store)))
     return confirmed
 
@@ -154,13 +158,12 @@ def _not_claimed(
     checked: Mapping[str, CheckedClaim],
     rows: GuardedRows,
     taken: set[str],
-    names: frozenset[str],
 ) -> list[tuple[Behaviour, str]]:
     """All other predicates that were tested, each SQL once, with their behaviours.
 
     They count in the correction for multiple tests.
     """
-    known = {layout_free(found.claim.predicate_sql) for found in checked.values() if found.status == "confirmed"}
+    known = {layout_free(found.claim.predicate_sql) for found in checked.values() if found.stands}
     unsupported = [
         Hypothesis(name=f"claim_{place}", title=found.claim.title, predicate_sql=found.claim.predicate_sql)
         for place, found in enumerate(checked.values(), start=1)
@@ -171,18 +174,16 @@ def _not_claimed(
         key = layout_free(hypothesis.predicate_sql)
         # A predicate that cannot be run was not tested.
         if key not in known and predicate_problem(hypothesis.predicate_sql) is None:
-            extras.append((_behaviour(hypothesis, model, rows, taken, names), hypothesis.predicate_sql))
+            extras.append((_behaviour(hypothesis, model, rows, taken), hypothesis.predicate_sql))
         known.add(key)
     return extras
 
 
-def _behaviour(
-    hypothesis: Hypothesis, model: str, rows: GuardedRows, taken: set[str], names: frozenset[str]
-) -> Behaviour:
+def _behaviour(hypothesis: Hypothesis, model: str, rows: GuardedRows, taken: set[str]) -> Behaviour:
     return asked_behaviour(
         AskedBehaviour(
             name=_free_name(hypothesis.name, taken),
-            title=remove_unsupported(hypothesis.title, Evidence([], names=names), []),
+            title=hypothesis.title,
             meaning="tested by a model and not claimed",
             predicate_sql=hypothesis.predicate_sql,
             model=model,
@@ -200,6 +201,7 @@ def asked_behaviour(asked: AskedBehaviour, ask: Query) -> Behaviour:
         meaning=asked.meaning,
         sql=behaviour_sql(asked.predicate_sql),
         remedies=tuple(asked.remedies),
+        category=asked.category,
         source=asked.model,
         asked_by=asked.model,
         untestable={"outcome": BY_OUTCOME, "names": LISTED}.get(basis or "", ""),
@@ -220,48 +222,49 @@ def _model_of(agent: str, result: AnalysisResult) -> str:
 
 def _model_claim(recorded: RecordedClaim, found: CheckedClaim, model: str, store: Store) -> ModelClaim:
     claim = found.claim
+    told = {"title": found.title, "words": found.words, "counter_evidence": found.counter_evidence}
+    as_written = {"title": claim.title, "words": claim.claim, "counter_evidence": claim.counter_evidence}
     return ModelClaim(
         claim=recorded.id,
         model=model,
         agent=recorded.agent,
-        title=claim.title,
-        words=claim.claim,
-        counter_evidence=claim.counter_evidence,
+        **told,
         predicate_sql=claim.predicate_sql,
         listed=found.listed,
-        numbers=_numbers(claim.numbers),
+        written={name: text for name, text in as_written.items() if text != told[name]},
+        measured=found.measured,
+        numbers=numbers_by_name(claim.numbers),
         quotes=[in_context(Quoted(**quote.model_dump()), store) for quote in claim.quotes],
+        counter_quotes=[in_context(Quoted(**quote.model_dump()), store) for quote in claim.counter_quotes],
         category=claim.category,
         triaged=None,
+        level=found.level,
+        level_reason=found.level_reason,
+        to_lift=found.to_lift,
+        scope=recorded.scope,
+        unchecked=found.unchecked,
+        remedies=claim.remedies,
         fix=SuggestedFix(**claim.fix.model_dump()) if claim.fix else None,
         corrections=found.corrections,
     )
-
-
-def _numbers(numbers: Sequence[ClaimNumber]) -> dict[str, Number]:
-    """The numbers by name. A name that is taken gets ` (another)` appended."""
-    found: dict[str, Number] = {}
-    for number in numbers:
-        name = number.name
-        while name in found:
-            name += " (another)"
-        found[name] = Number(value=number.value, sql=number.sql)
-    return found
 
 
 def _with_analysis(
     report: Report, result: AnalysisResult, names: frozenset[str], *, confirmed: int, predicates: int
 ) -> Report:
     """The report with the record of the model's analysis, its checked summary, and caveats."""
-    corrections: list[str] = []
+    known = summary_numbers(report)
+    summary, lacking = filled(result.summary, known)
     analysis = ModelAnalysis(
         **{name: getattr(result, name) for name in _SAME},
         ended=result.ended.value,
         claims=len(result.claims),
         confirmed=confirmed,
         predicates=predicates,
-        summary=remove_unsupported(result.summary, summary_evidence(report, names), corrections),
-        corrections=corrections,
+        summary=summary,
+        written=result.summary if summary != result.summary else "",
+        unchecked=bare_figures(result.summary, names),
+        corrections=no_such_number(lacking, known),
     )
     spend = {
         "calls": float(result.calls),
@@ -282,38 +285,12 @@ _SAME = (
 )  # fmt: skip
 
 
-def _with_supported_words(finding: Finding, names: frozenset[str]) -> Finding:
-    """The finding with its model claims' texts checked against the numbers of the finding."""
-    if not finding.model_claims:
-        return finding
-    claims = [_supported(finding, claim, names) for claim in finding.model_claims]
-    update: dict[str, object] = {"model_claims": claims}
-    own = finding.predicate_sql == behaviour_sql(claims[0].predicate_sql)
-    if own and finding.title == finding.model_claims[0].title:
-        update["title"] = claims[0].title
-    return finding.model_copy(update=update)
-
-
-def _supported(finding: Finding, claim: ModelClaim, names: frozenset[str]) -> ModelClaim:
-    known, corrections = claim_evidence(finding, claim, names), list(claim.corrections)
-    fix = claim.fix and claim.fix.model_copy(update={"words": remove_unsupported(claim.fix.words, known, corrections)})
-    return claim.model_copy(
-        update={
-            "title": remove_unsupported(claim.title, known, corrections),
-            "words": remove_unsupported(claim.words, known, corrections),
-            "counter_evidence": remove_unsupported(claim.counter_evidence, known, corrections),
-            "fix": fix,
-            "corrections": corrections,
-        }
-    )
-
-
 def _unsupported(recorded: RecordedClaim, found: CheckedClaim, result: AnalysisResult) -> UnsupportedClaim:
     return UnsupportedClaim(
         claim=recorded.id,
         model=_model_of(recorded.agent, result),
-        title=found.claim.title,
-        words=found.claim.claim,
+        title=found.title or found.claim.title,
+        words=found.words or found.claim.claim,
         reasons=found.reasons or ["it could not be measured with everything else that was tested"],
         corrections=found.corrections,
     )

@@ -116,7 +116,7 @@ def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
 
 def _claim_numbers(finding: Finding) -> Iterator[tuple[str, Number]]:
     for place, claim in enumerate(finding.model_claims):
-        for name, number in claim.numbers.items():
+        for name, number in [*claim.measured.items(), *claim.numbers.items()]:
             yield f"{finding.id}.model_claims[{place}].{name}", number
 
 

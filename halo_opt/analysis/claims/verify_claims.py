@@ -3,19 +3,30 @@
 The values of the numbers are verified in `verify`, with those of all other numbers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
 
+from halo_opt.analysis.claims.bare_figures import bare_figures
+from halo_opt.analysis.claims.check import contradicted, unchecked_figures
 from halo_opt.analysis.claims.evidence import misnamed, names_in_traces
-from halo_opt.analysis.claims.figures import unsupported_figures
 from halo_opt.analysis.claims.hypotheses import behaviour_sql
-from halo_opt.analysis.claims.model_claims import claim_evidence, classes_of, majority, summary_evidence
+from halo_opt.analysis.claims.model_claims import (
+    claim_numbers,
+    classes_of,
+    finding_category,
+    finding_numbers,
+    majority,
+    shown_by_numbers,
+    summary_numbers,
+)
+from halo_opt.analysis.claims.placeholders import Known, filled
 from halo_opt.analysis.claims.quotes import quote_problem
 from halo_opt.core.errors import HaloError
 from halo_opt.core.records import Value
-from halo_opt.core.report_records import Category, Finding, ModelClaim, Report
+from halo_opt.core.report_records import Category, Finding, ModelAnalysis, ModelClaim, Report
+from halo_opt.mining.levels import order_of
 from halo_opt.store.guarded.sql_checks import hidden_sql, number_problem, predicate_basis, probes, renamed_sql
 from halo_opt.store.protocols import Query, Rows
 
@@ -48,10 +59,9 @@ def verify_claims(report: Report, store: Rows, ask: Query) -> Iterator[Mismatch]
                 where = f"{finding.id}.model_claims[{place}]"
                 yield from _check_predicate(finding, claim, where, classes, ask)
                 yield from _check_evidence(claim, where, store, ask)
-                yield from _check_figures(finding, claim, where, names)
+                yield from _check_words(finding, claim, where, names, finding_numbers(report))
     if report.model_analysis is not None:
-        for reason in unsupported_figures(report.model_analysis.summary, summary_evidence(report, names)):
-            yield Mismatch("model_analysis.summary", None, None, reason)
+        yield from _check_summary(report, report.model_analysis, names)
 
 
 def claim_queries(report: Report) -> list[str]:
@@ -86,8 +96,11 @@ def _check_predicate(
         yield Mismatch(f"{where}.listed", claim.listed, basis == "names", "whether its attempts are listed by name")
     if claim.triaged != category:
         yield Mismatch(f"{where}.triaged", claim.triaged, category, "the triage says otherwise")
-    if behaviour_sql(claim.predicate_sql) == finding.predicate_sql and finding.category != (category or "unexplained"):
-        yield Mismatch(f"{finding.id}.category", finding.category, category, "the triage says otherwise")
+    if behaviour_sql(claim.predicate_sql) == finding.predicate_sql and finding.model_claims[0] is claim:
+        best = min(finding.model_claims, key=lambda one: order_of(one.level))
+        expected = finding_category(best, category)
+        if finding.category != expected:
+            yield Mismatch(f"{finding.id}.category", finding.category, expected, "the triage says otherwise")
 
 
 def _check_evidence(claim: ModelClaim, where: str, store: Rows, ask: Query) -> Iterator[Mismatch]:
@@ -99,6 +112,9 @@ def _check_evidence(claim: ModelClaim, where: str, store: Rows, ask: Query) -> I
         attempts = _shown(behaviour_sql(claim.predicate_sql), ask)
     except _FAILS:
         return  # the predicate is reported already
+    for place, quote in enumerate(claim.counter_quotes):
+        if reason := quote_problem(quote, store):
+            yield Mismatch(f"{where}.counter_quotes[{place}]", quote.words, None, reason)
     for place, quote in enumerate(claim.quotes):
         reason = quote_problem(quote, store)
         if reason is None and quote.trace_id not in attempts:
@@ -107,25 +123,46 @@ def _check_evidence(claim: ModelClaim, where: str, store: Rows, ask: Query) -> I
             yield Mismatch(f"{where}.quotes[{place}]", quote.words, None, reason)
 
 
-def _check_figures(finding: Finding, claim: ModelClaim, where: str, names: frozenset[str]) -> Iterator[Mismatch]:
-    try:
-        known = claim_evidence(finding, claim, names)
-    except _FAILS as error:
-        yield Mismatch(where, None, None, f"its SQL cannot be read: {error}")
-        return
-    parts = {
-        "title": claim.title,
-        "words": claim.words,
-        "counter_evidence": claim.counter_evidence,
-        "fix": claim.fix.words if claim.fix else "",
-    }
+def _check_words(
+    finding: Finding, claim: ModelClaim, where: str, names: frozenset[str], of_findings: Mapping[str, Known]
+) -> Iterator[Mismatch]:
+    """Check that placeholders hold their numbers, that other figures are listed, and words of direction."""
+    parts = {"title": claim.title, "words": claim.words, "counter_evidence": claim.counter_evidence}
+    known = claim_numbers(claim)
+    for name, words in parts.items():
+        text, _ = filled(claim.written.get(name, words), known if name == "title" else {**of_findings, **known})
+        if text != words:
+            yield Mismatch(f"{where}.{name}", words, text, "its placeholders give other words")
     if behaviour_sql(claim.predicate_sql) == finding.predicate_sql and finding.title != finding.model_claims[0].title:
         yield Mismatch(
             f"{finding.id}.title", finding.title, finding.model_claims[0].title, "it is not the claim's title"
         )
-    for name, words in parts.items():
-        for reason in unsupported_figures(words, known):
-            yield Mismatch(f"{where}.{name}", None, None, reason)
+    written = [claim.written.get(name, parts[name]) for name in ("title", "words")]
+    try:
+        unchecked = unchecked_figures(written, claim.predicate_sql, names)
+    except _FAILS as error:
+        yield Mismatch(where, None, None, f"its SQL cannot be read: {error}")
+        return
+    if unchecked != claim.unchecked:
+        reason = "these figures of its words come from no checked number"
+        yield Mismatch(f"{where}.unchecked", ", ".join(claim.unchecked), ", ".join(unchecked), reason)
+    for words in contradicted([claim.title, claim.words], shown_by_numbers(claim)):
+        if words not in claim.corrections:
+            yield Mismatch(f"{where}.words", None, None, words)
+    for name, number in claim.measured.items():
+        if behaviour_sql(claim.predicate_sql) not in number.sql:
+            yield Mismatch(f"{where}.{name}", number.value, None, "its SQL is not about the claim's predicate")
+
+
+def _check_summary(report: Report, analysis: ModelAnalysis, names: frozenset[str]) -> Iterator[Mismatch]:
+    written = analysis.written or analysis.summary
+    text, _ = filled(written, summary_numbers(report))
+    if text != analysis.summary:
+        yield Mismatch("model_analysis.summary", analysis.summary, text, "its placeholders give other words")
+    unchecked = bare_figures(written, names)
+    if unchecked != analysis.unchecked:
+        reason = "these figures of the summary come from no checked number"
+        yield Mismatch("model_analysis.unchecked", ", ".join(analysis.unchecked), ", ".join(unchecked), reason)
 
 
 def _shown(sql: str, ask: Query) -> set[str]:

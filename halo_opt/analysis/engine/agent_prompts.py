@@ -14,6 +14,7 @@ from halo_opt.analysis.tools.base import Tool, ToolContext
 from halo_opt.analysis.tools.by_run import comparisons_text
 from halo_opt.analysis.tools.formatting import beginning
 from halo_opt.core.errors import InputError
+from halo_opt.core.playbook import load_playbook
 from halo_opt.core.prompts import fence, render
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Finding, Report
@@ -69,6 +70,7 @@ def system_message(tools: Sequence[Tool], sizes: PromptSizes, *, final_tool: str
         "guidance": sizes.guidance,
         "finish": final_tool,
         "claims": claims,
+        "playbook": ", ".join(sorted(load_playbook().all_words())),
         "answers": answers,
         "harness": any(tool.name in NEED_HARNESS for tool in tools),
     }

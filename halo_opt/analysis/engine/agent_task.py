@@ -87,5 +87,5 @@ class AgentResult:
             ended = "submitted"
         else:
             ended = FINAL_REASONS[self.ended] if self.ended in _OWN_REASONS else "the whole analysis stops"
-        claims = [f"{claim.id} {claim.checked.status}: {claim.checked.claim.title}" for claim in self.claims]
+        claims = [f"{claim.id} {claim.checked.level}: {claim.checked.title}" for claim in self.claims]
         return "\n".join([f"{self.name} ended: {ended}", self.summary or "(no summary)", *claims])

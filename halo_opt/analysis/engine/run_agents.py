@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from halo_opt.analysis.claims.hypotheses import ROOT
+from halo_opt.analysis.claims.model_claims import finding_numbers
 from halo_opt.analysis.claims.sources import ClaimSources
 from halo_opt.analysis.engine.agent import Agent
 from halo_opt.analysis.engine.agent_task import PYTHON, AgentResult, AgentServices, AgentTask
@@ -59,7 +60,13 @@ def run_agents(
     trace = spans.begin(roles.root.model.name) if spans is not None else Trace()
     began = datetime.now(UTC).isoformat(timespec="microseconds")
     calls = ModelCalls(roles, limits, ledger=ledger, watch=watch, trace=trace, clock=clock)
-    sources = ClaimSources(context.store, context.guarded, steps_where_success_ends(context.store), context.harness)
+    sources = ClaimSources(
+        context.store,
+        context.guarded,
+        steps_where_success_ends(context.store),
+        context.harness,
+        finding_numbers(context.report),
+    )
     usable, python = _usable_tools(tools, context)
     ledger.hold_back_one_call()
     root = Agent(

@@ -55,7 +55,7 @@ class Submission:
     def __init__(
         self, task: AgentTask, sources: ClaimSources, context: ToolContext, on_claim: Callable[[str], None]
     ) -> None:
-        self.claims = ClaimLog(task.name, sources, context.hypotheses, task.known_claims)
+        self.claims = ClaimLog(task.name, sources, context.hypotheses, task.known_claims, context.scope)
         self.submitted = False
         self.summary = ""
         self.answer: Answer | None = None

@@ -54,7 +54,7 @@ PAYLOADS = [
 
 
 FIXED_WORDS = frozenset(
-    {"category", "triaged", "level", "type", "direction", "outcome", "by", "paired_by", "measured_in"}
+    {"category", "triaged", "level", "part", "type", "direction", "outcome", "by", "paired_by", "measured_in"}
 )
 
 

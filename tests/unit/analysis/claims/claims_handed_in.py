@@ -45,7 +45,7 @@ def handed_in(claims: list[Claim], *, asked: Hypotheses | None = None, **changes
             RecordedClaim(
                 id=f"C{place}",
                 agent="root" if place == 1 else "root.1",
-                checked=CheckedClaim(status="confirmed", claim=claim, corrections=[], reasons=[]),
+                checked=CheckedClaim(claim=claim),
             )
             for place, claim in enumerate(claims, start=1)
         ],

@@ -53,6 +53,7 @@ def test_a_report_with_claims_of_a_model_is_made_again_as_it_was(store: Store, w
         ({"claim": "It is always so."}, ".claim"),
         ({"confounders": ["none"]}, ".confounders"),
         ({"remedies": []}, ".remedies"),
+        ({"level": "proven"}, ".level"),
     ],
 )
 def test_a_change_in_the_finding_of_a_model_is_found(
@@ -63,6 +64,26 @@ def test_a_change_in_the_finding_of_a_model_is_found(
     findings = list(report.findings)
     findings[place] = findings[place].model_copy(update=change)
     found = verify_document(report.model_copy(update={"findings": findings}), store, query=asking(store))
+    assert any(where in mismatch.where for mismatch in found), found
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"level": "proven"}, ".level"),
+        ({"to_lift": "Nothing."}, ".to_lift"),
+        ({"corrections": []}, ".level_reason"),
+    ],
+)
+def test_a_change_in_the_level_of_a_claim_is_found(
+    store: Store, whole: Report, change: dict[str, Any], where: str
+) -> None:
+    place = next(at for at, finding in enumerate(whole.findings) if finding.model_claims)
+    finding = whole.findings[place]
+    claim = finding.model_claims[0].model_copy(update=change)
+    changed = finding.model_copy(update={"model_claims": [claim, *finding.model_claims[1:]]})
+    findings = [*whole.findings[:place], changed, *whole.findings[place + 1 :]]
+    found = verify_document(whole.model_copy(update={"findings": findings}), store, query=asking(store))
     assert any(where in mismatch.where for mismatch in found), found
 
 

@@ -51,15 +51,18 @@ TAMPERING: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
     ("M1.model_claims[0].predicate_sql", lambda d: _told(d).update(predicate_sql="SELECT trace_id FROM steps")),
     ("M1.model_claims[0].predicate_sql", lambda d: _told(d).update(predicate_sql="SELECT")),
     ("M1.failures_with", lambda d: d["findings"][0].update(predicate_sql="SELECT trace_id, true AS value, 1 AS step")),
-    ("M1.model_claims[0].words", lambda d: _told(d).update(words="In 931 failures.")),
-    ("M1.model_claims[0].title", lambda d: _told(d).update(title="In 931 failures")),
-    ("M1.model_claims[0].fix", lambda d: _told(d).update(fix={"path": "a", "lines": "", "words": "Do it 931 times."})),
+    ("M1.model_claims[0].unchecked", lambda d: _told(d).update(words="In 931 failures.")),
+    ("M1.model_claims[0].unchecked", lambda d: _told(d).update(unchecked=["931"])),
+    ("M1.title", lambda d: _told(d).update(title="In many failures")),
+    ("M1.model_claims[0].words", lambda d: _told(d).update(words="In 931.", written={"words": "In {failures}."})),
+    ("M1.model_claims[0].words", lambda d: _told(d).update(words="All fail.")),
     ("M1.title", lambda d: d["findings"][0].update(title="It fails 931 times")),
     ("M1.model_claims[0].triaged", lambda d: _told(d).update(triaged="infrastructure")),
     ("M1.category", lambda d: d["findings"][0].update(category="grader")),
     ("M1.model_claims[0].listed", lambda d: _told(d).update(listed=True)),
     ("M2.model_claims[0].listed", lambda d: d["findings"][1]["model_claims"][0].update(listed=False)),
-    ("model_analysis.summary", lambda d: d["model_analysis"].update(summary="It fails 931 times.")),
+    ("model_analysis.unchecked", lambda d: d["model_analysis"].update(summary="It fails 931 times.")),
+    ("model_analysis.summary", lambda d: d["model_analysis"].update(summary="In 931.", written="In {M1.failures}.")),
 ]
 
 

@@ -1,11 +1,10 @@
-"""From what a model handed in to a written report: lies end corrected, struck or unsupported, and the rest verifies."""
+"""From what a model handed in to a written report: lies end below `shown` or unsupported, and the rest verifies."""
 
 from pathlib import Path
 from typing import Any
 
 from claims_handed_in import LONG, OWN, claimed, handed_in, written, wrong
 
-from halo_opt.analysis.claims.figures import NOT_CONFIRMED
 from halo_opt.analysis.claims.hypotheses import Hypotheses
 from halo_opt.analysis.session.write_report import write_analysis
 from halo_opt.core.records import AppendText
@@ -61,7 +60,9 @@ LIES: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: Store, quote: dict[str, Any]) -> None:
+def test_no_lie_ends_above_suspected_and_unsupported_ones_are_never_patched(
+    store: Store, quote: dict[str, Any]
+) -> None:
     altered = {**quote, "words": quote["words"][:30] + " and then it lied"}
     figures = "In 931 failures (93%), ninety-three in all."
     claims = [
@@ -87,41 +88,41 @@ def test_lies_end_struck_corrected_or_unsupported_and_are_never_patched(store: S
         assert reason in reasons[name]
     [finding] = report.findings
     [said] = finding.model_claims
-    assert finding.title == said.title == f"It fails {NOT_CONFIRMED} times"
-    assert (
-        said.words == said.counter_evidence == f"In {NOT_CONFIRMED} failures ({NOT_CONFIRMED}), {NOT_CONFIRMED} in all."
-    )
+    assert (finding.title, said.words, said.counter_evidence) == ("It fails 931 times", figures, figures)
+    assert (finding.level, said.level, said.unchecked) == ("suspected", "suspected", ["931", "93%", "ninety-three"])
     assert (said.numbers, [q.words for q in said.quotes], finding.remedies) == ({}, [quote["words"]], [])
     assert report.model_analysis is not None
-    assert "931" not in report.model_analysis.summary
+    assert report.model_analysis.unchecked == ["931", "93%", "ninety-three"]
     assert (report.model_analysis.claims, report.model_analysis.confirmed) == (len(claims), 1)
-    # A correction tells what was said; nothing else of the report does.
-    of_claims = {"__all__": {"model_claims": {"__all__": {"corrections"}}}}
-    unsupported = {"__all__": {"corrections"}}
-    analysis = {"corrections"}
-    left_out = {"findings": of_claims, "model_analysis": analysis, "unsupported": unsupported}
-    assert "931" not in report.model_dump_json(exclude=left_out)
     edits = [AppendText(path="a.yaml", text="b: 2")]
     model = ScriptedModel([Draft(hypothesis="It goes on too long.", findings=["C1"], edits=edits, predictions=[])])
     draft_proposal(report, HarnessDescription(), {"a.yaml": b"a: 1"}, model=model, forbidden=Forbidden(), retries=0)
     shown = " ".join(message.sent for messages in model.asked for message in messages)
     assert finding.behaviour in shown
     assert "Lie" not in shown
-    assert "931" not in shown
     assert ranked_findings(report, []) == [finding]
 
 
-def test_a_summary_may_say_what_mining_counted(store: Store) -> None:
+def test_a_summary_is_filled_with_what_mining_counted(store: Store) -> None:
     [(shown, failures)] = store.rows(
         "SELECT count(*) FILTER (steps >= 5), count(*) FROM attempts WHERE outcome = 'failure'"
     )
-    said = f"{shown} of {failures} failures go on for long"
-    summary = f"{said}, not 931 of {failures} failures. Most attempts are short."
+    summary = "{F1.failures_with} of {F1.failures} failures go on for long. Most attempts are short."
     report = written(store, handed_in([], summary=summary), behaviours=(OWN,))
     assert [finding.behaviour for finding in report.findings] == [OWN.name]
     assert report.model_analysis is not None
-    assert report.model_analysis.summary == f"{said}, not {NOT_CONFIRMED} failures. Most attempts are short."
+    said = f"{shown} of {failures} failures go on for long. Most attempts are short."
+    assert (report.model_analysis.summary, report.model_analysis.unchecked) == (said, [])
     assert wrong(report, store) == []
+
+
+def test_a_false_figure_of_a_summary_is_listed_although_another_number_is_the_same(store: Store) -> None:
+    [(failures,)] = store.rows("SELECT count(*) FROM attempts WHERE outcome = 'failure'")
+    summary = f"{failures} of 60 succeed."
+    report = written(store, handed_in([], summary=summary), behaviours=(OWN,))
+    assert report.model_analysis is not None
+    assert report.model_analysis.summary == summary
+    assert report.model_analysis.unchecked == [str(failures), "60"]
 
 
 def test_everything_that_was_asked_is_tested_and_corrected_for(store: Store, quote: dict[str, Any]) -> None:
@@ -135,7 +136,7 @@ def test_everything_that_was_asked_is_tested_and_corrected_for(store: Store, quo
                                       asked=asked))  # fmt: skip
     lines = {line["behaviour"]: line for line in report.tested}
     assert set(lines) == {"claim_1", uses.name, peeks.name, "claim_2"}
-    assert lines[uses.name]["title"] == f"Uses a tool {NOT_CONFIRMED} times in {TASK}"
+    assert lines[uses.name]["title"] == f"Uses a tool 7 times in {TASK}"
     assert lines[uses.name]["asked_by"] == "big"
     assert (lines[peeks.name]["state"], lines[peeks.name]["p_value"]) == ("described", None)
     assert "it goes by how attempts ended" in str(lines[peeks.name]["reason"])

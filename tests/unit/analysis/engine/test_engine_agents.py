@@ -49,7 +49,7 @@ def test_a_sub_agent_sees_its_part_alone_and_its_claims_count(world: Made, engin
     report = root.asked[1][-1].content
     assert "root.1 ended: submitted" in report
     assert "as I saw" in report
-    assert "root.1.c1 confirmed: It fails so" in report
+    assert "root.1.c1 suspected: It fails so" in report
     assert [(c.id, c.agent) for c in result.claims] == [("root.1.c1", "root.1")]
     assert (result.agents, result.turns, result.ended) == (2, 5, Ended.SUBMITTED)
     assert {event.agent for event in made.events} == {"root", "root.1"}

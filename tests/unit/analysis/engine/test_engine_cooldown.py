@@ -91,8 +91,8 @@ def test_a_claim_may_name_a_contrast_instead_of_its_predicate(world: Made, engin
 
     made = world(scripted(reply), tools=(*TOOLS, contrast.TOOL))
     claim, unknown = made.run().claims
-    assert (claim.checked.status, claim.checked.claim.predicate_sql) == ("confirmed", SHOWS)
-    assert unknown.checked.status == "unsupported"
+    assert (claim.checked.level, claim.checked.claim.predicate_sql) == ("suspected", SHOWS)
+    assert unknown.checked.level == "unsupported"
     # The contrast and its claim are one test, not two.
     assert [h.predicate_sql for h in made.hypotheses.all] == [SHOWS, "asked_00000000"]
 

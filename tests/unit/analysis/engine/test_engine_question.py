@@ -89,7 +89,7 @@ def test_a_question_that_nobody_answered_has_no_answer(world: Made) -> None:
 
 def test_a_question_is_asked_with_little_around_it(world: Made, engine_report: Report) -> None:
     findings = [
-        Finding.model_construct(id=f"F{n}", title=f"way {n}", claim=f"it fails so {n}", category="harness")
+        Finding.model_construct(id=f"F{n}", title=f"way {n}", claim=f"it fails so {n}", category="harness", numbers={})
         for n in range(1, 6)
     ]
     model = scripted([turn(answer({"text": "x"}))])

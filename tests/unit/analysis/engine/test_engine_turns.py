@@ -49,24 +49,24 @@ def test_what_is_left_is_told_but_is_no_part_of_the_conversation(world: Made) ->
     assert model.asked[1][1].now == ""
 
 
-def test_a_claim_is_checked_at_once_and_the_verdict_told(world: Made, engine_store: Store) -> None:
+def test_a_claim_is_checked_at_once_and_its_level_told(world: Made, engine_store: Store) -> None:
     good = claim_of(engine_store)
     bad = good | {"predicate_sql": f"{SHOWS} AND step >= 0", "quotes": []}
     model = scripted([turn({"tool": "claim", **good}, {"tool": "claim", **bad}), turn(submit())])
     made = world(model)
     result = made.run()
     shown = last_words(model, 1)
-    assert "root.c1: confirmed." in shown
+    assert "root.c1: suspected." in shown
     assert "root.c2: unsupported." in shown
     assert "no quote of an attempt that shows it" in shown
-    assert [(claim.id, claim.checked.status) for claim in result.claims] == [
-        ("root.c1", "confirmed"),
+    assert [(claim.id, claim.checked.level) for claim in result.claims] == [
+        ("root.c1", "suspected"),
         ("root.c2", "unsupported"),
     ]
     assert [h.predicate_sql for h in made.hypotheses.all] == [good["predicate_sql"], bad["predicate_sql"]]
 
 
-def test_a_confirmed_predicate_is_refused_a_second_time_and_an_unsupported_one_may_be_mended(
+def test_a_claim_is_refused_a_second_time_and_an_unsupported_one_may_be_mended(
     world: Made, engine_store: Store
 ) -> None:
     good = claim_of(engine_store)
@@ -80,14 +80,29 @@ def test_a_confirmed_predicate_is_refused_a_second_time_and_an_unsupported_one_m
     )
     result = world(model).run()
     assert "root.c1: unsupported" in last_words(model, 1)
-    assert "root.c1: confirmed" in last_words(model, 2)
-    assert "this predicate is claimed already as root.c1" in last_words(model, 3)
+    assert "root.c1: suspected" in last_words(model, 2)
+    assert "this is claimed already as root.c1" in last_words(model, 3)
     assert [claim.id for claim in result.claims] == ["root.c1"]
+
+
+def test_a_later_claim_takes_the_place_of_the_one_that_it_replaces(world: Made, engine_store: Store) -> None:
+    first = claim_of(engine_store)
+    later = first | {"predicate_sql": f"{SHOWS} AND step >= 0", "title": "It fails like this", "replaces": "c1"}
+    made = world(scripted([turn({"tool": "claim", **first}), turn({"tool": "claim", **later}), turn(submit())]))
+    [kept] = made.run().claims
+    assert (kept.id, kept.checked.title) == ("root.c1", "It fails like this")
+    assert len(made.hypotheses.all) == 2
+
+
+def test_a_claim_cannot_replace_one_that_is_not_there(world: Made, engine_store: Store) -> None:
+    model = scripted([turn({"tool": "claim", **claim_of(engine_store), "replaces": "c9"}), turn(submit())])
+    assert world(model).run().claims == []
+    assert "there is no claim 'c9' to replace; there are: none yet" in last_words(model, 1)
 
 
 def test_claims_of_the_report_are_checked_too(world: Made, engine_store: Store) -> None:
     result = world(scripted([turn(submit(claims=[claim_of(engine_store)]))])).run()
-    assert [claim.checked.status for claim in result.claims] == ["confirmed"]
+    assert [claim.checked.level for claim in result.claims] == ["suspected"]
 
 
 @pytest.mark.parametrize(
