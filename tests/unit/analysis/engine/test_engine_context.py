@@ -71,7 +71,7 @@ def test_without_notes_old_answers_are_left_out_one_line_each(world: Made, faili
     assert result.ended is Ended.SUBMITTED
     assert result.faults["compaction failed"] >= 1
     last = root.asked[-1]
-    assert any("left out)" in message.content for message in last)
+    assert any("was left out to save room" in message.content for message in last)
     assert "words 12 words 12" not in last[3].content
     assert contents(last[:2]) == contents(root.asked[0])
 
