@@ -69,8 +69,8 @@ def by_run_text(rows: Sequence[RunCounts], comparisons: Sequence[GroupComparison
         runs = "the first run" if marked == 1 else f"the first {marked} runs"
         compared = "below stands how the runs compare on the tasks that both tried" if pairs else "compare runs instead"
         lines.append(
-            f"it marks whole runs: nearly all attempts of {runs} below show it, and nearly none of the others. A contrast"
-            f" within runs cannot test that; {compared}. Say of it only that run and behaviour go together"
+            f"it marks whole runs: nearly all attempts of {runs} below show it, and nearly none of the others. A"
+            f" contrast within runs cannot test that; {compared}. Say of it only that run and behaviour go together"
         )
     columns = ["run_id", *(name for name in ("mode", "model") if len({getattr(row, name) for row in rows}) > 1)]
     cells = [
