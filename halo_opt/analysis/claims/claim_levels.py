@@ -8,7 +8,14 @@ from halo_opt.mining.measure import NOTHING_VARIES
 from halo_opt.store.guarded.sql_checks import LISTED
 
 # Corrections that say nothing against the claim itself begin with one of these.
-_NOTES = (LISTED, "it picks the same attempts as", "the fix", "lines ", "a counter-quote")
+_NOTES = (
+    LISTED,
+    "it picks the same attempts as",
+    "it picks nearly the same attempts as",
+    "the fix",
+    "lines ",
+    "a counter-quote",
+)
 
 
 def claim_support(
