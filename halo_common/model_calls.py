@@ -36,11 +36,14 @@ _SHORTEST_SECRET = 4
 _PASSING_STATUS = frozenset({408, 409, 429})
 # A used-up account: at OpenAI a 429 with this code, at Anthropic a 400 with these words.
 _NO_CREDIT = ("insufficient_quota", "credit balance is too low")
-# How servers say it: OpenAI, Anthropic, llama.cpp and vLLM each in more than one way.
+# How servers say it: OpenAI, Anthropic, Google, Mistral, llama.cpp, vLLM and TGI, some of them in more than one way.
 _TOO_LONG = re.compile(
-    r"context (size|length|window|limit)|prompt is too long|maximum model length|input is too long|too many tokens",
+    r"context (size|length|window|limit)|context_length_exceeded|prompt is too long|maximum model length|input is too "
+    r"long|too many tokens|maximum number of tokens|`?max_new_tokens`? must be|reduce the length of",
     re.IGNORECASE,
 )
+# A request beyond the tokens of a whole minute does not pass by waiting.
+_TOO_LARGE = re.compile(r"request too large", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Failure:
     @property
     def may_pass(self) -> bool:
         """Whether the same call may succeed later. A call that was sent may have been billed all the same."""
-        if self.no_credit:
+        if self.no_credit or self.kind == "too long":
             return False
         return self.status in _PASSING_STATUS or self.kind in {
             "rate limit",
@@ -84,9 +87,9 @@ def failed_reply(status: int, message: str, *, retry_after: float | None = None)
     kind: FailureKind = "rejected"
     if failure.no_credit or status in {401, 403, 404}:
         kind = "rejected"
-    elif status == 429:
+    elif status == 429 and not _TOO_LARGE.search(message):
         kind = "rate limit"
-    elif status == 413 or _TOO_LONG.search(message):
+    elif status in {413, 429} or _TOO_LONG.search(message):
         kind = "too long"
     elif status >= 500:
         kind = "server error"

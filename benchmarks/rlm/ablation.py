@@ -22,7 +22,7 @@ from benchmarks.mining import planted
 from benchmarks.mining.attempts import EXCERPT, Made, real_attempts
 from benchmarks.rlm.arms import ARMS, MINING, Case, look
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult
-from halo_opt.analysis.session.options import AnalysisOptions, models_of, parse_budget, parse_time
+from halo_opt.analysis.session.options import AnalysisOptions, models_of, parse_budget, parse_contexts, parse_time
 from halo_opt.core.errors import HaloError, InputError
 from halo_opt.store import Store
 from halo_opt.store.guarded.guarded_rows import GuardedRows
@@ -203,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--budget", default="1usd", help="of one arm on one case, such as 1usd or 200ktokens")
     parser.add_argument("--time", help="of one arm on one case, such as 30min")
     parser.add_argument("--turns", type=int, default=40, help="of the root agent")
-    parser.add_argument("--context", type=int, help="tokens that the model can read and write together")
+    parser.add_argument("--context", action="append", help="tokens that the model can read and write together")
     parser.add_argument("--prices", type=Path, help="a file of prices")
     parser.add_argument("--cases", type=int, default=6)
     parser.add_argument("--attempts", type=int, default=1000, help="of each case")
@@ -220,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = AnalysisOptions(
             models=models_of(given.model, given.role),
             limits=limits,
-            context_tokens=given.context,
+            context_tokens=parse_contexts(given.context or []),
             prices=given.prices,
             replay=given.replay,
         )

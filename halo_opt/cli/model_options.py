@@ -11,7 +11,7 @@ import typer
 
 from halo_opt.analysis.records import AnalysisLimits, AnalysisResult, Ended
 from halo_opt.analysis.session.cost_estimate import budget_for, estimate_words, priced
-from halo_opt.analysis.session.options import AnalysisOptions, models_of, parse_budget, parse_time
+from halo_opt.analysis.session.options import AnalysisOptions, models_of, parse_budget, parse_contexts, parse_time
 from halo_opt.analysis.session.session import Session, open_session, replayed_session, set_aside
 from halo_opt.analysis.session.session_journal import Recording
 from halo_opt.cli.agent_display import AgentDisplay, spend_text
@@ -84,8 +84,13 @@ InOrder = Annotated[
     ),
 ]
 Context = Annotated[
-    int | None,
-    typer.Option("--context", min=1024, help="The size of the model's context window, in tokens.", metavar="TOKENS"),
+    list[str] | None,
+    typer.Option(
+        "--context",
+        help="The size of the model's context window, in tokens: 200000 or 200k. Give it where the model's server does "
+        "not say it. ROLE=TOKENS gives that of one role's model. May be given several times.",
+        metavar="TOKENS",
+    ),
 ]
 WatchOption = Annotated[bool, typer.Option("--watch", help="Show each step of each agent, and what was spent so far.")]
 Fresh = Annotated[
@@ -104,7 +109,7 @@ def analysis_options(
     time: str | None,
     harness: Path | None,
     prices: Path | None,
-    context: int | None,
+    context: list[str] | None,
     replay: Path | None,
     in_order: bool,
     record: Path | None,
@@ -153,7 +158,7 @@ def analysis_options(
         limits=limits.model_copy(update={name: value for name, value in given.items() if value is not None}),
         harness=harness,
         prices=prices,
-        context_tokens=context,
+        context_tokens=parse_contexts(context or []),
         replay=replay,
         in_order=in_order,
     )
@@ -213,6 +218,8 @@ def opened_session(
     console.say(f"{words}; {estimate_words(options.limits, prices)}")
     try:
         with open_session(options, budget, journal=journal, subject=subject, remedy=remedy) as session:
+            for words in session.warnings:
+                console.warn(words)
             if session.recorded:
                 calls = counted(session.recorded, "call")
                 console.say(

@@ -140,6 +140,9 @@ class AnalyzerConfig(Section):
     model: str | None = Field(default=None, description="A model spec; without one, no model analyzes")
     roles: dict[str, str] = Field(default={}, description="Other models for parts: sub, map, compact")
     budget: str | None = Field(default=None, description="For each iteration: 1usd, 200000tokens, 100calls")
+    context: int | str | dict[str, int | str] | None = Field(
+        default=None, description="Tokens of the model's context, or of each role's; default: as the server says"
+    )
     turns: int = Field(default=40, ge=1, le=1000, description="Turns of the leading agent at most")
 
 

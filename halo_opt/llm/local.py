@@ -21,9 +21,11 @@ from typing import Any
 from halo_common.child_process import BadMessage, ChildGone, ChildProcess
 from halo_opt.core.errors import EnvironmentMissing
 from halo_opt.llm.endpoint import Endpoint
-from halo_opt.llm.gguf import chat_template, locate
+from halo_opt.llm.gguf import chat_template, locate, trained_context
 from halo_opt.llm.spec import DEFAULT_MODEL, LocalModel
 
+# What is served of a model's context unless the user says: more needs memory that not every machine has.
+LOCAL_CONTEXT = 16_384
 _LOG_TAIL_LINES = 8
 _REPORT_BYTES = 1 << 20
 _END_SECONDS = 5.0
@@ -43,7 +45,8 @@ def available_cores() -> int:
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """How the embedded server runs. `context` is tokens per slot; a slot serves one caller at a time.
+    """How the embedded server runs. `context` is tokens per slot; a slot serves one caller at a time. None is what the
+    model was trained for, up to 16,384.
 
     The defaults are what did best beside other busy programs (2 cores, a 135M model, two callers): one slot cost 1.6 s
     of processor time a reply, two slots 2.1; with one thread a reply came after 1.9 s, with two after 2.9. So callers
@@ -52,7 +55,7 @@ class ServerSettings:
 
     threads: int = field(default_factory=lambda: min((available_cores() + 1) // 2, 8))
     slots: int = 1
-    context: int = 4096
+    context: int | None = 4096
     gpu_layers: int = 0
     prompt_cache_mib: int = 256
     start_limit_s: float = 120.0
@@ -67,6 +70,8 @@ class LocalServer:
         if importlib.util.find_spec("xllamacpp") is None:
             raise EnvironmentMissing("the embedded model needs xllamacpp; run: pip install 'halo-opt[local]'")
         self._settings = settings
+        self._trained = trained_context(self._path)
+        self._served = settings.context or min(self._trained or LOCAL_CONTEXT, LOCAL_CONTEXT)
         self._jinja = not _is_plain_chatml(chat_template(self._path))
         self._log_dir = cache_dir / "logs"
         self._log: Path | None = None
@@ -96,6 +101,7 @@ class LocalServer:
             free=True,
             revive=self.ensure_alive,
             context=context,
+            trained_context=self._trained,
         )
 
     def ensure_alive(self) -> None:
@@ -147,7 +153,7 @@ class LocalServer:
             "api_key": self._key,
             "threads": self._settings.threads,
             "slots": self._settings.slots,
-            "context": self._settings.context,
+            "context": self._served,
             "gpu_layers": self._settings.gpu_layers,
             "prompt_cache_mib": self._settings.prompt_cache_mib,
             "jinja": self._jinja,
@@ -190,7 +196,7 @@ class LocalServer:
             with _OPENER.open(request, timeout=10) as answer:
                 return int(json.load(answer)["default_generation_settings"]["n_ctx"])
         except (OSError, ValueError, LookupError, TypeError):
-            return self._settings.context
+            return self._served
 
     def _healthy(self) -> bool:
         if self._process is None or self._process.exit_code() is not None:

@@ -5,13 +5,14 @@ It takes seconds to import; a replay, which needs no provider's client, does wit
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from halo_opt.core.errors import ConfigError
 from halo_opt.llm.cassette import Cassette, RecordedModel
+from halo_opt.llm.context import served_context
 from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Ledger
 from halo_opt.llm.local import ServerSettings
@@ -25,8 +26,9 @@ from halo_opt.llm.request import CALL_SECONDS
 from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
 from halo_opt.llm.spec import ModelSpec, parse_spec
 
+# The size that is assumed where nobody knows it: of a model in a provider's cloud, and of one on a server of one's own.
 HOSTED_CONTEXT = 128_000
-OTHER_CONTEXT = 8192
+OTHER_CONTEXT = 32_768
 _LONGEST_REPLY = 4096
 
 
@@ -34,9 +36,9 @@ _LONGEST_REPLY = 4096
 class RoleSettings:
     """How models are opened. `parallel` callers at once: so many slots of our own server.
 
-    `context_tokens` says how much a role's model can read and write together where that is known better; for a local
-    model it is also what is served, 8192 if not given (or less, when the model was trained for less). `reply_tokens`
-    None is 4096; a reply is at most a quarter of the context. `call.max_tokens`, `server.slots` and
+    `context_tokens` says how much a role's model can read and write together; a role without one has what its server
+    says. For a local model it is also what is served; if not given, what the model was trained for, up to 16,384.
+    `reply_tokens` None is 4096; a reply is at most a quarter of the context. `call.max_tokens`, `server.slots` and
     `server.context` are not used: they follow from the others.
     """
 
@@ -75,19 +77,21 @@ def open_roles(
         endpoints: dict[ModelSpec, Endpoint] = {}
         models: dict[tuple[ModelSpec, CallSettings], ProviderModel] = {}
         roles: dict[Role, RoleModel] = {}
+        warnings: dict[str, None] = {}
         for role, spec in parsed.items():
             if spec not in endpoints:
-                most = max((wanted[other] or 0 for other in ROLES if parsed[other] == spec), default=0)
-                endpoints[spec] = stack.enter_context(_open(spec, chosen, context=most, cache_dir=cache_dir))
+                sizes = [wanted[other] for other in ROLES if parsed[other] == spec]
+                endpoints[spec] = stack.enter_context(_open(spec, chosen, sizes=sizes, cache_dir=cache_dir))
             endpoint = endpoints[spec]
-            context = _context(endpoint, wanted[role])
+            context, warning = _context(endpoint, wanted[role])
+            warnings |= {warning: None} if warning else {}
             reply = min(chosen.reply_tokens or _LONGEST_REPLY, context // 4)
             call = dataclasses.replace(chosen.call, max_tokens=reply, cache=_cached(role, chosen.call))
             if (spec, call) not in models:
                 models[spec, call] = stack.enter_context(open_model(endpoint, settings=call, on_fault=on_fault))
             metered = MeteredModel(models[spec, call], ledger, endpoint, max_tokens=reply, purpose=role)
             roles[role] = RoleModel(RecordedModel(metered, cassette, role=role), context, reply)
-        yield Roles(root=roles["root"], others=roles)
+        yield Roles(root=roles["root"], others=roles, warnings=tuple(warnings))
 
 
 def _wanted_context(role: Role, chosen: RoleSettings, *, has_spec: bool) -> int | None:
@@ -97,10 +101,15 @@ def _wanted_context(role: Role, chosen: RoleSettings, *, has_spec: bool) -> int 
 
 
 @contextlib.contextmanager
-def _open(spec: ModelSpec, chosen: RoleSettings, *, context: int, cache_dir: Path) -> Iterator[Endpoint]:
-    server = dataclasses.replace(chosen.server, slots=chosen.parallel, context=context or OTHER_CONTEXT)
+def _open(spec: ModelSpec, chosen: RoleSettings, *, sizes: Sequence[int | None], cache_dir: Path) -> Iterator[Endpoint]:
+    """The endpoint with the user's price; `sizes` are the contexts that the user asks for, None where for none."""
+    server = dataclasses.replace(chosen.server, slots=chosen.parallel, context=max(filter(None, sizes), default=None))
     with open_endpoint(spec, cache_dir=cache_dir, settings=server) as endpoint:
-        yield dataclasses.replace(endpoint, price=chosen.prices.get(str(spec)) or chosen.prices.get(endpoint.model))
+        price = chosen.prices.get(str(spec)) or chosen.prices.get(endpoint.model)
+        context = endpoint.context
+        if context is None and None in sizes:
+            context = context_of(endpoint) or served_context(endpoint)
+        yield dataclasses.replace(endpoint, price=price, context=context)
 
 
 def _cached(role: Role, call: CallSettings) -> Literal["conversation", "instructions", "nothing"]:
@@ -108,11 +117,30 @@ def _cached(role: Role, call: CallSettings) -> Literal["conversation", "instruct
     return "instructions" if role in {"map", "compact"} and call.cache == "conversation" else call.cache
 
 
-def _context(endpoint: Endpoint, wanted: int | None) -> int:
-    """Tokens of one call: no more than our own server serves; else as the user says, as listed, or a usual size."""
-    if endpoint.context is not None:
-        return min(wanted or endpoint.context, endpoint.context)
-    if wanted:
-        return wanted
-    hosted = endpoint.provider in {"openai", "anthropic"} and not endpoint.on_this_machine
-    return context_of(endpoint) or (HOSTED_CONTEXT if hosted else OTHER_CONTEXT)
+def _context(endpoint: Endpoint, wanted: int | None) -> tuple[int, str]:
+    """Tokens of one call, and a warning where the size is not known or smaller than it could be.
+
+    It is no more than our own server serves, else as the user says, as it is listed, as the server says, or a usual
+    size.
+    """
+    known = endpoint.context
+    if known is not None and endpoint.provider == "local":
+        more = endpoint.trained_context or 0
+        if wanted is None and more > known:
+            return known, _could_be_more(endpoint, known, more)
+        return min(wanted or known, known), ""
+    if size := wanted or known:
+        return size, ""
+    in_cloud = endpoint.base_url.startswith("https://") and not endpoint.on_this_machine
+    assumed = HOSTED_CONTEXT if in_cloud else OTHER_CONTEXT
+    return assumed, (
+        f"the context size of {endpoint.model} at {endpoint.base_url} is not known, and its server does not say it; "
+        f"{assumed:,} tokens are assumed. Give the size with --context, or in a loop file with analyzer.context"
+    )
+
+
+def _could_be_more(endpoint: Endpoint, served: int, trained: int) -> str:
+    return (
+        f"{endpoint.model} is served with a context of {served:,} tokens, but it can take {trained:,}; if the memory "
+        "allows, give more with --context, or in a loop file with analyzer.context"
+    )

@@ -33,10 +33,11 @@ class RoleRecord(BaseModel):
 
 @dataclass(frozen=True)
 class Roles:
-    """A model for each role; a role that was not given has the root's."""
+    """A model for each role; a role that was not given has the root's. `warnings` are for the user."""
 
     root: RoleModel
     others: Mapping[Role, RoleModel]
+    warnings: tuple[str, ...] = ()
 
     def __getitem__(self, role: Role) -> RoleModel:
         return self.others.get(role, self.root)

@@ -3,14 +3,14 @@
 Its calls lie in the iteration's own journal, so a loop that was stopped in the middle pays none of them again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
 from halo_opt.analysis.records import AnalysisLimits, Ended, Event
 from halo_opt.analysis.session.analyze_traces import Subject, analyze_traces
 from halo_opt.analysis.session.cost_estimate import budget_for, priced
-from halo_opt.analysis.session.options import AnalysisOptions, models_of, parse_budget
+from halo_opt.analysis.session.options import AnalysisOptions, models_of, parse_budget, parse_contexts
 from halo_opt.analysis.session.session import open_session
 from halo_opt.core.config import LoopConfig
 from halo_opt.core.console import Console
@@ -18,6 +18,7 @@ from halo_opt.core.paths import ANALYSIS_JOURNAL, CachePaths
 from halo_opt.core.report_records import Report
 from halo_opt.git.commits import worktree
 from halo_opt.git.reading import open_repo
+from halo_opt.llm.roles import Role
 from halo_opt.mining.detector_files import Detectors
 from halo_opt.store import Store
 
@@ -31,7 +32,20 @@ def analyzer_options(config: LoopConfig) -> AnalysisOptions | None:
     models = models_of(wanted.model, [f"{role}={spec}" for role, spec in wanted.roles.items()])
     if not models:
         return None
-    return AnalysisOptions(models=models, budget=parse_budget(wanted.budget), limits=AnalysisLimits(turns=wanted.turns))
+    return AnalysisOptions(
+        models=models,
+        budget=parse_budget(wanted.budget),
+        limits=AnalysisLimits(turns=wanted.turns),
+        context_tokens=_contexts(wanted.context),
+    )
+
+
+def _contexts(given: int | str | Mapping[str, int | str] | None) -> dict[Role, int]:
+    """The context sizes of roles, from `analyzer.context` of a loop file."""
+    if given is None:
+        return {}
+    texts = [f"{role}={size}" for role, size in given.items()] if isinstance(given, Mapping) else [str(given)]
+    return parse_contexts(texts, option="analyzer.context")
 
 
 def analyze_with_model(
@@ -75,6 +89,8 @@ def analyze_with_model(
             remedy="start the loop anew with --fresh, or give loop.yaml the analyzer back that it had",
         ) as session,
     ):
+        for words in session.warnings:
+            console.warn(words)
         harness = tree / config.harness_root.relative_to(top)
         report, _, result = analyze_traces(
             subject,

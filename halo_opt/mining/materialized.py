@@ -82,13 +82,17 @@ class MaterializedStore:
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of one query; SQL of behaviours within it is not run again. Raises InputError as the store does."""
+        return self._store.rows(self._with_tables(sql), params)
+
+    def _with_tables(self, sql: str) -> str:
+        """The query with tables in the place of what was kept."""
         for text, behaviour in list(self._waiting.items()):
             if text in sql:
                 self._run(behaviour)
         for text, instead in self._instead.items():
             if text in sql:
                 sql = sql.replace(text, instead)
-        return self._store.rows(sql, params)
+        return sql
 
     def add(self, behaviours: Sequence[Behaviour]) -> None:
         """Look at all steps once for these behaviours; those declared as SQL run when they are first asked for."""
@@ -103,7 +107,21 @@ class MaterializedStore:
         for behaviour in conditional:
             if behaviour.condition is not None:
                 self._instead[behaviour.sql] = materialized_sql(behaviour.condition, behaviour.needs, table, columns)
-        # One behaviour's SQL may end with another's: the longer text is the one that is meant.
+        self._longest_first()
+
+    def add_ctes(self, ctes: str, names: Sequence[str]) -> None:
+        """Run common table expressions once; queries that begin with them then read tables of one row an attempt.
+
+        Args:
+            ctes: `WITH ...` as the queries have it.
+            names: The expressions that the rest of these queries reads.
+        """
+        tables = {name: self.keep("seen", self._with_tables(f"{ctes}\nSELECT * FROM {name}")) for name in names}
+        self._instead[ctes] = "WITH " + ", ".join(f"{name} AS (FROM {table})" for name, table in tables.items())
+        self._longest_first()
+
+    def _longest_first(self) -> None:
+        """One kept text may be part of another: the longer is the one that is meant."""
         self._instead = dict(sorted(self._instead.items(), key=lambda pair: -len(pair[0])))
 
     def steps_with(self, names: Sequence[str], facts: Mapping[str, str] = FACTS) -> str:

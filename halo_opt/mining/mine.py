@@ -37,7 +37,7 @@ from halo_opt.mining.run_wide import NEARLY_ALL, NEARLY_NONE, RunWide, backings_
 from halo_opt.mining.sequences import sequences, without_contained
 from halo_opt.mining.signatures import GROUPS_ONLY, never_called, offered, shared
 from halo_opt.mining.totals import ceiling, overview
-from halo_opt.mining.triage import triage_ctes, triage_numbers, triage_sql
+from halo_opt.mining.triage import READ, triage_ctes, triage_numbers, triage_sql
 from halo_opt.store.protocols import Query, Rows
 
 
@@ -176,6 +176,7 @@ class MinedStore:
     def _triage_numbers(self, ctes: str) -> dict[str, Number]:
         """Counted once for as long as extra behaviours leave the proven findings as they were, which is the rule."""
         if ctes not in self._triage:
+            self.store.add_ctes(ctes, READ)
             self._triage[ctes] = triage_numbers(self.store, ctes)
         return self._triage[ctes]
 

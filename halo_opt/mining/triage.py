@@ -84,6 +84,8 @@ triage AS (
       WHEN rule IN ('never solved, another model does', 'never solved with any harness') THEN 'model'
       ELSE 'unexplained' END AS class,
     rule, finding, attempts, solved, harnesses FROM ruled)"""
+# What queries over triage read of the expressions before it.
+READ = ("harness", "done", "triage")
 COLUMNS = ("trace_id", "task_id", "model", "outcome", "class", "rule", "finding", "attempts", "solved", "harnesses")
 
 

@@ -79,10 +79,8 @@ def test_failed_tries_are_told_even_when_another_cured_them(tmp_path: Path) -> N
     ("spec", "variable", "context"),
     [
         ("openai:gpt-5-mini@https://api.openai.com/v1", "OPENAI_API_KEY", 400_000),
-        ("anthropic:claude-zork-9@https://api.anthropic.com", "ANTHROPIC_API_KEY", HOSTED_CONTEXT),
         ("anthropic:claude-sonnet-4-5@http://127.0.0.1:9/v1", "ANTHROPIC_API_KEY", OTHER_CONTEXT),
         ("ollama:llama3.2@http://127.0.0.1:9/v1", "OLLAMA_API_KEY", OTHER_CONTEXT),
-        ("lab:m@https://models.example/v1", "LAB_API_KEY", OTHER_CONTEXT),
     ],
 )
 def test_the_context_is_the_listed_one_or_a_usual_size(
@@ -92,6 +90,27 @@ def test_the_context_is_the_listed_one_or_a_usual_size(
     with open_roles({"root": spec}, cache_dir=tmp_path, ledger=Ledger(Budget()), cassette=Cassette()) as roles:
         assert {roles[role].context_tokens for role in ROLES} == {context}
         assert roles.root.reply_tokens == min(4096, context // 4)
+
+
+@pytest.mark.parametrize(
+    ("said", "context", "warned"),
+    [(None, HOSTED_CONTEXT, True), (200_000, 200_000, False)],
+)
+def test_a_cloud_model_has_the_context_that_its_server_says(
+    said: int | None, context: int, warned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("halo_opt.llm.open_roles.served_context", lambda _endpoint: said)
+    spec = "lab:m@https://models.example/v1"
+    with open_roles({"root": spec}, cache_dir=tmp_path, ledger=Ledger(Budget()), cassette=Cassette()) as roles:
+        assert roles.root.context_tokens == context
+        assert bool(roles.warnings) == warned
+
+
+def test_an_assumed_context_draws_one_warning_that_names_the_remedy(tmp_path: Path) -> None:
+    spec = "lab:m@http://127.0.0.1:9/v1"
+    with open_roles({"root": spec}, cache_dir=tmp_path, ledger=Ledger(Budget()), cassette=Cassette()) as roles:
+        (warning,) = roles.warnings
+    assert "32,768 tokens are assumed. Give the size with --context" in warning
 
 
 def test_what_the_user_says_of_a_role_holds(tmp_path: Path) -> None:
@@ -106,9 +125,9 @@ def test_what_the_user_says_of_a_role_holds(tmp_path: Path) -> None:
             roles["sub"].model.complete(ASK)
             roles["map"].model.complete(ASK)
     assert lengths["root"] == lengths["sub"] == (32_000, 3000)
-    assert lengths["map"] == (8192, 2048)
+    assert lengths["map"] == (OTHER_CONTEXT, 3000)
     sent = [asked[2].get("max_completion_tokens") or asked[2].get("max_tokens") for asked in server.asked]
-    assert sent == [3000, 2048]
+    assert sent == [3000, 3000]
     assert (ledger.spent.cost_usd, ledger.spent.unpriced_calls) == (12.0, 1)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from halo_common.text import nearest
 from halo_opt.analysis.records import AnalysisLimits
 from halo_opt.core.errors import InputError
@@ -20,6 +22,8 @@ _LIMIT = re.compile(
 )
 _SCALE = {"": 1, "k": 1_000, "m": 1_000_000}
 _UNITS = {"usd": "usd", "token": "tokens", "call": "calls"}
+_SIZE = re.compile(r"(?P<amount>\d+(?:\.\d+)?)(?P<scale>[km]?)")
+MIN_CONTEXT = 1024
 _TIME = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<min>\d+(?:\.\d+)?)min)?(?:(?P<s>\d+(?:\.\d+)?)s)?")
 _SECONDS = {"h": 3600.0, "min": 60.0, "s": 1.0}
 
@@ -33,7 +37,7 @@ class AnalysisOptions(Record):
         limits: The limits of turns, agents, depth and time.
         harness: The folder of the harness that agents can read.
         prices: A file with prices of models.
-        context_tokens: The size of every model's context window, in tokens; None where it is looked up.
+        context_tokens: The size of the context window of a role's model, in tokens; it is looked up for other roles.
         replay: The recording that answers instead of a model.
         in_order: Whether the recording's replies are given in their order, also to prompts that have changed since.
     """
@@ -43,7 +47,7 @@ class AnalysisOptions(Record):
     limits: AnalysisLimits = AnalysisLimits()
     harness: Path | None = None
     prices: Path | None = None
-    context_tokens: int | None = None
+    context_tokens: Mapping[Role, int] = Field(default_factory=dict)
     replay: Path | None = None
     in_order: bool = False
 
@@ -56,9 +60,17 @@ class AnalysisOptions(Record):
         return {
             "models": {role: _who(spec) for role, spec in sorted(self.models.items())},
             "limits": limits,
-            "context": self.context_tokens,
+            "context": _same_for_all(self.context_tokens),
             "harness": str(self.harness.resolve()) if self.harness else None,
         }
+
+
+def _same_for_all(contexts: Mapping[Role, int]) -> int | dict[Role, int] | None:
+    """The size of all roles as one number, None for none, else the sizes by role."""
+    sizes = set(contexts.values())
+    if len(sizes) == 1 and len(contexts) == len(ROLES):
+        return sizes.pop()
+    return dict(sorted(contexts.items())) or None
 
 
 def _who(text: str) -> str:
@@ -90,6 +102,28 @@ def models_of(model: str | None, roles: Sequence[str]) -> dict[Role, str]:
     if found and "root" not in found:
         raise InputError("--role names a model for a part of the work only; give the model of the rest with --model")
     return found
+
+
+def parse_contexts(texts: Sequence[str], *, option: str = "--context") -> dict[Role, int]:
+    """The context sizes of roles from words such as `200000`, `200k`, `sub=32k`; a size without a role is for all.
+
+    Raises InputError that names the option and the right form.
+    """
+    for_all: dict[Role, int] = {}
+    of_roles: dict[Role, int] = {}
+    for text in texts:
+        name, mark, size = text.rpartition("=")
+        roles: list[Role] = [role for role in ROLES if not mark or role == name.strip()]
+        match = _SIZE.fullmatch(re.sub(r"[ _,]", "", size).lower())
+        tokens = int(float(match["amount"]) * _SCALE[match["scale"]]) if match else 0
+        if not roles or tokens < MIN_CONTEXT:
+            raise InputError(
+                f"{option} {text}: write the size of the model's context in tokens, at least {MIN_CONTEXT:,}, as in "
+                f"200000 or 200k; or that of one role's model, as in sub=32k (roles: {', '.join(ROLES)})"
+            )
+        sizes = of_roles if mark else for_all
+        sizes.update(dict.fromkeys(roles, tokens))
+    return for_all | of_roles
 
 
 def parse_budget(text: str | None) -> Budget | None:

@@ -64,6 +64,11 @@ class Session:
     faults: Counter[str]
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know about the models, such as a context size that is only assumed."""
+        return self.roles.warnings
+
+    @property
     def taken_over(self) -> int:
         """The number of calls that were answered from the recording so far and not paid."""
         return self.recorded - self.cassette.unplayed
@@ -130,7 +135,7 @@ def open_session(
             cache_dir=cache,
             ledger=ledger,
             cassette=cassette,
-            settings=_settings(options),
+            settings=_settings(options, first(events.events, MODELS)),
             on_fault=count_fault,
         ) as roles:
             kept = {role: record.model_dump() for role, record in roles.records().items()}
@@ -190,14 +195,23 @@ def _begin(journal: Journal, note: Note, kind: str, now: dict[str, Any], remedy:
             raise InputError(f"{journal.path} was begun with other {name}{both if len(both) < SHOWN else ''}; {remedy}")
 
 
-def _settings(options: AnalysisOptions) -> "RoleSettings":
+def _settings(options: AnalysisOptions, before: dict[str, Any] | None) -> "RoleSettings":
+    """How models are opened. An analysis that is continued keeps the context sizes that it had: prompts depend on them.
+
+    Args:
+        options: The options of the analysis.
+        before: The roles that its journal has; None at the beginning.
+    """
     from halo_opt.llm.open_roles import RoleSettings
     from halo_opt.llm.request import CALL_SECONDS, CallSettings
 
+    sizes = dict(options.context_tokens)
+    if before is not None:
+        sizes = {role: before["roles"][role]["context_tokens"] for role in ROLES}
     return RoleSettings(
         # A call may not take longer than the whole analysis.
         call=CallSettings(timeout_s=min(CALL_SECONDS, options.limits.seconds or CALL_SECONDS)),
         parallel=options.limits.parallel,
-        context_tokens=dict.fromkeys(ROLES, options.context_tokens) if options.context_tokens else {},
+        context_tokens=sizes,
         prices=read_prices(options.prices) if options.prices else {},
     )
