@@ -8,8 +8,9 @@ import numpy as np
 
 from benchmarks.mining.attempts import Attempt, Made, Steps
 from benchmarks.mining.injections import MODES, TALK
+from halo_opt.mining.explanations import COLUMNS
 from halo_opt.mining.mine import mine_store
-from halo_opt.mining.triage import CLASSES, COLUMNS
+from halo_opt.mining.triage import CLASSES
 
 PER_CLASS_TASKS = 12
 ATTEMPTS = 6
@@ -47,7 +48,7 @@ def confusion(real: dict[str, list[Steps]], *, seed: int) -> Counter[tuple[str, 
     store = Made(attempts)
     _lay_over(store, columns, checks)
     report = mine_store(store, [], title="triage", made_at="2026-01-01T00:00:00+00:00")
-    judged = {row[0]: row[COLUMNS.index("class")] for row in store.rows(report.triage_sql or "")}
+    judged = {row[0]: row[COLUMNS.index("class_by_rules")] for row in store.rows(report.triage_sql or "")}
     store.close()
     return Counter((kind, str(judged.get(name, "not judged"))) for name, kind in built.items())
 

@@ -31,7 +31,6 @@ from halo_opt.core.console import Console, Format
 from halo_opt.core.paths import ANALYSIS_JOURNAL
 from halo_opt.core.report_records import Report
 from halo_opt.mining.detector_files import load_detectors
-from halo_opt.mining.triage import CLASSES
 from halo_opt.reporting.files import need_place
 from halo_opt.reporting.report_files import REPORT_JSON, TRIAGE_CSV, ReportPaths
 from halo_opt.reporting.report_parts import COUNT_COLUMNS, count_lines
@@ -179,6 +178,8 @@ def _analyze_with_model(
 
 
 def _show(report: Report, paths: ReportPaths, summary: ImportSummary, console: Console, format_: Format) -> None:
+    for words in report.answer:
+        console.say(words)
     if format_ == "json":
         console.document(report)
     elif report.findings or (format_ == "csv" and not report.counts):
@@ -190,21 +191,9 @@ def _show(report: Report, paths: ReportPaths, summary: ImportSummary, console: C
     for caveat in report.caveats:
         if caveat.lower() not in warned:
             console.say(f"note: {caveat}")
-    if classes := _triage_summary(report):
-        console.say(f"{classes}; {paths.json.with_name(TRIAGE_CSV)} has the class of each attempt")
+    if report.triage:
+        console.say(f"{paths.json.with_name(TRIAGE_CSV)} has the best explanation of each failure")
     console.say(f"report: {paths.html}")
-
-
-def _triage_summary(report: Report) -> str:
-    """How many failures triage attributes to what, largest part first; '' without failures."""
-    counts = {name: report.triage[f"{name} failures"].value for name in CLASSES}
-    held = sorted(((count, name) for name, count in counts.items() if isinstance(count, int) and count), reverse=True)
-    failures = report.triage["failures"].value
-    if not held:
-        return ""
-    parts = ", ".join(f"{count} {name}" for count, name in held)
-    whole = "1 failure" if failures == 1 else f"{failures} failures"
-    return f"likely origin of {whole}: {parts}"
 
 
 def _count_rows(report: Report) -> list[list[object]]:

@@ -224,6 +224,7 @@ class Finding(Record):
         level_reason: Why the level is not higher, as a sentence; '' for `proven`.
         to_lift: What data would lift it, as a sentence; '' for `proven`.
         scope: What it concerns where that is not all attempts, such as `run plan_solve`; '' for all.
+        explains: For how many failures it is the best explanation that there is (see `Report.triage_sql`).
     """
 
     id: str
@@ -244,6 +245,7 @@ class Finding(Record):
     level_reason: str = ""
     to_lift: str = ""
     scope: str = ""
+    explains: Number | None = None
 
 
 class GroupComparison(Record):
@@ -342,8 +344,9 @@ class Report(Record):
     """report.json. Every number carries the SQL that made it; Markdown and HTML are drawn from this.
 
     Attributes:
-        triage_sql: Gives a row an attempt that failed or was not measured: its class, the rule, and the numbers that
-            decided.
+        answer: Up to five sentences that say how many attempts failed and what explains most of them.
+        triage_sql: Gives a row an attempt that failed or was not measured: its class, the rule, the finding that is its
+            best explanation, and the numbers that decided. In the SQL of numbers, a table `triage` stands for it.
         comparisons: Runs, modes, models and revisions compared on the tasks that both tried.
     """
 
@@ -368,3 +371,4 @@ class Report(Record):
     )
     made_with: MadeWith = MadeWith()
     comparisons: list[GroupComparison] = Field(default=[])
+    answer: list[str] = Field(default=[])

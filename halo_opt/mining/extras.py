@@ -1,12 +1,14 @@
 """Behaviours that somebody else wants tested together with mining's own, and where each of them stands in a report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.folding import Folded
 from halo_opt.mining.measure import Measured
 from halo_opt.store.protocols import Rows
+
+NEARLY_THE_SAME = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,18 @@ class Placement:
     """Where an extra behaviour stands in a report.
 
     `finding` is the behaviour of the finding that it stands at: its own name, or that of a finding which picks the same
-    attempts. `same_as` is then the behaviour with the same attempts: the finding's, or one folded under it.
+    attempts or nearly the same. `same_as` is then the behaviour with these attempts: the finding's, or one folded under
+    it; `nearly` says that the attempts are not quite the same.
     """
 
     finding: str
     same_as: str | None = None
+    nearly: bool = False
+
+
+def nearly_same(one: frozenset[str], two: frozenset[str]) -> bool:
+    """Whether two sets of attempts share at least 90% of all that are in either (Jaccard index)."""
+    return len(one & two) >= NEARLY_THE_SAME * len(one | two)
 
 
 def showing(store: Rows, behaviour_sql: str) -> frozenset[str]:
@@ -84,7 +93,7 @@ def place(
         store: Where the behaviours' SQL runs.
         written: The behaviours that mining writes up by itself.
         folded: What is folded under those.
-        extras: The extra behaviours; of several that pick the same attempts the first becomes the finding.
+        extras: The extra behaviours; of several that pick nearly the same attempts the first becomes the finding.
         measured: Every measured behaviour by its name.
         parts: What else is listed under one of `written`: (behaviour, that one).
 
@@ -103,6 +112,17 @@ def place(
         if not measured[behaviour.name].failures_with:
             continue
         own = (behaviour.name, behaviour.name)
-        finding, same_as = known.setdefault(showing(store, behaviour.sql), own)
-        placed[behaviour.name] = Placement(finding, None if finding == behaviour.name else same_as)
+        attempts = showing(store, behaviour.sql)
+        alike = attempts if attempts in known else _most_alike(attempts, known)
+        finding, same_as = known.setdefault(attempts if alike is None else alike, own)
+        if finding == behaviour.name:
+            placed[behaviour.name] = Placement(finding)
+        else:
+            placed[behaviour.name] = Placement(finding, same_as, nearly=alike != attempts)
     return placed
+
+
+def _most_alike(attempts: frozenset[str], known: Collection[frozenset[str]]) -> frozenset[str] | None:
+    """The known attempts that are nearly the same as these, the most alike first; None where there are none."""
+    alike = [other for other in known if nearly_same(attempts, other)]
+    return max(alike, key=lambda other: len(attempts & other) / len(attempts | other), default=None)

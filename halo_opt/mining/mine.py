@@ -25,6 +25,7 @@ from halo_opt.mining.caveats import caveats_of, comparison_method, left_out, met
 from halo_opt.mining.comparisons import Comparisons, Group, compare_groups
 from halo_opt.mining.counting import common_signatures, count_tables, needs_counting, shown_count_sql
 from halo_opt.mining.detector_files import NO_DETECTORS, Detectors, built_in
+from halo_opt.mining.explanations import triage_method, with_explanations
 from halo_opt.mining.extras import ExtraBehaviour, Placement, one_test_each, place
 from halo_opt.mining.findings import PREVALENT, described, proven, q_values, write_up
 from halo_opt.mining.folding import fold
@@ -36,7 +37,7 @@ from halo_opt.mining.run_wide import NEARLY_ALL, NEARLY_NONE, RunWide, backings_
 from halo_opt.mining.sequences import sequences, without_contained
 from halo_opt.mining.signatures import GROUPS_ONLY, never_called, offered, shared
 from halo_opt.mining.totals import ceiling, overview
-from halo_opt.mining.triage import READ, triage_ctes, triage_method, triage_numbers, triage_sql
+from halo_opt.mining.triage import READ, triage_ctes, triage_numbers, triage_sql
 from halo_opt.store.protocols import Query, Rows
 
 
@@ -73,12 +74,16 @@ class MinedStore:
 
     def report(self, inputs: Sequence[InputFile], *, title: str, made_at: str) -> Report:
         """The report of what mining finds by itself. `made_at` is ISO 8601 UTC: the caller has the clock."""
-        return self.report_with((), inputs, title=title, made_at=made_at).report
+        report = self.report_with((), inputs, title=title, made_at=made_at).report
+        return with_explanations(self.store, report)
 
     def report_with(
         self, extras: Sequence[ExtraBehaviour], inputs: Sequence[InputFile], *, title: str, made_at: str
     ) -> ReportWithExtras:
-        """The report with extra behaviours, measured now and corrected for together with all others."""
+        """The report with extra behaviours, measured now and corrected for together with all others.
+
+        Its triage judges by rules alone: `with_explanations` adds what findings explain, once levels are final.
+        """
         store, first_steps = self.store, self.first_steps
         behaviours = [extra.behaviour for extra in extras]
         store.add(behaviours)

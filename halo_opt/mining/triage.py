@@ -1,7 +1,7 @@
-"""Where the fault for each failed attempt lies, as far as traces show, and what fixing the harness could gain.
+"""Where the fault for each failed attempt lies by rules over traces, and what fixing the harness could gain.
 
-Every attempt gets the first rule that holds, with the numbers that decided it; without one it stays unexplained. A
-class says where to look first and is no verdict.
+Every attempt gets the first rule that holds, with the numbers that decided it. What findings add is in `explanations`.
+A class says where to look first and is no verdict.
 """
 
 from collections.abc import Sequence
@@ -115,33 +115,17 @@ def _shown(name: str, behaviours: Sequence[Behaviour]) -> str:
 
 def triage_sql(ctes: str) -> str:
     """One row an attempt that failed or was not measured, as in `COLUMNS`."""
-    return f"{ctes}\nSELECT {', '.join(COLUMNS)} FROM triage ORDER BY class, task_id, trace_id"
+    return f"{ctes}\nSELECT {', '.join(COLUMNS)} FROM triage"
 
 
 def triage_numbers(store: Rows, ctes: str) -> dict[str, Number]:
-    """How many failures each class holds and by which rule, errors by cause, and what the harness alone could reach."""
-
-    def counted(where: str) -> Number:
-        return number(store, f"{ctes}\nSELECT count(*) FROM triage WHERE {where}")
-
-    numbers = {"failures": counted("outcome = 'failure'"), "errors": counted("outcome = 'error'")}
-    for name in CLASSES:
-        numbers[f"{name} failures"] = counted(f"outcome = 'failure' AND class = {literal(name)}")
-    seen = {rule for (rule,) in store.rows(f"{ctes}\nSELECT DISTINCT rule FROM triage WHERE outcome = 'failure'")}
-    for rule in RULES:
-        if rule in seen:
-            numbers[f"rule: {rule}"] = counted(f"outcome = 'failure' AND rule = {literal(rule)}")
+    """How many errors there are by cause, and what the harness alone could reach."""
+    numbers = {}
     for (cause,) in store.rows("SELECT DISTINCT cause FROM attempts WHERE outcome = 'error' ORDER BY cause"):
         test = "cause IS NULL" if cause is None else f"cause = {literal(str(cause))}"
         sql = f"SELECT count(*) FROM attempts WHERE outcome = 'error' AND {test}"
         numbers[f"errors: {cause or 'cause unknown'}"] = number(store, sql)
     return {**numbers, **_reachable(store, ctes)}
-
-
-def triage_method() -> str:
-    """How attempts are judged, for the report's own account of itself."""
-    rules = "; ".join(f"{rule} ({why})" for rule, why in RULES.items())
-    return f"Triage classifies each failed attempt by the first of these rules that applies: {rules}."
 
 
 def _reachable(store: Rows, ctes: str) -> dict[str, Number]:

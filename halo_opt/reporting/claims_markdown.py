@@ -7,6 +7,7 @@ from halo_opt.core.report_records import Finding, ModelAnalysis, ModelClaim, Quo
 from halo_opt.reporting.claims_parts import (
     LISTED_BY_NAME,
     MODELS_OWN_WORDS,
+    SUMMARY,
     UNCHECKED,
     UNSUPPORTED,
     Opinion,
@@ -86,8 +87,13 @@ def analysis_lines(analysis: ModelAnalysis | None, as_: Escapes) -> list[str]:
         return []
     lines = ["## How the model analyzed", ""]
     lines += as_.table(["", ""], [[as_.within(name), as_.within(value)] for name, value in analysis_rows(analysis)])
-    if analysis.summary:
-        lines += [f"The model's summary, in its own words. {MODELS_OWN_WORDS}", ""]
-        lines += [f"> {as_.line(analysis.summary)}", ""]
-        lines += [as_.line(UNCHECKED.format(", ".join(analysis.unchecked))), ""] if analysis.unchecked else []
     return lines + _corrections(analysis.corrections, as_)
+
+
+def summary_lines(analysis: ModelAnalysis | None, as_: Escapes) -> list[str]:
+    """The model's summary with its figures filled in, and those that no checked number gave."""
+    if analysis is None or not analysis.summary:
+        return []
+    lines = [f"> {as_.line(analysis.summary)}", ""]
+    lines += [as_.line(UNCHECKED.format(", ".join(analysis.unchecked))), ""] if analysis.unchecked else []
+    return [SUMMARY.format(", ".join(dict.fromkeys(analysis.models.values()))), "", *lines]

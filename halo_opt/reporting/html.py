@@ -15,22 +15,25 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from halo_opt.core.report_records import Report
-from halo_opt.core.text import visible
+from halo_opt.core.text import counted, visible
 from halo_opt.reporting import formatting
-from halo_opt.reporting.claims_parts import MODELS_OWN_WORDS, UNCHECKED, UNSUPPORTED, analysis_rows, opinions
+from halo_opt.reporting.claims_parts import MODELS_OWN_WORDS, SUMMARY, UNCHECKED, UNSUPPORTED, analysis_rows, opinions
 from halo_opt.reporting.report_parts import (
     CAUSE_COLUMNS,
     COUNT_COLUMNS,
     COUNTS_NOTE,
     COUNTS_TITLE,
     GROUP_COLUMNS,
+    MORE_FINDINGS,
     NO_OWN_REMEDY,
+    TRIAGE_NOTE,
     cause_rows,
     count_lines,
     explained_plot,
     group_lines,
     has_ceiling,
     has_triage,
+    leading,
     level_note,
     level_words,
     none_found,
@@ -96,6 +99,7 @@ def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
         for claim in finding.model_claims
         for quote in (*claim.quotes, *claim.counter_quotes)
     ]
+    written_out, others = leading(report.findings)
     sections: list[TraceSection] = trace_sections(traces, [*shown, *quoted])
     return page(
         "report.html.j2",
@@ -125,5 +129,10 @@ def report_html(report: Report, *, traces: Sequence[TraceView] = ()) -> str:
         analysis_rows=analysis_rows,
         not_ours=MODELS_OWN_WORDS,
         unchecked=UNCHECKED,
+        summary_title=SUMMARY,
+        written_out=written_out,
+        others=others,
+        more_findings=MORE_FINDINGS.format(counted(len(others), "more finding")),
+        triage_note=TRIAGE_NOTE,
         unsupported_hint=UNSUPPORTED,
     )

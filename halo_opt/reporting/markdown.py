@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Exemplar, Finding, Number, Report
 from halo_opt.core.text import counted, visible
-from halo_opt.reporting.claims_markdown import Escapes, analysis_lines, claim_lines, unsupported_lines
+from halo_opt.reporting.claims_markdown import Escapes, analysis_lines, claim_lines, summary_lines, unsupported_lines
 from halo_opt.reporting.formatting import Figure, figure, figures, moment, title_of
 from halo_opt.reporting.report_parts import (
     CAUSE_COLUMNS,
@@ -14,12 +14,15 @@ from halo_opt.reporting.report_parts import (
     COUNTS_NOTE,
     COUNTS_TITLE,
     GROUP_COLUMNS,
+    MORE_FINDINGS,
     NO_OWN_REMEDY,
+    TRIAGE_NOTE,
     cause_rows,
     count_lines,
     group_lines,
     has_ceiling,
     has_triage,
+    leading,
     level_note,
     level_words,
     none_found,
@@ -94,19 +97,23 @@ def report_markdown(report: Report) -> str:
         f"Made {within(moment(report.made_at))} from {counted(len(report.inputs), 'trace file')}.",
         "",
     ]
-    lines += _causes(report)
-    lines += _numbers("Overview", report.overview)
+    lines += _answer(report) + _causes(report)
+    lines += folded("Overview", _numbers("Overview", report.overview))
     lines += ["## Findings", ""]
     if not report.findings:
         below = " Everything that was tested is listed below." if report.tested else ""
         lines += [none_found(report) + below, ""]
-    for finding in report.findings:
+    written_out, others = leading(report.findings)
+    for finding in written_out:
         lines += _finding(finding)
+    lines += folded(
+        MORE_FINDINGS.format(counted(len(others), "more finding")), [line for one in others for line in _finding(one)]
+    )
     lines += unsupported_lines(report.unsupported, _escapes()) + analysis_lines(report.model_analysis, _escapes())
     lines += _counts(report)
     if report.tested:
-        lines += ["## Everything tested", "", *tested_lines(report.tested)]
-    lines += _numbers("Triage", report.triage) if has_triage(report) else []
+        lines += folded("Everything tested", ["## Everything tested", "", *tested_lines(report.tested)])
+    lines += _numbers("Triage", report.triage, TRIAGE_NOTE) if has_triage(report) else []
     lines += _numbers("Ceiling", report.ceiling) if has_ceiling(report) else []
     lines += ["## Method", "", escape(report.method) or "Not stated.", ""]
     caveats = [*report.caveats, *report.left_out]
@@ -117,6 +124,18 @@ def report_markdown(report: Report) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def folded(summary: str, lines: Sequence[str]) -> list[str]:
+    """Lines that a viewer shows after a click on the summary; nothing at all for no lines."""
+    return ["<details>", f"<summary>{summary}</summary>", "", *lines, "</details>", ""] if lines else []
+
+
+def _answer(report: Report) -> list[str]:
+    """What the report comes to, before everything else: the model's summary, and the counts."""
+    analysis = report.model_analysis
+    lines = [f"- {escape(words)}" for words in report.answer]
+    return ["## Answer", "", *summary_lines(analysis, _escapes()), *lines, ""] if lines else []
+
+
 def _causes(report: Report) -> list[str]:
     """The findings in short, before everything else."""
     if not report.findings:
@@ -125,10 +144,11 @@ def _causes(report: Report) -> list[str]:
     return ["## Causes", "", *rows, escape(level_note(report.findings)), ""]
 
 
-def _numbers(title: str, numbers: Mapping[str, Number]) -> list[str]:
+def _numbers(title: str, numbers: Mapping[str, Number], note: str = "") -> list[str]:
     if not numbers:
         return []
-    return [f"## {title}", "", *table(["Measure", "Value", "Interval"], figure_rows(figures(numbers)))]
+    noted = [note, ""] if note else []
+    return [f"## {title}", "", *noted, *table(["Measure", "Value", "Interval"], figure_rows(figures(numbers)))]
 
 
 def _counts(report: Report) -> list[str]:

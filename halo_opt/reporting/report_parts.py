@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from halo_opt.core.records import Interval, Value
 from halo_opt.core.report_records import Finding, GroupTable, Number, Report
+from halo_opt.core.text import counted
 from halo_opt.reporting.formatting import (
     SMALLEST_P_VALUE,
     Figure,
@@ -77,7 +78,22 @@ def _group_note(table: GroupTable) -> str:
     return f"{note} (q {sign}{p_value_text(table.q_value)})"
 
 
-CAUSE_COLUMNS = ("Finding", "Level", "What goes wrong", "Where", "Failures that show it", "Successes that show it")
+CAUSE_COLUMNS = (
+    "Finding",
+    "Level",
+    "What goes wrong",
+    "Where",
+    "Best explanation of",
+    "Failures that show it",
+    "Successes that show it",
+)
+# Findings that are neither proven nor shown, and are written out before the fold.
+_OPEN_SUSPECTED = 3
+MORE_FINDINGS = "{} that are only suspected and explain fewer failures"
+TRIAGE_NOTE = (
+    "Failed attempts by their best explanation. In the SQL of these numbers, the table triage stands for the query"
+    " triage_sql of report.json, which gives a row an attempt."
+)
 LEVEL_MEANINGS = {
     "proven": "Proven: a corrected test says that attempts which show it fail more often.",
     "shown": "Shown: it goes with a whole run that does worse on the same tasks, or nearly all attempts show it where"
@@ -94,11 +110,24 @@ def cause_rows(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
             finding.level,
             finding.title,
             finding.scope or "all attempts",
+            _explains(finding),
             _part_of(finding, "failures"),
             _part_of(finding, "successes"),
         )
         for finding in findings
     ]
+
+
+def _explains(finding: Finding) -> str:
+    value = finding.explains.value if finding.explains else None
+    return counted(value, "failure") if isinstance(value, int) else NO_COUNT
+
+
+def leading(findings: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """The findings that are written out, and those that are folded: suspected ones that explain fewer failures."""
+    sure = [finding for finding in findings if finding.level in ("proven", "shown")]
+    others = [finding for finding in findings if finding.level not in ("proven", "shown")]
+    return [*sure, *others[:_OPEN_SUSPECTED]], others[_OPEN_SUSPECTED:]
 
 
 def level_note(findings: Sequence[Finding]) -> str:

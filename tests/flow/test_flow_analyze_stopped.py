@@ -109,3 +109,39 @@ def test_ctrl_c_writes_what_is_there_and_the_same_command_goes_on(
         assert before < 5
         assert analyze(server) == 0
         assert len(server.asked) == 5
+
+
+class Hanging:
+    """Replies by turn; the first `times` requests of turn 2 get no answer."""
+
+    def __init__(self, times: int, replies: list[str]) -> None:
+        self.times = times
+        self.replies = replies
+
+    def __call__(self, asked: Asked) -> Said | str:
+        if asked.turns == 2 and self.times > 0:
+            self.times -= 1
+            return Said(hang=True)
+        return self.replies[min(asked.turns, len(self.replies) - 1)]
+
+
+def test_an_answer_that_does_not_come_in_time_is_asked_for_once_more(
+    anew: Done, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("halo_opt.llm.request.CALL_SECONDS", 0.5)
+    with model_server(Hanging(1, anew.replies())) as server:
+        assert analyze(server) == 0
+        assert [asked.turns for asked in server.asked] == [0, 1, 2, 2]
+    assert "failed model calls: 1 x timeout" in said(capsys)
+
+
+def test_a_server_that_hangs_ends_it_with_a_reason_and_the_claims_so_far_are_in_the_report(
+    anew: Done, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("halo_opt.llm.request.CALL_SECONDS", 0.5)
+    with model_server(Hanging(100, anew.replies())) as server:
+        assert analyze(server) == 3
+    err = said(capsys)
+    assert "did not answer within 0.5 seconds" in err
+    assert "the same command continues from there" in err
+    assert "Books without having asked" in Path("report/report.json").read_text()

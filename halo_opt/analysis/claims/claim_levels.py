@@ -7,8 +7,18 @@ from halo_opt.mining.levels import Support
 from halo_opt.mining.measure import NOTHING_VARIES
 from halo_opt.store.guarded.sql_checks import LISTED
 
+# The note at a claim whose predicate takes the labels of `llm_map`.
+LABELLED = "its attempts were labelled by a model"
 # Corrections that say nothing against the claim itself begin with one of these.
-_NOTES = (LISTED, "it picks the same attempts as", "the fix", "lines ", "a counter-quote")
+_NOTES = (
+    LISTED,
+    LABELLED,
+    "it picks the same attempts as",
+    "it picks nearly the same attempts as",
+    "the fix",
+    "lines ",
+    "a counter-quote",
+)
 
 
 def claim_support(

@@ -64,6 +64,13 @@ class Hypotheses:
             tested = (tested[name] for tested in self._by_agent.values() if name in tested)
             return next(tested, None) or self._labelled.get(name)
 
+    def label_of(self, predicate_sql: str) -> str:
+        """What a model was asked and answered of the attempts that a predicate takes by their label; '' for none."""
+        text = layout_free(predicate_sql)
+        with self._lock:
+            titles = (one.title for one in self._labelled.values() if layout_free(one.predicate_sql) in text)
+            return next(titles, "")
+
     def count(self, agent: str = ROOT) -> int:
         """The number of hypotheses of one agent."""
         with self._lock:

@@ -7,10 +7,11 @@ from halo_opt.analysis.claims.claim_levels import claim_support
 from halo_opt.analysis.claims.direction import Shown
 from halo_opt.analysis.claims.placeholders import Known, filled, known_numbers, no_such_number, prefixed
 from halo_opt.core.report_records import Category, Finding, ModelClaim, Number, Report
+from halo_opt.mining.explanations import explained
 from halo_opt.mining.extras import Placement, showing
 from halo_opt.mining.levels import Support, order_of
-from halo_opt.mining.triage import CLASSES, COLUMNS
-from halo_opt.store.protocols import Rows
+from halo_opt.mining.triage import CLASSES
+from halo_opt.store.protocols import Query, Rows
 
 
 def with_claims(
@@ -32,7 +33,7 @@ def with_claims(
         at_finding.setdefault(where.finding, []).append(_noted(_worded(claims[name], known), where))
     if not at_finding:
         return report.findings
-    classes = classes_of(store.rows(report.triage_sql or ""))
+    classes = classes_of(report, store.rows)
     findings = []
     for finding in report.findings:
         if finding.behaviour in at_finding:
@@ -63,7 +64,8 @@ def _worded(claim: ModelClaim, of_findings: Mapping[str, Known]) -> ModelClaim:
 def _noted(claim: ModelClaim, where: Placement) -> ModelClaim:
     if where.same_as is None:
         return claim
-    note = f"it picks the same attempts as {where.same_as} and is noted there, not listed once more"
+    nearly = "nearly " if where.nearly else ""
+    note = f"it picks {nearly}the same attempts as {where.same_as} and is noted there, not listed once more"
     if note in claim.corrections:
         return claim
     return claim.model_copy(update={"corrections": [*claim.corrections, note]})
@@ -123,11 +125,18 @@ def _value(number: Number | None) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def classes_of(rows: Iterable[tuple[object, ...]]) -> dict[str, Category]:
-    """The class of each failed attempt, from the rows of a report's triage."""
-    trace, outcome, judged = (COLUMNS.index(name) for name in ("trace_id", "outcome", "class"))
+def classes_of(report: Report, ask: Query) -> dict[str, Category]:
+    """The class of each failed attempt by the rules of a report's triage, whatever its findings explain."""
+    if report.triage_sql is None:
+        return {}
     known = {str(name): name for name in CLASSES}
-    return {str(row[trace]): known[str(row[judged])] for row in rows if row[outcome] == "failure"}
+    return {str(trace): known[str(class_)] for trace, class_ in ask(classes_sql(report))}
+
+
+def classes_sql(report: Report) -> str:
+    """The SQL that gives the trace id and the class of each failed attempt by rules; for a report with a triage."""
+    judged = "class_by_rules" if explained(report) else "class"
+    return f"SELECT trace_id, {judged} FROM (\n{report.triage_sql}\n) AS t WHERE outcome = 'failure'"
 
 
 def majority(classes: Mapping[str, Category], attempts: Iterable[str]) -> Category | None:

@@ -18,6 +18,7 @@ from halo_opt.core.text import counted, visible
 from halo_opt.core.validation import first_problem
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.detector_files import Detectors, built_in, unfit
+from halo_opt.mining.explanations import with_explanations
 from halo_opt.mining.extras import ExtraBehaviour
 from halo_opt.mining.mine import measured_store
 from halo_opt.store.guarded.sql_checks import hidden_sql, renamed_sql
@@ -65,7 +66,8 @@ def remade(report: Report, store: Rows, query: Query) -> Report:
         if lost := [name for name in placed if name not in claims]:
             raise InputError(f"the claim of {lost[0]}, which a model made, stands at no finding")
         findings = with_claims(mined.store, new, placed, claims)
-    return new.model_copy(update={"findings": findings, "made_with": made})
+        again = with_explanations(mined.store, new.model_copy(update={"findings": findings}))
+    return again.model_copy(update={"made_with": made})
 
 
 def foreign_queries(report: Report) -> list[str]:

@@ -35,6 +35,7 @@ from halo_opt.core.report_records import (
     UnsupportedClaim,
 )
 from halo_opt.mining.behaviour import Behaviour
+from halo_opt.mining.explanations import with_explanations
 from halo_opt.mining.extras import ExtraBehaviour
 from halo_opt.mining.mine import MinedStore
 from halo_opt.store.guarded.guarded_rows import GuardedRows
@@ -89,6 +90,7 @@ def report_with_claims(
     ]
     made_with = report.made_with.model_copy(update={"asked": asked})
     report = report.model_copy(update={"findings": findings, "unsupported": unsupported, "made_with": made_with})
+    report = with_explanations(mined.store, report)
     return _with_analysis(report, output.result, names, confirmed=len(written), predicates=len(extras))
 
 

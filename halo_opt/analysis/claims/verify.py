@@ -17,6 +17,7 @@ from halo_opt.core.report_records import Exemplar, Finding, GroupTable, Number, 
 from halo_opt.mining.comparisons import numbers_of_comparisons
 from halo_opt.mining.counting import numbers_of_counts
 from halo_opt.mining.exemplars import excerpt, excerpt_sql, first_difference, words_of
+from halo_opt.mining.explanations import over_triage
 from halo_opt.mining.groups import table_of
 from halo_opt.mining.measure import literal
 from halo_opt.stats.multiple import benjamini_hochberg
@@ -98,14 +99,20 @@ def _remembering(ask: Query) -> Query:
     return remembered
 
 
+def _written_out(report: Report, number: Number) -> Number:
+    return number.model_copy(update={"sql": over_triage(report, number.sql)})
+
+
 def numbers_of(report: Report) -> Iterator[tuple[str, Number]]:
     """Every Number of a report with its place."""
     for part in ("overview", "triage", "ceiling"):
         for name, number in getattr(report, part).items():
-            yield f"{part}.{name}", number
+            yield f"{part}.{name}", _written_out(report, number)
     yield from numbers_of_counts(report.counts)
     yield from numbers_of_comparisons(report.comparisons)
     for finding in report.findings:
+        if finding.explains is not None:
+            yield f"{finding.id}.explains", _written_out(report, finding.explains)
         for name, number in finding.numbers.items():
             yield f"{finding.id}.{name}", number
         yield from _claim_numbers(finding)

@@ -15,6 +15,7 @@ from halo_opt.analysis.claims.hypotheses import behaviour_sql
 from halo_opt.analysis.claims.model_claims import (
     claim_numbers,
     classes_of,
+    classes_sql,
     finding_category,
     finding_numbers,
     majority,
@@ -26,6 +27,7 @@ from halo_opt.analysis.claims.quotes import quote_problem
 from halo_opt.core.errors import HaloError
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Category, Finding, ModelAnalysis, ModelClaim, Report
+from halo_opt.mining.extras import nearly_same
 from halo_opt.mining.levels import order_of
 from halo_opt.store.guarded.sql_checks import hidden_sql, number_problem, predicate_basis, probes, renamed_sql
 from halo_opt.store.protocols import Query, Rows
@@ -50,7 +52,7 @@ def verify_claims(report: Report, store: Rows, ask: Query) -> Iterator[Mismatch]
     with_claims = [finding for finding in report.findings if finding.model_claims]
     if with_claims:
         try:
-            classes = classes_of(ask(report.triage_sql)) if report.triage_sql else {}
+            classes = classes_of(report, ask)
         except _FAILS as error:
             yield Mismatch("triage_sql", None, None, f"cannot be run again: {error}")
             return
@@ -72,7 +74,7 @@ def claim_queries(report: Report) -> list[str]:
             sqls += [_shown_sql(behaviour_sql(claim.predicate_sql)), _shown_sql(finding.predicate_sql)]
             sqls += filter(None, [renamed_sql(claim.predicate_sql), hidden_sql(claim.predicate_sql)])
             sqls += [sql for number in claim.numbers.values() for sql in probes(number.sql)]
-    return [*sqls, *([report.triage_sql] if sqls and report.triage_sql else [])]
+    return [*sqls, *([classes_sql(report)] if sqls and report.triage_sql else [])]
 
 
 def _check_predicate(
@@ -82,7 +84,7 @@ def _check_predicate(
     try:
         attempts = _shown(behaviour_sql(claim.predicate_sql), ask)
         written_up = [finding.predicate_sql, *[one.predicate_sql for one in finding.consequences]]
-        same = any(attempts == _shown(sql, ask) for sql in written_up)
+        same = any(nearly_same(attempts, _shown(sql, ask)) for sql in written_up)
         basis = predicate_basis(claim.predicate_sql, ask)
         category = majority(classes, _shown(finding.predicate_sql, ask))
     except _FAILS as error:
@@ -165,8 +167,8 @@ def _check_summary(report: Report, analysis: ModelAnalysis, names: frozenset[str
         yield Mismatch("model_analysis.unchecked", ", ".join(analysis.unchecked), ", ".join(unchecked), reason)
 
 
-def _shown(sql: str, ask: Query) -> set[str]:
-    return {str(trace) for (trace,) in ask(_shown_sql(sql))}
+def _shown(sql: str, ask: Query) -> frozenset[str]:
+    return frozenset(str(trace) for (trace,) in ask(_shown_sql(sql)))
 
 
 def _shown_sql(sql: str) -> str:

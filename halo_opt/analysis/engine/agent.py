@@ -72,8 +72,10 @@ class Agent:
         tools = [*self._offered_tools(), *self._submission.tools.values()]
         self._tools = {tool.name: tool for tool in tools}
         self._cooldown = ToolCooldown(self._submission.final_tool.name)
-        self._conversation = self._first_messages()
-        self._model = AgentModel(self._calls, task.name, role, self._conversation, self._sizes.prompt_tokens)
+        self._conversation = Conversation(*self._first_messages(), claims=self._claim_lines)
+        self._model = AgentModel(
+            self._calls, task.name, role, self._conversation, self._sizes.prompt_tokens, on_less=self._use_less
+        )
 
     def run(self, parent: Span | None = None) -> AgentResult:
         """Take turn after turn until the agent submits or reaches a limit.
@@ -223,7 +225,18 @@ class Agent:
                 self._calls.count(fault="no final report")
         return self._result(ended, reason)
 
-    def _first_messages(self) -> Conversation:
+    def _claim_lines(self) -> list[str]:
+        """The claims recorded so far, a line each."""
+        claims = self._submission.claims.claims
+        return [f"{claim.id} {claim.checked.level}: {claim.checked.claim.title}" for claim in claims]
+
+    def _use_less(self, prompt_tokens: int) -> None:
+        """Take smaller sizes and shorter first messages: the model takes shorter prompts than was said."""
+        self._sizes = PromptSizes.within(prompt_tokens, self._services.limits.actions)
+        self._context = self._context.replaced(answer_bytes=self._sizes.answer_bytes)
+        self._conversation.system, self._conversation.first = self._first_messages()
+
+    def _first_messages(self) -> tuple[str, str]:
         task, answers = self._task.task, self._submission.is_answer
         question = task.question if isinstance(task, QuestionTask) else None
         system = agent_prompts.system_message(
@@ -236,7 +249,7 @@ class Agent:
         first = agent_prompts.first_message(
             self._context, self._sizes, self._services.sources.rows, question=question, titles_only=answers
         )
-        return Conversation(system, first)
+        return system, first
 
     def _offered_tools(self) -> list[Tool]:
         limits = self._services.limits

@@ -1,5 +1,7 @@
 """An agent's model with its conversation: asks for the next reply, and keeps the prompt within the model's context."""
 
+from collections.abc import Callable, Sequence
+
 from pydantic import BaseModel
 
 from halo_opt.analysis.engine.conversation import Conversation, Exchange
@@ -8,6 +10,7 @@ from halo_opt.analysis.engine.prompt_sizes import BYTES_PER_TOKEN, prompt_tokens
 from halo_opt.analysis.engine.spans import Span
 from halo_opt.analysis.records import Event
 from halo_opt.core.prompts import fence, render
+from halo_opt.llm.context import stated_sizes
 from halo_opt.llm.model import (
     InvalidReply,
     Message,
@@ -22,22 +25,35 @@ from halo_opt.llm.roles import Role
 # The provider has waited and tried again by itself already.
 _TRIES = 2
 _REFUSED = "The provider refused it. This is only the reading of logs, in order to fix a program."
-_NOTES_HEADING = "Notes of my earlier turns:\n"
 # Shares of the prompt: the newest turns, the notes, and all after compaction. The rest is for the turns to come.
 _NEWEST_SHARE, _NOTES_SHARE, _COMPACTED_SHARE = 0.4, 0.2, 0.8
+# How much smaller a prompt is made that is refused without a word of how long it may be.
 _SMALLER = 0.7
+_NOTES_TRIES = 3
 
 
 class AgentModel:
     """The model of one agent, called with a conversation that is kept within `max_tokens`."""
 
-    def __init__(self, calls: ModelCalls, agent: str, role: Role, conversation: Conversation, max_tokens: int) -> None:
+    def __init__(
+        self,
+        calls: ModelCalls,
+        agent: str,
+        role: Role,
+        conversation: Conversation,
+        max_tokens: int,
+        *,
+        on_less: Callable[[int], None],
+    ) -> None:
+        """`on_less` is called with a new `max_tokens` when the model turns out to take less than it was said to."""
         self._calls = calls
         self._agent = agent
         self._role: Role = role
         self._conversation = conversation
         self._max_tokens = max_tokens
+        self._notes_tokens = prompt_tokens(calls.roles["compact"])
         self._last_prompt_tokens = max_tokens
+        self._on_less = on_less
 
     def reply(self, schema: type[BaseModel], *, now: str, parent: Span) -> tuple[str, str]:
         """Ask for the next reply.
@@ -67,19 +83,21 @@ class AgentModel:
     ) -> tuple[str, str]:
         tries = 0
         while True:
-            messages = _with_instructions(self._conversation.messages, instructions)
-            tries += 1
+            messages, size = _with_instructions(self._conversation.messages, instructions), self._conversation.size
             try:
                 completion = self._calls.complete(
                     self._role, messages, parent=parent, schema=schema, now=now, final=final
                 )
-            except PromptTooLong:
-                # The context is smaller than we were told, or tokens are shorter than estimated.
-                self._max_tokens = int(min(self._max_tokens, self._conversation.tokens) * _SMALLER)
-                if tries > 1:
-                    raise
-                self._compact(parent)
+            except PromptTooLong as error:
+                self._take_less(error, messages)
+                if final:
+                    self._conversation.shorten(int(self._max_tokens * _COMPACTED_SHARE))
+                else:
+                    self._compact(parent)
+                if self._conversation.size >= size:
+                    raise self._with_remedy(error) from None
             except (ModelBusy, ModelUnreachable):
+                tries += 1
                 if tries == _TRIES or final:
                     raise
             except InvalidReply as error:
@@ -91,27 +109,66 @@ class AgentModel:
                 self._conversation.calibrate(messages, completion)
                 return completion.text, ""
 
+    def _take_less(self, error: PromptTooLong, messages: Sequence[Message]) -> None:
+        """Lower the limit after a refusal, to what the server states or to less than what it refused.
+
+        The context is smaller than we were told, or tokens are shorter than estimated.
+        """
+        stated = stated_sizes(str(error))
+        if stated.prompt is not None:
+            self._conversation.set_size(messages, stated.prompt)
+        refused = self._conversation.estimate(messages)
+        room = int(refused * _SMALLER)
+        if stated.limit is not None:
+            role = self._calls.roles[self._role]
+            stated_room = max(stated.limit - role.reply_tokens, stated.limit // 2)
+            room = stated_room if stated_room < refused else room
+        self._max_tokens = min(self._max_tokens, room)
+        self._on_less(self._max_tokens)
+
+    def _with_remedy(self, error: PromptTooLong) -> PromptTooLong:
+        """The error of a prompt that cannot be made shorter."""
+        limit = stated_sizes(str(error)).limit
+        if limit is None or limit >= self._calls.roles[self._role].context_tokens:
+            return error
+        return PromptTooLong(f"{error}; start over with --context {limit} and --fresh", spent=error.spent)
+
     def _compact(self, parent: Span) -> None:
-        """Bring the conversation well under its limit: old turns become notes, or are cut where no notes are made."""
+        """Bring the conversation well under its limit: long old answers and the oldest turns become notes.
+
+        They are left out without notes where none are made.
+        """
         conversation, before = self._conversation, self._conversation.tokens
         keep = conversation.newest_within(int(self._max_tokens * _NEWEST_SHARE))
-        old = conversation.exchanges[: len(conversation.exchanges) - keep]
-        if old:
+        earlier_notes = conversation.notes
+        lost = conversation.leave_out_old(keep, int(self._max_tokens * (_COMPACTED_SHARE - _NOTES_SHARE)))
+        if lost:
             try:
-                notes = _notes(conversation.notes, old, self._calls, parent)
+                notes = self._notes(earlier_notes, lost, parent)
             except ModelError:
                 self._calls.count(fault="compaction failed")
             else:
-                most = int(self._max_tokens * _NOTES_SHARE) * BYTES_PER_TOKEN
-                conversation.replace_old(keep, _NOTES_HEADING + truncated(notes, most))
+                conversation.notes = truncated(notes, int(self._max_tokens * _NOTES_SHARE) * BYTES_PER_TOKEN)
         conversation.shorten(int(self._max_tokens * _COMPACTED_SHARE))
         words = f"the conversation was shortened from about {before:,} to {conversation.tokens:,} tokens"
         self._calls.notify(Event(agent=self._agent, kind="compact", words=words))
 
+    def _notes(self, earlier_notes: str, old: Sequence[Exchange], parent: Span) -> str:
+        """Notes of old turns, of parts of them where the `compact` model takes no more. Raises as `_written_notes`."""
+        for _ in range(_NOTES_TRIES - 1):
+            try:
+                return _written_notes(earlier_notes, old, self._calls, self._notes_tokens, parent)
+            except PromptTooLong as error:
+                stated = stated_sizes(str(error)).limit
+                self._notes_tokens = min(self._notes_tokens, stated or self._notes_tokens) // 2
+        return _written_notes(earlier_notes, old, self._calls, self._notes_tokens, parent)
 
-def _notes(earlier_notes: str, old: list[Exchange], calls: ModelCalls, parent: Span | None) -> str:
-    """Notes of old turns, written by the `compact` model. Raises AnalysisStopped, ModelError."""
-    share = max(200, int(prompt_tokens(calls.roles["compact"]) * BYTES_PER_TOKEN * 0.6) // (len(old) + 1))
+
+def _written_notes(
+    earlier_notes: str, old: Sequence[Exchange], calls: ModelCalls, tokens: int, parent: Span | None
+) -> str:
+    """Notes of old turns by the `compact` model, from a prompt of `tokens`. Raises AnalysisStopped, ModelError."""
+    share = max(200, int(tokens * BYTES_PER_TOKEN * 0.6) // (len(old) + 1))
     parts = [truncated(earlier_notes, share)] if earlier_notes else []
     for exchange in old:
         reply, results = exchange.messages

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from halo_opt.analysis.claims.check import check_claim
+from halo_opt.analysis.claims.claim_levels import LABELLED
 from halo_opt.analysis.claims.hypotheses import Hypotheses, behaviour_sql
 from halo_opt.analysis.claims.records import Claim
 from halo_opt.analysis.claims.sources import ClaimSources
@@ -64,6 +65,8 @@ class ClaimLog:
             harness=self.sources.harness,
             of_findings=self.sources.of_findings,
         )
+        if label := self.hypotheses.label_of(claim.predicate_sql):
+            checked = checked.model_copy(update={"corrections": [*checked.corrections, f"{LABELLED}: {label}"]})
         scope = "" if self.scope.sql is None else self.scope.words
         made = RecordedClaim(id=name, agent=self.agent, checked=checked, scope=scope, told=_told(claim))
         if earlier is None:

@@ -36,7 +36,11 @@ class PromptSizes:
     @classmethod
     def of(cls, role: RoleModel, max_actions: int) -> Self:
         """Choose sizes so that about three turns fit beside the instructions, however small the context is."""
-        tokens = prompt_tokens(role)
+        return cls.within(prompt_tokens(role), max_actions)
+
+    @classmethod
+    def within(cls, tokens: int, max_actions: int) -> Self:
+        """The sizes for prompts of at most so many tokens."""
         if tokens < _SMALL:
             max_actions = 1
         elif tokens < _FEW_ACTIONS:

@@ -10,8 +10,8 @@ from halo_opt.core.errors import InputError
 from halo_opt.core.records import Outcome
 from halo_opt.core.report_records import Finding, InputFile, Report
 from halo_opt.mining.detector_files import NO_DETECTORS, Detectors
+from halo_opt.mining.explanations import COLUMNS
 from halo_opt.mining.mine import MinedStore, measured_store
-from halo_opt.mining.triage import COLUMNS
 from halo_opt.reporting.report_files import ReportPaths, write_report
 from halo_opt.reporting.trace_sections import StepView, TraceView
 from halo_opt.store import ImportSummary, Store, build_store, default_store_path, fresh, guarded_query

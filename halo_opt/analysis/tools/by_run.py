@@ -9,9 +9,8 @@ from halo_opt.core.records import Record
 from halo_opt.core.report_records import GroupComparison, Report
 from halo_opt.core.text import counted
 from halo_opt.mining.comparisons import is_clear, lost_and_won
+from halo_opt.mining.run_wide import NEARLY_ALL, NEARLY_NONE
 
-# A behaviour marks a run when at least this share of its attempts show it, and almost none of the other runs'.
-_MOST, _ALMOST_NONE = 0.8, 0.05
 _MIN_ATTEMPTS = 5
 # Runs in the table, groups that do worse, and groups that each of them is compared with.
 _MOST_RUNS, _MOST_WORSE, _MOST_OTHERS = 12, 8, 4
@@ -49,11 +48,13 @@ def counts_by_run(context: ToolContext, shown: Iterable[str]) -> list[RunCounts]
 
 
 def marked_runs(rows: Sequence[RunCounts]) -> int:
-    """How many runs, the first ones, the behaviour marks; 0 where it does not tell runs apart."""
-    marked = [row for row in rows if row.share >= _MOST]
+    """How many runs, the first ones, the behaviour marks: nearly all of their attempts show it, and nearly none of the
+    others. 0 where it does not tell runs apart.
+    """
+    marked = [row for row in rows if row.share >= NEARLY_ALL]
     rest = rows[len(marked) :]
     large = all(row.attempts >= _MIN_ATTEMPTS for row in marked) and sum(r.attempts for r in rest) >= _MIN_ATTEMPTS
-    return len(marked) if marked and large and all(row.share <= _ALMOST_NONE for row in rest) else 0
+    return len(marked) if marked and large and all(row.share <= NEARLY_NONE for row in rest) else 0
 
 
 def by_run_text(rows: Sequence[RunCounts], comparisons: Sequence[GroupComparison]) -> str:
@@ -68,8 +69,8 @@ def by_run_text(rows: Sequence[RunCounts], comparisons: Sequence[GroupComparison
         runs = "the first run" if marked == 1 else f"the first {marked} runs"
         compared = "below stands how the runs compare on the tasks that both tried" if pairs else "compare runs instead"
         lines.append(
-            f"it marks whole runs: most attempts of {runs} below show it, and almost none of the others. A contrast"
-            f" within runs cannot test that; {compared}. Say of it only that run and behaviour go together"
+            f"it marks whole runs: nearly all attempts of {runs} below show it, and nearly none of the others. A"
+            f" contrast within runs cannot test that; {compared}. Say of it only that run and behaviour go together"
         )
     columns = ["run_id", *(name for name in ("mode", "model") if len({getattr(row, name) for row in rows}) > 1)]
     cells = [

@@ -39,7 +39,7 @@ COMPARED = GroupComparison(
         ([run("a", 60)], 0),
     ],
 )
-def test_runs_are_marked_where_most_of_theirs_and_almost_none_of_the_others_show_it(
+def test_runs_are_marked_where_nearly_all_of_theirs_and_nearly_none_of_the_others_show_it(
     rows: list[RunCounts], marked: int
 ) -> None:
     assert marked_runs(rows) == marked

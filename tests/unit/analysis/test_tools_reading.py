@@ -314,7 +314,7 @@ def test_a_contrast_counts_by_run(real_context: ToolContext) -> None:
 def test_a_behaviour_that_marks_a_run_is_said_to(real_context: ToolContext) -> None:
     one = "SELECT trace_id FROM attempts WHERE run_id LIKE '%react%'"
     told = ask(real_context, "contrast", title="thinks aloud", predicate_sql=one)
-    assert "it marks whole runs: most attempts of the first run below" in told
+    assert "it marks whole runs: nearly all attempts of the first run below" in told
     assert "marks whole runs" not in ask(real_context, "contrast", title="meets an error", predicate_sql=ERRORS)
 
 

@@ -10,7 +10,7 @@ from mining_fixture import TinyStore, step
 from halo_opt.mining import mine
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.detector_files import built_in
-from halo_opt.mining.extras import ExtraBehaviour, Placement
+from halo_opt.mining.extras import ExtraBehaviour, Placement, nearly_same
 from halo_opt.mining.measure import measure
 from halo_opt.mining.mine import MinedStore, ReportWithExtras, measured_store
 
@@ -135,3 +135,24 @@ def test_an_extra_of_the_same_attempts_is_not_another_test(filled: TinyStore) ->
         lines = {line["behaviour"]: line for line in report_with(mined).report.tested}
     assert lines["asked_slip"]["state"] == "described"
     assert lines["asked_slip"]["reason"] == "it picks the same attempts as slips, so it is not another test"
+
+
+def test_an_extra_of_nearly_the_attempts_of_a_finding_is_placed_there(tiny: TinyStore) -> None:
+    for place in range(48):
+        failed = place % 2 == 0
+        tools = ["slip" if failed else "try", "fall" if failed and place else "try", "end"]
+        outcome = "failure" if failed else "success"
+        tiny.add(
+            [step(tool, f'{{"n": {place % 5}}}') for tool in tools], outcome=outcome, task=f"task-{place % 4 // 2}"
+        )
+    asked = [extra("claimed_fall", "fall", written_up=True)]
+    with measured_store(tiny, behaviours=[SLIPS], guarded=tiny.rows, patterns=False) as mined:
+        report, placed = report_with(mined, asked)
+    assert placed == {"claimed_fall": Placement("slips", "slips", nearly=True)}
+    assert [finding.behaviour for finding in report.findings] == ["slips"]
+
+
+@pytest.mark.parametrize(("shared", "same"), [(9, True), (8, False)])
+def test_attempts_are_nearly_the_same_where_nine_in_ten_are_shared(shared: int, same: bool) -> None:
+    one, two = frozenset(map(str, range(10))), frozenset(map(str, range(shared)))
+    assert nearly_same(one, two) is same

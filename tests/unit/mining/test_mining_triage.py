@@ -9,8 +9,8 @@ from mining_fixture import TinyStore, step
 from halo_opt.core.report_records import Report
 from halo_opt.mining.behaviour import Behaviour
 from halo_opt.mining.condition import Condition
+from halo_opt.mining.explanations import COLUMNS, over_triage
 from halo_opt.mining.mine import mine_store
-from halo_opt.mining.triage import COLUMNS
 
 BAD = Behaviour(
     name="slips", title="Slips", meaning="-", condition=Condition(where="tool = 'slip'"), category="harness"
@@ -49,11 +49,12 @@ def test_a_failure_with_a_proven_finding_is_the_harness_s_where_the_task_can_be_
     slips_fail(tiny)
     never = tiny.add(did("slip"), task="unsolved", model="m")
     report, found = triaged(tiny)
-    assert Counter(row["class"] for row in found.values()) == {"harness": 20, "unexplained": 1}
+    assert Counter(row["class_by_rules"] for row in found.values()) == {"harness": 20, "unexplained": 1}
     assert ruling(found, "trace-0000") == ("harness", "shows a proven finding")
-    assert (found["trace-0000"]["finding"], found["trace-0000"]["attempts"], found["trace-0000"]["solved"]) == (1, 4, 2)
-    assert ruling(found, never) == ("unexplained", "nothing decides")
-    assert report.triage["harness failures"].value == 20
+    first = found["trace-0000"]
+    assert (first["finding"], first["level"], first["attempts"], first["solved"]) == ("F1", "proven", 4, 2)
+    assert ruling(found, never) == ("harness", "shows a proven or shown finding")
+    assert report.triage["harness failures"].value == 21
     assert report.triage["rule: shows a proven finding"].value == 20
 
 
@@ -147,3 +148,42 @@ def test_pass_at_k_is_given_for_each_model(tiny: TinyStore) -> None:
     ceiling = triaged(tiny)[0].ceiling
     assert ceiling["pass@1 of m"].value == pytest.approx(1 / 6)
     assert ceiling["pass@3 of m"].value == 0.5
+
+
+def test_a_failure_that_only_a_suspected_finding_explains_says_so(tiny: TinyStore) -> None:
+    slips_fail(tiny)
+    for number in range(8):
+        tiny.add(did("wander"), task=f"slippery-{number}", model="m")
+    wanders = Behaviour(name="wanders", title="Wanders", meaning="-", condition=Condition(where="tool = 'wander'"))
+    report = mine_store(tiny, [], title="t", made_at="now", behaviours=[BAD, wanders], patterns=False)
+    assert report.triage_sql is not None
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in tiny.rows(report.triage_sql)]
+    levels = Counter((row["finding"], row["level"], row["class"]) for row in rows)
+    assert levels[("F1", "proven", "harness")] == 20
+    [rest] = [count for (finding, _, _), count in levels.items() if finding != "F1"]
+    assert rest == 8
+
+
+def test_a_finding_says_how_many_failures_it_explains(tiny: TinyStore) -> None:
+    slips_fail(tiny)
+    report, _ = triaged(tiny)
+    [first] = [finding for finding in report.findings if finding.behaviour == "slips"]
+    assert first.explains is not None
+    assert first.explains.value == 20
+    assert tiny.rows(over_triage(report, first.explains.sql)) == [(20,)]
+
+
+def test_the_answer_names_what_explains_most_failures_first(tiny: TinyStore) -> None:
+    slips_fail(tiny)
+    tiny.add(did("open"), task="other", model="m")
+    report, _ = triaged(tiny)
+    assert report.answer == [
+        "21 of 41 attempts failed (51%).",
+        "Proven: Slips (F1); it is the best explanation of 20 failures.",
+        "Of the other 1 failure, nothing that was found explains 1.",
+    ]
+
+
+def test_the_answer_says_that_nothing_failed(tiny: TinyStore) -> None:
+    tiny.add(did("open"), outcome="success", task="a")
+    assert triaged(tiny)[0].answer == ["The attempt succeeded."]

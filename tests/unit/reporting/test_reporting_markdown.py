@@ -87,7 +87,8 @@ def test_an_empty_loop_is_told_without_made_up_numbers() -> None:
 def test_no_payload_is_markup_outside_of_code(payload: str) -> None:
     for text in (report_markdown(poisoned_report(payload)), loop_markdown(poisoned_loop(payload), reports={})):
         acting = outside_code(text)
-        assert not re.search(r"(?<!\\)<[a-zA-Z/!]", acting)
+        without_folds = re.sub(r"^(?:</?details>|<summary>[\w ]+</summary>)$", "", acting, flags=re.MULTILINE)
+        assert not re.search(r"(?<!\\)<[a-zA-Z/!]", without_folds)
         assert not re.search(r"(?<!\\)\]\(", acting)
         assert not re.search(r"(?<!\\)://", acting)
 

@@ -1,6 +1,7 @@
 """Sub-agents and questions over rows: scoped, numbered and limited the same way however the threads run."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -248,3 +249,30 @@ def test_a_map_that_cannot_be_done_says_what_to_do(world: Made, action: dict[str
     root = scripted([turn(action), turn(submit())])
     world({"root": root, "map": scripted([])}).run()
     assert words in root.asked[1][-1].content
+
+
+def test_a_claim_on_labels_of_a_model_says_so(world: Made) -> None:
+    from halo_opt.analysis.tools.all import ALL
+
+    sql = "SELECT trace_id, step FROM steps WHERE step = 1 ORDER BY trace_id"
+    ask = {"tool": "llm_map", "question": "Is it lost?", "sql": sql, "labels": ["lost", "fine"]}
+
+    def root(messages: Sequence[Message]) -> Reply:
+        if len(messages) == 2:
+            return turn(ask)
+        if len(messages) == 4:
+            named = re.search(r"contrast takes (map_\w+)=", messages[-1].content)
+            assert named is not None, messages[-1].content
+            return turn({"tool": "contrast", "title": "It is lost", "predicate_sql": f"{named[1]}=lost"})
+        if len(messages) == 6:
+            named = re.search(r"(asked_\w+)", messages[-1].content)
+            assert named is not None, messages[-1].content
+            claim = {"title": "It is lost", "claim": "It loses its way.", "predicate_sql": named[1]}
+            return turn({"tool": "claim", **claim, "numbers": [], "quotes": []})
+        return turn(submit())
+
+    maps = mapper(lambda row: "lost")
+    (claim,) = world({"root": scripted(root), "map": maps}, tools=ALL).run().claims
+    assert claim.checked.corrections[-1] == (
+        "its attempts were labelled by a model: a model answered 'lost' to: Is it lost?"
+    )

@@ -71,7 +71,7 @@ def test_without_notes_old_answers_are_left_out_one_line_each(world: Made, faili
     assert result.ended is Ended.SUBMITTED
     assert result.faults["compaction failed"] >= 1
     last = root.asked[-1]
-    assert any("left out)" in message.content for message in last)
+    assert any("was left out to save room" in message.content for message in last)
     assert "words 12 words 12" not in last[3].content
     assert contents(last[:2]) == contents(root.asked[0])
 
@@ -92,6 +92,52 @@ def test_a_prompt_that_is_too_long_is_shortened_and_sent_once_more(world: Made) 
     assert (result.ended, result.summary) == (Ended.SUBMITTED, "at last")
     assert result.faults == {"prompt too long": len(refused)}
     assert 0 < len(refused) < 4
+
+
+def fitting(most: int, words: str, refused: list[int]) -> ScriptedModel:
+    """Talks, but refuses prompts of more than so many characters with these words."""
+
+    def answer(messages: Sequence[Message]) -> Reply:
+        size = sum(len(message.content) for message in messages)
+        if size > most:
+            refused.append(size)
+            return PromptTooLong(words.format(tokens=size // 5))
+        return talkative(messages)
+
+    return scripted(answer)
+
+
+def test_a_prompt_is_shortened_as_often_as_it_is_refused(world: Made) -> None:
+    from halo_opt.analysis.tools.all import ALL
+
+    refused: list[int] = []
+    root = fitting(14_000, "the prompt is too long", refused)
+    compact = scripted(lambda _m: "Notes.")
+    limits = AnalysisLimits(turns=TURNS)
+    result = world({"root": root, "compact": compact}, limits=limits, tools=ALL, context=200_000, reply=500).run()
+    assert result.ended is Ended.SUBMITTED
+    assert len(refused) >= 2
+    assert refused[:2] == sorted(refused[:2], reverse=True)
+
+
+def test_the_limit_that_a_refusal_states_is_kept_from_then_on(world: Made) -> None:
+    from halo_opt.analysis.tools.all import ALL
+
+    refused: list[int] = []
+    words = "This model's maximum context length is 4096 tokens. However, your messages resulted in {tokens} tokens."
+    root = fitting((4096 - 500) * 5 + 200, words, refused)
+    compact = scripted(lambda _m: "Notes.")
+    limits = AnalysisLimits(turns=TURNS)
+    result = world({"root": root, "compact": compact}, limits=limits, tools=ALL, context=128_000, reply=500).run()
+    assert result.ended is Ended.SUBMITTED
+    assert len(refused) == 1
+
+
+def test_a_limit_too_small_for_the_instructions_ends_it_with_the_remedy(world: Made) -> None:
+    words = "This model's maximum context length is 64 tokens. However, your messages resulted in 900 tokens."
+    result = world(scripted(lambda _m: PromptTooLong(words))).run()
+    assert result.ended is Ended.MODEL
+    assert result.reason == f"{words}; start over with --context 64 and --fresh"
 
 
 def test_a_prompt_that_cannot_be_shortened_ends_it_with_a_reason(world: Made) -> None:
