@@ -210,14 +210,21 @@ def test_bad_intercode_record_is_placed_and_the_good_ones_are_kept(tmp_path, bad
     assert [number for _, number, _ in rejects] == [2]
 
 
-@pytest.mark.parametrize("value", [None, True, -1.5, "x", [None], {"a": 1}, ["x", 7, None], 10**30])
+VALUES = [None, True, -1.5, "x", [None], {"a": 1}, ["x", 7, None], 10**30]
+
+
 @pytest.mark.parametrize("name", ["thoughts", "observations", "rewards", "valid_action", "query", "task_id", "summary"])
-def test_values_of_any_type_in_intercode_records_lose_nothing(tmp_path, name, value):
-    history = {**INTERCODE["turn_history"], "actions": ["ls", None, 7], name: value}
+def test_values_of_any_type_in_intercode_records_lose_nothing(tmp_path, name):
+    records = {}
+    for place, value in enumerate(VALUES):
+        # Records that say the same would count once.
+        own = {"task_id": place, "query": f"q{place}"}
+        history = {**INTERCODE["turn_history"], "actions": [f"ls {place}", None, 7], name: value}
+        records[str(place)] = {**INTERCODE, **own, "turn_history": history, name: value}
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "ic.json").write_text(json.dumps({"1": {**INTERCODE, "turn_history": history, name: value}}))
+    (tmp_path / "in" / "ic.json").write_text(json.dumps(records))
     summary, _, rejects = built(tmp_path)
-    assert (summary.attempts, rejects) == (1, [])
+    assert (summary.attempts, rejects) == (len(VALUES), [])
 
 
 @pytest.mark.parametrize(
