@@ -236,11 +236,12 @@ def measure(
             return _uncounted(behaviour, "not applicable", "it applies to none of these attempts", sql)
         if counts[5] == 0:
             return Measured(behaviour, "not seen", "no attempt shows it", *shown, None, sql, attempts=counts[4])
-        cells = cells_of(store.rows(sql))
+        contrasted = bool(counts[1] and counts[3])
+        cells = cells_of(store.rows(sql)) if contrasted else []
     except InputError as error:
         return _uncounted(behaviour, "failed", str(error), sql)
     state, reason = _state(behaviour, shown)
-    got = contrast(cells) if counts[1] and counts[3] else None
+    got = contrast(cells) if contrasted else None
     if state == "tested" and (got is None or got.p_value is None):
         left_out = bool(first_steps) and not any(cell.with_all for cell in cells)
         late = WHOLE_ATTEMPT if counts[6] else NOT_SO_EARLY
