@@ -26,8 +26,8 @@ from halo_opt.llm.request import CALL_SECONDS
 from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
 from halo_opt.llm.spec import ModelSpec, parse_spec
 
-# The size that is assumed where nobody knows it: of a model in a provider's cloud, of one that Ollama serves, which cuts
-# longer prompts without a word, and of one on another server.
+# The size that is assumed where nobody knows it: of a model in a provider's cloud, of one that Ollama serves (it cuts
+# longer prompts without a word), and of one on another server.
 HOSTED_CONTEXT = 128_000
 OLLAMA_CONTEXT = 4_096
 OTHER_CONTEXT = 32_768
