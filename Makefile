@@ -4,7 +4,8 @@ CONFIG ?= loop.yaml
 MODEL  ?=
 TRACES ?= intercode
 # Tests run in as many processes as there are cores; a file's tests stay together, since they share what they set up.
-AT_ONCE ?= -n auto --dist loadfile
+# Files come in their order, which has the long ones of browser and flow first: xdist would put them last.
+AT_ONCE ?= -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup packages example demo test test-all check format bench fuzz clean
 

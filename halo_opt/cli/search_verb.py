@@ -36,6 +36,7 @@ from halo_opt.cli.query_options import (
 )
 from halo_opt.cli.stores import open_store
 from halo_opt.core.console import Console
+from halo_opt.store.queries.filters import need_agent
 from halo_opt.store.queries.search import CONTEXT, search
 from halo_opt.store.queries.show import trace_id_of
 
@@ -83,6 +84,7 @@ def search_verb(
     console = Console(quiet=quiet)
     chosen = filter_of(locals())
     with open_store(traces, store, console, contents=False, names=map_, success_at=success_at) as found:
+        need_agent(found, chosen)
         if trace is not None:
             chosen = chosen.model_copy(update={"trace": trace_id_of(found, trace)})
         with console.working("searching"):

@@ -37,6 +37,7 @@ from halo_opt.cli.query_options import (
 from halo_opt.cli.stores import open_store
 from halo_opt.core.console import Console
 from halo_opt.store.queries.answers import Answer
+from halo_opt.store.queries.filters import need_agent
 from halo_opt.store.queries.first_actions import first_actions
 from halo_opt.store.queries.ngrams import AT_LEAST, ngrams
 from halo_opt.store.queries.quantiles import cost, latency
@@ -100,5 +101,6 @@ def stats_verb(
         What.LATENCY: lambda opened: latency(opened, chosen),
     }
     with open_store(traces, store, console, contents=False, names=map_, success_at=success_at) as opened:
+        need_agent(opened, chosen)
         answer = queries[what](opened)
     print_answer(answer, console, rows_format(format_, json_), max_bytes)

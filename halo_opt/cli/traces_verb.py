@@ -35,6 +35,7 @@ from halo_opt.cli.query_options import (
 )
 from halo_opt.cli.stores import open_store
 from halo_opt.core.console import Console
+from halo_opt.store.queries.filters import need_agent
 from halo_opt.store.queries.traces import SORTS
 from halo_opt.store.queries.traces import traces as list_traces
 
@@ -71,5 +72,6 @@ def traces_verb(
     console = Console(quiet=quiet)
     chosen = filter_of(locals())
     with open_store(traces, store, console, contents=False, names=map_, success_at=success_at) as found:
+        need_agent(found, chosen)
         answer = list_traces(found, chosen, sort=sort.value, descending=descending, limit=limit, offset=offset)
     print_answer(answer, console, rows_format(format_, json_), max_bytes)

@@ -2,7 +2,7 @@
 too long.
 
 Servers tell it in different places: vLLM, SGLang, OpenRouter, Groq, Mistral and Anthropic in their list of models,
-llama.cpp in `/props`, LM Studio in `/api/v0/models`, Ollama in `/api/ps` once the model is loaded.
+llama.cpp in `/props`, LM Studio in `/api/v0/models`, TGI in `/info`, Ollama in `/api/ps` once the model is loaded.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ _KEYS = (
     "n_ctx",
     "loaded_context_length",
     "max_model_len",
+    "max_total_tokens",
     "context_length",
     "context_window",
     "max_input_tokens",
@@ -95,6 +96,7 @@ def _answers(endpoint: Endpoint) -> Iterator[int]:
         settings = _get(endpoint, f"{root}/props").get("default_generation_settings")
         yield from _sizes(settings if isinstance(settings, dict) else {})
         yield from _sizes(_entry(_get(endpoint, f"{root}/api/v0/models"), endpoint.model))
+        yield from _sizes(_get(endpoint, f"{root}/info"))
         trained = listed.get("meta")
         yield from _whole(trained.get("n_ctx_train") if isinstance(trained, dict) else None)
 

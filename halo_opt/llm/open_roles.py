@@ -26,8 +26,10 @@ from halo_opt.llm.request import CALL_SECONDS
 from halo_opt.llm.roles import ROLES, Role, RoleModel, Roles
 from halo_opt.llm.spec import ModelSpec, parse_spec
 
-# The size that is assumed where nobody knows it: of a model in a provider's cloud, and of one on a server of one's own.
+# The size that is assumed where nobody knows it: of a model in a provider's cloud, of one that Ollama serves (it cuts
+# longer prompts without a word), and of one on another server.
 HOSTED_CONTEXT = 128_000
+OLLAMA_CONTEXT = 4_096
 OTHER_CONTEXT = 32_768
 _LONGEST_REPLY = 4096
 
@@ -131,12 +133,18 @@ def _context(endpoint: Endpoint, wanted: int | None) -> tuple[int, str]:
         return min(wanted or known, known), ""
     if size := wanted or known:
         return size, ""
-    in_cloud = endpoint.base_url.startswith("https://") and not endpoint.on_this_machine
-    assumed = HOSTED_CONTEXT if in_cloud else OTHER_CONTEXT
+    assumed = _assumed_context(endpoint)
     return assumed, (
         f"the context size of {endpoint.model} at {endpoint.base_url} is not known, and its server does not say it; "
         f"{assumed:,} tokens are assumed. Give the size with --context, or in a loop file with analyzer.context"
     )
+
+
+def _assumed_context(endpoint: Endpoint) -> int:
+    if endpoint.provider == "ollama":
+        return OLLAMA_CONTEXT
+    in_cloud = endpoint.base_url.startswith("https://") and not endpoint.on_this_machine
+    return HOSTED_CONTEXT if in_cloud else OTHER_CONTEXT
 
 
 def _could_be_more(endpoint: Endpoint, served: int, trained: int) -> str:

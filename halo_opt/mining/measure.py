@@ -3,7 +3,7 @@
 Every number has its SQL as text, self-contained, so that it can be run again alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -184,14 +184,24 @@ _NEEDED = {
 }
 
 
-def unrecorded(store: Rows, behaviour: Behaviour) -> str | None:
-    """Why a behaviour is not applicable to traces that do not record what it needs; None where they record it."""
-    missing = [need for need in behaviour.needs if not _is_recorded(store, need)]
+def unrecorded(store: Rows, behaviour: Behaviour, known: MutableMapping[str, bool] | None = None) -> str | None:
+    """Why a behaviour is not applicable to traces that do not record what it needs; None where they record it.
+
+    `known` keeps what was asked of the store for further behaviours.
+    """
+    asked = known if known is not None else {}
+    for need in behaviour.needs:
+        if need not in asked:
+            asked[need] = _is_recorded(store, need)
+    missing = [need for need in behaviour.needs if not asked[need]]
     if missing:
         return "the traces record no " + " and no ".join(_NEEDED.get(need, f"values of {need}") for need in missing)
     condition = behaviour.condition
-    if condition and (condition.where or condition.having) and not store.rows("SELECT 1 FROM steps LIMIT 1"):
-        return "the traces record no steps"
+    if condition and (condition.where or condition.having):
+        if "steps" not in asked:
+            asked["steps"] = bool(store.rows("SELECT 1 FROM steps LIMIT 1"))
+        if not asked["steps"]:
+            return "the traces record no steps"
     return None
 
 
@@ -205,11 +215,19 @@ def _is_recorded(store: Rows, need: str) -> bool:
     return bool(rows)
 
 
-def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -> Measured:
-    """Count a behaviour and, where the data allow it, contrast it. A detector whose SQL fails is named, not raised."""
+def measure(
+    store: Rows,
+    behaviour: Behaviour,
+    first_steps: Mapping[str, int],
+    recorded: MutableMapping[str, bool] | None = None,
+) -> Measured:
+    """Count a behaviour and, where the data allow it, contrast it. A detector whose SQL fails is named, not raised.
+
+    `recorded` keeps which parts the traces record for further behaviours of the same store.
+    """
     sql = cells_sql(behaviour, first_steps)
     try:
-        missing = unrecorded(store, behaviour)
+        missing = unrecorded(store, behaviour, recorded)
         if missing is not None:
             return _uncounted(behaviour, "not applicable", missing, sql)
         counts = store.rows(counts_sql(behaviour))[0]
@@ -218,11 +236,12 @@ def measure(store: Rows, behaviour: Behaviour, first_steps: Mapping[str, int]) -
             return _uncounted(behaviour, "not applicable", "it applies to none of these attempts", sql)
         if counts[5] == 0:
             return Measured(behaviour, "not seen", "no attempt shows it", *shown, None, sql, attempts=counts[4])
-        cells = cells_of(store.rows(sql))
+        contrasted = bool(counts[1] and counts[3])
+        cells = cells_of(store.rows(sql)) if contrasted else []
     except InputError as error:
         return _uncounted(behaviour, "failed", str(error), sql)
     state, reason = _state(behaviour, shown)
-    got = contrast(cells) if counts[1] and counts[3] else None
+    got = contrast(cells) if contrasted else None
     if state == "tested" and (got is None or got.p_value is None):
         left_out = bool(first_steps) and not any(cell.with_all for cell in cells)
         late = WHOLE_ATTEMPT if counts[6] else NOT_SO_EARLY

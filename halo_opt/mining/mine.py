@@ -209,8 +209,9 @@ def measured_store(
         mined += _in_groups(materialized, comparisons, mined) if patterns else []
         materialized.add(mined)
         first_steps = steps_where_success_ends(materialized)
-        measured = [measure(materialized, behaviour, first_steps) for behaviour in named]
-        of_traces = [measure(materialized, behaviour, first_steps) for behaviour in mined]
+        recorded: dict[str, bool] = {}
+        measured = [measure(materialized, behaviour, first_steps, recorded) for behaviour in named]
+        of_traces = [measure(materialized, behaviour, first_steps, recorded) for behaviour in mined]
         marked = marked_groups(materialized, [*measured, *of_traces], comparisons)
         alone = groups_without_success(materialized, [one.best.group for one in marked])
         result = MinedStore(

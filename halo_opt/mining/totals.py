@@ -24,6 +24,25 @@ def number(store: Rows, sql: str, statistic: str | None = None) -> Number:
     return Number(value=value, sql=sql, statistic=statistic)
 
 
+_FAILED = "SELECT trace_id, task_id FROM attempts WHERE outcome = 'failure'"
+# Where no attempt succeeded: how far attempts got on the way, and how far those at one task went the same way.
+_WITHOUT_SUCCESS = {
+    "median_step_of_last_new_result": (
+        "SELECT median(step) FROM (SELECT trace_id, max(step) AS step FROM (SELECT trace_id, min(step) AS step FROM"
+        f" steps JOIN ({_FAILED}) USING (trace_id) WHERE coalesce(error, result, observation) IS NOT NULL GROUP BY"
+        " trace_id, coalesce(error, result, observation)) GROUP BY trace_id)"
+    ),
+    "median_step_of_first_difference": (
+        f"WITH failed AS ({_FAILED}), tries AS (SELECT task_id, count(*) AS tries FROM failed GROUP BY task_id HAVING"
+        " count(*) > 1), acts AS (SELECT task_id, step, row_number() OVER (PARTITION BY trace_id ORDER BY step) AS"
+        " place, concat_ws(chr(0), tool, arguments) AS act FROM steps JOIN failed USING (trace_id)), places AS (SELECT"
+        " task_id, place, min(step) AS step, count(DISTINCT act) > 1 OR count(*) < any_value(tries) AS differs FROM"
+        " acts JOIN tries USING (task_id) GROUP BY task_id, place) SELECT median(step) FROM (SELECT task_id, min(step)"
+        " AS step FROM places WHERE differs GROUP BY task_id)"
+    ),
+}
+
+
 def overview(store: Rows) -> dict[str, Number]:
     """How many attempts of which outcome, success rate with interval, and what they took."""
     queries = {
@@ -46,6 +65,9 @@ def overview(store: Rows) -> dict[str, Number]:
     numbers = {name: number(store, sql) for name, sql in queries.items()}
     numbers["success_rate_interval"] = number(store, f"{_SCORED} ORDER BY task_id, trace_id", "rate_interval")
     numbers |= _scores(store)
+    if numbers["failures"].value and not numbers["successes"].value:
+        steps = {name: number(store, sql) for name, sql in _WITHOUT_SUCCESS.items()}
+        numbers |= {name: step for name, step in steps.items() if step.value is not None}
     return {**numbers, **_by_run(store)}
 
 

@@ -21,8 +21,9 @@ from halo_opt.core.report_records import Finding, ModelClaim, Report
 from halo_opt.core.validation import first_problem
 from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger, SpendEvent
+from halo_opt.llm.local import ServerSettings
 from halo_opt.llm.metered import MeteredModel
-from halo_opt.llm.model import Completion, Message, Model
+from halo_opt.llm.model import Completion, Message, Model, PromptTooLong
 from halo_opt.llm.open_endpoint import open_endpoint
 from halo_opt.llm.spec import parse_spec
 from halo_opt.patching import schema as json_schema
@@ -93,7 +94,9 @@ def _endpoint(config: LoopConfig, spec: str | None, worker: Endpoint | None) -> 
         yield worker
         return
     wanted = parse_spec(spec or config.model, base=config.base)
-    with open_endpoint(wanted, cache_dir=CachePaths(config.base / ".halo_opt").models) as endpoint:
+    # The whole context that a local model was trained for: the prompt holds the harness's files.
+    own = ServerSettings(context=None)
+    with open_endpoint(wanted, cache_dir=CachePaths(config.base / ".halo_opt").models, settings=own) as endpoint:
         yield endpoint
 
 
@@ -109,10 +112,33 @@ def draft_proposal(
 ) -> DraftResult:
     """Ask `model` for one proposal, giving it `retries` more chances after a refused one.
 
+    Where the prompt is longer than the model takes, it is asked again with half of the findings, the first ones.
     Excerpts that the model is shown are added to `forbidden`. Secrets are taken out of the prompt by `open_proposer`'s
     model, as of every prompt that is sent. Raises what the model raises when it cannot answer.
     """
     findings = _shown_findings(report)
+    while True:
+        try:
+            return _drafted(
+                findings, description, files, model=model, forbidden=forbidden, history=history, retries=retries
+            )
+        except PromptTooLong:
+            if len(findings) < 2:
+                raise
+            findings = findings[: len(findings) // 2]
+
+
+def _drafted(
+    findings: list[Finding],
+    description: HarnessDescription,
+    files: Files,
+    *,
+    model: Model,
+    forbidden: Forbidden,
+    history: Sequence[Trial],
+    retries: int,
+) -> DraftResult:
+    """One proposal about these findings, as `draft_proposal` says."""
     exemplars = [exemplar for finding in findings for exemplar in (*finding.exemplars, *finding.counter_examples)]
     claims = [claim for finding in findings for claim in finding.model_claims]
     quotes = [quote.words for claim in claims for quote in claim.quotes]

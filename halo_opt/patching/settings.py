@@ -4,9 +4,11 @@ A file with anchors, aliases, tags or a second document is refused, because ther
 others.
 """
 
+import copy
 import io
 import json
 import math
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -29,6 +31,12 @@ class SettingsError(ValueError):
 
 def load(content: bytes) -> dict[str, Any]:
     """The settings of a YAML file as plain data; raises SettingsError for anything but one plain mapping."""
+    return copy.deepcopy(_loaded(content))
+
+
+# One edit after another is tried on the same few files, and to read one takes ruamel milliseconds.
+@lru_cache(maxsize=128)
+def _loaded(content: bytes) -> dict[str, Any]:
     text = _text(content)
     check_plain(text)
     try:

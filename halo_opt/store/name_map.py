@@ -5,14 +5,14 @@ attributes, its own fields and its resource, and in the fields of a record of a 
 field `b` inside `a`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -89,6 +89,36 @@ class NameMap(BaseModel):
     reply: Names = Field(default=(), description="the reply of the model")
     messages: Names = Field(default=(), description="the list of messages or steps of a conversation's record")
 
+    _seen: set[str] = PrivateAttr(default_factory=set)
+
+    @property
+    def unused(self) -> list[str]:
+        """The keys whose names no record had so far, each with its names, such as `task: my.task`."""
+        return [f"{key}: {' or '.join(names)}" for key, names in self._names() if not self._seen.intersection(names)]
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a record had any of the names."""
+        return bool(self._seen)
+
+    def _names(self) -> Iterator[tuple[str, Sequence[str]]]:
+        """The names of each key that the map has."""
+        for key in NameMap.model_fields:
+            given = getattr(self, key)
+            names = given.attribute if isinstance(given, OutcomeNames) else tuple(given or ())
+            if names:
+                yield key, names
+
+    def _value(self, names: Sequence[str], *places: Fields) -> Any:
+        """The value under the first of some names that any place has; None where none has one."""
+        for name in names:
+            for place in places:
+                found = _at(place, name)
+                if found is not None:
+                    self._seen.add(name)
+                    return found
+        return None
+
     def spans(self, spans: Sequence[Span]) -> list[Span]:
         """The spans of a trace with the names that readers know, beside their own.
 
@@ -113,18 +143,18 @@ class NameMap(BaseModel):
     def record(self, record: Fields) -> dict[str, Any]:
         """The record of a conversation with the names that the reader knows, beside its own."""
         found = {**record, **self._facts(_RECORD, record)}
-        used = {name: _first(getattr(self, own), record) for name, own in _USAGE.items()}
+        used = {name: self._value(getattr(self, own), record) for name, own in _USAGE.items()}
         if any(count is not None for count in used.values()):
             before = record["usage"] if isinstance(record.get("usage"), dict) else {}
             found["usage"] = {**before, **{name: count for name, count in used.items() if count is not None}}
-        listed = _first((*self.messages, "messages"), record)
+        listed = self._value((*self.messages, "messages"), record)
         if isinstance(listed, list) and all(isinstance(one, dict) for one in listed):
             found["messages"] = [message for n, one in enumerate(listed) for message in self._message(one, n)]
         return found
 
     def is_conversation(self, record: Fields) -> bool:
         """Whether a record has the list of messages that the map names."""
-        listed = _first(self.messages, record)
+        listed = self._value(self.messages, record)
         return isinstance(listed, list) and bool(listed) and all(isinstance(one, dict) for one in listed)
 
     def _span(self, span: Span) -> Span:
@@ -139,7 +169,7 @@ class NameMap(BaseModel):
             added[_PROMPT] = [{"role": "user", "content": prompt}]
         # The texts are read from these attributes, not from the file, where they have other names.
         changed = replace(span, attributes={**span.attributes, **added}, byte_offset=None, byte_length=None)
-        error = _first(self.error, *places)
+        error = self._value(self.error, *places)
         if error in (None, "", False):
             return changed
         words = span.status_message if error is True else values.text(error)
@@ -147,9 +177,9 @@ class NameMap(BaseModel):
 
     def _facts(self, wanted: Mapping[str, str], *places: Fields) -> dict[str, Any]:
         """What the places say under the user's names, by the names that readers know; None is left out."""
-        found = {name: _first(getattr(self, own), *places) for name, own in wanted.items()}
+        found = {name: self._value(getattr(self, own), *places) for name, own in wanted.items()}
         if self.outcome is not None:
-            found[known.LABEL[0]] = self._outcome(_first(self.outcome.attribute, *places))
+            found[known.LABEL[0]] = self._outcome(self._value(self.outcome.attribute, *places))
         return {name: value for name, value in found.items() if value is not None}
 
     def _outcome(self, value: Any) -> Any:
@@ -164,7 +194,7 @@ class NameMap(BaseModel):
 
     def _kind(self, places: Sequence[Fields]) -> str | None:
         for name, kinds in self.kind.items():
-            value = values.text(_first((name,), *places))
+            value = values.text(self._value((name,), *places))
             for pattern, kind in kinds.items():
                 if value is not None and fnmatchcase(value, pattern):
                     return kind
@@ -172,10 +202,10 @@ class NameMap(BaseModel):
 
     def _message(self, message: Fields, number: int) -> list[dict[str, Any]]:
         """A message or step of a conversation as messages: prompt, reply with its call, and result."""
-        given = {name: _first(getattr(self, name), message) for name in ("tool", "arguments", "result", "error")}
-        prompt, reply = _first(self.prompt, message), _first(self.reply, message)
+        given = {name: self._value(getattr(self, name), message) for name in ("tool", "arguments", "result", "error")}
+        prompt, reply = self._value(self.prompt, message), self._value(self.reply, message)
         plain = dict(message)
-        agent = _first(self.agent, message)
+        agent = self._value(self.agent, message)
         if agent is not None:
             plain["name"] = agent
         made: list[dict[str, Any]] = [] if prompt is None else [{"role": "user", "content": prompt}]
@@ -287,16 +317,6 @@ def _line(data: Any, keys: Sequence[str]) -> int:
         line = data.lc.key(key)[0] + 1  # type: ignore[attr-defined]
         data = data[key]
     return line
-
-
-def _first(names: Sequence[str], *places: Fields) -> Any:
-    """The value under the first of some names that any place has; None where none has one."""
-    for name in names:
-        for place in places:
-            found = _at(place, name)
-            if found is not None:
-                return found
-    return None
 
 
 def _at(place: Fields, name: str) -> Any:

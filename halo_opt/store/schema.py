@@ -223,7 +223,10 @@ TABLES: tuple[Table, ...] = (
     Table(
         "meta",
         "facts about the store itself",
-        _columns("key VARCHAR version, options, fingerprint, counts or summary", "value VARCHAR text or JSON"),
+        _columns(
+            "key VARCHAR version, options, fingerprint, counts, summary or tasks_left_together",
+            "value VARCHAR text or JSON",
+        ),
         "key",
     ),
     Table(

@@ -7,6 +7,8 @@ import pytest
 from rlm_server import Asked, Said, model_server
 
 from halo_opt.cli.app import run
+from halo_opt.core.config import load_config
+from halo_opt.loop.analyst import analyzer_options
 from halo_opt.testing import FakeHarness
 
 CLAIM = {
@@ -93,3 +95,18 @@ def test_a_wrong_analyzer_is_said_before_anything_is_run(
     assert start(harness) == 2
     assert words in " ".join(capsys.readouterr().err.split())
     assert not list((harness.folder / "traces").glob("*/results.jsonl"))
+
+
+def test_the_loop_file_says_the_size_of_the_context(harness: FakeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_analyzer(harness, "lab:m@http://127.0.0.1:9/v1", context={"root": "200k", "sub": 32_000})
+    options = analyzer_options(load_config(harness.loop_file))
+    assert options is not None
+    assert options.context_tokens == {"root": 200_000, "sub": 32_000}
+
+
+def test_a_wrong_size_in_the_loop_file_is_an_error_that_names_its_key(
+    harness: FakeHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_analyzer(harness, "lab:m@http://127.0.0.1:9/v1", context="huge")
+    assert start(harness) == 2
+    assert "analyzer.context huge: write the size" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from halo_opt.llm.cassette import Cassette, CassetteMiss, replayed_roles
 from halo_opt.llm.ledger import Budget, Ledger, SpendEvent
 from halo_opt.llm.local import ServerSettings
 from halo_opt.llm.model import Fault, Message
-from halo_opt.llm.open_roles import HOSTED_CONTEXT, OTHER_CONTEXT, RoleSettings, open_roles
+from halo_opt.llm.open_roles import HOSTED_CONTEXT, OLLAMA_CONTEXT, OTHER_CONTEXT, RoleSettings, open_roles
 from halo_opt.llm.price_list import Price
 from halo_opt.llm.roles import ROLES, Role, RoleRecord
 
@@ -80,7 +80,7 @@ def test_failed_tries_are_told_even_when_another_cured_them(tmp_path: Path) -> N
     [
         ("openai:gpt-5-mini@https://api.openai.com/v1", "OPENAI_API_KEY", 400_000),
         ("anthropic:claude-sonnet-4-5@http://127.0.0.1:9/v1", "ANTHROPIC_API_KEY", OTHER_CONTEXT),
-        ("ollama:llama3.2@http://127.0.0.1:9/v1", "OLLAMA_API_KEY", OTHER_CONTEXT),
+        ("ollama:llama3.2@http://127.0.0.1:9/v1", "OLLAMA_API_KEY", OLLAMA_CONTEXT),
     ],
 )
 def test_the_context_is_the_listed_one_or_a_usual_size(

@@ -79,6 +79,8 @@ class Build:
         self.known = {row[0]: Known(row[0], row[1], row[2], row[3], row[4], json.loads(row[5])) for row in rows}
         self.readers = {reader.name: reader for reader in READERS}
         self.refused: list[SourceError] = []
+        # Whether `run` read every source, none of them being known already.
+        self.read_all = False
         self.run_names = RunNames((source.path, source.format) for source in sources)
         self.sink = Sink(connection, scratch, redactor, rule=rule, names=names, run_names=self.run_names)
 
@@ -91,6 +93,7 @@ class Build:
             if changes.get(path, "rewritten") == "rewritten":
                 self._forget(path)
         todo = [(source, changes[str(source.path)]) for source in self.sources if changes[str(source.path)] != "same"]
+        self.read_all = len(todo) == len(self.sources)
         self.sink.remember(attempts=not all(self._indexed(source) for source, _ in todo))
         try:
             done = 0

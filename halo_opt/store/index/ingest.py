@@ -29,6 +29,7 @@ from halo_opt.store.store import Store
 
 if TYPE_CHECKING:
     from halo_opt.store.index.build import Progress
+    from halo_opt.store.name_map import NameMap
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,10 @@ def build_store(
                 )
                 useless = [NotRecognised(path=str(e.path), reason=str(e)) for e in build.run(progress)]
                 summary = summarize(connection, [*unknown, *useless])
+                if names is not None and build.read_all:
+                    summary = summary.model_copy(
+                        update={"warnings": [*summary.warnings, *_unused_names(names, options.names)]}
+                    )
                 facts = {
                     "version": str(schema.VERSION),
                     "fingerprint": stamp,
@@ -156,6 +161,19 @@ def build_store(
             for leftover in (beside, beside.with_name(f"{beside.name}.wal")):
                 leftover.unlink(missing_ok=True)
     return summary
+
+
+def _unused_names(names: "NameMap", path: Path | None) -> list[str]:
+    """A warning about names of a mapping file that no record has. Raises InputError where none has any of them."""
+    unused = ", ".join(names.unused)
+    if not names.is_used:
+        raise InputError(
+            f"{path} has no effect: nothing in these traces has one of its names ({unused}); write the names as they "
+            "stand in the spans or records, or leave --map out"
+        )
+    if not unused:
+        return []
+    return [f"nothing in these traces has these names of {path}: {unused}; correct them where the traces do have it"]
 
 
 def fresh(store_path: Path, inputs: Sequence[Path], *, options: Options = Options()) -> bool:

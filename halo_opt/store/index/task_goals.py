@@ -4,6 +4,7 @@ Goals that fill a template, with numbers, names or dates, are one task's; so are
 """
 
 import hashlib
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,8 @@ import duckdb
 from halo_opt.store.schema import TOLD_APART
 
 _SUFFIX = "#goal-"
+# The key in `meta` of the tasks whose goals were found to be of one kind.
+_TOGETHER = "tasks_left_together"
 # Shares of the words, from which on two goals are taken for one template: in order, and of the shorter one.
 _ALIKE, _CONTAINED = 0.5, 0.7
 # Below this share of common words no order of them makes two goals alike.
@@ -61,11 +64,19 @@ def tell_tasks_apart(connection: duckdb.DuckDBPyConnection) -> None:
     if not rows:
         return
     frame = _frame(connection)
-    goals: dict[str, list[_Goal]] = defaultdict(list)
+    texts: dict[str, list[tuple[str, frozenset[int | None]]]] = defaultdict(list)
     for task_id, text, seeds in rows:
-        known = frozenset(int(seed) if seed else None for seed in seeds)
-        goals[task_id].append(_Goal(text, _words_of(text, frame), known))
-    changes = [change for task_id, found in goals.items() for change in _changes(task_id, found)]
+        texts[task_id].append((text, frozenset(int(seed) if seed else None for seed in seeds)))
+    known = _known_tasks(connection)
+    changes: list[tuple[str, str, str]] = []
+    together: list[str] = []
+    for task_id, found in texts.items():
+        digest = _digest(frame, task_id, found)
+        goals = [_Goal(text, _words_of(text, frame), seeds) for text, seeds in found] if digest not in known else []
+        changed = _changes(task_id, goals)
+        changes += changed
+        together += [digest] if not changed else []
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [_TOGETHER, json.dumps(together)])
     if changes:
         connection.execute("CREATE OR REPLACE TEMP TABLE goals (old VARCHAR, text VARCHAR, new VARCHAR)")
         connection.executemany("INSERT INTO goals VALUES (?, ?, ?)", changes)
@@ -73,6 +84,18 @@ def tell_tasks_apart(connection: duckdb.DuckDBPyConnection) -> None:
             "UPDATE attempts SET task_id = new FROM goals WHERE task_id = old AND goal = text"
             " AND run_id NOT IN (SELECT run_id FROM runs WHERE format = 'run-folder')"
         )
+
+
+def _known_tasks(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """The digests of the tasks that an earlier build left together, so that their goals need not be compared again."""
+    rows = connection.execute("SELECT value FROM meta WHERE key = ?", [_TOGETHER]).fetchall()
+    return frozenset(digest for (text,) in rows for digest in json.loads(text))
+
+
+def _digest(frame: tuple[int, int], task_id: str, goals: Sequence[tuple[str, frozenset[int | None]]]) -> str:
+    """A hash of all that decides whether the goals of a task are of one kind."""
+    parts = [(text, sorted(map(str, seeds))) for text, seeds in goals]
+    return hashlib.sha256(repr((frame, task_id, parts)).encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def _changes(task_id: str, goals: Sequence[_Goal]) -> list[tuple[str, str, str]]:

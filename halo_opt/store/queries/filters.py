@@ -2,15 +2,19 @@
 
 from typing import Any, Literal
 
+from halo_common.text import one_line
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Record
 from halo_opt.store import values
+from halo_opt.store.protocols import Rows
 
 # An error that passed through several spans counts at the one that it came from.
 ERROR_SPAN = "error_type IS NOT NULL"
 
 # The index alone knows an agent without a name by its span.
 _AGENT = "coalesce(agent, CASE WHEN kind = 'AGENT' THEN regexp_replace(name, '^invoke_agent ', '') END)"
+# How many agents an error lists.
+_MOST_AGENTS = 20
 # How an attempt ended; `unknown` where its traces do not say.
 OutcomeName = Literal["success", "failure", "error", "unknown"]
 
@@ -69,6 +73,22 @@ class TraceFilter(Record):
             if moment is not None:
                 found.append((f"a.started_at {sign} CAST(? AS TIMESTAMP)", _time(name, moment)))
         return found
+
+
+def need_agent(store: Rows, chosen: TraceFilter) -> None:
+    """Raise InputError, listing the agents that there are, where the filter names an agent and no span is one's."""
+    if chosen.agent is None:
+        return
+    names = f"SELECT {_AGENT} AS agent, count(DISTINCT trace_id) AS attempts FROM spans WHERE {_AGENT} <> '' GROUP BY 1"
+    [(taking_part,)] = store.rows(f"SELECT count(*) FROM ({names}) WHERE agent GLOB ?", [chosen.agent])
+    if taking_part:
+        return
+    rows = store.rows(f"{names} ORDER BY 2 DESC, 1")
+    if not rows:
+        raise InputError(f"no agent is called '{chosen.agent}': these traces name no agents; leave out --agent")
+    listed = ", ".join(one_line(str(name), 80) for name, _ in rows[:_MOST_AGENTS])
+    more = f" and {len(rows) - _MOST_AGENTS} more" if len(rows) > _MOST_AGENTS else ""
+    raise InputError(f"no agent is called '{chosen.agent}'; there are: {listed}{more}")
 
 
 def _time(name: str, text: str) -> str:

@@ -1,9 +1,10 @@
 """The protocol that every reader of a trace format follows, and helpers that several readers share."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from halo_opt.core.errors import InputError
 from halo_opt.store.files.lines import Line, decode_object
@@ -84,10 +85,14 @@ class Reader(Protocol):
         ...
 
 
-@runtime_checkable
-class FolderReader(Protocol):
-    """A reader of a format whose attempts may be spread over several files of one folder."""
+class FolderReader(ABC):
+    """Base of the readers of formats whose attempts may be spread over several files of one folder."""
 
+    def read(self, path: Path, sink: Sink) -> None:
+        """Read a file by itself; see `Reader.read`."""
+        self.read_files([path], sink)
+
+    @abstractmethod
     def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
         """Read files of one folder together, as `Reader.read` reads one.
 
@@ -95,7 +100,6 @@ class FolderReader(Protocol):
             SourceError: nothing of a file can be used.
             OSError: a file cannot be read; its `filename` says which.
         """
-        ...
 
 
 def usable(

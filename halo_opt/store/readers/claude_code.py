@@ -14,7 +14,7 @@ from typing import Any
 
 from halo_opt.store import values
 from halo_opt.store.files.opening import open_file
-from halo_opt.store.readers.base import first_objects
+from halo_opt.store.readers.base import FolderReader, first_objects
 from halo_opt.store.readers.documents import is_document, leading_objects, records
 from halo_opt.store.readers.span_lines import Reject
 from halo_opt.store.readers.span_trace import derived_task, run_of
@@ -36,7 +36,7 @@ _KEPT = ("cwd", "gitBranch", "version", "entrypoint", "slug", "agentId", "permis
 _ENDS = {"success": "done", "error_max_turns": "step_limit", "error_max_budget_usd": "cost_limit"}
 
 
-class ClaudeCodeReader:
+class ClaudeCodeReader(FolderReader):
     """Claude Code session files and printed streams."""
 
     name = "claude-code"
@@ -51,10 +51,6 @@ class ClaudeCodeReader:
             return False
         found = leading_objects(path) if is_document(path) else first_objects(path)
         return any(_is_session_line(line) or _is_stream_line(line) for line in found)
-
-    def read(self, path: Path, sink: Sink) -> None:
-        """Read every session of the file (usually one) and its sub-agents."""
-        self._read([path], sink)
 
     def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
         """Read files of one folder. A session in several of them is the union of its messages."""

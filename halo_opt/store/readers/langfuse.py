@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
+from halo_opt.store.readers.base import FolderReader
 from halo_opt.store.readers.chat_attributes import input_attributes, output_attributes
 from halo_opt.store.readers.exported import (
     Object,
@@ -64,7 +65,7 @@ _USED = {
 }
 
 
-class LangfuseReader:
+class LangfuseReader(FolderReader):
     """Langfuse exports of observations and of traces."""
 
     name = "langfuse"
@@ -73,10 +74,6 @@ class LangfuseReader:
     def sniff(self, path: Path) -> bool:
         """Whether one of the first records is an observation, or a trace with observations."""
         return any(_is_observation(snaked(record)) or _is_trace(record) for record in sniffed(path))
-
-    def read(self, path: Path, sink: Sink) -> None:
-        """Read every trace of the file."""
-        self.read_files([path], sink)
 
     def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
         """Read every trace of some files of one folder."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
+from halo_opt.store.readers.base import FolderReader
 from halo_opt.store.readers.chat_attributes import chat, input_attributes, output_attributes
 from halo_opt.store.readers.exported import (
     Object,
@@ -57,7 +58,7 @@ _SUMS = {
 _TEXTS = ("input", "output", "question", "query", "answer", "result")
 
 
-class LangSmithReader:
+class LangSmithReader(FolderReader):
     """LangSmith run exports."""
 
     name = "langsmith"
@@ -69,10 +70,6 @@ class LangSmithReader:
             {"id", "run_type"} <= record.keys() and ("dotted_order" in record or "start_time" in record)
             for record in sniffed(path)
         )
-
-    def read(self, path: Path, sink: Sink) -> None:
-        """Read every trace of the file."""
-        self.read_files([path], sink)
 
     def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
         """Read every trace of some files of one folder."""

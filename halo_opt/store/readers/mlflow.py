@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
+from halo_opt.store.readers.base import FolderReader
 from halo_opt.store.readers.chat_attributes import input_attributes, output_attributes
 from halo_opt.store.readers.exported import (
     Object,
@@ -37,7 +38,7 @@ _MODELS = ("mlflow.llm.model", "mlflow.chat.model")
 _COMMIT = "mlflow.source.git.commit"
 
 
-class MlflowReader:
+class MlflowReader(FolderReader):
     """MLflow trace exports."""
 
     name = "mlflow"
@@ -46,10 +47,6 @@ class MlflowReader:
     def sniff(self, path: Path) -> bool:
         """Whether one of the first records is a trace with info and spans."""
         return any(_problem(record) is None for record in sniffed(path))
-
-    def read(self, path: Path, sink: Sink) -> None:
-        """Read every trace of the file."""
-        self.read_files([path], sink)
 
     def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
         """Read every trace of some files of one folder."""

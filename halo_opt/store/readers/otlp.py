@@ -17,6 +17,7 @@ from typing import Any
 from halo_opt.store import values
 from halo_opt.store.files.lines import HEAD, Line
 from halo_opt.store.files.opening import open_file
+from halo_opt.store.readers.base import FolderReader
 from halo_opt.store.readers.documents import is_document, leading_objects, records
 from halo_opt.store.readers.span_events import EVALUATION, Event, attributes_of_events
 from halo_opt.store.readers.span_lines import Reject, Span, by_run, problem_of, span_of
@@ -33,7 +34,7 @@ _CONSOLE_KIND = "SpanKind."
 _OK = ("1", "OK", "STATUS_CODE_OK")
 
 
-class OtlpReader:
+class OtlpReader(FolderReader):
     """OTLP JSON files."""
 
     name = "otlp"
@@ -46,12 +47,8 @@ class OtlpReader:
         """Whether the file begins with a record of resource spans."""
         return path.is_file() and any(_batches(record) is not None for record in leading_objects(path))
 
-    def read(self, path: Path, sink: Sink) -> None:
-        """Read every trace of the file. A run for each run id in its spans, else one named after file or folder."""
-        self.read_files([path], sink)
-
     def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
-        """Read every trace of some files of one folder."""
+        """Read every trace of some files of one folder. A run for each run id, else one named after file or folder."""
         own_name = sink.run_of(paths[0], self.name)
         for found in _traces(paths, sink.reject):
             spans = found if sink.names is None else sink.names.spans(found)

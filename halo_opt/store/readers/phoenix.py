@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_opt.store import values
+from halo_opt.store.readers.base import FolderReader
 from halo_opt.store.readers.exported import (
     Object,
     Platform,
@@ -33,7 +34,7 @@ _STATUS = {"OK": "ok", "ERROR": "error"}
 _PREFIX = "attributes."
 
 
-class PhoenixReader:
+class PhoenixReader(FolderReader):
     """Arize Phoenix span exports."""
 
     name = "phoenix"
@@ -42,10 +43,6 @@ class PhoenixReader:
     def sniff(self, path: Path) -> bool:
         """Whether one of the first records is a span of the dataframe or of the interface."""
         return any(_context(record, "trace_id") and "span_kind" in record for record in sniffed(path))
-
-    def read(self, path: Path, sink: Sink) -> None:
-        """Read every trace of the file."""
-        self.read_files([path], sink)
 
     def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
         """Read every trace of some files of one folder."""

@@ -6,13 +6,13 @@ Neither task nor outcome is needed. A trace may be spread over several files of 
 from collections.abc import Sequence
 from pathlib import Path
 
-from halo_opt.store.readers.base import first_objects
+from halo_opt.store.readers.base import FolderReader, first_objects
 from halo_opt.store.readers.span_lines import by_run, problem_of, traces_of
 from halo_opt.store.readers.span_trace import run_of, trace_of
 from halo_opt.store.sink import Sink
 
 
-class SpansReader:
+class SpansReader(FolderReader):
     """Flat span JSONL."""
 
     name = "spans"
@@ -22,12 +22,8 @@ class SpansReader:
         """Whether one of the first lines is a span."""
         return path.is_file() and any(problem_of(line) is None for line in first_objects(path))
 
-    def read(self, path: Path, sink: Sink) -> None:
-        """Read every trace of the file. A run for each run id in its spans, else one named after file or folder."""
-        self.read_files([path], sink)
-
     def read_files(self, paths: Sequence[Path], sink: Sink) -> None:
-        """Read every trace of some files of one folder."""
+        """Read every trace of some files of one folder. A run for each run id, else one named after file or folder."""
         for _, found in traces_of(paths, sink.reject, own_fields=sink.names is not None):
             spans = found if sink.names is None else sink.names.spans(found)
             own_name = sink.run_of(paths[0], self.name)

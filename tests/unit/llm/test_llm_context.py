@@ -85,6 +85,7 @@ def context(pages: Mapping[str, Any], provider: str = "lab", model: str = "m") -
             {"/v1/models": listing(), "/api/v0/models": listing(loaded_context_length=8192, max_context_length=40_960)},
             8192,
         ),
+        ("TGI", {"/v1/models": listing(), "/info": {"max_input_tokens": 4095, "max_total_tokens": 4096}}, 4096),
         ("nothing", {"/v1/models": listing()}, None),
         ("nonsense", {"/v1/models": listing(max_model_len="big", context_length=-1, context_window=True)}, None),
         ("another protocol", {"/v1/models": b"<html>", "/props": [1, 2], "/api/v0/models": "no"}, None),

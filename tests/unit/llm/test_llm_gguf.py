@@ -1,12 +1,13 @@
 import hashlib
 import importlib.metadata
+import struct
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from halo_opt.core.errors import EnvironmentMissing, InputError
-from halo_opt.llm.gguf import INSTALL_DEFAULT, locate
+from halo_opt.llm.gguf import INSTALL_DEFAULT, chat_template, locate, trained_context
 from halo_opt.llm.spec import DEFAULT_MODEL, PackageModel, PathModel
 
 CONTENT = b"GGUF" + bytes(100)
@@ -99,3 +100,37 @@ def test_without_the_default_model_the_exact_command_is_told(tmp_path: Path, mon
     with pytest.raises(EnvironmentMissing) as caught:
         locate(DEFAULT_MODEL, cache_dir=tmp_path)
     assert str(caught.value) == f"the embedded model is not installed; run: {INSTALL_DEFAULT}"
+
+
+def metadata(key: str, kind: int, value: bytes) -> bytes:
+    return struct.pack("<Q", len(key)) + key.encode() + struct.pack("<I", kind) + value
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<Q", len(value)) + value.encode()
+
+
+@pytest.mark.parametrize(("kind", "value"), [(4, struct.pack("<I", 32_768)), (10, struct.pack("<Q", 32_768))])
+def test_the_context_that_a_model_was_trained_for_stands_under_its_architecture(
+    kind: int, value: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.gguf"
+    name = metadata("general.architecture", 8, text("qwen2"))
+    path.write_bytes(CONTENT + name + metadata("qwen2.context_length", kind, value) + bytes(8))
+    assert trained_context(path) == 32_768
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CONTENT,
+        CONTENT + metadata("general.architecture", 8, text("qwen2")),
+        CONTENT + metadata("general.architecture", 8, b"\x05"),
+        CONTENT + metadata("general.architecture", 8, text("qwen2")) + metadata("qwen2.context_length", 4, b"\x00\x80"),
+    ],
+    ids=["nothing", "no size", "cut in the name", "cut in the size"],
+)
+def test_a_file_that_does_not_say_its_context_is_no_error(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(content)
+    assert (trained_context(path), chat_template(path)) == (None, None)

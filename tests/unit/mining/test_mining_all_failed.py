@@ -95,3 +95,19 @@ def test_of_two_failures_nothing_is_shown(tiny: TinyStore) -> None:
     all_failed(tiny, 2)
     found = report_of(tiny).findings[0]
     assert (found.level, found.level_reason) == ("suspected", "There are only 2 failures.")
+
+
+def test_it_is_counted_how_far_attempts_got_and_where_those_at_one_task_first_part(tiny: TinyStore) -> None:
+    other = step("look", '{"n": 2}', result="b")
+    tiny.add([LOOK, other, LOOK, other], task="t1")
+    tiny.add([LOOK, other, other, other], task="t1")
+    tiny.add([LOOK, LOOK], task="alone")
+    numbers = report_of(tiny).overview
+    assert numbers["median_step_of_last_new_result"].value == 1
+    assert numbers["median_step_of_first_difference"].value == 2
+
+
+def test_with_a_success_these_steps_are_not_counted(tiny: TinyStore) -> None:
+    all_failed(tiny)
+    tiny.add([LOOK], outcome="success", task="t1")
+    assert not any(name.startswith("median_step_of") for name in report_of(tiny).overview)

@@ -39,10 +39,16 @@ def loops_fail(tiny: TinyStore, tasks: int = 15) -> None:
             tiny.add(steps, outcome=outcome, task=f"task-{task}")
 
 
-def test_a_behaviour_that_separates_failures_is_proven_and_explains_them(tiny: TinyStore) -> None:
-    loops_fail(tiny)
-    report = report_of(tiny)
-    found = finding(report, "repeated_action")
+@pytest.fixture(scope="module")
+def looping() -> Report:
+    """The report of `loops_fail`."""
+    store = TinyStore()
+    loops_fail(store)
+    return report_of(store)
+
+
+def test_a_behaviour_that_separates_failures_is_proven_and_explains_them(looping: Report) -> None:
+    found = finding(looping, "repeated_action")
     numbers = {name: number.value for name, number in found.numbers.items()}
     assert (numbers["failures_with"], numbers["failures"]) == (30, 30)
     assert (numbers["successes_with"], numbers["successes"]) == (0, 30)
@@ -60,9 +66,8 @@ def test_a_behaviour_that_separates_failures_is_proven_and_explains_them(tiny: T
     assert found.exemplars[0].excerpt == "step 2: execute ls | result: a"
 
 
-def test_a_finding_carries_every_number_that_readers_rely_on(tiny: TinyStore) -> None:
-    loops_fail(tiny)
-    assert set(report_of(tiny).findings[0].numbers) >= {
+def test_a_finding_carries_every_number_that_readers_rely_on(looping: Report) -> None:
+    assert set(looping.findings[0].numbers) >= {
         "failures_with",
         "failures",
         "successes_with",
@@ -234,11 +239,9 @@ def test_a_broken_detector_is_named_and_skipped(tiny: TinyStore) -> None:
     assert finding(report, "repeated_action")
 
 
-def test_the_count_of_tests_is_said(tiny: TinyStore) -> None:
-    loops_fail(tiny)
-    report = report_of(tiny)
-    tested = sum(t["p_value"] is not None for t in report.tested)
-    assert f"{len(report.tested)} behaviours were looked for and {tested} could be tested" in report.method
+def test_the_count_of_tests_is_said(looping: Report) -> None:
+    tested = sum(t["p_value"] is not None for t in looping.tested)
+    assert f"{len(looping.tested)} behaviours were looked for and {tested} could be tested" in looping.method
 
 
 def test_what_was_solved_once_bounds_what_a_harness_can_reach(tiny: TinyStore) -> None:

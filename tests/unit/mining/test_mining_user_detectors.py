@@ -213,6 +213,16 @@ EVASIONS = {
 }
 
 
+def line_of_own(tiny: TinyStore, found: Detectors) -> dict[str, object]:
+    """What a report says of the detector named own, mined alone."""
+    report = mine_store(
+        tiny, [], title="t", made_at="now", behaviours=(), detectors=found, guarded=tiny.rows, patterns=False
+    )
+    [line] = report.tested
+    assert line["behaviour"] == "own"
+    return dict(line)
+
+
 def with_spans(tiny: TinyStore) -> None:
     for number in range(24):
         outcome = "failure" if number % 2 else "success"
@@ -234,8 +244,7 @@ def test_a_detector_that_reads_outcomes_under_another_name_is_skipped(
     path.write_text(json.dumps({"detectors": [entry]}), encoding="utf-8")
     found = load_detectors([path])
     assert found.skipped == ()
-    report = mine_store(tiny, [], title="t", made_at="now", detectors=found, guarded=tiny.rows)
-    [line] = [line for line in report.tested if line["behaviour"] == "own"]
+    line = line_of_own(tiny, found)
     assert (line["state"], "looks at outcome or score" in str(line["reason"])) == ("failed", True), line["reason"]
 
 
@@ -256,9 +265,7 @@ def test_a_detector_that_reads_other_columns_of_the_same_tables_is_measured(
 ) -> None:
     with_spans(tiny)
     found = load(tmp_path, ENTRY.format(name="own", rest=f"sql: {json.dumps(sql)}"))
-    report = mine_store(tiny, [], title="t", made_at="now", detectors=found, guarded=tiny.rows)
-    [line] = [line for line in report.tested if line["behaviour"] == "own"]
-    assert line["state"] in {"tested", "described"}
+    assert line_of_own(tiny, found)["state"] in {"tested", "described"}
 
 
 def test_no_built_in_detector_gives_other_rows_when_outcomes_are_hidden(tmp_path: Path, tiny: TinyStore) -> None:

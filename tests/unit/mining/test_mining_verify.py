@@ -1,6 +1,6 @@
 """Reports verify against their own store, and every kind of tampering is found and placed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,17 +16,23 @@ LOOK = step("execute", "ls 'it''s'", result="a")
 READ = step("execute", "cat a", result="b")
 
 
-@pytest.fixture
-def store(tiny: TinyStore) -> TinyStore:
+def fill(store: TinyStore) -> None:
     for task in range(12):
-        tiny.add([READ, LOOK, LOOK], outcome="failure", task=f"task-{task}'s")
-        tiny.add([READ, LOOK, LOOK], outcome="failure", task=f"task-{task}'s")
-        tiny.add([LOOK, READ], outcome="success", task=f"task-{task}'s")
-        tiny.add([LOOK, LOOK], outcome="success" if task == 3 else "failure", task=f"task-{task}'s")
-    return tiny
+        store.add([READ, LOOK, LOOK], outcome="failure", task=f"task-{task}'s")
+        store.add([READ, LOOK, LOOK], outcome="failure", task=f"task-{task}'s")
+        store.add([LOOK, READ], outcome="success", task=f"task-{task}'s")
+        store.add([LOOK, LOOK], outcome="success" if task == 3 else "failure", task=f"task-{task}'s")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def store() -> Iterator[TinyStore]:
+    made = TinyStore()
+    fill(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
 def report(store: TinyStore) -> Report:
     # A few detectors are enough here, and quick.
     repeats = families()[0].behaviours
@@ -106,9 +112,10 @@ def test_a_changed_p_value_in_the_table_of_tests_is_found(report: Report, store:
     assert f"tested.{name}.p_value" in {m.where for m in verify_report(changed(report, change), store)}
 
 
-def test_a_store_that_has_changed_since_no_longer_confirms(report: Report, store: TinyStore) -> None:
-    store.add([LOOK, LOOK], outcome="failure", task="new")
-    wheres = {m.where for m in verify_report(report, store)}
+def test_a_store_that_has_changed_since_no_longer_confirms(report: Report, tiny: TinyStore) -> None:
+    fill(tiny)
+    tiny.add([LOOK, LOOK], outcome="failure", task="new")
+    wheres = {m.where for m in verify_report(report, tiny)}
     assert {"overview.attempts", "overview.failures", "F1.failures"} <= wheres
 
 

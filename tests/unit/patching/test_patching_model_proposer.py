@@ -12,7 +12,7 @@ from halo_opt.core.report_records import Exemplar, Finding, ModelClaim, Number, 
 from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger
 from halo_opt.llm.metered import MeteredModel
-from halo_opt.llm.model import ModelUnreachable
+from halo_opt.llm.model import ModelUnreachable, PromptTooLong
 from halo_opt.patching.guard import Forbidden
 from halo_opt.patching.model_proposer import Draft, draft_proposal
 from halo_opt.patching.propose import Trial
@@ -159,6 +159,19 @@ def test_findings_and_behaviours_that_do_not_exist_are_not_believed(description:
     assert found.findings == ["F1"]
     assert [p.behaviour for p in found.predictions] == ["repeated_action"]
     assert found.hypothesis == "Because of ?this."
+
+
+def test_a_prompt_that_is_too_long_is_sent_again_with_fewer_findings(description: Any, files: Any) -> None:
+    made = report().model_copy(update={"findings": [claimed(number) for number in range(1, 5)]})
+    model = ScriptedModel([PromptTooLong("too long"), PromptTooLong("too long"), reply(GOOD)])
+    assert draft_proposal(made, description, files, model=model, forbidden=NONE).proposal is not None
+    shown = [sum(f"M{number} ·" in asked[1].content for number in range(1, 5)) for asked in model.asked]
+    assert shown == [4, 2, 1]
+
+
+def test_a_prompt_that_cannot_be_shorter_is_an_error(description: Any, files: Any) -> None:
+    with pytest.raises(PromptTooLong):
+        draft_proposal(report(), description, files, model=ScriptedModel([PromptTooLong("no")]), forbidden=NONE)
 
 
 def test_a_model_that_does_not_answer_is_not_a_refusal(description: Any, files: Any) -> None:

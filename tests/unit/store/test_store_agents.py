@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from halo_opt.cli.app import run
+from halo_opt.core.errors import InputError
 from halo_opt.store import Options, Store, build_store
-from halo_opt.store.queries.filters import TraceFilter
+from halo_opt.store.queries.filters import TraceFilter, need_agent
 from halo_opt.store.queries.show import show
 from halo_opt.store.queries.traces import traces
 
@@ -159,3 +161,30 @@ def test_agents_are_shown_where_there_are_several(tmp_path, contents):
 def test_one_agent_is_not_shown(tmp_path):
     with stored(tmp_path, *TEAM[:3]) as store:
         assert not any("agent " in line for line in show(store, "t").lines() if "LLM" in line)
+
+
+@pytest.mark.parametrize("agent", ["codr", "Coder", "code?s*"])
+def test_an_agent_that_no_span_names_is_an_error_that_lists_those_there_are(tmp_path, agent):
+    with stored(tmp_path, *TEAM) as store:
+        for there in ("coder", "c*", None):
+            need_agent(store, TraceFilter(agent=there))
+        with pytest.raises(InputError) as error:
+            need_agent(store, TraceFilter(agent=agent))
+    assert str(error.value) == f"no agent is called '{agent}'; there are: coder, planner"
+
+
+def test_without_agents_in_the_traces_the_error_says_so(tmp_path):
+    with stored(tmp_path, span("plan", "", 1, "LLM")) as store, pytest.raises(InputError, match="name no agents"):
+        need_agent(store, TraceFilter(agent="coder"))
+
+
+def test_the_verbs_refuse_an_agent_that_is_not_there(tmp_path, capsys):
+    stored(tmp_path, *TEAM).close()
+    traces_file = str(tmp_path / "t.jsonl")
+    for verb in (
+        ["traces", traces_file],
+        ["stats", "steps", traces_file],
+        ["search", "do it", "--traces", traces_file],
+    ):
+        assert run([*verb, "--agent", "nobody", "--store", str(tmp_path / "s.duckdb")]) == 2
+        assert "there are: coder, planner" in capsys.readouterr().err

@@ -74,10 +74,14 @@ def test_last_line_without_an_end_is_a_line(tmp_path, form):
     assert (kept, rejects) == (3, [])
 
 
+# Enough for several blocks of a packed file.
+LINES = 1000
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, lambda raw: zstandard.ZstdCompressor().compress(raw)])
 @pytest.mark.parametrize("form", [FORMS["spans"], FORMS["tau-bench"]])
 def test_packed_file_that_was_cut_off_gives_what_can_be_unpacked(tmp_path, form, pack):
-    good = [json.dumps(form.good(n, note=str(hash(str(n))) * 20)).encode() for n in range(2000)]
+    good = [json.dumps(form.good(n, note=str(hash(str(n))) * 20)).encode() for n in range(LINES)]
     path = write(tmp_path, form, good)
     packed = pack(path.read_bytes())
     path.unlink()
@@ -85,9 +89,9 @@ def test_packed_file_that_was_cut_off_gives_what_can_be_unpacked(tmp_path, form,
         (path.parent / f"{name}.jsonl.gz").write_bytes(raw)
         summary, kept, rejects = built(tmp_path, form)
         if name == "whole":
-            assert (kept, rejects) == (2000, [])
+            assert (kept, rejects) == (LINES, [])
             (path.parent / f"{name}.jsonl.gz").unlink()
-    assert 0 < kept < 2000
+    assert 0 < kept < LINES
     assert [(source, number) for source, number, _ in rejects] == [(str(path.parent / "cut.jsonl.gz"), kept + 1)]
     assert "damaged" in rejects[0][2] or "cut off" in rejects[0][2]
     assert summary.rejects == 1
@@ -210,14 +214,21 @@ def test_bad_intercode_record_is_placed_and_the_good_ones_are_kept(tmp_path, bad
     assert [number for _, number, _ in rejects] == [2]
 
 
-@pytest.mark.parametrize("value", [None, True, -1.5, "x", [None], {"a": 1}, ["x", 7, None], 10**30])
+VALUES = [None, True, -1.5, "x", [None], {"a": 1}, ["x", 7, None], 10**30]
+
+
 @pytest.mark.parametrize("name", ["thoughts", "observations", "rewards", "valid_action", "query", "task_id", "summary"])
-def test_values_of_any_type_in_intercode_records_lose_nothing(tmp_path, name, value):
-    history = {**INTERCODE["turn_history"], "actions": ["ls", None, 7], name: value}
+def test_values_of_any_type_in_intercode_records_lose_nothing(tmp_path, name):
+    records = {}
+    for place, value in enumerate(VALUES):
+        # Records that say the same would count once.
+        own = {"task_id": place, "query": f"q{place}"}
+        history = {**INTERCODE["turn_history"], "actions": [f"ls {place}", None, 7], name: value}
+        records[str(place)] = {**INTERCODE, **own, "turn_history": history, name: value}
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "ic.json").write_text(json.dumps({"1": {**INTERCODE, "turn_history": history, name: value}}))
+    (tmp_path / "in" / "ic.json").write_text(json.dumps(records))
     summary, _, rejects = built(tmp_path)
-    assert (summary.attempts, rejects) == (1, [])
+    assert (summary.attempts, rejects) == (len(VALUES), [])
 
 
 @pytest.mark.parametrize(

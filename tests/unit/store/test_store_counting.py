@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 
 from halo_opt.store import Options, Store, build_store
 from halo_opt.store.queries.taxonomy import error_taxonomy
@@ -282,6 +283,7 @@ def trees(draw: st.DrawFn) -> list[Span]:
     return spans
 
 
+@examples(everyday=15, fresh=100)
 @given(trees(), st.randoms(use_true_random=False))
 def test_index_and_whole_read_agree_in_any_order_with_repeats(tmp_path_factory, spans, random):
     folder = tmp_path_factory.mktemp("trees")

@@ -297,6 +297,24 @@ def test_goals_within_the_same_instructions_are_told_apart(tmp_path):
     assert rows(tmp_path / "in", TASKS) == [(6,)]
 
 
+def test_goals_that_were_compared_are_not_compared_again_when_others_come(tmp_path, monkeypatch):
+    goals = [f"Find the oldest mail that {name} wrote and star it." for name in ("ann", "bob", "cy")]
+    written(tmp_path / "in" / "x.jsonl", *(asked("old", goal) for goal in goals))
+    sql = "SELECT task_id, count(*) FROM attempts GROUP BY 1 ORDER BY 1"
+    assert rows(tmp_path / "in", sql) == [("old", 3)]
+    compared = []
+
+    def alike(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+        compared.append({*one, *other})
+        return True
+
+    monkeypatch.setattr("halo_opt.store.index.task_goals._alike", alike)
+    written(tmp_path / "in" / "y.jsonl", asked("new", "Delete all drafts."), asked("new", "Delete every draft."))
+    assert rows(tmp_path / "in", sql) == [("new", 2), ("old", 3)]
+    assert [words for words in compared if "star" in words] == []
+    assert compared
+
+
 def test_goal_that_comes_later_tells_tasks_apart_as_in_a_fresh_import(tmp_path):
     written(tmp_path / "in" / "x.jsonl", asked("1", "Count the text files in folder A."), asked("2", "Print the time."))
     build_store([tmp_path / "in"], tmp_path / "s.duckdb")

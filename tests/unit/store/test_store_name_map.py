@@ -280,3 +280,20 @@ def test_kinds_may_be_in_small_letters(tmp_path):
     path = tmp_path / "names.yaml"
     path.write_text("kind: {my.kind: {exec: tool}}\n")
     assert read_name_map(path).kind == {"my.kind": {"exec": "TOOL"}}
+
+
+def test_a_map_none_of_whose_names_is_there_is_an_error_that_names_them(tmp_path: Path) -> None:
+    path, names = tmp_path / "t.jsonl", tmp_path / "names.yaml"
+    path.write_text("".join(json.dumps(one) + "\n" for one in SPANS))
+    names.write_text("task: your.task\ntool: [your.tool, your.call]\n")
+    with pytest.raises(InputError, match=r"\(task: your.task, tool: your.tool or your.call\)"):
+        build_store([path], tmp_path / "s.duckdb", options=Options(names=names))
+
+
+def test_names_that_are_not_there_beside_others_draw_a_warning(tmp_path: Path) -> None:
+    path, names = tmp_path / "t.jsonl", tmp_path / "names.yaml"
+    path.write_text("".join(json.dumps(one) + "\n" for one in SPANS))
+    names.write_text("task: my.task\nscore: my.points\ntool: [your.tool, my.tool]\n")
+    summary = build_store([path], tmp_path / "s.duckdb", options=Options(names=names))
+    (warning,) = [words for words in summary.warnings if "names of" in words]
+    assert warning.endswith("score: my.points; correct them where the traces do have it")

@@ -49,12 +49,14 @@ def test_finished_copy_replaces_its_open_snapshot(tmp_path, name, contents):
 
 @pytest.mark.parametrize("packed", [False, True], ids=["index", "whole"])
 def test_any_order_of_copies_gives_the_finished_attempt(tmp_path, packed):
-    for number, lines in enumerate(permutations([*OPEN, *DONE])):
-        path = tmp_path / f"{number}.jsonl{'.gz' if packed else ''}"
-        data = "".join(lines).encode()
+    orders = list(permutations([*OPEN, *DONE]))
+    for number, lines in enumerate(orders):
+        path = tmp_path / "in" / f"{number}.jsonl{'.gz' if packed else ''}"
+        path.parent.mkdir(exist_ok=True)
+        data = "".join(lines).replace('"trace_id": "t"', f'"trace_id": "t{number}"').encode()
         path.write_bytes(gzip.compress(data) if packed else data)
-        build_store([path], tmp_path / f"{number}.duckdb", options=INDEX)
-        assert attempts(tmp_path / f"{number}.duckdb") == [("success", 1, 7, None)]
+    build_store([tmp_path / "in"], tmp_path / "s.duckdb", options=INDEX)
+    assert attempts(tmp_path / "s.duckdb") == [("success", 1, 7, None)] * len(orders)
 
 
 @pytest.mark.parametrize("first", [OPEN, DONE], ids=["open first", "done first"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis_examples import examples
 
 from halo_opt.experiment.contract import _span_issues
 from halo_opt.store import Options, Store, build_store, values
@@ -141,9 +142,11 @@ def test_an_unread_time_is_listed_once_also_when_contents_are_read_later(tmp_pat
     assert summary.rejected_values == {"spans.started_at": 1}
 
 
-@given(
-    st.lists(st.one_of(st.floats(), st.integers(), st.text(max_size=30), MOMENTS.map(str), st.booleans()), max_size=3)
-)
+STARTS = st.one_of(st.floats(), st.integers(), st.text(max_size=30), MOMENTS.map(str), st.booleans())
+
+
+@examples(everyday=6, fresh=20)
+@given(st.lists(STARTS, min_size=10, max_size=40))
 def test_index_and_whole_read_agree_on_any_times(tmp_path_factory, starts):
     import gzip
 

@@ -5,9 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halo_opt.analysis.records import AnalysisLimits
-from halo_opt.analysis.session.options import AnalysisOptions, budget_words, models_of, parse_budget, parse_time
+from halo_opt.analysis.session.options import (
+    AnalysisOptions,
+    budget_words,
+    models_of,
+    parse_budget,
+    parse_contexts,
+    parse_time,
+)
 from halo_opt.core.errors import InputError
 from halo_opt.llm.ledger import Budget
+from halo_opt.llm.roles import ROLES
 
 
 @pytest.mark.parametrize(
@@ -129,3 +137,33 @@ def test_what_may_be_raised_to_go_on_is_no_part_of_what_must_stay_the_same() -> 
     here, there = (AnalysisOptions(models={"root": f"vllm:m@http://{host}:8000/v1"}) for host in ("one", "two"))
     assert here.fixed() == there.fixed()
     assert small.fixed() != other.fixed()
+
+
+@pytest.mark.parametrize(
+    ("texts", "sizes"),
+    [
+        ([], {}),
+        (["200000"], dict.fromkeys(ROLES, 200_000)),
+        (["200k"], dict.fromkeys(ROLES, 200_000)),
+        (["1,048,576"], dict.fromkeys(ROLES, 1_048_576)),
+        (["sub=32k"], {"sub": 32_000}),
+        (["sub=32k", "1M"], {**dict.fromkeys(ROLES, 1_000_000), "sub": 32_000}),
+    ],
+)
+def test_the_size_of_a_context_is_read_for_all_roles_or_one(texts: list[str], sizes: dict[str, int]) -> None:
+    assert parse_contexts(texts) == sizes
+
+
+@pytest.mark.parametrize("text", ["", "much", "512", "-200000", "200kb", "writer=32k", "=32k", "sub=", "1e6", "inf"])
+def test_a_size_of_a_context_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"--context .*: write the size of the model's context in tokens"):
+        parse_contexts([text])
+
+
+def test_one_size_for_all_is_kept_as_one_number() -> None:
+    def kept(**sizes: int) -> object:
+        return AnalysisOptions(models={"root": "local"}, context_tokens=sizes).fixed()["context"]
+
+    assert kept() is None
+    assert kept(**dict.fromkeys(ROLES, 9_000)) == 9_000
+    assert kept(sub=9_000) == {"sub": 9_000}
