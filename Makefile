@@ -19,7 +19,7 @@ packages:  ## virtual environment and pinned packages alone
 	@scripts/setup.sh packages
 
 example: packages  ## analyze real runs with a large model's recorded replies, no key; TRACES=intercode or tau-bench
-	@$(PYTHON) -m halo_opt analyze examples/analysis/$(TRACES)/traces --title $(TRACES) --out reports/$(TRACES) \
+	@$(PYTHON) -m halo_opt analyze examples/analysis/$(TRACES)/traces --out reports/$(TRACES) \
 	  --replay examples/analysis/$(TRACES)/replies.jsonl --in-order
 
 demo: setup  ## the whole loop on MiniWoB++ with a local model, no key

@@ -52,7 +52,7 @@ def _left(report: Report, causes: Sequence[Finding], failures: int) -> list[str]
         f"nothing that was found explains {nothing:,}" if nothing else "",
     ]
     left = "other " if causes else ""
-    return [f"Of the {left}{counted(rest, 'failure')}, {' and '.join(filter(None, parts))}."]
+    return [f"Of the {left}{counted(rest, 'failure')}, {', '.join(filter(None, parts))}."]
 
 
 def _explained_by(finding: Finding) -> int:

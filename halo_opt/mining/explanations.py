@@ -41,7 +41,7 @@ def over_triage(report: Report, sql: str) -> str:
     return f"WITH triage AS (\n{report.triage_sql}\n)\n{sql}"
 
 
-def explained(report: Report) -> bool:
+def explained_by_findings(report: Report) -> bool:
     """Whether the report's triage holds what its findings explain."""
     return any(finding.explains is not None for finding in report.findings)
 
@@ -55,15 +55,20 @@ def with_explanations(store: Rows, report: Report) -> Report:
     """
     if report.triage_sql is None:
         return report.model_copy(update={"answer": answer_of(report)})
-    ranked = sorted(report.findings, key=lambda finding: order_of(finding.level))
+    ranked = sorted(report.findings, key=_order)
     sql = _explained_sql(report.triage_sql, _candidates(ranked))
     rows = store.rows(f"SELECT outcome, class, rule, level, finding, count(*) FROM (\n{sql}\n) AS t GROUP BY ALL")
     explains = Counter({finding: count for outcome, *_, finding, count in rows if outcome == "failure" and finding})
     findings = [_explaining(finding, explains[finding.id]) for finding in ranked]
-    findings.sort(key=lambda finding: (order_of(finding.level), -explains[finding.id]))
+    findings.sort(key=lambda finding: (*_order(finding), -explains[finding.id]))
     triage = {**_numbers(rows), **report.triage}
     found = report.model_copy(update={"findings": findings, "triage_sql": sql, "triage": triage})
     return found.model_copy(update={"answer": answer_of(found)})
+
+
+def _order(finding: Finding) -> tuple[int, bool, bool]:
+    """By level; at one level, what concerns a whole run and what an analyst claims come before general symptoms."""
+    return order_of(finding.level), not finding.scope, not finding.model_claims
 
 
 def _candidates(findings: Sequence[Finding]) -> list[Finding]:

@@ -14,7 +14,7 @@ MODELS_OWN_WORDS = (
     "The words and the opinions are the model's. Its quotes stand in the traces. Figures for which it gave SQL were"
     " filled in by halo-opt; any other figure is listed as unchecked."
 )
-SUMMARY = "The summary of {}, in its own words:"
+SUMMARY = "The summary of the model ({}), in its own words:"
 UNCHECKED = "Figures that no checked number gave: {}."
 LISTED_BY_NAME = (
     "Its attempts are listed by name, not found by a rule. It may hold for these attempts and for no others."

@@ -84,8 +84,8 @@ CAUSE_COLUMNS = (
     "What goes wrong",
     "Where",
     "Best explanation of",
-    "Failures that show it",
-    "Successes that show it",
+    "In failures",
+    "In successes",
 )
 # Findings that are neither proven nor shown, and are written out before the fold.
 _OPEN_SUSPECTED = 3

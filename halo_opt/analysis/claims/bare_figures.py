@@ -15,6 +15,14 @@ _WORD = re.compile(
     r"|\b(?:(?:a|one|two|three) )?(?:thirds|quarters?)\b|\b(?:a|one) third\b",
     re.IGNORECASE,
 )
+# A small number word counts something where one of these follows: "two attempts", "three of them".
+_SMALL_WORD = re.compile(r"(?:two|three|four|five|six|seven|eight|nine|ten)", re.IGNORECASE)
+_COUNTED = re.compile(
+    r"\s+(?:of|in|out|per|percent|thirds?|quarters?)\b"
+    r"|(?:\s+[\w-]+){0,2}?\s+(?:attempts?|failures?|successes|failed|succeeded|runs?|tasks?|traces?|steps?|turns?|times|calls?"
+    r"|errors?|commands?|models?|files?|messages?|replies|actions?)\b",
+    re.IGNORECASE,
+)
 _DIGITS = re.compile(r"(?<![\w.])[+\-±~≈<>≤≥=$€]*\d[\d.,]*(?:/\d+)?(?:\s*(?:%|percent\b|x\b|\u00d7))?")
 # What a number names instead of counting: a step, a version, a setting's value, an option's argument.
 _NAMED = re.compile(
@@ -42,11 +50,16 @@ def bare_figures(text: str, names: Set[str] = frozenset(), limits: Set[float] = 
         limits: Constants that the predicate compares with: they say what is meant, and count nothing.
     """
     plain = _without_identifiers(without_placeholders(APART.sub(" … ", text)), names)
-    found = [(match.start(), match[0]) for match in _WORD.finditer(plain)]
+    found = [(match.start(), match[0]) for match in _WORD.finditer(plain) if _counts(match, plain)]
     digits = ((match.start(), match[0]) for match in _DIGITS.finditer(plain))
     found += [(start, figure) for start, figure in digits if not _NAMED.search(plain[:start])]
     written = [_stripped(figure) for _, figure in sorted(found)]
     return [figure for figure in dict.fromkeys(written) if _value(figure) not in limits]
+
+
+def _counts(word: re.Match[str], text: str) -> bool:
+    """Whether a number word counts something: all do but small ones before other words, as in "two ways of failing"."""
+    return not _SMALL_WORD.fullmatch(word[0]) or _COUNTED.match(text, word.end()) is not None
 
 
 def _without_identifiers(text: str, names: Set[str]) -> str:

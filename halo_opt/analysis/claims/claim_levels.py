@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from halo_opt.analysis.claims.direction import Shown
 from halo_opt.mining.levels import Support
-from halo_opt.mining.measure import NOTHING_VARIES
+from halo_opt.mining.measure import NOTHING_VARIES, WHOLE_ATTEMPT
 from halo_opt.store.guarded.sql_checks import LISTED
 
 # The note at a claim whose predicate takes the labels of `llm_map`.
@@ -51,7 +51,8 @@ def claim_support(
         return Support("suspected", reason, "A number with its SQL for each, named by a placeholder.")
     if listed:
         return Support("suspected", _sentence(LISTED), "A predicate that finds these attempts by what they did.")
-    untested = test.level == "suspected" and not tested and NOTHING_VARIES not in test.reason
+    by_construction = any(reason in test.reason for reason in (NOTHING_VARIES, WHOLE_ATTEMPT))
+    untested = test.level == "suspected" and not tested and not by_construction
     effect = shown.effect
     if untested and shown.failures_with and effect is not None and effect >= 0:
         return Support("shown", test.reason, test.to_lift)

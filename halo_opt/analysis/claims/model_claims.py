@@ -7,7 +7,7 @@ from halo_opt.analysis.claims.claim_levels import claim_support
 from halo_opt.analysis.claims.direction import Shown
 from halo_opt.analysis.claims.placeholders import Known, filled, known_numbers, no_such_number, prefixed
 from halo_opt.core.report_records import Category, Finding, ModelClaim, Number, Report
-from halo_opt.mining.explanations import explained
+from halo_opt.mining.explanations import explained_by_findings
 from halo_opt.mining.extras import Placement, showing
 from halo_opt.mining.levels import Support, order_of
 from halo_opt.mining.triage import CLASSES
@@ -135,7 +135,7 @@ def classes_of(report: Report, ask: Query) -> dict[str, Category]:
 
 def classes_sql(report: Report) -> str:
     """The SQL that gives the trace id and the class of each failed attempt by rules; for a report with a triage."""
-    judged = "class_by_rules" if explained(report) else "class"
+    judged = "class_by_rules" if explained_by_findings(report) else "class"
     return f"SELECT trace_id, {judged} FROM (\n{report.triage_sql}\n) AS t WHERE outcome = 'failure'"
 
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from math import isclose
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from halo_opt.analysis.claims.check import predicate_problem
-from halo_opt.analysis.claims.model_claims import with_claims
+from halo_opt.analysis.claims.model_claims import classes_of, with_claims
 from halo_opt.analysis.claims.report_with_claims import NO_PYTHON, asked_behaviour, model_caveats
 from halo_opt.analysis.claims.verify_claims import Mismatch
 from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import Playbook
 from halo_opt.core.records import Value, json_of
-from halo_opt.core.report_records import AskedBehaviour, MadeWith, Report
+from halo_opt.core.report_records import AskedBehaviour, Category, MadeWith, Report
 from halo_opt.core.text import counted, visible
 from halo_opt.core.validation import first_problem
 from halo_opt.mining.behaviour import Behaviour
@@ -44,8 +44,15 @@ _SQL = {"sql", "predicate_sql", "triage_sql", "statistic"}
 _SHOWN, _BEFORE = 100, 20
 
 
-def remade(report: Report, store: Rows, query: Query) -> Report:
-    """The report that halo-opt makes of these traces with what the given one was made with.
+class Remade(NamedTuple):
+    """A report that was made again, and the class of each failed attempt by the rules of its triage."""
+
+    report: Report
+    classes: dict[str, Category]
+
+
+def remade(report: Report, store: Rows, query: Query) -> Remade:
+    """Make the report that halo-opt makes of these traces with what the given one was made with.
 
     A model's claims are taken from the given report: their words and numbers have checks of their own.
 
@@ -66,8 +73,9 @@ def remade(report: Report, store: Rows, query: Query) -> Report:
         if lost := [name for name in placed if name not in claims]:
             raise InputError(f"the claim of {lost[0]}, which a model made, stands at no finding")
         findings = with_claims(mined.store, new, placed, claims)
+        classes = classes_of(new, mined.store.rows)
         again = with_explanations(mined.store, new.model_copy(update={"findings": findings}))
-    return again.model_copy(update={"made_with": made})
+    return Remade(again.model_copy(update={"made_with": made}), classes)
 
 
 def foreign_queries(report: Report) -> list[str]:

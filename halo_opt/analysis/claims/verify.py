@@ -38,7 +38,7 @@ def verify_document(report: Report, store: Rows, *, query: Query) -> list[Mismat
     """
     ask = _remembering(query)
     try:
-        again = remade(report, store, ask)
+        again, classes = remade(report, store, ask)
     except InputError as error:
         reason = f"the report cannot be made again: {error}"
         return [Mismatch("made_with", None, None, reason), *verify_report(report, store, query=ask)]
@@ -49,7 +49,7 @@ def verify_document(report: Report, store: Rows, *, query: Query) -> list[Mismat
     for finding in claimed.findings:
         for where, number in _claim_numbers(finding):
             found += _check(where, number, ask)
-    return found + list(verify_claims(claimed, store, ask))
+    return found + list(verify_claims(claimed, store, ask, classes=classes))
 
 
 def _with_given_claims(finding: Finding, given: Finding | None) -> Finding:

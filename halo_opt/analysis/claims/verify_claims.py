@@ -46,13 +46,18 @@ class Mismatch:
 _FAILS = (HaloError, duckdb.Error, ValueError, TypeError, KeyError)
 
 
-def verify_claims(report: Report, store: Rows, ask: Query) -> Iterator[Mismatch]:
-    """The parts of a report's model claims that a new run of their SQL does not confirm."""
+def verify_claims(
+    report: Report, store: Rows, ask: Query, *, classes: Mapping[str, Category] | None = None
+) -> Iterator[Mismatch]:
+    """The parts of a report's model claims that a new run of their SQL does not confirm.
+
+    `classes` are those of the failed attempts by the rules of triage; without them the report's own SQL is asked.
+    """
     names = names_in_traces(store)
     with_claims = [finding for finding in report.findings if finding.model_claims]
     if with_claims:
         try:
-            classes = classes_of(report, ask)
+            classes = classes_of(report, ask) if classes is None else classes
         except _FAILS as error:
             yield Mismatch("triage_sql", None, None, f"cannot be run again: {error}")
             return
@@ -78,7 +83,7 @@ def claim_queries(report: Report) -> list[str]:
 
 
 def _check_predicate(
-    finding: Finding, claim: ModelClaim, where: str, classes: dict[str, Category], ask: Query
+    finding: Finding, claim: ModelClaim, where: str, classes: Mapping[str, Category], ask: Query
 ) -> Iterator[Mismatch]:
     """Check that a claim's predicate is a rule that selects the finding's attempts, and check its triage class."""
     try:

@@ -136,11 +136,15 @@ def check_result_text(recorded: RecordedClaim, measured: Measured | None) -> str
             lines.append(f"Difference within the same tasks {contrast.difference:+.3f}{p_value}.")
         elif measured.reason:
             lines.append(f"No contrast: {measured.reason}.")
+    if checked.level == "suspected":
+        lines.append("The report also compares whole runs: there, what marks a run that does worse becomes shown.")
     # The error of a failed query may quote a trace.
     claim = checked.claim
     data = [f"unsupported: {reason}" for reason in checked.reasons]
     if not checked.reasons and checked.level_reason:
         data += [f"why not higher: {checked.level_reason}", f"what would lift it: {checked.to_lift}"]
+    if checked.unchecked:
+        data.append(f"figures of title and claim that no placeholder gave: {', '.join(checked.unchecked)}")
     data += [f"not as you wrote it: {correction}" for correction in checked.corrections]
     if (checked.title, checked.words) != (claim.title, claim.claim):
         data.append(f"it reads: {checked.title}: {checked.words}")

@@ -8,6 +8,7 @@ from halo_opt.analysis.tools.querying import full_trace_id, scope_condition
 from halo_opt.analysis.tools.steps_text import Step, step_text, steps_of
 from halo_opt.core.errors import InputError
 from halo_opt.mining.exemplars import first_difference, nearest_attempt
+from halo_opt.mining.explanations import explained_by_findings
 
 _BEFORE = 1
 
@@ -21,7 +22,7 @@ class DivergeArguments(Arguments):
     task: str | None = Field(
         default=None,
         description="task id; its failure with the fewest steps is taken. Without trace_id and task: a failure that"
-        " nothing explains, of the run with the most of these",
+        " no proven or shown finding explains, of the run with the most of these",
     )
     steps: int = Field(default=3, ge=1, le=20, description="steps to show from the first that differs")
 
@@ -89,7 +90,7 @@ _HAS_SUCCESS = "EXISTS (SELECT 1 FROM attempts AS s WHERE s.task_id = a.task_id 
 
 
 def _unexplained(context: ToolContext) -> tuple[str, str]:
-    """A short failure with a success at its task, of the largest group that triage leaves unexplained."""
+    """A short failure with a success at its task, of the largest group that no supported finding explains."""
     where, params = scope_condition(context, "a.trace_id")
     rows = context.store.rows(
         "SELECT trace_id, run_id, open, count(*) OVER (PARTITION BY open, run_id) AS alike FROM (SELECT a.*,"
@@ -106,7 +107,7 @@ def _unexplained(context: ToolContext) -> tuple[str, str]:
         )
     # Attempts that did the same show nothing side by side.
     trace_id, run_id, unexplained, alike = next((row for row in rows if _differs(context, str(row[0]))), rows[0])
-    kind = "failures that nothing explains yet" if unexplained else "failures"
+    kind = "failures that no proven or shown finding explains" if unexplained else "failures"
     return str(trace_id), (
         f"; picked from {alike} {kind}, with a success at their task, of run {cell_text(run_id, 80)}; name trace_id or"
         " task for another pair"
@@ -119,10 +120,12 @@ def _differs(context: ToolContext, failure: str) -> bool:
 
 
 def _without_explanation(context: ToolContext) -> list[str]:
-    """The failures that triage calls unexplained. A report, and so its SQL, may come from anybody."""
+    """The failures that no proven or shown finding explains. A report, and so its SQL, may come from anybody."""
     if context.report.triage_sql is None:
         return []
-    sql = f"SELECT trace_id FROM ({context.report.triage_sql}) AS t WHERE class = 'unexplained' ORDER BY trace_id"
+    explained = explained_by_findings(context.report)
+    unsure = "class = 'unexplained'" + (" OR level = 'suspected'" if explained else "")
+    sql = f"SELECT trace_id FROM ({context.report.triage_sql}) AS t WHERE {unsure} ORDER BY trace_id"
     try:
         return [str(trace_id) for (trace_id,) in context.guarded.rows(sql)]
     except InputError:

@@ -70,9 +70,9 @@ def test_a_report_with_extras_is_the_same_after_one_without_them(filled: TinySto
 def test_every_behaviour_of_minings_own_is_measured_once(filled: TinyStore, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: Counter[str] = Counter()
 
-    def counting(store: Any, one: Behaviour, first_steps: Any) -> Any:
+    def counting(store: Any, one: Behaviour, *more: Any) -> Any:
         measured[one.name] += 1
-        return measure(store, one, first_steps)
+        return measure(store, one, *more)
 
     monkeypatch.setattr(mine, "measure", counting)
     with measured_store(filled, behaviours=[*built_in(), SLIPS], guarded=filled.rows) as mined:

@@ -51,7 +51,7 @@ def report(store: TinyStore) -> Report:
 
 @pytest.fixture(scope="module")
 def again(store: TinyStore, report: Report) -> Report:
-    return remade(report, store, store.rows)
+    return remade(report, store, store.rows).report
 
 
 def leaves(part: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
