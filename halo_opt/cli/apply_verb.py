@@ -10,8 +10,8 @@ from halo_opt.cli.options import Quiet
 from halo_opt.core.console import Console
 from halo_opt.core.errors import InputError
 from halo_opt.core.records import Proposal
-from halo_opt.core.report_records import Finding
 from halo_opt.patching.builder import PatchBuilder
+from halo_opt.patching.propose import answering, only_findings, part_out_of_reach, with_levels
 from halo_opt.reporting.report_files import read_report
 
 
@@ -19,7 +19,7 @@ def apply_verb(
     *,
     source: Annotated[Path, typer.Argument(help="A patch file; or a report, with --finding.", metavar="PATCH|REPORT")],
     finding: Annotated[
-        str | None, typer.Option("--finding", help="The id of the finding to fix, for example F1.")
+        str | None, typer.Option("--finding", help="The id of the finding to fix, for example F1 or M2.")
     ] = None,
     config: Config = LOOP_FILE,
     branch: Annotated[
@@ -36,6 +36,8 @@ def apply_verb(
     console = Console(quiet=quiet)
     builder = PatchBuilder.open(configured(config, None))
     proposal = _proposal_of(builder, source, finding)
+    if proposal.findings:
+        console.say(f"{proposal.id} answers {with_levels(proposal)}")
     if dry_run:
         console.text(builder.preview(proposal))
         console.say("dry run: nothing was written")
@@ -55,12 +57,11 @@ def _proposal_of(builder: PatchBuilder, source: Path, finding: str | None) -> Pr
     report = read_report(source)
     if finding is None:
         raise InputError(f"{source} is a report; name the finding to fix, for example --finding F1")
-    chosen: list[Finding] = [found for found in report.findings if found.id == finding]
-    if not chosen:
-        known = ", ".join(found.id for found in report.findings) or "none"
-        raise InputError(f"there is no finding {finding} in {source}; it has {known}")
-    found = builder.propose(report.model_copy(update={"findings": chosen}))
+    chosen = only_findings(report, [finding], source)
+    found = answering(builder.propose(chosen))
     if not found.proposals:
         why = "; ".join(found.notes) or "every remedy that the playbook has for it is already in force"
-        raise InputError(f"there is no patch for {finding} ({chosen[0].behaviour}): {why}")
+        if not part_out_of_reach(chosen.findings[0]):
+            why += f". A model may write one: halo-opt propose {source} --finding {finding} --model SPEC"
+        raise InputError(f"there is no patch for {finding} ({chosen.findings[0].behaviour}): {why}")
     return found.proposals[0]

@@ -12,7 +12,7 @@ from halo_opt.core.report_records import Report
 from halo_opt.patching.builder import PatchBuilder
 from halo_opt.patching.model_proposer import draft_proposal, open_proposer
 from halo_opt.patching.patchfile import format_patch_file
-from halo_opt.patching.propose import ProposalList
+from halo_opt.patching.propose import ProposalList, answering, only_findings, ranked_findings, with_levels
 from halo_opt.reporting.report_files import read_report
 
 
@@ -25,6 +25,10 @@ def propose_verb(
         typer.Option("--out", help="The folder for the patch files. Default: proposals/ beside the report."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="The largest number of proposals.")] = 10,
+    finding: Annotated[
+        list[str] | None,
+        typer.Option("--finding", help="Answer only this finding, for example M2. May be repeated.", metavar="ID"),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -43,7 +47,10 @@ def propose_verb(
     """
     console = Console(quiet=quiet)
     builder = PatchBuilder.open(configured(config, None))
-    found = builder.propose(read_report(report)) if model is None else _written(builder, read_report(report), model)
+    chosen = only_findings(read_report(report), finding or [], report)
+    found = builder.propose(chosen) if model is None else _written(builder, chosen, model)
+    if finding:
+        found = answering(found)
     for note in found.notes:
         console.say(f"note: {note}")
     proposals = found.proposals[:limit]
@@ -56,21 +63,27 @@ def propose_verb(
     if format_chosen == "json":
         console.document(list(proposals))
     else:
-        rows = [[p.id, ", ".join(p.findings), len(p.edits), p.hypothesis] for p in proposals]
+        rows = [[p.id, with_levels(p), len(p.edits), p.hypothesis] for p in proposals]
         console.table(["proposal", "findings", "edits", "hypothesis"], rows, format_chosen)
     if proposals:
         console.say(f"patch files: {folder}; apply one with: halo-opt apply {folder / proposals[0].id}.diff")
+    elif model is not None:
+        console.say("nothing to propose: the model wrote no patch that could be used; the notes say why")
     else:
         console.say(
-            "nothing to propose: every remedy that the harness offers against these findings is in force already"
+            "nothing to propose: no remedy that the harness offers and does not use yet answers these findings; "
+            "a model may write a patch: halo-opt propose REPORT --model SPEC"
         )
 
 
 def _written(builder: PatchBuilder, report: Report, model: str) -> ProposalList:
     """The model's proposal as a list of one, or an empty list with the reasons why its drafts were refused."""
+    notes: list[str] = []
+    if not ranked_findings(report, notes):
+        return ProposalList([], notes)
     with open_proposer(builder.config, model, None) as proposer:
         result = draft_proposal(
             report, builder.description, builder.surface.files, model=proposer, forbidden=builder.forbidden
         )
-    notes = [f"a proposal of the model was refused: {reason}" for reason in result.refusals]
+    notes += [f"a proposal of the model was refused: {reason}" for reason in result.refusals]
     return ProposalList([result.proposal] if result.proposal else [], notes)

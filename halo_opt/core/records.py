@@ -149,10 +149,14 @@ class Prediction(Record):
 
 
 class Proposal(Record):
-    """A hypothesis plus typed edits to the editable surface, with its predictions."""
+    """A hypothesis plus typed edits to the editable surface, with its predictions.
+
+    `levels` says how well each of the findings was supported when the proposal was made, by the finding's id.
+    """
 
     id: str
     findings: list[str]
+    levels: dict[str, str] = Field(default={})
     hypothesis: str
     edits: list[Edit]
     predictions: list[Prediction]

@@ -12,7 +12,7 @@ from halo_opt.core.errors import ConfigError, InputError
 from halo_opt.core.paths import CachePaths, LoopPaths, RunPaths
 from halo_opt.core.playbook import playbook_of
 from halo_opt.core.records import Patch, Proposal, Run, Verdict
-from halo_opt.core.report_records import Report
+from halo_opt.core.report_records import Finding, Report
 from halo_opt.experiment.loop_start import LoopStart
 from halo_opt.experiment.runner import AttemptRunner
 from halo_opt.git.commits import delete_branch, fast_forward
@@ -60,7 +60,7 @@ class PatchMaker:
             title = f"{self.config.loop_id}, iteration {number}"
             report = self._write_report(self._index(run_folder), folder, run_folder, title)
             for finding in report.findings:
-                self._journal.append("finding", iteration=number, id=finding.id, claim=finding.claim)
+                self._journal.append("finding", iteration=number, **_finding_entry(finding))
             return page
 
         self._journal.once(f"analyze:{number}", work)
@@ -110,7 +110,9 @@ class PatchMaker:
                 self._console.warn(f"no patch was made of proposal {proposal.id}: {error}")
                 tried.append(Trial(proposal, _verdict_unbuilt(proposal, str(error))))
                 continue
-            self._journal.append("patch", proposal=proposal.id, commit=patch.commit, parent=patch.parent)
+            self._journal.append(
+                "patch", proposal=proposal.id, commit=patch.commit, parent=patch.parent, levels=proposal.levels
+            )
             return patch.model_dump(mode="json")
         return None
 
@@ -182,8 +184,15 @@ class PatchMaker:
 
 def _evidence(report: Report, proposal: Proposal) -> str:
     """The claims that a proposal answers, for its commit message."""
-    claims = [finding.claim for finding in report.findings if finding.id in proposal.findings]
-    return "\n".join(f"- {claim}" for claim in claims)
+    answered = [finding for finding in report.findings if finding.id in proposal.findings]
+    return "\n".join(f"- {finding.id} ({finding.level}): {finding.claim}" for finding in answered)
+
+
+def _finding_entry(finding: Finding) -> dict[str, object]:
+    """A finding as the journal keeps it: what is claimed, how well it is supported, and the suggested fixes."""
+    fixes = [claim.fix.model_dump(mode="json") for claim in finding.model_claims if claim.fix is not None]
+    fields = ("id", "behaviour", "title", "claim", "level", "scope", "predicate_sql")
+    return {**{name: getattr(finding, name) for name in fields}, "fixes": fixes}
 
 
 def _verdict_unbuilt(proposal: Proposal, reason: str) -> Verdict:

@@ -22,7 +22,7 @@ from halo_opt.git import reading as gitread
 from halo_opt.patching.edits import Limits, apply_edits
 from halo_opt.patching.guard import Forbidden, replace_hidden
 from halo_opt.patching.patchfile import MAX_BYTES, read_patch_file, unified_diff
-from halo_opt.patching.propose import ProposalList, Trial, propose
+from halo_opt.patching.propose import ProposalList, Trial, propose, with_levels
 from halo_opt.patching.surface import HarnessDescription, Surface, parse_description, resolve_surface
 
 Check = Callable[[Path], None]
@@ -189,7 +189,7 @@ def commit_message(proposal: Proposal, evidence: str = "") -> str:
     predicted = ", ".join(f"{p.behaviour} {p.direction}" for p in proposal.predictions)
     trailers = [
         f"Halo-Proposal: {proposal.id}",
-        f"Halo-Findings: {', '.join(proposal.findings) or 'none'}",
+        f"Halo-Findings: {with_levels(proposal) or 'none'}",
         f"Halo-Predicts: {predicted or 'nothing'}",
         f"Halo-Source: {proposal.source}",
     ]

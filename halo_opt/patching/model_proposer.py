@@ -30,7 +30,7 @@ from halo_opt.patching import schema as json_schema
 from halo_opt.patching import settings
 from halo_opt.patching.edits import Files, Limits, apply_edits
 from halo_opt.patching.guard import EditRefused, Forbidden, replace_hidden
-from halo_opt.patching.propose import Trial, edits_key, ranked_findings
+from halo_opt.patching.propose import Trial, edits_key, levels_of, ranked_findings
 from halo_opt.patching.surface import HarnessDescription
 
 # A proposal is a few typed edits; a longer reply is a model that lost its way.
@@ -192,6 +192,7 @@ def _proposal(found: Draft, findings: list[Finding], *, number: int) -> Proposal
     return Proposal(
         id=f"P{number}-{edits_key(found.edits)[:8]}",
         findings=answered,
+        levels=levels_of(findings, answered),
         hypothesis=replace_hidden(" ".join(found.hypothesis.split())),
         edits=found.edits,
         predictions=predictions,
@@ -236,9 +237,13 @@ def _messages(
 def _finding_values(finding: Finding) -> dict[str, Any]:
     """A finding as the prompt's template reads it."""
     excerpts = [replace_hidden(e.excerpt[:_EXCERPT_CHARACTERS]) for e in finding.exemplars[:_EXEMPLARS]]
-    fields = ("id", "behaviour", "title", "claim", "remedies", "level", "scope")
+    fields = ("id", "behaviour", "level", "scope")
+    lines = [finding.title, finding.claim]
+    if finding.remedies:
+        lines.append(f"Remedies that may help: {', '.join(finding.remedies)}.")
+    words = replace_hidden("\n".join(lines))
     claims = [replace_hidden(_claim_text(claim)) for claim in finding.model_claims[:_CLAIMS]]
-    return {**{name: getattr(finding, name) for name in fields}, "excerpts": excerpts, "claims": claims}
+    return {**{name: getattr(finding, name) for name in fields}, "words": words, "excerpts": excerpts, "claims": claims}
 
 
 def _claim_text(claim: ModelClaim) -> str:
@@ -246,7 +251,9 @@ def _claim_text(claim: ModelClaim) -> str:
     lines = [f"An analyst's claim: {claim.title}. {claim.words}"]
     lines += [f"Quote: {quote.words[:_EXCERPT_CHARACTERS]}" for quote in claim.quotes[:_QUOTES]]
     if claim.fix is not None:
-        place = " ".join(part for part in (claim.fix.path, claim.fix.lines) if part)
+        place = " ".join(
+            part for part in (claim.fix.part, claim.fix.path, claim.fix.lines) if part not in ("", "other")
+        )
         lines.append(f"Suggested fix ({place}): {claim.fix.words}")
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from halo_opt.core.errors import InputError
 from halo_opt.core.playbook import Playbook, Remedy, load_playbook
 from halo_opt.core.records import Edit, Prediction, Proposal, SetValue, Verdict
 from halo_opt.core.report_records import LEVELS, Finding, Report
@@ -26,6 +27,8 @@ _SECOND_REMEDY = 0.5
 _DROPPED_BEFORE = 0.6
 _NOT_THE_HARNESS = ("grader", "infrastructure")
 _NAMED_FINDINGS = 4
+# Parts of what a model suggests to change that no patch of the harness reaches.
+_NOT_PATCHABLE = ("container", "grader")
 
 
 class Trial(NamedTuple):
@@ -107,9 +110,54 @@ def ranked_findings(report: Report, notes: list[str]) -> list[Finding]:
                 f"{finding.id} ({finding.behaviour}) is caused by the {finding.category}, so no patch of the harness "
                 "answers it"
             )
+        elif part := part_out_of_reach(finding):
+            notes.append(
+                f"{finding.id} ({finding.title.rstrip('.')}) asks for a change of the {part}, which no patch of the "
+                "harness reaches; change it by hand"
+            )
         else:
             found.append(finding)
     return sorted(found, key=lambda f: LEVELS.index(f.level))
+
+
+def part_out_of_reach(finding: Finding) -> str:
+    """The part that all suggested fixes of a model's own finding change, where no patch reaches it; '' otherwise."""
+    fixes = [claim.fix for claim in finding.model_claims if claim.fix is not None]
+    own = finding.id.startswith("M")
+    if own and fixes and all(fix.part in _NOT_PATCHABLE for fix in fixes):
+        return fixes[0].part
+    return ""
+
+
+def only_findings(report: Report, ids: Sequence[str], source: object) -> Report:
+    """The report with these findings alone, all of them where `ids` is empty.
+
+    Raises InputError, which lists the ids that there are, for an unknown id.
+    """
+    if not ids:
+        return report
+    known = [finding.id for finding in report.findings]
+    if unknown := [name for name in dict.fromkeys(ids) if name not in known]:
+        listed = ", ".join(known) or "no finding"
+        raise InputError(f"there is no finding {', '.join(unknown)} in {source}; it has {listed}")
+    return report.model_copy(update={"findings": [f for f in report.findings if f.id in ids]})
+
+
+def answering(found: ProposalList) -> ProposalList:
+    """The proposals that answer a finding, without the general ones that no finding asks for."""
+    return ProposalList([proposal for proposal in found.proposals if proposal.findings], found.notes)
+
+
+def levels_of(findings: Sequence[Finding], answered: Sequence[str]) -> dict[str, str]:
+    """The levels of the findings that a proposal answers, by id."""
+    levels = {finding.id: finding.level for finding in findings}
+    return {name: levels[name] for name in answered if name in levels}
+
+
+def with_levels(proposal: Proposal) -> str:
+    """The ids of the findings that a proposal answers with their levels, such as "M2 (shown), F1 (proven)"."""
+    named = [f"{name} ({proposal.levels[name]})" if name in proposal.levels else name for name in proposal.findings]
+    return ", ".join(named)
 
 
 def edits_key(edits: Sequence[Edit]) -> str:
@@ -293,9 +341,11 @@ def _proposal(name: str, parts: list[Option], edits: list[Edit], findings: list[
     opening = f"Against {titles}{more}." if answered else "No finding names a remedy that is left, so a general one:"
     sentences = [f"{part.word}: {next(iter(part.because.values()))}" for part in parts]
     lowered = list(dict.fromkeys(b for part in parts for b in part.lowers))
+    ids = [findings[place].id for place in answered]
     return Proposal(
         id=name,
-        findings=[findings[place].id for place in answered],
+        findings=ids,
+        levels=levels_of(findings, ids),
         hypothesis=" ".join([opening, *sentences]),
         edits=edits,
         predictions=[Prediction(behaviour=b, direction="down") for b in lowered],

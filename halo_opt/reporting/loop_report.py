@@ -170,6 +170,8 @@ def _patches(summary: LoopSummary) -> list[str]:
         verdict, proposal = candidate.verdict, candidate.proposal
         status = "kept" if verdict.accepted else "dropped"
         lines += [f"### {escape(proposal.id)}, iteration {number}: {status}", "", escape(proposal.hypothesis), ""]
+        if answered := [f"{name} ({level})" for name, level in proposal.levels.items()]:
+            lines += [f"- Findings: {escape(', '.join(answered))}"]
         lines += [f"- Verdict: {escape(verdict.reason)}"]
         lines += [f"- Predicted change of behaviour: {mechanism_text(candidate)}"]
         if verdict.broken_guards:

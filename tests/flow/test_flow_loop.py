@@ -107,6 +107,10 @@ def test_a_patch_from_a_report_is_applied_and_reverted(finished, capsys: pytest.
     assert finished.git("diff", "--stat", "main", "try-it") == ""
     assert run(["apply", report, "--finding", "F99", *config]) == 2
     assert "there is no finding F99" in capsys.readouterr().err
+    assert run(["propose", report, "--finding", "F99", *config]) == 2
+    assert "there is no finding F99" in capsys.readouterr().err
+    assert run(["propose", report, "--finding", "F1", *config, "--json"]) == 0
+    assert {tuple(p["findings"]) for p in json.loads(capsys.readouterr().out)} == {("F1",)}
 
 
 def test_killed_again_and_again_it_ends_the_same_and_pays_once(tmp_path: Path) -> None:
