@@ -3,7 +3,7 @@
 Of the gate split it sees verdicts and rates of behaviours by name, not the traces.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from halo_opt.analysis.session.write_report import guarded_rows, indexed, write_analysis
@@ -19,9 +19,10 @@ from halo_opt.git.commits import delete_branch, fast_forward
 from halo_opt.llm.ledger import SpendEvent
 from halo_opt.llm.model import ModelError
 from halo_opt.loop.analyst import analyze_with_model, analyzer_options
+from halo_opt.loop.claimed_behaviours import claimed_behaviours, without_unseen
 from halo_opt.loop.memory import earlier_findings, memory_text
 from halo_opt.mining.detector_files import load_detectors
-from halo_opt.mining.rates import rates
+from halo_opt.mining.rates import Rates, rates
 from halo_opt.patching.builder import PatchBuilder
 from halo_opt.patching.guard import EditRefused, Forbidden
 from halo_opt.patching.model_proposer import DraftResult, draft_proposal, open_proposer
@@ -166,10 +167,12 @@ class PatchMaker:
             self._journal.append("proposer_failed", reason=str(error))
             return DraftResult(None)
 
-    def behaviours(self, folders: tuple[Path, Path]) -> tuple[dict[str, float | None], dict[str, float | None]]:
-        """Rates of behaviours in two run folders, by name."""
-        before, after = rates(folders, self.cache.stores, self.detectors, guarded_rows)
-        return before, after
+    def behaviours(self, folders: tuple[Path, Path], *, claims: bool = False) -> tuple[Rates, Rates]:
+        """Rates of behaviours in two run folders, by name; with those of the newest report's claims on request."""
+        claimed = claimed_behaviours(self._reports[-1][1]) if claims and self._reports else ()
+        detectors = replace(self.detectors, behaviours=(*self.detectors.behaviours, *claimed))
+        before, after = rates(folders, self.cache.stores, detectors, guarded_rows)
+        return without_unseen(before, after, claimed)
 
     def record_verdict(self, number: int, patch: Patch, verdict: Verdict) -> None:
         """Remember the verdict on a patch, write both beside the iteration's report, and drop a rejected branch."""
