@@ -92,6 +92,10 @@ class ModelUnreachable(ModelError):
     """Nobody answered: server down, connection cut, or no reply within the time limit."""
 
 
+# How often a call is made whose model is busy or does not answer, after the provider's client has tried by itself.
+LOST_CALL_TRIES = 2
+
+
 class ModelBusy(ModelError):
     """The provider limits requests, and went on doing so through all tries."""
 

@@ -58,6 +58,7 @@ def analyze_with_model(
     title: str,
     detectors: Detectors,
     console: Console,
+    earlier: str = "",
 ) -> Report:
     """Let a model analyze one run's traces and write the report into `folder`.
 
@@ -72,6 +73,7 @@ def analyze_with_model(
         title: The report's title.
         detectors: The user's own detectors.
         console: Where checked claims are shown.
+        earlier: What earlier iterations found and tried, in words.
     """
     budget, budget_words = budget_for(options, priced(options), cautious_usd=DEFAULT_USD)
     console.say(f"the analyzer begins; {budget_words}")
@@ -96,7 +98,7 @@ def analyze_with_model(
             subject,
             folder,
             session,
-            options.model_copy(update={"harness": harness}),
+            options.model_copy(update={"harness": harness, "earlier": earlier}),
             watch=_show_claims(console),
             during=lambda: console.working("the analyzer works"),
             writing=nullcontext,

@@ -171,7 +171,7 @@ class Cycle:
             after,
             names=(self.state.revision[:12], patch.commit[:12]),
             rng=_rng(),
-            behaviours=self.maker.behaviours(folders),
+            behaviours=self.maker.behaviours(folders, claims=True),
         )
 
     def _open_sealed(self) -> None:

@@ -3,7 +3,7 @@
 Of the gate split it sees verdicts and rates of behaviours by name, not the traces.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from halo_opt.analysis.session.write_report import guarded_rows, indexed, write_analysis
@@ -19,8 +19,10 @@ from halo_opt.git.commits import delete_branch, fast_forward
 from halo_opt.llm.ledger import SpendEvent
 from halo_opt.llm.model import ModelError
 from halo_opt.loop.analyst import analyze_with_model, analyzer_options
+from halo_opt.loop.claimed_behaviours import claimed_behaviours, without_unseen
+from halo_opt.loop.memory import earlier_findings, memory_text
 from halo_opt.mining.detector_files import load_detectors
-from halo_opt.mining.rates import rates
+from halo_opt.mining.rates import Rates, rates
 from halo_opt.patching.builder import PatchBuilder
 from halo_opt.patching.guard import EditRefused, Forbidden
 from halo_opt.patching.model_proposer import DraftResult, draft_proposal, open_proposer
@@ -45,6 +47,7 @@ class PatchMaker:
         self.branch = f"halo/{self.config.loop_id}"
         self._journal = self.runner.journal
         self._console = self.runner.console
+        self._reports: list[tuple[int, Report]] = []
         self._forbidden = Forbidden(task_ids=frozenset(self.start.task_ids()))
         self._analyzer = analyzer_options(self.config)
         mining = self.config.mining
@@ -65,7 +68,9 @@ class PatchMaker:
 
         self._journal.once(f"analyze:{number}", work)
         self._forbid_goals(run_folder)
-        return read_report(folder), page
+        report = read_report(folder)
+        self._reports.append((number, report))
+        return report, page
 
     def _index(self, run_folder: Path) -> Path:
         return indexed([run_folder], self.cache.stores / f"{run_folder.name}.duckdb")
@@ -74,16 +79,25 @@ class PatchMaker:
         if self._analyzer is None:
             return write_analysis(store, folder, title=title, detectors=self.detectors)[0]
         revision = Run.model_validate_json(RunPaths(run_folder).run.read_bytes()).harness_revision
-        return analyze_with_model(
-            self.config,
-            self._analyzer,
-            store,
-            folder,
-            revision=revision,
-            title=title,
-            detectors=self.detectors,
-            console=self._console,
-        )
+        try:
+            report = analyze_with_model(
+                self.config,
+                self._analyzer,
+                store,
+                folder,
+                revision=revision,
+                title=title,
+                detectors=self.detectors,
+                console=self._console,
+                earlier=memory_text(self._reports, self.history),
+            )
+        except ModelError as error:
+            self._console.warn(f"the analyzer did not answer, so the report is without it: {error}")
+            self._journal.append("analyzer_failed", reason=str(error))
+            return write_analysis(store, folder, title=title, detectors=self.detectors)[0]
+        if report.model_analysis is not None and report.model_analysis.ended == "model":
+            self._journal.append("analyzer_failed", reason=report.model_analysis.reason)
+        return report
 
     def _forbid_goals(self, run_folder: Path) -> None:
         """Let no patch copy a goal that its author has seen."""
@@ -140,17 +154,25 @@ class PatchMaker:
         try:
             with open_proposer(self.config, spec, worker, past=past, on_event=record) as model:
                 return draft_proposal(
-                    report, builder.description, files, model=model, forbidden=builder.forbidden, history=tried
+                    report,
+                    builder.description,
+                    files,
+                    model=model,
+                    forbidden=builder.forbidden,
+                    history=tried,
+                    earlier=earlier_findings(self._reports[:-1]),
                 )
         except ModelError as error:
             self._console.warn(f"the model that writes patches did not answer: {error}")
             self._journal.append("proposer_failed", reason=str(error))
             return DraftResult(None)
 
-    def behaviours(self, folders: tuple[Path, Path]) -> tuple[dict[str, float | None], dict[str, float | None]]:
-        """Rates of behaviours in two run folders, by name."""
-        before, after = rates(folders, self.cache.stores, self.detectors, guarded_rows)
-        return before, after
+    def behaviours(self, folders: tuple[Path, Path], *, claims: bool = False) -> tuple[Rates, Rates]:
+        """Rates of behaviours in two run folders, by name; with those of the newest report's claims on request."""
+        claimed = claimed_behaviours(self._reports[-1][1]) if claims and self._reports else ()
+        detectors = replace(self.detectors, behaviours=(*self.detectors.behaviours, *claimed))
+        before, after = rates(folders, self.cache.stores, detectors, guarded_rows)
+        return without_unseen(before, after, claimed)
 
     def record_verdict(self, number: int, patch: Patch, verdict: Verdict) -> None:
         """Remember the verdict on a patch, write both beside the iteration's report, and drop a rejected branch."""

@@ -23,7 +23,16 @@ from halo_opt.llm.endpoint import Endpoint
 from halo_opt.llm.ledger import Budget, Ledger, SpendEvent
 from halo_opt.llm.local import ServerSettings
 from halo_opt.llm.metered import MeteredModel
-from halo_opt.llm.model import Completion, Message, Model, PromptTooLong
+from halo_opt.llm.model import (
+    LOST_CALL_TRIES,
+    Completion,
+    InvalidReply,
+    Message,
+    Model,
+    ModelBusy,
+    ModelUnreachable,
+    PromptTooLong,
+)
 from halo_opt.llm.open_endpoint import open_endpoint
 from halo_opt.llm.spec import parse_spec
 from halo_opt.patching import schema as json_schema
@@ -32,6 +41,7 @@ from halo_opt.patching.edits import Files, Limits, apply_edits
 from halo_opt.patching.guard import EditRefused, Forbidden, replace_hidden
 from halo_opt.patching.propose import Trial, edits_key, levels_of, ranked_findings
 from halo_opt.patching.surface import HarnessDescription
+from halo_opt.patching.tried import trial_texts
 
 # A proposal is a few typed edits; a longer reply is a model that lost its way.
 MAX_TOKENS = 2_000
@@ -108,10 +118,12 @@ def draft_proposal(
     model: Model,
     forbidden: Forbidden,
     history: Sequence[Trial] = (),
+    earlier: str = "",
     retries: int = 2,
 ) -> DraftResult:
     """Ask `model` for one proposal, giving it `retries` more chances after a refused one.
 
+    `earlier` says what earlier iterations found. A call whose model is busy or does not answer is made once more.
     Where the prompt is longer than the model takes, it is asked again with half of the findings, the first ones.
     Excerpts that the model is shown are added to `forbidden`. Secrets are taken out of the prompt by `open_proposer`'s
     model, as of every prompt that is sent. Raises what the model raises when it cannot answer.
@@ -119,8 +131,16 @@ def draft_proposal(
     findings = _shown_findings(report)
     while True:
         try:
+            messages = _messages(findings, description, files, history, earlier)
             return _drafted(
-                findings, description, files, model=model, forbidden=forbidden, history=history, retries=retries
+                findings,
+                description,
+                files,
+                messages,
+                model=model,
+                forbidden=forbidden,
+                history=history,
+                retries=retries,
             )
         except PromptTooLong:
             if len(findings) < 2:
@@ -132,6 +152,7 @@ def _drafted(
     findings: list[Finding],
     description: HarnessDescription,
     files: Files,
+    messages: list[Message],
     *,
     model: Model,
     forbidden: Forbidden,
@@ -144,11 +165,14 @@ def _drafted(
     quotes = [quote.words for claim in claims for quote in claim.quotes]
     shown = (*(exemplar.excerpt for exemplar in exemplars), *quotes)
     forbidden = forbidden.model_copy(update={"texts": (*forbidden.texts, *shown)})
-    messages = _messages(findings, description, files, history)
     refusals: list[str] = []
     completions: list[Completion] = []
     for _ in range(retries + 1):
-        completion = model.complete(messages, schema=Draft)
+        try:
+            completion = _completed(model, messages)
+        except InvalidReply as error:
+            refusals.append(str(error))
+            continue
         completions.append(completion)
         try:
             proposal = _proposal(_parse(completion), findings, number=len(history) + 1)
@@ -164,6 +188,16 @@ def _drafted(
             continue
         return DraftResult(proposal, refusals, completions)
     return DraftResult(None, refusals, completions)
+
+
+def _completed(model: Model, messages: Sequence[Message]) -> Completion:
+    """One reply; the call is made again where the model is busy or does not answer, as often as an analysis does."""
+    for _ in range(LOST_CALL_TRIES - 1):
+        try:
+            return model.complete(messages, schema=Draft)
+        except (ModelBusy, ModelUnreachable):
+            continue
+    return model.complete(messages, schema=Draft)
 
 
 def _shown_findings(report: Report) -> list[Finding]:
@@ -212,11 +246,12 @@ def _check_proposal(
 
 
 def _messages(
-    findings: list[Finding], description: HarnessDescription, files: Files, history: Sequence[Trial]
+    findings: list[Finding], description: HarnessDescription, files: Files, history: Sequence[Trial], earlier: str
 ) -> list[Message]:
     evidence = [_finding_values(finding) for finding in findings]
+    tried = trial_texts(history)
     # The fence is made from what it encloses, so that no excerpt can contain the fence.
-    fence = "~~~ " + hashlib.sha256(json.dumps(evidence).encode()).hexdigest()[:12]
+    fence = "~~~ " + hashlib.sha256(json.dumps([evidence, tried, earlier]).encode()).hexdigest()[:12]
     texts = [{"path": path, "text": replace_hidden(raw.decode("utf-8", "replace"))} for path, raw in files.items()]
     values: dict[str, Any] = {
         "fence": fence,
@@ -226,7 +261,8 @@ def _messages(
         "settings": _settings(description, files),
         "remedies": [{"word": word, "edits": _edits_json(edits)} for word, edits in description.remedies.items()],
         "files": sorted(texts, key=lambda text: text["path"]),
-        "tried": [{"verdict": _fate(trial), "hypothesis": trial.proposal.hypothesis} for trial in history],
+        "tried": "\n".join(tried),
+        "earlier": earlier,
     }
     return [
         Message(role="system", content=render("propose_system.j2", values)),
@@ -256,10 +292,6 @@ def _claim_text(claim: ModelClaim) -> str:
         )
         lines.append(f"Suggested fix ({place}): {claim.fix.words}")
     return "\n".join(lines)
-
-
-def _fate(trial: Trial) -> str:
-    return "kept" if trial.verdict.accepted else f"dropped, {trial.verdict.reason}"
 
 
 def _settings(description: HarnessDescription, files: Files) -> list[dict[str, str]]:

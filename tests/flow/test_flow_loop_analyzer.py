@@ -110,3 +110,21 @@ def test_a_wrong_size_in_the_loop_file_is_an_error_that_names_its_key(
     with_analyzer(harness, "lab:m@http://127.0.0.1:9/v1", context="huge")
     assert start(harness) == 2
     assert "analyzer.context huge: write the size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("role", ["analyzer", "proposer"])
+def test_a_model_that_hangs_does_not_end_the_loop(
+    role: str, harness: FakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("halo_opt.llm.request.CALL_SECONDS", 0.2)
+    monkeypatch.setattr("halo_opt.llm.failures._FIRST_WAIT_S", 0.01)
+    with model_server(lambda _: Said(hang=True)) as server:
+        if role == "analyzer":
+            with_analyzer(harness, server.spec())
+        else:
+            text = harness.loop_file.read_text()
+            harness.loop_file.write_text(text + f"proposer: model\nproposer_model: {server.spec()}\n")
+        assert start(harness) == 0
+    journal = (harness.folder / "reports/fake/journal.jsonl").read_text()
+    assert f'"{role}_failed"' in journal
+    assert '"verdict"' in journal

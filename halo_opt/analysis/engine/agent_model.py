@@ -12,6 +12,7 @@ from halo_opt.analysis.records import Event
 from halo_opt.core.prompts import fence, render
 from halo_opt.llm.context import stated_sizes
 from halo_opt.llm.model import (
+    LOST_CALL_TRIES,
     InvalidReply,
     Message,
     ModelBusy,
@@ -22,8 +23,6 @@ from halo_opt.llm.model import (
 )
 from halo_opt.llm.roles import Role
 
-# The provider has waited and tried again by itself already.
-_TRIES = 2
 _REFUSED = "The provider refused it. This is only the reading of logs, in order to fix a program."
 # Shares of the prompt: the newest turns, the notes, and all after compaction. The rest is for the turns to come.
 _NEWEST_SHARE, _NOTES_SHARE, _COMPACTED_SHARE = 0.4, 0.2, 0.8
@@ -98,7 +97,7 @@ class AgentModel:
                     raise self._with_remedy(error) from None
             except (ModelBusy, ModelUnreachable):
                 tries += 1
-                if tries == _TRIES or final:
+                if tries == LOST_CALL_TRIES or final:
                     raise
             except InvalidReply as error:
                 return error.text, ""

@@ -98,11 +98,19 @@ def first_message(
     values = {
         "heading": "Task" if question is None else "Question",
         "task": REPORT_TASK if question is None else question,
+        "earlier": _earlier(context, sizes),
         "scope": f"You look at {context.scope.words}.",
         "overview": [*_overview(context, sizes, rows), *_tool_names(context, rows)],
         "findings": _titles(findings) if titles_only else _findings(findings, sizes.findings_bytes),
     }
     return render("analyzer_first.j2", values)
+
+
+def _earlier(context: ToolContext, sizes: PromptSizes) -> str:
+    """What earlier analyses found and tried, as far as half the room for findings goes; '' for a part of the traces."""
+    if context.scope.sql is not None or not context.earlier:
+        return ""
+    return fence(beginning(context.earlier, sizes.findings_bytes // 2))
 
 
 def _overview(context: ToolContext, sizes: PromptSizes, rows: GuardedRows) -> Iterator[str]:

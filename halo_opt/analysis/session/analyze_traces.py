@@ -72,6 +72,7 @@ def question_traces(
         report=traces.mined.report(subject.summary.files, title=subject.title, made_at=""),
         hypotheses=hypotheses,
         harness=options.harness,
+        earlier=options.earlier,
     )
     result = run_agents(
         context,

@@ -40,6 +40,7 @@ class AnalysisOptions(Record):
         context_tokens: The size of the context window of a role's model, in tokens; it is looked up for other roles.
         replay: The recording that answers instead of a model.
         in_order: Whether the recording's replies are given in their order, also to prompts that have changed since.
+        earlier: What earlier analyses of a loop found and what was tried, in words.
     """
 
     models: dict[Role, str]
@@ -50,6 +51,7 @@ class AnalysisOptions(Record):
     context_tokens: Mapping[Role, int] = Field(default_factory=dict)
     replay: Path | None = None
     in_order: bool = False
+    earlier: str = ""
 
     def fixed(self) -> dict[str, Any]:
         """The options that must not change when a journal is continued, as JSON data.

@@ -77,6 +77,7 @@ class ToolContext:
         models: the models that tools may ask; None where there are none.
         agent: the agent's name.
         python: the agent's Python session; None where there is none.
+        earlier: what earlier analyses of a loop found and what was tried, in words.
     """
 
     store: Store
@@ -88,6 +89,7 @@ class ToolContext:
     models: ModelAccess | None = None
     agent: str = ROOT
     python: CellRunner | None = None
+    earlier: str = ""
 
     @cached_property
     def guarded(self) -> GuardedRows:

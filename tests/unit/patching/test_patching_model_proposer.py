@@ -148,7 +148,7 @@ def test_the_same_edits_are_not_tried_twice(description: Any, files: Any) -> Non
         report(), description, files, model=model, forbidden=NONE, history=[Trial(first, verdict)], retries=0
     )
     assert found.refusals == [f"the same edits were tried as {first.id}: no gain"]
-    assert "dropped, no gain: Repeats are not noticed." in model.asked[0][1].content
+    assert f"{first.id}: dropped, no gain\n  Hypothesis: Repeats are not noticed." in model.asked[0][1].content
 
 
 def test_findings_and_behaviours_that_do_not_exist_are_not_believed(description: Any, files: Any) -> None:
@@ -177,8 +177,22 @@ def test_a_prompt_that_cannot_be_shorter_is_an_error(description: Any, files: An
 
 
 def test_a_model_that_does_not_answer_is_not_a_refusal(description: Any, files: Any) -> None:
+    model = ScriptedModel([ModelUnreachable("down"), ModelUnreachable("down")])
     with pytest.raises(ModelUnreachable):
-        draft_proposal(report(), description, files, model=ScriptedModel([ModelUnreachable("down")]), forbidden=NONE)
+        draft_proposal(report(), description, files, model=model, forbidden=NONE)
+
+
+def test_a_call_without_an_answer_is_made_once_more(description: Any, files: Any) -> None:
+    model = ScriptedModel([ModelUnreachable("down"), reply(GOOD)])
+    assert draft_proposal(report(), description, files, model=model, forbidden=NONE).proposal is not None
+
+
+def test_earlier_findings_stand_between_fences(description: Any, files: Any) -> None:
+    model = ScriptedModel([reply(GOOD)])
+    draft_proposal(report(), description, files, model=model, forbidden=NONE, earlier="Iteration 1, F1 (proven)")
+    prompt = model.asked[0][1].content
+    before, _, after = prompt.partition("Iteration 1, F1 (proven)\n")
+    assert before.splitlines()[-1] == after.splitlines()[0]
 
 
 def test_a_prompt_never_renders_with_a_missing_value() -> None:
