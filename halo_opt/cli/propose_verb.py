@@ -79,7 +79,7 @@ def propose_verb(
 def _written(builder: PatchBuilder, report: Report, model: str) -> ProposalList:
     """The model's proposal as a list of one, or an empty list with the reasons why its drafts were refused."""
     notes: list[str] = []
-    if not ranked_findings(report, notes):
+    if not ranked_findings(report, notes) and report.findings:
         return ProposalList([], notes)
     with open_proposer(builder.config, model, None) as proposer:
         result = draft_proposal(

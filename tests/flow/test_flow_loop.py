@@ -170,3 +170,14 @@ def test_a_spent_budget_ends_a_small_loop_with_its_code_and_more_budget_goes_on(
     harness.write_loop(**small)
     assert loop(harness) == 0
     assert summary_of(harness).attempts > 2
+
+
+def test_a_finding_without_a_remedy_names_the_way_to_a_model(finished, capsys: pytest.CaptureFixture[str]) -> None:
+    config = ["--config", str(finished.loop_file)]
+    folder = finished.folder / "reports/fake/iter-01"
+    report = json.loads((folder / "report.json").read_text())
+    report["findings"] = [{**report["findings"][0], "id": "M1", "behaviour": "claim_1", "remedies": []}]
+    other = finished.folder / "claims.json"
+    other.write_text(json.dumps(report))
+    assert run(["apply", str(other), "--finding", "M1", *config]) == 2
+    assert "--finding M1 --model SPEC" in capsys.readouterr().err

@@ -128,3 +128,14 @@ def test_a_model_that_hangs_does_not_end_the_loop(
     journal = (harness.folder / "reports/fake/journal.jsonl").read_text()
     assert f'"{role}_failed"' in journal
     assert '"verdict"' in journal
+
+
+def test_a_second_iteration_is_told_what_the_first_found_and_tried(harness: FakeHarness) -> None:
+    harness.write_loop(loop={"iterations": 2, "candidates": 1})
+    with model_server(replies) as server:
+        with_analyzer(harness, server.spec())
+        assert start(harness) == 0
+        firsts = [asked.last for asked in server.asked if asked.turns == 0]
+    assert "Found and tried before in this loop" not in firsts[0]
+    assert "Found and tried before in this loop" in firsts[1]
+    assert "P1-" in firsts[1]
