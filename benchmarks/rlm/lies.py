@@ -8,7 +8,6 @@ Exit code 1 when a lie got through or a true statement was struck.
 
 import argparse
 import json
-import re
 import sys
 import tempfile
 from collections import Counter
@@ -39,6 +38,7 @@ from halo_opt.store import Store, build_store
 from halo_opt.testing import ScriptedModel
 
 AT_ONCE = 12
+SUPPORTED = ("proven", "shown")
 # Lies of the summary, each a sentence of its own.
 SUMMARIES = (
     f"{ODD} failures were found",
@@ -54,7 +54,7 @@ SUMMARIES = (
 class Verdict:
     """What became of the planted statements; `answers` of the lies are told in answers to a question too.
 
-    `through` and `struck` say in words what must not have happened.
+    `through` and `struck` say in words what must not have happened: a lie that stands, a true statement that changed.
     """
 
     lies: Counter[str]
@@ -89,47 +89,39 @@ def write_planted_report(store: Path, out: Path, planted: Sequence[Planted], sum
 
 
 def judged(store: Path, out: Path, planted: Sequence[Planted], summaries: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What of the planted got into the confirmed part of the written report, and what true was struck from it."""
+    """What of the planted stands above `suspected` in the written report, and what true did not keep its words.
+
+    False numbers, quotes and categories must not stand at any level; false words must not stand above `suspected`, nor
+    in the summary without being listed as unchecked.
+    """
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    drawn = _findings_part((out / "report.md").read_text(encoding="utf-8"))
-    through = [f"in the summary: {said}" for said in summaries if said in str(report["model_analysis"]["summary"])]
-    struck = []
+    analysis = report["model_analysis"]
+    through = [
+        f"in the summary: {said}"
+        for said in summaries
+        if said in analysis["summary"] and not any(figure in said for figure in analysis["unchecked"])
+    ]
+    changed = []
     classes = _classes(out)
     for one in planted:
         found = [(f, said) for f in report["findings"] for said in f["model_claims"] if one.mark in said["title"]]
-        confirmed = found or [(f, {}) for f in report["findings"] if one.mark in f["title"]]
         if one.kept:
-            if not any(said.get("words") == one.kept for _, said in found):
-                struck.append(f"{one.kept} -> {[said.get('words') for _, said in found] or 'gone'}")
-            continue
-        if one.gone:
-            through += [f"{one.kind}: {one.mark} is a finding"] if confirmed or one.mark in drawn else []
-            continue
-        for finding, said in confirmed:
-            through += [f"{one.kind}: {never}" for never in one.never if _stands(never, finding, said, classes, store)]
-            if one.listed and (
-                finding["numbers"].get("q_value", {}).get("value") is not None or not said.get("listed")
-            ):
-                through.append(f"{one.kind}: {one.mark} was tested")
-        through += [
-            f"{one.kind}: report.md says {never}" for never in one.never if _plain_lie(never) and never in drawn
-        ]
-    return through, struck
-
-
-def _plain_lie(never: str) -> bool:
-    return not never.startswith(("=", "^", "category=")) and len(never) > 12
-
-
-def _findings_part(markdown: str) -> str:
-    """The findings as drawn, without what is said to have been struck and what is set apart as unsupported."""
-    found = re.search(r"^## Findings\n(.*?)^## ", markdown, re.MULTILINE | re.DOTALL)
-    lines = (found[1] if found else markdown).splitlines()
-    return "\n".join(line for line in lines if "was removed" not in line and "was corrected" not in line)
+            if not any(said["words"] == one.kept for _, said in found):
+                changed.append(f"{one.kept} -> {[said['words'] for _, said in found] or 'gone'}")
+        elif one.gone:
+            through += [f"{one.kind}: {one.mark} is a finding"] if found else []
+        else:
+            for finding, said in found:
+                through += [
+                    f"{one.kind}: {never}" for never in one.never if _stands(never, finding, said, classes, store)
+                ]
+                if one.listed and (said["level"] in SUPPORTED or not said["listed"]):
+                    through.append(f"{one.kind}: {one.mark} is not said to be a list")
+    return through, changed
 
 
 def _stands(never: str, finding: dict[str, Any], said: dict[str, Any], classes: dict[str, str], store: Path) -> bool:
-    """Whether a lie stands in one confirmed claim as it was written."""
+    """Whether a lie stands in one claim of a report."""
     if never.startswith("="):
         values = [number["value"] for number in said.get("numbers", {}).values()]
         return float(never[1:]) in values
@@ -137,9 +129,8 @@ def _stands(never: str, finding: dict[str, Any], said: dict[str, Any], classes: 
         return any(quote["words"].strip().startswith(never[1:]) for quote in said.get("quotes", []))
     if never.startswith("category="):
         return finding["category"] == never[9:] != _class_of(finding, classes, store)
-    fix = said.get("fix") or {}
-    told = [finding["title"], *finding["remedies"], *said.get("numbers", {}), fix.get("words", "")]
-    told += [said.get(name, "") for name in ("title", "words", "counter_evidence")]
+    told = [*finding["remedies"], *said.get("numbers", {})]
+    told += [said.get(name, "") for name in ("title", "words")] if said["level"] in SUPPORTED else []
     return any(never in text for text in told)
 
 
@@ -147,7 +138,7 @@ def _classes(out: Path) -> dict[str, str]:
     """The class of each failed attempt, from the triage's own file."""
     lines = [line.split(",") for line in (out / "triage.csv").read_text(encoding="utf-8").splitlines()]
     head = lines[0]
-    trace, judged_as = head.index("trace_id"), head.index("class")
+    trace, judged_as = head.index("trace_id"), head.index("class_by_rules")
     return {line[trace]: line[judged_as] for line in lines[1:]}
 
 

@@ -26,7 +26,7 @@ _COUNTED = re.compile(
 _DIGITS = re.compile(r"(?<![\w.])[+\-±~≈<>≤≥=$€]*\d[\d.,]*(?:/\d+)?(?:\s*(?:%|percent\b|x\b|\u00d7))?")
 # What a number names instead of counting: a step, a version, a setting's value, an option's argument.
 _NAMED = re.compile(
-    r"(?:\b(?:steps?|turns?|lines?|tasks?|attempts?|runs?|findings?|claims?|seeds?|versions?|status|codes?|ports?|HTTP"
+    r"(?:\b(?:steps?|turns?|lines?|task|attempt|run|finding|claim|seed|versions?|status|codes?|ports?|HTTP"
     r"|exit|errors?|errno|levels?|pages?|sections?|chapters?|python|claude|gemini|llama|qwen|gpt|mistral|deepseek)"
     r"\s+(?:(?:no\.?|number|code|status)\s+)?#?"
     r"|#"
@@ -52,9 +52,14 @@ def bare_figures(text: str, names: Set[str] = frozenset(), limits: Set[float] = 
     plain = _without_identifiers(without_placeholders(APART.sub(" … ", text)), names)
     found = [(match.start(), match[0]) for match in _WORD.finditer(plain) if _counts(match, plain)]
     digits = ((match.start(), match[0]) for match in _DIGITS.finditer(plain))
-    found += [(start, figure) for start, figure in digits if not _NAMED.search(plain[:start])]
+    found += [(start, figure) for start, figure in digits if not _is_name(plain, start, figure)]
     written = [_stripped(figure) for _, figure in sorted(found)]
     return [figure for figure in dict.fromkeys(written) if _value(figure) not in limits]
+
+
+def _is_name(text: str, start: int, figure: str) -> bool:
+    """Whether a figure numbers something, as in "step 4"; in "of this run 4 of 7 attempts" it counts."""
+    return _NAMED.search(text[:start]) is not None and _COUNTED.match(text, start + len(figure)) is None
 
 
 def _counts(word: re.Match[str], text: str) -> bool:

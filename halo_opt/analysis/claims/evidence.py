@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from halo_opt.analysis.claims.bare_figures import bare_figures
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Quoted
 from halo_opt.store.guarded.sql_tree import bounds, outcomes_named
@@ -191,7 +192,9 @@ def base_of(sql: str) -> Base:
 
 
 def misnamed(name: str, sql: str) -> str | None:
-    """Why a number's name contradicts what its SQL counts; None where it does not."""
+    """Why a number's name contradicts what its SQL counts, or states a figure itself; None where it does not."""
+    if bare_figures(name):
+        return "its name states a figure"
     base = base_of(sql)
     says_failures, says_successes = _SAYS_FAILURES.search(name), _SAYS_SUCCESSES.search(name)
     if says_failures and not says_successes and base in {"successes", "attempts"}:

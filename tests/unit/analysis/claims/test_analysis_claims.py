@@ -270,6 +270,12 @@ def test_a_number_of_the_traces_stays_however_its_sql_ends(store: Store, failure
         assert (len(found.claim.numbers), found.corrections) == (1, []), sql
 
 
+def test_a_number_whose_name_states_a_figure_is_left_out(store: Store, failure: tuple[str, int, str]) -> None:
+    found = checked(store, claim(failure, numbers=[ClaimNumber(name="413 failures", sql=FAILED)]))
+    assert found.claim.numbers == []
+    assert found.corrections == ["number 413 failures was removed: its name states a figure"]
+
+
 def test_remedies_stay_as_they_were_written(store: Store, failure: tuple[str, int, str]) -> None:
     remedies = ["loop_guard", "raise max_tokens to 512"]
     found = checked(store, claim(failure, remedies=remedies))
