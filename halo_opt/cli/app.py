@@ -33,6 +33,7 @@ VERBS = {
     "Traces that you have": {
         "import": "Index trace files and report what was read and what was rejected.",
         "analyze": "Find the behaviours that separate failures from successes, and write a report.",
+        "diagnose": "Name the first decisive step of each failed attempt, what was wrong there, and whose fault it is.",
         "ask": "Answer a question about traces, citing the evidence.",
         "verify": "Make a report again from its traces and compare the two.",
         "export": "Write traces in a format that other programs read.",

@@ -48,6 +48,34 @@ class Beside(Record):
     there: str
 
 
+class Diagnosis(Record):
+    """What went wrong first in one failed attempt.
+
+    Attributes:
+        agent: Who acted at that step, '' where the trace names no agents.
+        step: The first decisive step, counted from 0; None where the trace does not tell.
+        problem: What was wrong there, in one sentence.
+        fault: Whose fault it looks like.
+        quote: Words of the trace at that step.
+        finding: The id of the finding that the attempt belongs to; None where there is none.
+        rule: The rule by which the step was chosen, or `model`.
+        by: `rules`, or the name of the model that read the attempt.
+        checked: Whether the quote stands at that step; False only where a model's quote was not found.
+    """
+
+    trace_id: str
+    task_id: str
+    agent: str = ""
+    step: int | None
+    problem: str
+    fault: Category
+    quote: str
+    finding: str | None = None
+    rule: str
+    by: str = "rules"
+    checked: bool = True
+
+
 class Exemplar(Record):
     """One attempt that shows a behaviour, at one step, with the words of the trace."""
 
@@ -57,6 +85,7 @@ class Exemplar(Record):
     step: int | None
     excerpt: str
     beside: Beside | None = None
+    diagnosis: Diagnosis | None = None
 
 
 class Consequence(Record):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from halo_opt.core.records import Value
 from halo_opt.core.report_records import Finding, Number, Report
 from halo_opt.mining.answer import answer_of
+from halo_opt.mining.diagnosis import with_diagnoses
 from halo_opt.mining.levels import order_of
 from halo_opt.mining.measure import literal
 from halo_opt.mining.triage import CLASSES as CLASSES_BY_RULES
@@ -49,6 +50,8 @@ def explained_by_findings(report: Report) -> bool:
 def with_explanations(store: Rows, report: Report) -> Report:
     """The report with its findings by level and by how many failures they explain, and the triage of all failures.
 
+    Each exemplar gets its diagnosis.
+
     Args:
         store: Runs the SQL of findings and triage.
         report: A report whose findings have their final levels, and whose `triage_sql` judges by rules alone.
@@ -62,7 +65,7 @@ def with_explanations(store: Rows, report: Report) -> Report:
     findings = [_explaining(finding, explains[finding.id]) for finding in ranked]
     findings.sort(key=lambda finding: (*_order(finding), -explains[finding.id]))
     triage = {**_numbers(rows), **report.triage}
-    found = report.model_copy(update={"findings": findings, "triage_sql": sql, "triage": triage})
+    found = with_diagnoses(store, report.model_copy(update={"findings": findings, "triage_sql": sql, "triage": triage}))
     return found.model_copy(update={"answer": answer_of(found)})
 
 

@@ -19,6 +19,7 @@ from halo_opt.reporting.report_parts import (
     TRIAGE_NOTE,
     cause_rows,
     count_lines,
+    diagnosis_words,
     group_lines,
     has_ceiling,
     has_triage,
@@ -188,6 +189,8 @@ def _exemplars(title: str, exemplars: Sequence[Exemplar]) -> list[str]:
         step = "" if shown.step is None else f", step {shown.step}"
         lines += [f"- {code(shown.task_id)}{seed}{step} ({code(shown.trace_id)})", ""]
         lines += _quoted(shown.excerpt)
+        if shown.diagnosis is not None:
+            lines += [f"  Diagnosis: {escape(diagnosis_words(shown.diagnosis))}", ""]
         if shown.beside is not None:
             lines += [
                 f"  A successful attempt at the same task ({code(shown.beside.trace_id)}) acts differently from step"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from halo_opt.core.records import Interval, Value
-from halo_opt.core.report_records import Finding, GroupTable, Number, Report
+from halo_opt.core.report_records import Diagnosis, Finding, GroupTable, Number, Report
 from halo_opt.core.text import counted
 from halo_opt.reporting.formatting import (
     SMALLEST_P_VALUE,
@@ -140,6 +140,13 @@ def level_words(finding: Finding) -> str:
     """A finding's level with the reason why it is not higher and what data would lift it."""
     lift = f" What would lift it: {finding.to_lift}" if finding.to_lift else ""
     return f"Level: {finding.level}. {finding.level_reason}{lift}".rstrip()
+
+
+def diagnosis_words(one: Diagnosis) -> str:
+    """A diagnosis as one line: step, what was wrong, whose fault, by which rule."""
+    place = "No step" if one.step is None else f"Step {one.step}"
+    who = f" ({one.agent})" if one.agent else ""
+    return f"{place}{who}: {one.problem} Fault: {one.fault}. Decided by: {one.rule}."
 
 
 def _part_of(finding: Finding, whole: str) -> str:
